@@ -1,0 +1,83 @@
+# The three kinds of target in this project. The link graph is the arrow diagram of docs/architecture.md: a room
+# names the rooms it uses under DEPS (or PUBLIC_DEPS, for what its headers include) and gets nothing else.
+
+# Compiler settings of every target of ours; they belong to targets, never to global variables.
+add_library(guidon_settings INTERFACE)
+target_compile_features(guidon_settings INTERFACE cxx_std_20)
+target_compile_options(guidon_settings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wunused
+  $<$<BOOL:${GUIDON_WERROR}>:-Werror>
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+if(GUIDON_SANITIZE STREQUAL "address")
+  target_compile_options(guidon_settings INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(guidon_settings INTERFACE -fsanitize=address,undefined)
+elseif(GUIDON_SANITIZE STREQUAL "thread")
+  # g++ warns at every atomic_thread_fence in library headers, which TSan does not model.
+  target_compile_options(guidon_settings INTERFACE -fsanitize=thread $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+  target_link_options(guidon_settings INTERFACE -fsanitize=thread)
+elseif(NOT GUIDON_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "GUIDON_SANITIZE is '${GUIDON_SANITIZE}'; use address, thread or nothing")
+endif()
+if(PROJECT_IS_TOP_LEVEL)
+  find_program(GUIDON_LLD ld.lld)
+  if(GUIDON_LLD)
+    target_link_options(guidon_settings INTERFACE -fuse-ld=lld)
+  endif()
+endif()
+
+# guidon_library(core_eval SOURCES a.cc PUBLIC_DEPS guidon::core_base DEPS re2::re2 [PUBLIC_INCLUDE include])
+# A static library guidon_<name> with the alias guidon::<name>. Includes are written from the repository root;
+# PUBLIC_INCLUDE names a folder of headers that are installed with the SDK.
+function(guidon_library name)
+  cmake_parse_arguments(ARG "" "PUBLIC_INCLUDE" "SOURCES;PUBLIC_DEPS;DEPS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(guidon_${name} STATIC ${ARG_SOURCES})
+    set(scope PUBLIC)
+    target_link_libraries(guidon_${name} PRIVATE $<BUILD_INTERFACE:guidon_settings> ${ARG_DEPS})
+    target_include_directories(guidon_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+    set_target_properties(guidon_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  else()
+    add_library(guidon_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(guidon::${name} ALIAS guidon_${name})
+  target_link_libraries(guidon_${name} ${scope} ${ARG_PUBLIC_DEPS})
+  if(ARG_PUBLIC_INCLUDE)
+    target_include_directories(guidon_${name} ${scope}
+      $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/${ARG_PUBLIC_INCLUDE}>
+      $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  endif()
+  set_target_properties(guidon_${name} PROPERTIES EXPORT_NAME ${name})
+endfunction()
+
+# guidon_executable(guidond SOURCES main.cc DEPS guidon::server_app)
+# Ends up in build/<preset>/bin/.
+function(guidon_executable name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE guidon_settings ${ARG_DEPS})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()
+
+# guidon_test(codec_test SOURCES flag_codec_test.cc DEPS guidon::core_codec [LABELS unit;threads] [TIMEOUT 60])
+# A GoogleTest program, one ctest entry. LABELS: `unit` (the default) runs under asan in CI; `threads` under tsan;
+# `integration` starts processes; `long` runs in `./dev test all` only.
+function(guidon_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
+  guidon_executable(${name} SOURCES ${ARG_SOURCES} DEPS ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    GUIDON_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    GUIDON_BIN_DIR="${PROJECT_BINARY_DIR}/bin"
+    GUIDON_SHARED_DIR="${GUIDON_SHARED_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "${ARG_ENVIRONMENT}")
+endfunction()

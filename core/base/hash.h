@@ -1,0 +1,56 @@
+// The hashes of the project and what each is for.
+//
+//   Murmur3      bucketing; frozen, the same bits in every language (docs/spec/bucketing.md)
+//   Fnv1a64      attribute names, at compile time
+//   Hash64       tables in memory: sets of values, indexes; never stored, never on the wire
+//   Digest128    what a client holds against what the server has (docs/spec/wire.md)
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace guidon {
+
+// murmur3_x86_32 (Austin Appleby, public domain) over the bytes of `text`.
+// ("", 0) = 0, ("hello", 0) = 0x248bfa47, ("hello, world", 0) = 0x149bbb7f.
+std::uint32_t Murmur3(std::string_view text, std::uint32_t seed = 0);
+
+// The state after a fixed prefix, so that hashing prefix + text costs only the text.
+// Murmur3Prefix(p).Finish(t) == Murmur3(p + t).
+class Murmur3Prefix {
+ public:
+  explicit Murmur3Prefix(std::string_view prefix, std::uint32_t seed = 0);
+  std::uint32_t Finish(std::string_view text) const noexcept;
+
+ private:
+  std::uint32_t state_;         // after the whole 4-byte blocks of the prefix
+  std::uint32_t tail_ = 0;      // the prefix's last bytes, little endian
+  std::uint32_t tail_size_;     // 0 … 3
+  std::uint32_t prefix_size_;
+};
+
+constexpr std::uint64_t Fnv1a64(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325ull;
+  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+  return hash;
+}
+
+std::uint64_t Hash64(std::string_view text) noexcept;  // XXH3, seed 0
+
+// XOR over all entities of XXH3-128 (seed 0) of kind NUL key NUL bytes. Adding and removing are the same operation.
+class Digest128 {
+ public:
+  void Toggle(std::string_view kind, std::string_view key, std::string_view bytes);
+  std::string ToHex() const;  // 32 digits, high half first
+  friend bool operator==(const Digest128&, const Digest128&) = default;
+
+ private:
+  std::uint64_t high_ = 0;
+  std::uint64_t low_ = 0;
+};
+
+}  // namespace guidon

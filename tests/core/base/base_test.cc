@@ -1,0 +1,126 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "core/base/hash.h"
+#include "core/base/issue.h"
+#include "core/base/json.h"
+
+namespace guidon {
+namespace {
+
+std::string CodeOf(const Result<Value>& result) { return result ? "ok" : result.error().issues.at(0).code; }
+
+TEST(JsonTest, KeepsOrderAndEveryDigitOfWholeNumbers) {
+  const std::string text = R"({"b":9007199254740993,"a":[1.5,-0.25,"x\n\u00e4"],"c":{"d":null,"e":true},"f":1.0})";
+  Result<Value> value = ParseJson(text);
+  ASSERT_TRUE(value) << value.error().message;
+  EXPECT_EQ(value->Find("b")->AsInt(), 9007199254740993);
+  EXPECT_EQ(ToJson(*value), R"({"b":9007199254740993,"a":[1.5,-0.25,"x\nä"],"c":{"d":null,"e":true},"f":1.0})");
+}
+
+TEST(JsonTest, NumbersCompareByValue) {
+  EXPECT_EQ(Value(1), Value(1.0));
+  EXPECT_NE(Value(1), Value(1.5));
+  EXPECT_NE(Value(9007199254740993), Value(9007199254740992.0));
+  EXPECT_EQ(*ParseJson(R"({"a":1,"b":[2]})"), *ParseJson(R"({"b":[2.0],"a":1.0})"));
+}
+
+TEST(JsonTest, RandomDoublesSurviveTheRoundTrip) {
+  std::mt19937_64 random(20261124);
+  for (int i = 0; i < 100'000; ++i) {
+    const std::uint64_t bits = random();
+    double number;
+    std::memcpy(&number, &bits, sizeof number);
+    if (!std::isfinite(number)) continue;
+    Result<Value> back = ParseJson(ToJson(Value(number)));
+    ASSERT_TRUE(back);
+    ASSERT_EQ(back->AsDouble(), number) << ToJson(Value(number));
+  }
+}
+
+TEST(JsonTest, RefusesWhatIsNotStrictJson) {
+  EXPECT_EQ(CodeOf(ParseJson("")), "json_syntax");
+  EXPECT_EQ(CodeOf(ParseJson("{\"a\":1,}")), "json_syntax");
+  EXPECT_EQ(CodeOf(ParseJson("[1,2")), "json_syntax");
+  EXPECT_EQ(CodeOf(ParseJson("\"a\xff\"")), "json_utf8");
+  EXPECT_EQ(CodeOf(ParseJson("1e400")), "json_number");
+  EXPECT_EQ(CodeOf(ParseJson("[9223372036854775808]")), "json_number");
+  EXPECT_EQ(CodeOf(ParseJson("NaN")), "json_syntax");
+  EXPECT_EQ(CodeOf(ParseJson(R"({"a":{"b":1,"b":2}})")), "json_duplicate_key");
+}
+
+TEST(JsonTest, DuplicateKeyNamesItsPathAlsoInLargeObjects) {
+  std::string text = "{";
+  for (int i = 0; i < 40; ++i) text += "\"k" + std::to_string(i) + "\":0,";
+  Result<Value> value = ParseJson("[" + text + "\"k7\":1}]");
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().issues.at(0).path.ToText(), "[0].k7");
+}
+
+TEST(JsonTest, SaysWhereTheTextGoesWrong) {
+  Result<Value> value = ParseJson("{\n  \"a\": tru\n}");
+  ASSERT_FALSE(value);
+  EXPECT_NE(value.error().message.find("line 2, column 8"), std::string::npos) << value.error().message;
+}
+
+TEST(JsonTest, NestingIsBoundedExactly) {
+  const auto nested = [](int levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+  EXPECT_TRUE(ParseJson(nested(64)));
+  EXPECT_EQ(CodeOf(ParseJson(nested(65))), "json_depth");
+  EXPECT_TRUE(ParseJson(std::string(64, '[') + "1" + std::string(64, ']')));
+  EXPECT_EQ(CodeOf(ParseJson(std::string(65, '[') + "1" + std::string(65, ']'))), "json_depth");
+}
+
+TEST(JsonTest, RawTextIsWhatWasSent) {
+  const std::string_view text = R"( { "a" : [ 1 , {"x":"]}\""} ,"s" ] , "b" : 1.50 } )";
+  ASSERT_TRUE(ParseJson(text));
+  EXPECT_EQ(RawMember(text, "b"), "1.50");
+  const auto elements = RawElements(RawMember(text, "a"));
+  ASSERT_EQ(elements.size(), 3u);
+  EXPECT_EQ(elements[1], R"({"x":"]}\""})");
+  EXPECT_EQ(RawMember(text, "c"), "");
+}
+
+TEST(HashTest, MurmurKnownAnswers) {
+  EXPECT_EQ(Murmur3(""), 0u);
+  EXPECT_EQ(Murmur3("hello"), 0x248bfa47u);
+  EXPECT_EQ(Murmur3("hello, world"), 0x149bbb7fu);
+}
+
+TEST(HashTest, PrefixStateEqualsHashingTheWhole) {
+  const std::string text = "checkout.layout:user-4711-ä";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    EXPECT_EQ(Murmur3Prefix(text.substr(0, cut)).Finish(text.substr(cut)), Murmur3(text)) << cut;
+  }
+}
+
+TEST(HashTest, DigestDoesNotDependOnOrderAndForgetsWhatIsRemoved) {
+  Digest128 a, b;
+  a.Toggle("flag", "x", "1");
+  a.Toggle("flag", "y", "2");
+  b.Toggle("flag", "y", "2");
+  EXPECT_NE(a, b);
+  b.Toggle("flag", "x", "1");
+  EXPECT_EQ(a.ToHex(), b.ToHex());
+  b.Toggle("flag", "x", "1");
+  b.Toggle("flag", "y", "2");
+  EXPECT_EQ(b.ToHex(), std::string(32, '0'));
+}
+
+TEST(IssueTest, PathsReadWellAndPointersAreUnambiguous) {
+  const Path path = Path().Key("rules").Index(2).Key("when").Key("app.version").Key("a/b~c");
+  EXPECT_EQ(path.ToText(), R"(rules[2].when["app.version"]["a/b~c"])");
+  EXPECT_EQ(path.ToPointer(), "/rules/2/when/app.version/a~1b~0c");
+}
+
+TEST(IssueTest, SuggestsTheClosestNameOnlyWhenItIsClose) {
+  const std::vector<std::string> names = {"eu-web", "us-web", "staff"};
+  EXPECT_EQ(DidYouMean("eu-wbe", names), "did you mean 'eu-web'?");
+  EXPECT_EQ(DidYouMean("payments", names), "");
+}
+
+}  // namespace
+}  // namespace guidon
