@@ -11,7 +11,9 @@ namespace {
 constexpr std::uint32_t kC1 = 0xcc9e2d51;
 constexpr std::uint32_t kC2 = 0x1b873593;
 
-inline std::uint32_t Rotl(std::uint32_t x, int r) { return (x << r) | (x >> (32 - r)); }
+inline std::uint32_t Rotl(std::uint32_t x, int r) {
+  return (x << r) | (x >> (32 - r));
+}
 
 inline std::uint32_t MixBlock(std::uint32_t state, std::uint32_t k) {
   state ^= Rotl(k * kC1, 15) * kC2;
@@ -30,7 +32,8 @@ inline std::uint32_t Load32(const char* bytes) {
 // The last 0 … 3 bytes, little endian.
 inline std::uint32_t LoadTail(const char* bytes, std::size_t size) {
   std::uint32_t k = 0;
-  for (std::size_t i = 0; i < size; ++i) k |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
+  for (std::size_t i = 0; i < size; ++i)
+    k |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
   return k;
 }
 
@@ -47,7 +50,9 @@ inline std::uint32_t FinishTail(std::uint32_t state, std::uint32_t tail, std::ui
 
 }  // namespace
 
-std::uint32_t Murmur3(std::string_view text, std::uint32_t seed) { return Murmur3Prefix("", seed).Finish(text); }
+std::uint32_t Murmur3(std::string_view text, std::uint32_t seed) {
+  return Murmur3Prefix("", seed).Finish(text);
+}
 
 Murmur3Prefix::Murmur3Prefix(std::string_view prefix, std::uint32_t seed)
     : state_(seed),
@@ -83,7 +88,9 @@ std::uint32_t Murmur3Prefix::Finish(std::string_view text) const noexcept {
   return FinishTail(state, static_cast<std::uint32_t>(waiting), prefix_size_ + static_cast<std::uint32_t>(text.size()));
 }
 
-std::uint64_t Hash64(std::string_view text) noexcept { return XXH3_64bits(text.data(), text.size()); }
+std::uint64_t Hash64(std::string_view text) noexcept {
+  return XXH3_64bits(text.data(), text.size());
+}
 
 void Digest128::Toggle(std::string_view kind, std::string_view key, std::string_view bytes) {
   std::string input;

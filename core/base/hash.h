@@ -27,9 +27,9 @@ class Murmur3Prefix {
   std::uint32_t Finish(std::string_view text) const noexcept;
 
  private:
-  std::uint32_t state_;         // after the whole 4-byte blocks of the prefix
-  std::uint32_t tail_ = 0;      // the prefix's last bytes, little endian
-  std::uint32_t tail_size_;     // 0 … 3
+  std::uint32_t state_;      // after the whole 4-byte blocks of the prefix
+  std::uint32_t tail_ = 0;   // the prefix's last bytes, little endian
+  std::uint32_t tail_size_;  // 0 … 3
   std::uint32_t prefix_size_;
 };
 

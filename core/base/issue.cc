@@ -85,7 +85,9 @@ std::string Path::ToPointer() const {
   return pointer;
 }
 
-std::string_view ToString(Severity severity) { return severity == Severity::kError ? "error" : "warning"; }
+std::string_view ToString(Severity severity) {
+  return severity == Severity::kError ? "error" : "warning";
+}
 
 bool HasErrors(const std::vector<Issue>& issues) {
   return std::any_of(issues.begin(), issues.end(), [](const Issue& i) { return i.severity == Severity::kError; });
@@ -113,22 +115,38 @@ std::string DidYouMean(std::string_view word, const std::vector<std::string>& ca
 
 std::string_view ToString(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalid: return "invalid";
-    case ErrorCode::kNotFound: return "not_found";
-    case ErrorCode::kAlreadyExists: return "already_exists";
-    case ErrorCode::kConflict: return "conflict";
-    case ErrorCode::kMismatch: return "mismatch";
-    case ErrorCode::kUnauthenticated: return "unauthenticated";
-    case ErrorCode::kPermissionDenied: return "permission_denied";
-    case ErrorCode::kTooLarge: return "too_large";
-    case ErrorCode::kOverloaded: return "overloaded";
-    case ErrorCode::kStorageFull: return "storage_full";
-    case ErrorCode::kUnavailable: return "unavailable";
-    case ErrorCode::kIndeterminate: return "indeterminate";
-    case ErrorCode::kGone: return "gone";
-    case ErrorCode::kCorrupt: return "corrupt";
-    case ErrorCode::kIo: return "io";
-    case ErrorCode::kInternal: return "internal";
+    case ErrorCode::kInvalid:
+      return "invalid";
+    case ErrorCode::kNotFound:
+      return "not_found";
+    case ErrorCode::kAlreadyExists:
+      return "already_exists";
+    case ErrorCode::kConflict:
+      return "conflict";
+    case ErrorCode::kMismatch:
+      return "mismatch";
+    case ErrorCode::kUnauthenticated:
+      return "unauthenticated";
+    case ErrorCode::kPermissionDenied:
+      return "permission_denied";
+    case ErrorCode::kTooLarge:
+      return "too_large";
+    case ErrorCode::kOverloaded:
+      return "overloaded";
+    case ErrorCode::kStorageFull:
+      return "storage_full";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
+    case ErrorCode::kIndeterminate:
+      return "indeterminate";
+    case ErrorCode::kGone:
+      return "gone";
+    case ErrorCode::kCorrupt:
+      return "corrupt";
+    case ErrorCode::kIo:
+      return "io";
+    case ErrorCode::kInternal:
+      return "internal";
   }
   return "internal";
 }

@@ -56,10 +56,14 @@ simdjson::error_code WalkOnDemand(T&& value) {
       }
       return simdjson::SUCCESS;
     }
-    case simdjson::ondemand::json_type::number: return value.get_number().error();
-    case simdjson::ondemand::json_type::string: return value.get_string().error();
-    case simdjson::ondemand::json_type::boolean: return value.get_bool().error();
-    case simdjson::ondemand::json_type::null: return value.is_null() ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+    case simdjson::ondemand::json_type::number:
+      return value.get_number().error();
+    case simdjson::ondemand::json_type::string:
+      return value.get_string().error();
+    case simdjson::ondemand::json_type::boolean:
+      return value.get_bool().error();
+    case simdjson::ondemand::json_type::null:
+      return value.is_null() ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
   }
   return simdjson::SUCCESS;
 }
@@ -83,12 +87,16 @@ Error FromSimdjson(simdjson::error_code error, std::string_view text, const Json
   switch (error) {
     case simdjson::DEPTH_ERROR:
       return SyntaxError("json_depth", "nested deeper than " + std::to_string(limits.max_depth) + " levels");
-    case simdjson::UTF8_ERROR: return SyntaxError("json_utf8", "the text is not valid UTF-8");
+    case simdjson::UTF8_ERROR:
+      return SyntaxError("json_utf8", "the text is not valid UTF-8");
     case simdjson::NUMBER_ERROR:
       return SyntaxError("json_number", "a number is malformed, or too large to keep" + WhereItFails(text));
-    case simdjson::EMPTY: return SyntaxError("json_syntax", "the text is empty");
-    case simdjson::UNCLOSED_STRING: return SyntaxError("json_syntax", "a text is not closed by '\"'");
-    default: return SyntaxError("json_syntax", "not valid JSON" + WhereItFails(text));
+    case simdjson::EMPTY:
+      return SyntaxError("json_syntax", "the text is empty");
+    case simdjson::UNCLOSED_STRING:
+      return SyntaxError("json_syntax", "a text is not closed by '\"'");
+    default:
+      return SyntaxError("json_syntax", "not valid JSON" + WhereItFails(text));
   }
 }
 
@@ -102,14 +110,27 @@ class Builder {
   // Fills `out`; false leaves the reason in error().
   bool Build(const dom::element& element, Value& out) {
     switch (element.type()) {
-      case dom::element_type::NULL_VALUE: out = nullptr; return true;
-      case dom::element_type::BOOL: out = element.get_bool().value_unsafe(); return true;
-      case dom::element_type::INT64: out = element.get_int64().value_unsafe(); return true;
-      case dom::element_type::UINT64: return TooLarge();
-      case dom::element_type::DOUBLE: out = element.get_double().value_unsafe(); return true;
-      case dom::element_type::STRING: out = element.get_string().value_unsafe(); return true;
-      case dom::element_type::ARRAY: return BuildArray(element.get_array().value_unsafe(), out);
-      case dom::element_type::OBJECT: return BuildObject(element.get_object().value_unsafe(), out);
+      case dom::element_type::NULL_VALUE:
+        out = nullptr;
+        return true;
+      case dom::element_type::BOOL:
+        out = element.get_bool().value_unsafe();
+        return true;
+      case dom::element_type::INT64:
+        out = element.get_int64().value_unsafe();
+        return true;
+      case dom::element_type::UINT64:
+        return TooLarge();
+      case dom::element_type::DOUBLE:
+        out = element.get_double().value_unsafe();
+        return true;
+      case dom::element_type::STRING:
+        out = element.get_string().value_unsafe();
+        return true;
+      case dom::element_type::ARRAY:
+        return BuildArray(element.get_array().value_unsafe(), out);
+      case dom::element_type::OBJECT:
+        return BuildObject(element.get_object().value_unsafe(), out);
     }
     return false;
   }
@@ -154,8 +175,8 @@ class Builder {
       steps_.back() = field.key;
       const bool duplicate = many ? !names.insert(field.key).second : members.Find(field.key) != nullptr;
       if (duplicate) {
-        error_ = SyntaxError("json_duplicate_key", "the name '" + std::string(field.key) + "' occurs twice",
-                             CurrentPath());
+        error_ =
+            SyntaxError("json_duplicate_key", "the name '" + std::string(field.key) + "' occurs twice", CurrentPath());
         return false;
       }
       if (!Build(field.value, members.Append(field.key, nullptr))) return false;
@@ -308,12 +329,23 @@ void AppendJsonString(std::string& out, std::string_view text) {
     out.append(text, plain, i - plain);
     plain = i + 1;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default: out.append("\\u00").append(1, kHex[c >> 4]).append(1, kHex[c & 15]);
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        out.append("\\u00").append(1, kHex[c >> 4]).append(1, kHex[c & 15]);
     }
   }
   out.append(text, plain).append(1, '"');
@@ -321,11 +353,21 @@ void AppendJsonString(std::string& out, std::string_view text) {
 
 void AppendJson(std::string& out, const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::kNull: out += "null"; return;
-    case Value::Kind::kBool: out += value.AsBool() ? "true" : "false"; return;
-    case Value::Kind::kInt: out += std::to_string(value.AsInt()); return;
-    case Value::Kind::kDouble: AppendNumber(out, value.AsDouble()); return;
-    case Value::Kind::kString: AppendJsonString(out, value.AsString()); return;
+    case Value::Kind::kNull:
+      out += "null";
+      return;
+    case Value::Kind::kBool:
+      out += value.AsBool() ? "true" : "false";
+      return;
+    case Value::Kind::kInt:
+      out += std::to_string(value.AsInt());
+      return;
+    case Value::Kind::kDouble:
+      AppendNumber(out, value.AsDouble());
+      return;
+    case Value::Kind::kString:
+      AppendJsonString(out, value.AsString());
+      return;
     case Value::Kind::kArray: {
       char separator = '[';
       for (const Value& element : value.AsArray()) {

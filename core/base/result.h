@@ -42,8 +42,8 @@ std::string_view ToString(ErrorCode code);
 
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string message;         // one sentence for people; names the thing at fault and what to do
-  std::vector<Issue> issues;   // for kInvalid: every fault found, each with its path
+  std::string message;        // one sentence for people; names the thing at fault and what to do
+  std::vector<Issue> issues;  // for kInvalid: every fault found, each with its path
 };
 
 template <typename T>
@@ -51,7 +51,9 @@ using Result = tl::expected<T, Error>;
 
 using Status = Result<void>;
 
-inline tl::unexpected<Error> Fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
+inline tl::unexpected<Error> Fail(Error error) {
+  return tl::unexpected<Error>(std::move(error));
+}
 inline tl::unexpected<Error> Fail(ErrorCode code, std::string message) {
   return tl::unexpected<Error>(Error{code, std::move(message), {}});
 }

@@ -8,9 +8,13 @@ namespace {
 
 constexpr double kTwoTo63 = 9223372036854775808.0;
 
-bool IsWholeWithinInt64(double d) { return d >= -kTwoTo63 && d < kTwoTo63 && std::trunc(d) == d; }
+bool IsWholeWithinInt64(double d) {
+  return d >= -kTwoTo63 && d < kTwoTo63 && std::trunc(d) == d;
+}
 
-bool EqualNumbers(std::int64_t i, double d) { return IsWholeWithinInt64(d) && static_cast<std::int64_t>(d) == i; }
+bool EqualNumbers(std::int64_t i, double d) {
+  return IsWholeWithinInt64(d) && static_cast<std::int64_t>(d) == i;
+}
 
 bool EqualObjects(const Object& a, const Object& b) noexcept {
   if (a.size() != b.size()) return false;
@@ -60,11 +64,21 @@ bool Object::Erase(std::string_view name) {
   return true;
 }
 
-std::size_t Object::size() const noexcept { return members_.size(); }
-const Member* Object::begin() const noexcept { return members_.data(); }
-const Member* Object::end() const noexcept { return members_.data() + members_.size(); }
-Member* Object::begin() noexcept { return members_.data(); }
-Member* Object::end() noexcept { return members_.data() + members_.size(); }
+std::size_t Object::size() const noexcept {
+  return members_.size();
+}
+const Member* Object::begin() const noexcept {
+  return members_.data();
+}
+const Member* Object::end() const noexcept {
+  return members_.data() + members_.size();
+}
+Member* Object::begin() noexcept {
+  return members_.data();
+}
+Member* Object::end() noexcept {
+  return members_.data() + members_.size();
+}
 
 Value::Value() noexcept : storage_(nullptr) {}
 Value::Value(std::nullptr_t) noexcept : storage_(nullptr) {}
@@ -143,13 +157,20 @@ bool operator==(const Value& a, const Value& b) noexcept {
   if (a.kind() == Kind::kDouble && b.kind() == Kind::kInt) return EqualNumbers(b.AsInt(), a.AsDouble());
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
-    case Kind::kNull: return true;
-    case Kind::kBool: return a.AsBool() == b.AsBool();
-    case Kind::kInt: return a.AsInt() == b.AsInt();
-    case Kind::kDouble: return a.AsDouble() == b.AsDouble();
-    case Kind::kString: return a.AsString() == b.AsString();
-    case Kind::kArray: return a.AsArray() == b.AsArray();
-    case Kind::kObject: return EqualObjects(a.AsObject(), b.AsObject());
+    case Kind::kNull:
+      return true;
+    case Kind::kBool:
+      return a.AsBool() == b.AsBool();
+    case Kind::kInt:
+      return a.AsInt() == b.AsInt();
+    case Kind::kDouble:
+      return a.AsDouble() == b.AsDouble();
+    case Kind::kString:
+      return a.AsString() == b.AsString();
+    case Kind::kArray:
+      return a.AsArray() == b.AsArray();
+    case Kind::kObject:
+      return EqualObjects(a.AsObject(), b.AsObject());
   }
   return false;
 }

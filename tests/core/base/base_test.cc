@@ -11,7 +11,9 @@
 namespace guidon {
 namespace {
 
-std::string CodeOf(const Result<Value>& result) { return result ? "ok" : result.error().issues.at(0).code; }
+std::string CodeOf(const Result<Value>& result) {
+  return result ? "ok" : result.error().issues.at(0).code;
+}
 
 TEST(JsonTest, KeepsOrderAndEveryDigitOfWholeNumbers) {
   const std::string text = R"({"b":9007199254740993,"a":[1.5,-0.25,"x\n\u00e4"],"c":{"d":null,"e":true},"f":1.0})";

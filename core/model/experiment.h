@@ -1,0 +1,211 @@
+// Segment, Layer, Holdout, Experiment and Metric, as authored, and the state that the server keeps for them.
+//
+// Thread safety: plain values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/model/condition.h"
+#include "core/model/flag.h"
+#include "core/model/units.h"
+
+namespace guidon {
+
+struct Segment {
+  std::string key;
+  std::string description;
+  std::string owner;
+  std::vector<std::string> include;  // context keys
+  std::vector<std::string> exclude;  // context keys; exclude beats include beats when
+  std::optional<Condition> when;
+  friend bool operator==(const Segment&, const Segment&) = default;
+};
+
+// Experiments of one layer never share a unit.
+struct Layer {
+  std::string key;
+  std::string description;
+  std::string unit;  // attribute
+  friend bool operator==(const Layer&, const Layer&) = default;
+};
+
+struct Holdout {
+  std::string key;
+  std::string description;
+  std::string owner;
+  std::string unit;        // attribute
+  std::uint32_t size = 0;  // parts of kWhole, at most half: as many again are the comparison group
+  bool archived = false;   // an archived holdout has ended: nobody is held out any more
+  friend bool operator==(const Holdout&, const Holdout&) = default;
+};
+
+enum class MetricType : std::uint8_t { kConversion, kCount, kSum, kMean, kRatio, kQuantile, kRetention, kFunnel };
+std::string_view ToString(MetricType type);
+enum class Direction : std::uint8_t { kUp, kDown };
+std::string_view ToString(Direction direction);
+
+// A side of a ratio, or a step of a funnel.
+struct MetricPart {
+  std::string event;
+  std::string value;               // event attribute; empty: counts events
+  std::optional<Condition> where;  // on event attributes; kAttribute, kAll, kAny, kNot only
+  friend bool operator==(const MetricPart&, const MetricPart&) = default;
+};
+
+// `cap: 99.9%` (a percentile of the pooled unit totals) or `cap: 500` (absolute).
+struct PercentileCap {
+  std::uint32_t parts = 0;
+  friend bool operator==(const PercentileCap&, const PercentileCap&) = default;
+};
+struct AbsoluteCap {
+  double value = 0;
+  friend bool operator==(const AbsoluteCap&, const AbsoluteCap&) = default;
+};
+using Cap = std::variant<PercentileCap, AbsoluteCap>;
+
+struct Metric {
+  std::string key;
+  std::string description;
+  std::string owner;
+  MetricType type = MetricType::kConversion;
+  Direction direction = Direction::kUp;
+  std::string event;  // all types but ratio and funnel
+  std::string value;  // sum, mean, quantile: the event attribute
+  std::optional<Condition> where;
+  std::optional<std::chrono::milliseconds> window;  // after first exposure; absent: to the end
+  std::optional<Cap> cap;
+  std::optional<MetricPart> numerator, denominator;  // ratio
+  std::vector<MetricPart> steps;                     // funnel: two or more, in order
+  std::optional<std::uint32_t> quantile;             // parts of kWhole: `quantile: 95%`
+  std::optional<std::chrono::milliseconds> after;    // retention: seen again in [after, after + window)
+  bool archived = false;
+  friend bool operator==(const Metric&, const Metric&) = default;
+};
+
+enum class ExperimentStatus : std::uint8_t { kDraft, kScheduled, kRunning, kPaused, kStopped, kConcluded };
+std::string_view ToString(ExperimentStatus status);
+
+struct Variant {
+  std::string name;
+  std::string serves;       // variation of the flag
+  std::uint32_t parts = 0;  // weight, of kWhole
+  friend bool operator==(const Variant&, const Variant&) = default;
+};
+
+struct LayerSlice {
+  std::string layer;
+  std::uint32_t slice = 0;  // parts of kWhole
+  friend bool operator==(const LayerSlice&, const LayerSlice&) = default;
+};
+
+struct PrimaryMetric {
+  std::string use;
+  Direction expect = Direction::kUp;
+  std::optional<std::uint32_t> detect;  // relative effect, parts of kWhole
+  friend bool operator==(const PrimaryMetric&, const PrimaryMetric&) = default;
+};
+
+enum class BreachAction : std::uint8_t { kAlert, kPause, kRollback };
+std::string_view ToString(BreachAction action);
+
+struct Guardrail {
+  std::string use;
+  std::optional<Margin> never_worse_by;  // absent: no margin, any significant harm is a breach
+  BreachAction on_breach = BreachAction::kAlert;
+  friend bool operator==(const Guardrail&, const Guardrail&) = default;
+};
+
+enum class PlanMethod : std::uint8_t { kGroupSequential, kSequential, kFixed };
+std::string_view ToString(PlanMethod method);
+
+struct Plan {
+  PlanMethod method = PlanMethod::kGroupSequential;
+  std::optional<std::chrono::milliseconds> looks;  // `daily`, `weekly` or a duration
+  std::uint32_t alpha = 5'000;
+  std::uint32_t power = 80'000;
+  std::optional<std::uint32_t> min_days, max_days;
+  std::optional<std::chrono::milliseconds> cuped;  // `adjust: cuped(14d)`
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+struct RampStep {
+  std::uint32_t at = kWhole;
+  std::optional<std::chrono::milliseconds> hold;
+  std::optional<std::uint64_t> min_units;
+  friend bool operator==(const RampStep&, const RampStep&) = default;
+};
+
+struct StopRules {
+  std::optional<BreachAction> sample_ratio_mismatch;
+  std::optional<std::chrono::milliseconds> no_traffic_after;
+  friend bool operator==(const StopRules&, const StopRules&) = default;
+};
+
+// Contexts with all these attribute values see `variant`, whatever audience, slice, holdout and ramp say.
+struct ForcedVariant {
+  std::vector<std::pair<std::string, Value>> attributes;
+  std::string variant;
+  friend bool operator==(const ForcedVariant&, const ForcedVariant&) = default;
+};
+
+struct ExperimentTest {
+  Value given;         // a context
+  std::string expect;  // a variant; "" is not written: `none` when the unit is not taken
+  friend bool operator==(const ExperimentTest&, const ExperimentTest&) = default;
+};
+
+struct Experiment {
+  std::string key;
+  std::string description;
+  std::string owner;
+  std::string hypothesis;
+  std::string flag;
+  std::string environment;
+  std::optional<ExperimentStatus> state;  // authored: draft, running, paused or stopped
+  std::string unit;                       // attribute; "key" is the context key
+  std::optional<Condition> audience;
+  std::optional<LayerSlice> layer;
+  std::string holdout;
+  std::vector<Variant> variants;  // the first is the control
+  std::optional<PrimaryMetric> primary;
+  std::vector<std::string> secondary;
+  std::vector<Guardrail> guardrails;
+  std::optional<Plan> plan;
+  std::vector<RampStep> ramp;
+  StopRules stop;
+  std::vector<ForcedVariant> force;  // authored as `qa: { force: [...] }`
+  std::vector<ExperimentTest> tests;
+  bool archived = false;
+  friend bool operator==(const Experiment&, const Experiment&) = default;
+};
+
+// --- state ---------------------------------------------------------------------------------------------------------
+
+struct LayerState {
+  std::string salt;  // "layer:NAME" at first
+  friend bool operator==(const LayerState&, const LayerState&) = default;
+};
+
+struct HoldoutState {
+  std::string salt;  // "holdout:NAME" at first
+  friend bool operator==(const HoldoutState&, const HoldoutState&) = default;
+};
+
+struct ExperimentState {
+  ExperimentStatus status = ExperimentStatus::kDraft;
+  std::uint32_t iteration = 0;     // 0: never started; counts from 1
+  std::string salt;                // "KEY#ITERATION"
+  std::vector<ArmRanges> arms;     // one per variant
+  std::vector<BucketRange> slots;  // of the layer, while it holds them; without a layer empty
+  std::size_t ramp_step = 0;       // index into Experiment::ramp
+  std::string winner;              // concluded: the winning variant
+  friend bool operator==(const ExperimentState&, const ExperimentState&) = default;
+};
+
+}  // namespace guidon
