@@ -63,7 +63,8 @@ endfunction()
 
 # guidon_test(codec_test SOURCES flag_codec_test.cc DEPS guidon::core_codec [LABELS unit;threads] [TIMEOUT 60])
 # A GoogleTest program, one ctest entry. LABELS: `unit` (the default) runs under asan in CI; `threads` under tsan;
-# `integration` starts processes; `long` runs in `./dev test all` only.
+# `integration` starts processes; `long` runs in `./dev test all` only. The target guidon_tests_<label> builds all of a
+# label. What each case did is left in <build>/results/<name>.xml, where ./dev test counts it.
 function(guidon_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
   guidon_executable(${name} SOURCES ${ARG_SOURCES} DEPS ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
@@ -78,6 +79,15 @@ function(guidon_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  if(GUIDON_SANITIZE)
+    math(EXPR ARG_TIMEOUT "5 * ${ARG_TIMEOUT}")
+  endif()
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
-    ENVIRONMENT "${ARG_ENVIRONMENT}")
+    ENVIRONMENT "GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/results/${name}.xml;${ARG_ENVIRONMENT}")
+  foreach(label ${ARG_LABELS})
+    if(NOT TARGET guidon_tests_${label})
+      add_custom_target(guidon_tests_${label})
+    endif()
+    add_dependencies(guidon_tests_${label} ${name})
+  endforeach()
 endfunction()
