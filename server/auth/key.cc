@@ -1,0 +1,126 @@
+#include "server/auth/key.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+
+namespace guidon {
+namespace {
+
+constexpr std::string_view kDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view kPrefix = "gdn_";
+constexpr std::size_t kSelectorSize = 12;
+constexpr std::size_t kSecretSize = 32;
+constexpr std::size_t kChecksumSize = 6;  // 62^6 > 2^32
+constexpr std::size_t kKindSize = 3;
+constexpr std::size_t kKeySize = kPrefix.size() + kKindSize + 1 + kSelectorSize + 1 + kSecretSize + kChecksumSize;
+
+struct KindWords {
+  KeyKind kind;
+  std::string_view in_key;
+  std::string_view word;
+};
+constexpr std::array<KindWords, 5> kKinds = {{{KeyKind::kServer, "srv", "server"},
+                                              {KeyKind::kClient, "cli", "client"},
+                                              {KeyKind::kAdmin, "adm", "admin"},
+                                              {KeyKind::kRelay, "rly", "relay"},
+                                              {KeyKind::kEvents, "evt", "events"}}};
+
+bool IsBase62(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return kDigits.find(c) != std::string_view::npos; });
+}
+
+std::string Checksum(std::string_view text) {
+  auto crc = crc32(0, reinterpret_cast<const Bytef*>(text.data()), static_cast<uInt>(text.size()));
+  std::string digits(kChecksumSize, '0');
+  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, crc /= kDigits.size()) {
+    *digit = kDigits[crc % kDigits.size()];
+  }
+  return digits;
+}
+
+// Rejection sampling: every digit is equally likely.
+Result<std::string> RandomDigits(std::size_t count) {
+  constexpr unsigned char kUnbiased = 248;  // 4 * 62
+  std::string digits;
+  while (digits.size() < count) {
+    std::array<unsigned char, 64> bytes;
+    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+      return Fail(ErrorCode::kIo, "the operating system gave no random bytes for a new key");
+    }
+    for (unsigned char byte : bytes) {
+      if (byte < kUnbiased && digits.size() < count) digits += kDigits[byte % kDigits.size()];
+    }
+  }
+  return digits;
+}
+
+std::string Sha256Hex(std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> hash;
+  unsigned int size = 0;
+  EVP_Digest(text.data(), text.size(), hash.data(), &size, EVP_sha256(), nullptr);
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string hex;
+  for (unsigned int i = 0; i < size; ++i) hex.append(1, kHex[hash[i] >> 4]).append(1, kHex[hash[i] & 15]);
+  return hex;
+}
+
+}  // namespace
+
+std::string_view ToString(KeyKind kind) { return kKinds[static_cast<std::size_t>(kind)].word; }
+
+std::optional<KeyKind> KeyKindFromString(std::string_view word) {
+  for (const KindWords& words : kKinds) {
+    if (words.word == word) return words.kind;
+  }
+  return std::nullopt;
+}
+
+std::optional<ParsedKey> ParseKey(std::string_view text) {
+  if (text.size() != kKeySize || !text.starts_with(kPrefix)) return std::nullopt;
+  const std::string_view kind = text.substr(kPrefix.size(), kKindSize);
+  const auto words = std::find_if(kKinds.begin(), kKinds.end(), [&](const KindWords& k) { return k.in_key == kind; });
+  const std::string_view rest = text.substr(kPrefix.size() + kKindSize);
+  if (words == kKinds.end() || rest[0] != '_' || rest[1 + kSelectorSize] != '_') return std::nullopt;
+  ParsedKey key;
+  key.kind = words->kind;
+  key.selector = rest.substr(1, kSelectorSize);
+  key.secret = rest.substr(2 + kSelectorSize, kSecretSize);
+  const std::string_view checksum = text.substr(kKeySize - kChecksumSize);
+  if (!IsBase62(key.selector) || !IsBase62(key.secret)) return std::nullopt;
+  if (Checksum(text.substr(0, kKeySize - kChecksumSize)) != checksum) return std::nullopt;
+  return key;
+}
+
+Result<NewKey> GenerateKey(KeyKind kind) {
+  Result<std::string> selector = RandomDigits(kSelectorSize);
+  if (!selector) return Fail(selector.error());
+  Result<std::string> secret = RandomDigits(kSecretSize);
+  if (!secret) return Fail(secret.error());
+  NewKey key;
+  key.text = std::string(kPrefix) + std::string(kKinds[static_cast<std::size_t>(kind)].in_key) + "_" + *selector + "_" +
+             *secret;
+  key.text += Checksum(key.text);
+  key.record.id = *selector;
+  key.record.kind = kind;
+  key.record.verifier = Sha256Hex(*secret);
+  return key;
+}
+
+bool Matches(const KeyRecord& record, const ParsedKey& key) {
+  const std::string hash = Sha256Hex(key.secret);
+  return record.kind == key.kind && record.verifier.size() == hash.size() &&
+         CRYPTO_memcmp(record.verifier.data(), hash.data(), hash.size()) == 0;
+}
+
+std::string MaskKey(std::string_view text) {
+  const std::optional<ParsedKey> key = ParseKey(text);
+  if (!key) return "(not a key)";
+  return std::string(text.substr(0, kPrefix.size() + kKindSize + 1 + kSelectorSize + 1)) + "…";
+}
+
+}  // namespace guidon
