@@ -1,4 +1,5 @@
 # Every library the project uses, found once. What the SDK alone needs comes first; the rest only when it is built.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)  # a project that adds this one as a subfolder links to them, too
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)

@@ -1,0 +1,45 @@
+# `cmake --install BUILD` gives the programs, and the SDK as the CMake package `guidon` and as guidon.pc. Components:
+#   sdk     headers, static libraries, package files: what find_package(guidon) and pkg-config read
+#   server  guidond
+#   cli     guidon
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/guidon)
+
+# The rooms that an application may link to, and those they are made of. Each was registered after the rooms it uses.
+get_property(libraries GLOBAL PROPERTY GUIDON_LIBRARIES)
+list(FILTER libraries INCLUDE REGEX "^guidon_(core|net|sdk)(_|$)")
+
+install(TARGETS ${libraries} EXPORT guidon
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk)
+install(EXPORT guidon NAMESPACE guidon:: FILE guidon-targets.cmake DESTINATION ${package_dir} COMPONENT sdk)
+foreach(folder core sdk)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk
+    FILES_MATCHING PATTERN "*.h")
+endforeach()
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/guidon-config.cmake.in
+  ${PROJECT_BINARY_DIR}/package/guidon-config.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/guidon-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  ${PROJECT_BINARY_DIR}/package/guidon-config.cmake ${PROJECT_BINARY_DIR}/package/guidon-config-version.cmake
+  DESTINATION ${package_dir} COMPONENT sdk)
+
+# A linker takes static libraries left to right: users before what they use.
+set(pc_libraries "")
+foreach(library ${libraries})
+  get_target_property(kind ${library} TYPE)
+  if(kind STREQUAL STATIC_LIBRARY)
+    set(pc_libraries "-l${library} ${pc_libraries}")
+  endif()
+endforeach()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/guidon.pc.in ${PROJECT_BINARY_DIR}/package/guidon.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/package/guidon.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
+
+if(TARGET guidond)
+  install(TARGETS guidond RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
+endif()
+if(TARGET guidon)
+  install(TARGETS guidon RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)
+endif()

@@ -49,6 +49,7 @@ function(guidon_library name)
       $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   endif()
   set_target_properties(guidon_${name} PROPERTIES EXPORT_NAME ${name})
+  set_property(GLOBAL APPEND PROPERTY GUIDON_LIBRARIES guidon_${name})  # cmake/GuidonInstall.cmake picks from it
 endfunction()
 
 # guidon_executable(guidond SOURCES main.cc DEPS guidon::server_app)
