@@ -5,7 +5,7 @@
 add_library(guidon_settings INTERFACE)
 target_compile_features(guidon_settings INTERFACE cxx_std_20)
 target_compile_options(guidon_settings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wunused
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wunused -Wno-missing-field-initializers
   $<$<BOOL:${GUIDON_WERROR}>:-Werror>
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 if(GUIDON_SANITIZE STREQUAL "address")

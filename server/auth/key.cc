@@ -71,7 +71,9 @@ std::string Sha256Hex(std::string_view text) {
 
 }  // namespace
 
-std::string_view ToString(KeyKind kind) { return kKinds[static_cast<std::size_t>(kind)].word; }
+std::string_view ToString(KeyKind kind) {
+  return kKinds[static_cast<std::size_t>(kind)].word;
+}
 
 std::optional<KeyKind> KeyKindFromString(std::string_view word) {
   for (const KindWords& words : kKinds) {

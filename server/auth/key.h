@@ -37,7 +37,7 @@ struct KeyRecord {
   std::string project;      // empty: all (admin keys only)
   std::string environment;  // empty: all (admin keys only)
   std::string description;
-  std::string verifier;     // SHA-256 of the secret, 64 hex digits
+  std::string verifier;  // SHA-256 of the secret, 64 hex digits
   std::int64_t created_ms = 0;
   std::int64_t revoked_ms = 0;  // 0: valid
 };

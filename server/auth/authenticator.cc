@@ -1,0 +1,82 @@
+#include "server/auth/authenticator.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace guidon {
+namespace {
+
+// RFC 9110: the scheme is matched without case, one or more blanks follow.
+std::string_view KeyOf(std::string_view authorization) {
+  constexpr std::string_view kBearer = "bearer ";
+  const bool bearer = authorization.size() > kBearer.size() &&
+                      std::equal(kBearer.begin(), kBearer.end(), authorization.begin(),
+                                 [](char want, char c) { return want == (c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  if (bearer) authorization.remove_prefix(kBearer.size());
+  const std::size_t first = authorization.find_first_not_of(' ');
+  return first == std::string_view::npos ? std::string_view() : authorization.substr(first);
+}
+
+}  // namespace
+
+void Authenticator::Put(KeyRecord record) {
+  std::unique_lock lock(mutex_);
+  keys_.insert_or_assign(record.id, std::move(record));
+}
+
+Result<Principal> Authenticator::Authenticate(std::string_view authorization) const {
+  if (authorization.empty()) {
+    return Fail(ErrorCode::kUnauthenticated, "the request has no key; send 'Authorization: Bearer gdn_…'");
+  }
+  const std::optional<ParsedKey> key = ParseKey(KeyOf(authorization));
+  if (!key) {
+    return Fail(ErrorCode::kUnauthenticated,
+                "what was sent as a key is none: it is cut off, mistyped, or of something else");
+  }
+  std::shared_lock lock(mutex_);
+  const auto held = keys_.find(std::string(key->selector));
+  // An unknown selector costs the same hash as a wrong secret.
+  static const KeyRecord kNobody{.id = "", .kind = KeyKind::kServer, .verifier = std::string(64, '0')};
+  const KeyRecord& record = held == keys_.end() ? kNobody : held->second;
+  if (!Matches(record, *key)) return Fail(ErrorCode::kUnauthenticated, "the key is unknown to this server");
+  if (record.revoked_ms != 0) {
+    return Fail(ErrorCode::kUnauthenticated, "the key " + record.id + " was revoked");
+  }
+  return Principal{"key:" + record.id, record.kind, record.project, record.environment};
+}
+
+bool Authenticator::IsValid(std::string_view id) const {
+  const std::optional<KeyRecord> record = Find(id);
+  return record && record->revoked_ms == 0;
+}
+
+std::optional<KeyRecord> Authenticator::Find(std::string_view id) const {
+  std::shared_lock lock(mutex_);
+  const auto held = keys_.find(std::string(id));
+  if (held == keys_.end()) return std::nullopt;
+  return held->second;
+}
+
+std::vector<KeyRecord> Authenticator::List(std::string_view project) const {
+  std::vector<KeyRecord> list;
+  {
+    std::shared_lock lock(mutex_);
+    for (const auto& [id, record] : keys_) {
+      if (record.project.empty() || record.project == project) list.push_back(record);
+    }
+  }
+  std::sort(list.begin(), list.end(), [](const KeyRecord& a, const KeyRecord& b) {
+    return a.created_ms != b.created_ms ? a.created_ms > b.created_ms : a.id < b.id;
+  });
+  return list;
+}
+
+bool Authenticator::HasValidAdminKey() const {
+  std::shared_lock lock(mutex_);
+  return std::any_of(keys_.begin(), keys_.end(), [](const auto& entry) {
+    const KeyRecord& record = entry.second;
+    return record.kind == KeyKind::kAdmin && record.project.empty() && record.revoked_ms == 0;
+  });
+}
+
+}  // namespace guidon

@@ -1,0 +1,49 @@
+// Knows every key and tells who a request comes from.
+//
+//   Authenticator authenticator;
+//   for (KeyRecord& record : catalog.Keys()) authenticator.Put(std::move(record));
+//   Result<Principal> who = authenticator.Authenticate(request.Header("Authorization"));
+//
+// It keeps no durable state: a key is committed through the catalog first and put here after that.
+//
+// Thread safety: every method may be called from any thread. Authenticate takes a shared lock for one look-up in a
+// hash table; it does no I/O.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/result.h"
+#include "server/auth/authorize.h"
+#include "server/auth/key.h"
+
+namespace guidon {
+
+class Authenticator {
+ public:
+  // Adds a key or replaces what is known of it (a revocation).
+  void Put(KeyRecord record);
+
+  // From the value of the Authorization header: `Bearer gdn_…` or the bare key. kUnauthenticated says whether the
+  // header is missing, malformed, or the key unknown or revoked; never what the key was.
+  Result<Principal> Authenticate(std::string_view authorization) const;
+
+  // Whether a key may still be used; streams ask on every tick.
+  bool IsValid(std::string_view id) const;
+
+  std::optional<KeyRecord> Find(std::string_view id) const;
+  // Keys of a project and those of all projects, newest first.
+  std::vector<KeyRecord> List(std::string_view project) const;
+  bool HasValidAdminKey() const;
+
+ private:
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<std::string, KeyRecord> keys_;  // by id; guarded by mutex_
+};
+
+}  // namespace guidon
