@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "guidon/value.h"
+#include <guidon/value.h>
 
 namespace guidon {
 

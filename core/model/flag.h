@@ -12,9 +12,9 @@
 #include <variant>
 #include <vector>
 
+#include <guidon/value.h>
 #include "core/model/condition.h"
 #include "core/model/units.h"
-#include "guidon/value.h"
 
 namespace guidon {
 
