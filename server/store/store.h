@@ -1,0 +1,287 @@
+// What the server remembers: a revisioned key-value store with watch, modelled on etcd.
+//
+//   Result<std::unique_ptr<Store>> store = OpenRocksStore({.folder = "/var/lib/guidon"});
+//   Txn txn;
+//   txn.compares = {TxnCompare::NotModifiedAfter("flag/shop/checkout.layout", 17)};
+//   txn.ops = {TxnOp::Put("flag/shop/checkout.layout", record)};
+//   txn.revision = RevisionRecord{.log = change_set, .audit = who_did_what};
+//   Result<TxnResult> result = (*store)->Commit(std::move(txn));
+//   if (result && result->outcome == TxnOutcome::kCommitted) Announce(result->revision);
+//
+// Two numbers. Every transaction takes the next **position**, the store's own order. A transaction that carries a
+// RevisionRecord also takes the next **revision**, the public number: both are gap-free from 1, and no revision exists
+// without its log entry, its audit entry and its link in the hash chain (server/store/chain.h). Journals that are no
+// change of definitions (events) commit without a revision. docs/decisions/store-revisions.md says why.
+//
+// Order: a transaction is durable, then visible to readers and watches, then answered. After a crash, what was answered
+// is there; what was not answered is there whole or not at all.
+//
+// Keys and values are byte strings; a key is not empty. Old versions stay readable until Compact.
+//
+// Thread safety: every method may be called from any thread. Reads never wait for writers, but may read the disk;
+// Commit waits for it. Neither belongs on an I/O thread. Watch cursors must be destroyed before the store.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace guidon {
+
+using Position = std::uint64_t;  // order of all transactions; 0: none, or "newest" where a read asks for one
+using Revision = std::uint64_t;  // as in core/model: order of the catalog's commits; 0: nothing committed
+using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
+using Hash256 = std::array<std::uint8_t, 32>;
+
+// ---- Reading ---------------------------------------------------------------------------------------------------
+
+struct KeyValue {
+  std::string key;
+  std::string value;
+  Position created = 0;           // the transaction that put it first, since it was last absent
+  Position modified = 0;          // the transaction that put this value
+  Revision created_revision = 0;  // the revisions of those two; 0 for a transaction that took none
+  Revision modified_revision = 0;
+
+  friend bool operator==(const KeyValue&, const KeyValue&) = default;
+};
+
+// Keys in [begin, end), in byte order; an empty end: to the last key.
+struct RangeQuery {
+  std::string begin;
+  std::string end;
+  Position at = 0;        // 0: newest
+  std::size_t limit = 0;  // 0: all of them; the caller knows that they fit into memory
+
+  static RangeQuery Key(std::string_view key, Position at = 0);
+  static RangeQuery Prefix(std::string_view prefix, Position at = 0);
+};
+
+struct RangeResult {
+  std::vector<KeyValue> entries;
+  Position at = 0;    // what was read; a next page asks for the same
+  bool more = false;  // the limit cut it; go on from the last key + '\0'
+};
+
+// The state of the whole store after its newest visible transaction.
+struct StoreHead {
+  Position position = 0;
+  Revision revision = 0;
+  Timestamp time{};  // of that revision
+  Hash256 hash{};    // of that revision's link in the chain; zeros before the first
+
+  friend bool operator==(const StoreHead&, const StoreHead&) = default;
+};
+
+// ---- Writing ---------------------------------------------------------------------------------------------------
+
+// A condition on one key, as it is just before the transaction.
+struct TxnCompare {
+  enum class Kind : std::uint8_t { kExists, kAbsent, kValueIs, kModifiedAt, kNotModifiedAfter };
+  Kind kind = Kind::kExists;
+  std::string key;
+  std::string value;         // kValueIs
+  std::uint64_t number = 0;  // kModifiedAt: a Position; kNotModifiedAfter: a Revision
+
+  static TxnCompare Exists(std::string key);
+  static TxnCompare Absent(std::string key);
+  static TxnCompare ValueIs(std::string key, std::string value);
+  // Holds if the key exists and its value was put by that very transaction.
+  static TxnCompare ModifiedAt(std::string key, Position position);
+  // Holds if the key exists and no revision later than this one put it (`If-Match: N`).
+  static TxnCompare NotModifiedAfter(std::string key, Revision revision);
+};
+
+struct TxnOp {
+  enum class Kind : std::uint8_t { kPut, kDelete };
+  Kind kind = Kind::kPut;
+  std::string key;
+  std::string value;  // kPut
+
+  static TxnOp Put(std::string key, std::string value);
+  static TxnOp Delete(std::string key);  // of an absent key: no effect
+  friend bool operator==(const TxnOp&, const TxnOp&) = default;
+};
+
+// What a transaction that takes a revision must bring. Both are opaque to the store, and kept apart from the chain,
+// which holds only salted hashes of them: erasing one later does not break the chain.
+struct RevisionRecord {
+  std::string log;    // what changed: for feeds, history and `plan`
+  std::string audit;  // who did what, from where
+
+  friend bool operator==(const RevisionRecord&, const RevisionRecord&) = default;
+};
+
+// The same principal, key and body within 24 hours: the first answer is given again and nothing is written.
+// The same principal and key with another body: kMismatch. Only what committed is remembered.
+struct Idempotency {
+  std::string principal;
+  std::string key;
+  std::string body_hash;  // a hash of the request; compared for equality only
+  std::string response;   // what to give back to a repetition, beside position and revision
+};
+
+struct Txn {
+  std::vector<TxnCompare> compares;  // all must hold
+  std::vector<TxnOp> ops;            // each key at most once
+  std::optional<RevisionRecord> revision;
+  std::optional<Idempotency> idempotency;
+  std::vector<Revision> redact;  // erase log and audit of these earlier revisions; needs a revision of its own
+};
+
+enum class TxnOutcome : std::uint8_t { kCommitted, kCompareFailed, kReplayed };
+
+struct TxnResult {
+  TxnOutcome outcome = TxnOutcome::kCommitted;
+  Position position = 0;           // kCommitted: of this transaction; kReplayed: of the first one
+  Revision revision = 0;           // likewise; 0 if it took none
+  Timestamp time{};                // likewise
+  std::size_t failed_compare = 0;  // kCompareFailed: index of the first that does not hold
+  std::optional<KeyValue> found;   // kCompareFailed: what is there instead; nothing if the key is absent
+  std::string response;            // kReplayed
+};
+
+// Runs once, on a thread of the store, possibly before Submit returns. Must be short and must not call Commit.
+using TxnDone = std::function<void(Result<TxnResult>)>;
+
+// ---- Watching --------------------------------------------------------------------------------------------------
+
+// One whole transaction, as it was committed.
+struct CommittedTxn {
+  Position position = 0;
+  Revision revision = 0;  // 0 if it took none
+  Timestamp time{};
+  std::vector<TxnOp> ops;
+  RevisionRecord record;  // empty without a revision, and once redacted
+
+  friend bool operator==(const CommittedTxn&, const CommittedTxn&) = default;
+};
+
+struct WatchProgress {
+  Position position = 0;  // everything up to here has been yielded; wait for the wake
+};
+struct WatchCompacted {
+  Position oldest = 0;  // the first position that is still kept; read the state afresh and watch from there
+};
+struct WatchLost {
+  std::string reason;  // the driver cannot tell what came next; read the state afresh
+};
+using WatchEvent = std::variant<CommittedTxn, WatchProgress, WatchCompacted, WatchLost>;
+
+// A cursor over transactions. Level-triggered: it queues nothing, a slow reader costs nothing, and one wake may stand
+// for many transactions or none. Call Next until it yields Progress, then again after a wake; from one thread at a
+// time, not from within the wake.
+class WatchCursor {
+ public:
+  virtual ~WatchCursor() = default;  // no wake runs after it, nor while it returns; never from within the wake
+  virtual WatchEvent Next() = 0;     // Compacted and Lost are final
+};
+
+// ---- Revisions -------------------------------------------------------------------------------------------------
+
+// A log or audit payload and what became of it.
+struct StoredPayload {
+  enum class State : std::uint8_t { kPresent, kRedacted, kCompacted };
+  State state = State::kPresent;
+  std::string salt;  // hashed before the bytes, so that erased bytes cannot be guessed from the commitment
+  std::string bytes;
+
+  friend bool operator==(const StoredPayload&, const StoredPayload&) = default;
+};
+
+// A revision's link in the chain, with what it commits to.
+struct RevisionEntry {
+  Revision revision = 0;
+  Position position = 0;
+  Timestamp time{};
+  Hash256 log_commitment{};
+  Hash256 audit_commitment{};
+  Hash256 hash{};  // of the previous link's hash and all of the above
+  StoredPayload log;
+  StoredPayload audit;
+};
+
+// ---- The store -------------------------------------------------------------------------------------------------
+
+class Store {
+ public:
+  virtual ~Store() = default;  // commits what is queued, then closes
+
+  // Queues a transaction; `done` gets exactly one answer. Errors:
+  //   kInvalid        a key twice, an empty key, a redaction without a revision or of a revision that does not exist
+  //   kTooLarge       beyond StoreLimits
+  //   kMismatch       the idempotency key was used with another body
+  //   kOverloaded     the queue is full; nothing was written; retry later
+  //   kStorageFull    nothing was written; the store recovers by itself once there is room
+  //   kUnavailable    the store is closing, or read-only after a failed write; nothing was written
+  //   kIndeterminate  the disk failed in the middle: it may or may not be there after a restart
+  virtual void Submit(Txn txn, TxnDone done) = 0;
+  Result<TxnResult> Commit(Txn txn);  // Submit, and wait for the answer
+
+  // kGone: `at` is older than the last compaction. kInvalid: `at` is in the future. kCorrupt, kIo: the disk.
+  virtual Result<RangeResult> Range(const RangeQuery& query) const = 0;
+  Result<std::optional<KeyValue>> Get(std::string_view key, Position at = 0) const;
+
+  // Revisions in [from, to], at most `limit`, in order; links are kept for good, log payloads until compaction.
+  virtual Result<std::vector<RevisionEntry>> Revisions(Revision from, Revision to, std::size_t limit) const = 0;
+  // Where to read the state as of a revision: Range(…, at = *PositionOf(17)). kNotFound: no such revision.
+  Result<Position> PositionOf(Revision revision) const;
+
+  // Yields transactions after position `after`. `wake` runs on a thread of the store whenever transactions have become
+  // visible; it must be short and must neither call into the store nor destroy the cursor.
+  virtual std::unique_ptr<WatchCursor> Watch(Position after, std::function<void()> wake) = 0;
+
+  // Gives up reading before `position`: older versions, transactions and log payloads are removed for good; the newest
+  // version of each key, audit entries and the chain stay. Reads every version once; other calls go on meanwhile.
+  virtual Status Compact(Position position) = 0;
+  virtual Position compacted() const = 0;  // the oldest position that can be read (0: all)
+
+  virtual StoreHead Head() const = 0;  // visible, hence durable; never blocks
+  // Random text of 16 characters [a-z0-9], drawn when the store is created or restored: revisions of two epochs
+  // cannot be compared.
+  virtual std::string Epoch() const = 0;
+  // OK, or why the store takes no writes, and what to do.
+  virtual Status Health() const = 0;
+};
+
+// ---- Opening ---------------------------------------------------------------------------------------------------
+
+struct StoreLimits {
+  std::size_t key_bytes = 4096;
+  std::size_t txn_bytes = 32u << 20;  // keys, values, payloads and response of one transaction
+  std::size_t txn_ops = 100'000;
+  std::size_t queued_txns = 4096;         // waiting for the committer; beyond: kOverloaded
+  std::size_t queued_bytes = 128u << 20;  // likewise
+  std::size_t group_txns = 256;           // committed by one fsync
+  std::size_t group_bytes = 8u << 20;     // likewise; a larger transaction goes alone
+};
+
+// Where the telemetry room listens; each may be empty. Called on the committer's thread: short, no calls into the
+// store.
+struct StoreMetrics {
+  std::function<void(double seconds)> commit;  // from Submit to the answer, of each committed transaction
+  std::function<void(double seconds)> fsync;   // of each fsync of the log and of the head record
+  std::function<void(std::size_t transactions)> group;
+};
+
+struct StoreOptions {
+  StoreLimits limits;
+  StoreMetrics metrics;
+  std::function<Timestamp()> clock;  // empty: the system's; the times of revisions never run backwards even if it does
+  std::chrono::seconds idempotency_retention = std::chrono::hours(24);
+};
+
+// Keeps everything in memory: for tests, and the oracle that the other drivers are held against. Submit commits at
+// once, on the caller's thread.
+std::unique_ptr<Store> OpenMemoryStore(StoreOptions options = {});
+
+}  // namespace guidon
