@@ -109,6 +109,10 @@ struct Snapshot {
   friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 
+// What an environment sees of an entity; nothing of archived flags, of metrics, and of experiments that are archived or
+// belong to another environment.
+std::optional<EntityRecord> EnvironmentPart(const EntityRecord& record, std::string_view environment);
+
 // The environment's part of a project. Archived flags and experiments of other environments are left out; archived
 // holdouts stay (they say that they have ended).
 Snapshot SnapshotOf(const Definitions& definitions, std::string_view environment, Revision revision);

@@ -48,6 +48,14 @@ auto WithList(Set& set, EntityKind kind, Use use) {
   return use(set.metrics);
 }
 
+// At the end of its list; the caller knows that the key is new.
+void Append(EntitySet& set, EntityRecord record) {
+  WithList(set, static_cast<EntityKind>(record.index()), [&](auto& list) {
+    using RecordType = typename std::decay_t<decltype(list)>::value_type;
+    list.push_back(std::get<RecordType>(std::move(record)));
+  });
+}
+
 constexpr std::array<std::string_view, kOperatorCount> kOperatorWords = {
     "in",     "not_in", "starts_with", "ends_with", "contains",   "matches",   "lt",         "lte",    "gt",     "gte",
     "before", "after",  "semver_eq",   "semver_lt", "semver_lte", "semver_gt", "semver_gte", "exists", "in_cidr"};
@@ -196,25 +204,32 @@ std::vector<EntityRef> EntitySet::Refs() const {
   return refs;
 }
 
+std::optional<EntityRecord> EnvironmentPart(const EntityRecord& record, std::string_view environment) {
+  if (std::holds_alternative<MetricRecord>(record)) return std::nullopt;
+  if (const auto* experiment = std::get_if<ExperimentRecord>(&record)) {
+    const Experiment& definition = experiment->definition;
+    if (definition.archived || definition.environment != environment) return std::nullopt;
+  }
+  const auto* flag = std::get_if<FlagRecord>(&record);
+  if (flag == nullptr) return record;
+  if (flag->definition.archived) return std::nullopt;
+  FlagRecord part = *flag;
+  std::erase_if(part.definition.environments, [&](const Targeting& t) { return t.environment != environment; });
+  std::erase_if(part.state.environments, [&](const TargetingState& t) { return t.environment != environment; });
+  return part;
+}
+
 Snapshot SnapshotOf(const Definitions& definitions, std::string_view environment, Revision revision) {
   Snapshot snapshot;
   snapshot.project = definitions.project.key;
   snapshot.environment = environment;
   snapshot.revision = revision;
-  const EntitySet& all = definitions.entities;
-  for (const FlagRecord& record : all.flags) {
-    if (record.definition.archived) continue;
-    FlagRecord& part = snapshot.entities.flags.emplace_back(record);
-    std::erase_if(part.definition.environments, [&](const Targeting& t) { return t.environment != environment; });
-    std::erase_if(part.state.environments, [&](const TargetingState& t) { return t.environment != environment; });
-  }
-  snapshot.entities.segments = all.segments;
-  snapshot.entities.layers = all.layers;
-  snapshot.entities.holdouts = all.holdouts;
-  for (const ExperimentRecord& record : all.experiments) {
-    if (record.definition.environment == environment && !record.definition.archived) {
-      snapshot.entities.experiments.push_back(record);
-    }
+  for (EntityKind kind : kEntityKinds) {
+    WithList(definitions.entities, kind, [&](const auto& list) {
+      for (const auto& record : list) {
+        if (auto part = EnvironmentPart(record, environment)) Append(snapshot.entities, *std::move(part));
+      }
+    });
   }
   return snapshot;
 }
