@@ -71,7 +71,8 @@ struct Clause {
   friend bool operator==(const Clause&, const Clause&) = default;
 };
 
-// All clauses must hold. Never empty once decoded.
+// All clauses must hold. Never empty once decoded. Decoded clauses are as different as the keys of a map: each
+// attribute once, each other kind once (kFlag: once for each flag), and an attribute with a reserved name stands alone.
 struct Condition {
   std::vector<Clause> clauses;
   friend bool operator==(const Condition&, const Condition&) = default;

@@ -117,6 +117,14 @@ std::optional<EntityRecord> EnvironmentPart(const EntityRecord& record, std::str
 // holdouts stay (they say that they have ended).
 Snapshot SnapshotOf(const Definitions& definitions, std::string_view environment, Revision revision);
 
+// An entity that arrived and that this version cannot read, such as one with an operator of a newer server. Flags that
+// are it, or need it, answer PARSE_ERROR; it disturbs no other.
+struct Undecodable {
+  EntityRef ref;
+  std::string message;
+  friend bool operator==(const Undecodable&, const Undecodable&) = default;
+};
+
 // Whole entities added or replaced, and entities gone.
 struct ChangeSet {
   std::vector<EntityRecord> upserts;

@@ -106,7 +106,7 @@ struct LayerSlice {
 
 struct PrimaryMetric {
   std::string use;
-  Direction expect = Direction::kUp;
+  std::optional<Direction> expect;      // absent: the metric's own direction
   std::optional<std::uint32_t> detect;  // relative effect, parts of kWhole
   friend bool operator==(const PrimaryMetric&, const PrimaryMetric&) = default;
 };
@@ -156,7 +156,7 @@ struct ForcedVariant {
 
 struct ExperimentTest {
   Value given;         // a context
-  std::string expect;  // a variant; "" is not written: `none` when the unit is not taken
+  std::string expect;  // a variant, or `none` when the unit is not taken; no variant is called `none`
   friend bool operator==(const ExperimentTest&, const ExperimentTest&) = default;
 };
 
