@@ -6,7 +6,7 @@
 //
 // Each thread owns one slot in the process, shared by all Published values. While it reads, the slot holds the epoch in
 // which it began; a replaced version is freed once no slot holds an epoch from before the replacement. Why that is
-// right is written out in docs/decisions/020-reclamation.md.
+// right is written out in docs/decisions/reclamation.md.
 //
 // Cost of Read: one thread-local load, one store with a full barrier, two loads, and a store to leave; nothing that
 // another thread writes but on a replacement. The first read of a thread takes a lock once to get its slot.
