@@ -76,7 +76,7 @@ struct RangeResult {
 struct StoreHead {
   Position position = 0;
   Revision revision = 0;
-  Timestamp time{};  // of that revision
+  Timestamp time{};  // of the newest transaction
   Hash256 hash{};    // of that revision's link in the chain; zeros before the first
 
   friend bool operator==(const StoreHead&, const StoreHead&) = default;
@@ -131,7 +131,7 @@ struct Idempotency {
 };
 
 struct Txn {
-  std::vector<TxnCompare> compares;  // all must hold
+  std::vector<TxnCompare> compares;  // all must hold; looked at after the idempotency key
   std::vector<TxnOp> ops;            // each key at most once
   std::optional<RevisionRecord> revision;
   std::optional<Idempotency> idempotency;
@@ -160,8 +160,8 @@ struct CommittedTxn {
   Position position = 0;
   Revision revision = 0;  // 0 if it took none
   Timestamp time{};
-  std::vector<TxnOp> ops;
-  RevisionRecord record;  // empty without a revision, and once redacted
+  std::vector<TxnOp> ops;  // in their order, without deletes of what was absent
+  RevisionRecord record;   // empty without a revision, and once redacted
 
   friend bool operator==(const CommittedTxn&, const CommittedTxn&) = default;
 };
@@ -217,7 +217,8 @@ class Store {
   virtual ~Store() = default;  // commits what is queued, then closes
 
   // Queues a transaction; `done` gets exactly one answer. Errors:
-  //   kInvalid        a key twice, an empty key, a redaction without a revision or of a revision that does not exist
+  //   kInvalid        nothing to write, a key twice, an empty key, a redaction without a revision or of one that does
+  //                   not exist
   //   kTooLarge       beyond StoreLimits
   //   kMismatch       the idempotency key was used with another body
   //   kOverloaded     the queue is full; nothing was written; retry later

@@ -1,0 +1,25 @@
+// Removes what is older than a position: superseded versions, transactions and log payloads.
+//
+// First the position is announced, durably; readers refuse what is older from then on. Then records are removed in
+// small batches that need not be durable: what a crash leaves behind is removed by the next compaction.
+//
+// Thread safety: one compaction at a time; readers and the committer go on meanwhile.
+#pragma once
+
+#include <atomic>
+
+#include "core/base/result.h"
+#include "server/store/store.h"
+
+namespace rocksdb {
+class DB;
+}
+
+namespace guidon {
+
+Status AnnounceCompaction(rocksdb::DB& db, Position position);
+
+// Removes it. Reads every key once; returns early when `stop` becomes true.
+Status RemoveBefore(rocksdb::DB& db, Position position, Revision newest, const std::atomic<bool>& stop);
+
+}  // namespace guidon

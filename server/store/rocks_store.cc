@@ -1,0 +1,246 @@
+#include "server/store/rocks_store.h"
+
+#include <rocksdb/db.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "core/base/mutex.h"
+#include "server/store/committer.h"
+#include "server/store/compaction.h"
+#include "server/store/encoding.h"
+#include "server/store/kill_points.h"
+#include "server/store/records.h"
+#include "server/store/store_folder.h"
+#include "server/store/txn.h"
+#include "server/store/wakes.h"
+
+namespace guidon {
+namespace {
+
+Timestamp SystemClock() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+// Moves on to the next key. A key has few versions as a rule, and stepping over them is cheaper than seeking.
+void SkipVersions(rocksdb::Iterator& iterator, std::string_view key) {
+  const std::string begin = VersionsBegin(key);
+  for (int step = 0; step < 8; ++step) {
+    if (!iterator.Valid() || !iterator.key().starts_with(begin)) return;
+    iterator.Next();
+  }
+  iterator.Seek(VersionKey(key, 0));  // after the oldest version that there can be
+}
+
+class RocksStore final : public Store {
+ public:
+  RocksStore(std::unique_ptr<StoreFolder> folder, const RocksStoreOptions& options, KillPoints kill_points)
+      : folder_(std::move(folder)),
+        db_(folder_->db()),
+        epoch_(folder_->epoch()),
+        compacted_(folder_->compacted()),
+        committer_(*folder_, options, kill_points, wakes_) {}
+  ~RocksStore() override { closing_ = true; }
+
+  void Submit(Txn txn, TxnDone done) override { committer_.Submit(std::move(txn), std::move(done)); }
+  Result<RangeResult> Range(const RangeQuery& query) const override;
+  Result<std::vector<RevisionEntry>> Revisions(Revision from, Revision to, std::size_t limit) const override;
+  std::unique_ptr<WatchCursor> Watch(Position after, std::function<void()> wake) override;
+  Status Compact(Position position) override;
+  Position compacted() const override { return compacted_; }
+  StoreHead Head() const override { return committer_.Visible(); }
+  std::string Epoch() const override { return epoch_; }
+  Status Health() const override { return committer_.Health(); }
+
+ private:
+  class Cursor;
+
+  Result<RangeResult> ReadRange(const RangeQuery& query, Position at) const;
+  Result<RevisionEntry> ReadRevision(Revision revision) const;
+  Result<StoredPayload> ReadPayload(std::string_view key, bool may_be_absent) const;
+  WatchEvent After(Position position) const;
+  Result<CommittedTxn> ReadTxn(Position position) const;
+  Status ReadOp(const std::pair<TxnOp::Kind, std::string>& op, CommittedTxn& txn) const;
+
+  const std::unique_ptr<StoreFolder> folder_;
+  rocksdb::DB& db_;
+  const std::string epoch_;
+  Wakes wakes_;
+  std::atomic<bool> closing_ = false;
+  Mutex compaction_mutex_;  // one compaction at a time
+  std::atomic<Position> compacted_;
+  Committer committer_;  // last: its thread uses what is above
+};
+
+class RocksStore::Cursor final : public WatchCursor {
+ public:
+  Cursor(RocksStore& store, Position after, std::function<void()> wake)
+      : store_(store), position_(after), wake_(store.wakes_.Add(std::move(wake))) {}
+  ~Cursor() override { store_.wakes_.Remove(wake_); }
+
+  WatchEvent Next() override {
+    WatchEvent event = store_.After(position_);
+    if (const auto* txn = std::get_if<CommittedTxn>(&event)) position_ = txn->position;
+    return event;
+  }
+
+ private:
+  RocksStore& store_;
+  Position position_;
+  const std::uint64_t wake_;
+};
+
+Result<RangeResult> RocksStore::Range(const RangeQuery& query) const {
+  for (;;) {
+    const Position head = Head().position;
+    if (query.at > head) return Fail(AheadOfHead(query.at, head));
+    Result<RangeResult> result = ReadRange(query, query.at == 0 ? head : query.at);
+    // The newest position can be compacted away while it is read, once there is a newer one.
+    if (query.at == 0 && !result && result.error().code == ErrorCode::kGone) continue;
+    return result;
+  }
+}
+
+Result<RangeResult> RocksStore::ReadRange(const RangeQuery& query, Position at) const {
+  const std::unique_ptr<rocksdb::Iterator> iterator(db_.NewIterator({}));
+  // The iterator is a snapshot. Compaction announces itself before it removes anything: with no announcement yet, all
+  // that is needed is in the snapshot.
+  if (at < compacted_) return Fail(OlderThanKept(at, compacted_));
+  const std::string end = query.end.empty() ? std::string(kVersionsEnd) : VersionsBegin(query.end);
+  RangeResult result;
+  result.at = at;
+  iterator->Seek(VersionsBegin(query.begin));
+  while (iterator->Valid() && iterator->key().compare(end) < 0) {
+    std::string key;
+    Position position = 0;
+    if (!ParseVersionKey(iterator->key().ToStringView(), &key, &position)) return Fail(BadRecord("a version key"));
+    // The newest version comes first, and is nearly always the one that is asked for.
+    Result<std::optional<KeyValue>> entry =
+        position <= at ? VersionHere(*iterator, key, position) : ReadVersion(*iterator, key, at);
+    if (!entry) return Fail(entry.error());
+    if (*entry) {
+      if (query.limit != 0 && result.entries.size() == query.limit) {
+        result.more = true;
+        break;
+      }
+      result.entries.push_back(**std::move(entry));
+    }
+    SkipVersions(*iterator, key);
+  }
+  if (!iterator->status().ok()) return Fail(ReadError(iterator->status()));
+  return result;
+}
+
+Result<std::vector<RevisionEntry>> RocksStore::Revisions(Revision from, Revision to, std::size_t limit) const {
+  const Revision last = std::min(to, Head().revision);
+  std::vector<RevisionEntry> entries;
+  for (Revision revision = std::max<Revision>(from, 1); revision <= last && entries.size() < limit; ++revision) {
+    Result<RevisionEntry> entry = ReadRevision(revision);
+    if (!entry) return Fail(entry.error());
+    entries.push_back(*std::move(entry));
+  }
+  return entries;
+}
+
+Result<RevisionEntry> RocksStore::ReadRevision(Revision revision) const {
+  const Result<std::optional<std::string>> bytes = ReadRecord(db_, LinkKey(revision));
+  if (!bytes) return Fail(bytes.error());
+  std::optional<RevisionEntry> entry = *bytes ? DecodeLink(**bytes) : std::nullopt;
+  if (!entry) return Fail(BadRecord("revision " + std::to_string(revision)));
+  Result<StoredPayload> log = ReadPayload(LogKey(revision), true);
+  if (!log) return Fail(log.error());
+  Result<StoredPayload> audit = ReadPayload(AuditKey(revision), false);
+  if (!audit) return Fail(audit.error());
+  entry->log = *std::move(log);
+  entry->audit = *std::move(audit);
+  if (entry->position < compacted_) {
+    entry->log = {StoredPayload::State::kCompacted, {}, {}};
+  } else if (entry->log.state == StoredPayload::State::kCompacted) {
+    return Fail(BadRecord("the log entry of revision " + std::to_string(revision)));
+  }
+  return *std::move(entry);
+}
+
+Result<StoredPayload> RocksStore::ReadPayload(std::string_view key, bool may_be_absent) const {
+  const Result<std::optional<std::string>> bytes = ReadRecord(db_, key);
+  if (!bytes) return Fail(bytes.error());
+  if (!*bytes && may_be_absent) return StoredPayload{StoredPayload::State::kCompacted, {}, {}};
+  std::optional<StoredPayload> payload = *bytes ? DecodePayload(**bytes) : std::nullopt;
+  if (!payload) return Fail(BadRecord("the payload of a revision"));
+  return *std::move(payload);
+}
+
+std::unique_ptr<WatchCursor> RocksStore::Watch(Position after, std::function<void()> wake) {
+  return std::make_unique<Cursor>(*this, after, std::move(wake));
+}
+
+WatchEvent RocksStore::After(Position position) const {
+  const Position head = Head().position;
+  if (position > head) return WatchLost{AheadOfHead(position, head).message};
+  Result<CommittedTxn> txn;
+  if (position < head) txn = ReadTxn(position + 1);
+  // Compaction announces itself before it removes anything, so this covers what was missing above.
+  if (position + 1 < compacted_) return WatchCompacted{compacted_};
+  if (position == head) return WatchProgress{position};
+  if (!txn) return WatchLost{txn.error().message};
+  return *std::move(txn);
+}
+
+Result<CommittedTxn> RocksStore::ReadTxn(Position position) const {
+  const Result<std::optional<std::string>> bytes = ReadRecord(db_, TxnKey(position));
+  if (!bytes) return Fail(bytes.error());
+  const std::optional<TxnRecord> record = *bytes ? DecodeTxn(**bytes) : std::nullopt;
+  if (!record) return Fail(BadRecord("the transaction at position " + std::to_string(position)));
+  CommittedTxn txn;
+  txn.position = position;
+  txn.revision = record->revision;
+  txn.time = record->time;
+  for (const auto& op : record->ops) {
+    if (Status status = ReadOp(op, txn); !status) return Fail(status.error());
+  }
+  if (txn.revision == 0) return txn;
+  Result<StoredPayload> log = ReadPayload(LogKey(txn.revision), false);
+  if (!log) return Fail(log.error());
+  Result<StoredPayload> audit = ReadPayload(AuditKey(txn.revision), false);
+  if (!audit) return Fail(audit.error());
+  txn.record = {std::move(log->bytes), std::move(audit->bytes)};
+  return txn;
+}
+
+Status RocksStore::ReadOp(const std::pair<TxnOp::Kind, std::string>& op, CommittedTxn& txn) const {
+  if (op.first == TxnOp::Kind::kDelete) {
+    txn.ops.push_back(TxnOp::Delete(op.second));
+    return {};
+  }
+  const Result<std::optional<std::string>> bytes = ReadRecord(db_, VersionKey(op.second, txn.position));
+  if (!bytes) return Fail(bytes.error());
+  const std::optional<VersionRecord> version = *bytes ? DecodeVersion(**bytes) : std::nullopt;
+  if (!version) return Fail(BadRecord("a version of the key '" + op.second + "'"));
+  txn.ops.push_back(TxnOp::Put(op.second, std::string(version->value)));
+  return {};
+}
+
+Status RocksStore::Compact(Position position) {
+  MutexLock lock(compaction_mutex_);
+  const Position head = Head().position;
+  if (position > head) return Fail(AheadOfHead(position, head));
+  if (position <= compacted_) return {};
+  if (Status healthy = Health(); !healthy) return healthy;
+  if (Status status = AnnounceCompaction(db_, position); !status) return status;
+  compacted_ = position;
+  return RemoveBefore(db_, position, Head().revision, closing_);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> OpenRocksStore(RocksStoreOptions options) {
+  if (!options.clock) options.clock = SystemClock;
+  Result<KillPoints> kill_points = KillPoints::Parse(options.kill_at);
+  if (!kill_points) return Fail(kill_points.error());
+  Result<std::unique_ptr<StoreFolder>> folder = StoreFolder::Open(options);
+  if (!folder) return Fail(folder.error());
+  return std::make_unique<RocksStore>(*std::move(folder), options, *kill_points);
+}
+
+}  // namespace guidon

@@ -1,0 +1,84 @@
+#include "server/store/store.h"
+
+#include <utility>
+
+#include "core/base/mutex.h"
+
+namespace guidon {
+namespace {
+
+// The first key after all those that begin with `prefix`; empty if there is none.
+std::string AfterPrefix(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
+  if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+// Outlives Commit's wait, as the committer may still be notifying when the waiter goes on.
+struct Answer {
+  Mutex mutex;
+  CondVar ready;
+  std::optional<Result<TxnResult>> result GUIDON_GUARDED_BY(mutex);
+};
+
+}  // namespace
+
+RangeQuery RangeQuery::Key(std::string_view key, Position at) {
+  return {std::string(key), std::string(key) + '\0', at, 1};
+}
+
+RangeQuery RangeQuery::Prefix(std::string_view prefix, Position at) {
+  return {std::string(prefix), AfterPrefix(std::string(prefix)), at, 0};
+}
+
+TxnCompare TxnCompare::Exists(std::string key) {
+  return {Kind::kExists, std::move(key), {}, 0};
+}
+TxnCompare TxnCompare::Absent(std::string key) {
+  return {Kind::kAbsent, std::move(key), {}, 0};
+}
+TxnCompare TxnCompare::ValueIs(std::string key, std::string value) {
+  return {Kind::kValueIs, std::move(key), std::move(value), 0};
+}
+TxnCompare TxnCompare::ModifiedAt(std::string key, Position position) {
+  return {Kind::kModifiedAt, std::move(key), {}, position};
+}
+TxnCompare TxnCompare::NotModifiedAfter(std::string key, Revision revision) {
+  return {Kind::kNotModifiedAfter, std::move(key), {}, revision};
+}
+
+TxnOp TxnOp::Put(std::string key, std::string value) {
+  return {Kind::kPut, std::move(key), std::move(value)};
+}
+TxnOp TxnOp::Delete(std::string key) {
+  return {Kind::kDelete, std::move(key), {}};
+}
+
+Result<TxnResult> Store::Commit(Txn txn) {
+  const auto answer = std::make_shared<Answer>();
+  Submit(std::move(txn), [answer](Result<TxnResult> result) {
+    MutexLock lock(answer->mutex);
+    answer->result = std::move(result);
+    answer->ready.NotifyOne();
+  });
+  MutexLock lock(answer->mutex);
+  answer->ready.Wait(lock, [&]() GUIDON_REQUIRES(answer->mutex) { return answer->result.has_value(); });
+  return *std::move(answer->result);
+}
+
+Result<std::optional<KeyValue>> Store::Get(std::string_view key, Position at) const {
+  Result<RangeResult> range = Range(RangeQuery::Key(key, at));
+  if (!range) return Fail(range.error());
+  if (range->entries.empty()) return std::optional<KeyValue>();
+  return std::optional<KeyValue>(std::move(range->entries.front()));
+}
+
+Result<Position> Store::PositionOf(Revision revision) const {
+  Result<std::vector<RevisionEntry>> entries = Revisions(revision, revision, 1);
+  if (!entries) return Fail(entries.error());
+  if (!entries->empty()) return entries->front().position;
+  return Fail(ErrorCode::kNotFound, "there is no revision " + std::to_string(revision) + "; the newest is " +
+                                        std::to_string(Head().revision));
+}
+
+}  // namespace guidon

@@ -1,0 +1,26 @@
+// What every driver does alike with a transaction before it looks at its own state.
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "server/store/store.h"
+
+namespace guidon {
+
+// kInvalid or kTooLarge, with the key or the bound at fault.
+Status CheckTxn(const Txn& txn, const StoreLimits& limits);
+
+std::size_t SizeOf(const Txn& txn);  // bytes of keys, values, payloads and response
+
+// Whether a condition holds for what is stored under its key.
+bool Holds(const TxnCompare& compare, const std::optional<KeyValue>& found);
+
+Error IdempotencyMismatch(const Idempotency& idempotency);
+Error UnknownRedaction(Revision revision, Revision head);
+Error AheadOfHead(Position at, Position head);
+Error OlderThanKept(Position at, Position oldest);
+
+}  // namespace guidon
