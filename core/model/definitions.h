@@ -71,7 +71,8 @@ struct EntitySet {
   const MetricRecord* FindMetric(std::string_view key) const;
   std::optional<EntityRecord> Find(const EntityRef& ref) const;
 
-  void Upsert(EntityRecord record);  // in place when the key is there, else at the end
+  void Upsert(EntityRecord record);  // in place when the key is there, else at the end; linear
+  void Append(EntityRecord record);  // at the end; the caller knows that the key is new
   bool Remove(const EntityRef& ref);
   std::vector<EntityRef> Refs() const;
 };

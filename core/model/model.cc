@@ -48,14 +48,6 @@ auto WithList(Set& set, EntityKind kind, Use use) {
   return use(set.metrics);
 }
 
-// At the end of its list; the caller knows that the key is new.
-void Append(EntitySet& set, EntityRecord record) {
-  WithList(set, static_cast<EntityKind>(record.index()), [&](auto& list) {
-    using RecordType = typename std::decay_t<decltype(list)>::value_type;
-    list.push_back(std::get<RecordType>(std::move(record)));
-  });
-}
-
 constexpr std::array<std::string_view, kOperatorCount> kOperatorWords = {
     "in",     "not_in", "starts_with", "ends_with", "contains",   "matches",   "lt",         "lte",    "gt",     "gte",
     "before", "after",  "semver_eq",   "semver_lt", "semver_lte", "semver_gt", "semver_gte", "exists", "in_cidr"};
@@ -188,6 +180,13 @@ void EntitySet::Upsert(EntityRecord record) {
       std::move(record));
 }
 
+void EntitySet::Append(EntityRecord record) {
+  WithList(*this, static_cast<EntityKind>(record.index()), [&](auto& list) {
+    using RecordType = typename std::decay_t<decltype(list)>::value_type;
+    list.push_back(std::get<RecordType>(std::move(record)));
+  });
+}
+
 bool EntitySet::Remove(const EntityRef& ref) {
   return WithList(*this, ref.kind, [&](auto& list) {
     return std::erase_if(list, [&](const auto& record) { return record.definition.key == ref.key; }) > 0;
@@ -227,7 +226,7 @@ Snapshot SnapshotOf(const Definitions& definitions, std::string_view environment
   for (EntityKind kind : kEntityKinds) {
     WithList(definitions.entities, kind, [&](const auto& list) {
       for (const auto& record : list) {
-        if (auto part = EnvironmentPart(record, environment)) Append(snapshot.entities, *std::move(part));
+        if (auto part = EnvironmentPart(record, environment)) snapshot.entities.Append(*std::move(part));
       }
     });
   }

@@ -1,0 +1,194 @@
+// The state beside a definition in a record: salts, kept ranges, where an experiment stands. Written by the server
+// only, and read as strictly as definitions, because evaluation trusts it.
+//
+//   flag        {"environments":{"production":{"default":{"salt":"…","arms":{"a":[[0,50000]],"b":[[50000,100000]]}}}}}
+//   experiment  {"status":"running","iteration":1,"salt":"…","arms":{…},"slots":[[0,40000]],"ramp_step":1,"winner":"…"}
+//   layer, holdout  {"salt":"…"}
+
+#include "core/codec/state_codec.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/codec/writer.h"
+#include "core/model/names.h"
+
+namespace guidon::codec {
+namespace {
+
+constexpr std::size_t kMaxSaltBytes = 512;  // a key of 128 bytes and what is put around it
+constexpr std::array kStatuses = {ExperimentStatus::kDraft,   ExperimentStatus::kScheduled,
+                                  ExperimentStatus::kRunning, ExperimentStatus::kPaused,
+                                  ExperimentStatus::kStopped, ExperimentStatus::kConcluded};
+
+std::string ReadSalt(const Node& node) {
+  const std::string& salt = node.value().AsString();
+  if (!node.value().is_string() || salt.size() > kMaxSaltBytes) node.WrongType("a salt");
+  return salt;
+}
+
+// [begin, end]
+BucketRange ReadRange(const Node& node) {
+  const Array& ends = node.value().AsArray();
+  const auto is_bucket = [](const Value& v) { return v.is_int() && v.AsInt() >= 0 && v.AsInt() <= kWhole; };
+  if (ends.size() != 2 || !is_bucket(ends[0]) || !is_bucket(ends[1]) || ends[0].AsInt() >= ends[1].AsInt()) {
+    node.Fault("bad_range", "a range is [begin, end] with 0 <= begin < end <= 100000");
+    return {};
+  }
+  return {static_cast<std::uint32_t>(ends[0].AsInt()), static_cast<std::uint32_t>(ends[1].AsInt())};
+}
+
+std::vector<BucketRange> ReadRanges(const Node& node) {
+  return ReadList(node, "ranges", kMaxList, ReadRange);
+}
+
+void CheckOverlap(const Node& node, std::vector<BucketRange> ranges) {
+  std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
+  for (std::size_t i = 1; i < ranges.size(); ++i) {
+    if (ranges[i].begin >= ranges[i - 1].end) continue;
+    node.Fault("overlapping_ranges", "bucket " + std::to_string(ranges[i].begin) + " belongs to two ranges");
+    return;
+  }
+}
+
+std::vector<ArmRanges> ReadArms(const Node& node) {
+  const std::size_t faults = node.report().total();
+  auto arms = ReadMap(node, "arms", kMaxVariations, [](const Node& member) {
+    return ArmRanges{ReadMemberKey(member, "an arm"), ReadRanges(member)};
+  });
+  if (node.report().total() != faults) return arms;
+  std::vector<BucketRange> all;
+  for (const ArmRanges& arm : arms) all.insert(all.end(), arm.ranges.begin(), arm.ranges.end());
+  CheckOverlap(node, std::move(all));
+  return arms;
+}
+
+std::vector<BucketRange> ReadSlots(const Node& node) {
+  const std::size_t faults = node.report().total();
+  auto slots = ReadRanges(node);
+  if (node.report().total() == faults) CheckOverlap(node, slots);
+  return slots;
+}
+
+SplitState ReadSplitState(const Node& node) {
+  SplitState split;
+  split.split = ReadMemberKey(node, "a split");
+  Fields fields(node, "the state of a split");
+  fields.Required("salt", split.salt, ReadSalt);
+  fields.Required("arms", split.arms, ReadArms);
+  fields.Finish();
+  return split;
+}
+
+TargetingState ReadTargetingState(const Node& node) {
+  return {ReadMemberKey(node, "an environment"), ReadMap(node, "splits", kMaxRules + 1, ReadSplitState)};
+}
+
+template <typename State>
+State ReadSaltOnly(const Node& node, std::string_view what) {
+  State state;
+  Fields fields(node, what);
+  fields.Optional("salt", state.salt, ReadSalt);
+  fields.Finish();
+  return state;
+}
+
+Array WriteRanges(const std::vector<BucketRange>& ranges) {
+  Array list;
+  list.reserve(ranges.size());
+  for (const BucketRange& range : ranges) list.emplace_back(Array{range.begin, range.end});
+  return list;
+}
+
+Object WriteArms(const std::vector<ArmRanges>& arms) {
+  Object object;
+  for (const ArmRanges& arm : arms) object.Append(arm.arm, WriteRanges(arm.ranges));
+  return object;
+}
+
+Object WriteSplits(const TargetingState& targeting) {
+  Object splits;
+  for (const SplitState& split : targeting.splits) {
+    splits.Append(split.split, Object{{"salt", split.salt}, {"arms", WriteArms(split.arms)}});
+  }
+  return splits;
+}
+
+}  // namespace
+
+FlagState ReadFlagState(const Node& node) {
+  FlagState state;
+  Fields fields(node, "the state of a flag");
+  fields.Optional("environments", state.environments,
+                  [](const Node& n) { return ReadMap(n, "environments", kMaxItems, ReadTargetingState); });
+  fields.Finish();
+  return state;
+}
+
+LayerState ReadLayerState(const Node& node) {
+  return ReadSaltOnly<LayerState>(node, "the state of a layer");
+}
+
+HoldoutState ReadHoldoutState(const Node& node) {
+  return ReadSaltOnly<HoldoutState>(node, "the state of a holdout");
+}
+
+ExperimentState ReadExperimentState(const Node& node) {
+  ExperimentState state;
+  Fields fields(node, "the state of an experiment");
+  fields.Optional("status", state.status, [](const Node& n) { return ReadWord(n, "status", kStatuses); });
+  fields.Optional("iteration", state.iteration,
+                  [](const Node& n) { return static_cast<std::uint32_t>(ReadCount(n, 0, 1'000'000'000)); });
+  fields.Optional("salt", state.salt, ReadSalt);
+  fields.Optional("arms", state.arms, ReadArms);
+  fields.Optional("slots", state.slots, ReadSlots);
+  fields.Optional("ramp_step", state.ramp_step,
+                  [](const Node& n) { return static_cast<std::size_t>(ReadCount(n, 0, kMaxItems)); });
+  fields.Optional("winner", state.winner, ReadKey);
+  fields.Finish();
+  return state;
+}
+
+NoState ReadNoState(const Node& node) {
+  Fields fields(node, "a state");
+  fields.Finish();
+  return {};
+}
+
+Object WriteState(const FlagState& state) {
+  Object environments;
+  for (const TargetingState& targeting : state.environments) {
+    environments.Append(targeting.environment, WriteSplits(targeting));
+  }
+  if (environments.empty()) return {};
+  return {{"environments", std::move(environments)}};
+}
+
+Object WriteState(const LayerState& state) {
+  Object object;
+  PutText(object, "salt", state.salt);
+  return object;
+}
+
+Object WriteState(const HoldoutState& state) {
+  Object object;
+  PutText(object, "salt", state.salt);
+  return object;
+}
+
+Object WriteState(const ExperimentState& state) {
+  Object object{{"status", ToString(state.status)}};
+  if (state.iteration != 0) object.Append("iteration", state.iteration);
+  PutText(object, "salt", state.salt);
+  if (!state.arms.empty()) object.Append("arms", WriteArms(state.arms));
+  if (!state.slots.empty()) object.Append("slots", WriteRanges(state.slots));
+  if (state.ramp_step != 0) object.Append("ramp_step", state.ramp_step);
+  PutText(object, "winner", state.winner);
+  return object;
+}
+
+Object WriteState(const NoState&) {
+  return {};
+}
+
+}  // namespace guidon::codec
