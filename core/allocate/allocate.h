@@ -1,0 +1,32 @@
+// From what was authored to the state that evaluation needs: salts, kept ranges, experiment status, layer slots.
+//
+//   Definitions after = Edited(before);
+//   std::vector<Issue> issues = AllocateStates(&before, after);      // fills and keeps the states in `after`
+//   if (HasErrors(issues)) Refuse(issues);
+//
+// Tools without a server pass nullptr for `before`: everything gets its first allocation.
+//
+// Thread safety: a pure function.
+#pragma once
+
+#include <vector>
+
+#include "core/base/issue.h"
+#include "core/model/definitions.h"
+
+namespace guidon {
+
+// `after` holds the next definitions, with the states of `before` where an entity was there already (states of new
+// entities are empty). On return:
+//   flags        a SplitState for every split of every environment; ranges kept as far as the weights allow; the state
+//                of a split that is gone is dropped
+//   layers, holdouts   their salts
+//   experiments  the status that was authored. `running` for the first time, or again after `stopped`, begins the next
+//                iteration: salt KEY#N, ranges from the weights, and the lowest free slots of its layer (experiments
+//                that begin together: in list order). Paused keeps everything. Stopped and archived give the slots
+//                back.
+// Issues: `layer_full`, naming who holds the rest; `running_experiment` for an edit of flag, unit, layer, holdout,
+// variants or weights of an experiment that runs or is paused, with the way out; `wrong_transition`.
+std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after);
+
+}  // namespace guidon

@@ -1,0 +1,3 @@
+guidon_library(core_allocate
+  SOURCES allocate/allocate.cc allocate/ranges.cc
+  PUBLIC_DEPS guidon::core_base guidon::core_model)
