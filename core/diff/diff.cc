@@ -1,0 +1,343 @@
+#include "core/diff/diff.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+namespace guidon {
+namespace {
+
+// --- shares --------------------------------------------------------------------------------------------------------
+
+// What a bucket is served, as text: a variation, or "" when it goes on with what follows.
+using Served = std::vector<std::pair<BucketRange, std::string>>;
+
+std::vector<BucketRange> First(const std::vector<BucketRange>& ranges, std::uint32_t parts) {
+  std::uint64_t size = 0;
+  for (const BucketRange& range : ranges) size += range.size();
+  auto left = static_cast<std::uint32_t>(size * parts / kWhole);
+  std::vector<BucketRange> first;
+  for (const BucketRange& range : ranges) {
+    const std::uint32_t take = std::min(left, range.size());
+    if (take == 0) break;
+    first.push_back({range.begin, range.begin + take});
+    left -= take;
+  }
+  return first;
+}
+
+std::uint32_t Differing(const Served& before, const Served& after) {
+  std::vector<const std::string*> owners(kWhole, nullptr);
+  static const std::string kNone;
+  for (const auto& [range, variation] : before) {
+    for (std::uint32_t b = range.begin; b < range.end; ++b) owners[b] = &variation;
+  }
+  std::uint32_t same = 0, covered = 0;
+  std::vector<bool> seen(kWhole, false);
+  for (const auto& [range, variation] : after) {
+    for (std::uint32_t b = range.begin; b < range.end; ++b) {
+      seen[b] = true;
+      ++covered;
+      same += owners[b] != nullptr && *owners[b] == variation ? 1 : 0;
+    }
+  }
+  for (std::uint32_t b = 0; b < kWhole; ++b) same += !seen[b] && owners[b] == nullptr ? 1 : 0;
+  return kWhole - same;
+}
+
+const SplitState* FindSplit(const FlagState& state, std::string_view environment, std::string_view id) {
+  const TargetingState* targeting = state.FindEnvironment(environment);
+  if (targeting == nullptr) return nullptr;
+  for (const SplitState& split : targeting->splits) {
+    if (split.split == id) return &split;
+  }
+  return nullptr;
+}
+
+Served ServedBy(const Serve& serve, std::optional<std::uint32_t> rollout, const SplitState* state) {
+  Served served;
+  const std::uint32_t parts = rollout.value_or(kWhole);
+  if (const auto* fixed = std::get_if<FixedServe>(&serve)) {
+    for (const BucketRange& range : First({{0, kWhole}}, parts)) served.emplace_back(range, fixed->variation);
+  } else if (state != nullptr) {
+    for (const ArmRanges& arm : state->arms) {
+      for (const BucketRange& range : First(arm.ranges, parts)) served.emplace_back(range, arm.arm);
+    }
+  }
+  return served;
+}
+
+bool UsesBuckets(const Serve& serve, const std::optional<std::uint32_t>& rollout) {
+  return std::holds_alternative<SplitServe>(serve) || rollout.has_value();
+}
+
+// --- words ---------------------------------------------------------------------------------------------------------
+
+std::string ServeText(const Serve& serve, const std::optional<std::uint32_t>& rollout) {
+  std::string text;
+  if (const auto* fixed = std::get_if<FixedServe>(&serve)) {
+    text = fixed->variation;
+  } else if (const auto* experiment = std::get_if<ExperimentServe>(&serve)) {
+    text = "experiment " + experiment->experiment;
+  } else {
+    for (const Weight& weight : std::get<SplitServe>(serve).weights) {
+      text += (text.empty() ? "" : ", ") + weight.variation + " " + FormatPercent(weight.parts);
+    }
+  }
+  if (rollout) text += ", rollout " + FormatPercent(*rollout);
+  return text;
+}
+
+std::string ShareText(const std::optional<std::uint32_t>& parts) {
+  if (!parts) return "moves units: depends on attributes";
+  if (*parts == 0) return "moves nobody";
+  const std::string decimals = std::to_string(1000 + *parts % 1000).substr(1);
+  return "moves " + std::to_string(*parts / 1000) + "." + decimals + "% of the units that reach it, nobody else";
+}
+
+// One environment of one flag.
+class TargetingChange {
+ public:
+  TargetingChange(const FlagRecord& before, const FlagRecord& after, std::string environment, EntityChange& change)
+      : before_(before), after_(after), environment_(std::move(environment)), change_(change) {}
+
+  void Describe() {
+    static const Targeting kNone;
+    const Targeting* old = before_.definition.FindEnvironment(environment_);
+    const Targeting* now = after_.definition.FindEnvironment(environment_);
+    const Targeting& a = old == nullptr ? kNone : *old;
+    const Targeting& b = now == nullptr ? kNone : *now;
+    if (a.enabled != b.enabled) Say(b.enabled ? "enabled" : "no longer enabled");
+    if (a.off != b.off) Say("off: " + OrNone(a.off) + " → " + OrNone(b.off));
+    if (a.requirements != b.requirements) SayDepends("requires changed");
+    if (a.targets != b.targets) SayDepends("targets changed");
+    DescribeRules(a, b);
+    DescribeDefault(a, b);
+  }
+
+ private:
+  static std::string OrNone(const std::string& text) { return text.empty() ? "the caller's default" : text; }
+
+  void Say(const std::string& text) { change_.summary.push_back(text + " (" + environment_ + ")"); }
+
+  void SayDepends(const std::string& text) {
+    change_.moves.push_back({environment_, text, std::nullopt});
+    Say(text + "; " + ShareText(std::nullopt));
+  }
+
+  void SayMove(const std::string& split, const std::string& text, std::optional<std::uint32_t> parts) {
+    change_.moves.push_back({environment_, split, parts});
+    change_.summary.push_back(split + " (" + environment_ + "): " + text + "; " + ShareText(parts));
+  }
+
+  static std::string NameOf(const Rule& rule, std::size_t index) {
+    return "rule " + (rule.id.empty() ? "#" + std::to_string(index + 1) : rule.id);
+  }
+
+  void DescribeRules(const Targeting& a, const Targeting& b) {
+    for (std::size_t i = 0; i < b.rules.size(); ++i) {
+      const Rule& rule = b.rules[i];
+      const Rule* old = Counterpart(a, rule, i);
+      if (old == nullptr) {
+        SayMove(NameOf(rule, i), "new, serves " + ServeText(rule.serve, rule.rollout), std::nullopt);
+      } else if (!(*old == rule)) {
+        DescribeRule(NameOf(rule, i), *old, rule);
+      }
+    }
+    for (std::size_t i = 0; i < a.rules.size(); ++i) {
+      if (Counterpart(b, a.rules[i], i) == nullptr) SayMove(NameOf(a.rules[i], i), "removed", std::nullopt);
+    }
+    std::vector<std::string> old_order, new_order;
+    for (const Rule& rule : a.rules) old_order.push_back(rule.id);
+    for (const Rule& rule : b.rules) new_order.push_back(rule.id);
+    if (old_order != new_order && old_order.size() == new_order.size() &&
+        std::is_permutation(old_order.begin(), old_order.end(), new_order.begin())) {
+      SayDepends("rules reordered");
+    }
+  }
+
+  // By id; a rule without one by its place.
+  static const Rule* Counterpart(const Targeting& in, const Rule& rule, std::size_t index) {
+    if (rule.id.empty()) {
+      return index < in.rules.size() && in.rules[index].id.empty() ? &in.rules[index] : nullptr;
+    }
+    for (const Rule& candidate : in.rules) {
+      if (candidate.id == rule.id) return &candidate;
+    }
+    return nullptr;
+  }
+
+  void DescribeRule(const std::string& name, const Rule& old, const Rule& rule) {
+    const std::string text = old.serve == rule.serve && old.rollout == rule.rollout
+                                 ? (old.by != rule.by ? "buckets by another attribute" : "condition changed")
+                                 : ServeText(old.serve, old.rollout) + " → " + ServeText(rule.serve, rule.rollout);
+    if (old.when != rule.when || old.by != rule.by ||
+        !(UsesBuckets(old.serve, old.rollout) || UsesBuckets(rule.serve, rule.rollout))) {
+      return SayMove(name, text, std::nullopt);
+    }
+    const Served a = ServedBy(old.serve, old.rollout, FindSplit(before_.state, environment_, old.id));
+    const Served b = ServedBy(rule.serve, rule.rollout, FindSplit(after_.state, environment_, rule.id));
+    SayMove(name, text, Differing(a, b));
+  }
+
+  void DescribeDefault(const Targeting& a, const Targeting& b) {
+    if (a.default_serve == b.default_serve) return;
+    const auto text = [](const Targeting& t) {
+      return t.default_serve ? ServeText(t.default_serve->serve, std::nullopt) : std::string("nothing");
+    };
+    const std::string words = text(a) + " → " + text(b);
+    if (!a.default_serve || !b.default_serve || a.default_serve->by != b.default_serve->by) {
+      return SayMove("default", words, std::nullopt);
+    }
+    const Served old =
+        ServedBy(a.default_serve->serve, std::nullopt, FindSplit(before_.state, environment_, "default"));
+    const Served now = ServedBy(b.default_serve->serve, std::nullopt, FindSplit(after_.state, environment_, "default"));
+    SayMove("default", words, Differing(old, now));
+  }
+
+  const FlagRecord& before_;
+  const FlagRecord& after_;
+  const std::string environment_;
+  EntityChange& change_;
+};
+
+std::vector<std::string> EnvironmentsOf(const FlagRecord& before, const FlagRecord& after) {
+  std::vector<std::string> names;
+  const auto add = [&](const Flag& flag) {
+    for (const Targeting& targeting : flag.environments) {
+      if (std::find(names.begin(), names.end(), targeting.environment) == names.end()) {
+        names.push_back(targeting.environment);
+      }
+    }
+  };
+  add(before.definition);
+  add(after.definition);
+  return names;
+}
+
+void Describe(const FlagRecord& before, const FlagRecord& after, EntityChange& change) {
+  if (before.definition.variations != after.definition.variations) change.summary.push_back("variations changed");
+  for (const std::string& name : EnvironmentsOf(before, after)) {
+    const std::size_t lines = change.summary.size();
+    TargetingChange(before, after, name, change).Describe();
+    if (change.summary.size() > lines) change.environments.push_back(name);
+  }
+  if (change.summary.empty()) change.summary.push_back("description, owner, tags or expiry only; moves nobody");
+}
+
+void Describe(const ExperimentRecord& before, const ExperimentRecord& after, EntityChange& change) {
+  const ExperimentState& a = before.state;
+  const ExperimentState& b = after.state;
+  change.environments.push_back(after.definition.environment);
+  if (a.status != b.status) {
+    change.summary.push_back("state: " + std::string(ToString(a.status)) + " → " + std::string(ToString(b.status)));
+  }
+  if (a.slots != b.slots && after.definition.layer && !b.slots.empty()) {
+    std::string buckets;
+    for (const BucketRange& range : b.slots) {
+      buckets += (buckets.empty() ? "" : ", ") + std::to_string(range.begin) + "–" + std::to_string(range.end - 1);
+    }
+    change.summary.push_back("layer " + after.definition.layer->layer + " " +
+                             FormatPercent(after.definition.layer->slice) + " (buckets " + buckets + ")" +
+                             (after.definition.holdout.empty() ? "" : ", holdout " + after.definition.holdout));
+  }
+  const std::string name = "experiment " + after.definition.key;
+  if (a.status != b.status || before.definition.audience != after.definition.audience) {
+    change.moves.push_back({after.definition.environment, name, std::nullopt});
+  } else if (a.arms != b.arms) {
+    Served old, now;
+    for (const ArmRanges& arm : a.arms) {
+      for (const BucketRange& range : arm.ranges) old.emplace_back(range, arm.arm);
+    }
+    for (const ArmRanges& arm : b.arms) {
+      for (const BucketRange& range : arm.ranges) now.emplace_back(range, arm.arm);
+    }
+    const std::uint32_t parts = Differing(old, now);
+    change.moves.push_back({after.definition.environment, name, parts});
+    change.summary.push_back("variants: " + ShareText(parts));
+  }
+  if (change.summary.empty()) change.summary.push_back("definition changed; assignments stay");
+}
+
+template <typename RecordType>
+void Describe(const RecordType&, const RecordType&, EntityChange& change) {
+  constexpr bool kDecides = std::is_same_v<RecordType, SegmentRecord>;
+  change.summary.push_back(kDecides ? "members changed; " + ShareText(std::nullopt) : "changed");
+}
+
+EntityChange DescribeNew(const EntityRecord& record) {
+  EntityChange change{RefOf(record), EntityChange::Action::kCreate, {}, {}, {}};
+  if (const auto* flag = std::get_if<FlagRecord>(&record)) {
+    for (const Targeting& targeting : flag->definition.environments) {
+      if (targeting.enabled) change.environments.push_back(targeting.environment);
+    }
+    change.summary.push_back("new " + std::string(ToString(flag->definition.type)) + " flag");
+  } else if (const auto* experiment = std::get_if<ExperimentRecord>(&record)) {
+    ExperimentRecord none;
+    none.definition = experiment->definition;
+    Describe(none, *experiment, change);
+    change.moves.clear();
+  }
+  return change;
+}
+
+bool IsArchived(const EntityRecord& record) {
+  return std::visit(
+      [](const auto& r) {
+        if constexpr (requires { r.definition.archived; }) return r.definition.archived;
+        return false;
+      },
+      record);
+}
+
+}  // namespace
+
+std::string_view ToString(EntityChange::Action action) {
+  constexpr std::array<std::string_view, 4> kWords = {"create", "update", "archive", "remove"};
+  return kWords[static_cast<std::size_t>(action)];
+}
+
+ChangeSet Diff(const EntitySet& before, const EntitySet& after) {
+  ChangeSet changes;
+  std::set<EntityRef> there;
+  for (const EntityRef& ref : after.Refs()) {
+    there.insert(ref);
+    EntityRecord record = *after.Find(ref);
+    if (before.Find(ref) != record) changes.upserts.push_back(std::move(record));
+  }
+  for (const EntityRef& ref : before.Refs()) {
+    if (!there.contains(ref)) changes.removals.push_back(ref);
+  }
+  return changes;
+}
+
+void Apply(EntitySet& entities, const ChangeSet& changes) {
+  for (const EntityRef& ref : changes.removals) entities.Remove(ref);
+  for (const EntityRecord& record : changes.upserts) entities.Upsert(record);
+}
+
+std::vector<EntityChange> DescribeChanges(const EntitySet& before, const EntitySet& after) {
+  std::map<EntityRef, EntityChange> changes;
+  const ChangeSet diff = Diff(before, after);
+  for (const EntityRecord& record : diff.upserts) {
+    const EntityRef ref = RefOf(record);
+    const auto old = before.Find(ref);
+    if (!old) {
+      changes.emplace(ref, DescribeNew(record));
+      continue;
+    }
+    EntityChange change{ref, EntityChange::Action::kUpdate, {}, {}, {}};
+    if (IsArchived(record) && !IsArchived(*old)) change.action = EntityChange::Action::kArchive;
+    std::visit([&](const auto& now) { Describe(std::get<std::decay_t<decltype(now)>>(*old), now, change); }, record);
+    changes.emplace(ref, std::move(change));
+  }
+  for (const EntityRef& ref : diff.removals) {
+    changes.emplace(ref, EntityChange{ref, EntityChange::Action::kRemove, {}, {"removed"}, {}});
+  }
+  std::vector<EntityChange> list;
+  for (auto& [ref, change] : changes) list.push_back(std::move(change));
+  return list;
+}
+
+}  // namespace guidon
