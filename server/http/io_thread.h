@@ -1,0 +1,59 @@
+// An I/O thread and what lives on it. Internal to the http room.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "server/http/server.h"
+#include "server/http/stream.h"
+
+namespace guidon::http {
+
+namespace asio = boost::asio;
+using tcp = asio::ip::tcp;
+
+class StreamSession;
+class Session;
+
+// Counters that sessions of all threads touch.
+struct SharedCounts {
+  std::atomic<std::uint64_t> accepted{0}, refused{0}, connections{0}, streams{0}, streams_stalled{0}, bad_requests{0};
+};
+
+// Members are touched on its own thread, except where they are atomic.
+struct IoThread {
+  explicit IoThread(const ServerOptions& server_options, Handler request_handler, SharedCounts& shared_counts)
+      : options(server_options), handler(std::move(request_handler)), counts(shared_counts) {}
+
+  asio::io_context context{1};
+  const ServerOptions& options;
+  Handler handler;
+  SharedCounts& counts;
+  std::thread thread;
+
+  std::atomic<bool> wake_posted{false};
+  bool stopping = false;
+  std::unordered_set<std::shared_ptr<Session>> sessions;
+  std::vector<std::shared_ptr<StreamSession>> streams;
+  asio::steady_timer ticker{context};
+};
+
+// Takes over the socket of a session whose answer was a stream. `head` is what has to be sent first.
+void StartStream(IoThread& io, tcp::socket socket, std::shared_ptr<StreamSource> source, std::string head);
+void PumpStreams(IoThread& io);
+void TickStreams(IoThread& io);
+void ShutDownStreams(IoThread& io);
+void CloseStreams(IoThread& io);
+
+// Reads requests from a fresh connection until it closes.
+void StartSession(IoThread& io, tcp::socket socket);
+void ShutDownSessions(IoThread& io);
+void CloseSessions(IoThread& io);
+
+}  // namespace guidon::http

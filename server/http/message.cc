@@ -1,0 +1,122 @@
+#include "server/http/message.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace guidon::http {
+namespace {
+
+char Lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+bool EqualWithoutCase(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return Lower(x) == Lower(y); });
+}
+
+template <typename Pairs, typename Same>
+std::string_view FindIn(const Pairs& pairs, std::string_view name, Same same) {
+  for (const auto& [key, value] : pairs) {
+    if (same(key, name)) return value;
+  }
+  return {};
+}
+
+std::string_view Trim(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// Cuts the text before the next `separator` off `rest`.
+std::string_view NextItem(std::string_view& rest, char separator) {
+  const std::size_t end = rest.find(separator);
+  const std::string_view item = rest.substr(0, end);
+  rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+  return Trim(item);
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF; and no NUL.
+bool IsPlainUtf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = [&](std::size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0u; };
+    const auto is_tail = [&](std::size_t k) { return (byte(k) & 0xc0) == 0x80; };
+    const unsigned lead = byte(0);
+    if (lead == 0) return false;
+    if (lead < 0x80) {
+      i += 1;
+    } else if (lead >= 0xc2 && lead <= 0xdf && is_tail(1)) {
+      i += 2;
+    } else if ((lead & 0xf0) == 0xe0 && is_tail(1) && is_tail(2) && !(lead == 0xe0 && byte(1) < 0xa0) &&
+               !(lead == 0xed && byte(1) >= 0xa0)) {
+      i += 3;
+    } else if (lead >= 0xf0 && lead <= 0xf4 && is_tail(1) && is_tail(2) && is_tail(3) &&
+               !(lead == 0xf0 && byte(1) < 0x90) && !(lead == 0xf4 && byte(1) >= 0x90)) {
+      i += 4;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string_view Request::Header(std::string_view name) const {
+  return FindIn(headers, name, EqualWithoutCase);
+}
+std::string_view Request::Param(std::string_view name) const {
+  return FindIn(params, name, [](std::string_view a, std::string_view b) { return a == b; });
+}
+std::string_view Request::Query(std::string_view name) const {
+  return FindIn(query, name, [](std::string_view a, std::string_view b) { return a == b; });
+}
+
+bool PercentDecode(std::string_view text, bool is_query, std::string& out) {
+  out.clear();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+' && is_query) {
+      out += ' ';
+    } else if (text[i] != '%') {
+      out += text[i];
+    } else {
+      if (i + 2 >= text.size() || HexDigit(text[i + 1]) < 0 || HexDigit(text[i + 2]) < 0) return false;
+      out += static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2]));
+      i += 2;
+    }
+  }
+  return IsPlainUtf8(out);
+}
+
+bool MatchesEtag(std::string_view if_none_match, std::string_view etag) {
+  while (!if_none_match.empty()) {
+    std::string_view item = NextItem(if_none_match, ',');
+    if (item == "*") return true;
+    if (item.starts_with("W/")) item.remove_prefix(2);  // If-None-Match compares weakly, RFC 9110 13.1.2
+    if (item.size() >= 2 && item.front() == '"' && item.back() == '"' && item.substr(1, item.size() - 2) == etag) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool AcceptsGzip(std::string_view accept_encoding) {
+  while (!accept_encoding.empty()) {
+    std::string_view parameters = NextItem(accept_encoding, ',');
+    const std::string_view coding = NextItem(parameters, ';');
+    if (!EqualWithoutCase(coding, "gzip") && coding != "*") continue;
+    const std::string_view quality = Trim(parameters);
+    if (!quality.starts_with("q=")) return true;
+    return quality.find_first_of("123456789") != std::string_view::npos;
+  }
+  return false;
+}
+
+}  // namespace guidon::http

@@ -1,0 +1,89 @@
+// HTTP/1.1 on a listening socket: reads requests, hands them to a handler, writes answers; and keeps streams.
+//
+//   Result<std::unique_ptr<http::Server>> server = http::Server::Start(options, handler);
+//   (*server)->WakeStreams();      // something new may be there: every stream asks its source
+//   (*server)->Stop(5s);
+//
+// Threads: `io_threads` threads, each with an io_context of its own; a connection lives on one of them for good, and
+// its members are touched only there. The handler is called on it and must not wait; it may answer later and from any
+// thread. WakeStreams costs one post per I/O thread, however many streams there are.
+//
+// Bounds, and what happens at them:
+//   connections          accepted, answered 503 and closed
+//   header               431 and closed
+//   body                 413 before the body is read, and closed
+//   header_deadline      408 and closed;  body_deadline the same;  idle_deadline: closed silently
+//   stalled_deadline     a stream whose socket takes nothing for so long is closed
+// A connection that breaks the protocol (two lengths, a length and chunks, a bad chunk) is answered 400 and closed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "core/base/result.h"
+#include "server/http/message.h"
+
+namespace guidon::http {
+
+// Answers one request, once, from any thread. If the last copy goes without an answer, the client gets a 500.
+class Responder {
+ public:
+  class State;
+  explicit Responder(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  void operator()(Response response) const;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+using Handler = std::function<void(std::shared_ptr<Request> request, Responder respond)>;
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;  // 0: a free one
+  int io_threads = 2;
+  std::size_t connections = 20'000;
+  std::size_t header_bytes = 16u << 10;
+  std::size_t body_bytes = 4u << 20;
+  std::chrono::milliseconds header_deadline{10'000};
+  std::chrono::milliseconds body_deadline{30'000};
+  std::chrono::milliseconds idle_deadline{75'000};
+  std::chrono::milliseconds write_deadline{30'000};
+  std::chrono::milliseconds stalled_deadline{30'000};
+  std::chrono::milliseconds tick{1'000};
+};
+
+// A copy of the counters; each grows, or is a level where it says so.
+struct ServerCounts {
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;          // beyond the bound on connections
+  std::uint64_t connections = 0;      // level, streams included
+  std::uint64_t streams = 0;          // level
+  std::uint64_t streams_stalled = 0;  // closed at stalled_deadline
+  std::uint64_t bad_requests = 0;     // protocol errors, oversize and timeouts
+};
+
+class Server {
+ public:
+  // kIo with one clear line when the address cannot be had.
+  static Result<std::unique_ptr<Server>> Start(const ServerOptions& options, Handler handler);
+  ~Server();  // Stop(0) if it was not called
+
+  std::uint16_t port() const;
+  void WakeStreams();
+  ServerCounts Counts() const;
+
+  // Stops accepting, lets requests in flight finish and streams say goodbye for at most `drain`, then closes all and
+  // joins the threads. After it no handler and no source is called.
+  void Stop(std::chrono::milliseconds drain);
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace guidon::http

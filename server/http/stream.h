@@ -1,0 +1,31 @@
+// What a stream session pulls its bytes from.
+//
+// Thread safety: all methods of one source are called on one I/O thread, one at a time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+namespace guidon::http {
+
+using Bytes = std::shared_ptr<const std::string>;
+
+class StreamSource {
+ public:
+  virtual ~StreamSource() = default;
+
+  // The next bytes, or null when there are none at the moment. Called again only when the bytes before were handed to
+  // the operating system as a whole, so a slow reader is never ahead of its socket by more than one of these.
+  virtual Bytes Next() = 0;
+
+  // True once Next() will never yield again: the connection is closed in good order.
+  virtual bool Ended() const = 0;
+
+  // About once a second, before Next() is asked. Heartbeats come from here.
+  virtual void OnTick() = 0;
+
+  // The server is stopping; what Next() yields until Ended() is still sent, for as long as the drain lasts.
+  virtual void OnShutdown() = 0;
+};
+
+}  // namespace guidon::http

@@ -1,0 +1,153 @@
+// A stream: a socket, a source, and at most one piece of bytes on its way. It tries a non-blocking send first and waits
+// for the socket only when that takes no more, so an idle stream holds two small waits and no buffer.
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "server/http/io_thread.h"
+
+namespace guidon::http {
+
+class StreamSession : public std::enable_shared_from_this<StreamSession> {
+ public:
+  StreamSession(IoThread& io, tcp::socket socket, std::shared_ptr<StreamSource> source, std::string head)
+      : io_(io),
+        socket_(std::move(socket)),
+        source_(std::move(source)),
+        sending_(std::make_shared<const std::string>(std::move(head))) {
+    ++io_.counts.streams;
+  }
+  ~StreamSession() {
+    --io_.counts.streams;
+    --io_.counts.connections;
+  }
+
+  void Start() {
+    boost::system::error_code ignored;
+    socket_.non_blocking(true, ignored);
+    socket_.set_option(tcp::no_delay(true), ignored);
+    WatchForClose();
+    Pump();
+  }
+
+  bool open() const { return socket_.is_open(); }
+
+  void Pump() {
+    if (waiting_ || !open()) return;
+    for (;;) {
+      if (!sending_) {
+        sending_ = source_->Next();
+        sent_ = 0;
+        if (!sending_) break;
+      }
+      if (!SendSome()) return;
+    }
+    if (source_->Ended()) Close();
+  }
+
+  void Tick() {
+    if (!open()) return;
+    source_->OnTick();
+    if (waiting_ && ++stalled_ticks_ * io_.options.tick > io_.options.stalled_deadline) {
+      ++io_.counts.streams_stalled;
+      Close();
+      return;
+    }
+    Pump();
+  }
+
+  void ShutDown() {
+    source_->OnShutdown();
+    Pump();
+  }
+
+  void Close() {
+    boost::system::error_code ignored;
+    socket_.shutdown(tcp::socket::shutdown_both, ignored);
+    socket_.close(ignored);
+  }
+
+ private:
+  // False when the socket takes no more, or is gone.
+  bool SendSome() {
+    while (sent_ < sending_->size()) {
+      const ssize_t n = ::send(socket_.native_handle(), sending_->data() + sent_, sending_->size() - sent_,
+                               MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (n > 0) {
+        sent_ += static_cast<std::size_t>(n);
+        stalled_ticks_ = 0;
+        continue;
+      }
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        WaitForRoom();
+      } else {
+        Close();
+      }
+      return false;
+    }
+    sending_.reset();
+    return true;
+  }
+
+  void WaitForRoom() {
+    waiting_ = true;
+    socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](boost::system::error_code error) {
+      self->waiting_ = false;
+      if (error) return self->Close();
+      self->Pump();
+    });
+  }
+
+  // A client has nothing to say on a stream; what comes is its end, or bytes that are read and dropped.
+  void WatchForClose() {
+    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](boost::system::error_code error) {
+      if (error || !self->open()) return;
+      char dropped[512];
+      const ssize_t n = ::recv(self->socket_.native_handle(), dropped, sizeof dropped, MSG_DONTWAIT);
+      if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) return self->Close();
+      self->WatchForClose();
+    });
+  }
+
+  IoThread& io_;
+  tcp::socket socket_;
+  std::shared_ptr<StreamSource> source_;
+  Bytes sending_;
+  std::size_t sent_ = 0;
+  int stalled_ticks_ = 0;
+  bool waiting_ = false;
+};
+
+namespace {
+
+// Calls `act` for every stream, then forgets those that are closed.
+template <typename Act>
+void ForEachStream(IoThread& io, Act act) {
+  for (std::size_t i = 0; i < io.streams.size(); ++i) act(*io.streams[i]);
+  std::erase_if(io.streams, [](const auto& stream) { return !stream->open(); });
+}
+
+}  // namespace
+
+void StartStream(IoThread& io, tcp::socket socket, std::shared_ptr<StreamSource> source, std::string head) {
+  auto stream = std::make_shared<StreamSession>(io, std::move(socket), std::move(source), std::move(head));
+  io.streams.push_back(stream);
+  stream->Start();
+  if (io.stopping) stream->ShutDown();
+}
+
+void PumpStreams(IoThread& io) {
+  ForEachStream(io, [](StreamSession& stream) { stream.Pump(); });
+}
+void TickStreams(IoThread& io) {
+  ForEachStream(io, [](StreamSession& stream) { stream.Tick(); });
+}
+void ShutDownStreams(IoThread& io) {
+  ForEachStream(io, [](StreamSession& stream) { stream.ShutDown(); });
+}
+void CloseStreams(IoThread& io) {
+  ForEachStream(io, [](StreamSession& stream) { stream.Close(); });
+}
+
+}  // namespace guidon::http
