@@ -173,11 +173,11 @@ Value EncodeMetric(const Metric& metric) {
   for (const MetricPart& step : metric.steps) steps.push_back(WritePart(step));
   if (!steps.empty()) object.Append("steps", std::move(steps));
   PutPercent(object, "quantile", metric.quantile);
+  if (metric.cap) object.Append("cap", WriteCap(*metric.cap));
   PutCondition(object, "where", metric.where);
   PutDuration(object, "after", metric.after);
   PutDuration(object, "window", metric.window);
   if (metric.direction != Direction::kUp) object.Append("direction", ToString(metric.direction));
-  if (metric.cap) object.Append("cap", WriteCap(*metric.cap));
   PutTrue(object, "archived", metric.archived);
   return object;
 }

@@ -1,0 +1,100 @@
+"""Holds the JSON Schemas of experiments/schema against the case files that the codec is held against, too.
+
+A case under cases/good has to pass its schema, one under cases/bad has to fail it; a case that says `schema_differs`
+(what a schema cannot express, or says in addition) has to do the opposite. Every property of a schema needs a
+description, and every example has to fit where it stands.
+
+    python3 check_schemas.py SCHEMA_FOLDER CASES_FOLDER
+"""
+
+import json
+import pathlib
+import sys
+
+import jsonschema
+
+FILES = {
+    "flag": "flag",
+    "segment": "segment",
+    "layer": "layers",
+    "holdout": "holdouts",
+    "experiment": "experiment",
+    "metric": "metric",
+    "project": "guidon",
+    "test": "tests",
+}
+
+
+def load(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def children(schema):
+    """Each subschema that shapes a document, with the name of the property it describes, if it is one's."""
+    for key in ("properties", "$defs"):
+        for name, child in schema.get(key, {}).items():
+            yield (name if key == "properties" else None), child
+    for key in ("then", "else", "items", "additionalProperties", "propertyNames"):
+        if key in schema:
+            yield None, schema[key]
+    for key in ("allOf", "anyOf", "oneOf"):
+        for child in schema.get(key, []):
+            yield None, child
+
+
+class Folder:
+    def __init__(self, folder):
+        self.schemas = {path.name: load(path) for path in sorted(folder.glob("*.schema.json"))}
+        self.base = folder.resolve().as_uri() + "/"
+
+    def validator(self, name, schema=None):
+        store = {self.base + file: content for file, content in self.schemas.items()}
+        root = self.schemas[name]
+        resolver = jsonschema.RefResolver(base_uri=self.base + name, referrer=root, store=store)
+        return jsonschema.Draft202012Validator(root if schema is None else schema, resolver=resolver)
+
+    def faults(self):
+        for name, schema in self.schemas.items():
+            jsonschema.Draft202012Validator.check_schema(schema)
+            yield from self.faults_within(name, schema, name)
+
+    def faults_within(self, file, schema, where):
+        if isinstance(schema, bool):
+            return
+        for example in schema.get("examples", []):
+            if not self.validator(file, schema).is_valid(example):
+                yield f"{where}: the example {json.dumps(example)} does not fit"
+        for name, child in children(schema):
+            inner = f"{where}/{name}" if name else where
+            # What has no shape of its own only narrows what is described elsewhere.
+            narrows = not isinstance(child, dict) or not ({"type", "$ref", "enum", "examples"} & child.keys())
+            if name and not narrows and "description" not in child:
+                yield f"{inner}: no description"
+            yield from self.faults_within(file, child, inner)
+
+
+def verdicts(folder, cases):
+    for path in sorted(cases.glob("*/*.json")):
+        case = load(path)
+        passes = folder.validator(FILES[case["what"]] + ".schema.json").is_valid(case["document"])
+        wanted = (path.parent.name == "good") != ("schema_differs" in case)
+        if passes != wanted:
+            yield f"{path.parent.name}/{path.name}: the schema {'accepts' if passes else 'refuses'} it"
+
+
+def main():
+    folder = Folder(pathlib.Path(sys.argv[1]))
+    cases = pathlib.Path(sys.argv[2])
+    faults = list(folder.faults()) + list(verdicts(folder, cases))
+    for fault in faults:
+        print(fault)
+    counted = {kind: len(list((cases / kind).glob("*.json"))) for kind in ("good", "bad")}
+    print(f"{len(folder.schemas)} schemas, {counted['good']} good and {counted['bad']} bad cases, {len(faults)} faults")
+    if len(folder.schemas) < 9 or counted["good"] < 25 or counted["bad"] < 60:
+        print("too few schemas or cases were found")
+        return 1
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
