@@ -11,7 +11,7 @@ namespace guidon {
 namespace {
 
 constexpr std::uint64_t kSeed = 20270331;
-constexpr int kRuns = 1'000;
+constexpr int kRuns = 500;
 
 // Through text, so that what the writer of JSON does is part of the trip.
 Value ThroughText(const Value& value) {
