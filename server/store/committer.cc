@@ -4,6 +4,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "server/store/txn.h"
@@ -24,6 +25,8 @@ double Seconds(std::chrono::steady_clock::duration time) {
 
 Committer::Committer(StoreFolder& folder, const RocksStoreOptions& options, KillPoints kill_points, Wakes& wakes)
     : folder_(folder), options_(options), wakes_(wakes), kill_points_(kill_points), visible_(folder.tail()) {
+  folder_.disk().no_room = [this] { NoRoom(); };
+  folder_.disk().wait_for_room = true;
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -32,6 +35,7 @@ Committer::~Committer() {
     MutexLock lock(queue_mutex_);
     closing_ = true;
   }
+  folder_.disk().wait_for_room = false;
   queued_.NotifyAll();
   thread_.join();
 }
@@ -111,13 +115,46 @@ void Committer::CommitGroup(std::vector<Pending> pending) {
     // What has expired is removed in passing; if that cannot be read, a commit is not the place to find out.
     (void)group.Expire(kExpiredPerGroup);
     kill_points_.Pass(KillPoint::kBeforeWal);
-    if (Status durable = MakeDurable(group); !durable) return AnswerAll(std::move(pending), durable.error());
+    SetInFlight(std::move(pending));
+    const Status durable = MakeDurable(group);
+    pending = TakeInFlight();
+    if (!durable) return AnswerAll(std::move(pending), durable.error());
     Publish(group.tail());
     if (options_.metrics.group) options_.metrics.group(group.committed());
     kill_points_.Pass(KillPoint::kBeforeAnswer);
     wakes_.CallAll();
   }
   Answer(std::move(pending), std::move(answers));
+}
+
+void Committer::SetInFlight(std::vector<Pending> pending) {
+  MutexLock lock(queue_mutex_);
+  in_flight_ = std::move(pending);
+}
+
+// Empty if its writers have been answered by NoRoom.
+std::vector<Committer::Pending> Committer::TakeInFlight() {
+  MutexLock lock(queue_mutex_);
+  return std::exchange(in_flight_, {});
+}
+
+// The log waits for room. Runs on the thread that waits, which need not be the committer's.
+void Committer::NoRoom() {
+  const Error full = Full();
+  std::vector<Pending> in_flight, queued;
+  {
+    MutexLock lock(queue_mutex_);
+    in_flight = std::exchange(in_flight_, {});
+    queued.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
+    queue_.clear();
+    queue_bytes_ = 0;
+  }
+  AnswerAll(std::move(in_flight), {ErrorCode::kIndeterminate,
+                                   "the disk of " + folder_.path() +
+                                       " ran full in the middle of this write; it may be stored once there is room: "
+                                       "send it again then, with the same idempotency key",
+                                   {}});
+  AnswerAll(std::move(queued), full);
 }
 
 // Runs when nothing is queued: forgets what has expired, and finds out whether a full disk has room again.
@@ -130,32 +167,13 @@ void Committer::Tidy() {
 }
 
 Status Committer::Ready() {
-  {
-    MutexLock lock(state_mutex_);
-    if (failed_) return Fail(*failed_);
-  }
-  if (folder_.syncs().failed) {
-    Failed("an fsync failed");
-    return Health();
-  }
-  if (folder_.FreeBytes() < options_.min_free_bytes) return Fail(Full("too little room is left"));
-  return Recover();
-}
-
-// After a write that found no room: RocksDB takes writes again once it could write out what it holds in memory.
-Status Committer::Recover() {
-  {
-    MutexLock lock(state_mutex_);
-    if (!full_) return {};
-  }
-  const rocksdb::Status status = folder_.db().Resume();
-  if (status.IsNoSpace() && !folder_.syncs().failed) return Fail(Full(status.ToString()));
-  if (!status.ok()) {
-    Failed(status.ToString());
-    return Health();
-  }
+  const bool room = folder_.FreeBytes() >= options_.min_free_bytes;
+  if (!room) Full();
+  if (folder_.disk().sync_failed) Failed("an fsync failed");
   MutexLock lock(state_mutex_);
-  full_.reset();
+  if (failed_) return Fail(*failed_);
+  if (room) full_.reset();
+  if (full_) return Fail(*full_);
   return {};
 }
 
@@ -168,16 +186,14 @@ Status Committer::MakeDurable(Group& group) {
 }
 
 Status Committer::WriteLog(Group& group) {
-  const std::int64_t before = folder_.syncs().log_nanoseconds;
+  const std::int64_t before = folder_.disk().log_sync_nanoseconds;
   rocksdb::WriteOptions synced;
   synced.sync = true;
   const rocksdb::Status status = folder_.db().Write(synced, &group.Finish());
   if (options_.metrics.fsync) {
-    options_.metrics.fsync(Seconds(std::chrono::nanoseconds(folder_.syncs().log_nanoseconds - before)));
+    options_.metrics.fsync(Seconds(std::chrono::nanoseconds(folder_.disk().log_sync_nanoseconds - before)));
   }
   if (status.ok()) return {};
-  // Without room the record is torn at most, and a torn record is no record.
-  if (status.IsNoSpace() && !folder_.syncs().failed) return Fail(Full(status.ToString()));
   return Fail(Failed(status.ToString()));
 }
 
@@ -206,11 +222,11 @@ void Committer::AnswerAll(std::vector<Pending> pending, const Error& error) {
   for (Pending& each : pending) each.done(Fail(error));
 }
 
-Error Committer::Full(std::string_view why) {
-  Error error{ErrorCode::kStorageFull,
-              "no room on the disk of " + folder_.path() + " (" + std::string(why) +
-                  "); nothing was written; make room, and writes go on by themselves",
-              {}};
+Error Committer::Full() {
+  Error error{
+      ErrorCode::kStorageFull,
+      "no room on the disk of " + folder_.path() + "; nothing was written; make room, and writes go on by themselves",
+      {}};
   MutexLock lock(state_mutex_);
   full_ = error;
   return error;
@@ -220,9 +236,10 @@ Error Committer::Failed(std::string what) {
   const std::string text = "the store in " + folder_.path() + " failed to write (" + what + ")";
   {
     MutexLock lock(state_mutex_);
-    failed_ = Error{ErrorCode::kUnavailable,
+    Error read_only{ErrorCode::kUnavailable,
                     text + " and is read-only since; check the disk, then restart: what was acknowledged is safe",
                     {}};
+    if (!failed_) failed_ = std::move(read_only);
   }
   return {ErrorCode::kIndeterminate,
           text +

@@ -4,7 +4,9 @@
 //
 // While a group waits for the disk the next one gathers. After a failed write the store is read-only until it is
 // opened again: what the disk holds then is not known, and asking it a second time proves nothing. A full disk is no
-// such failure: the group is refused as a whole, and writes go on once there is room.
+// such failure: while there is little room, groups are refused before anything is written. Should somebody else fill
+// the disk in the middle of a group, that group waits for room (server/store/watched_file_system.h); its writers are
+// told after half a second that it is not known when.
 //
 // Thread safety: every method may be called from any thread.
 #pragma once
@@ -54,14 +56,16 @@ class Committer {
   void CommitGroup(std::vector<Pending> pending);
   void Tidy();
   Status Ready();
-  Status Recover();
   Status MakeDurable(Group& group);
   Status WriteLog(Group& group);
   Status WriteHead(const StoreHead& head);
   void Publish(const StoreHead& head);
   void Answer(std::vector<Pending> pending, std::vector<Result<TxnResult>> answers);
   void AnswerAll(std::vector<Pending> pending, const Error& error);
-  Error Full(std::string_view why);
+  void SetInFlight(std::vector<Pending> pending);
+  std::vector<Pending> TakeInFlight();
+  void NoRoom();
+  Error Full();
   Error Failed(std::string what);  // read-only from here on
 
   StoreFolder& folder_;
@@ -72,6 +76,7 @@ class Committer {
   mutable Mutex queue_mutex_;
   CondVar queued_;
   std::deque<Pending> queue_ GUIDON_GUARDED_BY(queue_mutex_);
+  std::vector<Pending> in_flight_ GUIDON_GUARDED_BY(queue_mutex_);  // what is being made durable
   std::size_t queue_bytes_ GUIDON_GUARDED_BY(queue_mutex_) = 0;
   bool closing_ GUIDON_GUARDED_BY(queue_mutex_) = false;
 

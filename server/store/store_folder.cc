@@ -5,6 +5,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 
@@ -24,6 +25,14 @@ constexpr std::size_t kBlockCacheBytes = 32u << 20;
 constexpr std::size_t kMemtableBytes = 16u << 20;  // two of them at most
 constexpr Position kTxnsCheckedAtOpen = 1024;
 
+// Whether to go on after an error is the committer's decision: RocksDB must not start writing again on its own.
+class NoAutoRecovery final : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
 rocksdb::Options DatabaseOptions(rocksdb::Env* env, bool may_create) {
   rocksdb::Options options;
   options.env = env;
@@ -32,7 +41,8 @@ rocksdb::Options DatabaseOptions(rocksdb::Env* env, bool may_create) {
   // The default mode drops everything after a damaged record in the middle of the log without a word.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.track_and_verify_wals_in_manifest = true;
-  options.max_bgerror_resume_count = 0;  // the committer decides what to do about an error
+  options.max_bgerror_resume_count = 0;
+  options.listeners.push_back(std::make_shared<NoAutoRecovery>());
   options.write_buffer_size = kMemtableBytes;
   options.max_write_buffer_number = 2;
   options.max_total_wal_size = 4 * kMemtableBytes;
@@ -58,7 +68,7 @@ std::shared_ptr<rocksdb::FileSystem> OrDefault(std::shared_ptr<rocksdb::FileSyst
 StoreFolder::StoreFolder(const RocksStoreOptions& options)
     : path_(options.folder),
       file_system_(OrDefault(options.file_system)),
-      syncs_(std::make_shared<SyncRecord>()),
+      disk_(std::make_shared<DiskRecord>()),
       head_file_(file_system_, path_) {}
 
 StoreFolder::~StoreFolder() {
@@ -138,7 +148,7 @@ Status StoreFolder::OpenDatabase() {
   if (!fresh && file_system_->FileExists(path + "/CURRENT", {}, nullptr).IsNotFound()) {
     return Fail(Damaged("the database " + path + " is not there (no file CURRENT)"));
   }
-  env_ = rocksdb::NewCompositeEnv(WatchSyncs(file_system_, syncs_));
+  env_ = rocksdb::NewCompositeEnv(WatchDisk(file_system_, disk_));
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(DatabaseOptions(env_.get(), fresh), path, &db);
   db_.reset(db);

@@ -35,7 +35,7 @@ class StoreFolder {
 
   rocksdb::DB& db() const { return *db_; }
   HeadFile& head_file() { return head_file_; }
-  const SyncRecord& syncs() const { return *syncs_; }
+  DiskRecord& disk() { return *disk_; }
   const std::string& path() const { return path_; }
   const std::string& epoch() const { return head_file_.last().epoch; }  // constant once open
 
@@ -64,7 +64,7 @@ class StoreFolder {
 
   const std::string path_;
   const std::shared_ptr<rocksdb::FileSystem> file_system_;  // as it was given
-  const std::shared_ptr<SyncRecord> syncs_;
+  const std::shared_ptr<DiskRecord> disk_;
   rocksdb::FileLock* lock_ = nullptr;
   HeadFile head_file_;
   std::unique_ptr<rocksdb::Env> env_;

@@ -2,7 +2,9 @@
 
 #include <rocksdb/file_system.h>
 
+#include <chrono>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace guidon {
@@ -13,38 +15,79 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
+constexpr std::chrono::milliseconds kRetry(20);
+constexpr int kQuietRetries = 25;
+
+// Tries until there is room.
+template <typename Attempt>
+IOStatus WaitForRoom(const DiskRecord& record, bool is_log, IOStatus status, Attempt attempt) {
+  for (int retries = 0; status.IsNoSpace() && record.wait_for_room; ++retries) {
+    if (is_log && retries >= kQuietRetries) record.no_room();
+    std::this_thread::sleep_for(kRetry);  // nobody tells when a disk has room again
+    status = attempt();
+  }
+  return status;
+}
+
 class WatchedFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  WatchedFile(std::unique_ptr<rocksdb::FSWritableFile> target, std::shared_ptr<SyncRecord> record, bool is_log)
+  WatchedFile(std::unique_ptr<rocksdb::FSWritableFile> target, std::shared_ptr<DiskRecord> record, bool is_log)
       : FSWritableFileOwnerWrapper(std::move(target)), record_(std::move(record)), is_log_(is_log) {}
 
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options, IODebugContext* dbg) override {
+    return Appended(data.size(), [&] {
+      if (positioned_) return target()->PositionedAppend(data, size_, options, dbg);
+      return target()->Append(data, options, dbg);
+    });
+  }
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
+                  const rocksdb::DataVerificationInfo& verification, IODebugContext* dbg) override {
+    return Appended(data.size(), [&] {
+      if (positioned_) return target()->PositionedAppend(data, size_, options, verification, dbg);
+      return target()->Append(data, options, verification, dbg);
+    });
+  }
+
   IOStatus Sync(const IOOptions& options, IODebugContext* dbg) override {
-    return Timed([&] { return FSWritableFileOwnerWrapper::Sync(options, dbg); });
+    return Timed([&] { return target()->Sync(options, dbg); });
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* dbg) override {
-    return Timed([&] { return FSWritableFileOwnerWrapper::Fsync(options, dbg); });
+    return Timed([&] { return target()->Fsync(options, dbg); });
   }
   IOStatus RangeSync(std::uint64_t offset, std::uint64_t size, const IOOptions& options, IODebugContext* dbg) override {
-    return Timed([&] { return FSWritableFileOwnerWrapper::RangeSync(offset, size, options, dbg); });
+    return Timed([&] { return target()->RangeSync(offset, size, options, dbg); });
   }
 
  private:
+  template <typename Attempt>
+  IOStatus Appended(std::size_t size, Attempt attempt) {
+    IOStatus status = attempt();
+    // How much of it was written is not known: from now on every write says where it belongs.
+    if (status.IsNoSpace()) positioned_ = true;
+    status = WaitForRoom(*record_, is_log_, std::move(status), attempt);
+    if (status.ok()) size_ += size;
+    return status;
+  }
+
   template <typename Call>
   IOStatus Timed(Call call) {
     const auto begin = std::chrono::steady_clock::now();
     IOStatus status = call();
-    if (!status.ok()) record_->failed = true;
-    if (is_log_) record_->log_nanoseconds += (std::chrono::steady_clock::now() - begin).count();
+    if (!status.ok()) record_->sync_failed = true;
+    if (is_log_) record_->log_sync_nanoseconds += (std::chrono::steady_clock::now() - begin).count();
     return status;
   }
 
-  const std::shared_ptr<SyncRecord> record_;
+  const std::shared_ptr<DiskRecord> record_;
   const bool is_log_;
+  // RocksDB writes a file by one thread at a time.
+  std::uint64_t size_ = 0;
+  bool positioned_ = false;
 };
 
 class WatchedDirectory final : public rocksdb::FSDirectoryWrapper {
  public:
-  WatchedDirectory(std::unique_ptr<rocksdb::FSDirectory> target, std::shared_ptr<SyncRecord> record)
+  WatchedDirectory(std::unique_ptr<rocksdb::FSDirectory> target, std::shared_ptr<DiskRecord> record)
       : FSDirectoryWrapper(std::move(target)), record_(std::move(record)) {}
 
   IOStatus Fsync(const IOOptions& options, IODebugContext* dbg) override {
@@ -57,31 +100,27 @@ class WatchedDirectory final : public rocksdb::FSDirectoryWrapper {
 
  private:
   IOStatus Noted(IOStatus status) {
-    if (!status.ok()) record_->failed = true;
+    if (!status.ok()) record_->sync_failed = true;
     return status;
   }
 
-  const std::shared_ptr<SyncRecord> record_;
+  const std::shared_ptr<DiskRecord> record_;
 };
 
 class WatchedFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  WatchedFileSystem(std::shared_ptr<rocksdb::FileSystem> target, std::shared_ptr<SyncRecord> record)
+  WatchedFileSystem(std::shared_ptr<rocksdb::FileSystem> target, std::shared_ptr<DiskRecord> record)
       : FileSystemWrapper(target), record_(std::move(record)) {}
 
   const char* Name() const override { return "GuidonWatchedFileSystem"; }
 
   IOStatus NewWritableFile(const std::string& name, const FileOptions& options,
                            std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* dbg) override {
-    return Watched(name, FileSystemWrapper::NewWritableFile(name, options, file, dbg), file);
-  }
-  IOStatus ReopenWritableFile(const std::string& name, const FileOptions& options,
-                              std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* dbg) override {
-    return Watched(name, FileSystemWrapper::ReopenWritableFile(name, options, file, dbg), file);
-  }
-  IOStatus ReuseWritableFile(const std::string& name, const std::string& old_name, const FileOptions& options,
-                             std::unique_ptr<rocksdb::FSWritableFile>* file, IODebugContext* dbg) override {
-    return Watched(name, FileSystemWrapper::ReuseWritableFile(name, old_name, options, file, dbg), file);
+    const bool is_log = name.ends_with(".log");
+    const auto attempt = [&] { return FileSystemWrapper::NewWritableFile(name, options, file, dbg); };
+    IOStatus status = WaitForRoom(*record_, is_log, attempt(), attempt);
+    if (status.ok()) *file = std::make_unique<WatchedFile>(std::move(*file), record_, is_log);
+    return status;
   }
   IOStatus NewDirectory(const std::string& name, const IOOptions& options,
                         std::unique_ptr<rocksdb::FSDirectory>* directory, IODebugContext* dbg) override {
@@ -91,18 +130,13 @@ class WatchedFileSystem final : public rocksdb::FileSystemWrapper {
   }
 
  private:
-  IOStatus Watched(const std::string& name, IOStatus status, std::unique_ptr<rocksdb::FSWritableFile>* file) {
-    if (status.ok()) *file = std::make_unique<WatchedFile>(std::move(*file), record_, name.ends_with(".log"));
-    return status;
-  }
-
-  const std::shared_ptr<SyncRecord> record_;
+  const std::shared_ptr<DiskRecord> record_;
 };
 
 }  // namespace
 
-std::shared_ptr<rocksdb::FileSystem> WatchSyncs(std::shared_ptr<rocksdb::FileSystem> target,
-                                                std::shared_ptr<SyncRecord> record) {
+std::shared_ptr<rocksdb::FileSystem> WatchDisk(std::shared_ptr<rocksdb::FileSystem> target,
+                                               std::shared_ptr<DiskRecord> record) {
   return std::make_shared<WatchedFileSystem>(std::move(target), std::move(record));
 }
 

@@ -1,0 +1,174 @@
+// A disk that fails while the store is open.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/store/chain.h"
+#include "tests/server/store/faulty_file_system.h"
+#include "tests/server/store/store_fixture.h"
+
+namespace guidon {
+namespace {
+
+using testing::HasSubstr;
+
+class DiskFaultTest : public testing::Test {
+ protected:
+  void SetUp() override { Reopen(); }
+
+  void Reopen() {
+    store_.reset();
+    RocksStoreOptions options = RocksOptions(folder_);
+    options.file_system = disk_;
+    Result<std::unique_ptr<Store>> store = OpenRocksStore(options);
+    ASSERT_TRUE(store) << store.error().message;
+    store_ = *std::move(store);
+  }
+
+  Error CommitError(Txn txn) {
+    const Result<TxnResult> result = store_->Commit(std::move(txn));
+    if (!result) return result.error();
+    ADD_FAILURE() << "was committed";
+    return {};
+  }
+
+  TempFolder folder_;
+  std::shared_ptr<FaultyFileSystem> disk_ = std::make_shared<FaultyFileSystem>();
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(DiskFaultTest, AFailedFsyncOfTheLogMakesTheStoreReadOnly) {
+  MustCommit(*store_, Put("a", "1"));
+  disk_->log_sync_fails = true;
+  const Error first = CommitError(Put("a", "2"));
+  EXPECT_EQ(first.code, ErrorCode::kIndeterminate);
+  EXPECT_THAT(first.message, HasSubstr("same idempotency key"));
+  disk_->log_sync_fails = false;  // the disk claims to be well again, and is not believed
+  const int syncs = disk_->log_syncs;
+  const Error second = CommitError(Put("a", "3"));
+  EXPECT_EQ(second.code, ErrorCode::kUnavailable);
+  EXPECT_THAT(second.message, HasSubstr("read-only"));
+  EXPECT_EQ(disk_->log_syncs, syncs);
+  EXPECT_EQ(store_->Health().error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(store_->Compact(1).error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(DiskFaultTest, AReadOnlyStoreGoesOnServingWhatWasAcknowledged) {
+  MustCommit(*store_, Put("a", "1"));
+  disk_->log_sync_fails = true;
+  CommitError(Put("a", "2"));
+  EXPECT_EQ(ShowAll(*store_), "a=1");
+  EXPECT_EQ(store_->Head().revision, 1u);
+  EXPECT_TRUE(VerifyChain(*store_)->ok());
+}
+
+TEST_F(DiskFaultTest, AfterAFailedFsyncARestartHasEverythingThatWasAcknowledged) {
+  MustCommit(*store_, Put("a", "1"));
+  disk_->log_sync_fails = true;
+  CommitError(Put("a", "2"));
+  disk_->log_sync_fails = false;
+  Reopen();
+  const Revision revision = store_->Head().revision;
+  EXPECT_TRUE(revision == 1 || revision == 2) << revision;
+  EXPECT_EQ(ShowAll(*store_), "a=" + std::to_string(revision));
+  EXPECT_EQ(MustCommit(*store_, Put("a", "3")).revision, revision + 1);
+  EXPECT_TRUE(VerifyChain(*store_)->ok());
+}
+
+TEST_F(DiskFaultTest, AFailedFsyncOfTheHeadMakesTheStoreReadOnly) {
+  MustCommit(*store_, Put("a", "1"));
+  disk_->head_sync_fails = true;
+  EXPECT_EQ(CommitError(Put("a", "2")).code, ErrorCode::kIndeterminate);
+  disk_->head_sync_fails = false;
+  EXPECT_EQ(CommitError(Put("a", "3")).code, ErrorCode::kUnavailable);
+  EXPECT_EQ(ShowAll(*store_), "a=1");
+  Reopen();
+  EXPECT_EQ(ShowAll(*store_), "a=2");  // it was durable in the log
+}
+
+TEST_F(DiskFaultTest, TooLittleRoomIsSaidBeforeAnythingIsWritten) {
+  MustCommit(*store_, Put("a", "1"));
+  disk_->free_bytes = 1 << 20;
+  const Error error = CommitError(Put("a", "2"));
+  EXPECT_EQ(error.code, ErrorCode::kStorageFull);
+  EXPECT_THAT(error.message, HasSubstr("nothing was written"));
+  EXPECT_EQ(store_->Health().error().code, ErrorCode::kStorageFull);
+  EXPECT_EQ(ShowAll(*store_), "a=1");
+  disk_->free_bytes = FaultyFileSystem::kRealFreeBytes;
+  EXPECT_EQ(MustCommit(*store_, Put("a", "3")).revision, 2u);
+  EXPECT_TRUE(store_->Health());
+}
+
+TEST_F(DiskFaultTest, AMomentWithoutRoomIsWaitedOut) {
+  for (int round = 1; round <= 5; ++round) {
+    disk_->appends_without_room = 3;
+    EXPECT_EQ(MustCommit(*store_, Put("a", std::to_string(round))).revision, static_cast<Revision>(round));
+  }
+  const StoreHead head = store_->Head();
+  Reopen();
+  EXPECT_EQ(store_->Head(), head);
+  EXPECT_EQ(ShowAll(*store_), "a=5");
+  EXPECT_TRUE(VerifyChain(*store_)->ok());
+}
+
+TEST_F(DiskFaultTest, AWriteInWhichTheDiskRunsFullIsUnknownAndLaterOnesAreRefused) {
+  MustCommit(*store_, Put("a", "1"));
+  disk_->appends_without_room = FaultyFileSystem::kAlways;
+  EXPECT_EQ(CommitError(Put("a", "2")).code, ErrorCode::kIndeterminate);
+  EXPECT_EQ(CommitError(Put("a", "3")).code, ErrorCode::kStorageFull);
+  EXPECT_EQ(store_->Health().error().code, ErrorCode::kStorageFull);
+  EXPECT_EQ(ShowAll(*store_), "a=1");  // reads go on
+
+  disk_->appends_without_room = 0;
+  Result<TxnResult> later = store_->Commit(Put("b", "4"));
+  // The log tries again every 20 ms, and may refuse once more just before it finds the room.
+  for (int i = 0; i < 100 && !later && later.error().code == ErrorCode::kStorageFull; ++i) {
+    later = store_->Commit(Put("b", "4"));
+  }
+  ASSERT_TRUE(later) << later.error().message;
+  EXPECT_EQ(later->revision, 3u);  // the one that waited was stored before it
+  EXPECT_EQ(ShowAll(*store_), "a=2 b=4");
+  EXPECT_TRUE(store_->Health());
+  const StoreHead head = store_->Head();
+  Reopen();
+  EXPECT_EQ(store_->Head(), head);
+  EXPECT_TRUE(VerifyChain(*store_)->ok());
+}
+
+TEST_F(DiskFaultTest, AStoreThatWaitsForRoomCanBeClosed) {
+  MustCommit(*store_, Put("a", "1"));
+  disk_->appends_without_room = FaultyFileSystem::kAlways;
+  EXPECT_EQ(CommitError(Put("a", "2")).code, ErrorCode::kIndeterminate);
+  store_.reset();
+  disk_->appends_without_room = 0;
+  Reopen();
+  EXPECT_EQ(ShowAll(*store_), "a=1");
+  EXPECT_EQ(MustCommit(*store_, Put("a", "3")).revision, 2u);
+}
+
+TEST_F(DiskFaultTest, AStoreDoesNotOpenWithoutRoom) {
+  MustCommit(*store_, Put("a", "1"));
+  store_.reset();
+  disk_->appends_without_room = FaultyFileSystem::kAlways;
+  RocksStoreOptions options = RocksOptions(folder_);
+  options.file_system = disk_;
+  const Result<std::unique_ptr<Store>> store = OpenRocksStore(options);
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, ErrorCode::kStorageFull);
+  EXPECT_THAT(store.error().message, HasSubstr("make room"));
+}
+
+TEST_F(DiskFaultTest, APowerCutLosesNothingThatWasAcknowledged) {
+  for (int round = 1; round <= 5; ++round) {
+    for (int i = 0; i < 10; ++i) MustCommit(*store_, Put("a", std::to_string(100 * round + i)));
+    const StoreHead head = store_->Head();
+    store_.reset();
+    disk_->LoseUnsynced();
+    Reopen();
+    EXPECT_EQ(store_->Head(), head) << round;
+    EXPECT_EQ(ShowAll(*store_), "a=" + std::to_string(100 * round + 9));
+  }
+  EXPECT_TRUE(VerifyChain(*store_)->ok());
+}
+
+}  // namespace
+}  // namespace guidon

@@ -1,0 +1,213 @@
+// What only a store on a disk promises: that it is there again, or says why not.
+#include "server/store/rocks_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "server/store/chain.h"
+#include "server/store/head_record.h"
+#include "server/store/kill_points.h"
+#include "tests/server/store/store_fixture.h"
+
+namespace guidon {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::unique_ptr<Store> MustOpen(const RocksStoreOptions& options) {
+  Result<std::unique_ptr<Store>> store = OpenRocksStore(options);
+  if (store) return *std::move(store);
+  ADD_FAILURE() << store.error().message;
+  return nullptr;
+}
+
+Error OpenError(const RocksStoreOptions& options) {
+  Result<std::unique_ptr<Store>> store = OpenRocksStore(options);
+  if (!store) return store.error();
+  ADD_FAILURE() << "the store was opened";
+  return {};
+}
+
+TEST(RocksStoreTest, EverythingIsThereAfterReopening) {
+  const TempFolder folder;
+  Txn once = Put("a", "1");
+  once.idempotency = Idempotency{"key:k1", "request", "hash", "answer"};
+  std::unique_ptr<Store> store = MustOpen(RocksOptions(folder));
+  MustCommit(*store, once);
+  MustCommit(*store, Journal("event", "x"));
+  MustCommit(*store, Change({TxnOp::Put("a", "2"), TxnOp::Put("b", "2")}));
+  ASSERT_TRUE(store->Compact(2));
+  const StoreHead head = store->Head();
+  const std::string epoch = store->Epoch();
+  store.reset();
+
+  store = MustOpen(RocksOptions(folder));
+  EXPECT_EQ(store->Head(), head);
+  EXPECT_EQ(store->Epoch(), epoch);
+  EXPECT_EQ(store->compacted(), 2u);
+  EXPECT_EQ(ShowAll(*store), "a=2 b=2 event=x");
+  EXPECT_EQ(ShowAll(*store, 2), "a=1 event=x");
+  EXPECT_EQ(store->Commit(once)->response, "answer");
+  EXPECT_EQ(MustCommit(*store, Put("c", "3")).revision, 3u);
+  EXPECT_TRUE(VerifyChain(*store)->ok());
+}
+
+TEST(RocksStoreTest, EveryStoreHasAnEpochOfItsOwn) {
+  const TempFolder one, two;
+  EXPECT_NE(MustOpen(RocksOptions(one))->Epoch(), MustOpen(RocksOptions(two))->Epoch());
+}
+
+TEST(RocksStoreTest, AFolderInUseIsRefused) {
+  const TempFolder folder;
+  const std::unique_ptr<Store> store = MustOpen(RocksOptions(folder));
+  const Error error = OpenError(RocksOptions(folder));
+  EXPECT_EQ(error.code, ErrorCode::kUnavailable);
+  EXPECT_THAT(error.message, AllOf(HasSubstr("in use by another process"), HasSubstr(folder.path().string())));
+}
+
+TEST(RocksStoreTest, AFolderThatCannotBeMadeIsNamed) {
+  const TempFolder folder;
+  RocksStoreOptions options = RocksOptions(folder);
+  options.folder = folder.path() / "missing" / "data";
+  const Error error = OpenError(options);
+  EXPECT_EQ(error.code, ErrorCode::kIo);
+  EXPECT_THAT(error.message, AllOf(HasSubstr("cannot make the data folder"), HasSubstr(options.folder)));
+}
+
+TEST(RocksStoreTest, AFileInPlaceOfTheFolderIsRefused) {
+  const TempFolder folder;
+  std::ofstream(folder.path() / "data") << "a file";
+  EXPECT_EQ(OpenError(RocksOptions(folder)).code, ErrorCode::kIo);
+}
+
+TEST(RocksStoreTest, AFolderOfSomethingElseIsRefusedAndLeftAlone) {
+  const TempFolder folder;
+  const fs::path data = folder.path() / "data";
+  fs::create_directory(data);
+  std::ofstream(data / "letters.txt") << "dear";
+  const Error error = OpenError(RocksOptions(folder));
+  EXPECT_EQ(error.code, ErrorCode::kInvalid);
+  EXPECT_THAT(error.message, AllOf(HasSubstr("letters.txt"), HasSubstr("not a store of ours")));
+  EXPECT_FALSE(fs::exists(data / "HEAD"));
+  EXPECT_FALSE(fs::exists(data / "db"));
+}
+
+TEST(RocksStoreTest, AForeignDatabaseIsRefused) {
+  const TempFolder folder;
+  MustOpen(RocksOptions(folder)).reset();
+  const fs::path database = folder.path() / "data" / "db";
+  fs::remove_all(database);
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  rocksdb::DB* foreign = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(options, database, &foreign).ok());
+  ASSERT_TRUE(foreign->Put({}, "somebody", "else").ok());
+  delete foreign;
+  const Error error = OpenError(RocksOptions(folder));
+  EXPECT_EQ(error.code, ErrorCode::kInvalid);
+  EXPECT_THAT(error.message, HasSubstr("not a store of ours"));
+}
+
+TEST(RocksStoreTest, ACreationThatWasInterruptedIsTakenUpAgain) {
+  const TempFolder folder;
+  const fs::path data = folder.path() / "data";
+  fs::create_directory(data);
+  std::ofstream(data / "LOCK");
+  std::ofstream(data / "HEAD.new") << "half";
+  MustOpen(RocksOptions(folder)).reset();
+  fs::remove_all(data / "db");  // HEAD was there, the database not yet
+  MustCommit(*MustOpen(RocksOptions(folder)), Put("a", "1"));
+  EXPECT_EQ(ShowAll(*MustOpen(RocksOptions(folder))), "a=1");
+}
+
+TEST(RocksStoreTest, AnUnknownKillPointIsRefused) {
+  const TempFolder folder;
+  RocksStoreOptions options = RocksOptions(folder);
+  for (const char* text : {"nowhere", "after_wal:", "after_wal:0", "after_wal:x", "after_wal:1x", ":1"}) {
+    options.kill_at = text;
+    EXPECT_EQ(OpenError(options).code, ErrorCode::kInvalid) << text;
+  }
+  for (const char* text : {"", "before_wal", "after_wal:12", "after_head:1", "before_answer:99"}) {
+    EXPECT_TRUE(KillPoints::Parse(text)) << text;
+  }
+}
+
+TEST(RocksStoreTest, MetricsCountCommitsFsyncsAndGroups) {
+  const TempFolder folder;
+  std::vector<double> commits, fsyncs;
+  std::vector<std::size_t> groups;
+  StoreOptions options;
+  options.metrics.commit = [&](double seconds) { commits.push_back(seconds); };
+  options.metrics.fsync = [&](double seconds) { fsyncs.push_back(seconds); };
+  options.metrics.group = [&](std::size_t size) { groups.push_back(size); };
+  std::unique_ptr<Store> store = MustOpen(RocksOptions(folder, options));
+  MustCommit(*store, Put("a", "1"));
+  MustCommit(*store, Put("a", "2"));
+  store.reset();
+  EXPECT_EQ(commits.size(), 2u);
+  EXPECT_EQ(fsyncs.size(), 4u);  // the log and HEAD, each time
+  EXPECT_THAT(groups, testing::ElementsAre(1, 1));
+  for (const double seconds : fsyncs) EXPECT_GT(seconds, 0);
+}
+
+TEST(RocksStoreTest, ExpiredIdempotencyRecordsAreRemovedInPassing) {
+  const TempFolder folder;
+  const FakeClock clock;
+  StoreOptions options;
+  options.clock = clock.Function();
+  std::unique_ptr<Store> store = MustOpen(RocksOptions(folder, options));
+  for (int i = 0; i < 10; ++i) {
+    Txn txn = Journal("a", "1");
+    txn.idempotency = Idempotency{"key:k1", std::to_string(i), "hash", ""};
+    MustCommit(*store, txn);
+  }
+  FakeClock(clock).Move(std::chrono::hours(25));
+  MustCommit(*store, Journal("a", "2"));
+  store.reset();
+  rocksdb::DB* raw = nullptr;
+  ASSERT_TRUE(rocksdb::DB::OpenForReadOnly({}, folder.path() / "data" / "db", &raw).ok());
+  int left = 0;
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  const std::unique_ptr<rocksdb::Iterator> records(db->NewIterator({}));
+  for (records->SeekToFirst(); records->Valid(); records->Next()) {
+    if (records->key()[0] == 'i' || records->key()[0] == 'x') ++left;
+  }
+  EXPECT_EQ(left, 0);
+}
+
+// ---- The head record -------------------------------------------------------------------------------------------
+
+HeadRecord SomeRecord() {
+  HeadRecord record;
+  record.head.position = 7;
+  record.head.revision = 5;
+  record.head.time = Timestamp(std::chrono::milliseconds(1'798'761'600'000));
+  record.head.hash = Sha256("x");
+  record.epoch = "k3v9x0q2m7p1c8d4";
+  record.generation = 9;
+  return record;
+}
+
+TEST(HeadRecordTest, ASlotReadsBackAsItWasWritten) {
+  EXPECT_EQ(*DecodeSlot(EncodeSlot(SomeRecord())), SomeRecord());
+}
+
+TEST(HeadRecordTest, AnyFlippedByteThatCountsIsFound) {
+  const std::string slot = EncodeSlot(SomeRecord());
+  const std::size_t used = slot.find_last_not_of('\0') + 1;
+  for (std::size_t i = 0; i < used; ++i) {
+    std::string flipped = slot;
+    flipped[i] = static_cast<char>(flipped[i] ^ 0x10);
+    EXPECT_FALSE(DecodeSlot(flipped)) << i;
+    EXPECT_FALSE(DecodeSlot(slot.substr(0, i))) << i;
+  }
+}
+
+}  // namespace
+}  // namespace guidon
