@@ -1,0 +1,261 @@
+#include <guidon/context.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/base/hash.h"
+
+namespace guidon {
+
+Context::Context() noexcept : slots_(inline_slots_), text_(inline_text_) {}
+
+Context::Context(std::string_view key) : Context() {
+  SetKey(key);
+}
+
+Context::Context(const Context& other) : Context() {
+  CopyFrom(other);
+}
+
+Context::Context(Context&& other) noexcept : Context() {
+  *this = std::move(other);
+}
+
+Context& Context::operator=(const Context& other) {
+  if (this == &other) return *this;
+  slot_count_ = text_size_ = 0;
+  CopyFrom(other);
+  return *this;
+}
+
+Context& Context::operator=(Context&& other) noexcept {
+  if (this == &other) return *this;
+  const bool inline_slots = other.slots_ == other.inline_slots_, inline_text = other.text_ == other.inline_text_;
+  slot_count_ = std::exchange(other.slot_count_, 0u);
+  slot_capacity_ = std::exchange(other.slot_capacity_, static_cast<std::uint32_t>(kInlineSlots));
+  text_size_ = std::exchange(other.text_size_, 0u);
+  text_capacity_ = std::exchange(other.text_capacity_, static_cast<std::uint32_t>(kInlineText));
+  key_begin_ = std::exchange(other.key_begin_, 0u);
+  key_size_ = std::exchange(other.key_size_, 0u);
+  key_hash_ = other.key_hash_;
+  values_ = std::move(other.values_);
+  other.values_.clear();
+  more_slots_ = std::move(other.more_slots_);
+  more_text_ = std::move(other.more_text_);
+  if (inline_slots) std::copy_n(other.inline_slots_, slot_count_, inline_slots_);
+  if (inline_text) std::memcpy(inline_text_, other.inline_text_, text_size_);
+  slots_ = inline_slots ? inline_slots_ : more_slots_.get();
+  text_ = inline_text ? inline_text_ : more_text_.get();
+  other.slots_ = other.inline_slots_;
+  other.text_ = other.inline_text_;
+  return *this;
+}
+
+Context::~Context() = default;
+
+void Context::CopyFrom(const Context& other) {
+  if (other.slot_count_ > slot_capacity_) {
+    more_slots_ = std::make_unique<Slot[]>(other.slot_capacity_);
+    slots_ = more_slots_.get();
+    slot_capacity_ = other.slot_capacity_;
+  }
+  if (other.text_size_ > text_capacity_) {
+    more_text_ = std::make_unique<char[]>(other.text_capacity_);
+    text_ = more_text_.get();
+    text_capacity_ = other.text_capacity_;
+  }
+  std::copy_n(other.slots_, other.slot_count_, slots_);
+  std::memcpy(text_, other.text_, other.text_size_);
+  slot_count_ = other.slot_count_;
+  text_size_ = other.text_size_;
+  key_begin_ = other.key_begin_;
+  key_size_ = other.key_size_;
+  key_hash_ = other.key_hash_;
+  values_ = other.values_;
+}
+
+Context Context::FromValue(const Value& value) {
+  Context context;
+  for (const Member& member : value.AsObject()) {
+    if (member.name == "key" || member.name == "targetingKey") {
+      if (member.value.is_string()) {
+        context.SetKey(member.value.AsString());
+      } else if (member.value.IsIntegral()) {
+        context.SetKey(std::to_string(member.value.AsInt()));
+      }
+    } else {
+      context.Set(Attribute(member.name), member.value);
+    }
+  }
+  return context;
+}
+
+Context& Context::SetKey(std::string_view key) {
+  key_begin_ = Keep(key);
+  key_size_ = static_cast<std::uint32_t>(key.size());
+  key_hash_ = Hash64(key);
+  return *this;
+}
+
+Context& Context::Set(Attribute attribute, std::string_view text) {
+  const std::uint64_t hash = Hash64(text);
+  const auto size = static_cast<std::uint32_t>(text.size());
+  const std::uint32_t begin = Keep(text);
+  // From here on the value is only known to us: a growth while the name is kept must not lose it.
+  Slot& slot = SlotFor(attribute, begin, size);
+  slot.kind = Kind::kText;
+  slot.text_hash = hash;
+  return *this;
+}
+
+Context& Context::Set(Attribute attribute, double number) {
+  Slot& slot = SlotFor(attribute);
+  slot.kind = Kind::kDouble;
+  slot.number = number;
+  return *this;
+}
+
+Context& Context::SetBool(Attribute attribute, bool truth) {
+  Slot& slot = SlotFor(attribute);
+  slot.kind = Kind::kBool;
+  slot.truth = truth;
+  return *this;
+}
+
+Context& Context::SetInt(Attribute attribute, std::int64_t number) {
+  Slot& slot = SlotFor(attribute);
+  slot.kind = Kind::kInt;
+  slot.whole = number;
+  return *this;
+}
+
+Context& Context::Set(Attribute attribute, const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::kNull:
+      if (Slot* slot = FindSlot(attribute)) *slot = slots_[--slot_count_];
+      return *this;
+    case Value::Kind::kBool:
+      return SetBool(attribute, value.AsBool());
+    case Value::Kind::kInt:
+      return SetInt(attribute, value.AsInt());
+    case Value::Kind::kDouble:
+      return Set(attribute, value.AsDouble());
+    case Value::Kind::kString:
+      return Set(attribute, std::string_view(value.AsString()));
+    case Value::Kind::kArray:
+    case Value::Kind::kObject:
+      break;
+  }
+  values_.push_back(value);
+  Slot& slot = SlotFor(attribute);
+  slot.kind = value.is_array() ? Kind::kList : Kind::kObject;
+  slot.begin = static_cast<std::uint32_t>(values_.size() - 1);
+  return *this;
+}
+
+Context::Slot* Context::FindSlot(Attribute attribute) noexcept {
+  for (std::uint32_t i = 0; i < slot_count_; ++i) {
+    Slot& slot = slots_[i];
+    if (slot.name_hash == attribute.hash() &&
+        std::string_view(text_ + slot.name_begin, slot.name_size) == attribute.name()) {
+      return &slot;
+    }
+  }
+  return nullptr;
+}
+
+Context::Slot& Context::SlotFor(Attribute attribute, std::uint32_t text_begin, std::uint32_t text_size) {
+  if (Slot* held = FindSlot(attribute)) {
+    held->begin = text_begin;
+    held->size = text_size;
+    return *held;
+  }
+  if (slot_count_ == slot_capacity_) {
+    auto more = std::make_unique<Slot[]>(slot_capacity_ * 2);
+    std::copy_n(slots_, slot_count_, more.get());
+    more_slots_ = std::move(more);
+    slots_ = more_slots_.get();
+    slot_capacity_ *= 2;
+  }
+  // A slot before its name is kept: with the value's place in it, so that a growth moves the value too.
+  Slot& slot = slots_[slot_count_++];
+  slot = Slot{};
+  slot.kind = Kind::kText;
+  slot.begin = text_begin;
+  slot.size = text_size;
+  slot.name_hash = attribute.hash();
+  const std::uint32_t name_begin = Keep(attribute.name());
+  slot.name_begin = name_begin;
+  slot.name_size = static_cast<std::uint32_t>(attribute.name().size());
+  return slot;
+}
+
+std::uint32_t Context::Keep(std::string_view text) {
+  if (text_capacity_ - text_size_ < text.size()) return Grow(text);
+  if (!text.empty()) std::memcpy(text_ + text_size_, text.data(), text.size());
+  const std::uint32_t begin = text_size_;
+  text_size_ += static_cast<std::uint32_t>(text.size());
+  return begin;
+}
+
+// Moves what is still referred to into a larger buffer, so that a context whose attributes are set again and again
+// stays as large as its newest values. `text` may lie in the old buffer.
+std::uint32_t Context::Grow(std::string_view text) {
+  std::size_t live = key_size_ + text.size();
+  for (std::uint32_t i = 0; i < slot_count_; ++i) {
+    live += slots_[i].name_size + (slots_[i].kind == Kind::kText ? slots_[i].size : 0);
+  }
+  std::size_t capacity = kInlineText;
+  while (capacity < 2 * live) capacity *= 2;
+  auto more = std::make_unique<char[]>(capacity);
+  std::uint32_t size = 0;
+  const auto move = [&](std::uint32_t& begin, std::uint32_t length) {
+    std::memcpy(more.get() + size, text_ + begin, length);
+    begin = size;
+    size += length;
+  };
+  move(key_begin_, key_size_);
+  for (std::uint32_t i = 0; i < slot_count_; ++i) {
+    move(slots_[i].name_begin, slots_[i].name_size);
+    if (slots_[i].kind == Kind::kText) move(slots_[i].begin, slots_[i].size);
+  }
+  const std::uint32_t begin = size;
+  std::memcpy(more.get() + size, text.data(), text.size());
+  more_text_ = std::move(more);
+  text_ = more_text_.get();
+  text_size_ = size + static_cast<std::uint32_t>(text.size());
+  text_capacity_ = static_cast<std::uint32_t>(capacity);
+  return begin;
+}
+
+Value Context::ToValue() const {
+  Object object;
+  object.Append("key", Value(key()));
+  for (std::uint32_t i = 0; i < slot_count_; ++i) {
+    const Slot& slot = slots_[i];
+    Value value;
+    switch (slot.kind) {
+      case Kind::kBool:
+        value = Value(slot.truth);
+        break;
+      case Kind::kInt:
+        value = Value(slot.whole);
+        break;
+      case Kind::kDouble:
+        value = Value(slot.number);
+        break;
+      case Kind::kText:
+        value = Value(std::string_view(text_ + slot.begin, slot.size));
+        break;
+      case Kind::kList:
+      case Kind::kObject:
+        value = values_[slot.begin];
+        break;
+    }
+    object.Append(std::string_view(text_ + slot.name_begin, slot.name_size), std::move(value));
+  }
+  return object;
+}
+
+}  // namespace guidon

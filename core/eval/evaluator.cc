@@ -1,0 +1,749 @@
+#include "core/eval/evaluator.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <optional>
+
+#include "core/model/units.h"
+
+namespace guidon {
+
+// Reads a context's slots; the only friend that Context has.
+struct ContextReader {
+  using Kind = Context::Kind;
+  using Slot = Context::Slot;
+
+  static const Slot* Find(const Context& context, std::uint64_t hash, std::string_view name) noexcept {
+    for (std::uint32_t i = 0; i < context.slot_count_; ++i) {
+      const Slot& slot = context.slots_[i];
+      if (slot.name_hash == hash && std::string_view(context.text_ + slot.name_begin, slot.name_size) == name) {
+        return &slot;
+      }
+    }
+    return nullptr;
+  }
+  static std::string_view TextOf(const Context& context, const Slot& slot) noexcept {
+    return {context.text_ + slot.begin, slot.size};
+  }
+  static const Value& ValueOf(const Context& context, const Slot& slot) noexcept { return context.values_[slot.begin]; }
+  static std::uint64_t KeyHash(const Context& context) noexcept { return context.key_hash_; }
+};
+
+namespace {
+
+constexpr double kTwoTo63 = 9223372036854775808.0;
+constexpr std::int64_t kLargestUnit = std::int64_t{1} << 53;
+
+// An attribute's value, or one element of a list.
+struct Operand {
+  enum class Kind : std::uint8_t { kMissing, kBool, kInt, kDouble, kText, kList, kOther };
+  Kind kind = Kind::kMissing;
+  bool truth = false;
+  bool has_hash = false;
+  std::int64_t whole = 0;
+  double number = 0;
+  std::uint64_t hash = 0;
+  std::string_view text;
+  const Array* list = nullptr;
+
+  static Operand Of(const Value& value) noexcept {
+    Operand operand;
+    switch (value.kind()) {
+      case Value::Kind::kNull:
+        break;
+      case Value::Kind::kBool:
+        operand.kind = Kind::kBool;
+        operand.truth = value.AsBool();
+        break;
+      case Value::Kind::kInt:
+        operand.kind = Kind::kInt;
+        operand.whole = value.AsInt();
+        break;
+      case Value::Kind::kDouble:
+        return OfDouble(value.AsDouble());
+      case Value::Kind::kString:
+        operand.kind = Kind::kText;
+        operand.text = value.AsString();
+        break;
+      case Value::Kind::kArray:
+        operand.kind = Kind::kList;
+        operand.list = &value.AsArray();
+        break;
+      case Value::Kind::kObject:
+        operand.kind = Kind::kOther;
+        break;
+    }
+    return operand;
+  }
+
+  // A whole number within int64 is one, however it was written.
+  static Operand OfDouble(double number) noexcept {
+    Operand operand;
+    if (number >= -kTwoTo63 && number < kTwoTo63 && std::trunc(number) == number) {
+      operand.kind = Kind::kInt;
+      operand.whole = static_cast<std::int64_t>(number);
+    } else {
+      operand.kind = Kind::kDouble;
+      operand.number = number;
+    }
+    return operand;
+  }
+
+  std::uint64_t TextHash() const noexcept { return has_hash ? hash : Hash64(text); }
+};
+
+Operand Read(const Context& context, const AttributeRef& attribute) noexcept {
+  Operand operand;
+  if (attribute.is_key) {
+    if (context.key().empty()) return operand;
+    operand.kind = Operand::Kind::kText;
+    operand.text = context.key();
+    operand.hash = ContextReader::KeyHash(context);
+    operand.has_hash = true;
+    return operand;
+  }
+  if (const auto* slot = ContextReader::Find(context, attribute.hash, attribute.name)) {
+    switch (slot->kind) {
+      case ContextReader::Kind::kBool:
+        operand.kind = Operand::Kind::kBool;
+        operand.truth = slot->truth;
+        return operand;
+      case ContextReader::Kind::kInt:
+        operand.kind = Operand::Kind::kInt;
+        operand.whole = slot->whole;
+        return operand;
+      case ContextReader::Kind::kDouble:
+        return Operand::OfDouble(slot->number);
+      case ContextReader::Kind::kText:
+        operand.kind = Operand::Kind::kText;
+        operand.text = ContextReader::TextOf(context, *slot);
+        operand.hash = slot->text_hash;
+        operand.has_hash = true;
+        return operand;
+      case ContextReader::Kind::kList:
+      case ContextReader::Kind::kObject:
+        return Operand::Of(ContextReader::ValueOf(context, *slot));
+    }
+  }
+  if (attribute.path.empty()) return operand;
+  // The longest literal prefix is not sought: the first part names an object, each further part a member.
+  const auto* slot = ContextReader::Find(context, Attribute::HashOf(attribute.path[0]), attribute.path[0]);
+  if (slot == nullptr || slot->kind != ContextReader::Kind::kObject) return operand;
+  const Value* value = &ContextReader::ValueOf(context, *slot);
+  for (std::size_t i = 1; i < attribute.path.size() && value != nullptr; ++i) value = value->Find(attribute.path[i]);
+  return value == nullptr ? operand : Operand::Of(*value);
+}
+
+char FoldAscii(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+// `b` is folded already.
+bool EqualFolded(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return FoldAscii(x) == y; });
+}
+
+bool HoldsText(const CompiledTest& test, const Operand& operand) noexcept {
+  if (!test.ignore_case) return test.texts.Find(operand.text, operand.TextHash()) != kNone;
+  char folded[256];
+  if (operand.text.size() <= sizeof folded) {
+    std::transform(operand.text.begin(), operand.text.end(), folded, FoldAscii);
+    const std::string_view text(folded, operand.text.size());
+    return test.texts.Find(text, Hash64(text)) != kNone;
+  }
+  const auto& texts = test.texts.texts();
+  return std::any_of(texts.begin(), texts.end(), [&](const std::string& t) { return EqualFolded(operand.text, t); });
+}
+
+bool IsIn(const CompiledTest& test, const Operand& operand) noexcept {
+  switch (operand.kind) {
+    case Operand::Kind::kBool:
+      return operand.truth ? test.has_true : test.has_false;
+    case Operand::Kind::kInt:
+      return std::find(test.wholes.begin(), test.wholes.end(), operand.whole) != test.wholes.end();
+    case Operand::Kind::kDouble:
+      return std::find(test.numbers.begin(), test.numbers.end(), operand.number) != test.numbers.end();
+    case Operand::Kind::kText:
+      return !test.texts.empty() && HoldsText(test, operand);
+    default:
+      return false;
+  }
+}
+
+bool StartsWith(std::string_view text, std::string_view part, bool fold) noexcept {
+  if (text.size() < part.size()) return false;
+  text = text.substr(0, part.size());
+  return fold ? EqualFolded(text, part) : text == part;
+}
+
+bool HoldsPart(const CompiledTest& test, std::string_view text) noexcept {
+  for (const std::string& part : test.texts.texts()) {
+    switch (test.op) {
+      case Operator::kStartsWith:
+        if (StartsWith(text, part, test.ignore_case)) return true;
+        break;
+      case Operator::kEndsWith:
+        if (text.size() >= part.size() && StartsWith(text.substr(text.size() - part.size()), part, test.ignore_case)) {
+          return true;
+        }
+        break;
+      default:
+        if (!test.ignore_case) {
+          if (text.find(part) != std::string_view::npos) return true;
+          break;
+        }
+        for (std::size_t i = 0; i + part.size() <= text.size(); ++i) {
+          if (StartsWith(text.substr(i), part, true)) return true;
+        }
+    }
+  }
+  return false;
+}
+
+// -1, 0, 1, or nothing when one is not a number. Exact also between whole numbers beyond 2^53 and doubles.
+std::optional<int> CompareNumber(const Operand& operand, const CompiledTest& test) noexcept {
+  const auto order = [](auto a, auto b) { return a < b ? -1 : a > b ? 1 : 0; };
+  if (operand.kind == Operand::Kind::kInt) {
+    if (!test.wholes.empty()) return order(operand.whole, test.wholes[0]);
+    const double wanted = test.numbers[0];
+    if (wanted >= kTwoTo63) return -1;
+    if (wanted < -kTwoTo63) return 1;
+    const double floor = std::floor(wanted);
+    // Not whole, so never equal: the floor decides.
+    return operand.whole <= static_cast<std::int64_t>(floor) ? -1 : 1;
+  }
+  if (operand.kind != Operand::Kind::kDouble || std::isnan(operand.number)) return std::nullopt;
+  const double number = operand.number;
+  if (test.wholes.empty()) return order(number, test.numbers[0]);
+  if (number >= kTwoTo63) return 1;
+  if (number < -kTwoTo63) return -1;
+  const double floor = std::floor(number);
+  return static_cast<std::int64_t>(floor) < test.wholes[0] ? -1 : 1;
+}
+
+std::optional<std::int64_t> TimeOf(const Operand& operand) noexcept {
+  if (operand.kind == Operand::Kind::kInt) return operand.whole;
+  if (operand.kind == Operand::Kind::kText) return ParseTimestamp(operand.text);
+  return std::nullopt;
+}
+
+bool HoldsNumber(const CompiledTest& test, const Operand& operand) noexcept {
+  const std::optional<int> order = CompareNumber(operand, test);
+  if (!order) return false;
+  switch (test.op) {
+    case Operator::kLt:
+      return *order < 0;
+    case Operator::kLte:
+      return *order <= 0;
+    case Operator::kGt:
+      return *order > 0;
+    default:
+      return *order >= 0;
+  }
+}
+
+bool HoldsVersion(const CompiledTest& test, const Operand& operand) noexcept {
+  SemVer version;
+  if (operand.kind != Operand::Kind::kText || !ParseSemVer(operand.text, version)) return false;
+  const int order = Compare(version, test.version);
+  switch (test.op) {
+    case Operator::kSemverEq:
+      return order == 0;
+    case Operator::kSemverLt:
+      return order < 0;
+    case Operator::kSemverLte:
+      return order <= 0;
+    case Operator::kSemverGt:
+      return order > 0;
+    default:
+      return order >= 0;
+  }
+}
+
+bool HoldsNetwork(const CompiledTest& test, const Operand& operand) noexcept {
+  Network address;
+  if (operand.kind != Operand::Kind::kText || operand.text.find('/') != std::string_view::npos ||
+      !ParseNetwork(operand.text, address)) {
+    return false;
+  }
+  return std::any_of(test.networks.begin(), test.networks.end(),
+                     [&](const Network& network) { return Contains(network, address); });
+}
+
+// One element or a scalar; kNotIn is asked as kIn.
+bool HoldsScalar(const CompiledTest& test, const Operand& operand) noexcept {
+  switch (test.op) {
+    case Operator::kIn:
+    case Operator::kNotIn:
+      return IsIn(test, operand);
+    case Operator::kStartsWith:
+    case Operator::kEndsWith:
+    case Operator::kContains:
+      return operand.kind == Operand::Kind::kText && HoldsPart(test, operand.text);
+    case Operator::kMatches:
+      return operand.kind == Operand::Kind::kText &&
+             std::any_of(test.patterns.begin(), test.patterns.end(), [&](const auto& pattern) {
+               return re2::RE2::PartialMatch(re2::StringPiece(operand.text.data(), operand.text.size()), *pattern);
+             });
+    case Operator::kLt:
+    case Operator::kLte:
+    case Operator::kGt:
+    case Operator::kGte:
+      return HoldsNumber(test, operand);
+    case Operator::kBefore: {
+      const auto time = TimeOf(operand);
+      return time && *time < test.wholes[0];
+    }
+    case Operator::kAfter: {
+      const auto time = TimeOf(operand);
+      return time && *time > test.wholes[0];
+    }
+    case Operator::kSemverEq:
+    case Operator::kSemverLt:
+    case Operator::kSemverLte:
+    case Operator::kSemverGt:
+    case Operator::kSemverGte:
+      return HoldsVersion(test, operand);
+    case Operator::kInCidr:
+      return HoldsNetwork(test, operand);
+    case Operator::kExists:
+      break;
+  }
+  return false;
+}
+
+bool Holds(const CompiledTest& test, const Context& context) noexcept {
+  const Operand operand = Read(context, test.attribute);
+  if (test.op == Operator::kExists) return (operand.kind != Operand::Kind::kMissing) == test.exists;
+  bool holds = false;
+  if (operand.kind == Operand::Kind::kList) {
+    holds = std::any_of(operand.list->begin(), operand.list->end(),
+                        [&](const Value& element) { return HoldsScalar(test, Operand::Of(element)); });
+  } else if (operand.kind != Operand::Kind::kMissing) {
+    holds = HoldsScalar(test, operand);
+  }
+  return test.op == Operator::kNotIn ? !holds : holds;
+}
+
+// Text that is not empty, or a whole number up to 2^53 as decimal digits in `digits`. Empty: no unit.
+std::string_view UnitOf(const Context& context, const AttributeRef& attribute, char (&digits)[24]) noexcept {
+  const Operand operand = Read(context, attribute);
+  if (operand.kind == Operand::Kind::kText) return operand.text;
+  if (operand.kind != Operand::Kind::kInt || operand.whole > kLargestUnit || operand.whole < -kLargestUnit) return {};
+  const auto written = std::to_chars(digits, digits + sizeof digits, operand.whole);
+  return {digits, static_cast<std::size_t>(written.ptr - digits)};
+}
+
+std::uint32_t BucketOf(const Murmur3Prefix& prefix, std::string_view unit) noexcept {
+  return static_cast<std::uint32_t>((std::uint64_t{prefix.Finish(unit)} * kWhole) >> 32);
+}
+
+std::int32_t ArmOf(const std::vector<ArmRange>& ranges, std::uint32_t bucket) noexcept {
+  // Few ranges in nearly all cases: a scan beats a search.
+  for (const ArmRange& range : ranges) {
+    if (bucket < range.begin) return kNone;
+    if (bucket < range.end) return range.arm;
+  }
+  return kNone;
+}
+
+bool InRanges(const std::vector<BucketRange>& ranges, std::uint32_t bucket) noexcept {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const BucketRange& range) { return range.begin <= bucket && bucket < range.end; });
+}
+
+template <typename Sink>
+class Evaluation {
+ public:
+  Evaluation(const Ruleset& ruleset, const Context& context, std::int64_t now_ms, Sink& sink)
+      : ruleset_(ruleset), context_(context), now_ms_(now_ms), sink_(sink) {}
+
+  Decision Flag(std::uint32_t slot) {
+    Decision decision;
+    const Ruleset::Entry* entry = ruleset_.At(slot);
+    if (entry == nullptr) {
+      decision.error = EvaluationError::kFlagNotFound;
+      return decision;
+    }
+    decision.flag = entry->flag.get();
+    if (entry->is_broken) {
+      decision.error = EvaluationError::kParseError;
+      return decision;
+    }
+    const CompiledFlag& flag = *entry->flag;
+    if (!flag.enabled) {
+      Trace("enabled", false);
+      decision.variation = flag.off;
+      decision.reason = Reason::kDisabled;
+      return decision;
+    }
+    bool asked_forced = entry->attached == nullptr;
+    for (const CompiledRule& rule : flag.rules) {
+      if (!asked_forced && rule.reason != Reason::kPrerequisiteFailed) {
+        asked_forced = true;
+        if (Forced(*entry, decision)) return decision;
+      }
+      if (rule.is_default && entry->attached != nullptr && Running(*entry, decision)) return decision;
+      if (Rule(*entry, rule, decision)) return decision;
+    }
+    // Only a default split that found no unit comes here.
+    decision.reason = Reason::kError;
+    decision.error = EvaluationError::kTargetingKeyMissing;
+    return decision;
+  }
+
+ private:
+  // True when the rule decided.
+  bool Rule(const Ruleset::Entry& entry, const CompiledRule& rule, Decision& decision) {
+    if (rule.when != kNone && !Node(entry.flag->expr, rule.when)) {
+      TraceRule(*entry.flag, rule, "condition", false);
+      return false;
+    }
+    switch (rule.serve) {
+      case CompiledRule::Serve::kVariation:
+        decision.variation = rule.variation;
+        break;
+      case CompiledRule::Serve::kSelect: {
+        const std::int32_t target = entry.flag->targets.Find(context_.key(), ContextReader::KeyHash(context_));
+        if (target == kNone || context_.key().empty()) {
+          Trace("targets", false);
+          return false;
+        }
+        decision.variation = entry.flag->target_of[static_cast<std::size_t>(target)];
+        Trace("targets", true);
+        break;
+      }
+      case CompiledRule::Serve::kSplit: {
+        const std::int32_t arm = Arm(entry.flag->splits[static_cast<std::size_t>(rule.index)]);
+        if (arm == kNone) {
+          TraceRule(*entry.flag, rule, "bucket", false);
+          return false;
+        }
+        decision.variation = arm;
+        break;
+      }
+      case CompiledRule::Serve::kExperiment:
+        if (!NamedExperiment(entry, static_cast<std::uint32_t>(rule.index), decision)) {
+          TraceRule(*entry.flag, rule, "experiment", false);
+          return false;
+        }
+        decision.rule = rule.id;
+        TraceRule(*entry.flag, rule, "experiment", true);
+        return true;
+    }
+    decision.rule = rule.id;
+    decision.reason = rule.is_default && entry.is_static ? Reason::kStatic : rule.reason;
+    if (rule.serve != CompiledRule::Serve::kSelect) TraceRule(*entry.flag, rule, "serves", true);
+    return true;
+  }
+
+  // --- experiments ---
+
+  bool Forced(const Ruleset::Entry& entry, Decision& decision) {
+    for (const Ruleset::Attached& attached : *entry.attached) {
+      const CompiledExperiment& experiment = *attached.experiment;
+      if (experiment.status == ExperimentStatus::kConcluded) continue;
+      for (const CompiledForce& force : experiment.force) {
+        const bool all = std::all_of(force.tests.begin(), force.tests.end(),
+                                     [&](const CompiledTest& test) { return Holds(test, context_); });
+        if (!all) continue;
+        Assign(attached, force.variant, Reason::kTargetingMatch, decision);
+        decision.forced = true;
+        sink_.OnExperiment({&experiment, force.variant, Consulted::Role::kAssigned, true});
+        TraceExperiment(experiment, "forced");
+        return true;
+      }
+    }
+    return false;
+  }
+
+  bool Running(const Ruleset::Entry& entry, Decision& decision) {
+    for (const Ruleset::Attached& attached : *entry.attached) {
+      if (attached.on_default && Experiment(attached, decision)) return true;
+    }
+    return false;
+  }
+
+  bool NamedExperiment(const Ruleset::Entry& entry, std::uint32_t slot, Decision& decision) {
+    if (entry.attached == nullptr) return false;
+    for (std::size_t i = 0; i < entry.attached->size(); ++i) {
+      const Ruleset::Attached& attached = (*entry.attached)[i];
+      if (attached.slot == slot) return Experiment(attached, decision);
+    }
+    return false;
+  }
+
+  // Audience, holdout, slice, ramp and variant, in this order.
+  bool Experiment(const Ruleset::Attached& attached, Decision& decision) {
+    const CompiledExperiment& experiment = *attached.experiment;
+    const bool running = experiment.status == ExperimentStatus::kRunning;
+    if (!running && experiment.status != ExperimentStatus::kConcluded) return false;
+    if (experiment.audience != kNone && !Node(experiment.expr, experiment.audience)) {
+      return Skip(experiment, "not in the audience");
+    }
+    char digits[24];
+    const std::string_view unit = UnitOf(context_, experiment.split.scheme.unit, digits);
+    if (unit.empty()) return Skip(experiment, "no unit");
+    if (experiment.has_holdout && HeldOut(attached, decision)) return true;
+    if (!running) return false;
+    if (experiment.in_layer && !InRanges(experiment.slots, BucketOf(experiment.layer.prefix, unit))) {
+      return Skip(experiment, "not in the slice");
+    }
+    const std::int32_t variant = ArmOf(experiment.split.ranges, BucketOf(experiment.split.scheme.prefix, unit));
+    if (variant == kNone) return Skip(experiment, "not in the ramp");
+    Assign(attached, variant, Reason::kSplit, decision);
+    sink_.OnExperiment({&experiment, variant, Consulted::Role::kAssigned, false});
+    TraceExperiment(experiment, "assigned");
+    return true;
+  }
+
+  bool HeldOut(const Ruleset::Attached& attached, Decision& decision) {
+    const CompiledExperiment& experiment = *attached.experiment;
+    char digits[24];
+    const std::string_view unit = UnitOf(context_, experiment.holdout_scheme.unit, digits);
+    if (unit.empty()) return false;
+    const std::uint32_t bucket = BucketOf(experiment.holdout_scheme.prefix, unit);
+    if (bucket >= 2 * experiment.holdout_size) return false;
+    if (bucket >= experiment.holdout_size) {
+      sink_.OnExperiment({&experiment, kNone, Consulted::Role::kComparison, false});
+      return false;
+    }
+    Assign(attached, 0, Reason::kDefault, decision);
+    sink_.OnExperiment({&experiment, 0, Consulted::Role::kHeldOut, false});
+    TraceExperiment(experiment, "held out");
+    return true;
+  }
+
+  static void Assign(const Ruleset::Attached& attached, std::int32_t variant, Reason reason, Decision& decision) {
+    decision.experiment = attached.experiment;
+    decision.variant = variant;
+    decision.variation = attached.variations[static_cast<std::size_t>(variant)];
+    decision.reason = reason;
+  }
+
+  bool Skip(const CompiledExperiment& experiment, std::string_view why) {
+    TraceExperiment(experiment, why);
+    return false;
+  }
+
+  // --- splits and expressions ---
+
+  std::int32_t Arm(const Split& split) {
+    char digits[24];
+    const std::string_view unit = UnitOf(context_, split.scheme.unit, digits);
+    if (unit.empty()) return kNone;
+    return ArmOf(split.ranges, BucketOf(split.scheme.prefix, unit));
+  }
+
+  bool Node(const Expr& expr, std::int32_t index) {
+    const auto& node = expr.nodes[static_cast<std::size_t>(index)];
+    using Kind = guidon::Node::Kind;
+    switch (node.kind) {
+      case Kind::kAll:
+        for (std::uint32_t i = node.begin; i < node.end; ++i) {
+          if (!Node(expr, static_cast<std::int32_t>(expr.children[i]))) return false;
+        }
+        return true;
+      case Kind::kAny:
+        for (std::uint32_t i = node.begin; i < node.end; ++i) {
+          if (Node(expr, static_cast<std::int32_t>(expr.children[i]))) return true;
+        }
+        return false;
+      case Kind::kNot:
+        return !Node(expr, static_cast<std::int32_t>(expr.children[node.begin]));
+      case Kind::kTest: {
+        const CompiledTest& test = expr.tests[node.begin];
+        const bool holds = Holds(test, context_);
+        TraceTest(test, holds);
+        return holds;
+      }
+      case Kind::kSegment:
+        return InSegment(node.slot);
+      case Kind::kFlag:
+        return Serves(expr, node);
+      case Kind::kBefore:
+        return now_ms_ < node.time;
+      case Kind::kAfter:
+        return now_ms_ > node.time;
+    }
+    return false;
+  }
+
+  // Exclude beats include beats when.
+  bool InSegment(std::uint32_t slot) {
+    const CompiledSegment* segment = ruleset_.Segment(slot);
+    if (segment == nullptr) return false;
+    const std::string_view key = context_.key();
+    const std::uint64_t hash = ContextReader::KeyHash(context_);
+    bool in = false;
+    if (key.empty() || segment->exclude.empty() || segment->exclude.Find(key, hash) == kNone) {
+      in = !key.empty() && !segment->include.empty() && segment->include.Find(key, hash) != kNone;
+      if (!in && segment->when != kNone) in = Node(segment->expr, segment->when);
+    }
+    if constexpr (Sink::kTraces) {
+      sink_.Step(Object{{"step", "segment"}, {"segment", Value(segment->key)}, {"result", Value(in)}});
+    }
+    return in;
+  }
+
+  bool Serves(const Expr& expr, const guidon::Node& node) {
+    const Decision other = Flag(node.slot);
+    bool serves = false;
+    if (other.reason != Reason::kDisabled && other.reason != Reason::kError && other.variation != kNone) {
+      const std::string_view name = other.variation_name();
+      for (std::uint32_t i = node.begin; i < node.end && !serves; ++i) serves = expr.words[i] == name;
+    }
+    if constexpr (Sink::kTraces) {
+      sink_.Step(Object{{"step", "flag"},
+                        {"flag", Value(other.flag == nullptr ? std::string() : other.flag->key)},
+                        {"variation", Value(other.variation_name())},
+                        {"reason", Value(ToString(other.reason))},
+                        {"result", Value(serves)}});
+    }
+    return serves;
+  }
+
+  // --- tracing: nothing at all for other sinks ---
+
+  void Trace([[maybe_unused]] std::string_view step, [[maybe_unused]] bool result) {
+    if constexpr (Sink::kTraces) sink_.Step(Object{{"step", Value(step)}, {"result", Value(result)}});
+  }
+
+  void TraceRule([[maybe_unused]] const CompiledFlag& flag, [[maybe_unused]] const CompiledRule& rule,
+                 [[maybe_unused]] std::string_view what, [[maybe_unused]] bool result) {
+    if constexpr (Sink::kTraces) {
+      std::string name = rule.is_default ? "default" : rule.reason == Reason::kPrerequisiteFailed ? "requires" : "rule";
+      Object step{{"step", Value(std::move(name))}};
+      if (rule.id != kNone) step.Append("rule", Value(flag.rule_ids[static_cast<std::size_t>(rule.id)]));
+      step.Append("what", Value(what));
+      step.Append("result", Value(result));
+      sink_.Step(std::move(step));
+    }
+  }
+
+  void TraceTest([[maybe_unused]] const CompiledTest& test, [[maybe_unused]] bool result) {
+    if constexpr (Sink::kTraces) {
+      sink_.Step(Object{{"step", "test"},
+                        {"attribute", Value(test.attribute.name)},
+                        {"operator", Value(ToString(test.op))},
+                        {"result", Value(result)}});
+    }
+  }
+
+  void TraceExperiment([[maybe_unused]] const CompiledExperiment& experiment,
+                       [[maybe_unused]] std::string_view result) {
+    if constexpr (Sink::kTraces) {
+      sink_.Step(Object{{"step", "experiment"}, {"experiment", Value(experiment.key)}, {"result", Value(result)}});
+    }
+  }
+
+  const Ruleset& ruleset_;
+  const Context& context_;
+  const std::int64_t now_ms_;
+  Sink& sink_;
+};
+
+}  // namespace
+
+std::string_view Decision::variation_name() const noexcept {
+  if (variation == kNone) return {};
+  return flag->variations[static_cast<std::size_t>(variation)].name;
+}
+
+std::string_view Decision::rule_id() const noexcept {
+  if (rule == kNone) return {};
+  return flag->rule_ids[static_cast<std::size_t>(rule)];
+}
+
+std::string_view Decision::variant_name() const noexcept {
+  if (experiment == nullptr || variant == kNone) return {};
+  return experiment->variants[static_cast<std::size_t>(variant)];
+}
+
+Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms) noexcept {
+  NoSink sink;
+  return Evaluation<NoSink>(ruleset, context, now_ms, sink).Flag(slot);
+}
+
+Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
+                  ExperimentSink& sink) {
+  return Evaluation<ExperimentSink>(ruleset, context, now_ms, sink).Flag(slot);
+}
+
+Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
+                  TraceSink& sink) {
+  return Evaluation<TraceSink>(ruleset, context, now_ms, sink).Flag(slot);
+}
+
+void CheckType(WantedType wanted, Decision& decision) noexcept {
+  if (decision.flag == nullptr || decision.error != EvaluationError::kNone) return;
+  const FlagType type = decision.flag->type;
+  bool fits = true;
+  switch (wanted) {
+    case WantedType::kBool:
+      fits = type == FlagType::kBoolean;
+      break;
+    case WantedType::kString:
+      fits = type == FlagType::kString;
+      break;
+    case WantedType::kDouble:
+      fits = type == FlagType::kNumber;
+      break;
+    case WantedType::kInt:
+      fits = type == FlagType::kNumber && (decision.variation == kNone || decision.value()->IsIntegral());
+      break;
+    case WantedType::kJson:
+      fits = type == FlagType::kJson;
+      break;
+  }
+  if (fits) return;
+  const CompiledFlag* flag = decision.flag;
+  decision = Decision();
+  decision.flag = flag;
+  decision.error = EvaluationError::kTypeMismatch;
+}
+
+std::string ErrorMessage(const Ruleset& ruleset, std::string_view key, const Decision& decision) {
+  const std::string flag = "flag '" + std::string(key) + "'";
+  switch (decision.error) {
+    case EvaluationError::kNone:
+      return "";
+    case EvaluationError::kFlagNotFound:
+      return "there is no " + flag;
+    case EvaluationError::kTypeMismatch:
+      return flag + " is of type " + std::string(ToString(decision.flag->type)) +
+             (decision.flag->type == FlagType::kNumber ? ", and its value is no whole number or was asked for otherwise"
+                                                       : "");
+    case EvaluationError::kParseError:
+      return flag + " cannot be evaluated by this version: " + std::string(ruleset.BrokenReason(key));
+    case EvaluationError::kTargetingKeyMissing:
+      return flag + " splits by an attribute that this context does not have, or not as text or a whole number";
+    case EvaluationError::kProviderNotReady:
+      return "there is no ruleset yet";
+  }
+  return "";
+}
+
+Value DescribeDecision(const Ruleset& ruleset, std::string_view key, const Decision& decision, const TraceSink* trace) {
+  Object object{{"flag", Value(key)}};
+  object.Append("value", decision.value() == nullptr ? Value() : *decision.value());
+  if (decision.variation != kNone) object.Append("variation", Value(decision.variation_name()));
+  object.Append("reason", Value(ToString(decision.reason)));
+  if (decision.error != EvaluationError::kNone) {
+    object.Append("error", Value(ToString(decision.error)));
+    object.Append("message", Value(ErrorMessage(ruleset, key, decision)));
+  }
+  if (decision.rule != kNone) object.Append("rule", Value(decision.rule_id()));
+  if (decision.experiment != nullptr) {
+    object.Append("experiment", Value(decision.experiment->key));
+    object.Append("variant", Value(decision.variant_name()));
+  }
+  if (decision.forced) object.Append("forced", true);
+  if (trace != nullptr) object.Append("trace", trace->steps);
+  return object;
+}
+
+}  // namespace guidon

@@ -1,0 +1,122 @@
+// Evaluates a flag of a ruleset for a context: total, pure, without allocation, lock or exception (RE2, which fills its
+// automaton as it meets new texts, excepted). One evaluator serves reads, details and explanations; what differs is the
+// sink that it tells what it does.
+//
+//   const Decision decision = Evaluate(*ruleset, slot, context, now_ms);
+//   const bool on = decision.error == EvaluationError::kNone && decision.value() && decision.value()->AsBool();
+//
+// Thread safety: every function may run on any thread; rulesets and contexts are only read.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/ruleset/compiled.h"
+#include "core/ruleset/ruleset.h"
+#include "guidon/context.h"
+#include "guidon/evaluation_detail.h"
+#include "guidon/value.h"
+
+namespace guidon {
+
+// What was decided. Pointers are into the ruleset and valid while it lives.
+struct Decision {
+  const CompiledFlag* flag = nullptr;
+  const CompiledExperiment* experiment = nullptr;
+  std::int32_t variation = kNone;  // kNone: the caller's default
+  std::int32_t variant = kNone;
+  std::int32_t rule = kNone;  // in flag->rule_ids
+  Reason reason = Reason::kError;
+  EvaluationError error = EvaluationError::kNone;
+  bool forced = false;
+
+  // nullptr: the caller's default.
+  const Value* value() const noexcept {
+    return variation == kNone ? nullptr : &flag->variations[static_cast<std::size_t>(variation)].value;
+  }
+  std::string_view variation_name() const noexcept;
+  std::string_view rule_id() const noexcept;
+  std::string_view variant_name() const noexcept;
+};
+
+// An experiment that was consulted and took a position on the unit. Forced ones are marked.
+struct Consulted {
+  enum class Role : std::uint8_t {
+    kAssigned,    // the unit sees `variant`
+    kHeldOut,     // in the holdout: sees the control's variation
+    kComparison,  // in the holdout's comparison group; what it is assigned follows
+  };
+  const CompiledExperiment* experiment = nullptr;
+  std::int32_t variant = kNone;
+  Role role = Role::kAssigned;
+  bool forced = false;
+};
+
+// Told nothing.
+struct NoSink {
+  static constexpr bool kTraces = false;
+  void OnExperiment(const Consulted&) noexcept {}
+};
+
+// Collects the experiments consulted, a prerequisite's too.
+struct ExperimentSink {
+  static constexpr bool kTraces = false;
+  std::vector<Consulted> consulted;
+  void OnExperiment(const Consulted& c) { consulted.push_back(c); }
+};
+
+// Writes down every step. Allocates.
+struct TraceSink {
+  static constexpr bool kTraces = true;
+  Array steps;
+  std::vector<Consulted> consulted;
+  void OnExperiment(const Consulted& c) { consulted.push_back(c); }
+  void Step(Object step) { steps.emplace_back(std::move(step)); }
+};
+
+// `slot` as Ruleset::Find gives it; kNoSlot answers FLAG_NOT_FOUND. `now_ms`: milliseconds since the epoch, for `now`.
+Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms) noexcept;
+Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
+                  ExperimentSink& sink);
+Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
+                  TraceSink& sink);
+
+// What a caller asks for. kInt is a number that must be whole.
+enum class WantedType : std::uint8_t { kBool, kString, kInt, kDouble, kJson };
+
+// Turns a decision about a flag of another type into TYPE_MISMATCH. A null value (no `off` variation) fits every type.
+void CheckType(WantedType wanted, Decision& decision) noexcept;
+
+// The decision in words: the detail without its value.
+template <typename T>
+EvaluationDetail<T> DetailOf(const Ruleset& ruleset, std::string_view key, const Decision& decision);
+
+// A message for people about an error; "" without one.
+std::string ErrorMessage(const Ruleset& ruleset, std::string_view key, const Decision& decision);
+
+// {"flag","value","variation","reason",…,"trace":[…]} as the API's and the CLI's `explain` show it. `trace` may be
+// null.
+Value DescribeDecision(const Ruleset& ruleset, std::string_view key, const Decision& decision, const TraceSink* trace);
+
+// --- inline ---------------------------------------------------------------------------------------------------------
+
+template <typename T>
+EvaluationDetail<T> DetailOf(const Ruleset& ruleset, std::string_view key, const Decision& decision) {
+  EvaluationDetail<T> detail;
+  detail.reason = decision.reason;
+  detail.error = decision.error;
+  detail.message = ErrorMessage(ruleset, key, decision);
+  detail.variation = decision.variation_name();
+  detail.rule = decision.rule_id();
+  if (decision.experiment != nullptr) {
+    detail.experiment = decision.experiment->key;
+    detail.variant = decision.variant_name();
+  }
+  detail.forced = decision.forced;
+  detail.revision = ruleset.revision();
+  return detail;
+}
+
+}  // namespace guidon

@@ -1,0 +1,129 @@
+// Who a flag is evaluated for: a key and attributes.
+//
+//   guidon::Context user("user-42");
+//   user.Set("country", "DE").Set("plan", "pro").Set("age", 31);
+//
+//   constexpr guidon::Attribute kCountry("country");   // hashes the name at compile time
+//   user.Set(kCountry, "DE");
+//
+// Made to live on the stack: up to eight attributes and 256 bytes of text need no allocation. Text is copied.
+// A name is looked up whole first; "address.city" then finds `city` within an object set as "address".
+//
+// Thread safety: evaluation only reads; one Context may be evaluated by many threads while nobody sets anything.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "guidon/value.h"
+
+namespace guidon {
+
+// The name of an attribute with its hash.
+class Attribute {
+ public:
+  constexpr explicit Attribute(std::string_view name) noexcept : name_(name), hash_(HashOf(name)) {}
+  constexpr std::string_view name() const noexcept { return name_; }
+  constexpr std::uint64_t hash() const noexcept { return hash_; }
+
+  // FNV-1a, 64 bits.
+  static constexpr std::uint64_t HashOf(std::string_view name) noexcept {
+    std::uint64_t hash = 0xcbf29ce484222325ull;
+    for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+    return hash;
+  }
+
+ private:
+  std::string_view name_;
+  std::uint64_t hash_;
+};
+
+class Context {
+ public:
+  Context() noexcept;  // no key: splits by key find no unit
+  explicit Context(std::string_view key);
+  Context(const Context& other);
+  Context(Context&& other) noexcept;
+  Context& operator=(const Context& other);
+  Context& operator=(Context&& other) noexcept;
+  ~Context();
+
+  // From JSON: {"key": "user-42", "country": "DE", …}; `targetingKey` is taken for `key` too. Members that are null are
+  // left out. Of another kind than an object: an empty context.
+  static Context FromValue(const Value& value);
+
+  Context& SetKey(std::string_view key);
+  std::string_view key() const noexcept { return {text_ + key_begin_, key_size_}; }
+
+  // Sets or replaces. A null Value removes.
+  Context& Set(Attribute attribute, std::string_view text);
+  Context& Set(Attribute attribute, const char* text) { return Set(attribute, std::string_view(text)); }
+  Context& Set(Attribute attribute, const std::string& text) { return Set(attribute, std::string_view(text)); }
+  Context& Set(Attribute attribute, double number);
+  Context& Set(Attribute attribute, const Value& value);
+  template <typename T, std::enable_if_t<std::is_same_v<T, bool>, int> = 0>
+  Context& Set(Attribute attribute, T truth) {
+    return SetBool(attribute, truth);
+  }
+  template <typename T, std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, int> = 0>
+  Context& Set(Attribute attribute, T number) {
+    return SetInt(attribute, static_cast<std::int64_t>(number));
+  }
+  template <typename T>
+  Context& Set(std::string_view name, T&& value) {
+    return Set(Attribute(name), std::forward<T>(value));
+  }
+
+  // Key and attributes as an object, for logs and explanations.
+  Value ToValue() const;
+
+ private:
+  friend struct ContextReader;  // core/eval
+
+  enum class Kind : std::uint8_t { kBool, kInt, kDouble, kText, kList, kObject };
+  struct Slot {
+    std::uint64_t name_hash;
+    std::uint32_t name_begin, name_size;  // in text_
+    Kind kind;
+    bool truth;
+    std::uint32_t begin, size;  // kText: in text_; kList, kObject: `begin` is an index into values_
+    union {
+      std::int64_t whole;
+      double number;
+      std::uint64_t text_hash;
+    };
+  };
+
+  static constexpr std::size_t kInlineSlots = 8;
+  static constexpr std::size_t kInlineText = 256;
+
+  Context& SetBool(Attribute attribute, bool truth);
+  Context& SetInt(Attribute attribute, std::int64_t number);
+  Slot* FindSlot(Attribute attribute) noexcept;
+  Slot& SlotFor(Attribute attribute, std::uint32_t text_begin = 0, std::uint32_t text_size = 0);
+  std::uint32_t Keep(std::string_view text);  // copies into text_; returns where it begins
+  std::uint32_t Grow(std::string_view text);
+  void CopyFrom(const Context& other);
+
+  std::uint32_t slot_count_ = 0;
+  std::uint32_t slot_capacity_ = kInlineSlots;
+  std::uint32_t text_size_ = 0;
+  std::uint32_t text_capacity_ = kInlineText;
+  std::uint32_t key_begin_ = 0;
+  std::uint32_t key_size_ = 0;
+  std::uint64_t key_hash_ = 0;
+  Slot* slots_;  // inline_slots_, or more_slots_ once there are more
+  char* text_;   // inline_text_, or more_text_
+  std::vector<Value> values_;
+  std::unique_ptr<Slot[]> more_slots_;
+  std::unique_ptr<char[]> more_text_;
+  Slot inline_slots_[kInlineSlots];
+  char inline_text_[kInlineText];
+};
+
+}  // namespace guidon

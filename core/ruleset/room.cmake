@@ -1,0 +1,5 @@
+guidon_library(core_ruleset
+  SOURCES ruleset/compiled.cc ruleset/compiler.cc ruleset/ruleset.cc
+  PUBLIC_DEPS guidon::core_base guidon::core_model
+  DEPS PkgConfig::re2)
+target_include_directories(guidon_core_ruleset PUBLIC $<BUILD_INTERFACE:${re2_INCLUDE_DIRS}>)

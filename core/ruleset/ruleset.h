@@ -1,0 +1,128 @@
+// An environment's definitions, compiled: what evaluation reads. Immutable; a change makes a new one that shares every
+// compiled flag that did not change, and copies the index only.
+//
+//   std::shared_ptr<const Ruleset> ruleset = Compile(snapshot);
+//   ruleset = ruleset->With(changes, {}, 18);
+//
+// Compiling never fails as a whole. A flag that this version cannot compile, or whose prerequisite or segment cannot,
+// is broken: it evaluates to the caller's default with PARSE_ERROR, and disturbs no other.
+//
+// Thread safety: reading from any thread. Making the next one: one thread at a time per lineage.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/model/definitions.h"
+
+namespace guidon {
+
+struct CompiledFlag;
+struct CompiledSegment;
+struct CompiledExperiment;
+
+// Gives every key a small number that it keeps in all rulesets of a lineage, so that a flag's handle and a reference
+// from another flag are an index. Grows only; bounded by the number of different keys ever named.
+class KeySlots {
+ public:
+  std::uint32_t SlotOf(std::string_view key);
+  std::string KeyOf(std::uint32_t slot) const;  // linear; "" when there is none
+
+ private:
+  mutable Mutex mutex_;
+  std::map<std::string, std::uint32_t, std::less<>> slots_ GUIDON_GUARDED_BY(mutex_);
+};
+
+// The slots of one lineage of rulesets.
+struct Lineage {
+  KeySlots flags, segments, experiments;
+};
+
+struct CompileOptions {
+  std::shared_ptr<Lineage> lineage;      // empty: a new one
+  std::vector<Undecodable> undecodable;  // entities that were there but could not be read: what needs them is broken
+};
+
+struct BrokenFlag {
+  std::string key;
+  std::string reason;
+};
+
+class Ruleset {
+ public:
+  static constexpr std::uint32_t kNoSlot = UINT32_MAX;
+
+  // What one variant of an attached experiment serves, resolved to the flag's variations.
+  struct Attached {
+    const CompiledExperiment* experiment = nullptr;
+    std::uint32_t slot = 0;                // of the experiment, for rules that name it
+    std::vector<std::int32_t> variations;  // by variant
+    bool on_default = false;               // runs on the traffic that reaches `default`
+  };
+  struct Entry {
+    std::shared_ptr<const CompiledFlag> flag;
+    std::shared_ptr<const std::vector<Attached>> attached;  // in order of keys; null: none
+    bool is_broken = false;
+    bool is_static = false;
+  };
+
+  ~Ruleset();
+
+  Revision revision() const { return revision_; }
+  std::size_t flag_count() const { return index_size_; }
+  const std::vector<BrokenFlag>& broken() const { return broken_; }
+  std::string_view BrokenReason(std::string_view key) const;  // "" when it is not
+  std::vector<std::string> FlagKeys() const;                  // sorted
+  const std::shared_ptr<Lineage>& lineage() const { return lineage_; }
+
+  // The flag's slot, or kNoSlot. Cost: a hash of the key and a probe.
+  std::uint32_t Find(std::string_view key) const noexcept;
+  // nullptr: no flag in that slot.
+  const Entry* At(std::uint32_t slot) const noexcept {
+    return slot < flags_.size() && (flags_[slot].flag || flags_[slot].is_broken) ? &flags_[slot] : nullptr;
+  }
+  const CompiledSegment* Segment(std::uint32_t slot) const noexcept {
+    return slot < segments_.size() ? segments_[slot].get() : nullptr;
+  }
+
+  // The next ruleset. `undecodable`: upserts that could not be read.
+  std::shared_ptr<const Ruleset> With(const ChangeSet& changes, const std::vector<Undecodable>& undecodable,
+                                      Revision revision) const;
+  // The same at a later revision.
+  std::shared_ptr<const Ruleset> AtRevision(Revision revision) const;
+
+ private:
+  friend class RulesetBuilder;
+  friend std::shared_ptr<const Ruleset> Compile(const Snapshot& snapshot, CompileOptions options);
+  Ruleset();
+  Ruleset(const Ruleset&);
+
+  struct IndexCell {
+    std::uint64_t hash = 0;
+    std::uint32_t slot = kNoSlot;
+  };
+
+  std::shared_ptr<Lineage> lineage_;
+  Revision revision_ = 0;
+  std::vector<Entry> flags_;                                      // by slot
+  std::vector<std::string> keys_;                                 // by slot; empty where there is none
+  std::vector<std::shared_ptr<const CompiledSegment>> segments_;  // by slot
+  std::vector<IndexCell> index_;                                  // open addressing, at most half full
+  std::size_t index_size_ = 0;
+  std::vector<BrokenFlag> broken_;
+
+  // Why an entity could not be compiled, by what it is; kept so that dependents stay broken after other changes.
+  std::map<EntityRef, std::string> faults_;
+  // Experiments, and what they lean on; few, and recompiled together when one of them changes.
+  std::map<std::string, std::shared_ptr<const CompiledExperiment>> experiments_;
+  std::map<EntityRef, std::shared_ptr<const EntityRecord>> records_;  // experiments, layers and holdouts
+};
+
+std::shared_ptr<const Ruleset> Compile(const Snapshot& snapshot, CompileOptions options = {});
+
+}  // namespace guidon
