@@ -28,7 +28,9 @@ class StoreConformance : public testing::TestWithParam<const char*> {
       return;
     }
     folder_ = std::make_unique<TempFolder>();
-    Result<std::unique_ptr<Store>> opened = OpenRocksStore(RocksOptions(*folder_, options));
+    RocksStoreOptions rocks = RocksOptions(*folder_, options);
+    rocks.file_system = FastFileSystem();
+    Result<std::unique_ptr<Store>> opened = OpenRocksStore(rocks);
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = *std::move(opened);
   }

@@ -43,7 +43,11 @@ class DamageTest : public testing::Test {
     fs::copy(data(), intact(), fs::copy_options::recursive);
   }
 
-  RocksStoreOptions Options() const { return RocksOptions(folder_); }
+  RocksStoreOptions Options() const {
+    RocksStoreOptions options = RocksOptions(folder_);
+    options.file_system = FastFileSystem();
+    return options;
+  }
   fs::path data() const { return folder_.path() / "data"; }
   fs::path intact() const { return folder_.path() / "intact"; }
 
@@ -189,7 +193,9 @@ TEST_F(DamageTest, AMissingHeadIsRefused) {
 
 TEST_F(DamageTest, TheHeadOfAnotherStoreIsRefused) {
   const TempFolder other;
-  std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(other));
+  RocksStoreOptions options = RocksOptions(other);
+  options.file_system = FastFileSystem();
+  std::unique_ptr<Store> store = *OpenRocksStore(options);
   for (int i = 0; i < 60; ++i) MustCommit(*store, Put("a", "1"));
   store.reset();
   fs::copy_file(other.path() / "data" / "HEAD", data() / "HEAD", fs::copy_options::overwrite_existing);

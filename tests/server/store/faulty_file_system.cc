@@ -62,6 +62,7 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Synced(const IOOptions& options, IODebugContext* dbg) {
     if (is_log_) ++disk_.log_syncs;
     if (is_log_ && disk_.log_sync_fails) return IOStatus::IOError("While fdatasync: " + name_, "Input/output error");
+    if (disk_.skip_syncs) return IOStatus::OK();
     const IOStatus status = target()->Fsync(options, dbg);
     if (status.ok()) disk_.NoteSynced(name_);
     return status;
@@ -79,6 +80,7 @@ class FaultyHead final : public rocksdb::FSRandomRWFileOwnerWrapper {
 
   IOStatus Sync(const IOOptions& options, IODebugContext* dbg) override {
     if (disk_.head_sync_fails) return IOStatus::IOError("While fdatasync: " + name_, "Input/output error");
+    if (disk_.skip_syncs) return IOStatus::OK();
     const IOStatus status = FSRandomRWFileOwnerWrapper::Sync(options, dbg);
     if (status.ok()) disk_.NoteSynced(name_);
     return status;
@@ -94,6 +96,12 @@ class FaultyHead final : public rocksdb::FSRandomRWFileOwnerWrapper {
 void FaultyFileSystem::NoteSynced(const std::string& name) {
   const std::lock_guard lock(mutex_);
   synced_[name] = ReadAll(name);
+}
+
+std::shared_ptr<rocksdb::FileSystem> FastFileSystem() {
+  auto disk = std::make_shared<FaultyFileSystem>();
+  disk->skip_syncs = true;
+  return disk;
 }
 
 void FaultyFileSystem::LoseUnsynced() {

@@ -27,7 +27,8 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   std::atomic<bool> head_sync_fails = false;  // fsync of HEAD: EIO
   std::atomic<int> appends_without_room = 0;  // so many appends write half of what they should: ENOSPC
   std::atomic<std::uint64_t> free_bytes = kRealFreeBytes;
-  std::atomic<int> log_syncs = 0;  // attempts
+  std::atomic<bool> skip_syncs = false;  // fsyncs do nothing and succeed: for tests that lose no power
+  std::atomic<int> log_syncs = 0;        // attempts
 
   // Cuts every file back to what was fsynced, as a power cut may.
   void LoseUnsynced();

@@ -47,6 +47,9 @@ class FakeClock {
   std::shared_ptr<std::atomic<std::int64_t>> now_ = std::make_shared<std::atomic<std::int64_t>>(1'798'761'600'000);
 };
 
+// A disk whose fsyncs do nothing (faulty_file_system.h): many tests write much and lose no power.
+std::shared_ptr<rocksdb::FileSystem> FastFileSystem();
+
 inline RocksStoreOptions RocksOptions(const TempFolder& folder, StoreOptions options = {}) {
   RocksStoreOptions rocks;
   static_cast<StoreOptions&>(rocks) = std::move(options);
