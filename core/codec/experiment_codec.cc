@@ -23,7 +23,7 @@ constexpr milliseconds kDaily = std::chrono::days(1), kWeekly = std::chrono::day
 constexpr std::uint64_t kMaxUnits = 1'000'000'000'000;
 
 ExperimentStatus ReadState(const Node& node) {
-  return ReadWord(node, "state (commands make the others)", kAuthoredStates);
+  return ReadWord(node, "state", kAuthoredStates);
 }
 
 BreachAction ReadAction(const Node& node) {
@@ -236,6 +236,7 @@ ForcedVariant ReadForced(const Node& node) {
     node.WrongType("a map such as { account_id: qa-17, variant: one_page }");
     return forced;
   }
+  if (!CheckSize(node, "attributes", kMaxItems)) return forced;
   bool names_variant = false;
   for (const auto& [name, value] : node.value().AsObject()) {
     const Node member = node.Member(name, value);
@@ -331,26 +332,7 @@ void PutUnlessEmpty(Object& object, std::string_view name, Array elements) {
   if (!elements.empty()) object.Append(name, std::move(elements));
 }
 
-}  // namespace
-
-Experiment ReadExperiment(const Node& node) {
-  Experiment experiment;
-  Fields fields(node, "an experiment");
-  ReadHead(fields, experiment);
-  ReadWho(fields, experiment);
-  ReadHow(fields, experiment);
-  fields.Finish();
-  return experiment;
-}
-
-}  // namespace codec
-
-Result<Experiment> DecodeExperiment(const Value& value, Strictness strictness) {
-  return codec::Decode("experiment", value, strictness, codec::ReadExperiment);
-}
-
-Value EncodeExperiment(const Experiment& experiment) {
-  using namespace codec;
+Value WriteExperiment(const Experiment& experiment) {
   Object object{{"experiment", experiment.key}};
   PutText(object, "description", experiment.description);
   PutText(object, "owner", experiment.owner);
@@ -378,6 +360,28 @@ Value EncodeExperiment(const Experiment& experiment) {
   PutUnlessEmpty(object, "tests", WriteTests(experiment.tests));
   PutTrue(object, "archived", experiment.archived);
   return object;
+}
+
+}  // namespace
+
+Experiment ReadExperiment(const Node& node) {
+  Experiment experiment;
+  Fields fields(node, "an experiment");
+  ReadHead(fields, experiment);
+  ReadWho(fields, experiment);
+  ReadHow(fields, experiment);
+  fields.Finish();
+  return experiment;
+}
+
+}  // namespace codec
+
+Result<Experiment> DecodeExperiment(const Value& value, Strictness strictness) {
+  return codec::Decode("experiment", value, strictness, codec::ReadExperiment);
+}
+
+Value EncodeExperiment(const Experiment& experiment) {
+  return codec::WriteExperiment(experiment);
 }
 
 }  // namespace guidon

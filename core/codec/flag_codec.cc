@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 #include "core/codec/reader.h"
 #include "core/codec/writer.h"
@@ -45,11 +46,13 @@ Serve ReadServe(const Node& node) {
 DefaultServe ReadDefault(const Node& node) {
   DefaultServe decoded;
   if (!node.value().is_object()) {
-    decoded.serve = ReadServe(node);
+    decoded.serve = FixedServe{ReadVariation(node)};
     return decoded;
   }
   Fields fields(node, "a default");
-  fields.Required("serve", decoded.serve, ReadServe);
+  if (!fields.Optional("serve", decoded.serve, ReadServe)) {
+    fields.Missing("serve", "such as { serve: { single_page: 20%, multi_step: 80% }, by: account_id }");
+  }
   fields.Optional("by", decoded.by, ReadAttribute);
   fields.Forbid("experiment", "a default has no 'experiment'",
                 "an experiment runs on the default of its flag by itself; remove this line");
@@ -132,15 +135,12 @@ Value WriteRule(const Rule& rule) {
 }
 
 void CheckRuleIds(const Node& node, const std::vector<Rule>& rules) {
-  std::vector<std::string_view> seen;
+  std::unordered_set<std::string_view> seen;
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const std::string& id = rules[i].id;
-    if (id.empty()) continue;
-    if (std::find(seen.begin(), seen.end(), id) != seen.end()) {
-      node.Element(i, node.value().AsArray()[i])
-          .Fault("duplicate_id", "two rules are called '" + id + "'", "ids are unique within an environment");
-    }
-    seen.push_back(id);
+    if (id.empty() || seen.insert(id).second) continue;
+    node.Element(i, node.value().AsArray()[i])
+        .Fault("duplicate_id", "two rules are called '" + id + "'", "ids are unique within an environment");
   }
 }
 
@@ -281,6 +281,28 @@ void FillBoolean(const Node& node, Flag& flag) {
   }
 }
 
+Value WriteFlag(const Flag& flag) {
+  Object object{{"flag", flag.key}, {"type", ToString(flag.type)}};
+  if (flag.kind != FlagKind::kRelease) object.Append("kind", ToString(flag.kind));
+  PutText(object, "description", flag.description);
+  PutText(object, "owner", flag.owner);
+  PutTexts(object, "tags", flag.tags);
+  if (flag.expires) object.Append("expires", FormatDay(*flag.expires));
+  PutTrue(object, "client", flag.client);
+  PutTrue(object, "archived", flag.archived);
+  if (flag.type != FlagType::kBoolean || flag.variations != ImplicitVariations()) {
+    Object variations;
+    for (const Variation& variation : flag.variations) variations.Append(variation.name, variation.value);
+    object.Append("variations", std::move(variations));
+  }
+  Object environments;
+  for (const Targeting& targeting : flag.environments) {
+    environments.Append(targeting.environment, WriteTargeting(targeting, flag.type));
+  }
+  if (!environments.empty()) object.Append("environments", std::move(environments));
+  return object;
+}
+
 }  // namespace
 
 Flag ReadFlag(const Node& node) {
@@ -315,26 +337,7 @@ Result<Flag> DecodeFlag(const Value& value, Strictness strictness) {
 }
 
 Value EncodeFlag(const Flag& flag) {
-  using namespace codec;
-  Object object{{"flag", flag.key}, {"type", ToString(flag.type)}};
-  if (flag.kind != FlagKind::kRelease) object.Append("kind", ToString(flag.kind));
-  PutText(object, "description", flag.description);
-  PutText(object, "owner", flag.owner);
-  PutTexts(object, "tags", flag.tags);
-  if (flag.expires) object.Append("expires", FormatDay(*flag.expires));
-  PutTrue(object, "client", flag.client);
-  PutTrue(object, "archived", flag.archived);
-  if (flag.type != FlagType::kBoolean || flag.variations != ImplicitVariations()) {
-    Object variations;
-    for (const Variation& variation : flag.variations) variations.Append(variation.name, variation.value);
-    object.Append("variations", std::move(variations));
-  }
-  Object environments;
-  for (const Targeting& targeting : flag.environments) {
-    environments.Append(targeting.environment, WriteTargeting(targeting, flag.type));
-  }
-  if (!environments.empty()) object.Append("environments", std::move(environments));
-  return object;
+  return codec::WriteFlag(flag);
 }
 
 }  // namespace guidon

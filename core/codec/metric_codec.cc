@@ -135,6 +135,28 @@ Value WriteCap(const Cap& cap) {
   return number.IsIntegral() ? Value(number.AsInt()) : number;
 }
 
+Value WriteMetric(const Metric& metric) {
+  Object object{{"metric", metric.key}};
+  PutText(object, "description", metric.description);
+  PutText(object, "owner", metric.owner);
+  PutText(object, "event", metric.event);
+  object.Append("type", ToString(metric.type));
+  PutText(object, "value", metric.value);
+  if (metric.numerator) object.Append("numerator", WritePart(*metric.numerator));
+  if (metric.denominator) object.Append("denominator", WritePart(*metric.denominator));
+  Array steps;
+  for (const MetricPart& step : metric.steps) steps.push_back(WritePart(step));
+  if (!steps.empty()) object.Append("steps", std::move(steps));
+  PutPercent(object, "quantile", metric.quantile);
+  if (metric.cap) object.Append("cap", WriteCap(*metric.cap));
+  PutCondition(object, "where", metric.where);
+  PutDuration(object, "after", metric.after);
+  PutDuration(object, "window", metric.window);
+  if (metric.direction != Direction::kUp) object.Append("direction", ToString(metric.direction));
+  PutTrue(object, "archived", metric.archived);
+  return object;
+}
+
 }  // namespace
 
 Metric ReadMetric(const Node& node) {
@@ -160,26 +182,7 @@ Result<Metric> DecodeMetric(const Value& value, Strictness strictness) {
 }
 
 Value EncodeMetric(const Metric& metric) {
-  using namespace codec;
-  Object object{{"metric", metric.key}};
-  PutText(object, "description", metric.description);
-  PutText(object, "owner", metric.owner);
-  PutText(object, "event", metric.event);
-  object.Append("type", ToString(metric.type));
-  PutText(object, "value", metric.value);
-  if (metric.numerator) object.Append("numerator", WritePart(*metric.numerator));
-  if (metric.denominator) object.Append("denominator", WritePart(*metric.denominator));
-  Array steps;
-  for (const MetricPart& step : metric.steps) steps.push_back(WritePart(step));
-  if (!steps.empty()) object.Append("steps", std::move(steps));
-  PutPercent(object, "quantile", metric.quantile);
-  if (metric.cap) object.Append("cap", WriteCap(*metric.cap));
-  PutCondition(object, "where", metric.where);
-  PutDuration(object, "after", metric.after);
-  PutDuration(object, "window", metric.window);
-  if (metric.direction != Direction::kUp) object.Append("direction", ToString(metric.direction));
-  PutTrue(object, "archived", metric.archived);
-  return object;
+  return codec::WriteMetric(metric);
 }
 
 }  // namespace guidon

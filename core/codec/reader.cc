@@ -342,33 +342,43 @@ std::string ReadMemberKey(const Node& node, std::string_view what) {
   return std::string(node.name());
 }
 
+namespace {
+
+std::string KnownKeysHint(std::string_view name, const std::vector<std::string>& known) {
+  std::string hint = DidYouMean(name, known);
+  if (!hint.empty()) return hint;
+  for (const std::string& key : known) hint += (hint.empty() ? "known here are " : ", ") + key;
+  return hint;
+}
+
+}  // namespace
+
 Fields::Fields(const Node& node, std::string_view what) : node_(node), what_(what), is_map_(node.value().is_object()) {
-  if (!is_map_) node.WrongType(what_ + ": a map");
+  if (!is_map_) node.WrongType(std::string(what_) + ": a map");
 }
 
 const Value* Fields::Take(std::string_view name) {
-  known_.emplace_back(name);
+  known_.push_back(name);
   return node_.value().Find(name);
 }
 
 void Fields::Forbid(std::string_view name, std::string_view why, std::string hint) {
-  if (const Value* value = Take(name)) node_.Member(name, *value).Fault("misplaced_key", std::string(why), hint);
+  if (const Value* value = Take(name))
+    node_.Member(name, *value).Fault("misplaced_key", std::string(why), std::move(hint));
 }
 
 void Fields::Missing(std::string_view name, std::string hint) const {
-  if (is_map_) node_.Fault("missing_key", what_ + " needs '" + std::string(name) + "'", std::move(hint));
+  if (is_map_) node_.Fault("missing_key", std::string(what_) + " needs '" + std::string(name) + "'", std::move(hint));
 }
 
 void Fields::Finish() const {
   if (node_.report().strictness == Strictness::kTolerant) return;
   for (const auto& [name, value] : node_.value().AsObject()) {
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
-    std::string hint = DidYouMean(name, known_);
-    if (hint.empty()) {
-      hint = "known here are ";
-      for (std::size_t i = 0; i < known_.size(); ++i) hint += (i == 0 ? "" : ", ") + known_[i];
-    }
-    node_.Member(name, value).Fault("unknown_key", "unknown key '" + Shortened(name) + "' in " + what_, hint);
+    const bool kept = node_.report().issues.size() < kMaxIssues;  // a hint takes time
+    node_.Member(name, value)
+        .Fault("unknown_key", "unknown key '" + Shortened(name) + "' in " + std::string(what_),
+               kept ? KnownKeysHint(name, {known_.begin(), known_.end()}) : "");
   }
 }
 

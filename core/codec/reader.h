@@ -112,6 +112,7 @@ Enum ReadWord(const Node& node, std::string_view what, const std::array<Enum, N>
     }
   }
   std::vector<std::string> words;
+  words.reserve(N);
   for (Enum word : known) words.emplace_back(ToString(word));
   UnknownWord(node, what, words);
   return known[0];
@@ -161,7 +162,7 @@ auto ReadMap(const Node& node, std::string_view what, std::size_t most, Read rea
 // Notes a fault at `node` unless its name can be a key. Returns the name.
 std::string ReadMemberKey(const Node& node, std::string_view what);
 
-// The members of a map with known names.
+// The members of a map with known names. All texts that it takes outlive it: they are literals.
 class Fields {
  public:
   Fields(const Node& node, std::string_view what);
@@ -194,9 +195,9 @@ class Fields {
   const Value* Take(std::string_view name);
 
   const Node& node_;
-  const std::string what_;
+  const std::string_view what_;
   const bool is_map_;
-  std::vector<std::string> known_;
+  std::vector<std::string_view> known_;
 };
 
 // --- whole documents -----------------------------------------------------------------------------------------------
