@@ -161,6 +161,7 @@ class RandomModel {
     Clause clause;
     clause.attribute = std::move(attribute);
     std::vector<Operator> unused;
+    unused.reserve(kOperatorCount);
     for (int i = 0; i < kOperatorCount; ++i) unused.push_back(static_cast<Operator>(i));
     std::shuffle(unused.begin(), unused.end(), random_);
     const std::size_t count = OneIn(4) ? 2 : 1;
@@ -252,6 +253,7 @@ class RandomModel {
   }
   static std::vector<std::string> NamesOf(const std::vector<Variation>& variations) {
     std::vector<std::string> names;
+    names.reserve(variations.size());
     for (const Variation& variation : variations) names.push_back(variation.name);
     return names;
   }
@@ -406,6 +408,7 @@ class RandomModel {
     std::sort(cuts.begin(), cuts.end());
     cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
     std::vector<ArmRanges> list;
+    list.reserve(arms.size());
     for (const std::string& arm : arms) list.push_back({arm, {}});
     for (std::size_t i = 0; i + 1 < cuts.size(); i += OneIn(2) ? 1 : 2) {
       list[Below(list.size())].ranges.push_back({cuts[i], cuts[i + 1]});
@@ -433,6 +436,7 @@ class RandomModel {
     state.iteration = static_cast<std::uint32_t>(1 + Below(5));
     state.salt = experiment.key + "#" + std::to_string(state.iteration);
     std::vector<std::string> names;
+    names.reserve(experiment.variants.size());
     for (const Variant& variant : experiment.variants) names.push_back(variant.name);
     state.arms = MakeArms(names);
     if (experiment.layer) state.slots = MakeArms({"slots"})[0].ranges;

@@ -122,7 +122,7 @@ TEST_P(EveryKindTest, WhatIsAuthoredIsNeverDroppedInSilence) {
 
 // Whatever a value is, decoding answers; and every fault lies on the way to something that is there.
 TEST_P(EveryKindTest, BrokenDefinitionsAreAnsweredWithPathsThatExist) {
-  const std::vector<Value> kBroken = {Value(), true, 7, 4.1, "50%", "", "\u00e4 b", Array{}, Object{}, Array{Value()}};
+  const std::vector<Value> broken = {Value(), true, 7, 4.1, "50%", "", "\u00e4 b", Array{}, Object{}, Array{Value()}};
   for (std::uint64_t seed = kSeed; seed < kSeed + 300; ++seed) {
     std::mt19937_64 random(seed);
     RandomModel model(random);
@@ -130,7 +130,7 @@ TEST_P(EveryKindTest, BrokenDefinitionsAreAnsweredWithPathsThatExist) {
     ForEachObject(value, [&](Object& object) {
       if (object.empty()) return;
       Member& member = object.begin()[model.Below(object.size())];
-      const Value kept = std::exchange(member.value, model.Pick(kBroken));
+      const Value kept = std::exchange(member.value, model.Pick(broken));
       const Result<EntityRecord> decoded = DecodeEntity(GetParam(), value);
       for (const Issue& issue : decoded ? std::vector<Issue>() : decoded.error().issues) {
         EXPECT_NE(ValueAt(value, issue.path), nullptr) << "seed " << seed << " " << issue.path.ToText();

@@ -53,9 +53,9 @@ SegmentRecord SegmentOf(std::string key, std::string owner = "") {
 }
 
 template <typename RecordType>
-RecordType RecordOf(std::string key) {
+RecordType RecordOf(std::string_view key) {
   RecordType record;
-  record.definition.key = std::move(key);
+  record.definition.key = key;
   return record;
 }
 
