@@ -319,6 +319,10 @@ std::vector<std::string_view> RawElements(std::string_view text) {
   return elements;
 }
 
+bool IsValidUtf8(std::string_view text) {
+  return simdjson::validate_utf8(text.data(), text.size());
+}
+
 void AppendJsonString(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';

@@ -31,6 +31,9 @@ Result<Value> ParseJson(std::string_view text, const JsonLimits& limits = {});
 std::string_view RawMember(std::string_view text, std::string_view name);  // empty when there is no such member
 std::vector<std::string_view> RawElements(std::string_view text);
 
+// RFC 3629.
+bool IsValidUtf8(std::string_view text);
+
 // Compact. A double that is not finite (no reader lets one in) is written as null.
 std::string ToJson(const Value& value);
 void AppendJson(std::string& out, const Value& value);

@@ -1,4 +1,4 @@
 guidon_library(server_auth
-  SOURCES auth/authenticator.cc auth/authorize.cc auth/key.cc
+  SOURCES auth/authenticator.cc auth/authorize.cc auth/key.cc auth/key_records.cc
   PUBLIC_DEPS guidon::core_base
-  DEPS OpenSSL::Crypto ZLIB::ZLIB)
+  DEPS guidon::core_model OpenSSL::Crypto ZLIB::ZLIB)

@@ -1,7 +1,8 @@
 #include "server/http/message.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "core/base/json.h"
 
 namespace guidon::http {
 namespace {
@@ -43,30 +44,6 @@ int HexDigit(char c) {
   return -1;
 }
 
-// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF; and no NUL.
-bool IsPlainUtf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0u; };
-    const auto is_tail = [&](std::size_t k) { return (byte(k) & 0xc0) == 0x80; };
-    const unsigned lead = byte(0);
-    if (lead == 0) return false;
-    if (lead < 0x80) {
-      i += 1;
-    } else if (lead >= 0xc2 && lead <= 0xdf && is_tail(1)) {
-      i += 2;
-    } else if ((lead & 0xf0) == 0xe0 && is_tail(1) && is_tail(2) && !(lead == 0xe0 && byte(1) < 0xa0) &&
-               !(lead == 0xed && byte(1) >= 0xa0)) {
-      i += 3;
-    } else if (lead >= 0xf0 && lead <= 0xf4 && is_tail(1) && is_tail(2) && is_tail(3) &&
-               !(lead == 0xf0 && byte(1) < 0x90) && !(lead == 0xf4 && byte(1) >= 0x90)) {
-      i += 4;
-    } else {
-      return false;
-    }
-  }
-  return true;
-}
-
 }  // namespace
 
 std::string_view Request::Header(std::string_view name) const {
@@ -92,7 +69,7 @@ bool PercentDecode(std::string_view text, bool is_query, std::string& out) {
       i += 2;
     }
   }
-  return IsPlainUtf8(out);
+  return IsValidUtf8(out) && out.find('\0') == std::string::npos;
 }
 
 bool MatchesEtag(std::string_view if_none_match, std::string_view etag) {

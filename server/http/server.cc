@@ -16,6 +16,7 @@ class Server::Impl {
       threads_.push_back(std::make_unique<IoThread>(options_, handler, counts_));
     }
     acceptor_.emplace(threads_[0]->context);
+    retry_.emplace(threads_[0]->context);
   }
 
   ~Impl() { Stop(std::chrono::milliseconds(0)); }
@@ -117,8 +118,8 @@ class Server::Impl {
       if (error == asio::error::operation_aborted || !acceptor_->is_open()) return;
       if (error) {
         // Out of descriptors or memory: the next accept would fail at once; try again a little later.
-        retry_.expires_after(std::chrono::milliseconds(100));
-        retry_.async_wait([this](boost::system::error_code aborted) {
+        retry_->expires_after(std::chrono::milliseconds(100));
+        retry_->async_wait([this](boost::system::error_code aborted) {
           if (!aborted) Accept();
         });
         return;
@@ -158,7 +159,7 @@ class Server::Impl {
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards_;
   std::optional<tcp::acceptor> acceptor_;  // on the first thread
-  asio::steady_timer retry_{threads_[0]->context};
+  std::optional<asio::steady_timer> retry_;  // likewise
   std::size_t next_thread_ = 0;
   std::uint16_t port_ = 0;
   std::atomic<bool> stopped_{false};

@@ -80,9 +80,9 @@ class WatchedFile final : public rocksdb::FSWritableFileOwnerWrapper {
 
   const std::shared_ptr<DiskRecord> record_;
   const bool is_log_;
-  // RocksDB writes a file by one thread at a time.
-  std::uint64_t size_ = 0;
-  bool positioned_ = false;
+  // One thread at a time writes, but not always the same one, and how RocksDB hands over is unknown to TSan.
+  std::atomic<std::uint64_t> size_ = 0;
+  std::atomic<bool> positioned_ = false;
 };
 
 class WatchedDirectory final : public rocksdb::FSDirectoryWrapper {

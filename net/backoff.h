@@ -1,0 +1,50 @@
+// How long to wait before the next attempt: exponential, with full jitter, so that a thousand clients that lost their
+// server at once do not come back at once.
+//
+//   Backoff backoff({}, seed);
+//   while (!Try()) Sleep(backoff.Next(retry_after));
+//   backoff.Reset();
+//
+// Thread safety: plain objects and pure functions.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace guidon::net {
+
+struct BackoffLimits {
+  std::chrono::milliseconds first{500};  // the ceiling of the first delay
+  std::chrono::milliseconds most{30'000};
+};
+
+class Backoff {
+ public:
+  // Equal seeds give equal delays on every platform.
+  Backoff(BackoffLimits limits, std::uint64_t seed) : limits_(limits), random_(seed) {}
+
+  // Uniform in [0, ceiling]; the ceiling doubles with every call up to `most`. What the server asked for (Retry-After,
+  // goodbye) comes on top, cut at kMostAsked.
+  std::chrono::milliseconds Next(std::chrono::milliseconds asked = std::chrono::milliseconds(0));
+
+  // After a success: the next delay is a first one again.
+  void Reset() { attempts_ = 0; }
+
+  // Replaces `first`, as the `retry:` of a stream asks. At most `most`.
+  void SetFirst(std::chrono::milliseconds first);
+
+  static constexpr std::chrono::milliseconds kMostAsked = std::chrono::hours(1);
+
+ private:
+  BackoffLimits limits_;
+  std::uint64_t random_;  // state of splitmix64
+  int attempts_ = 0;
+};
+
+// The value of a Retry-After header: seconds, or an HTTP date ("Wed, 21 Oct 2026 07:28:00 GMT"). Not negative.
+std::optional<std::chrono::milliseconds> ParseRetryAfter(std::string_view text,
+                                                         std::chrono::system_clock::time_point now);
+
+}  // namespace guidon::net

@@ -1,0 +1,133 @@
+// What the server answers: the admin API, the SDK wire protocol, and what operators need.
+//
+// The route table (routes.cc) is the one list of what there is: method, path, what it takes to be allowed, and who
+// handles it; tests hold it against docs/api/openapi.yaml. A handler is a method that turns a Call into a Response;
+// those that write or read the disk run on the worker pool, never on an I/O thread.
+//
+// Thread safety: handlers run on many threads at once; an Api has no state of its own but what it is given.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/api/sdk_stream.h"
+#include "server/auth/authenticator.h"
+#include "server/auth/authorize.h"
+#include "server/catalog/catalog.h"
+#include "server/feed/feed.h"
+#include "server/http/message.h"
+#include "server/store/store.h"
+
+namespace guidon {
+
+class Api;
+
+// A request that has passed authentication and authorisation.
+struct Call {
+  const http::Request& request;
+  Principal who;  // empty id on public routes
+};
+
+enum class Where : std::uint8_t {
+  kInline,  // on the I/O thread: memory only
+  kPool,    // on the worker pool: may wait for the disk
+};
+
+struct Route {
+  std::string_view method;
+  std::string_view path;  // "/api/v1/projects/{project}"
+  std::string_view name;  // operationId in the OpenAPI document, label in metrics
+  Verb verb;
+  Where where;
+  http::Response (Api::*handle)(const Call&);
+};
+
+struct ApiOptions {
+  std::string version;
+  bool allow_any_host = false;    // --insecure: the page at `/` is served whatever the Host header says
+  std::size_t init_slots = 64;    // streams that may be sending their first snapshot; others wait …
+  std::size_t init_queue = 1024;  // … here; beyond it 503 with Retry-After
+  int ticks_per_heartbeat = 15;
+};
+
+class Api {
+ public:
+  // Everything given outlives the Api.
+  struct Parts {
+    Catalog& catalog;
+    Feed& feed;
+    Authenticator& authenticator;
+    const Store& store;
+    std::function<void()> wake_streams;
+    std::function<std::string()> render_metrics;
+    std::function<bool()> is_stopping;
+    std::function<std::int64_t()> now_ms;
+  };
+  Api(Parts parts, ApiOptions options);
+
+  static const std::vector<Route>& Routes();
+
+  // Authenticates, authorises, handles; always answers. `route` is one of Routes().
+  http::Response Serve(const Route& route, const http::Request& request);
+
+  // ---- Handlers, in the order of the table ----
+  http::Response ListProjects(const Call& call);
+  http::Response CreateProject(const Call& call);
+  http::Response GetProject(const Call& call);
+  http::Response ReplaceProject(const Call& call);
+  http::Response DeleteProject(const Call& call);
+  http::Response ListEnvironments(const Call& call);
+  http::Response GetEnvironment(const Call& call);
+  http::Response PutEnvironment(const Call& call);
+  http::Response DeleteEnvironment(const Call& call);
+  template <EntityKind kind>
+  http::Response ListEntities(const Call& call) {
+    return ListOf(kind, call);
+  }
+  template <EntityKind kind>
+  http::Response GetEntity(const Call& call) {
+    return GetOne(kind, call);
+  }
+  template <EntityKind kind>
+  http::Response PutEntity(const Call& call) {
+    return Change(kind, Edit::Action::kPut, call);
+  }
+  template <EntityKind kind>
+  http::Response PatchEntity(const Call& call) {
+    return Change(kind, Edit::Action::kPatch, call);
+  }
+  template <EntityKind kind>
+  http::Response DeleteEntity(const Call& call) {
+    return Change(kind, Edit::Action::kDelete, call);
+  }
+  http::Response CommitChanges(const Call& call);
+  http::Response ApplyWorkspace(const Call& call);
+  http::Response GetSnapshot(const Call& call);
+  http::Response Evaluate(const Call& call);
+  http::Response ListKeys(const Call& call);
+  http::Response CreateKey(const Call& call);
+  http::Response RevokeKey(const Call& call);
+  http::Response Stream(const Call& call);
+  http::Response GetRuleset(const Call& call);
+  http::Response Livez(const Call& call);
+  http::Response Readyz(const Call& call);
+  http::Response Metrics(const Call& call);
+  http::Response Home(const Call& call);
+
+ private:
+  http::Response ListOf(EntityKind kind, const Call& call);
+  http::Response GetOne(EntityKind kind, const Call& call);
+  http::Response Change(EntityKind kind, Edit::Action action, const Call& call);
+
+  std::uint64_t JitteredRetryMs();
+
+  Parts parts_;
+  const ApiOptions options_;
+  InitGate gate_;
+};
+
+}  // namespace guidon

@@ -1,0 +1,300 @@
+#include "server/api/requests.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "core/base/json.h"
+#include "core/codec/codec.h"
+#include "server/api/problem.h"
+
+namespace guidon {
+namespace {
+
+constexpr std::size_t kMaxIdempotencyKeyBytes = 128;
+constexpr std::size_t kMaxCommentBytes = 4096;
+
+std::string Sha256(std::string_view a, std::string_view b, std::string_view c) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> hash;
+  unsigned int size = 0;
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  EVP_DigestInit_ex(context, EVP_sha256(), nullptr);
+  for (std::string_view part : {a, b, c}) {
+    EVP_DigestUpdate(context, part.data(), part.size());
+    EVP_DigestUpdate(context, "\0", 1);
+  }
+  EVP_DigestFinal_ex(context, hash.data(), &size);
+  EVP_MD_CTX_free(context);
+  return std::string(reinterpret_cast<const char*>(hash.data()), size);
+}
+
+std::optional<Revision> ParseRevision(std::string_view text) {
+  Revision revision = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), revision);
+  if (text.empty() || read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
+  return revision;
+}
+
+Issue Fault(std::string_view code, Path path, std::string message, std::string hint = "") {
+  return {Severity::kError, std::string(code), std::move(path), std::move(message), std::move(hint), ""};
+}
+
+// Issues for members of `object` that are not in `known`.
+void CheckNames(const Value& value, const Path& path, const std::vector<std::string>& known,
+                std::vector<Issue>& issues) {
+  for (const Member& member : value.AsObject()) {
+    if (std::find(known.begin(), known.end(), member.name) == known.end()) {
+      issues.push_back(Fault("unknown_key", path.Key(member.name), "unknown key '" + member.name + "'",
+                             DidYouMean(member.name, known)));
+    }
+  }
+}
+
+std::string ReadComment(const Value& body, std::vector<Issue>& issues) {
+  const Value* comment = body.Find("comment");
+  if (comment == nullptr) return "";
+  if (!comment->is_string() || comment->AsString().size() > kMaxCommentBytes) {
+    issues.push_back(Fault("wrong_type", Path().Key("comment"),
+                           "a comment is text of at most " + std::to_string(kMaxCommentBytes) + " bytes"));
+    return "";
+  }
+  return comment->AsString();
+}
+
+std::optional<Edit> ReadEdit(const Value& value, const Path& path, std::vector<Issue>& issues) {
+  CheckNames(value, path, {"kind", "key", "action", "definition", "if_match"}, issues);
+  Edit edit;
+  const Value* kind_word = value.Find("kind");
+  const auto kind = kind_word == nullptr ? std::nullopt : EntityKindFromString(kind_word->AsString());
+  if (!kind) {
+    issues.push_back(
+        Fault("wrong_value", path.Key("kind"), "expected one of flag, segment, layer, holdout, experiment, metric"));
+    return std::nullopt;
+  }
+  const Value* key = value.Find("key");
+  if (key == nullptr || !key->is_string()) {
+    issues.push_back(Fault("missing_key", path.Key("key"), "the entity's key is missing"));
+    return std::nullopt;
+  }
+  edit.ref = {*kind, key->AsString()};
+  const Value* action = value.Find("action");
+  const std::string word = action == nullptr ? "put" : action->AsString();
+  if (word == "delete") {
+    edit.action = Edit::Action::kDelete;
+  } else if (word == "patch") {
+    edit.action = Edit::Action::kPatch;
+  } else if (word != "put") {
+    issues.push_back(Fault("wrong_value", path.Key("action"), "expected put, patch or delete"));
+    return std::nullopt;
+  }
+  const Value* definition = value.Find("definition");
+  if ((definition == nullptr) != (edit.action == Edit::Action::kDelete)) {
+    issues.push_back(Fault("missing_key", path.Key("definition"),
+                           definition == nullptr ? "the definition is missing" : "a deletion has no definition"));
+    return std::nullopt;
+  }
+  if (definition != nullptr) edit.definition = *definition;
+  if (const Value* if_match = value.Find("if_match")) {
+    if (!if_match->is_int() || if_match->AsInt() < 0) {
+      issues.push_back(Fault("wrong_type", path.Key("if_match"), "expected a revision, a whole number"));
+      return std::nullopt;
+    }
+    edit.if_match = static_cast<Revision>(if_match->AsInt());
+  }
+  return edit;
+}
+
+struct WorkspaceList {
+  std::string_view name;
+  EntityKind kind;
+};
+constexpr std::array<WorkspaceList, 6> kWorkspaceLists = {{{"flags", EntityKind::kFlag},
+                                                           {"segments", EntityKind::kSegment},
+                                                           {"metrics", EntityKind::kMetric},
+                                                           {"layers", EntityKind::kLayer},
+                                                           {"holdouts", EntityKind::kHoldout},
+                                                           {"experiments", EntityKind::kExperiment}}};
+
+// Issues of a definition, moved to where it stands in the body.
+void AppendIssues(const Error& error, const Path& path, std::vector<Issue>& issues) {
+  for (Issue issue : error.issues) {
+    Path moved = path;
+    for (const Path::Step& step : issue.path.steps()) {
+      moved = std::holds_alternative<std::size_t>(step) ? moved.Index(std::get<std::size_t>(step))
+                                                        : moved.Key(std::get<std::string>(step));
+    }
+    issue.path = std::move(moved);
+    issues.push_back(std::move(issue));
+  }
+  if (error.issues.empty()) issues.push_back(Fault("invalid", path, error.message));
+}
+
+}  // namespace
+
+Result<Value> ReadJson(const http::Request& request) {
+  if (request.body.empty()) return Fail(ErrorCode::kInvalid, "the request has no body; JSON is expected");
+  return ParseJson(request.body);
+}
+
+http::Response BadRequest(const http::Request& request, const Error& error) {
+  return ProblemResponse(error.code == ErrorCode::kInvalid ? 400 : StatusOf(error.code), error, request.id);
+}
+
+Result<Preconditions> ReadPreconditions(const http::Request& request) {
+  Preconditions conditions;
+  std::string_view if_match = request.Header("If-Match");
+  if (!if_match.empty() && if_match != "*") {
+    if (if_match.size() >= 2 && if_match.front() == '"' && if_match.back() == '"') {
+      if_match = if_match.substr(1, if_match.size() - 2);
+    }
+    conditions.if_match = ParseRevision(if_match);
+    if (!conditions.if_match) {
+      return Fail(ErrorCode::kInvalid, "If-Match is '" + std::string(if_match) +
+                                           "'; send the revision that you have "
+                                           "seen, as the ETag gave it");
+    }
+  }
+  conditions.must_be_new = request.Header("If-None-Match") == "*";
+  const std::string_view key = request.Header("Idempotency-Key");
+  if (key.size() > kMaxIdempotencyKeyBytes) {
+    return Fail(ErrorCode::kInvalid,
+                "Idempotency-Key is longer than " + std::to_string(kMaxIdempotencyKeyBytes) + " bytes");
+  }
+  if (!key.empty()) {
+    conditions.idempotency = IdempotencyKey{std::string(key), Sha256(request.method, request.target, request.body)};
+  }
+  return conditions;
+}
+
+http::Response ChangeProblem(const http::Request& request, const Preconditions& conditions, const Error& error) {
+  const bool unmet = (error.code == ErrorCode::kConflict && conditions.if_match) ||
+                     (error.code == ErrorCode::kAlreadyExists && conditions.must_be_new);
+  return ProblemResponse(unmet ? 412 : StatusOf(error.code), error, request.id);
+}
+
+Result<std::optional<Revision>> ReadRevision(const http::Request& request) {
+  const std::string_view text = request.Query("revision");
+  if (text.empty()) return std::nullopt;
+  const std::optional<Revision> revision = ParseRevision(text);
+  if (!revision || *revision == 0) {
+    return Fail(ErrorCode::kInvalid, "revision is '" + std::string(text) + "'; expected a whole number from 1");
+  }
+  return revision;
+}
+
+Author AuthorOf(const Call& call) {
+  return {call.who.id, std::string(call.request.id), ""};
+}
+
+Status ReadChanges(const Value& body, CommitRequest& request) {
+  std::vector<Issue> issues;
+  if (!body.is_object()) return Fail(ErrorCode::kInvalid, "expected an object with 'changes'");
+  CheckNames(body, Path(), {"changes", "comment"}, issues);
+  request.author.comment = ReadComment(body, issues);
+  const Value* changes = body.Find("changes");
+  if (changes == nullptr || !changes->is_array() || changes->AsArray().empty()) {
+    issues.push_back(Fault("missing_key", Path().Key("changes"), "expected a list of at least one change"));
+  } else {
+    for (std::size_t i = 0; i < changes->AsArray().size(); ++i) {
+      const Path path = Path().Key("changes").Index(i);
+      if (auto edit = ReadEdit(changes->AsArray()[i], path, issues)) request.edits.push_back(*std::move(edit));
+    }
+  }
+  if (HasErrors(issues)) return Fail(InvalidError("the changes cannot be read", std::move(issues)));
+  return {};
+}
+
+Result<WorkspaceRequest> ReadWorkspace(const Value& body, std::string_view project) {
+  WorkspaceRequest request;
+  std::vector<Issue> issues;
+  CheckNames(body, Path(), {"workspace", "prune", "comment"}, issues);
+  request.author.comment = ReadComment(body, issues);
+  if (const Value* prune = body.Find("prune")) request.prune = prune->AsBool();
+  const Value* workspace = body.Find("workspace");
+  if (workspace == nullptr || !workspace->is_object()) {
+    issues.push_back(Fault("missing_key", Path().Key("workspace"), "the workspace is missing"));
+    return Fail(InvalidError("the workspace cannot be read", std::move(issues)));
+  }
+  const Path root = Path().Key("workspace");
+  CheckNames(*workspace, root, {"project", "flags", "segments", "metrics", "layers", "holdouts", "experiments"},
+             issues);
+  const Value* about = workspace->Find("project");
+  Result<Project> decoded = DecodeProject(about == nullptr ? Value() : *about);
+  if (!decoded) {
+    AppendIssues(decoded.error(), root.Key("project"), issues);
+  } else if (decoded->key != project) {
+    issues.push_back(
+        Fault("key_differs", root.Key("project"),
+              "the workspace is of project '" + decoded->key + "', the address names '" + std::string(project) + "'"));
+  } else {
+    request.workspace.project = *std::move(decoded);
+  }
+  for (const WorkspaceList& list : kWorkspaceLists) {
+    const Value* definitions = workspace->Find(list.name);
+    if (definitions == nullptr) continue;
+    if (!definitions->is_array()) {
+      issues.push_back(Fault("wrong_type", root.Key(list.name), "expected a list of definitions"));
+      continue;
+    }
+    for (std::size_t i = 0; i < definitions->AsArray().size(); ++i) {
+      Result<EntityRecord> record = DecodeEntity(list.kind, definitions->AsArray()[i]);
+      if (!record) {
+        AppendIssues(record.error(), root.Key(list.name).Index(i), issues);
+        continue;
+      }
+      const EntityRef ref = RefOf(*record);
+      if (request.workspace.entities.Find(ref)) {
+        issues.push_back(Fault("duplicate_entity", root.Key(list.name).Index(i), ref.ToText() + " is defined twice"));
+      }
+      request.workspace.entities.Upsert(*std::move(record));
+    }
+  }
+  if (HasErrors(issues)) return Fail(InvalidError("the workspace cannot be read", std::move(issues)));
+  return request;
+}
+
+Object EncodePlan(const WorkspacePlan& plan) {
+  Array changes, conflicts;
+  for (const PlannedChange& change : plan.changes) {
+    Array environments, summary, moved;
+    for (const std::string& name : change.environments) environments.emplace_back(name);
+    for (const std::string& line : change.summary) summary.emplace_back(line);
+    for (const PlannedMove& move : change.moved) {
+      moved.emplace_back(Object{{"environment", Value(move.environment)},
+                                {"split", Value(move.split)},
+                                {"share_parts", move.share_parts ? Value(*move.share_parts) : Value()}});
+    }
+    changes.emplace_back(Object{{"kind", Value(ToString(change.ref.kind))},
+                                {"key", Value(change.ref.key)},
+                                {"action", Value(change.action)},
+                                {"environments", Value(std::move(environments))},
+                                {"summary", Value(std::move(summary))},
+                                {"moved", Value(std::move(moved))}});
+  }
+  for (const PlanConflict& conflict : plan.conflicts) {
+    conflicts.emplace_back(Object{{"kind", Value(ToString(conflict.ref.kind))},
+                                  {"key", Value(conflict.ref.key)},
+                                  {"path", Value(conflict.path)},
+                                  {"base", conflict.base},
+                                  {"theirs", conflict.theirs},
+                                  {"ours", conflict.ours}});
+  }
+  Object document{{"revision", plan.revision ? Value(*plan.revision) : Value()},
+                  {"changes", Value(std::move(changes))},
+                  {"conflicts", Value(std::move(conflicts))}};
+  if (!plan.warnings.empty()) document.Append("warnings", EncodeIssues(plan.warnings));
+  return document;
+}
+
+http::Response JsonResponse(int status, const Value& body) {
+  http::Response response;
+  response.status = status;
+  response.Header("Content-Type", "application/json");
+  response.Header("Cache-Control", "no-store");
+  response.body = ToJson(body);
+  return response;
+}
+
+}  // namespace guidon

@@ -1,0 +1,48 @@
+// What handlers read from requests and write into answers, apart from what the codec knows.
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.h"
+#include "guidon/value.h"
+#include "server/api/api.h"
+#include "server/catalog/catalog.h"
+#include "server/http/message.h"
+
+namespace guidon {
+
+// The body as JSON; kInvalid or kTooLarge. An empty body is an error that says so.
+Result<Value> ReadJson(const http::Request& request);
+
+// 400: the request itself cannot be read, as against 422: it can, but says something wrong.
+http::Response BadRequest(const http::Request& request, const Error& error);
+
+struct Preconditions {
+  std::optional<Revision> if_match;
+  bool must_be_new = false;  // If-None-Match: *
+  std::optional<IdempotencyKey> idempotency;
+};
+// If-Match: "17" or 17; If-None-Match: *; Idempotency-Key with a hash of method, address and body.
+Result<Preconditions> ReadPreconditions(const http::Request& request);
+
+// A refused change: 412 when it was a precondition of the request that did not hold.
+http::Response ChangeProblem(const http::Request& request, const Preconditions& conditions, const Error& error);
+
+// `?revision=N`
+Result<std::optional<Revision>> ReadRevision(const http::Request& request);
+
+Author AuthorOf(const Call& call);
+
+// The body of POST …/changes into edits and comment.
+Status ReadChanges(const Value& body, CommitRequest& request);
+// The body of POST …/apply. All issues of all definitions at once.
+Result<WorkspaceRequest> ReadWorkspace(const Value& body, std::string_view project);
+Object EncodePlan(const WorkspacePlan& plan);
+
+http::Response JsonResponse(int status, const Value& body);
+
+}  // namespace guidon

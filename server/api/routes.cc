@@ -1,0 +1,100 @@
+// The route table, and the one way through it: who is it, may they, do it.
+#include <array>
+
+#include "server/api/api.h"
+#include "server/api/problem.h"
+
+namespace guidon {
+namespace {
+
+constexpr std::string_view kProject = "/api/v1/projects/{project}";
+
+// The five routes of one kind of definition.
+template <EntityKind kind>
+void AppendEntityRoutes(std::vector<Route>& routes, std::string_view list_path, std::string_view one_path,
+                        const std::array<std::string_view, 5>& names) {
+  routes.push_back({"GET", list_path, names[0], Verb::kRead, Where::kInline, &Api::ListEntities<kind>});
+  routes.push_back({"GET", one_path, names[1], Verb::kRead, Where::kPool, &Api::GetEntity<kind>});
+  routes.push_back({"PUT", one_path, names[2], Verb::kWrite, Where::kPool, &Api::PutEntity<kind>});
+  routes.push_back({"PATCH", one_path, names[3], Verb::kWrite, Where::kPool, &Api::PatchEntity<kind>});
+  routes.push_back({"DELETE", one_path, names[4], Verb::kWrite, Where::kPool, &Api::DeleteEntity<kind>});
+}
+
+std::vector<Route> MakeRoutes() {
+  std::vector<Route> routes = {
+      {"GET", "/api/v1/projects", "listProjects", Verb::kRead, Where::kInline, &Api::ListProjects},
+      {"POST", "/api/v1/projects", "createProject", Verb::kManage, Where::kPool, &Api::CreateProject},
+      {"GET", kProject, "getProject", Verb::kRead, Where::kInline, &Api::GetProject},
+      {"PUT", kProject, "replaceProject", Verb::kManage, Where::kPool, &Api::ReplaceProject},
+      {"DELETE", kProject, "deleteProject", Verb::kManage, Where::kPool, &Api::DeleteProject},
+      {"GET", "/api/v1/projects/{project}/environments", "listEnvironments", Verb::kRead, Where::kInline,
+       &Api::ListEnvironments},
+      {"GET", "/api/v1/projects/{project}/environments/{environment}", "getEnvironment", Verb::kRead, Where::kInline,
+       &Api::GetEnvironment},
+      {"PUT", "/api/v1/projects/{project}/environments/{environment}", "putEnvironment", Verb::kManage, Where::kPool,
+       &Api::PutEnvironment},
+      {"DELETE", "/api/v1/projects/{project}/environments/{environment}", "deleteEnvironment", Verb::kManage,
+       Where::kPool, &Api::DeleteEnvironment},
+      {"POST", "/api/v1/projects/{project}/changes", "commitChanges", Verb::kWrite, Where::kPool, &Api::CommitChanges},
+      {"POST", "/api/v1/projects/{project}/apply", "applyWorkspace", Verb::kWrite, Where::kPool, &Api::ApplyWorkspace},
+      {"GET", "/api/v1/projects/{project}/environments/{environment}/snapshot", "getSnapshot", Verb::kRead,
+       Where::kPool, &Api::GetSnapshot},
+      {"POST", "/api/v1/projects/{project}/environments/{environment}/evaluate", "evaluate", Verb::kRead, Where::kPool,
+       &Api::Evaluate},
+      {"GET", "/api/v1/projects/{project}/keys", "listKeys", Verb::kManageKeys, Where::kInline, &Api::ListKeys},
+      {"POST", "/api/v1/projects/{project}/keys", "createKey", Verb::kManageKeys, Where::kPool, &Api::CreateKey},
+      {"DELETE", "/api/v1/projects/{project}/keys/{id}", "revokeKey", Verb::kManageKeys, Where::kPool, &Api::RevokeKey},
+      {"GET", "/sdk/v1/stream", "stream", Verb::kReadRules, Where::kInline, &Api::Stream},
+      {"GET", "/sdk/v1/ruleset", "ruleset", Verb::kReadRules, Where::kPool, &Api::GetRuleset},
+      {"GET", "/livez", "livez", Verb::kPublic, Where::kInline, &Api::Livez},
+      {"GET", "/readyz", "readyz", Verb::kPublic, Where::kInline, &Api::Readyz},
+      {"GET", "/metrics", "metrics", Verb::kPublic, Where::kInline, &Api::Metrics},
+      {"GET", "/", "home", Verb::kPublic, Where::kPool, &Api::Home},
+  };
+  AppendEntityRoutes<EntityKind::kFlag>(routes, "/api/v1/projects/{project}/flags",
+                                        "/api/v1/projects/{project}/flags/{key}",
+                                        {"listFlags", "getFlag", "putFlag", "patchFlag", "deleteFlag"});
+  AppendEntityRoutes<EntityKind::kSegment>(
+      routes, "/api/v1/projects/{project}/segments", "/api/v1/projects/{project}/segments/{key}",
+      {"listSegments", "getSegment", "putSegment", "patchSegment", "deleteSegment"});
+  AppendEntityRoutes<EntityKind::kLayer>(routes, "/api/v1/projects/{project}/layers",
+                                         "/api/v1/projects/{project}/layers/{key}",
+                                         {"listLayers", "getLayer", "putLayer", "patchLayer", "deleteLayer"});
+  AppendEntityRoutes<EntityKind::kHoldout>(
+      routes, "/api/v1/projects/{project}/holdouts", "/api/v1/projects/{project}/holdouts/{key}",
+      {"listHoldouts", "getHoldout", "putHoldout", "patchHoldout", "deleteHoldout"});
+  AppendEntityRoutes<EntityKind::kExperiment>(
+      routes, "/api/v1/projects/{project}/experiments", "/api/v1/projects/{project}/experiments/{key}",
+      {"listExperiments", "getExperiment", "putExperiment", "patchExperiment", "deleteExperiment"});
+  AppendEntityRoutes<EntityKind::kMetric>(routes, "/api/v1/projects/{project}/metrics",
+                                          "/api/v1/projects/{project}/metrics/{key}",
+                                          {"listMetrics", "getMetric", "putMetric", "patchMetric", "deleteMetric"});
+  return routes;
+}
+
+}  // namespace
+
+const std::vector<Route>& Api::Routes() {
+  static const std::vector<Route> kRoutes = MakeRoutes();
+  return kRoutes;
+}
+
+http::Response Api::Serve(const Route& route, const http::Request& request) {
+  Call call{request, {}};
+  if (route.verb != Verb::kPublic) {
+    Result<Principal> who = parts_.authenticator.Authenticate(request.Header("Authorization"));
+    if (!who) return ProblemResponse(who.error(), request.id);
+    call.who = *std::move(who);
+    // What a route is about stands in its address; the SDK's routes are about the key's own environment.
+    Resource resource{request.Param("project"), request.Param("environment")};
+    if (route.verb == Verb::kReadRules) resource = {call.who.project, call.who.environment};
+    // Listing projects shows a limited key its own.
+    if (route.name == "listProjects") resource = {call.who.project, ""};
+    if (Status allowed = Authorize(call.who, route.verb, resource); !allowed) {
+      return ProblemResponse(allowed.error(), request.id);
+    }
+  }
+  return (this->*route.handle)(call);
+}
+
+}  // namespace guidon

@@ -1,0 +1,281 @@
+#include "server/app.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "server/api/api.h"
+#include "server/api/problem.h"
+#include "server/auth/key_records.h"
+#include "server/catalog/catalog.h"
+#include "server/feed/feed.h"
+#include "server/http/router.h"
+#include "server/http/server.h"
+#include "server/http/worker_pool.h"
+#include "server/store/rocks_store.h"
+#include "server/telemetry/metrics.h"
+
+namespace guidon {
+namespace {
+
+constexpr std::size_t kPoolQueue = 1024;  // requests that wait for a worker; beyond it 503
+
+std::int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+class App::Impl {
+ public:
+  Impl(const Config& config, const Log& log) : config_(config), log_(log), router_(Patterns()) {}
+  ~Impl() { Stop(); }
+
+  Status Start() {
+    if (Status opened = OpenStore(); !opened) return opened;
+    feed_.emplace(store_->Epoch(), FeedOptions{config_.ring_changes, config_.ring_bytes}, [this] { Wake(); });
+    catalog_.emplace(*store_, *feed_, CatalogOptions{.replayed_revisions = config_.ring_changes});
+    if (Status loaded = catalog_->Load(); !loaded) return loaded;
+    if (Status known = LoadKeys(); !known) return known;
+    api_.emplace(ApiParts(), ApiOptions{.version = kVersion,
+                                        .allow_any_host = config_.insecure,
+                                        .init_slots = config_.init_slots,
+                                        .init_queue = config_.init_queue,
+                                        .ticks_per_heartbeat = config_.heartbeat_seconds});
+    AddMetrics();
+    pool_.emplace(config_.worker_threads, kPoolQueue);
+    if (Status listening = Listen(); !listening) return listening;
+    // Only once the address is ours: a second server on it must not show a key that nobody can use.
+    return MakeFirstKey();
+  }
+
+  std::uint16_t port() const { return server_ ? server_->port() : 0; }
+
+  void Stop() {
+    if (stopping_.exchange(true) || !server_) return;
+    log_.Info("stopping", {{"revision", std::to_string(feed_->head())}});
+    server_->Stop(std::chrono::seconds(config_.stop_seconds));
+    // Workers may still hold requests of connections that are gone; their answers go nowhere.
+    pool_.reset();
+    log_.Info("stopped");
+  }
+
+ private:
+  static std::vector<http::RoutePattern> Patterns() {
+    std::vector<http::RoutePattern> patterns;
+    for (const Route& route : Api::Routes()) patterns.push_back({route.method, route.path});
+    return patterns;
+  }
+
+  Status OpenStore() {
+    RocksStoreOptions options;
+    options.folder = config_.data;
+    options.metrics.commit = [this](double seconds) { commit_seconds_.Observe(seconds); };
+    options.metrics.fsync = [this](double seconds) { fsync_seconds_.Observe(seconds); };
+    Result<std::unique_ptr<Store>> store = OpenRocksStore(std::move(options));
+    if (!store) return Fail(store.error());
+    store_ = *std::move(store);
+    return {};
+  }
+
+  Status LoadKeys() {
+    Result<std::vector<Item>> items = catalog_->Items(kKeySpace);
+    if (!items) return Fail(items.error());
+    for (const Item& item : *items) {
+      Result<KeyRecord> record = DecodeKeyRecord(item.id, item.value);
+      if (!record) return Fail(record.error());
+      authenticator_.Put(*std::move(record));
+    }
+    return {};
+  }
+
+  Status MakeFirstKey() {
+    if (authenticator_.HasValidAdminKey()) return {};
+    Result<NewKey> key = GenerateKey(KeyKind::kAdmin);
+    if (!key) return Fail(key.error());
+    key->record.description = "made at first start";
+    key->record.created_ms = NowMs();
+    Result<Committed> committed = catalog_->PutItem(
+        {std::string(kKeySpace), key->record.id, EncodeKeyRecord(key->record)}, "key.create", {"system", "", ""});
+    if (!committed) return Fail(committed.error());
+    authenticator_.Put(key->record);
+    log_.Secret("first start: admin key (shown once)", "key", key->text);
+    return {};
+  }
+
+  Api::Parts ApiParts() {
+    return {*catalog_,
+            *feed_,
+            authenticator_,
+            *store_,
+            [this] { Wake(); },
+            [this] { return metrics_.Render(); },
+            [this] { return stopping_.load(); },
+            NowMs};
+  }
+
+  void AddMetrics() {
+    for (const Route& route : Api::Routes()) {
+      for (int status_class = 2; status_class <= 5; ++status_class) {
+        requests_[{route.name, status_class}] =
+            &metrics_.AddCounter("guidon_http_requests_total", "Requests answered, by route and class of status",
+                                 {{"route", std::string(route.name)}, {"status", std::to_string(status_class) + "xx"}});
+      }
+    }
+    metrics_.AddGauge("guidon_revision", "Newest revision that is published", {},
+                      [this] { return static_cast<double>(feed_->head()); });
+    metrics_.AddGauge("guidon_store_writable", "1 while the store takes writes", {},
+                      [this] { return store_->Health() ? 1.0 : 0.0; });
+    metrics_.AddGauge("guidon_stream_clients", "Streams that are open", {},
+                      [this] { return static_cast<double>(Counts().streams); });
+    metrics_.AddGauge("guidon_http_connections", "Connections that are open, streams among them", {},
+                      [this] { return static_cast<double>(Counts().connections); });
+    metrics_.AddGauge(
+        "guidon_http_connections_accepted_total", "Connections accepted", {},
+        [this] { return static_cast<double>(Counts().accepted); }, true);
+    metrics_.AddGauge(
+        "guidon_http_connections_refused_total", "Connections refused because there were too many", {},
+        [this] { return static_cast<double>(Counts().refused); }, true);
+    metrics_.AddGauge(
+        "guidon_http_bad_requests_total", "Connections closed for breaking the protocol or a bound", {},
+        [this] { return static_cast<double>(Counts().bad_requests); }, true);
+    metrics_.AddGauge(
+        "guidon_streams_stalled_total", "Streams closed because the client did not read", {},
+        [this] { return static_cast<double>(Counts().streams_stalled); }, true);
+    metrics_.AddGauge("guidon_build_info", "Always 1; the version is a label", {{"version", kVersion}},
+                      [] { return 1.0; });
+  }
+
+  http::ServerCounts Counts() const { return server_ ? server_->Counts() : http::ServerCounts(); }
+
+  Status Listen() {
+    Result<ListenAddress> address = ParseListen(config_.listen);
+    if (!address) return Fail(address.error());
+    http::ServerOptions options;
+    options.address = address->address;
+    options.port = address->port;
+    options.io_threads = config_.io_threads;
+    options.connections = config_.max_connections;
+    options.body_bytes = config_.max_body_bytes;
+    auto server = http::Server::Start(options, [this](std::shared_ptr<http::Request> request, http::Responder respond) {
+      Handle(std::move(request), std::move(respond));
+    });
+    if (!server) return Fail(server.error());
+    server_ = *std::move(server);
+    listening_ = true;
+    const std::string bound = address->address + ":" + std::to_string(port());
+    log_.Info("listening", {{"address", bound},
+                            {"data", config_.data},
+                            {"epoch", store_->Epoch()},
+                            {"revision", std::to_string(feed_->head())},
+                            {"version", kVersion}});
+    if (config_.port_file.empty()) return {};
+    // Whoever waits for the file reads a whole line or nothing.
+    const std::string partial = config_.port_file + ".partial";
+    std::ofstream(partial) << bound << "\n";
+    if (std::rename(partial.c_str(), config_.port_file.c_str()) != 0) {
+      return Fail(ErrorCode::kIo, "cannot write port-file " + config_.port_file);
+    }
+    return {};
+  }
+
+  void Wake() {
+    if (listening_) server_->WakeStreams();
+  }
+
+  // On an I/O thread.
+  void Handle(std::shared_ptr<http::Request> request, http::Responder respond) {
+    const http::Match match = router_.Find(*request);
+    if (!match.route) return respond(NoRoute(match, *request));
+    const Route& route = Api::Routes()[*match.route];
+    if (route.where == Where::kInline) return Answer(route, *request, respond);
+    const bool queued = pool_->TryRun([this, &route, request, respond] { Answer(route, *request, respond); });
+    if (!queued) {
+      respond(ProblemResponse({ErrorCode::kOverloaded, "too many requests wait; try again shortly", {}}, request->id));
+    }
+  }
+
+  void Answer(const Route& route, const http::Request& request, const http::Responder& respond) {
+    const auto start = std::chrono::steady_clock::now();
+    http::Response response = api_->Serve(route, request);
+    response.Header("X-Request-Id", request.id);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    request_seconds_.Observe(seconds);
+    const int status_class = response.status / 100 < 3 ? 2 : response.status / 100;
+    requests_.at({route.name, status_class})->Add();
+    const LogFields fields = {{"method", request.method},
+                              {"path", request.path},
+                              {"status", std::to_string(response.status)},
+                              {"route", std::string(route.name)},
+                              {"ms", std::to_string(seconds * 1000)},
+                              {"peer", request.peer},
+                              {"request_id", request.id}};
+    if (response.status >= 500) {
+      log_.Error("request failed", fields);
+    } else if (route.verb == Verb::kPublic) {
+      log_.Debug("request", fields);
+    } else {
+      log_.Info("request", fields);
+    }
+    respond(std::move(response));
+  }
+
+  static http::Response NoRoute(const http::Match& match, const http::Request& request) {
+    if (match.malformed) {
+      return ProblemResponse(400, {ErrorCode::kInvalid, "the address is not validly encoded", {}}, request.id);
+    }
+    if (match.allow.empty()) {
+      return ProblemResponse({ErrorCode::kNotFound, "there is nothing at " + request.path, {}}, request.id);
+    }
+    http::Response response = ProblemResponse(
+        405, {ErrorCode::kInvalid, request.method + " is not possible here; " + match.allow + " is", {}}, request.id);
+    response.Header("Allow", match.allow);
+    return response;
+  }
+
+  const Config config_;
+  const Log& log_;
+  const http::Router router_;
+  Metrics metrics_;
+  Histogram& commit_seconds_ =
+      metrics_.AddHistogram("guidon_commit_seconds", "From handing a transaction to the store to its answer");
+  Histogram& fsync_seconds_ =
+      metrics_.AddHistogram("guidon_fsync_seconds", "Each fsync of the log and the head record");
+  Histogram& request_seconds_ = metrics_.AddHistogram("guidon_http_request_seconds", "Handling of a request");
+  std::map<std::pair<std::string_view, int>, Counter*> requests_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> listening_{false};
+
+  // In the order in which they are built; later ones use earlier ones.
+  std::unique_ptr<Store> store_;
+  std::optional<Feed> feed_;
+  std::optional<Catalog> catalog_;
+  Authenticator authenticator_;
+  std::optional<Api> api_;
+  // Workers answer through the server, so they are gone before it; see Stop().
+  std::unique_ptr<http::Server> server_;
+  std::optional<http::WorkerPool> pool_;
+};
+
+App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+App::~App() = default;
+
+Result<std::unique_ptr<App>> App::Start(const Config& config, const Log& log) {
+  auto impl = std::make_unique<Impl>(config, log);
+  if (Status started = impl->Start(); !started) return Fail(started.error());
+  return std::unique_ptr<App>(new App(std::move(impl)));
+}
+
+std::uint16_t App::port() const {
+  return impl_->port();
+}
+void App::Stop() {
+  impl_->Stop();
+}
+
+}  // namespace guidon

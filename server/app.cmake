@@ -1,0 +1,7 @@
+guidon_library(server_app
+  SOURCES app.cc
+  PUBLIC_DEPS guidon::core_base guidon::server_config guidon::server_telemetry
+  DEPS guidon::server_api guidon::server_auth guidon::server_catalog guidon::server_feed guidon::server_http
+       guidon::server_store)
+guidon_executable(guidond SOURCES main.cc
+  DEPS guidon::server_app guidon::server_config guidon::server_telemetry CLI11::CLI11)

@@ -1,0 +1,40 @@
+// Puts guidond together: builds, starts and stops every long-lived object, in order.
+//
+//   Result<std::unique_ptr<App>> app = App::Start(config, log);
+//   WaitForSignal();
+//   (*app)->Stop();
+//
+// Thread safety: one thread starts and stops it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/base/result.h"
+#include "server/config/config.h"
+#include "server/telemetry/log.h"
+
+namespace guidon {
+
+inline constexpr const char* kVersion = "0.1.0";
+
+class App {
+ public:
+  // Opens the store, loads the catalog, makes the first admin key if there is none (and logs it, once), listens.
+  // The error is one line that says what to do. `log` outlives the App.
+  static Result<std::unique_ptr<App>> Start(const Config& config, const Log& log);
+  ~App();
+
+  std::uint16_t port() const;
+
+  // Says goodbye to streams, finishes requests in flight, closes the store. At most config.stop_seconds.
+  void Stop();
+
+ private:
+  class Impl;
+  explicit App(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace guidon

@@ -1,0 +1,23 @@
+// Keys as the store keeps them, through the catalog: there is one writer.
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/base/result.h"
+#include "guidon/value.h"
+#include "server/auth/key.h"
+
+namespace guidon {
+
+inline constexpr std::string_view kKeySpace = "key";  // of Catalog::PutItem and Items
+
+std::string EncodeKeyRecord(const KeyRecord& record);
+Result<KeyRecord> DecodeKeyRecord(std::string_view id, std::string_view text);
+
+// For people: no verifier.
+Value DescribeKey(const KeyRecord& record);
+
+}  // namespace guidon

@@ -1,0 +1,171 @@
+// What the server knows: every project's definitions, and the only way to change them.
+//
+//   Catalog catalog(*store, feed, options);
+//   if (Status loaded = catalog.Load(); !loaded) Refuse(loaded.error());
+//   Result<Committed> done = catalog.Commit({.project = "shop", .edits = {...}, .author = {...}});
+//
+// A commit is validated as a whole, gets its ranges and slots, is compiled for every environment it alters, is written
+// as one transaction with its audit entry, is published to the feed, and only then answered: who saw revision N
+// answered finds N on disk and in the feed. What cannot be compiled gets no revision.
+//
+// Keys in the store: `project/P`, `entity/P/KIND/KEY`, `applied/P/KIND/KEY` (what was last applied from a workspace),
+// `item/SPACE/ID` (what other rooms keep through the one writer: API keys).
+//
+// Thread safety: every method may be called from any thread. Changes are made one at a time and wait for the disk:
+// never call them on an I/O thread. Readers get an immutable view and never wait for a writer.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "core/base/result.h"
+#include "core/model/definitions.h"
+#include "guidon/value.h"
+#include "server/feed/feed.h"
+#include "server/store/store.h"
+
+namespace guidon {
+
+// Who changes something, for the audit entry.
+struct Author {
+  std::string principal;  // "key:SELECTOR", or "system"
+  std::string request_id;
+  std::string comment;  // free text of the person, at most 4 096 bytes
+};
+
+// A retry with the same principal, key and body hash gets the first answer again, for 24 hours.
+struct IdempotencyKey {
+  std::string key;
+  std::string body_hash;
+};
+
+struct Edit {
+  enum class Action : std::uint8_t { kPut, kPatch, kDelete };
+  EntityRef ref;
+  Action action = Action::kPut;
+  Value definition;                  // kPut: the whole, as authored; kPatch: an RFC 7396 merge patch of it
+  std::optional<Revision> if_match;  // fails with kConflict if the entity changed after this revision
+  bool must_be_new = false;          // fails with kAlreadyExists if it is there
+};
+
+struct CommitRequest {
+  std::string project;
+  std::vector<Edit> edits;  // at least one; a key at most once
+  Author author;
+  std::optional<IdempotencyKey> idempotency;
+};
+
+struct Committed {
+  Revision revision = 0;  // the present one if there was nothing to change
+  bool replayed = false;  // the answer to an earlier, equal request
+  bool created = false;   // of a single edit: the entity was not there before
+  std::vector<Issue> warnings;
+};
+
+struct WorkspaceRequest {
+  Definitions workspace;  // states are ignored
+  bool prune = false;     // archive what was applied before and is no longer in the workspace
+  bool dry_run = false;
+  Author author;
+  std::optional<IdempotencyKey> idempotency;
+};
+
+// What applying a workspace did or would do.
+struct PlannedMove {
+  std::string environment;
+  std::string split;                         // "rule eu-ramp", "default", "experiment checkout-one-page"
+  std::optional<std::uint32_t> share_parts;  // of 100 000; absent: depends on attributes
+};
+struct PlannedChange {
+  EntityRef ref;
+  std::string action;  // "create" | "update" | "archive"
+  std::vector<std::string> environments;
+  std::vector<std::string> summary;  // for people, a line each
+  std::vector<PlannedMove> moved;
+};
+struct PlanConflict {
+  EntityRef ref;
+  std::string path;
+  Value base, theirs, ours;  // null where absent
+};
+struct WorkspacePlan {
+  std::optional<Revision> revision;  // absent: a dry run
+  bool replayed = false;
+  std::vector<PlannedChange> changes;
+  std::vector<PlanConflict> conflicts;  // not empty: nothing was written
+  std::vector<Issue> warnings;
+};
+
+// One project at one revision. Immutable.
+struct ProjectView {
+  Definitions definitions;                  // entity lists in order of their keys
+  std::map<EntityRef, Revision> revisions;  // the revision that last changed each entity
+  Revision revision = 0;                    // the revision that last changed the project itself
+};
+
+struct CatalogView {
+  Revision revision = 0;
+  std::map<std::string, std::shared_ptr<const ProjectView>> projects;
+
+  const ProjectView* FindProject(std::string_view key) const;
+};
+
+// What another room keeps through the catalog. Values are opaque.
+struct Item {
+  std::string space;  // "key"
+  std::string id;
+  std::string value;
+};
+
+struct CatalogOptions {
+  std::function<std::chrono::sys_days()> today;  // for expiry warnings; empty: the system clock
+  std::size_t replayed_revisions = 1024;         // how far back streams can resume after a restart
+};
+
+class Catalog {
+ public:
+  // The store and the feed outlive the catalog.
+  Catalog(Store& store, Feed& feed, CatalogOptions options);
+  ~Catalog();
+
+  // Reads everything and opens the feed's channels. kCorrupt when a record cannot be read; says which.
+  Status Load();
+
+  // ---- Changing ----
+
+  // Errors: kInvalid with all issues; kNotFound; kConflict and kAlreadyExists naming the entity; kMismatch; and those
+  // of Store::Commit.
+  Result<Committed> Commit(const CommitRequest& request);
+  Result<WorkspacePlan> ApplyWorkspace(const WorkspaceRequest& request);
+  // Creates a project, or replaces its description and environments.
+  Result<Committed> PutProject(const Project& project, std::optional<Revision> if_match, bool must_be_new,
+                               const Author& author, std::optional<IdempotencyKey> idempotency);
+  // Refused while it holds definitions.
+  Result<Committed> DeleteProject(std::string_view project, std::optional<Revision> if_match, const Author& author,
+                                  std::optional<IdempotencyKey> idempotency);
+  // An empty value deletes. `action` is the audit entry's word: "key.create".
+  Result<Committed> PutItem(const Item& item, std::string_view action, const Author& author);
+
+  // ---- Reading ----
+
+  std::shared_ptr<const CatalogView> View() const;
+  Result<std::vector<Item>> Items(std::string_view space) const;
+
+  // As of a past revision; kGone when it is older than what is kept, kNotFound when it is in the future or the thing
+  // was not there. Reads the disk.
+  Result<Snapshot> SnapshotAt(std::string_view project, std::string_view environment, Revision revision) const;
+  Result<EntityRecord> EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace guidon

@@ -1,0 +1,170 @@
+#include "server/catalog/records.h"
+
+#include <type_traits>
+#include <utility>
+
+#include "core/base/json.h"
+#include "core/codec/codec.h"
+#include "core/codec/wire.h"
+
+namespace guidon {
+namespace {
+
+// Cuts the text before the next '/' off `rest`.
+std::string_view NextPart(std::string_view& rest) {
+  const std::size_t slash = rest.find('/');
+  const std::string_view part = rest.substr(0, slash);
+  rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+  return part;
+}
+
+std::string Join(std::string_view a, std::string_view b, std::string_view c) {
+  return std::string(a) + std::string(b) + "/" + std::string(c);
+}
+
+std::string RefName(const EntityRef& ref) {
+  return std::string(ToString(ref.kind)) + "/" + ref.key;
+}
+
+Error Unreadable(std::string_view key, const Error& cause) {
+  return {ErrorCode::kCorrupt,
+          "stored record '" + std::string(key) + "' cannot be read: " + cause.message +
+              "; was it written by a newer version of guidond?",
+          {}};
+}
+
+Object RefObject(const EntityRef& ref) {
+  return Object{{"kind", Value(ToString(ref.kind))}, {"key", Value(ref.key)}};
+}
+
+}  // namespace
+
+StoreKey ParseStoreKey(std::string_view key) {
+  StoreKey parsed;
+  const std::string_view space = NextPart(key);
+  parsed.project = NextPart(key);
+  if (space == "project") {
+    parsed.kind = StoreKey::Kind::kProject;
+  } else if (space == "item") {
+    parsed.kind = StoreKey::Kind::kItem;
+  } else if (space == "entity" || space == "applied") {
+    const auto kind = EntityKindFromString(NextPart(key));
+    if (!kind) return parsed;
+    parsed.kind = space == "entity" ? StoreKey::Kind::kEntity : StoreKey::Kind::kApplied;
+    parsed.ref = {*kind, std::string(key)};
+  }
+  return parsed;
+}
+
+std::string ProjectStoreKey(std::string_view project) {
+  return "project/" + std::string(project);
+}
+std::string EntityPrefix(std::string_view project) {
+  return Join("entity/", project, "");
+}
+std::string AppliedPrefix(std::string_view project) {
+  return Join("applied/", project, "");
+}
+std::string EntityStoreKey(std::string_view project, const EntityRef& ref) {
+  return Join("entity/", project, RefName(ref));
+}
+std::string AppliedStoreKey(std::string_view project, const EntityRef& ref) {
+  return Join("applied/", project, RefName(ref));
+}
+std::string ItemStoreKey(std::string_view space, std::string_view id) {
+  return Join("item/", space, id);
+}
+
+std::string EncodeProjectText(const Project& project) {
+  return ToJson(EncodeProject(project));
+}
+std::string EncodeRecordText(const EntityRecord& record) {
+  return EncodeEntity(record).record;
+}
+
+Result<Project> DecodeProjectText(std::string_view key, std::string_view text) {
+  Result<Value> value = ParseJson(text);
+  if (!value) return Fail(Unreadable(key, value.error()));
+  Result<Project> project = DecodeProject(*value, Strictness::kTolerant);
+  if (!project) return Fail(Unreadable(key, project.error()));
+  return project;
+}
+
+Result<StoredEntity> DecodeEntityText(std::string_view key, std::string_view text) {
+  const StoreKey parsed = ParseStoreKey(key);
+  if (parsed.kind != StoreKey::Kind::kEntity) {
+    return Fail(Unreadable(key, {ErrorCode::kCorrupt, "its name is not one of this version", {}}));
+  }
+  Result<Value> value = ParseJson(text);
+  if (!value) return Fail(Unreadable(key, value.error()));
+  Result<EntityRecord> record = DecodeRecord(parsed.ref.kind, *value);
+  if (!record) return Fail(Unreadable(key, record.error()));
+  return StoredEntity{parsed.project, *std::move(record)};
+}
+
+Result<EntityRecord> DecodeDefinitionOf(const EntityRef& ref, const Value& definition) {
+  const std::string_view word = ToString(ref.kind);
+  Value complete = definition;
+  if (complete.is_object() && complete.Find(word) == nullptr) complete.MutableObject().Set(word, Value(ref.key));
+  Result<EntityRecord> record = DecodeEntity(ref.kind, complete);
+  if (!record) return record;
+  if (RefOf(*record).key != ref.key) {
+    return Fail(InvalidError("the definition is not that of " + ref.ToText(),
+                             {{Severity::kError, "key_differs", Path().Key(word),
+                               "the key is '" + RefOf(*record).key + "', but the change is about '" + ref.key + "'",
+                               "keys are immutable: create the other one and remove this one", ref.ToText()}}));
+  }
+  return record;
+}
+
+void KeepState(const EntityRecord& current, EntityRecord& next) {
+  std::visit(
+      [&](auto& record) {
+        using RecordType = std::decay_t<decltype(record)>;
+        record.state = std::get<RecordType>(current).state;
+      },
+      next);
+}
+
+void AppendEntity(EntitySet& set, EntityRecord record) {
+  std::visit(
+      [&](auto&& r) {
+        using RecordType = std::decay_t<decltype(r)>;
+        if constexpr (std::is_same_v<RecordType, FlagRecord>) set.flags.push_back(std::move(r));
+        if constexpr (std::is_same_v<RecordType, SegmentRecord>) set.segments.push_back(std::move(r));
+        if constexpr (std::is_same_v<RecordType, LayerRecord>) set.layers.push_back(std::move(r));
+        if constexpr (std::is_same_v<RecordType, HoldoutRecord>) set.holdouts.push_back(std::move(r));
+        if constexpr (std::is_same_v<RecordType, ExperimentRecord>) set.experiments.push_back(std::move(r));
+        if constexpr (std::is_same_v<RecordType, MetricRecord>) set.metrics.push_back(std::move(r));
+      },
+      std::move(record));
+}
+
+std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRecord>& upserts,
+                      const std::vector<EntityRef>& removals) {
+  Array changes;
+  for (const EntityRecord& record : upserts) changes.emplace_back(RefObject(RefOf(record)));
+  for (const EntityRef& ref : removals) {
+    Object change = RefObject(ref);
+    change.Append("removed", true);
+    changes.emplace_back(std::move(change));
+  }
+  Object log{{"project", Value(project)}};
+  if (project_changed) log.Append("project_changed", true);
+  log.Append("changes", std::move(changes));
+  return ToJson(Value(std::move(log)));
+}
+
+std::string EncodeItemLog(std::string_view space, std::string_view id) {
+  return ToJson(Value(Object{{"space", Value(space)}, {"id", Value(id)}}));
+}
+
+std::string EncodeAudit(std::string_view principal, std::string_view request_id, std::string_view comment,
+                        std::string_view action, std::string_view subject) {
+  Object audit{{"principal", Value(principal)}, {"action", Value(action)}, {"subject", Value(subject)}};
+  if (!request_id.empty()) audit.Append("request_id", Value(request_id));
+  if (!comment.empty()) audit.Append("comment", Value(comment));
+  return ToJson(Value(std::move(audit)));
+}
+
+}  // namespace guidon

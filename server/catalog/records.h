@@ -1,0 +1,66 @@
+// How the catalog's records are named and written in the store.
+//
+//   project/P              the project's definition
+//   entity/P/KIND/KEY      {"definition":…,"state":…}
+//   applied/P/KIND/KEY     the definition as it was last applied from a workspace
+//   item/SPACE/ID          what another room keeps
+//
+// Keys never contain '/', so the names take apart again.
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/model/definitions.h"
+#include "guidon/value.h"
+
+namespace guidon {
+
+struct StoreKey {
+  enum class Kind : std::uint8_t { kProject, kEntity, kApplied, kItem, kOther };
+  Kind kind = Kind::kOther;
+  std::string project;  // kItem: the space
+  EntityRef ref;        // kEntity, kApplied
+};
+StoreKey ParseStoreKey(std::string_view key);
+
+std::string ProjectStoreKey(std::string_view project);
+std::string EntityStoreKey(std::string_view project, const EntityRef& ref);
+std::string EntityPrefix(std::string_view project);
+std::string AppliedStoreKey(std::string_view project, const EntityRef& ref);
+std::string AppliedPrefix(std::string_view project);
+std::string ItemStoreKey(std::string_view space, std::string_view id);
+
+std::string EncodeProjectText(const Project& project);
+std::string EncodeRecordText(const EntityRecord& record);
+
+struct StoredEntity {
+  std::string project;
+  EntityRecord record;
+};
+
+// kCorrupt, naming the record, when it cannot be read.
+Result<Project> DecodeProjectText(std::string_view key, std::string_view text);
+Result<StoredEntity> DecodeEntityText(std::string_view key, std::string_view text);
+
+// A definition that a caller sent for `ref`: its key, if it has one, must be that key.
+Result<EntityRecord> DecodeDefinitionOf(const EntityRef& ref, const Value& definition);
+
+// Gives `next` the state of `current`; both are of the same kind.
+void KeepState(const EntityRecord& current, EntityRecord& next);
+
+// At the end of its list; the caller knows that the key is new.
+void AppendEntity(EntitySet& set, EntityRecord record);
+
+// The payloads of a revision (server/store/store.h), as JSON.
+std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRecord>& upserts,
+                      const std::vector<EntityRef>& removals);
+std::string EncodeItemLog(std::string_view space, std::string_view id);
+std::string EncodeAudit(std::string_view principal, std::string_view request_id, std::string_view comment,
+                        std::string_view action, std::string_view subject);
+
+}  // namespace guidon

@@ -1,0 +1,197 @@
+#include "server/config/config.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/base/issue.h"
+#include "core/base/json.h"
+
+namespace guidon {
+namespace {
+
+// One setting: how it is read from and written as text.
+struct Setting {
+  std::string_view name;  // as an argument
+  std::function<bool(Config&, std::string_view)> read;
+  std::function<std::string(const Config&)> write;
+  std::string_view expects;
+};
+
+Setting TextSetting(std::string_view name, std::string Config::*member) {
+  return {name,
+          [member](Config& config, std::string_view text) {
+            config.*member = std::string(text);
+            return true;
+          },
+          [member](const Config& config) {
+            std::string quoted;
+            AppendJsonString(quoted, config.*member);
+            return quoted;
+          },
+          "text"};
+}
+
+Setting BoolSetting(std::string_view name, bool Config::*member) {
+  return {name,
+          [member](Config& config, std::string_view text) {
+            if (text != "true" && text != "false") return false;
+            config.*member = text == "true";
+            return true;
+          },
+          [member](const Config& config) { return std::string(config.*member ? "true" : "false"); }, "true or false"};
+}
+
+template <typename Number>
+Setting NumberSetting(std::string_view name, Number Config::*member, std::int64_t least, std::int64_t most) {
+  return {name,
+          [=](Config& config, std::string_view text) {
+            std::int64_t number = 0;
+            const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+            if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return false;
+            if (number < least || number > most) return false;
+            config.*member = static_cast<Number>(number);
+            return true;
+          },
+          [member](const Config& config) { return std::to_string(config.*member); },
+          "a whole number within its bounds"};
+}
+
+const std::vector<Setting>& Settings() {
+  static const std::vector<Setting> kSettings = {
+      TextSetting("listen", &Config::listen),
+      TextSetting("data", &Config::data),
+      TextSetting("port-file", &Config::port_file),
+      BoolSetting("insecure", &Config::insecure),
+      NumberSetting("io-threads", &Config::io_threads, 1, 256),
+      NumberSetting("worker-threads", &Config::worker_threads, 1, 256),
+      TextSetting("log-level", &Config::log_level),
+      NumberSetting("max-connections", &Config::max_connections, 1, 1'000'000),
+      NumberSetting("max-body-bytes", &Config::max_body_bytes, 1'024, 64 << 20),
+      NumberSetting("ring-changes", &Config::ring_changes, 1, 1'000'000),
+      NumberSetting("ring-bytes", &Config::ring_bytes, 4'096, std::int64_t{1} << 30),
+      NumberSetting("init-slots", &Config::init_slots, 1, 100'000),
+      NumberSetting("init-queue", &Config::init_queue, 0, 1'000'000),
+      NumberSetting("heartbeat-seconds", &Config::heartbeat_seconds, 1, 30),
+      NumberSetting("stop-seconds", &Config::stop_seconds, 0, 600),
+      NumberSetting("history-days", &Config::history_days, 1, 36'500),
+  };
+  return kSettings;
+}
+
+// --init-slots -> init_slots, GUIDON_INIT_SLOTS
+std::string InFile(std::string_view name) {
+  std::string text(name);
+  std::replace(text.begin(), text.end(), '-', '_');
+  return text;
+}
+std::string InEnvironment(std::string_view name) {
+  std::string text = "GUIDON_" + InFile(name);
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  return text;
+}
+
+Status Set(Config& config, const Setting& setting, std::string_view shown_as, std::string_view text) {
+  if (setting.read(config, text)) return {};
+  return Fail(ErrorCode::kInvalid,
+              std::string(shown_as) + " is '" + std::string(text) + "'; expected " + std::string(setting.expects));
+}
+
+}  // namespace
+
+Result<ListenAddress> ParseListen(std::string_view listen) {
+  const std::size_t colon = listen.rfind(':');
+  const auto fail = [&](std::string_view why) {
+    return Fail(ErrorCode::kInvalid, "listen is '" + std::string(listen) + "', " + std::string(why) +
+                                         "; write it as 127.0.0.1:8400 or [::1]:8400");
+  };
+  if (colon == std::string_view::npos) return fail("without a port");
+  ListenAddress parsed;
+  std::string_view address = listen.substr(0, colon);
+  if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+  if (address == "localhost") address = "127.0.0.1";
+  parsed.address = address;
+  const std::string_view port = listen.substr(colon + 1);
+  const auto read = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
+  if (port.empty() || read.ec != std::errc() || read.ptr != port.data() + port.size()) return fail("with a bad port");
+  in_addr v4{};
+  in6_addr v6{};
+  if (inet_pton(AF_INET, parsed.address.c_str(), &v4) == 1) {
+    parsed.is_loopback = (ntohl(v4.s_addr) >> 24) == 127;
+  } else if (inet_pton(AF_INET6, parsed.address.c_str(), &v6) == 1) {
+    parsed.is_loopback = IN6_IS_ADDR_LOOPBACK(&v6);
+  } else {
+    return fail("whose address is no IP address");
+  }
+  return parsed;
+}
+
+std::vector<std::string> SettingNames() {
+  std::vector<std::string> names;
+  for (const Setting& setting : Settings()) names.emplace_back(setting.name);
+  return names;
+}
+
+Status SetSetting(Config& config, std::string_view name, std::string_view text) {
+  for (const Setting& setting : Settings()) {
+    if (setting.name == name) return Set(config, setting, "--" + std::string(name), text);
+  }
+  const std::string hint = DidYouMean(name, SettingNames());
+  return Fail(ErrorCode::kInvalid, "unknown setting '" + std::string(name) + "'" + (hint.empty() ? "" : "; " + hint));
+}
+
+Status ReadConfig(Config& config, const Value& file) {
+  if (!file.is_object() && !file.is_null()) {
+    return Fail(ErrorCode::kInvalid, "a configuration file holds one map of settings");
+  }
+  for (const Member& member : file.AsObject()) {
+    const auto setting = std::find_if(Settings().begin(), Settings().end(),
+                                      [&](const Setting& s) { return InFile(s.name) == member.name; });
+    if (setting == Settings().end()) {
+      std::vector<std::string> names;
+      for (const Setting& s : Settings()) names.push_back(InFile(s.name));
+      const std::string hint = DidYouMean(member.name, names);
+      return Fail(ErrorCode::kInvalid, "unknown setting '" + member.name + "'" + (hint.empty() ? "" : "; " + hint));
+    }
+    const std::string text = member.value.is_string() ? member.value.AsString() : ToJson(member.value);
+    if (Status set = Set(config, *setting, member.name, text); !set) return set;
+  }
+  return {};
+}
+
+Status ReadEnvironment(Config& config, const std::function<const char*(const char*)>& look_up) {
+  for (const Setting& setting : Settings()) {
+    const std::string name = InEnvironment(setting.name);
+    const char* text = look_up(name.c_str());
+    if (text == nullptr) continue;
+    if (Status set = Set(config, setting, name, text); !set) return set;
+  }
+  return {};
+}
+
+Status CheckConfig(const Config& config) {
+  const Result<ListenAddress> listen = ParseListen(config.listen);
+  if (!listen) return Fail(listen.error());
+  if (!listen->is_loopback && !config.insecure) {
+    return Fail(ErrorCode::kInvalid,
+                "listening on " + config.listen +
+                    " would send keys and rules in the clear: listen on 127.0.0.1 behind a TLS proxy, or pass "
+                    "--insecure if the network is trusted");
+  }
+  const std::vector<std::string> levels = {"debug", "info", "warn", "error"};
+  if (std::find(levels.begin(), levels.end(), config.log_level) == levels.end()) {
+    return Fail(ErrorCode::kInvalid, "log-level is '" + config.log_level + "'; expected debug, info, warn or error");
+  }
+  if (config.data.empty()) return Fail(ErrorCode::kInvalid, "data is empty; name the folder of the store");
+  return {};
+}
+
+std::string PrintConfig(const Config& config) {
+  std::string text;
+  for (const Setting& setting : Settings()) text += InFile(setting.name) + ": " + setting.write(config) + "\n";
+  return text;
+}
+
+}  // namespace guidon

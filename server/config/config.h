@@ -1,0 +1,66 @@
+// How guidond is set up: a YAML file, then GUIDON_* variables, then arguments; the later wins.
+//
+// A setting has one name: `init-slots` as an argument is --init-slots, in the file `init_slots:`, in the environment
+// GUIDON_INIT_SLOTS.
+//
+// Thread safety: plain values and pure functions.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "guidon/value.h"
+
+namespace guidon {
+
+struct Config {
+  std::string listen = "127.0.0.1:8400";  // address:port; port 0 takes a free one
+  std::string data = "guidon-data";       // folder of the store
+  std::string port_file;                  // the address that was bound is written here, for scripts
+  bool insecure = false;                  // allows other addresses than loopback without TLS
+  int io_threads = 2;
+  int worker_threads = 4;
+  std::string log_level = "info";
+  std::size_t max_connections = 20'000;
+  std::size_t max_body_bytes = 4u << 20;
+  std::size_t ring_changes = 1024;  // changes kept per environment for streams that resume
+  std::size_t ring_bytes = 8u << 20;
+  std::size_t init_slots = 64;  // streams that may be sending their first snapshot
+  std::size_t init_queue = 1024;
+  int heartbeat_seconds = 15;
+  int stop_seconds = 10;  // how long a graceful stop may drain
+  int history_days = 90;  // how long past revisions can be read
+};
+
+struct ListenAddress {
+  std::string address;
+  std::uint16_t port = 0;
+  bool is_loopback = false;
+};
+// "127.0.0.1:8400", "[::1]:8400"; kInvalid says what is wrong.
+Result<ListenAddress> ParseListen(std::string_view listen);
+
+// The names of all settings, as arguments, in order.
+std::vector<std::string> SettingNames();
+
+// Sets one setting from text. kInvalid names it, with a suggestion for a name that is unknown.
+Status SetSetting(Config& config, std::string_view name, std::string_view text);
+
+// From the file's content; unknown names are errors.
+Status ReadConfig(Config& config, const Value& file);
+// From GUIDON_* variables, by a look-up such as getenv (nullptr: not set).
+Status ReadEnvironment(Config& config, const std::function<const char*(const char*)>& look_up);
+
+// What all of it says together: addresses other than loopback need `insecure`; numbers are within sense.
+Status CheckConfig(const Config& config);
+
+// As a configuration file would say it.
+std::string PrintConfig(const Config& config);
+
+}  // namespace guidon

@@ -1,0 +1,184 @@
+// What is told to SDKs: for each environment the current ruleset document, and the last changes as encoded events.
+//
+//   catalog ── Open, Publish ─► Feed ─► Channel ── wake ─► stream sessions, which pull with Next()
+//
+// A Channel is one environment. An event is encoded once and its bytes are shared by all sessions. A session holds a
+// Cursor and nothing else: a slow reader costs no memory, delays nobody, and when it has fallen behind the ring it
+// skips straight to the current state. docs/spec/wire.md is the format.
+//
+// What a channel holds is bounded by FeedOptions: the newest changes by count and by bytes, and beside them one ruleset
+// document per encoding, made when somebody first asks for it.
+//
+// Thread safety: every method may be called from any thread. Publish is called by one thread at a time, in the order of
+// revisions. Reads hold a lock for a few pointer copies, except for the first that needs a document not yet encoded.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/hash.h"
+#include "core/base/mutex.h"
+#include "core/base/result.h"
+#include "core/codec/wire.h"
+#include "core/model/definitions.h"
+
+namespace guidon {
+
+class Ruleset;
+
+struct FeedOptions {
+  std::size_t ring_changes = 1024;  // the oldest is forgotten beyond either bound; who needs it gets a snapshot
+  std::size_t ring_bytes = 8u << 20;
+};
+
+// Which environment.
+struct Scope {
+  std::string project;
+  std::string environment;
+  friend auto operator<=>(const Scope&, const Scope&) = default;
+};
+
+// What one commit means for one environment. Never empty: an environment that does not alter is not mentioned.
+struct EncodedChange {
+  std::vector<EncodedEntity> upserts;
+  std::vector<EntityRef> removals;
+  std::shared_ptr<const Ruleset> ruleset;  // compiled from what holds after the change; null only while replaying
+};
+
+// Where a session is. Plain value; belongs to the session.
+struct Cursor {
+  Revision revision = 0;
+  bool needs_snapshot = true;
+};
+
+using Bytes = std::shared_ptr<const std::string>;
+
+class Channel {
+ public:
+  Channel(Scope scope, std::string epoch, const FeedOptions& options);
+
+  const Scope& scope() const { return scope_; }
+
+  // A cursor for a new session: from `Last-Event-ID` (may be empty) to what can be resumed exactly, or to a snapshot.
+  Cursor Resume(std::string_view last_event_id) const;
+
+  // The next event for this cursor, which moves; nullptr when it is caught up.
+  Bytes Next(Cursor& cursor);
+
+  // The heartbeat event of the current state, encoded once per state.
+  Bytes Heartbeat();
+
+  // The ruleset document (what a snapshot event carries), and its gzip form.
+  struct Document {
+    Bytes plain;
+    Bytes gzip;  // only when asked for
+    std::string
+        etag;  // strong, without quotes: revision that last changed the scope and digest; "+gzip" is the caller's
+    Revision revision = 0;
+  };
+  Document Current(bool with_gzip);
+
+  // The compiled form of the same state; never null once opened.
+  struct Compiled {
+    std::shared_ptr<const Ruleset> ruleset;
+    Revision revision = 0;
+  };
+  Compiled CurrentRuleset() const;
+
+  // The environment was deleted: sessions say goodbye.
+  bool closed() const;
+
+ private:
+  friend class Feed;
+
+  struct Change {
+    Revision from = 0;
+    Revision to = 0;
+    Bytes event;
+  };
+
+  void Load(std::vector<EncodedEntity> entities, std::shared_ptr<const Ruleset> ruleset, Revision changed,
+            Revision head);
+  void Apply(EncodedChange change, Revision revision);
+  void Advance(Revision revision);
+  void SetRuleset(std::shared_ptr<const Ruleset> ruleset);
+  void Close();
+
+  void MoveHead(Revision revision) GUIDON_REQUIRES(mutex_);
+  void Put(EncodedEntity entity) GUIDON_REQUIRES(mutex_);
+  void Drop(const EntityRef& ref) GUIDON_REQUIRES(mutex_);
+  void Trim() GUIDON_REQUIRES(mutex_);
+  Bytes DocumentLocked() GUIDON_REQUIRES(mutex_);
+  std::string EventId(Revision revision) const;
+
+  // Constant after construction.
+  const Scope scope_;
+  const std::string epoch_;
+  const FeedOptions options_;
+
+  mutable Mutex mutex_;
+  std::map<EntityRef, EncodedEntity> entities_ GUIDON_GUARDED_BY(mutex_);
+  Digest128 digest_ GUIDON_GUARDED_BY(mutex_);
+  std::shared_ptr<const Ruleset> ruleset_ GUIDON_GUARDED_BY(mutex_);
+  Revision changed_ GUIDON_GUARDED_BY(mutex_) = 0;  // the revision that last altered this environment
+  Revision head_ GUIDON_GUARDED_BY(mutex_) = 0;     // everything up to here is known; at least changed_
+  Revision floor_ GUIDON_GUARDED_BY(mutex_) = 0;    // a cursor below it needs a snapshot
+  std::deque<Change> ring_ GUIDON_GUARDED_BY(mutex_);
+  std::size_t ring_bytes_ GUIDON_GUARDED_BY(mutex_) = 0;
+  bool closed_ GUIDON_GUARDED_BY(mutex_) = false;
+
+  // Encoded on demand and kept until the state moves on.
+  Bytes document_ GUIDON_GUARDED_BY(mutex_);
+  Bytes document_gzip_ GUIDON_GUARDED_BY(mutex_);
+  Bytes snapshot_event_ GUIDON_GUARDED_BY(mutex_);
+  Bytes heartbeat_event_ GUIDON_GUARDED_BY(mutex_);
+};
+
+// All channels of a server.
+class Feed {
+ public:
+  // `wake` is called after every publication, outside any lock, on the publishing thread; it must be short.
+  Feed(std::string epoch, FeedOptions options, std::function<void()> wake);
+
+  const std::string& epoch() const { return epoch_; }
+
+  // Adds an environment as of a revision. `changed`: the revision that last altered it, from which on a session can
+  // resume; `head`: the revision that these entities are known to hold at.
+  void Open(const Scope& scope, std::vector<EncodedEntity> entities, std::shared_ptr<const Ruleset> ruleset,
+            Revision changed, Revision head);
+
+  // What one commit did, to all environments at once: every channel is at `revision` afterwards.
+  void Publish(Revision revision, std::map<Scope, EncodedChange> changes);
+
+  // After changes were replayed without one.
+  void SetRuleset(const Scope& scope, std::shared_ptr<const Ruleset> ruleset);
+
+  void Close(const Scope& scope);
+
+  // nullptr when there is no such environment.
+  std::shared_ptr<Channel> Find(const Scope& scope) const;
+
+  // The newest revision that is published: what a heartbeat would say.
+  Revision head() const;
+
+ private:
+  const std::string epoch_;
+  const FeedOptions options_;
+  const std::function<void()> wake_;
+
+  mutable Mutex mutex_;
+  std::map<Scope, std::shared_ptr<Channel>> channels_ GUIDON_GUARDED_BY(mutex_);
+  Revision head_ GUIDON_GUARDED_BY(mutex_) = 0;
+};
+
+// `goodbye {reason, retry_ms}` as an event.
+Bytes EncodeGoodbye(std::string_view reason, std::uint64_t retry_ms);
+
+}  // namespace guidon

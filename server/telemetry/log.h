@@ -1,0 +1,46 @@
+// Structured logs, one line each, to standard error:
+//
+//   level=info time=2026-11-24T09:41:00.123Z msg="listening" address=127.0.0.1:8400
+//
+//   log.Info("listening", {{"address", address}});
+//
+// Values are quoted and escaped as needed, so no input can forge a line. A value that looks like an API key is masked
+// whatever it was logged as; Secret() is the one way around that, for the key that a first start shows once.
+//
+// Thread safety: every method may be called from any thread; lines are never mixed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace guidon {
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarn, kError };
+bool ParseLogLevel(std::string_view word, LogLevel& level);  // debug, info, warn, error
+
+using LogFields = std::vector<std::pair<std::string_view, std::string>>;
+
+class Log {
+ public:
+  explicit Log(LogLevel least = LogLevel::kInfo) : least_(least) {}
+
+  void Debug(std::string_view message, const LogFields& fields = {}) const { Write(LogLevel::kDebug, message, fields); }
+  void Info(std::string_view message, const LogFields& fields = {}) const { Write(LogLevel::kInfo, message, fields); }
+  void Warn(std::string_view message, const LogFields& fields = {}) const { Write(LogLevel::kWarn, message, fields); }
+  void Error(std::string_view message, const LogFields& fields = {}) const { Write(LogLevel::kError, message, fields); }
+  // Shows `secret` as it is.
+  void Secret(std::string_view message, std::string_view name, std::string_view secret) const;
+
+  // The line without its end, as Write writes it at this time.
+  static std::string Format(LogLevel level, std::int64_t time_ms, std::string_view message, const LogFields& fields);
+
+ private:
+  void Write(LogLevel level, std::string_view message, const LogFields& fields) const;
+
+  const LogLevel least_;
+};
+
+}  // namespace guidon

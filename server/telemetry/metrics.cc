@@ -1,0 +1,105 @@
+#include "server/telemetry/metrics.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace guidon {
+namespace {
+
+std::string Number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  char digits[32];
+  const auto written = std::to_chars(digits, digits + sizeof digits, value);
+  return std::string(digits, written.ptr);
+}
+
+std::string Escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+// {a="1",b="2"}; nothing without labels.
+std::string LabelText(const Labels& labels) {
+  std::string text;
+  for (const auto& [name, value] : labels) text += (text.empty() ? "{" : ",") + name + "=\"" + Escaped(value) + "\"";
+  return text.empty() ? "" : text + "}";
+}
+
+}  // namespace
+
+void Histogram::Observe(double seconds) {
+  const auto bucket = std::lower_bound(std::begin(kBounds), std::end(kBounds), seconds) - std::begin(kBounds);
+  buckets_[bucket].fetch_add(1, std::memory_order_relaxed);
+  nanoseconds_.fetch_add(static_cast<std::uint64_t>(std::max(0.0, seconds) * 1e9), std::memory_order_relaxed);
+}
+
+Metrics::Series& Metrics::Add(const std::string& name, const std::string& help, std::string type, Labels labels) {
+  Family& family = families_[name];
+  family.help = help;
+  family.type = std::move(type);
+  Series series;
+  series.labels = std::move(labels);
+  return family.series.emplace_back(std::move(series));
+}
+
+Counter& Metrics::AddCounter(const std::string& name, const std::string& help, Labels labels) {
+  MutexLock lock(mutex_);
+  Series& series = Add(name, help, "counter", std::move(labels));
+  series.counter = std::make_unique<Counter>();
+  return *series.counter;
+}
+
+Histogram& Metrics::AddHistogram(const std::string& name, const std::string& help, Labels labels) {
+  MutexLock lock(mutex_);
+  Series& series = Add(name, help, "histogram", std::move(labels));
+  series.histogram = std::make_unique<Histogram>();
+  return *series.histogram;
+}
+
+void Metrics::AddGauge(const std::string& name, const std::string& help, Labels labels, std::function<double()> value,
+                       bool is_counter) {
+  MutexLock lock(mutex_);
+  Add(name, help, is_counter ? "counter" : "gauge", std::move(labels)).value = std::move(value);
+}
+
+std::string Metrics::Render() const {
+  MutexLock lock(mutex_);
+  std::string out;
+  for (const auto& [name, family] : families_) {
+    out += "# HELP " + name + " " + family.help + "\n# TYPE " + name + " " + family.type + "\n";
+    for (const Series& series : family.series) {
+      if (series.histogram) {
+        RenderHistogram(out, name, series);
+        continue;
+      }
+      const double value = series.counter ? static_cast<double>(series.counter->value()) : series.value();
+      out += name + LabelText(series.labels) + " " + Number(value) + "\n";
+    }
+  }
+  return out;
+}
+
+void Metrics::RenderHistogram(std::string& out, const std::string& name, const Series& series) {
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+    count += series.histogram->buckets_[i].load(std::memory_order_relaxed);
+    Labels labels = series.labels;
+    labels.emplace_back("le", i + 1 < Histogram::kBuckets ? Number(Histogram::kBounds[i]) : "+Inf");
+    out += name + "_bucket" + LabelText(labels) + " " + std::to_string(count) + "\n";
+  }
+  const double sum = static_cast<double>(series.histogram->nanoseconds_.load(std::memory_order_relaxed)) * 1e-9;
+  out += name + "_sum" + LabelText(series.labels) + " " + Number(sum) + "\n";
+  out += name + "_count" + LabelText(series.labels) + " " + std::to_string(count) + "\n";
+}
+
+}  // namespace guidon

@@ -1,0 +1,336 @@
+#include "yaml/yaml.h"
+
+#include <yaml-cpp/depthguard.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <sstream>
+
+#include "core/base/json.h"
+
+namespace guidon {
+namespace {
+
+Position PositionOf(const YAML::Mark& mark) {
+  if (mark.is_null()) return {};
+  return {mark.line + 1, mark.column + 1};
+}
+
+// Leaves yaml-cpp's parser from within an event.
+struct Refused {
+  YamlFault fault;
+};
+
+[[noreturn]] void Refuse(const YAML::Mark& mark, std::string code, std::string message, std::string hint = "") {
+  Issue issue;
+  issue.code = std::move(code);
+  issue.message = std::move(message);
+  issue.hint = std::move(hint);
+  throw Refused{{PositionOf(mark), std::move(issue)}};
+}
+
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// [-+]? [0-9]+ | 0o… | 0x…, as the core schema has them.
+bool LooksWhole(std::string_view text) {
+  if (text.starts_with("0o") || text.starts_with("0x")) return text.size() > 2;
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?
+bool LooksDecimal(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  std::size_t at = 0, digits = 0;
+  while (at < text.size() && IsDigit(text[at])) ++at, ++digits;
+  if (at < text.size() && text[at] == '.') {
+    ++at;
+    while (at < text.size() && IsDigit(text[at])) ++at, ++digits;
+  }
+  if (digits == 0) return false;
+  if (at == text.size()) return true;
+  if (text[at] != 'e' && text[at] != 'E') return false;
+  ++at;
+  if (at < text.size() && (text[at] == '-' || text[at] == '+')) ++at;
+  return at < text.size() && text.find_first_not_of("0123456789", at) == std::string_view::npos;
+}
+
+Value WholeNumber(const YAML::Mark& mark, const std::string& text) {
+  std::string_view digits = text;
+  int base = 10;
+  if (digits.starts_with("0o") || digits.starts_with("0x")) {
+    base = digits[1] == 'o' ? 8 : 16;
+    digits.remove_prefix(2);
+  } else if (digits.starts_with('+')) {
+    digits.remove_prefix(1);
+  }
+  std::int64_t number = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
+  if (read.ec == std::errc() && read.ptr == digits.data() + digits.size()) return number;
+  if (base != 10 && read.ec != std::errc::result_out_of_range) return text;  // "0xyz" is text
+  Refuse(mark, "yaml_number", "the whole number " + text + " does not fit in 64 bits", "quote it, if it is a text");
+}
+
+Value Decimal(const YAML::Mark& mark, const std::string& text) {
+  const std::string_view digits = text.starts_with('+') ? std::string_view(text).substr(1) : std::string_view(text);
+  double number = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (read.ec == std::errc() && read.ptr == digits.data() + digits.size() && std::isfinite(number)) return number;
+  Refuse(mark, "yaml_number", "the number " + text + " is too large to keep", "quote it, if it is a text");
+}
+
+Value PlainScalar(const YAML::Mark& mark, const std::string& text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  if (LooksWhole(text)) return WholeNumber(mark, text);
+  if (LooksDecimal(text)) return Decimal(mark, text);
+  std::string_view bare = text;
+  if (bare.starts_with('-') || bare.starts_with('+')) bare.remove_prefix(1);
+  if (bare == ".inf" || bare == ".Inf" || bare == ".INF" || bare == ".nan" || bare == ".NaN" || bare == ".NAN") {
+    Refuse(mark, "yaml_number", text + " is not a number that can be kept", "quote it, if it is a text");
+  }
+  return text;
+}
+
+class Builder : public YAML::EventHandler {
+ public:
+  explicit Builder(const YamlLimits& limits) : limits_(limits) {}
+
+  std::vector<YamlDocument> documents;
+
+  void OnDocumentStart(const YAML::Mark&) override {
+    document_ = YamlDocument();
+    anchors_.clear();
+    frames_.clear();
+    has_root_ = false;
+  }
+  void OnDocumentEnd() override {
+    if (has_root_ && !document_.value.is_null()) documents.push_back(std::move(document_));
+  }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { Scalar(mark, anchor, Value(), "null"); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto held = anchors_.find(anchor);
+    if (held == anchors_.end()) Refuse(mark, "yaml_syntax", "an alias within what it stands for");
+    CountNodes(mark, held->second.nodes - 1);
+    const Anchored anchored = held->second;
+    if (AtKey()) {
+      if (!anchored.value.is_string()) Refuse(mark, "yaml_key", "a key must be text");
+      return TakeKey(mark, anchored.value.AsString());
+    }
+    if (static_cast<int>(frames_.size()) + anchored.depth > limits_.max_depth) TooDeep(mark);
+    Place(mark, anchored.value, anchored.nodes);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    const bool is_text = tag == "!" || tag == "tag:yaml.org,2002:str";
+    if (!is_text && tag != "?" && !tag.empty()) Refuse(mark, "yaml_tag", "the tag " + tag + " has no meaning here");
+    if (AtKey()) {
+      if (!is_text && text == "<<") {
+        Refuse(mark, "yaml_merge_key", "merge keys (<<) are not supported", "write the members out");
+      }
+      return Scalar(mark, anchor, Value(text), text);
+    }
+    Scalar(mark, anchor, is_text ? Value(text) : PlainScalar(mark, text), text);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    Open(mark, tag, anchor, Value(Array()));
+  }
+  void OnSequenceEnd() override { CloseFrame(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    Open(mark, tag, anchor, Value(Object()));
+  }
+  void OnMapEnd() override { CloseFrame(); }
+
+ private:
+  struct Frame {
+    Value value;
+    std::string pointer;
+    Position at;
+    Position key_at;  // of the key that this container is the value of
+    YAML::anchor_t anchor = 0;
+    std::size_t nodes = 1;
+    int depth = 1;
+    std::optional<std::string> key;  // of a map: read, and waiting for its value
+    Position next_key_at;
+    std::map<std::string, Position> keys;
+  };
+  struct Anchored {
+    Value value;
+    std::size_t nodes = 1;
+    int depth = 0;
+  };
+
+  bool AtKey() const { return !frames_.empty() && frames_.back().value.is_object() && !frames_.back().key; }
+
+  void CountNodes(const YAML::Mark& mark, std::size_t more) {
+    nodes_ += more;
+    if (nodes_ > limits_.max_nodes) {
+      Refuse(mark, "yaml_nodes", "more than " + std::to_string(limits_.max_nodes) + " values, aliases counted in full");
+    }
+  }
+
+  [[noreturn]] void TooDeep(const YAML::Mark& mark) const {
+    Refuse(mark, "yaml_depth", "nested deeper than " + std::to_string(limits_.max_depth) + " levels");
+  }
+
+  void Scalar(const YAML::Mark& mark, YAML::anchor_t anchor, Value value, const std::string& text) {
+    CountNodes(mark, 1);
+    if (anchor != 0) anchors_[anchor] = {value, 1, 0};
+    if (AtKey()) return TakeKey(mark, value.is_null() ? "null" : text);
+    Place(mark, std::move(value), 1);
+  }
+
+  void TakeKey(const YAML::Mark& mark, const std::string& key) {
+    Frame& frame = frames_.back();
+    const auto [held, is_new] = frame.keys.emplace(key, PositionOf(mark));
+    if (!is_new) {
+      Refuse(mark, "yaml_duplicate_key",
+             "'" + key + "' is here twice; first in line " + std::to_string(held->second.line));
+    }
+    frame.key = key;
+    frame.next_key_at = PositionOf(mark);
+  }
+
+  // The JSON pointer of the value that comes next.
+  std::string NextPointer() const {
+    if (frames_.empty()) return "";
+    const Frame& frame = frames_.back();
+    if (frame.value.is_array()) return frame.pointer + "/" + std::to_string(frame.value.AsArray().size());
+    return frame.pointer + Path().Key(*frame.key).ToPointer();
+  }
+
+  Position NextKeyPosition() const { return frames_.empty() ? Position() : frames_.back().next_key_at; }
+
+  void Put(Value value) {
+    if (frames_.empty()) {
+      document_.value = std::move(value);
+      has_root_ = true;
+      return;
+    }
+    Frame& frame = frames_.back();
+    if (frame.value.is_array()) {
+      frame.value.MutableArray().push_back(std::move(value));
+    } else {
+      frame.value.MutableObject().Append(*frame.key, std::move(value));
+      frame.key.reset();
+    }
+  }
+
+  void Place(const YAML::Mark& mark, Value value, std::size_t nodes) {
+    document_.positions.Add(NextPointer(), NextKeyPosition(), PositionOf(mark));
+    if (!frames_.empty()) frames_.back().nodes += nodes;
+    Put(std::move(value));
+  }
+
+  void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Value empty) {
+    CountNodes(mark, 1);
+    if (AtKey()) Refuse(mark, "yaml_key", "a key must be text, not a list or a map");
+    if (tag != "?" && !tag.empty() && tag != "!") Refuse(mark, "yaml_tag", "the tag " + tag + " has no meaning here");
+    if (static_cast<int>(frames_.size()) >= limits_.max_depth) TooDeep(mark);
+    Frame frame;
+    frame.pointer = NextPointer();
+    frame.at = PositionOf(mark);
+    frame.key_at = NextKeyPosition();
+    frame.anchor = anchor;
+    frame.value = std::move(empty);
+    frames_.push_back(std::move(frame));
+  }
+
+  void CloseFrame() {
+    Frame frame = std::move(frames_.back());
+    frames_.pop_back();
+    document_.positions.Add(frame.pointer, frame.key_at, frame.at);
+    if (frame.anchor != 0) anchors_[frame.anchor] = {frame.value, frame.nodes, frame.depth};
+    if (!frames_.empty()) {
+      frames_.back().nodes += frame.nodes;
+      frames_.back().depth = std::max(frames_.back().depth, frame.depth + 1);
+    }
+    Put(std::move(frame.value));
+  }
+
+  const YamlLimits limits_;
+  YamlDocument document_;
+  std::map<YAML::anchor_t, Anchored> anchors_;
+  std::vector<Frame> frames_;
+  std::size_t nodes_ = 0;
+  bool has_root_ = false;
+};
+
+YamlResult Faulty(Position at, std::string code, std::string message) {
+  YamlResult result;
+  Issue issue;
+  issue.code = std::move(code);
+  issue.message = std::move(message);
+  result.faults.push_back({at, std::move(issue)});
+  return result;
+}
+
+}  // namespace
+
+void SourceMap::Add(const std::string& pointer, Position key, Position value) {
+  places_[pointer] = {key, value};
+}
+
+const SourceMap::Place* SourceMap::Closest(const Path& path, bool& exact) const {
+  std::string pointer = path.ToPointer();
+  exact = true;
+  for (;;) {
+    const auto held = places_.find(pointer);
+    if (held != places_.end()) return &held->second;
+    exact = false;
+    const std::size_t slash = pointer.rfind('/');
+    if (slash == std::string::npos) return nullptr;
+    pointer.resize(slash);
+  }
+}
+
+Position SourceMap::Of(const Path& path) const {
+  bool exact = false;
+  const Place* place = Closest(path, exact);
+  return place == nullptr ? Position() : place->value;
+}
+
+Position SourceMap::OfKey(const Path& path) const {
+  bool exact = false;
+  const Place* place = Closest(path, exact);
+  if (place == nullptr) return {};
+  return exact && place->key.line != 0 ? place->key : place->value;
+}
+
+YamlResult ParseYaml(std::string_view text, const YamlLimits& limits) {
+  if (text.size() > limits.max_bytes) {
+    return Faulty({}, "yaml_size", "larger than " + std::to_string(limits.max_bytes) + " bytes");
+  }
+  if (!IsValidUtf8(text) || text.find('\0') != std::string_view::npos) {
+    return Faulty({}, "yaml_utf8", "the text is not valid UTF-8");
+  }
+  Builder builder(limits);
+  std::istringstream stream{std::string(text)};
+  try {
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const Refused& refused) {
+    YamlResult result;
+    result.faults.push_back(refused.fault);
+    return result;
+  } catch (const YAML::DeepRecursion& error) {
+    return Faulty(PositionOf(error.mark), "yaml_depth",
+                  "nested deeper than " + std::to_string(limits.max_depth) + " levels");
+  } catch (const YAML::Exception& error) {
+    return Faulty(PositionOf(error.mark), "yaml_syntax", error.msg);
+  }
+  YamlResult result;
+  result.documents = std::move(builder.documents);
+  return result;
+}
+
+}  // namespace guidon

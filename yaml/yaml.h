@@ -1,0 +1,69 @@
+// YAML text -> Value with positions: YAML 1.2 with the core schema, read so that no surprise survives.
+//
+//   Result of `flag: on` is the text "on"; only true and false are booleans. Numbers are numbers, quoted scalars are
+//   text. Duplicate keys, merge keys (<<), keys that are not scalars, tags other than !!str, .inf and .nan are errors.
+//   Anchors and aliases work, within the bound on nodes.
+//
+// Thread safety: pure functions. Cost: linear.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/issue.h"
+#include "core/base/result.h"
+#include "guidon/value.h"
+
+namespace guidon {
+
+// Both count from 1; columns in characters as yaml-cpp counts them. 0: unknown.
+struct Position {
+  int line = 0;
+  int column = 0;
+};
+
+// Where each node of a document stands, by its JSON pointer.
+class SourceMap {
+ public:
+  void Add(const std::string& pointer, Position key, Position value);
+  // Of the value at this path, or of the closest parent that is there.
+  Position Of(const Path& path) const;
+  // Of the key, where the path ends in a member; else as above.
+  Position OfKey(const Path& path) const;
+
+ private:
+  struct Place {
+    Position key, value;
+  };
+  const Place* Closest(const Path& path, bool& exact) const;
+  std::map<std::string, Place> places_;
+};
+
+struct YamlDocument {
+  Value value;
+  SourceMap positions;
+};
+
+struct YamlLimits {
+  std::size_t max_bytes = 4u << 20;
+  std::size_t max_nodes = 1'000'000;  // aliases count as what they stand for
+  int max_depth = 64;
+};
+
+struct YamlFault {
+  Position at;
+  Issue issue;  // codes: yaml_syntax, yaml_duplicate_key, yaml_depth, yaml_nodes, yaml_utf8, yaml_number, yaml_key,
+                // yaml_tag, yaml_merge_key, yaml_size
+};
+
+struct YamlResult {
+  std::vector<YamlDocument> documents;  // empty documents are left out
+  std::vector<YamlFault> faults;        // not empty: the text was refused whole, documents are empty
+};
+
+YamlResult ParseYaml(std::string_view text, const YamlLimits& limits = {});
+
+}  // namespace guidon
