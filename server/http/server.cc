@@ -158,7 +158,7 @@ class Server::Impl {
   SharedCounts counts_;
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards_;
-  std::optional<tcp::acceptor> acceptor_;  // on the first thread
+  std::optional<tcp::acceptor> acceptor_;    // on the first thread
   std::optional<asio::steady_timer> retry_;  // likewise
   std::size_t next_thread_ = 0;
   std::uint16_t port_ = 0;

@@ -23,7 +23,9 @@ EncodedEntity FlagEntity(const std::string& key, const std::string& description,
               std::string(padding, '.') + R"("},"state":{}})"};
 }
 
-EncodedChange Upsert(EncodedEntity entity) { return {{std::move(entity)}, {}, nullptr}; }
+EncodedChange Upsert(EncodedEntity entity) {
+  return {{std::move(entity)}, {}, nullptr};
+}
 
 // Everything that a session which is always ready would be sent.
 std::string Drain(Channel& channel, Cursor& cursor) {
