@@ -141,6 +141,24 @@ TEST_F(DamageTest, ALogThatIsBehindTheHeadSaysWhatWasAcknowledged) {
   EXPECT_THAT(store.error().message, HasSubstr("restore the newest backup"));
 }
 
+TEST_F(DamageTest, ALogThatLostOnlyJournalsIsRefused) {
+  const TempFolder other;
+  RocksStoreOptions options = RocksOptions(other);
+  options.file_system = FastFileSystem();
+  std::unique_ptr<Store> store = *OpenRocksStore(options);
+  MustCommit(*store, Put("flag", "1"));
+  store = nullptr;
+  store = *OpenRocksStore(options);  // the revision is in a table now, and only the journal is in the log
+  for (int i = 0; i < 5; ++i) MustCommit(*store, Journal("event/" + std::to_string(i), "x"));
+  store = nullptr;
+  for (const auto& entry : fs::directory_iterator(other.path() / "data" / "db")) {
+    if (entry.path().extension() == ".log") fs::remove(entry.path());
+  }
+  const Result<std::unique_ptr<Store>> reopened = OpenRocksStore(options);
+  ASSERT_FALSE(reopened);
+  EXPECT_THAT(reopened.error().message, HasSubstr("position 6"));
+}
+
 TEST_F(DamageTest, AFlippedBitInATableIsRefusedOrHarmless) {
   for (const fs::path& table : Files(".sst")) {
     EXPECT_GT(FlipAndOpen(table, 0, ReadAll(table).size(), 40), 20) << table;
