@@ -26,10 +26,10 @@ namespace guidon::net {
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
-  std::string method = "GET";  // GET or POST
+  std::string method = "GET";  // or POST, PUT, PATCH, DELETE
   std::string path = "/";      // with its query, encoded; the server's prefix is put in front
   HttpHeaders headers;         // a name or value with CR, LF or NUL is refused
-  std::string body;            // POST only; its type is the Content-Type header
+  std::string body;            // not with GET; its type is the Content-Type header
 };
 
 struct HttpResponse {

@@ -196,7 +196,7 @@ class HttplibClient final : public HttpClient {
     message.path = url_.prefix + request.path;
     message.headers.emplace("Host", url_.Authority());
     for (const auto& [name, value] : request.headers) message.headers.emplace(name, value);
-    if (request.method == "POST") message.body = request.body;
+    if (request.method != "GET") message.body = request.body;
     bool refused = false;
     std::atomic<Clock::rep> last_byte{Clock::now().time_since_epoch().count()};
     HttpResult result;

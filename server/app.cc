@@ -112,7 +112,7 @@ class App::Impl {
     return {*catalog_,
             *feed_,
             authenticator_,
-            *store_,
+            [this] { return store_->Health(); },
             [this] { Wake(); },
             [this] { return metrics_.Render(); },
             [this] { return stopping_.load(); },

@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include <guidon/value.h>
 #include "core/base/issue.h"
 #include "core/base/result.h"
-#include "guidon/value.h"
 
 namespace guidon {
 

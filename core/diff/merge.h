@@ -12,8 +12,8 @@
 #include <optional>
 #include <vector>
 
+#include <guidon/value.h>
 #include "core/base/issue.h"
-#include "guidon/value.h"
 
 namespace guidon {
 

@@ -6,8 +6,6 @@
 #include <cstring>
 #include <optional>
 
-#include "core/model/units.h"
-
 namespace guidon {
 
 // Reads a context's slots; the only friend that Context has.
@@ -226,7 +224,7 @@ std::optional<int> CompareNumber(const Operand& operand, const CompiledTest& tes
 
 std::optional<std::int64_t> TimeOf(const Operand& operand) noexcept {
   if (operand.kind == Operand::Kind::kInt) return operand.whole;
-  if (operand.kind == Operand::Kind::kText) return ParseTimestamp(operand.text);
+  if (operand.kind == Operand::Kind::kText) return ParseTime(operand.text);
   return std::nullopt;
 }
 

@@ -13,11 +13,11 @@
 #include <string_view>
 #include <vector>
 
+#include <guidon/context.h>
+#include <guidon/evaluation_detail.h>
+#include <guidon/value.h>
 #include "core/ruleset/compiled.h"
 #include "core/ruleset/ruleset.h"
-#include "guidon/context.h"
-#include "guidon/evaluation_detail.h"
-#include "guidon/value.h"
 
 namespace guidon {
 

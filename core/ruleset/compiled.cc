@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/model/units.h"
+
 namespace guidon {
 namespace {
 
@@ -135,6 +137,10 @@ int Compare(const SemVer& a, const SemVer& b) noexcept {
     if (const int order = CompareNumbers(a.numbers[i], b.numbers[i])) return order;
   }
   return ComparePrerelease(a.prerelease, b.prerelease);
+}
+
+std::optional<std::int64_t> ParseTime(std::string_view text) noexcept {
+  return ParseTimestamp(text);
 }
 
 bool ParseNetwork(std::string_view text, Network& out) noexcept {

@@ -11,15 +11,16 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <guidon/context.h>
+#include <guidon/evaluation_detail.h>
+#include <guidon/value.h>
 #include "core/base/hash.h"
 #include "core/model/definitions.h"
-#include "guidon/context.h"
-#include "guidon/evaluation_detail.h"
-#include "guidon/value.h"
 
 namespace guidon {
 
@@ -56,6 +57,9 @@ struct SemVer {
 };
 bool ParseSemVer(std::string_view text, SemVer& out) noexcept;
 int Compare(const SemVer& a, const SemVer& b) noexcept;
+
+// RFC 3339 with zone, in milliseconds since the epoch.
+std::optional<std::int64_t> ParseTime(std::string_view text) noexcept;
 
 struct Network {
   std::array<std::uint8_t, 16> address{};

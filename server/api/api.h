@@ -20,7 +20,6 @@
 #include "server/catalog/catalog.h"
 #include "server/feed/feed.h"
 #include "server/http/message.h"
-#include "server/store/store.h"
 
 namespace guidon {
 
@@ -61,7 +60,7 @@ class Api {
     Catalog& catalog;
     Feed& feed;
     Authenticator& authenticator;
-    const Store& store;
+    std::function<Status()> store_health;
     std::function<void()> wake_streams;
     std::function<std::string()> render_metrics;
     std::function<bool()> is_stopping;

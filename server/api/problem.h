@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <guidon/value.h>
 #include "core/base/result.h"
-#include "guidon/value.h"
 #include "server/http/message.h"
 
 namespace guidon {

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <guidon/value.h>
 #include "core/base/result.h"
-#include "guidon/value.h"
 #include "server/api/api.h"
 #include "server/catalog/catalog.h"
 #include "server/http/message.h"

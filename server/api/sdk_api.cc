@@ -141,7 +141,7 @@ http::Response Api::Livez(const Call&) {
 }
 
 http::Response Api::Readyz(const Call&) {
-  const Status health = parts_.store.Health();
+  const Status health = parts_.store_health();
   const bool stopping = parts_.is_stopping();
   Object body{{"ready", Value(!stopping)}, {"revision", Value(parts_.feed.head())}, {"writable", Value(bool(health))}};
   if (!health) body.Append("detail", Value(health.error().message));

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include <guidon/value.h>
 #include "core/base/result.h"
-#include "guidon/value.h"
 #include "server/auth/key.h"
 
 namespace guidon {

@@ -24,10 +24,10 @@
 #include <string_view>
 #include <vector>
 
+#include <guidon/value.h>
 #include "core/base/mutex.h"
 #include "core/base/result.h"
 #include "core/model/definitions.h"
-#include "guidon/value.h"
 #include "server/feed/feed.h"
 #include "server/store/store.h"
 

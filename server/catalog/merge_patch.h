@@ -3,7 +3,7 @@
 // Thread safety: a pure function.
 #pragma once
 
-#include "guidon/value.h"
+#include <guidon/value.h>
 
 namespace guidon {
 

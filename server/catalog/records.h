@@ -14,9 +14,9 @@
 #include <string_view>
 #include <vector>
 
+#include <guidon/value.h>
 #include "core/base/result.h"
 #include "core/model/definitions.h"
-#include "guidon/value.h"
 
 namespace guidon {
 

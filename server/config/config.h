@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include <guidon/value.h>
 #include "core/base/result.h"
-#include "guidon/value.h"
 
 namespace guidon {
 

@@ -62,7 +62,7 @@ const std::vector<Library>& Libraries() {
       {"yaml-cpp/",      {"yaml"}},
       {"httplib.h",      {"net", "bench", "examples"}},
       {"simdjson.h",     {"core/base"}},
-      {"CLI/",           {"cli"}},
+      {"CLI/",           {"cli", "server/app"}},
       {"spdlog/",        {"server/telemetry"}},
       {"benchmark/",     {"bench"}},
       {"gtest/",         {}},

@@ -20,7 +20,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "guidon/value.h"
+#include <guidon/value.h>
 
 namespace guidon {
 

@@ -1,0 +1,23 @@
+// Where tools take an environment's definitions from: a workspace, a ruleset file, or the server.
+//
+// Thread safety: one thread.
+#pragma once
+
+#include <string>
+
+#include "core/base/result.h"
+#include "core/codec/wire.h"
+#include "core/model/definitions.h"
+
+namespace guidon::cli {
+
+// A workspace's environment with first allocations. The error lists the faults of an invalid workspace.
+Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment);
+
+// A ruleset document (docs/spec/wire.md), checked against its digest.
+Result<SnapshotDocument> ReadRulesetFile(const std::string& path);
+
+// kIo when it cannot be read.
+Result<std::string> ReadFile(const std::string& path);
+
+}  // namespace guidon::cli

@@ -1,0 +1,96 @@
+// The verbs of the command line. Each is one file; main.cc reads the arguments and calls one of them.
+//
+// Exit codes of every verb: 0 pass, 1 problem found, 2 usage error or unreadable input, 3 hold, 4 server unreachable.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/model/definitions.h"
+
+namespace guidon::cli {
+
+inline constexpr int kPass = 0;
+inline constexpr int kProblem = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kHold = 3;
+inline constexpr int kUnreachable = 4;
+
+// How to reach the server.
+struct Connection {
+  std::string server;  // http://127.0.0.1:8400
+  std::string key;     // an admin key
+};
+
+struct ValidateOptions {
+  std::string folder;
+  bool json = false;
+};
+int Validate(const ValidateOptions& options);
+
+struct ApplyOptions {
+  Connection connection;
+  std::string folder;
+  std::string comment;
+  bool dry_run = false;  // `plan`
+  bool prune = false;
+  bool json = false;
+};
+int Apply(const ApplyOptions& options);
+
+struct EvaluateOptions {
+  Connection connection;
+  bool use_server = false;  // else `workspace` or `ruleset`
+  std::string workspace;
+  std::string ruleset;
+  std::string project;
+  std::string environment;
+  std::string flag;
+  std::string context;  // JSON
+  std::string cases;    // JSONL: {"flag", "context"} each
+  std::string now;      // RFC 3339
+  bool explain = false;
+  bool json = false;
+};
+int Evaluate(const EvaluateOptions& options);
+
+struct ExportOptions {
+  Connection connection;
+  std::string workspace;  // empty: from the server
+  std::string project;
+  std::string environment;
+  std::string output;  // empty: standard output
+  std::optional<Revision> revision;
+};
+int Export(const ExportOptions& options);
+
+struct KeyOptions {
+  Connection connection;
+  std::string action;  // "create" | "revoke" | "list"
+  std::string project;
+  std::string environment;
+  std::string kind;
+  std::string description;
+  std::string id;
+  bool json = false;
+};
+int Key(const KeyOptions& options);
+
+struct FlagOptions {
+  Connection connection;
+  std::string action;  // "on" | "off"
+  std::string project;
+  std::string environment;
+  std::string flag;
+  bool json = false;
+};
+int Flag(const FlagOptions& options);
+
+struct GateOptions {
+  std::string workspace;
+  std::string environment;
+  bool json = false;
+};
+int Gate(const GateOptions& options);
+
+}  // namespace guidon::cli
