@@ -31,7 +31,7 @@ enum class Strictness {
 
 // Errors are kInvalid with one issue per fault, its path from the root of `value`, its `entity` filled where it has a
 // key.
-Result<Flag> DecodeFlag(const Value& value, Strictness strictness = Strictness::kAuthored);
+Result<FlagDefinition> DecodeFlag(const Value& value, Strictness strictness = Strictness::kAuthored);
 Result<Segment> DecodeSegment(const Value& value, Strictness strictness = Strictness::kAuthored);
 Result<Layer> DecodeLayer(const Value& value, Strictness strictness = Strictness::kAuthored);
 Result<Holdout> DecodeHoldout(const Value& value, Strictness strictness = Strictness::kAuthored);
@@ -41,7 +41,7 @@ Result<Project> DecodeProject(const Value& value, Strictness strictness = Strict
 Result<FlagTest> DecodeFlagTest(const Value& value);  // an entry of tests/
 Result<Condition> DecodeCondition(const Value& value, Strictness strictness = Strictness::kAuthored);
 
-Value EncodeFlag(const Flag& flag);
+Value EncodeFlag(const FlagDefinition& flag);
 Value EncodeSegment(const Segment& segment);
 Value EncodeLayer(const Layer& layer);
 Value EncodeHoldout(const Holdout& holdout);

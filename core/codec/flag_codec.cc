@@ -272,7 +272,7 @@ std::vector<std::string> ReadTags(const Node& node) {
 }
 
 // What a boolean flag has without saying so.
-void FillBoolean(const Node& node, Flag& flag) {
+void FillBoolean(const Node& node, FlagDefinition& flag) {
   if (flag.variations.empty()) flag.variations = ImplicitVariations();
   const Value* environments = node.value().Find("environments");
   for (Targeting& targeting : flag.environments) {
@@ -281,7 +281,7 @@ void FillBoolean(const Node& node, Flag& flag) {
   }
 }
 
-Value WriteFlag(const Flag& flag) {
+Value WriteFlag(const FlagDefinition& flag) {
   Object object{{"flag", flag.key}, {"type", ToString(flag.type)}};
   if (flag.kind != FlagKind::kRelease) object.Append("kind", ToString(flag.kind));
   PutText(object, "description", flag.description);
@@ -305,8 +305,8 @@ Value WriteFlag(const Flag& flag) {
 
 }  // namespace
 
-Flag ReadFlag(const Node& node) {
-  Flag flag;
+FlagDefinition ReadFlag(const Node& node) {
+  FlagDefinition flag;
   Fields fields(node, "a flag");
   fields.Required("flag", flag.key, ReadKey);
   const std::size_t faults = node.report().total();
@@ -332,11 +332,11 @@ Flag ReadFlag(const Node& node) {
 
 }  // namespace codec
 
-Result<Flag> DecodeFlag(const Value& value, Strictness strictness) {
+Result<FlagDefinition> DecodeFlag(const Value& value, Strictness strictness) {
   return codec::Decode("flag", value, strictness, codec::ReadFlag);
 }
 
-Value EncodeFlag(const Flag& flag) {
+Value EncodeFlag(const FlagDefinition& flag) {
   return codec::WriteFlag(flag);
 }
 

@@ -219,7 +219,7 @@ auto Decode(std::string_view what, const Value& value, Strictness strictness, Re
 // The readers of the files of this room.
 Condition ReadCondition(const Node& node);
 Condition ReadEventCondition(const Node& node);  // on the attributes of an event: no segment, flag and now
-Flag ReadFlag(const Node& node);
+FlagDefinition ReadFlag(const Node& node);
 Segment ReadSegment(const Node& node);
 Layer ReadLayer(const Node& node);
 Holdout ReadHoldout(const Node& node);

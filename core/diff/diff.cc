@@ -204,7 +204,7 @@ class TargetingChange {
 
 std::vector<std::string> EnvironmentsOf(const FlagRecord& before, const FlagRecord& after) {
   std::vector<std::string> names;
-  const auto add = [&](const Flag& flag) {
+  const auto add = [&](const FlagDefinition& flag) {
     for (const Targeting& targeting : flag.environments) {
       if (std::find(names.begin(), names.end(), targeting.environment) == names.end()) {
         names.push_back(targeting.environment);

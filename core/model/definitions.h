@@ -42,7 +42,7 @@ struct Record {
 struct NoState {
   friend bool operator==(const NoState&, const NoState&) = default;
 };
-using FlagRecord = Record<Flag, FlagState>;
+using FlagRecord = Record<FlagDefinition, FlagState>;
 using SegmentRecord = Record<Segment, NoState>;
 using LayerRecord = Record<Layer, LayerState>;
 using HoldoutRecord = Record<Holdout, HoldoutState>;

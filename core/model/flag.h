@@ -90,7 +90,7 @@ struct Targeting {
   friend bool operator==(const Targeting&, const Targeting&) = default;
 };
 
-struct Flag {
+struct FlagDefinition {
   std::string key;
   FlagType type = FlagType::kBoolean;
   FlagKind kind = FlagKind::kRelease;
@@ -102,7 +102,7 @@ struct Flag {
   bool archived = false;
   std::vector<Variation> variations;    // boolean flags: on = true, off = false, in this order, unless authored
   std::vector<Targeting> environments;  // authored order; one that is not here: not enabled
-  friend bool operator==(const Flag&, const Flag&) = default;
+  friend bool operator==(const FlagDefinition&, const FlagDefinition&) = default;
 
   const Targeting* FindEnvironment(std::string_view name) const;
   const Variation* FindVariation(std::string_view name) const;

@@ -111,11 +111,11 @@ std::optional<EntityKind> EntityKindFromString(std::string_view word) {
   return std::nullopt;
 }
 
-const Targeting* Flag::FindEnvironment(std::string_view name) const {
+const Targeting* FlagDefinition::FindEnvironment(std::string_view name) const {
   return FindBy(environments, name, [](const Targeting& t) -> const std::string& { return t.environment; });
 }
 
-const Variation* Flag::FindVariation(std::string_view name) const {
+const Variation* FlagDefinition::FindVariation(std::string_view name) const {
   return FindBy(variations, name, [](const Variation& v) -> const std::string& { return v.name; });
 }
 

@@ -435,7 +435,7 @@ class FlagCompiler {
     return nullptr;
   }
 
-  const Flag& definition_;
+  const FlagDefinition& definition_;
   Lineage& lineage_;
   const Targeting* targeting_;
   const TargetingState* state_;

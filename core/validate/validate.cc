@@ -112,7 +112,7 @@ class Validator {
 
   // --- flags ---
 
-  void CheckFlag(const Flag& flag) {
+  void CheckFlag(const FlagDefinition& flag) {
     entity_ = "flag " + flag.key;
     if (flag.archived) return;
     if (flag.owner.empty()) Warn("missing_owner", {}, "it has no owner", "add `owner:`, so that somebody can be asked");
@@ -129,7 +129,7 @@ class Validator {
     }
   }
 
-  void CheckVariationTypes(const Flag& flag) {
+  void CheckVariationTypes(const FlagDefinition& flag) {
     if (flag.type != FlagType::kBoolean && flag.variations.empty()) {
       Error("missing_variations", Path().Key("variations"), "a flag that is not boolean needs variations");
     }
@@ -148,7 +148,7 @@ class Validator {
     if (!name.empty()) CheckKnown("variation", name, variations_, path);
   }
 
-  void CheckTargeting(const Flag& flag, const Targeting& targeting, const Path& path) {
+  void CheckTargeting(const FlagDefinition& flag, const Targeting& targeting, const Path& path) {
     CheckVariation(targeting.off, path.Key("off"));
     if (targeting.enabled && !targeting.default_serve) {
       Error("missing_default", path, "it is enabled but says nothing to serve by default",
@@ -164,10 +164,10 @@ class Validator {
     if (targeting.default_serve) CheckServe(targeting.default_serve->serve, path.Key("default"));
   }
 
-  void CheckFlagReference(const Flag& from, const std::string& key, const Names& variations, const Path& flag_path,
-                          const Path& variations_path) {
+  void CheckFlagReference(const FlagDefinition& from, const std::string& key, const Names& variations,
+                          const Path& flag_path, const Path& variations_path) {
     if (!CheckKnown("flag", key, flags_, flag_path)) return;
-    const Flag& other = all_.FindFlag(key)->definition;
+    const FlagDefinition& other = all_.FindFlag(key)->definition;
     if (other.archived) Error("archived_flag", flag_path, "flag '" + key + "' is archived, so this can never hold");
     if (key == from.key) Error("cycle", flag_path, "flag '" + key + "' requires itself");
     const Names known = NamesOf(other.variations, [](const Variation& v) { return v.name; });
@@ -191,7 +191,7 @@ class Validator {
     }
   }
 
-  void CheckRules(const Flag& flag, const Targeting& targeting, const Path& path) {
+  void CheckRules(const FlagDefinition& flag, const Targeting& targeting, const Path& path) {
     std::map<std::string, std::size_t> ids;
     const Rule* catch_all = nullptr;
     for (std::size_t i = 0; i < targeting.rules.size(); ++i) {
@@ -256,7 +256,7 @@ class Validator {
   // --- conditions ---
 
   // `flag`: whose condition it is, or nullptr. Event conditions of metrics pass `is_event`.
-  void CheckCondition(const Condition& condition, const Path& path, const Flag* flag, bool is_event = false) {
+  void CheckCondition(const Condition& condition, const Path& path, const FlagDefinition* flag, bool is_event = false) {
     for (const Clause& clause : condition.clauses) {
       switch (clause.kind) {
         case Clause::Kind::kAttribute:
@@ -276,7 +276,7 @@ class Validator {
           }
           break;
         case Clause::Kind::kFlag: {
-          static const Flag kNobody;
+          static const FlagDefinition kNobody;
           const Path at = path.Key("flag").Key(clause.flag);
           CheckFlagReference(flag == nullptr ? kNobody : *flag, clause.flag, clause.variations, at, at);
           break;
@@ -289,7 +289,7 @@ class Validator {
     }
   }
 
-  void CheckChildren(const Clause& clause, const Path& path, const Flag* flag, bool is_event) {
+  void CheckChildren(const Clause& clause, const Path& path, const FlagDefinition* flag, bool is_event) {
     if (clause.kind == Clause::Kind::kNot) {
       if (!clause.children.empty()) CheckCondition(clause.children[0], path.Key("not"), flag, is_event);
       return;
@@ -390,7 +390,7 @@ class Validator {
   }
 
   void CheckExperimentFlag(const Experiment& experiment) {
-    const Flag& flag = all_.FindFlag(experiment.flag)->definition;
+    const FlagDefinition& flag = all_.FindFlag(experiment.flag)->definition;
     if (flag.archived) Error("archived_flag", Path().Key("flag"), "flag '" + flag.key + "' is archived");
     const Names known = NamesOf(flag.variations, [](const Variation& v) { return v.name; });
     for (const Variant& variant : experiment.variants) {

@@ -29,7 +29,7 @@ bool IsLoopbackHost(std::string_view host) {
   return host == "localhost" || host == "127.0.0.1" || host.starts_with("127.");
 }
 
-std::string StateOf(const Flag& flag, std::string_view environment) {
+std::string StateOf(const FlagDefinition& flag, std::string_view environment) {
   if (flag.archived) return "archived";
   const Targeting* targeting = flag.FindEnvironment(environment);
   if (targeting == nullptr || !targeting->enabled) return "not enabled";
@@ -47,7 +47,7 @@ HomeProject HomeOf(const ProjectView& view, std::chrono::sys_days today) {
     project.environments.push_back(environment.key);
   }
   for (const FlagRecord& record : view.definitions.entities.flags) {
-    const Flag& flag = record.definition;
+    const FlagDefinition& flag = record.definition;
     HomeFlag& row = project.flags.emplace_back();
     row.key = flag.key;
     row.type = ToString(flag.type);

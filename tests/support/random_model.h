@@ -306,8 +306,8 @@ class RandomModel {
     }
     return variations;
   }
-  Flag MakeFlag(std::string key) {
-    Flag flag;
+  FlagDefinition MakeFlag(std::string key) {
+    FlagDefinition flag;
     flag.key = std::move(key);
     flag.type = PickWord<FlagType>(4);
     flag.kind = PickWord<FlagKind>(4);
@@ -416,7 +416,7 @@ class RandomModel {
     for (ArmRanges& arm : list) std::shuffle(arm.ranges.begin(), arm.ranges.end(), random_);
     return list;
   }
-  FlagState MakeFlagState(const Flag& flag) {
+  FlagState MakeFlagState(const FlagDefinition& flag) {
     FlagState state;
     for (const Targeting& targeting : flag.environments) {
       if (OneIn(4)) continue;
@@ -447,7 +447,7 @@ class RandomModel {
   EntityRecord MakeRecord(EntityKind kind, std::string key) {
     switch (kind) {
       case EntityKind::kFlag: {
-        Flag flag = MakeFlag(std::move(key));
+        FlagDefinition flag = MakeFlag(std::move(key));
         FlagState state = MakeFlagState(flag);
         return FlagRecord{std::move(flag), std::move(state)};
       }

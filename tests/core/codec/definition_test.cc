@@ -28,7 +28,7 @@ constexpr std::string_view kCheckoutLayout =
     R"({"id":"beta","when":{"beta":true},"serve":"single_page","rollout":"10%"}],"default":"multi_step"}}})";
 
 TEST(DefinitionTest, TheFlagOfTheSpecificationIsReadAndWrittenAsItStands) {
-  const Result<Flag> flag = DecodeFlag(Json(kCheckoutLayout));
+  const Result<FlagDefinition> flag = DecodeFlag(Json(kCheckoutLayout));
   ASSERT_TRUE(flag) << flag.error().message;
   const Rule& ramp = flag->environments.at(0).rules.at(1);
   EXPECT_EQ(std::get<SplitServe>(ramp.serve), (SplitServe{{{"single_page", 20'000}, {"multi_step", 80'000}}}));
@@ -41,7 +41,7 @@ TEST(DefinitionTest, TheFlagOfTheSpecificationIsReadAndWrittenAsItStands) {
 
 // The one issue of a flag whose environment `production` is `targeting`.
 Issue OnlyIssue(std::string_view targeting) {
-  const Result<Flag> flag = DecodeFlag(
+  const Result<FlagDefinition> flag = DecodeFlag(
       Json(R"({"flag":"search","type":"boolean","environments":{"production":)" + std::string(targeting) + "}}"));
   EXPECT_FALSE(flag) << targeting;
   if (flag) return {};
@@ -119,7 +119,7 @@ TEST(FaultTest, AMetricSaysWhatItsTypeNeedsAndHasNot) {
 TEST(FaultTest, LongTextsAreCutBetweenCharacters) {
   std::string text(59, 'x');
   text += "\u00e4\u00e4\u00e4";
-  const Result<Flag> flag = DecodeFlag(Object{{"flag", "a"}, {"type", text}});
+  const Result<FlagDefinition> flag = DecodeFlag(Object{{"flag", "a"}, {"type", text}});
   ASSERT_FALSE(flag);
   EXPECT_EQ(flag.error().issues[0].message, "unknown type of flag '" + std::string(59, 'x') + "…'");
 }
@@ -135,13 +135,13 @@ Value FlagWithTargets(std::size_t count, const Value& key) {
 
 TEST(BoundsTest, AHundredThousandTargetsAreReadAndNotOneMore) {
   EXPECT_TRUE(DecodeFlag(FlagWithTargets(kMaxList, "user-1")));
-  const Result<Flag> flag = DecodeFlag(FlagWithTargets(kMaxList + 1, "user-1"));
+  const Result<FlagDefinition> flag = DecodeFlag(FlagWithTargets(kMaxList + 1, "user-1"));
   ASSERT_FALSE(flag);
   EXPECT_EQ(flag.error().issues[0].message, "100001 context keys; at most 100000 are allowed");
 }
 
 TEST(BoundsTest, FaultsBeyondAThousandAreCounted) {
-  const Result<Flag> flag = DecodeFlag(FlagWithTargets(5'000, 17));
+  const Result<FlagDefinition> flag = DecodeFlag(FlagWithTargets(5'000, 17));
   ASSERT_FALSE(flag);
   ASSERT_EQ(flag.error().issues.size(), 1'001u);
   EXPECT_EQ(flag.error().issues.back().message, "4000 more faults are not listed");
@@ -151,10 +151,11 @@ TEST(BoundsTest, VariationsAndRulesHaveTheirs) {
   Object variations;
   for (std::size_t i = 0; i <= kMaxVariations; ++i) variations.Append("v" + std::to_string(i), "x");
   const Value rules = Array(kMaxRules + 1, Object{{"serve", "v0"}});
-  const Result<Flag> flag = DecodeFlag(Object{{"flag", "a"},
-                                              {"type", "string"},
-                                              {"variations", std::move(variations)},
-                                              {"environments", Object{{"production", Object{{"rules", rules}}}}}});
+  const Result<FlagDefinition> flag =
+      DecodeFlag(Object{{"flag", "a"},
+                        {"type", "string"},
+                        {"variations", std::move(variations)},
+                        {"environments", Object{{"production", Object{{"rules", rules}}}}}});
   ASSERT_FALSE(flag);
   ASSERT_EQ(flag.error().issues.size(), 2u);
   EXPECT_EQ(flag.error().issues[0].message, "257 variations; at most 256 are allowed");
@@ -166,7 +167,7 @@ TEST(BoundsTest, NumbersThatAreNotFiniteAreRefusedWhereverTheyCome) {
   EXPECT_FALSE(DecodeCondition(Object{{"age", infinite}}));
   EXPECT_FALSE(DecodeCondition(Object{{"age", Object{{"lt", infinite}}}}));
   EXPECT_FALSE(DecodeFlag(Object{{"flag", "a"}, {"type", "number"}, {"variations", Object{{"x", infinite}}}}));
-  const Result<Flag> json =
+  const Result<FlagDefinition> json =
       DecodeFlag(Object{{"flag", "a"}, {"type", "json"}, {"variations", Object{{"x", Array{1, infinite}}}}});
   ASSERT_FALSE(json);
   EXPECT_EQ(json.error().issues[0].path.ToText(), "variations.x[1]");

@@ -1,0 +1,251 @@
+#include <guidon/client.h>
+
+#include <array>
+#include <functional>
+#include <utility>
+
+#include "core/eval/evaluator.h"
+#include "sdk/client/client_core.h"
+
+namespace guidon {
+namespace {
+
+using internal::ClientCore;
+using internal::RulesetView;
+
+// How each type of read is asked for and taken out of a flag's value.
+template <typename T>
+struct Kind;
+template <>
+struct Kind<bool> {
+  static constexpr WantedType kWanted = WantedType::kBool;
+  static bool Of(const Value& value) noexcept { return value.AsBool(); }
+};
+template <>
+struct Kind<std::string> {
+  static constexpr WantedType kWanted = WantedType::kString;
+  static const std::string& Of(const Value& value) noexcept { return value.AsString(); }
+};
+template <>
+struct Kind<std::int64_t> {
+  static constexpr WantedType kWanted = WantedType::kInt;
+  static std::int64_t Of(const Value& value) noexcept { return value.AsInt(); }
+};
+template <>
+struct Kind<double> {
+  static constexpr WantedType kWanted = WantedType::kDouble;
+  static double Of(const Value& value) noexcept { return value.AsDouble(); }
+};
+template <>
+struct Kind<Value> {
+  static constexpr WantedType kWanted = WantedType::kJson;
+  static const Value& Of(const Value& value) noexcept { return value; }
+};
+
+template <typename T>
+Decision Decide(const RulesetView& view, std::uint32_t slot, const Context& context, std::int64_t now_ms) noexcept {
+  Decision decision = Evaluate(*view.ruleset, slot, context, now_ms);
+  CheckType(Kind<T>::kWanted, decision);
+  if (!view.is_ready) decision.error = EvaluationError::kProviderNotReady;
+  return decision;
+}
+
+template <typename T>
+EvaluationDetail<T> Describe(const RulesetView& view, std::string_view key, const Decision& decision, T fallback) {
+  EvaluationDetail<T> detail = DetailOf<T>(*view.ruleset, key, decision);
+  const Value* value = decision.value();
+  detail.value = value == nullptr ? std::move(fallback) : T(Kind<T>::Of(*value));
+  return detail;
+}
+
+std::int64_t Now(const ClientCore& core) noexcept {
+  return core.now_ms.load(std::memory_order_relaxed);
+}
+
+void Note(ClientCore& core, const Decision& decision, std::string_view key) noexcept {
+  if (decision.error == EvaluationError::kFlagNotFound) core.NoteUnknownFlag(key);
+}
+
+template <typename T, typename Fallback>
+T ReadFrom(ClientCore& core, const RulesetView& view, std::string_view flag, const Context& context,
+           const Fallback& fallback) noexcept {
+  const Decision decision = Decide<T>(view, view.ruleset->Find(flag), context, Now(core));
+  if (const Value* value = decision.value()) return T(Kind<T>::Of(*value));
+  Note(core, decision, flag);
+  return T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback));
+}
+
+template <typename T, typename Fallback>
+EvaluationDetail<T> DetailFrom(ClientCore& core, const RulesetView& view, std::string_view flag, const Context& context,
+                               const Fallback& fallback) noexcept {
+  const Decision decision = Decide<T>(view, view.ruleset->Find(flag), context, Now(core));
+  Note(core, decision, flag);
+  return Describe<T>(view, flag, decision, T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback)));
+}
+
+}  // namespace
+
+// ---- Words -------------------------------------------------------------------------------------------------------
+
+std::string_view ToString(ClientState state) noexcept {
+  constexpr std::array<std::string_view, 7> kWords = {"initialising", "live",    "polling", "stale",
+                                                      "unauthorised", "offline", "closed"};
+  return kWords[static_cast<std::size_t>(state)];
+}
+
+std::string_view ToString(RulesetSource source) noexcept {
+  constexpr std::array<std::string_view, 4> kWords = {"none", "bootstrap", "cache", "server"};
+  return kWords[static_cast<std::size_t>(source)];
+}
+
+// ---- Client and Pin ----------------------------------------------------------------------------------------------
+
+Client::Client(ClientConfig config) : core_(std::make_shared<ClientCore>(std::move(config))) {
+  core_->Start();
+}
+
+Client::~Client() {
+  Close(std::chrono::seconds(1));
+}
+
+Readiness Client::WaitReady(std::chrono::milliseconds timeout) const {
+  return core_->WaitReady(timeout);
+}
+ClientStatus Client::Status() const {
+  return core_->Status();
+}
+Pin Client::Pin() const {
+  return guidon::Pin(core_, core_->current.Share());
+}
+Subscription Client::OnChange(std::function<void(const RulesetChange&)> callback) {
+  return core_->Subscribe(std::move(callback));
+}
+bool Client::Close(std::chrono::milliseconds deadline) {
+  return core_->Close(deadline);
+}
+
+Pin::Pin(std::shared_ptr<ClientCore> core, std::shared_ptr<const RulesetView> view)
+    : core_(std::move(core)), view_(std::move(view)) {}
+
+std::uint64_t Pin::revision() const noexcept {
+  return view_->ruleset->revision();
+}
+
+// ---- Reads -------------------------------------------------------------------------------------------------------
+
+template <typename T, typename Fallback>
+T Client::Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
+  const Published<RulesetView>::Guard view = core_->current.Read();
+  return ReadFrom<T>(*core_, *view, flag, context, fallback);
+}
+
+template <typename T, typename Fallback>
+EvaluationDetail<T> Client::ReadDetail(std::string_view flag, const Context& context,
+                                       Fallback fallback) const noexcept {
+  const Published<RulesetView>::Guard view = core_->current.Read();
+  return DetailFrom<T>(*core_, *view, flag, context, fallback);
+}
+
+template <typename T, typename Fallback>
+T Pin::Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
+  return ReadFrom<T>(*core_, *view_, flag, context, fallback);
+}
+
+template <typename T, typename Fallback>
+EvaluationDetail<T> Pin::ReadDetail(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
+  return DetailFrom<T>(*core_, *view_, flag, context, fallback);
+}
+
+template <typename Reader>
+bool Reads<Reader>::Bool(std::string_view flag, const Context& context, bool fallback) const noexcept {
+  return static_cast<const Reader*>(this)->template Read<bool>(flag, context, fallback);
+}
+
+template <typename Reader>
+EvaluationDetail<bool> Reads<Reader>::BoolDetail(std::string_view flag, const Context& context,
+                                                 bool fallback) const noexcept {
+  return static_cast<const Reader*>(this)->template ReadDetail<bool>(flag, context, fallback);
+}
+
+template <typename Reader>
+std::string Reads<Reader>::String(std::string_view flag, const Context& context,
+                                  std::string_view fallback) const noexcept {
+  return static_cast<const Reader*>(this)->template Read<std::string>(flag, context, fallback);
+}
+
+template <typename Reader>
+EvaluationDetail<std::string> Reads<Reader>::StringDetail(std::string_view flag, const Context& context,
+                                                          std::string_view fallback) const noexcept {
+  return static_cast<const Reader*>(this)->template ReadDetail<std::string>(flag, context, fallback);
+}
+
+template <typename Reader>
+std::int64_t Reads<Reader>::Int(std::string_view flag, const Context& context, std::int64_t fallback) const noexcept {
+  return static_cast<const Reader*>(this)->template Read<std::int64_t>(flag, context, fallback);
+}
+
+template <typename Reader>
+EvaluationDetail<std::int64_t> Reads<Reader>::IntDetail(std::string_view flag, const Context& context,
+                                                        std::int64_t fallback) const noexcept {
+  return static_cast<const Reader*>(this)->template ReadDetail<std::int64_t>(flag, context, fallback);
+}
+
+template <typename Reader>
+double Reads<Reader>::Double(std::string_view flag, const Context& context, double fallback) const noexcept {
+  return static_cast<const Reader*>(this)->template Read<double>(flag, context, fallback);
+}
+
+template <typename Reader>
+EvaluationDetail<double> Reads<Reader>::DoubleDetail(std::string_view flag, const Context& context,
+                                                     double fallback) const noexcept {
+  return static_cast<const Reader*>(this)->template ReadDetail<double>(flag, context, fallback);
+}
+
+template <typename Reader>
+Value Reads<Reader>::Json(std::string_view flag, const Context& context, const Value& fallback) const noexcept {
+  return static_cast<const Reader*>(this)->template Read<Value>(flag, context, std::cref(fallback));
+}
+
+template <typename Reader>
+EvaluationDetail<Value> Reads<Reader>::JsonDetail(std::string_view flag, const Context& context,
+                                                  const Value& fallback) const noexcept {
+  return static_cast<const Reader*>(this)->template ReadDetail<Value>(flag, context, std::cref(fallback));
+}
+
+// ---- Handles -----------------------------------------------------------------------------------------------------
+
+template <typename T>
+Flag<T>::Flag(const Client& client, std::string_view key, T fallback)
+    : core_(client.core_), key_(key), slot_(core_->lineage()->flags.SlotOf(key)), fallback_(std::move(fallback)) {}
+
+template <typename T>
+T Flag<T>::operator()(const Context& context) const noexcept {
+  const Published<RulesetView>::Guard view = core_->current.Read();
+  const Decision decision = Decide<T>(*view, slot_, context, Now(*core_));
+  if (const Value* value = decision.value()) return T(Kind<T>::Of(*value));
+  Note(*core_, decision, key_);
+  return fallback_;
+}
+
+template <typename T>
+T Flag<T>::operator()(const Context& context, const Pin& pin) const noexcept {
+  const Decision decision = Decide<T>(*pin.view_, slot_, context, Now(*core_));
+  const Value* value = decision.value();
+  return value == nullptr ? fallback_ : T(Kind<T>::Of(*value));
+}
+
+template <typename T>
+EvaluationDetail<T> Flag<T>::Detail(const Context& context) const noexcept {
+  const Published<RulesetView>::Guard view = core_->current.Read();
+  return Describe<T>(*view, key_, Decide<T>(*view, slot_, context, Now(*core_)), fallback_);
+}
+
+template class Reads<Client>;
+template class Reads<Pin>;
+template class Flag<bool>;
+template class Flag<std::string>;
+template class Flag<std::int64_t>;
+template class Flag<double>;
+template class Flag<Value>;
+
+}  // namespace guidon

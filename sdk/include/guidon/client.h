@@ -1,0 +1,190 @@
+// Evaluates flags in this process, against rules streamed from the server.
+//
+//   guidon::Client client(config);                       // connects in the background
+//   client.WaitReady(std::chrono::seconds(2));           // or do not wait: defaults until the first ruleset is there
+//   if (client.Bool("new-checkout", user, false)) { … }
+//
+// A read looks at one immutable ruleset in this process: it does no I/O, takes no lock, waits for nobody and never
+// throws. When the server is gone, nothing changes but the age in Status().
+//
+// Thread safety: every method may be called from any thread.
+#pragma once
+
+#include <guidon/client_config.h>
+#include <guidon/context.h>
+#include <guidon/evaluation_detail.h>
+#include <guidon/status.h>
+#include <guidon/value.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace guidon {
+
+namespace internal {
+class ClientCore;
+struct RulesetView;
+}  // namespace internal
+
+template <typename T>
+class Flag;
+
+// Whether there is a ruleset, and if not, why not.
+struct Readiness {
+  bool ready = false;
+  std::string cause{};  // "unauthorised: …", "timeout: still initialising", …; empty when ready
+  explicit operator bool() const noexcept { return ready; }
+};
+
+// A ruleset was replaced. `flags`: whose definition changed. `anything`: something shared changed (a segment, an
+// experiment, or the whole ruleset), so any flag may answer otherwise now.
+struct RulesetChange {
+  std::uint64_t revision = 0;
+  std::vector<std::string> flags{};
+  bool anything = false;
+};
+
+// Ends when it is destroyed: afterwards the callback is neither running nor called again. Not to be destroyed within
+// the callback.
+class Subscription {
+ public:
+  Subscription() noexcept = default;
+  explicit Subscription(std::function<void()> end) : end_(std::move(end)) {}
+  ~Subscription() { End(); }
+  Subscription(Subscription&& other) noexcept : end_(std::exchange(other.end_, nullptr)) {}
+  Subscription& operator=(Subscription&& other) noexcept {
+    if (this != &other) {
+      End();
+      end_ = std::exchange(other.end_, nullptr);
+    }
+    return *this;
+  }
+  void End() {
+    if (end_) std::exchange(end_, nullptr)();
+  }
+
+ private:
+  std::function<void()> end_;
+};
+
+// The reads that Client and Pin share. `fallback` is returned when the flag cannot be evaluated, or serves nothing;
+// ...Detail() says why. Cost: tens of nanoseconds; ...Detail() and results of text or JSON copy, so they may allocate.
+template <typename Reader>
+class Reads {
+ public:
+  bool Bool(std::string_view flag, const Context& context, bool fallback) const noexcept;
+  std::string String(std::string_view flag, const Context& context, std::string_view fallback) const noexcept;
+  std::int64_t Int(std::string_view flag, const Context& context, std::int64_t fallback) const noexcept;
+  double Double(std::string_view flag, const Context& context, double fallback) const noexcept;
+  Value Json(std::string_view flag, const Context& context, const Value& fallback) const noexcept;
+
+  EvaluationDetail<bool> BoolDetail(std::string_view flag, const Context& context, bool fallback) const noexcept;
+  EvaluationDetail<std::string> StringDetail(std::string_view flag, const Context& context,
+                                             std::string_view fallback) const noexcept;
+  EvaluationDetail<std::int64_t> IntDetail(std::string_view flag, const Context& context,
+                                           std::int64_t fallback) const noexcept;
+  EvaluationDetail<double> DoubleDetail(std::string_view flag, const Context& context, double fallback) const noexcept;
+  EvaluationDetail<Value> JsonDetail(std::string_view flag, const Context& context,
+                                     const Value& fallback) const noexcept;
+};
+
+// One revision for many reads: whatever arrives meanwhile, all of them see the same ruleset. Cheap to make and to copy;
+// keeps its ruleset alive, so hold it for a request, not for ever.
+class Pin : public Reads<Pin> {
+ public:
+  std::uint64_t revision() const noexcept;
+
+ private:
+  friend class Client;
+  friend class Reads<Pin>;
+  template <typename T>
+  friend class Flag;
+  Pin(std::shared_ptr<internal::ClientCore> core, std::shared_ptr<const internal::RulesetView> view);
+  template <typename T, typename Fallback>
+  T Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept;
+  template <typename T, typename Fallback>
+  EvaluationDetail<T> ReadDetail(std::string_view flag, const Context& context, Fallback fallback) const noexcept;
+
+  std::shared_ptr<internal::ClientCore> core_;
+  std::shared_ptr<const internal::RulesetView> view_;
+};
+
+class Client : public Reads<Client> {
+ public:
+  // Reads cache and bootstrap, then connects in the background. Never throws for what is wrong with the configuration,
+  // the files or the network: Status() and WaitReady() say it.
+  explicit Client(ClientConfig config);
+  ~Client();  // Close(1 s)
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Waits until there is a ruleset from anywhere, or it is clear that none will come soon.
+  Readiness WaitReady(std::chrono::milliseconds timeout) const;
+
+  ClientStatus Status() const;
+
+  guidon::Pin Pin() const;
+
+  // `callback` runs on a thread of the SDK, after the ruleset was published and outside any lock. It must not throw.
+  [[nodiscard]] Subscription OnChange(std::function<void(const RulesetChange&)> callback);
+
+  // Stops the background work; reads go on with what is held. True when all threads ended within the deadline; one
+  // that is stuck in the system's name resolution is left to end by itself.
+  bool Close(std::chrono::milliseconds deadline);
+
+ private:
+  friend class Reads<Client>;
+  template <typename T>
+  friend class Flag;
+  template <typename T, typename Fallback>
+  T Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept;
+  template <typename T, typename Fallback>
+  EvaluationDetail<T> ReadDetail(std::string_view flag, const Context& context, Fallback fallback) const noexcept;
+
+  std::shared_ptr<internal::ClientCore> core_;
+};
+
+// A flag whose key is looked up once, also when the flag arrives later. T: bool, std::string, std::int64_t, double or
+// Value.
+//
+//   static const guidon::Flag<bool> kNewCheckout(client, "new-checkout", false);
+//   if (kNewCheckout(user)) { … }
+//
+// The Client's core outlives it as needed; after the Client is gone it goes on with what was held.
+template <typename T>
+class Flag {
+ public:
+  static_assert(std::is_same_v<T, bool> || std::is_same_v<T, std::string> || std::is_same_v<T, std::int64_t> ||
+                    std::is_same_v<T, double> || std::is_same_v<T, Value>,
+                "a flag is a bool, std::string, std::int64_t, double or guidon::Value");
+
+  Flag(const Client& client, std::string_view key, T fallback);
+
+  T operator()(const Context& context) const noexcept;
+  T operator()(const Context& context, const Pin& pin) const noexcept;  // at the pin's revision
+  EvaluationDetail<T> Detail(const Context& context) const noexcept;
+  const std::string& key() const noexcept { return key_; }
+
+ private:
+  std::shared_ptr<internal::ClientCore> core_;
+  std::string key_;
+  std::uint32_t slot_;
+  T fallback_;
+};
+
+extern template class Reads<Client>;
+extern template class Reads<Pin>;
+extern template class Flag<bool>;
+extern template class Flag<std::string>;
+extern template class Flag<std::int64_t>;
+extern template class Flag<double>;
+extern template class Flag<Value>;
+
+}  // namespace guidon

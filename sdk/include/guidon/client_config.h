@@ -1,0 +1,51 @@
+// How a Client is set up. Every field but `server` and `key` may stay as it is.
+//
+//   guidon::ClientConfig config;
+//   config.server = "http://127.0.0.1:8400";
+//   config.key = std::getenv("GUIDON_SDK_KEY");
+//   config.cache_file = "/var/cache/shop/flags.json";
+//
+// Thread safety: a plain value.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace guidon {
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+
+// Called on threads of the SDK, never on one that evaluates, and never under a lock. Must not throw.
+using LogSink = std::function<void(LogLevel level, std::string_view message)>;
+
+struct ClientConfig {
+  std::string server{};  // http(s)://host[:port][/prefix]; empty: no server at all, only bootstrap and cache
+  std::string key{};     // a server key, gdn_srv_…; says which project and environment
+
+  // Read while the Client is made, so that flags are there before the network is.
+  std::string bootstrap_file{};  // a ruleset document, as `guidon export` writes it
+  std::string bootstrap{};       // the same as bytes; used when there is no file
+  // The last ruleset that arrived is kept here (written beside it and renamed, at most once a second) and read again at
+  // the next start; it wins over bootstrap. Empty: not kept.
+  std::string cache_file{};
+
+  std::string ca_file{};  // PEM with the authorities to trust instead of the system's
+
+  // Sent with every connection; shown to operators.
+  std::string application{};
+  std::string application_version{};
+
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds silence_timeout{45'000};  // a stream without a byte for so long is dead
+  std::chrono::milliseconds backoff_first{500};       // ceiling of the first delay between attempts; doubles …
+  std::chrono::milliseconds backoff_most{30'000};     // … up to this; each delay is random below its ceiling
+  int failures_before_polling = 3;                    // streams that fail in a row before the ruleset is polled, too
+  std::chrono::milliseconds unauthorised_recheck{300'000};  // after a 401, 403 or 404
+
+  LogSink log{};  // empty: silent
+};
+
+}  // namespace guidon

@@ -1,0 +1,120 @@
+#include "sdk/state/ruleset_state.h"
+
+#include "core/base/json.h"
+
+namespace guidon {
+namespace {
+
+Applied Refused(std::string message) {
+  return {ApplyOutcome::kRefused, std::move(message), {}, false};
+}
+Applied NeedsAll(std::string message) {
+  return {ApplyOutcome::kNeedsAll, std::move(message), {}, false};
+}
+
+}  // namespace
+
+RulesetState::RulesetState() : lineage_(std::make_shared<Lineage>()) {}
+
+Applied RulesetState::TakeSnapshot(std::string_view document) {
+  Result<SnapshotDocument> decoded = DecodeSnapshot(document);
+  if (!decoded) return Refused(decoded.error().message);
+  const Snapshot& snapshot = decoded->snapshot;
+  const bool same_epoch = has_ruleset() && snapshot.epoch == header_.epoch;
+  if (same_epoch && snapshot.revision < header_.revision) {
+    return Refused("a ruleset of revision " + std::to_string(snapshot.revision) + ", older than revision " +
+                   std::to_string(header_.revision) + " that is held");
+  }
+  const SnapshotHeader header{snapshot.project, snapshot.environment, snapshot.epoch, snapshot.revision};
+  if (same_epoch && decoded->digest == digest_ && header.environment == header_.environment) {
+    const bool moved = header_.revision != header.revision;
+    header_ = header;
+    if (moved) ruleset_ = ruleset_->AtRevision(header.revision);
+    return {};
+  }
+  ruleset_ = Compile(snapshot, {lineage_, decoded->undecodable});
+  header_ = header;
+  digest_ = decoded->digest;
+  records_.clear();
+  for (EncodedEntity& entity : decoded->entities) {
+    records_[{std::move(entity.kind), std::move(entity.key)}] = std::move(entity.record);
+  }
+  return {ApplyOutcome::kApplied, "", {}, true};
+}
+
+Applied RulesetState::TakeChange(std::string_view data) {
+  Result<ChangeDocument> change = DecodeChange(data);
+  if (!change) return Refused(change.error().message);
+  if (!has_ruleset() || change->from > header_.revision) {
+    return NeedsAll("changes between revision " + std::to_string(header_.revision) + " and " +
+                    std::to_string(change->from) + " were missed");
+  }
+  if (change->to <= header_.revision) return {};
+
+  // First the digest of what would be, so that nothing is half-applied.
+  Digest128 digest = digest_;
+  const auto toggle_held = [&](const Name& name) {
+    const auto held = records_.find(name);
+    if (held != records_.end()) digest.Toggle(name.first, name.second, held->second);
+  };
+  for (const EncodedEntity& entity : change->upserts) {
+    toggle_held({entity.kind, entity.key});
+    digest.Toggle(entity.kind, entity.key, entity.record);
+  }
+  for (const WireRef& ref : change->removals) toggle_held({ref.kind, ref.key});
+  if (digest.ToHex() != change->digest) {
+    return NeedsAll("the digest differs after the change to revision " + std::to_string(change->to));
+  }
+
+  Applied applied{ApplyOutcome::kApplied, "", {}, false};
+  const auto note = [&](const std::string& kind, const std::string& key) {
+    if (kind == "flag") {
+      applied.flags.push_back(key);
+    } else {
+      applied.anything = true;
+    }
+  };
+  for (EncodedEntity& entity : change->upserts) {
+    note(entity.kind, entity.key);
+    records_[{std::move(entity.kind), std::move(entity.key)}] = std::move(entity.record);
+  }
+  for (const WireRef& ref : change->removals) {
+    note(ref.kind, ref.key);
+    records_.erase({ref.kind, ref.key});
+  }
+  digest_ = digest;
+  header_.revision = change->to;
+  ruleset_ = ruleset_->With(change->changes, change->undecodable, change->to);
+  return applied;
+}
+
+Applied RulesetState::TakeHeartbeat(std::string_view data) {
+  const Result<Value> value = ParseJson(data);
+  const Value* revision = value ? value->Find("revision") : nullptr;
+  const Value* digest = value ? value->Find("digest") : nullptr;
+  if (revision == nullptr || !revision->is_int() || digest == nullptr) return Refused("a heartbeat that is none");
+  if (!has_ruleset()) return NeedsAll("a heartbeat before any ruleset");
+  const auto said = static_cast<Revision>(revision->AsInt());
+  if (said < header_.revision) return {};
+  if (digest->AsString() != digest_.ToHex()) {
+    return NeedsAll("the digest differs at revision " + std::to_string(said));
+  }
+  if (said != header_.revision) {
+    header_.revision = said;
+    ruleset_ = ruleset_->AtRevision(said);
+  }
+  return {};
+}
+
+std::string RulesetState::Document() const {
+  std::vector<EncodedEntity> entities;
+  entities.reserve(records_.size());
+  for (const auto& [name, record] : records_) entities.push_back({name.first, name.second, record});
+  return EncodeSnapshot(header_, entities);
+}
+
+std::string RulesetState::EventId() const {
+  return has_ruleset() && !header_.epoch.empty() ? header_.epoch + "-" + std::to_string(header_.revision) : "";
+}
+
+}  // namespace guidon

@@ -1,0 +1,65 @@
+// What a client holds of its environment: records as they were sent, their digest, and the compiled ruleset. Applies
+// what arrives by the rules of docs/spec/wire.md, whole or not at all.
+//
+// Thread safety: one thread at a time.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/hash.h"
+#include "core/base/result.h"
+#include "core/codec/wire.h"
+#include "core/ruleset/ruleset.h"
+
+namespace guidon {
+
+enum class ApplyOutcome {
+  kApplied,   // there is a new ruleset
+  kNothing,   // what is held is what it says
+  kRefused,   // older than what is held, damaged or unreadable; nothing changed
+  kNeedsAll,  // changes were missed, or what is held is not what the server has: a snapshot is needed
+};
+
+struct Applied {
+  ApplyOutcome outcome = ApplyOutcome::kNothing;
+  std::string message;             // for kRefused and kNeedsAll
+  std::vector<std::string> flags;  // whose own definition changed
+  bool anything = false;           // something that several flags may share changed
+};
+
+class RulesetState {
+ public:
+  RulesetState();
+
+  // A document of an older revision of the same epoch is refused.
+  Applied TakeSnapshot(std::string_view document);
+  Applied TakeChange(std::string_view data);
+  Applied TakeHeartbeat(std::string_view data);
+
+  // The ruleset document of what is held, for the cache file.
+  std::string Document() const;
+
+  bool has_ruleset() const { return ruleset_ != nullptr; }
+  // Null until the first snapshot.
+  const std::shared_ptr<const Ruleset>& ruleset() const { return ruleset_; }
+  const SnapshotHeader& header() const { return header_; }
+  std::string EventId() const;  // "<epoch>-<revision>", or ""
+  // All rulesets share it, so that slots stay.
+  const std::shared_ptr<Lineage>& lineage() const { return lineage_; }
+
+ private:
+  using Name = std::pair<std::string, std::string>;  // kind, key
+
+  std::shared_ptr<Lineage> lineage_;
+  SnapshotHeader header_;
+  std::map<Name, std::string> records_;
+  Digest128 digest_;
+  std::shared_ptr<const Ruleset> ruleset_;
+};
+
+}  // namespace guidon
