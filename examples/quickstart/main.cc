@@ -1,0 +1,23 @@
+// The whole of it: connect, describe who is asking, read a flag.
+//
+//   GUIDON_SDK_KEY=gdn_srv_… quickstart [http://127.0.0.1:8400]
+#include <guidon/client.h>
+
+#include <cstdlib>
+#include <iostream>
+
+int main(int argc, char** argv) {
+  guidon::ClientConfig config;
+  config.server = argc > 1 ? argv[1] : "http://127.0.0.1:8400";
+  if (const char* key = std::getenv("GUIDON_SDK_KEY")) config.key = key;
+  guidon::Client client(config);
+  if (guidon::Readiness ready = client.WaitReady(std::chrono::seconds(2)); !ready) std::cerr << ready.cause << "\n";
+
+  guidon::Context user("user-42");
+  user.Set("country", "DE").Set("plan", "pro");
+  std::cout << "payments.v2 is " << (client.Bool("payments.v2", user, false) ? "on" : "off") << "\n";
+
+  const auto why = client.StringDetail("checkout.layout", user, "multi");
+  std::cout << "checkout.layout is " << why.value << " because " << ToString(why.reason) << ", revision "
+            << why.revision << "\n";
+}
