@@ -1,9 +1,9 @@
-// The application of `./dev demo`: connects, says what it has, and then every change it sees, with the time of day in
-// milliseconds. One line each, made for a script that reads along:
+// The application of `./dev demo`: connects, says what it has, and then every change it sees, with the time in
+// microseconds since the epoch. One line each, made for a script that reads along:
 //
 //   ready revision=2 flags=14 ms=1.8
 //   value flag=checkout.layout user=user-42 value=multi reason=DEFAULT
-//   change at_ms=1764000000123 revision=3 flag=payments.v2 value=true
+//   change at_us=1764000000123456 revision=3 flag=payments.v2 value=true
 //
 //   GUIDON_SDK_KEY=gdn_srv_… shop_demo --server http://127.0.0.1:8400
 //
@@ -16,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <iomanip>
 #include <iostream>
 #include <mutex>
 #include <string>
@@ -24,8 +25,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::int64_t TimeOfDayMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+std::int64_t TimeOfDayUs() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
 
@@ -65,13 +66,14 @@ int main(int argc, char** argv) {
   }
   const double ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   const guidon::ClientStatus status = client.Status();
-  std::cout << "ready revision=" << status.revision << " flags=" << status.flags << " ms=" << ms << std::endl;
+  std::cout << "ready revision=" << status.revision << " flags=" << status.flags << " ms=" << std::fixed
+            << std::setprecision(1) << ms << std::endl;
 
   const guidon::Subscription changes = client.OnChange([&](const guidon::RulesetChange& change) {
-    const std::int64_t at = TimeOfDayMs();
+    const std::int64_t at = TimeOfDayUs();
     const std::lock_guard<std::mutex> lock(output);
     for (const std::string& flag : change.flags) {
-      std::cout << "change at_ms=" << at << " revision=" << change.revision << " flag=" << flag;
+      std::cout << "change at_us=" << at << " revision=" << change.revision << " flag=" << flag;
       const auto detail = client.BoolDetail(flag, user, false);
       if (detail.error == guidon::EvaluationError::kNone) std::cout << " value=" << Text(detail.value);
       std::cout << std::endl;

@@ -334,6 +334,7 @@ Result<std::optional<TxnResult>> Catalog::Impl::Replay(const Author& author,
   // A transaction that cannot commit: it only asks whether this key was answered before.
   Txn probe;
   probe.compares = {TxnCompare::Exists("probe")};
+  probe.ops = {TxnOp::Put("probe", "")};
   probe.idempotency = Idempotency{author.principal, idempotency->key, idempotency->body_hash, ""};
   Result<TxnResult> result = store_.Commit(std::move(probe));
   if (!result) return Fail(result.error());
