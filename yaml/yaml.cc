@@ -82,7 +82,7 @@ Value Decimal(const YAML::Mark& mark, const std::string& text) {
   double number = 0;
   const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (read.ec == std::errc() && read.ptr == digits.data() + digits.size() && std::isfinite(number)) return number;
-  Refuse(mark, "yaml_number", "the number " + text + " is too large to keep", "quote it, if it is a text");
+  Refuse(mark, "yaml_number", "the number " + text + " is outside the range of a number", "quote it, if it is a text");
 }
 
 Value PlainScalar(const YAML::Mark& mark, const std::string& text) {
@@ -117,14 +117,15 @@ class Builder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto held = anchors_.find(anchor);
     if (held == anchors_.end()) Refuse(mark, "yaml_syntax", "an alias within what it stands for");
-    CountNodes(mark, held->second.nodes - 1);
-    const Anchored anchored = held->second;
+    const Anchored& anchored = held->second;
+    CountNodes(mark, anchored.nodes);
+    CountAliasBytes(mark, anchored.bytes);
     if (AtKey()) {
       if (!anchored.value.is_string()) Refuse(mark, "yaml_key", "a key must be text");
       return TakeKey(mark, anchored.value.AsString());
     }
     if (static_cast<int>(frames_.size()) + anchored.depth > limits_.max_depth) TooDeep(mark);
-    Place(mark, anchored.value, anchored.nodes);
+    Place(mark, anchored.value, anchored.nodes, anchored.bytes);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
@@ -152,11 +153,11 @@ class Builder : public YAML::EventHandler {
  private:
   struct Frame {
     Value value;
-    std::string pointer;
-    Position at;
-    Position key_at;  // of the key that this container is the value of
+    SourceMap::Node node = SourceMap::kRoot;
+    YAML::Mark mark;
     YAML::anchor_t anchor = 0;
     std::size_t nodes = 1;
+    std::size_t bytes = 0;  // of names and texts within
     int depth = 1;
     std::optional<std::string> key;  // of a map: read, and waiting for its value
     Position next_key_at;
@@ -165,6 +166,7 @@ class Builder : public YAML::EventHandler {
   struct Anchored {
     Value value;
     std::size_t nodes = 1;
+    std::size_t bytes = 0;
     int depth = 0;
   };
 
@@ -177,15 +179,23 @@ class Builder : public YAML::EventHandler {
     }
   }
 
+  void CountAliasBytes(const YAML::Mark& mark, std::size_t more) {
+    alias_bytes_ += more;
+    if (alias_bytes_ > limits_.max_alias_bytes) {
+      Refuse(mark, "yaml_nodes", "aliases repeat more than " + std::to_string(limits_.max_alias_bytes) + " bytes");
+    }
+  }
+
   [[noreturn]] void TooDeep(const YAML::Mark& mark) const {
     Refuse(mark, "yaml_depth", "nested deeper than " + std::to_string(limits_.max_depth) + " levels");
   }
 
   void Scalar(const YAML::Mark& mark, YAML::anchor_t anchor, Value value, const std::string& text) {
     CountNodes(mark, 1);
-    if (anchor != 0) anchors_[anchor] = {value, 1, 0};
-    if (AtKey()) return TakeKey(mark, value.is_null() ? "null" : text);
-    Place(mark, std::move(value), 1);
+    const std::size_t bytes = value.AsString().size();
+    if (anchor != 0) anchors_[anchor] = {value, 1, bytes, 0};
+    if (AtKey()) return TakeKey(mark, text);
+    Place(mark, std::move(value), 1, bytes);
   }
 
   void TakeKey(const YAML::Mark& mark, const std::string& key) {
@@ -196,18 +206,21 @@ class Builder : public YAML::EventHandler {
              "'" + key + "' is here twice; first in line " + std::to_string(held->second.line));
     }
     frame.key = key;
+    frame.bytes += key.size();
     frame.next_key_at = PositionOf(mark);
   }
 
-  // The JSON pointer of the value that comes next.
-  std::string NextPointer() const {
-    if (frames_.empty()) return "";
+  // Where the value that comes next stands, in the tree of positions.
+  SourceMap::Node AddPosition(const YAML::Mark& mark) {
+    const Position at = PositionOf(mark);
+    if (frames_.empty()) {
+      document_.positions.SetRoot(at);
+      return SourceMap::kRoot;
+    }
     const Frame& frame = frames_.back();
-    if (frame.value.is_array()) return frame.pointer + "/" + std::to_string(frame.value.AsArray().size());
-    return frame.pointer + Path().Key(*frame.key).ToPointer();
+    if (frame.value.is_array()) return document_.positions.AddElement(frame.node, at);
+    return document_.positions.AddMember(frame.node, *frame.key, frame.next_key_at, at);
   }
-
-  Position NextKeyPosition() const { return frames_.empty() ? Position() : frames_.back().next_key_at; }
 
   void Put(Value value) {
     if (frames_.empty()) {
@@ -224,9 +237,9 @@ class Builder : public YAML::EventHandler {
     }
   }
 
-  void Place(const YAML::Mark& mark, Value value, std::size_t nodes) {
-    document_.positions.Add(NextPointer(), NextKeyPosition(), PositionOf(mark));
-    if (!frames_.empty()) frames_.back().nodes += nodes;
+  void Place(const YAML::Mark& mark, Value value, std::size_t nodes, std::size_t bytes) {
+    AddPosition(mark);
+    AddToFrame(nodes, bytes);
     Put(std::move(value));
   }
 
@@ -236,21 +249,28 @@ class Builder : public YAML::EventHandler {
     if (tag != "?" && !tag.empty() && tag != "!") Refuse(mark, "yaml_tag", "the tag " + tag + " has no meaning here");
     if (static_cast<int>(frames_.size()) >= limits_.max_depth) TooDeep(mark);
     Frame frame;
-    frame.pointer = NextPointer();
-    frame.at = PositionOf(mark);
-    frame.key_at = NextKeyPosition();
+    frame.node = AddPosition(mark);
+    frame.mark = mark;
     frame.anchor = anchor;
     frame.value = std::move(empty);
     frames_.push_back(std::move(frame));
   }
 
+  void AddToFrame(std::size_t nodes, std::size_t bytes) {
+    if (frames_.empty()) return;
+    frames_.back().nodes += nodes;
+    frames_.back().bytes += bytes;
+  }
+
   void CloseFrame() {
     Frame frame = std::move(frames_.back());
     frames_.pop_back();
-    document_.positions.Add(frame.pointer, frame.key_at, frame.at);
-    if (frame.anchor != 0) anchors_[frame.anchor] = {frame.value, frame.nodes, frame.depth};
+    if (frame.anchor != 0) {
+      CountNodes(frame.mark, frame.nodes);  // what is kept for aliases is a copy, too
+      anchors_[frame.anchor] = {frame.value, frame.nodes, frame.bytes, frame.depth};
+    }
+    AddToFrame(frame.nodes, frame.bytes);
     if (!frames_.empty()) {
-      frames_.back().nodes += frame.nodes;
       frames_.back().depth = std::max(frames_.back().depth, frame.depth + 1);
     }
     Put(std::move(frame.value));
@@ -261,8 +281,20 @@ class Builder : public YAML::EventHandler {
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::vector<Frame> frames_;
   std::size_t nodes_ = 0;
+  std::size_t alias_bytes_ = 0;
   bool has_root_ = false;
 };
+
+// The line of the first byte that is not UTF-8, or is NUL; 0 when there is none.
+int LineOfBadText(std::string_view text) {
+  if (IsValidUtf8(text) && text.find('\0') == std::string_view::npos) return 0;
+  int number = 1;
+  for (;; ++number) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    if (!IsValidUtf8(line) || line.find('\0') != std::string_view::npos || line.size() == text.size()) return number;
+    text.remove_prefix(line.size() + 1);
+  }
+}
 
 YamlResult Faulty(Position at, std::string code, std::string message) {
   YamlResult result;
@@ -275,42 +307,54 @@ YamlResult Faulty(Position at, std::string code, std::string message) {
 
 }  // namespace
 
-void SourceMap::Add(const std::string& pointer, Position key, Position value) {
-  places_[pointer] = {key, value};
+SourceMap::Node SourceMap::AddMember(Node parent, const std::string& name, Position key, Position value) {
+  const Node node = nodes_.size();
+  nodes_.push_back({key, value, {}, {}});
+  nodes_[parent].members.emplace(name, node);
+  return node;
 }
 
-const SourceMap::Place* SourceMap::Closest(const Path& path, bool& exact) const {
-  std::string pointer = path.ToPointer();
-  exact = true;
-  for (;;) {
-    const auto held = places_.find(pointer);
-    if (held != places_.end()) return &held->second;
-    exact = false;
-    const std::size_t slash = pointer.rfind('/');
-    if (slash == std::string::npos) return nullptr;
-    pointer.resize(slash);
+SourceMap::Node SourceMap::AddElement(Node parent, Position value) {
+  const Node node = nodes_.size();
+  nodes_.push_back({{}, value, {}, {}});
+  nodes_[parent].elements.push_back(node);
+  return node;
+}
+
+const SourceMap::Place& SourceMap::Closest(const Path& path, bool& exact) const {
+  const Place* place = &nodes_[kRoot];
+  exact = false;
+  for (const Path::Step& step : path.steps()) {
+    if (const auto* index = std::get_if<std::size_t>(&step)) {
+      if (*index >= place->elements.size()) return *place;
+      place = &nodes_[place->elements[*index]];
+    } else {
+      const auto member = place->members.find(std::get<std::string>(step));
+      if (member == place->members.end()) return *place;
+      place = &nodes_[member->second];
+    }
   }
+  exact = true;
+  return *place;
 }
 
 Position SourceMap::Of(const Path& path) const {
   bool exact = false;
-  const Place* place = Closest(path, exact);
-  return place == nullptr ? Position() : place->value;
+  return Closest(path, exact).value;
 }
 
 Position SourceMap::OfKey(const Path& path) const {
   bool exact = false;
-  const Place* place = Closest(path, exact);
-  if (place == nullptr) return {};
-  return exact && place->key.line != 0 ? place->key : place->value;
+  const Place& place = Closest(path, exact);
+  return exact && place.key.line != 0 ? place.key : place.value;
 }
 
 YamlResult ParseYaml(std::string_view text, const YamlLimits& limits) {
   if (text.size() > limits.max_bytes) {
     return Faulty({}, "yaml_size", "larger than " + std::to_string(limits.max_bytes) + " bytes");
   }
-  if (!IsValidUtf8(text) || text.find('\0') != std::string_view::npos) {
-    return Faulty({}, "yaml_utf8", "the text is not valid UTF-8");
+  if (const int line = LineOfBadText(text); line != 0) {
+    return Faulty({line, 1}, "yaml_utf8", "a byte in this line is not UTF-8 text");
   }
   Builder builder(limits);
   std::istringstream stream{std::string(text)};

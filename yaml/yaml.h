@@ -25,10 +25,16 @@ struct Position {
   int column = 0;
 };
 
-// Where each node of a document stands, by its JSON pointer.
+// Where each node of a document stands: a tree beside the value. What an alias stands for has the alias's own place.
 class SourceMap {
  public:
-  void Add(const std::string& pointer, Position key, Position value);
+  using Node = std::size_t;
+  static constexpr Node kRoot = 0;
+
+  void SetRoot(Position value) { nodes_[kRoot].value = value; }
+  Node AddMember(Node parent, const std::string& name, Position key, Position value);
+  Node AddElement(Node parent, Position value);  // the next one
+
   // Of the value at this path, or of the closest parent that is there.
   Position Of(const Path& path) const;
   // Of the key, where the path ends in a member; else as above.
@@ -37,9 +43,11 @@ class SourceMap {
  private:
   struct Place {
     Position key, value;
+    std::map<std::string, Node> members;
+    std::vector<Node> elements;
   };
-  const Place* Closest(const Path& path, bool& exact) const;
-  std::map<std::string, Place> places_;
+  const Place& Closest(const Path& path, bool& exact) const;
+  std::vector<Place> nodes_ = std::vector<Place>(1);
 };
 
 struct YamlDocument {
@@ -49,7 +57,8 @@ struct YamlDocument {
 
 struct YamlLimits {
   std::size_t max_bytes = 4u << 20;
-  std::size_t max_nodes = 1'000'000;  // aliases count as what they stand for
+  std::size_t max_nodes = 1'000'000;       // aliases count as what they stand for
+  std::size_t max_alias_bytes = 4u << 20;  // of names and texts that aliases repeat
   int max_depth = 64;
 };
 
