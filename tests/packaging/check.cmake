@@ -32,7 +32,7 @@ else()
   foreach(package RocksDB Boost yaml-cpp CLI11 spdlog fmt GTest rapidcheck benchmark)
     list(APPEND options -D CMAKE_DISABLE_FIND_PACKAGE_${package}=ON)
   endforeach()
-  list(APPEND options -D GUIDON_CHECKOUT=${source_dir} -D HEADERS=${source_dir}/sdk/include)
+  list(APPEND options -D GUIDON_CHECKOUT=${source_dir} "-DHEADERS=${source_dir}/core/include;${source_dir}/sdk/include")
 endif()
 
 run(${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR}/projects/consumer -B ${work_dir}/build ${options})
