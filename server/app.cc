@@ -1,8 +1,10 @@
 #include "server/app.h"
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <thread>
@@ -51,7 +53,9 @@ class App::Impl {
     pool_.emplace(config_.worker_threads, kPoolQueue);
     if (Status listening = Listen(); !listening) return listening;
     // Only once the address is ours: a second server on it must not show a key that nobody can use.
-    return MakeFirstKey();
+    if (Status made = MakeFirstKey(); !made) return made;
+    // Last, so that a script which waits for the address finds the first key in the log.
+    return WritePortFile();
   }
 
   std::uint16_t port() const { return server_ ? server_->port() : 0; }
@@ -168,18 +172,24 @@ class App::Impl {
     if (!server) return Fail(server.error());
     server_ = *std::move(server);
     listening_ = true;
-    const std::string bound = address->address + ":" + std::to_string(port());
-    log_.Info("listening", {{"address", bound},
+    address_ = address->address + ":" + std::to_string(port());
+    log_.Info("listening", {{"address", address_},
                             {"data", config_.data},
                             {"epoch", store_->Epoch()},
                             {"revision", std::to_string(feed_->head())},
                             {"version", kVersion}});
+    return {};
+  }
+
+  Status WritePortFile() const {
     if (config_.port_file.empty()) return {};
     // Whoever waits for the file reads a whole line or nothing.
     const std::string partial = config_.port_file + ".partial";
-    std::ofstream(partial) << bound << "\n";
-    if (std::rename(partial.c_str(), config_.port_file.c_str()) != 0) {
-      return Fail(ErrorCode::kIo, "cannot write port-file " + config_.port_file);
+    std::ofstream file(partial);
+    file << address_ << "\n";
+    file.close();
+    if (!file || std::rename(partial.c_str(), config_.port_file.c_str()) != 0) {
+      return Fail(ErrorCode::kIo, "cannot write the port-file " + config_.port_file + ": " + std::strerror(errno));
     }
     return {};
   }
@@ -250,6 +260,7 @@ class App::Impl {
   std::map<std::pair<std::string_view, int>, Counter*> requests_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> listening_{false};
+  std::string address_;  // that was bound
 
   // In the order in which they are built; later ones use earlier ones.
   std::unique_ptr<Store> store_;
