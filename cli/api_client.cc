@@ -1,5 +1,6 @@
 #include "cli/api_client.h"
 
+#include <cctype>
 #include <iostream>
 #include <random>
 
@@ -17,6 +18,39 @@ std::string RandomToken() {
   return token;
 }
 
+bool WasLost(net::HttpFailure failure) {
+  return failure == net::HttpFailure::kClosed || failure == net::HttpFailure::kTimeout;
+}
+
+std::string TextOf(const Value& object, std::string_view name) {
+  const Value* member = object.Find(name);
+  return member == nullptr ? std::string() : member->AsString();
+}
+
+// What a program gets in place of a problem document when something between us and the server answered.
+Value ProblemOf(const ApiAnswer& answer) {
+  if (answer.body.is_object()) return answer.body;
+  return Object{{"status", Value(answer.status)},
+                {"detail", Value("the server answered " + std::to_string(answer.status))}};
+}
+
+int ExitCodeOf(int status) {
+  switch (status) {
+    case 400:  // what was asked for is not there, or not to be asked for: the command is wrong, not the definitions
+    case 401:
+    case 403:
+    case 404:
+    case 410:
+      return kUsage;
+    case 502:
+    case 503:
+    case 504:
+      return kUnreachable;
+    default:
+      return kProblem;
+  }
+}
+
 }  // namespace
 
 std::string Escape(const std::string& name) {
@@ -31,6 +65,14 @@ std::string Escape(const std::string& name) {
     }
   }
   return out;
+}
+
+std::string ProjectPath(const std::string& project) {
+  return "/api/v1/projects/" + Escape(project);
+}
+
+std::string EnvironmentPath(const std::string& project, const std::string& environment) {
+  return ProjectPath(project) + "/environments/" + Escape(environment);
 }
 
 Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, const std::string& path,
@@ -50,14 +92,17 @@ Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, c
     request.headers.emplace_back("Content-Type", "application/json");
     request.body = ToJson(body);
   }
-  if (method != "GET") request.headers.emplace_back("Idempotency-Key", RandomToken());
-  net::HttpResult result;
+  const bool changes = method != "GET";
+  if (changes) request.headers.emplace_back("Idempotency-Key", RandomToken());
+  net::HttpResult result = net::MakeHttpClient(url, {})->Send(request);
   // A change whose answer was lost is repeated with the same key: the server gives the first answer again.
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    result = net::MakeHttpClient(url, {})->Send(request);
-    if (result.failure != net::HttpFailure::kClosed && result.failure != net::HttpFailure::kTimeout) break;
+  const bool was_lost = changes && WasLost(result.failure);
+  if (WasLost(result.failure)) result = net::MakeHttpClient(url, {})->Send(request);
+  if (result.failure == net::HttpFailure::kInvalid) return Fail(ErrorCode::kInvalid, result.message);
+  if (!result.ok()) {
+    return Fail(ErrorCode::kUnavailable,
+                result.message + (was_lost ? "; it may have made the change before: look before you repeat it" : ""));
   }
-  if (!result.ok()) return Fail(ErrorCode::kUnavailable, result.message);
   ApiAnswer answer;
   answer.status = result.response.status;
   answer.text = std::move(result.response.body);
@@ -65,28 +110,45 @@ Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, c
   return answer;
 }
 
-int Explain(const Error& error) {
-  Complain(error.message);
+Result<std::string> ResolveProject(const Connection& connection, const std::string& named) {
+  if (!named.empty()) return named;
+  Result<ApiAnswer> answer = Ask(connection, "GET", "/api/v1/projects");
+  if (!answer) return Fail(answer.error());
+  std::string keys;
+  const Value* projects = answer->body.Find("projects");
+  if (!answer->ok() || projects == nullptr) {
+    return Fail(answer->status == 401 ? ErrorCode::kUnauthenticated : ErrorCode::kInvalid,
+                TextOf(ProblemOf(*answer), "detail"));
+  }
+  for (const Value& project : projects->AsArray()) keys += (keys.empty() ? "" : ", ") + TextOf(project, "project");
+  if (projects->AsArray().empty()) return Fail(ErrorCode::kNotFound, "the server has no project yet");
+  if (projects->AsArray().size() > 1) {
+    return Fail(ErrorCode::kInvalid, "which project? Name one with --project: " + keys);
+  }
+  return keys;
+}
+
+int Explain(const Error& error, bool json) {
+  Complain(error, json);
   return error.code == ErrorCode::kUnavailable ? kUnreachable : kUsage;
 }
 
-int Explain(const ApiAnswer& answer) {
-  const Value* detail = answer.body.Find("detail");
-  Complain(detail == nullptr ? "the server answered " + std::to_string(answer.status) : detail->AsString());
-  if (const Value* issues = answer.body.Find("issues")) {
+int Explain(const ApiAnswer& answer, bool json) {
+  const Value problem = ProblemOf(answer);
+  const std::string detail = TextOf(problem, "detail");
+  Complain(detail.empty() ? "the server answered " + std::to_string(answer.status) : detail);
+  if (const Value* issues = problem.Find("issues")) {
     for (const Value& issue : issues->AsArray()) {
-      const auto text = [&](std::string_view name) {
-        const Value* member = issue.Find(name);
-        return member == nullptr ? std::string() : member->AsString();
-      };
-      std::string line = "  " + text("entity");
-      if (!text("path").empty()) line += (line.size() > 2 ? ": " : "") + text("path");
-      line += (line.size() > 2 ? ": " : "") + text("message");
-      if (!text("hint").empty()) line += " (" + text("hint") + ")";
-      std::cerr << line << "\n";
+      std::string line;
+      for (const char* name : {"entity", "path", "message"}) {
+        if (!TextOf(issue, name).empty()) line += (line.empty() ? "" : ": ") + TextOf(issue, name);
+      }
+      if (!TextOf(issue, "hint").empty()) line += " (" + TextOf(issue, "hint") + ")";
+      std::cerr << "  " << Printable(line) << "\n";
     }
   }
-  return answer.status == 401 || answer.status == 403 ? kUsage : kProblem;
+  if (json) PrintJson(problem);
+  return ExitCodeOf(answer.status);
 }
 
 }  // namespace guidon::cli

@@ -13,21 +13,28 @@ namespace guidon::cli {
 
 struct ApiAnswer {
   int status = 0;
-  Value body;        // as JSON
+  Value body;        // as JSON; null when it is none
   std::string text;  // as sent
   bool ok() const { return status >= 200 && status < 300; }
 };
 
 // `body` null: none. Sends an Idempotency-Key with every change and repeats it once when the answer was lost.
-// kUnavailable: the server cannot be reached. kInvalid: the address or the key is not one.
+// kUnavailable: the server cannot be reached, or the answer to a change was lost twice. kInvalid: the address or the
+// key is not one.
 Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, const std::string& path,
                       const Value& body = {});
 
 // A name as part of a path.
 std::string Escape(const std::string& name);
+// "/api/v1/projects/shop", and below it.
+std::string ProjectPath(const std::string& project);
+std::string EnvironmentPath(const std::string& project, const std::string& environment);
+
+// The project that was named, or, where none was, the only one that the key may see.
+Result<std::string> ResolveProject(const Connection& connection, const std::string& named);
 
 // Says what an error or a problem document says, with all its issues, and gives the exit code for it.
-int Explain(const Error& error);
-int Explain(const ApiAnswer& answer);
+int Explain(const Error& error, bool json);
+int Explain(const ApiAnswer& answer, bool json);
 
 }  // namespace guidon::cli

@@ -1,9 +1,12 @@
 // guidon evaluate: what a context is served, and why; from a workspace, a ruleset file, or the server.
+//
+// One context is asked of the server itself. Many (--cases) are evaluated here, by the same evaluator, on the ruleset
+// that the server has at that moment, so that all of them see one revision.
 #include <chrono>
 #include <iostream>
-#include <sstream>
 
 #include "cli/api_client.h"
+#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/ruleset_source.h"
 #include "cli/verbs.h"
@@ -16,35 +19,32 @@ namespace guidon::cli {
 namespace {
 
 struct Case {
-  std::string flag;
+  std::string flag;  // empty: all of them
   Value context;
+  std::size_t line = 0;  // in the file of cases; 0: from --context
 };
 
 Result<std::vector<Case>> ReadCases(const EvaluateOptions& options) {
   std::vector<Case> cases;
   if (options.cases.empty()) {
     Result<Value> context = ParseJson(options.context.empty() ? "{}" : options.context);
-    if (!context || !context->is_object()) {
-      return Fail(ErrorCode::kInvalid,
-                  "--context is no JSON object" + (context ? std::string() : ": " + context.error().message));
+    if (!context) return Fail(ErrorCode::kInvalid, "--context: " + context.error().message);
+    if (!context->is_object()) {
+      return Fail(ErrorCode::kInvalid, R"(--context is no JSON object such as {"key": "user-42", "country": "DE"})");
     }
     cases.push_back({options.flag, *std::move(context)});
     return cases;
   }
-  Result<std::string> text = ReadFile(options.cases);
-  if (!text) return Fail(text.error());
-  std::istringstream lines(*text);
-  std::string line;
-  for (int number = 1; std::getline(lines, line); ++number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    Result<Value> value = ParseJson(line);
-    const Value* context = value ? value->Find("context") : nullptr;
-    if (context == nullptr || !context->is_object()) {
-      return Fail(ErrorCode::kInvalid,
-                  options.cases + ":" + std::to_string(number) + ": expected {\"flag\": …, \"context\": {…}}");
+  Result<std::vector<JsonLine>> lines = ReadJsonLines(options.cases);
+  if (!lines) return Fail(lines.error());
+  for (JsonLine& line : *lines) {
+    const Value* context = line.value.Find("context");
+    const Value* flag = line.value.Find("flag");
+    if (context == nullptr || !context->is_object() || (flag != nullptr && !flag->is_string())) {
+      return Fail(ErrorCode::kInvalid, options.cases + ":" + std::to_string(line.number) +
+                                           R"(: expected {"flag": "KEY", "context": {"key": "user-42"}})");
     }
-    const Value* flag = value->Find("flag");
-    cases.push_back({flag == nullptr ? options.flag : flag->AsString(), *context});
+    cases.push_back({flag == nullptr ? options.flag : flag->AsString(), *context, line.number});
   }
   return cases;
 }
@@ -52,110 +52,157 @@ Result<std::vector<Case>> ReadCases(const EvaluateOptions& options) {
 std::string Text(const Value& object, std::string_view name) {
   const Value* member = object.Find(name);
   if (member == nullptr || member->is_null()) return "";
-  return member->is_string() ? member->AsString() : ToJson(*member);
+  return Printable(member->is_string() ? member->AsString() : ToJson(*member));
 }
 
+// "    app.version semver_lt          no"
 void PrintStep(const Value& step) {
-  std::string line = "    " + Text(step, "step");
+  constexpr std::size_t kColumn = 44;
+  std::string line = Text(step, "step") == "test" ? "" : Text(step, "step");
   for (const char* name : {"rule", "attribute", "operator", "segment", "flag", "variation", "experiment", "what"}) {
-    if (!Text(step, name).empty()) line += " " + Text(step, name);
+    if (!Text(step, name).empty()) line += (line.empty() ? "" : " ") + Text(step, name);
   }
-  std::cout << line << " → " << Text(step, "result") << "\n";
+  const Value* result = step.Find("result");
+  const std::string word =
+      result != nullptr && result->is_bool() ? (result->AsBool() ? "yes" : "no") : Text(step, "result");
+  std::cout << "    " << Padded(line, kColumn) << "  " << word << "\n";
 }
 
-void Print(const EvaluateOptions& options, const Value& evaluation) {
-  if (options.json) return PrintJson(evaluation);
+void Print(const Value& evaluation, const Case& asked) {
   const Value* value = evaluation.Find("value");
   const bool is_default = evaluation.Find("variation") == nullptr;
-  std::cout << Bold(Text(evaluation, "flag")) << " = "
-            << (is_default ? std::string("(the caller's default)") : ToJson(*value)) << "  "
+  if (asked.line > 0) {
+    const std::string key = Text(asked.context, "key");
+    std::cout << (key.empty() ? "line " + std::to_string(asked.line) : key) << ": ";
+  }
+  std::cout << Out().Bold(Text(evaluation, "flag")) << " = "
+            << (is_default || value == nullptr ? std::string("(the caller's default)") : ToJson(*value)) << "  "
             << Text(evaluation, "reason");
   if (!Text(evaluation, "rule").empty()) std::cout << "  rule " << Text(evaluation, "rule");
   if (!Text(evaluation, "experiment").empty()) {
     std::cout << "  experiment " << Text(evaluation, "experiment") << ", " << Text(evaluation, "variant");
   }
-  if (!Text(evaluation, "error").empty()) std::cout << "  " << Red(Text(evaluation, "message"));
+  if (evaluation.Find("forced") != nullptr) std::cout << "  forced";
+  if (!Text(evaluation, "error").empty()) {
+    std::cout << "  " << Text(evaluation, "error") << ": " << Out().Red(Text(evaluation, "message"));
+  }
   std::cout << "\n";
   if (const Value* trace = evaluation.Find("trace")) {
     for (const Value& step : trace->AsArray()) PrintStep(step);
   }
 }
 
-// 1 when any evaluation is an error: a pipeline that asks wants to know.
-int PrintAll(const EvaluateOptions& options, const Array& evaluations) {
-  bool failed = false;
-  for (const Value& evaluation : evaluations) {
-    failed |= Text(evaluation, "reason") == "ERROR";
-    Print(options, evaluation);
+// Says each evaluation as it comes. 1 when any is an error: a pipeline that asks wants to know.
+class Report {
+ public:
+  explicit Report(bool json) : json_(json) {}
+
+  void Add(Value evaluation, const Case& asked, std::optional<Revision> revision) {
+    failed_ |= Text(evaluation, "reason") == "ERROR";
+    if (!json_) return Print(evaluation, asked);
+    if (revision) evaluation.MutableObject().Append("revision", Value(*revision));
+    if (asked.line > 0) evaluation.MutableObject().Append("case", Value(asked.line));
+    PrintJson(evaluation);
   }
-  return failed ? kProblem : kPass;
+  int exit_code() const { return failed_ ? kProblem : kPass; }
+
+ private:
+  const bool json_;
+  bool failed_ = false;
+};
+
+int AskServer(const EvaluateOptions& options, const std::string& project, const Case& asked) {
+  Object body{{"context", asked.context}, {"explain", Value(options.explain)}};
+  if (!asked.flag.empty()) body.Append("flag", Value(asked.flag));
+  if (!options.now.empty()) body.Append("now", Value(options.now));
+  if (options.revision) body.Append("revision", Value(*options.revision));
+  Result<ApiAnswer> answer = Ask(options.connection, "POST",
+                                 EnvironmentPath(project, options.environment) + "/evaluate", Value(std::move(body)));
+  if (!answer) return Explain(answer.error(), options.json);
+  const Value* evaluations = answer->body.Find("evaluations");
+  if (!answer->ok() || evaluations == nullptr) return Explain(*answer, options.json);
+  const Value* revision = answer->body.Find("revision");
+  Report report(options.json);
+  for (const Value& evaluation : evaluations->AsArray()) {
+    report.Add(evaluation, asked, revision == nullptr ? 0 : static_cast<Revision>(revision->AsInt()));
+  }
+  return report.exit_code();
 }
 
-int EvaluateOnServer(const EvaluateOptions& options, const std::vector<Case>& cases) {
-  Array all;
-  for (const Case& c : cases) {
-    Object body{{"context", c.context}, {"explain", Value(options.explain)}};
-    if (!c.flag.empty()) body.Append("flag", Value(c.flag));
-    if (!options.now.empty()) body.Append("now", Value(options.now));
-    Result<ApiAnswer> answer = Ask(
-        options.connection, "POST",
-        "/api/v1/projects/" + Escape(options.project) + "/environments/" + Escape(options.environment) + "/evaluate",
-        Value(std::move(body)));
-    if (!answer) return Explain(answer.error());
-    if (!answer->ok()) return Explain(*answer);
-    const Array& evaluations = answer->body.Find("evaluations")->AsArray();
-    all.insert(all.end(), evaluations.begin(), evaluations.end());
+int EvaluateHere(const EvaluateOptions& options, const std::vector<Case>& cases, const SnapshotDocument& document,
+                 std::int64_t now_ms) {
+  const std::shared_ptr<const Ruleset> ruleset =
+      Compile(document.snapshot, {.lineage = nullptr, .undecodable = document.undecodable});
+  const std::vector<std::string> all = ruleset->FlagKeys();
+  std::optional<Revision> revision;
+  if (options.workspace.empty()) revision = document.snapshot.revision;
+  Report report(options.json);
+  for (const Case& asked : cases) {
+    const Context context = Context::FromValue(asked.context);
+    for (const std::string& key : asked.flag.empty() ? all : std::vector<std::string>{asked.flag}) {
+      TraceSink trace;
+      const Decision decision = guidon::Evaluate(*ruleset, ruleset->Find(key), context, now_ms, trace);
+      report.Add(DescribeDecision(*ruleset, key, decision, options.explain ? &trace : nullptr), asked, revision);
+    }
   }
-  return PrintAll(options, all);
+  return report.exit_code();
 }
 
-Result<std::shared_ptr<const Ruleset>> LocalRuleset(const EvaluateOptions& options) {
+// nullopt, with `exit_code` set and the reason said, when there is none.
+std::optional<SnapshotDocument> LocalRuleset(const EvaluateOptions& options, int& exit_code) {
   if (!options.ruleset.empty()) {
     Result<SnapshotDocument> document = ReadRulesetFile(options.ruleset);
-    if (!document) return Fail(document.error());
-    return Compile(document->snapshot, {.undecodable = document->undecodable});
+    if (document) return *std::move(document);
+    exit_code = Explain(document.error(), options.json);
+    return std::nullopt;
   }
   Result<Snapshot> snapshot = SnapshotOfWorkspace(options.workspace, options.environment);
-  if (!snapshot) return Fail(snapshot.error());
-  return Compile(*snapshot);
+  if (!snapshot) {
+    Complain(snapshot.error(), options.json);
+    exit_code = snapshot.error().code == ErrorCode::kInvalid ? kProblem : kUsage;
+    return std::nullopt;
+  }
+  if (!options.json) {
+    std::cerr << "From the workspace alone: splits are in first buckets; a server may have kept others.\n";
+  }
+  SnapshotDocument document;
+  document.snapshot = *std::move(snapshot);
+  return document;
+}
+
+int EvaluateOnServer(const EvaluateOptions& options, const std::vector<Case>& cases, std::int64_t now_ms) {
+  const Result<std::string> project = ResolveProject(options.connection, options.project);
+  if (!project) return Explain(project.error(), options.json);
+  if (options.cases.empty()) return AskServer(options, *project, cases.front());
+  std::string path = EnvironmentPath(*project, options.environment) + "/snapshot";
+  if (options.revision) path += "?revision=" + std::to_string(*options.revision);
+  Result<ApiAnswer> answer = Ask(options.connection, "GET", path);
+  if (!answer) return Explain(answer.error(), options.json);
+  if (!answer->ok()) return Explain(*answer, options.json);
+  Result<SnapshotDocument> document = DecodeSnapshot(answer->text);
+  if (!document) return Explain(document.error(), options.json);
+  return EvaluateHere(options, cases, *document, now_ms);
 }
 
 }  // namespace
 
 int Evaluate(const EvaluateOptions& options) {
   Result<std::vector<Case>> cases = ReadCases(options);
-  if (!cases) return Explain(cases.error());
-  if (options.use_server) return EvaluateOnServer(options, *cases);
-  Result<std::shared_ptr<const Ruleset>> ruleset = LocalRuleset(options);
-  if (!ruleset) {
-    Complain(ruleset.error().message);
-    return ruleset.error().code == ErrorCode::kInvalid ? kProblem : kUsage;
-  }
+  if (!cases) return Explain(cases.error(), options.json);
   std::int64_t now_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
   if (!options.now.empty()) {
     const auto time = ParseTimestamp(options.now);
     if (!time) {
-      Complain("--now is no time such as 2027-03-31T08:00:00Z");
-      return kUsage;
+      return Explain({ErrorCode::kInvalid, "--now is no time such as 2027-03-31T08:00:00Z", {}}, options.json);
     }
     now_ms = *time;
   }
-  if (options.ruleset.empty() && !options.json) {
-    std::cout << "From the workspace alone: buckets are first allocations; a server may have kept others.\n";
-  }
-  Array all;
-  for (const Case& c : *cases) {
-    const std::vector<std::string> keys = c.flag.empty() ? (*ruleset)->FlagKeys() : std::vector<std::string>{c.flag};
-    const Context context = Context::FromValue(c.context);
-    for (const std::string& key : keys) {
-      TraceSink trace;
-      const Decision decision = guidon::Evaluate(**ruleset, (*ruleset)->Find(key), context, now_ms, trace);
-      all.push_back(DescribeDecision(**ruleset, key, decision, options.explain ? &trace : nullptr));
-    }
-  }
-  return PrintAll(options, all);
+  if (options.workspace.empty() && options.ruleset.empty()) return EvaluateOnServer(options, *cases, now_ms);
+  int exit_code = kPass;
+  const std::optional<SnapshotDocument> document = LocalRuleset(options, exit_code);
+  return document ? EvaluateHere(options, *cases, *document, now_ms) : exit_code;
 }
 
 }  // namespace guidon::cli

@@ -1,8 +1,8 @@
 // guidon export: an environment's ruleset document, for bootstrap files, offline gates and other tools.
-#include <fstream>
 #include <iostream>
 
 #include "cli/api_client.h"
+#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/ruleset_source.h"
 #include "cli/verbs.h"
@@ -10,7 +10,7 @@
 namespace guidon::cli {
 
 int Export(const ExportOptions& options) {
-  std::string text;
+  Result<std::string> text;
   if (!options.workspace.empty()) {
     Result<Snapshot> snapshot = SnapshotOfWorkspace(options.workspace, options.environment);
     if (!snapshot) {
@@ -19,25 +19,31 @@ int Export(const ExportOptions& options) {
     }
     text = EncodeSnapshot(*snapshot);
   } else {
-    std::string path =
-        "/api/v1/projects/" + Escape(options.project) + "/environments/" + Escape(options.environment) + "/snapshot";
+    const Result<std::string> project = ResolveProject(options.connection, options.project);
+    if (!project) return Explain(project.error(), false);
+    std::string path = EnvironmentPath(*project, options.environment) + "/snapshot";
     if (options.revision) path += "?revision=" + std::to_string(*options.revision);
     Result<ApiAnswer> answer = Ask(options.connection, "GET", path);
-    if (!answer) return Explain(answer.error());
-    if (!answer->ok()) return Explain(*answer);
-    text = answer->text;
+    if (!answer) return Explain(answer.error(), false);
+    if (!answer->ok()) return Explain(*answer, false);
+    text = std::move(answer->text);
   }
-  if (options.output.empty()) {
-    std::cout << text << "\n";
+  // What is kept to be relied on later is looked at now, against its digest.
+  Result<SnapshotDocument> document = DecodeSnapshot(*text);
+  if (!document) {
+    Complain("this is no ruleset: " + document.error().message);
+    return kProblem;
+  }
+  if (options.output.empty() || options.output == "-") {
+    std::cout << *text << "\n";
     return kPass;
   }
-  std::ofstream file(options.output, std::ios::binary | std::ios::trunc);
-  file << text << "\n";
-  file.close();
-  if (!file) {
-    Complain("cannot write " + options.output);
+  if (Status written = WriteFile(options.output, *text + "\n"); !written) {
+    Complain(written.error().message);
     return kUsage;
   }
+  std::cerr << "wrote " << options.output << ": " << Plural(document->snapshot.entities.flags.size(), "flag") << " of "
+            << document->snapshot.environment << ", revision " << document->snapshot.revision << "\n";
   return kPass;
 }
 

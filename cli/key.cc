@@ -1,4 +1,4 @@
-// guidon key create|revoke|list, and guidon flag on|off.
+// guidon key create|revoke|list: who may read an environment's rules, and who may change a project.
 #include <iostream>
 
 #include "cli/api_client.h"
@@ -10,47 +10,66 @@ namespace {
 
 std::string Text(const Value& object, std::string_view name) {
   const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : member->AsString();
+  return member == nullptr ? std::string() : Printable(member->AsString());
 }
 
-std::string Padded(std::string text, std::size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
-  return text;
-}
-
+// The key alone on standard output: KEY=$(guidon key create …).
 int CreateKey(const KeyOptions& options, const std::string& path) {
   Object body{{"kind", Value(options.kind)}};
   if (!options.environment.empty()) body.Append("environment", Value(options.environment));
   if (!options.description.empty()) body.Append("description", Value(options.description));
   Result<ApiAnswer> answer = Ask(options.connection, "POST", path, Value(std::move(body)));
-  if (!answer) return Explain(answer.error());
-  if (!answer->ok()) return Explain(*answer);
+  if (!answer) return Explain(answer.error(), options.json);
+  if (!answer->ok()) return Explain(*answer, options.json);
   if (options.json) {
-    std::cout << answer->text << "\n";
-  } else {
-    std::cout << Text(answer->body, "key") << "\n";
-    std::cerr << "This is shown once. Its id, for revoking it: " << Text(answer->body, "id") << "\n";
+    PrintJson(answer->body);
+    return kPass;
   }
+  std::cout << Text(answer->body, "key") << std::endl;
+  std::cerr << "This is shown once. To revoke it: guidon key revoke " << Text(answer->body, "id") << "\n";
   return kPass;
 }
 
 int ListKeys(const KeyOptions& options, const std::string& path) {
   Result<ApiAnswer> answer = Ask(options.connection, "GET", path);
-  if (!answer) return Explain(answer.error());
-  if (!answer->ok()) return Explain(*answer);
+  if (!answer) return Explain(answer.error(), options.json);
+  if (!answer->ok()) return Explain(*answer, options.json);
   if (options.json) {
-    std::cout << answer->text << "\n";
+    PrintJson(answer->body);
     return kPass;
   }
   const Value* keys = answer->body.Find("keys");
   if (keys == nullptr || keys->AsArray().empty()) {
-    std::cout << "no keys\n";
+    std::cout << "no keys; make one with: guidon key create --environment ENVIRONMENT\n";
     return kPass;
   }
+  std::size_t id = 2, environment = 11;
   for (const Value& key : keys->AsArray()) {
-    std::cout << Text(key, "id") << "  " << Padded(Text(key, "kind"), 7) << Padded(Text(key, "environment"), 14)
-              << Text(key, "created").substr(0, 10) << "  "
-              << (Text(key, "revoked").empty() ? Text(key, "description") : Red("revoked")) << "\n";
+    id = std::max(id, Width(Text(key, "id")));
+    environment = std::max(environment, Width(Text(key, "environment")));
+  }
+  std::cout << Out().Bold(Padded("ID", id) + "  KIND    " + Padded("ENVIRONMENT", environment) +
+                          "  CREATED     DESCRIPTION")
+            << "\n";
+  for (const Value& key : keys->AsArray()) {
+    const std::string revoked = Text(key, "revoked").substr(0, 10), description = Text(key, "description");
+    std::cout << Padded(Text(key, "id"), id) << "  " << Padded(Text(key, "kind"), 6) << "  "
+              << Padded(Text(key, "environment"), environment) << "  " << Text(key, "created").substr(0, 10);
+    if (!revoked.empty()) std::cout << "  " << Out().Red("revoked " + revoked);
+    if (!description.empty()) std::cout << "  " << description;
+    std::cout << "\n";
+  }
+  return kPass;
+}
+
+int RevokeKey(const KeyOptions& options, const std::string& path) {
+  Result<ApiAnswer> answer = Ask(options.connection, "DELETE", path + "/" + Escape(options.id));
+  if (!answer) return Explain(answer.error(), options.json);
+  if (!answer->ok()) return Explain(*answer, options.json);
+  if (options.json) {
+    PrintJson(answer->body);
+  } else {
+    std::cout << "revoked " << options.id << "; streams that were opened with it are being closed\n";
   }
   return kPass;
 }
@@ -58,37 +77,11 @@ int ListKeys(const KeyOptions& options, const std::string& path) {
 }  // namespace
 
 int Key(const KeyOptions& options) {
-  const std::string path = "/api/v1/projects/" + Escape(options.project) + "/keys";
+  const Result<std::string> project = ResolveProject(options.connection, options.project);
+  if (!project) return Explain(project.error(), options.json);
+  const std::string path = ProjectPath(*project) + "/keys";
   if (options.action == "create") return CreateKey(options, path);
-  if (options.action == "list") return ListKeys(options, path);
-  Result<ApiAnswer> answer = Ask(options.connection, "DELETE", path + "/" + Escape(options.id));
-  if (!answer) return Explain(answer.error());
-  if (!answer->ok()) return Explain(*answer);
-  if (options.json) {
-    std::cout << answer->text << "\n";
-  } else {
-    std::cout << "revoked " << options.id << "; its streams are closing\n";
-  }
-  return kPass;
-}
-
-int Flag(const FlagOptions& options) {
-  const bool on = options.action == "on";
-  Object environment{{"enabled", Value(on)}};
-  Object patch{{"environments", Value(Object{{options.environment, Value(std::move(environment))}})}};
-  Result<ApiAnswer> answer =
-      Ask(options.connection, "PATCH", "/api/v1/projects/" + Escape(options.project) + "/flags/" + Escape(options.flag),
-          Value(std::move(patch)));
-  if (!answer) return Explain(answer.error());
-  if (!answer->ok()) return Explain(*answer);
-  if (options.json) {
-    std::cout << answer->text << "\n";
-    return kPass;
-  }
-  const Value* revision = answer->body.Find("revision");
-  std::cout << options.flag << (on ? " enabled" : " no longer enabled") << " in " << options.environment
-            << ", revision " << (revision == nullptr ? 0 : revision->AsInt()) << "\n";
-  return kPass;
+  return options.action == "list" ? ListKeys(options, path) : RevokeKey(options, path);
 }
 
 }  // namespace guidon::cli

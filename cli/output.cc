@@ -1,7 +1,9 @@
 #include "cli/output.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
 
@@ -10,38 +12,51 @@
 namespace guidon::cli {
 namespace {
 
-bool UsesColour() {
-  static const bool uses = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-  return uses;
+bool IsSet(const char* name) {
+  const char* text = std::getenv(name);
+  return text != nullptr && *text != '\0';
 }
 
-std::string Painted(std::string_view code, std::string_view text) {
-  if (!UsesColour()) return std::string(text);
-  return "\033[" + std::string(code) + "m" + std::string(text) + "\033[0m";
+bool IsDumb() {
+  const char* terminal = std::getenv("TERM");
+  return terminal != nullptr && std::string_view(terminal) == "dumb";
+}
+
+Value ToValue(const Issue& issue) {
+  Object object{{"severity", Value(ToString(issue.severity))}, {"code", Value(issue.code)}};
+  if (!issue.entity.empty()) object.Append("entity", Value(issue.entity));
+  object.Append("path", Value(issue.path.ToText()));
+  object.Append("message", Value(issue.message));
+  if (!issue.hint.empty()) object.Append("hint", Value(issue.hint));
+  return object;
 }
 
 }  // namespace
 
-std::string Red(std::string_view text) {
-  return Painted("31", text);
-}
-std::string Yellow(std::string_view text) {
-  return Painted("33", text);
-}
-std::string Green(std::string_view text) {
-  return Painted("32", text);
-}
-std::string Bold(std::string_view text) {
-  return Painted("1", text);
+Ink::Ink(int descriptor) : colours_(isatty(descriptor) != 0 && !IsSet("NO_COLOR") && !IsDumb()) {}
+
+std::string Ink::Painted(std::string_view code, std::string_view text) const {
+  if (!colours_) return std::string(text);
+  return "\033[" + std::string(code) + "m" + std::string(text) + "\033[0m";
 }
 
-std::string Describe(const PlacedIssue& placed) {
-  std::string line = placed.file;
+const Ink& Out() {
+  static const Ink ink(STDOUT_FILENO);
+  return ink;
+}
+
+const Ink& Err() {
+  static const Ink ink(STDERR_FILENO);
+  return ink;
+}
+
+std::string Describe(const PlacedIssue& placed, const Ink& ink) {
+  std::string line = Printable(placed.file);
   if (placed.at.line > 0) line += ":" + std::to_string(placed.at.line) + ":" + std::to_string(placed.at.column);
   line += "  ";
-  line += placed.issue.severity == Severity::kError ? Red("error") : Yellow("warning");
-  line += "  " + placed.issue.message;
-  if (!placed.issue.hint.empty()) line += " (" + placed.issue.hint + ")";
+  line += placed.issue.severity == Severity::kError ? ink.Red("error") : ink.Yellow("warning");
+  line += "  " + Printable(placed.issue.message);
+  if (!placed.issue.hint.empty()) line += " (" + Printable(placed.issue.hint) + ")";
   return line;
 }
 
@@ -51,29 +66,98 @@ Value ToValue(const PlacedIssue& placed) {
     object.Append("line", Value(placed.at.line));
     object.Append("column", Value(placed.at.column));
   }
-  object.Append("severity", Value(ToString(placed.issue.severity)));
-  object.Append("code", Value(placed.issue.code));
-  if (!placed.issue.entity.empty()) object.Append("entity", Value(placed.issue.entity));
-  object.Append("path", Value(placed.issue.path.ToText()));
-  object.Append("message", Value(placed.issue.message));
-  if (!placed.issue.hint.empty()) object.Append("hint", Value(placed.issue.hint));
+  const Value issue = ToValue(placed.issue);
+  for (const Member& member : issue.AsObject()) object.Append(member.name, member.value);
   return object;
 }
 
+Value ToValue(const std::vector<PlacedIssue>& issues) {
+  Array list;
+  for (const PlacedIssue& placed : issues) list.push_back(ToValue(placed));
+  return list;
+}
+
 void Complain(std::string_view message) {
-  std::cerr << "guidon: " << message << "\n";
+  std::cerr << "guidon: " << Printable(message) << "\n";
+}
+
+void Complain(const Error& error, bool json) {
+  Complain(error.message);
+  if (!json) return;
+  Object document{{"code", Value(ToString(error.code))}, {"detail", Value(error.message)}};
+  if (!error.issues.empty()) {
+    Array issues;
+    for (const Issue& issue : error.issues) issues.push_back(ToValue(issue));
+    document.Append("issues", Value(std::move(issues)));
+  }
+  PrintJson(document);
 }
 
 void PrintJson(const Value& value) {
   std::cout << ToJson(value) << "\n";
 }
 
-std::string Plural(std::size_t count, std::string_view one) {
-  return std::to_string(count) + " " + std::string(one) + (count == 1 ? "" : "s");
+std::string Printable(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<std::uint8_t>(text[i]);
+    // C0 and DEL; C1 stands in UTF-8 as c2 80 … c2 9f.
+    const bool is_c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<std::uint8_t>(text[i + 1]) < 0xa0;
+    if (byte >= 0x20 && byte != 0x7f && !is_c1) {
+      out += text[i];
+      continue;
+    }
+    const auto code = is_c1 ? static_cast<std::uint8_t>(text[++i]) : byte;
+    out.append("\\x").append(1, kHex[code >> 4]).append(1, kHex[code & 15]);
+  }
+  return out;
 }
 
-std::string Count(std::size_t errors, std::size_t warnings) {
-  return Plural(errors, "error") + ", " + Plural(warnings, "warning");
+std::size_t Width(std::string_view text) {
+  std::size_t width = 0;
+  for (const char c : text) width += (static_cast<std::uint8_t>(c) & 0xc0) != 0x80 ? 1 : 0;
+  return width;
+}
+
+std::string Padded(std::string text, std::size_t width) {
+  const std::size_t held = Width(text);
+  if (held < width) text.append(width - held, ' ');
+  return text;
+}
+
+std::size_t LineWidth() {
+  static constexpr std::size_t kNarrowest = 40;
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return SIZE_MAX;
+  return size.ws_col < kNarrowest ? kNarrowest : size.ws_col;
+}
+
+std::string Wrapped(std::string_view text, std::size_t indent) {
+  const std::size_t room = LineWidth();
+  const std::string margin(indent, ' ');
+  std::string out = margin;
+  std::size_t used = indent;
+  bool at_start = true;
+  while (!text.empty()) {
+    const std::size_t blank = text.find(' ');
+    const std::string_view word = text.substr(0, blank);
+    if (!at_start && used + 1 + Width(word) > room) {
+      out += "\n" + margin;
+      used = indent;
+      at_start = true;
+    }
+    if (!at_start) out += ' ', ++used;
+    out += word;
+    used += Width(word);
+    at_start = false;
+    text.remove_prefix(blank == std::string_view::npos ? text.size() : blank + 1);
+  }
+  return out;
+}
+
+std::string Plural(std::size_t count, std::string_view one) {
+  return std::to_string(count) + " " + std::string(one) + (count == 1 ? "" : "s");
 }
 
 }  // namespace guidon::cli

@@ -1,10 +1,15 @@
 // What the command line says: for people on a terminal, for programs with --json.
 //
+// Answers go to standard output, complaints to standard error; with --json, standard output holds JSON and nothing
+// else, also when something went wrong.
+//
 // Thread safety: one thread.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <guidon/value.h>
 #include "cli/workspace.h"
@@ -12,23 +17,46 @@
 
 namespace guidon::cli {
 
-// Colours only on a terminal, and not when NO_COLOR is set.
-std::string Red(std::string_view text);
-std::string Yellow(std::string_view text);
-std::string Green(std::string_view text);
-std::string Bold(std::string_view text);
+// Colours of one stream: only on a terminal that can show them, and not when NO_COLOR is set.
+class Ink {
+ public:
+  explicit Ink(int descriptor);
+
+  std::string Red(std::string_view text) const { return Painted("31", text); }
+  std::string Yellow(std::string_view text) const { return Painted("33", text); }
+  std::string Green(std::string_view text) const { return Painted("32", text); }
+  std::string Bold(std::string_view text) const { return Painted("1", text); }
+
+ private:
+  std::string Painted(std::string_view code, std::string_view text) const;
+  bool colours_;
+};
+const Ink& Out();  // standard output
+const Ink& Err();  // standard error
 
 // "experiments/one-page.yaml:14:21  error  unknown segment 'eu-wbe' (did you mean 'eu-web'?)"
-std::string Describe(const PlacedIssue& placed);
+std::string Describe(const PlacedIssue& placed, const Ink& ink);
 Value ToValue(const PlacedIssue& placed);
+Value ToValue(const std::vector<PlacedIssue>& issues);
 
 // One line on standard error: "guidon: …".
 void Complain(std::string_view message);
+// The same, and with --json what is wrong as a document of its own: {"code": …, "detail": …, "issues": […]}.
+void Complain(const Error& error, bool json);
 
 void PrintJson(const Value& value);  // on standard output, for programs: one line
 
-// "1 error, 2 warnings"
-std::string Count(std::size_t errors, std::size_t warnings);
+// Names, comments and values come from files and from servers: bytes that would steer a terminal are shown as \xNN.
+std::string Printable(std::string_view text);
+
+// Breaks text between words so that no line is longer than the terminal is wide; `indent` blanks before every line.
+// Not a terminal: one line.
+std::string Wrapped(std::string_view text, std::size_t indent);
+// How many characters it takes on a terminal: code points, for there are arrows and dashes in what we say.
+std::size_t Width(std::string_view text);
+std::string Padded(std::string text, std::size_t width);
+std::size_t LineWidth();  // of the terminal at standard output; without one, no line is too long
+
 std::string Plural(std::size_t count, std::string_view one);  // "1 flag", "2 flags"
 
 }  // namespace guidon::cli

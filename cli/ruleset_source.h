@@ -11,13 +11,11 @@
 
 namespace guidon::cli {
 
-// A workspace's environment with first allocations. The error lists the faults of an invalid workspace.
+// A workspace's environment with first allocations. kInvalid when it is not valid, and its faults have been said; else
+// the folder or the environment is not there.
 Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment);
 
 // A ruleset document (docs/spec/wire.md), checked against its digest.
 Result<SnapshotDocument> ReadRulesetFile(const std::string& path);
-
-// kIo when it cannot be read.
-Result<std::string> ReadFile(const std::string& path);
 
 }  // namespace guidon::cli

@@ -1,5 +1,4 @@
-// guidon validate DIR, and the first `guidon gate`: everything that is wrong with a workspace, at once.
-#include <algorithm>
+// guidon validate DIR: everything that is wrong with a workspace, at once.
 #include <iostream>
 
 #include "cli/output.h"
@@ -9,22 +8,21 @@
 namespace guidon::cli {
 namespace {
 
-std::size_t CountOf(const Workspace& workspace, Severity severity) {
-  return static_cast<std::size_t>(
-      std::count_if(workspace.issues.begin(), workspace.issues.end(),
-                    [&](const PlacedIssue& placed) { return placed.issue.severity == severity; }));
-}
-
-Value IssueList(const Workspace& workspace) {
-  Array list;
-  for (const PlacedIssue& placed : workspace.issues) list.push_back(ToValue(placed));
-  return list;
-}
-
 std::string Contents(const Workspace& workspace) {
   const EntitySet& all = workspace.definitions.entities;
   return Plural(all.flags.size(), "flag") + ", " + Plural(all.segments.size(), "segment") + ", " +
          Plural(all.experiments.size(), "experiment") + ", " + Plural(all.metrics.size(), "metric");
+}
+
+Value CountsOf(const Workspace& workspace) {
+  const EntitySet& all = workspace.definitions.entities;
+  return Object{{"flags", Value(all.flags.size())},
+                {"segments", Value(all.segments.size())},
+                {"layers", Value(all.layers.size())},
+                {"holdouts", Value(all.holdouts.size())},
+                {"experiments", Value(all.experiments.size())},
+                {"metrics", Value(all.metrics.size())},
+                {"tests", Value(workspace.tests.size())}};
 }
 
 }  // namespace
@@ -32,53 +30,30 @@ std::string Contents(const Workspace& workspace) {
 int Validate(const ValidateOptions& options) {
   Result<Workspace> workspace = ReadWorkspace(options.folder);
   if (!workspace) {
-    Complain(workspace.error().message);
+    Complain(workspace.error(), options.json);
     return kUsage;
   }
-  const std::size_t errors = CountOf(*workspace, Severity::kError);
-  const std::size_t warnings = CountOf(*workspace, Severity::kWarning);
+  const std::size_t errors = workspace->Count(Severity::kError);
+  const std::size_t warnings = workspace->Count(Severity::kWarning);
   if (options.json) {
     PrintJson(Object{{"valid", Value(errors == 0)},
                      {"errors", Value(errors)},
                      {"warnings", Value(warnings)},
-                     {"issues", IssueList(*workspace)}});
+                     {"issues", ToValue(workspace->issues)},
+                     {"project", Value(workspace->definitions.project.key)},
+                     {"contains", CountsOf(*workspace)}});
     return errors == 0 ? kPass : kProblem;
   }
-  for (const PlacedIssue& placed : workspace->issues) std::cout << Describe(placed) << "\n";
-  if (errors == 0 && warnings == 0) {
-    std::cout << Green("valid") << "  " << options.folder << ": " << Contents(*workspace) << "\n";
-  } else {
-    std::cout << (errors == 0 ? Green("valid") : Red("not valid")) << "  " << Count(errors, warnings) << "\n";
+  for (const PlacedIssue& placed : workspace->issues) std::cout << Describe(placed, Out()) << "\n";
+  if (errors > 0) {
+    std::cout << Out().Red("not valid") << "  " << options.folder << ": " << Plural(errors, "error") << ", "
+              << Plural(warnings, "warning") << "\n";
+    return kProblem;
   }
-  return errors == 0 ? kPass : kProblem;
-}
-
-int Gate(const GateOptions& options) {
-  Result<Workspace> workspace = ReadWorkspace(options.workspace);
-  if (!workspace) {
-    Complain(workspace.error().message);
-    return kUsage;
-  }
-  const Project& project = workspace->definitions.project;
-  if (!workspace->HasErrors() && project.FindEnvironment(options.environment) == nullptr) {
-    std::vector<std::string> names;
-    for (const EnvironmentDefinition& environment : project.environments) names.push_back(environment.key);
-    const std::string hint = DidYouMean(options.environment, names);
-    Complain("the workspace has no environment '" + options.environment + "'" + (hint.empty() ? "" : "; " + hint));
-    return kUsage;
-  }
-  const std::size_t errors = CountOf(*workspace, Severity::kError);
-  const std::size_t warnings = CountOf(*workspace, Severity::kWarning);
-  const std::string verdict = errors == 0 ? "pass" : "fail";
-  if (options.json) {
-    PrintJson(Object{
-        {"verdict", Value(verdict)}, {"environment", Value(options.environment)}, {"findings", IssueList(*workspace)}});
-    return errors == 0 ? kPass : kProblem;
-  }
-  for (const PlacedIssue& placed : workspace->issues) std::cout << Describe(placed) << "\n";
-  std::cout << (errors == 0 ? Green("PASS") : Red("FAIL")) << "  " << options.environment << ": "
-            << Count(errors, warnings) << "\n";
-  return errors == 0 ? kPass : kProblem;
+  std::cout << Out().Green("valid") << "  " << options.folder << ": " << Contents(*workspace);
+  if (warnings > 0) std::cout << "; " << Plural(warnings, "warning");
+  std::cout << "\n";
+  return kPass;
 }
 
 }  // namespace guidon::cli

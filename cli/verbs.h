@@ -28,11 +28,18 @@ struct ValidateOptions {
 };
 int Validate(const ValidateOptions& options);
 
+struct PlanOptions {
+  Connection connection;
+  std::string folder;
+  bool prune = false;
+  bool json = false;
+};
+int Plan(const PlanOptions& options);
+
 struct ApplyOptions {
   Connection connection;
   std::string folder;
   std::string comment;
-  bool dry_run = false;  // `plan`
   bool prune = false;
   bool json = false;
 };
@@ -40,15 +47,15 @@ int Apply(const ApplyOptions& options);
 
 struct EvaluateOptions {
   Connection connection;
-  bool use_server = false;  // else `workspace` or `ruleset`
-  std::string workspace;
-  std::string ruleset;
-  std::string project;
+  std::string workspace;  // or
+  std::string ruleset;    // both empty: the server
+  std::string project;    // empty: the only one
   std::string environment;
   std::string flag;
   std::string context;  // JSON
   std::string cases;    // JSONL: {"flag", "context"} each
   std::string now;      // RFC 3339
+  std::optional<Revision> revision;
   bool explain = false;
   bool json = false;
 };
@@ -78,7 +85,7 @@ int Key(const KeyOptions& options);
 
 struct FlagOptions {
   Connection connection;
-  std::string action;  // "on" | "off"
+  bool on = false;
   std::string project;
   std::string environment;
   std::string flag;
@@ -89,6 +96,7 @@ int Flag(const FlagOptions& options);
 struct GateOptions {
   std::string workspace;
   std::string environment;
+  bool offline = false;
   bool json = false;
 };
 int Gate(const GateOptions& options);

@@ -1,13 +1,13 @@
 #include "cli/workspace.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 
+#include "cli/file.h"
 #include "core/codec/codec.h"
 #include "core/validate/validate.h"
 
@@ -17,7 +17,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kProjectFile = "guidon.yaml";
-constexpr std::size_t kMaxFiles = 100'000;
+constexpr std::size_t kMaxFiles = 100'000;  // beyond: an error, for this is no workspace
+
+// References to what is not there, and things that nothing refers to.
+constexpr std::array<std::string_view, 8> kReferenceCodes = {
+    "unknown_environment", "unknown_flag",    "unknown_segment", "unknown_experiment",
+    "unknown_layer",       "unknown_holdout", "unknown_metric",  "flag_not_enabled"};
 
 // Where an entity was defined: its document and the path within it.
 struct Origin {
@@ -49,8 +54,12 @@ class Reader {
     }
     CollectFiles(workspace_.folder, "");
     std::sort(files_.begin(), files_.end());
+    if (files_.size() > kMaxFiles) {
+      return Fail(ErrorCode::kTooLarge, workspace_.folder + " holds more than " + std::to_string(kMaxFiles) +
+                                            " YAML files: that is no workspace");
+    }
     for (const std::string& file : files_) ReadFile(file);
-    if (!workspace_.HasErrors()) ValidateAll();
+    ValidateAll();
     std::stable_sort(workspace_.issues.begin(), workspace_.issues.end(),
                      [](const PlacedIssue& a, const PlacedIssue& b) {
                        return std::tie(a.file, a.at.line, a.at.column) < std::tie(b.file, b.at.line, b.at.column);
@@ -59,20 +68,29 @@ class Reader {
   }
 
  private:
+  // A link to a folder that was seen already is left alone, or a circle of them would have no end.
   void CollectFiles(const fs::path& folder, const std::string& prefix) {
     std::error_code error;
     const fs::path real = fs::canonical(folder, error);
-    if (error || !folders_.insert(real.string()).second) return;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-      const std::string name = prefix + entry.path().filename().string();
-      if (entry.path().filename().string().starts_with('.')) continue;
-      if (entry.is_directory(error)) {
-        CollectFiles(entry.path(), name + "/");
-      } else if (name.ends_with(".yaml") || name.ends_with(".yml")) {
-        if (files_.size() == kMaxFiles) return;
+    if (!error && !folders_.insert(real.string()).second) return;
+    fs::directory_iterator entries(folder, error);
+    for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+      const std::string base = entries->path().filename().string(), name = prefix + base;
+      std::error_code ignored;
+      if (base.starts_with('.')) continue;
+      if (entries->is_directory(ignored)) {
+        CollectFiles(entries->path(), name + "/");
+      } else if (base.ends_with(".yaml") || base.ends_with(".yml")) {
         files_.push_back(name);
       }
+      if (files_.size() > kMaxFiles) return;
     }
+    if (error) SayUnreadable(prefix.empty() ? "." : prefix, error.message());
+  }
+
+  void SayUnreadable(const std::string& file, const std::string& why) {
+    has_unread_text_ = true;
+    workspace_.issues.push_back({file, {}, {Severity::kError, "unreadable", {}, "it cannot be read: " + why, "", ""}});
   }
 
   static std::optional<EntityKind> KindOfFile(const std::string& file) {
@@ -106,10 +124,10 @@ class Reader {
       workspace_.issues.push_back({file, {}, std::move(issue)});
       return;
     }
-    std::ifstream stream(fs::path(workspace_.folder) / file, std::ios::binary);
-    std::ostringstream text;
-    text << stream.rdbuf();
-    YamlResult yaml = ParseYaml(text.str());
+    const Result<std::string> text = guidon::cli::ReadFile(workspace_.folder + "/" + file, YamlLimits().max_bytes);
+    if (!text) return SayUnreadable(file, text.error().message);
+    YamlResult yaml = ParseYaml(*text);
+    has_unread_text_ |= !yaml.faults.empty();
     for (YamlFault& fault : yaml.faults) workspace_.issues.push_back({file, fault.at, std::move(fault.issue)});
     for (YamlDocument& document : yaml.documents) {
       const Origin origin{file, std::make_shared<const SourceMap>(std::move(document.positions)), Path()};
@@ -128,19 +146,31 @@ class Reader {
 
   void ReadOne(const Value& value, const Origin& origin, std::optional<EntityKind> kind) {
     if (origin.file == kProjectFile) {
-      Result<Project> project = DecodeProject(value);
-      if (!project) return SayAll(project.error(), origin);
-      workspace_.definitions.project = *std::move(project);
-      project_ = origin;
+      ReadProject(value, origin);
     } else if (!kind) {
       Result<FlagTest> test = DecodeFlagTest(value);
       if (!test) return SayAll(test.error(), origin);
       workspace_.tests.push_back(*std::move(test));
     } else {
       Result<EntityRecord> record = DecodeEntity(*kind, value);
-      if (!record) return SayAll(record.error(), origin);
+      if (!record) {
+        const Value* key = value.Find(ToString(*kind));
+        unread_keys_.push_back(key == nullptr ? std::string() : key->AsString());
+        return SayAll(record.error(), origin);
+      }
       TakeEntity(*std::move(record), origin);
     }
+  }
+
+  void ReadProject(const Value& value, const Origin& origin) {
+    Result<Project> project = DecodeProject(value);
+    if (!project) return SayAll(project.error(), origin);
+    if (has_project_) {
+      return Say(origin, {Severity::kError, "duplicate_entity", {}, "a workspace is of one project", "", ""});
+    }
+    has_project_ = true;
+    workspace_.definitions.project = *std::move(project);
+    project_ = origin;
   }
 
   void SayAll(const Error& error, const Origin& origin) {
@@ -153,33 +183,77 @@ class Reader {
     if (!is_new) {
       Issue issue;
       issue.code = "duplicate_entity";
-      issue.message = ref.ToText() + " is defined twice; first in " + held->second.file;
+      const Origin& first = held->second;
+      issue.message = ref.ToText() + " is defined twice; first in " + first.file + ":" +
+                      std::to_string(first.positions->Of(first.path).line);
       return Say(origin, std::move(issue));
     }
     workspace_.definitions.entities.Upsert(std::move(record));
   }
 
   void ValidateAll() {
+    if (!has_project_ && !workspace_.HasErrors()) {
+      workspace_.issues.push_back({std::string(kProjectFile),
+                                   {},
+                                   {Severity::kError,
+                                    "missing_project",
+                                    {},
+                                    "it names no project",
+                                    "write `project: NAME` and `environments:`",
+                                    ""}});
+    }
+    if (!has_project_) return;
+    std::map<std::string, const Origin*> origins;
+    for (const auto& [ref, origin] : origins_) origins.emplace(ref.ToText(), &origin);
     const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
     for (Issue& issue : Validate(workspace_.definitions, {.today = today})) {
-      const auto origin = std::find_if(origins_.begin(), origins_.end(),
-                                       [&](const auto& entry) { return entry.first.ToText() == issue.entity; });
-      Say(origin == origins_.end() ? project_ : origin->second, std::move(issue));
+      if (MayBeOfUnread(issue)) continue;
+      const auto origin = origins.find(issue.entity);
+      Say(origin == origins.end() ? project_ : *origin->second, std::move(issue));
     }
+  }
+
+  // Whether what it misses may stand where we could not read, or in a definition that was refused.
+  bool MayBeOfUnread(const Issue& issue) const {
+    if (!has_unread_text_ && unread_keys_.empty()) return false;
+    if (issue.code.starts_with("unused_")) return true;
+    if (std::find(kReferenceCodes.begin(), kReferenceCodes.end(), issue.code) == kReferenceCodes.end()) return false;
+    return has_unread_text_ || std::any_of(unread_keys_.begin(), unread_keys_.end(), [&](const std::string& key) {
+             return key.empty() || issue.message.find("'" + key + "'") != std::string::npos;
+           });
   }
 
   Workspace workspace_;
   std::vector<std::string> files_;
   std::set<std::string> folders_;
   std::map<EntityRef, Origin> origins_;
+  bool has_project_ = false;
+  bool has_unread_text_ = false;          // of a file: nobody knows what it defines
+  std::vector<std::string> unread_keys_;  // of definitions that were refused; empty: not even that is known
   Origin project_{std::string(kProjectFile), std::make_shared<const SourceMap>(), Path()};
 };
 
 }  // namespace
 
-bool Workspace::HasErrors() const {
-  return std::any_of(issues.begin(), issues.end(),
-                     [](const PlacedIssue& placed) { return placed.issue.severity == Severity::kError; });
+std::size_t Workspace::Count(Severity severity) const {
+  return static_cast<std::size_t>(std::count_if(
+      issues.begin(), issues.end(), [&](const PlacedIssue& placed) { return placed.issue.severity == severity; }));
+}
+
+Error NoSuchEnvironment(const Project& project, const std::string& wanted) {
+  std::vector<std::string> names;
+  std::string list;
+  for (const EnvironmentDefinition& environment : project.environments) {
+    names.push_back(environment.key);
+    list += (list.empty() ? "" : ", ") + environment.key;
+  }
+  std::string message = "the workspace has no environment '" + wanted + "'";
+  if (const std::string closest = DidYouMean(wanted, names); !closest.empty()) {
+    message += "; " + closest;
+  } else if (!list.empty()) {
+    message += "; it has " + list;
+  }
+  return {ErrorCode::kNotFound, message, {}};
 }
 
 Result<Workspace> ReadWorkspace(const std::string& folder) {

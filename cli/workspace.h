@@ -29,10 +29,15 @@ struct Workspace {
   Definitions definitions;  // states empty
   std::vector<FlagTest> tests;
   std::vector<PlacedIssue> issues;  // of reading and of validation; by file and place
-  bool HasErrors() const;
+  std::size_t Count(Severity severity) const;
+  bool HasErrors() const { return Count(Severity::kError) > 0; }
 };
 
-// kIo when the folder cannot be read at all or holds no guidon.yaml. Validates when everything could be read.
+// kIo when the folder cannot be read at all or holds no guidon.yaml; kTooLarge when it holds too much. Validates all
+// that could be read; where something could not, references to what may have stood there are let pass.
 Result<Workspace> ReadWorkspace(const std::string& folder);
+
+// "the workspace has no environment 'prod'; it has staging, production"
+Error NoSuchEnvironment(const Project& project, const std::string& wanted);
 
 }  // namespace guidon::cli

@@ -1,0 +1,175 @@
+#include "cli/change_set.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "cli/output.h"
+#include "core/base/json.h"
+#include "core/codec/codec.h"
+
+namespace guidon::cli {
+namespace {
+
+template <typename Records, typename Encode>
+Value ListOf(const Records& records, Encode encode) {
+  Array list;
+  for (const auto& record : records) list.push_back(encode(record.definition));
+  return list;
+}
+
+Value EncodeWorkspace(const Definitions& definitions) {
+  const EntitySet& all = definitions.entities;
+  return Object{{"project", EncodeProject(definitions.project)},
+                {"flags", ListOf(all.flags, EncodeFlag)},
+                {"segments", ListOf(all.segments, EncodeSegment)},
+                {"metrics", ListOf(all.metrics, EncodeMetric)},
+                {"layers", ListOf(all.layers, EncodeLayer)},
+                {"holdouts", ListOf(all.holdouts, EncodeHoldout)},
+                {"experiments", ListOf(all.experiments, EncodeExperiment)}};
+}
+
+std::string TextOf(const Value& object, std::string_view name) {
+  const Value* member = object.Find(name);
+  return member == nullptr ? std::string() : Printable(member->AsString());
+}
+
+const Array& ListIn(const Value& object, std::string_view name) {
+  static const Array kNone;
+  const Value* list = object.Find(name);
+  return list == nullptr ? kNone : list->AsArray();
+}
+
+bool Creates(const Value& change) {
+  return TextOf(change, "action") == "create";
+}
+bool TakesAway(const Value& change) {
+  return TextOf(change, "action") == "archive" || TextOf(change, "action") == "remove";
+}
+
+std::string Mark(const Value& change) {
+  if (Creates(change)) return Out().Green("+");
+  return TakesAway(change) ? Out().Red("-") : Out().Yellow("~");
+}
+
+std::string NameOf(const Value& change) {
+  return TextOf(change, "kind") + " " + TextOf(change, "key");
+}
+
+void PrintChange(const Value& change, std::size_t column) {
+  constexpr std::size_t kMarkWidth = 4;  // "  ~ "
+  constexpr std::size_t kHang = 6;
+  const std::string kind = TextOf(change, "kind"), key = TextOf(change, "key");
+  std::string environments;
+  for (const Value& name : ListIn(change, "environments")) {
+    environments += (environments.empty() ? "" : ", ") + Printable(name.AsString());
+  }
+  const Array& summary = ListIn(change, "summary");
+  std::cout << "  " << Mark(change) << " " << kind << " " << Out().Bold(key);
+  // What is new says little about itself: all on one line, as a table.
+  std::string beside;
+  if (Creates(change) && summary.size() == 1) beside = Printable(summary[0].AsString());
+  if (!environments.empty()) beside += (beside.empty() ? "(" : " (") + environments + ")";
+  if (Creates(change) && summary.size() <= 1 && kMarkWidth + column + 2 + Width(beside) <= LineWidth()) {
+    if (!beside.empty()) std::cout << std::string(column + 2 - Width(NameOf(change)), ' ') << beside;
+    std::cout << "\n";
+    return;
+  }
+  if (!environments.empty()) std::cout << " (" << environments << ")";
+  std::cout << "\n";
+  for (const Value& line : summary) std::cout << Wrapped(Printable(line.AsString()), kHang) << "\n";
+}
+
+// As it would stand in a definition; long ones are cut, for the place says where to look.
+std::string Shown(const Value& conflict, std::string_view name) {
+  constexpr std::size_t kMost = 200;
+  const Value* value = conflict.Find(name);
+  if (value == nullptr || value->is_null()) return "(not there)";
+  std::string text = ToJson(*value);
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end) + "…";
+}
+
+}  // namespace
+
+std::optional<Workspace> ReadValidWorkspace(const std::string& folder, bool json, int& exit_code) {
+  Result<Workspace> workspace = ReadWorkspace(folder);
+  if (!workspace) {
+    Complain(workspace.error(), json);
+    exit_code = kUsage;
+    return std::nullopt;
+  }
+  for (const PlacedIssue& placed : workspace->issues) std::cerr << Describe(placed, Err()) << "\n";
+  if (!workspace->HasErrors()) return *std::move(workspace);
+  Complain("the workspace is not valid; nothing was sent");
+  if (json) {
+    PrintJson(Object{{"code", Value("invalid")},
+                     {"detail", Value("the workspace is not valid; nothing was sent")},
+                     {"issues", ToValue(workspace->issues)}});
+  }
+  exit_code = kProblem;
+  return std::nullopt;
+}
+
+Result<ApiAnswer> SendWorkspace(const Connection& connection, const Workspace& workspace,
+                                const ChangeSetRequest& request) {
+  Object body{{"workspace", EncodeWorkspace(workspace.definitions)}, {"prune", Value(request.prune)}};
+  if (!request.comment.empty()) body.Append("comment", Value(request.comment));
+  if (request.rulesets) body.Append("rulesets", true);
+  return Ask(connection, "POST",
+             ProjectPath(workspace.definitions.project.key) + "/apply" + (request.dry_run ? "?dry_run=true" : ""),
+             Value(std::move(body)));
+}
+
+std::size_t CountOfChanges(const Value& plan) {
+  return ListIn(plan, "changes").size();
+}
+
+bool HasConflicts(const Value& plan) {
+  return !ListIn(plan, "conflicts").empty();
+}
+
+void PrintChanges(const Value& plan) {
+  constexpr std::size_t kWidestColumn = 36;
+  std::size_t column = 0;
+  for (const Value& change : ListIn(plan, "changes")) {
+    if (Creates(change)) column = std::max(column, std::min(kWidestColumn, Width(NameOf(change))));
+  }
+  for (const Value& change : ListIn(plan, "changes")) {
+    PrintChange(change, std::max(column, Width(NameOf(change))));
+  }
+}
+
+void PrintConflicts(const Value& plan) {
+  std::cout << Out().Red("conflict") << "  changed on the server since the last apply, and differently here:\n";
+  for (const Value& conflict : ListIn(plan, "conflicts")) {
+    const std::string path = TextOf(conflict, "path");
+    std::cout << "  " << Out().Red("!") << " " << TextOf(conflict, "kind") << " " << Out().Bold(TextOf(conflict, "key"))
+              << (path.empty() ? "" : ": " + path) << "\n      last applied   " << Shown(conflict, "base")
+              << "\n      on the server  " << Shown(conflict, "theirs") << "\n      in the files   "
+              << Shown(conflict, "ours") << "\n";
+  }
+  std::cout
+      << "Nothing was written. Take the server's value into the file, or give the server the file's; then again.\n";
+}
+
+std::string SummaryOf(const Value& plan) {
+  std::size_t created = 0, gone = 0;
+  const Array& changes = ListIn(plan, "changes");
+  for (const Value& change : changes) {
+    created += Creates(change) ? 1 : 0;
+    gone += TakesAway(change) ? 1 : 0;
+  }
+  const std::size_t changed = changes.size() - created - gone;
+  std::string text;
+  const auto add = [&](std::size_t count, const char* what) {
+    if (count > 0) text += (text.empty() ? "" : ", ") + std::to_string(count) + what;
+  };
+  add(created, " to create");
+  add(changed, " to change");
+  add(gone, " to archive");
+  return text;
+}
+
+}  // namespace guidon::cli

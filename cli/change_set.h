@@ -1,0 +1,37 @@
+// What plan and apply have in common: a workspace sent as one change set, and the answer in words.
+//
+// Thread safety: one thread.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/api_client.h"
+#include "cli/verbs.h"
+#include "cli/workspace.h"
+
+namespace guidon::cli {
+
+// A valid workspace, with its warnings said; otherwise what is wrong is said, and `exit_code` is set.
+std::optional<Workspace> ReadValidWorkspace(const std::string& folder, bool json, int& exit_code);
+
+struct ChangeSetRequest {
+  bool dry_run = false;
+  bool prune = false;
+  bool rulesets = false;  // of a dry run: with every environment's ruleset before and after
+  std::string comment;
+};
+Result<ApiAnswer> SendWorkspace(const Connection& connection, const Workspace& workspace,
+                                const ChangeSetRequest& request);
+
+std::size_t CountOfChanges(const Value& plan);
+bool HasConflicts(const Value& plan);
+
+// "  ~ flag checkout.layout (production)", and below it what alters and who moves.
+void PrintChanges(const Value& plan);
+// Each place that was changed on both sides, with all three values.
+void PrintConflicts(const Value& plan);
+// "1 to create, 2 to change, 1 to archive"
+std::string SummaryOf(const Value& plan);
+
+}  // namespace guidon::cli
