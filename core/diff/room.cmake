@@ -1,3 +1,4 @@
 guidon_library(core_diff
-  SOURCES diff/diff.cc diff/merge.cc
-  PUBLIC_DEPS guidon::core_base guidon::core_model)
+  SOURCES diff/count.cc diff/diff.cc diff/merge.cc
+  PUBLIC_DEPS guidon::core_base guidon::core_model guidon::core_ruleset
+  DEPS guidon::core_eval)

@@ -21,7 +21,7 @@ const std::map<std::string_view, Names>& Arrows() {
       {"core/codec",       {"core/model", "core/base", "core/include"}},
       {"core/validate",    {"core/model", "core/base", "core/include"}},
       {"core/allocate",    {"core/model", "core/base", "core/include"}},
-      {"core/diff",        {"core/model", "core/base", "core/include"}},
+      {"core/diff",        {"core/eval", "core/ruleset", "core/model", "core/base", "core/include"}},
       {"core/ruleset",     {"core/model", "core/base", "core/include"}},
       {"core/eval",        {"core/ruleset", "core/base", "core/include"}},
       {"yaml",             {"core/base", "core/include"}},
