@@ -29,7 +29,7 @@ std::shared_ptr<const RulesetView> EmptyView(const std::shared_ptr<Lineage>& lin
 }  // namespace
 
 ClientCore::ClientCore(ClientConfig given)
-    : config(std::move(given)), current(EmptyView(state_.lineage())), now_ms(SystemMs()), lineage_(state_.lineage()) {}
+    : config(std::move(given)), current(EmptyView(lineage_)), now_ms(SystemMs()) {}
 
 // ---- Life --------------------------------------------------------------------------------------------------------
 

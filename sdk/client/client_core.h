@@ -34,8 +34,13 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
 
   // ---- Constant after construction ----
   const ClientConfig config;
-  std::shared_ptr<Lineage> lineage() const { return lineage_; }
+  const std::shared_ptr<Lineage>& lineage() const { return lineage_; }
 
+ private:
+  RulesetState state_;                                         // source thread only, once started
+  const std::shared_ptr<Lineage> lineage_ = state_.lineage();  // here, because `current` is made of it
+
+ public:
   // ---- For readers ----
   Published<RulesetView> current;
   std::atomic<std::int64_t> now_ms;
@@ -78,8 +83,6 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   void SayUnknownFlags(std::vector<std::string> keys);
   void Tell(const RulesetChange& change) GUIDON_EXCLUDES(subscribers_mutex_);
 
-  std::shared_ptr<Lineage> lineage_;
-  RulesetState state_;  // source thread only, once started
   std::thread source_thread_, keeper_thread_;
   std::atomic<bool> closing_{false};
 
