@@ -1,0 +1,225 @@
+#include "bench/eval/workloads.h"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <string_view>
+#include <utility>
+
+#include "core/base/hash.h"
+#include "core/codec/wire.h"
+
+namespace guidon::bench {
+namespace {
+
+// --- definitions, as the server streams them ------------------------------------------------------------------------
+
+constexpr std::string_view kCountryRule =
+    R"({"id":"countries","when":{"country":["AR","AU","BR","CA","CL","IN","JP","MX","NZ","US"]},"serve":"off"})";
+constexpr std::string_view kAgeRule = R"({"id":"seniors","when":{"age":{"gt":65}},"serve":"off"})";
+constexpr std::string_view kVersionRule =
+    R"({"id":"next-app","when":{"appVersion":{"semver_gt":"2.0.0"}},"serve":"off"})";
+constexpr std::string_view kPlanRule = R"({"id":"pro","when":{"plan":"pro"},"serve":"on"})";
+
+EncodedEntity BooleanFlag(const std::string& key, const std::string& targeting) {
+  return {"flag", key,
+          R"({"definition":{"flag":")" + key + R"(","type":"boolean","environments":{"production":{"enabled":true,)" +
+              targeting + "}}}}"};
+}
+
+EncodedEntity ThreeRules(const std::string& key, std::string_view second) {
+  return BooleanFlag(key, R"("rules":[)" + std::string(kCountryRule) + "," + std::string(second) + "," +
+                              std::string(kPlanRule) + R"(],"default":"off")");
+}
+
+// Buckets 0 … 32 999 blue, … 65 999 green, the rest grey.
+EncodedEntity ThreeWaySplit() {
+  return {
+      "flag", "theme",
+      R"({"definition":{"flag":"theme","type":"string","variations":{"blue":"blue","green":"green","grey":"grey"},)"
+      R"("environments":{"production":{"enabled":true,"default":{"serve":{"blue":"33%","green":"33%","grey":"34%"}}}}},)"
+      R"("state":{"environments":{"production":{"default":{"salt":"theme","arms":)"
+      R"({"blue":[[0,33000]],"green":[[33000,66000]],"grey":[[66000,100000]]}}}}}})"};
+}
+
+std::string ThemeOf(std::string_view key) {
+  const std::uint64_t bucket = (std::uint64_t{Murmur3("theme:" + std::string(key))} * 100'000) >> 32;
+  return bucket < 33'000 ? "blue" : bucket < 66'000 ? "green" : "grey";
+}
+
+EncodedEntity Members() {
+  std::string record = R"({"definition":{"segment":"members","include":[)";
+  for (std::size_t i = 0; i < kContexts; ++i) record += (i == 0 ? "\"user-" : ",\"user-") + std::to_string(i) + '"';
+  return {"segment", "members", record + "]}}"};
+}
+
+std::shared_ptr<Client> ClientWith(const std::vector<EncodedEntity>& entities) {
+  ClientConfig config;
+  config.bootstrap = EncodeSnapshot(SnapshotHeader{"bench", "production", "", 1}, entities);
+  return std::make_shared<Client>(std::move(config));
+}
+
+template <typename T>
+Workload Make(std::string name, const std::vector<EncodedEntity>& entities, const std::vector<std::string>& keys) {
+  Workload workload{std::move(name), ClientWith(entities), Reads<T>()};
+  Reads<T> reads;
+  for (const std::string& key : keys) {
+    reads.keys.push_back(key);
+    reads.handles.emplace_back(*workload.client, key, T());
+  }
+  workload.reads = std::move(reads);
+  return workload;
+}
+
+Workload MakeStore() {
+  std::vector<EncodedEntity> entities;
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < kStoreFlags; ++i) {
+    keys.push_back("store.flag-" + std::to_string(i));
+    entities.push_back(ThreeRules(keys.back(), kAgeRule));
+  }
+  std::mt19937_64 random(5'000);  // std::shuffle may differ between libraries; any scrambled order will do
+  std::shuffle(keys.begin(), keys.end(), random);
+  return Make<bool>("store_5000", entities, keys);
+}
+
+// --- verification ---------------------------------------------------------------------------------------------------
+
+// What a detail has to say.
+struct Expected {
+  std::string_view variation, rule;
+  Reason reason = Reason::kError;
+};
+
+template <typename T>
+std::string Differs(const EvaluationDetail<T>& detail, const Expected& expected) {
+  if (detail.variation == expected.variation && detail.rule == expected.rule && detail.reason == expected.reason) {
+    return "";
+  }
+  return "answers '" + detail.variation + "' by rule '" + detail.rule + "', " + std::string(ToString(detail.reason)) +
+         (detail.message.empty() ? "" : " (" + detail.message + ")");
+}
+
+// The first flag answers this for a context that is `changed`.
+std::string VerifyOther(const Reads<bool>& reads, const Context& changed, const Expected& expected) {
+  const std::string fault = Differs(reads.handles.front().Detail(changed), expected);
+  return fault.empty() ? "" : "a changed context: " + fault;
+}
+
+// A changed context is decided by each rule in turn: all of them are there, and in this order.
+std::string VerifyRules(const Reads<bool>& reads, const Context& context, std::string_view second) {
+  Context changed = context;
+  changed.Set("plan", "free");
+  if (std::string fault = VerifyOther(reads, changed, {"off", "", Reason::kDefault}); !fault.empty()) return fault;
+  changed = context;
+  changed.Set("age", 66).Set("appVersion", "2.0.1");
+  if (std::string fault = VerifyOther(reads, changed, {"off", second, Reason::kTargetingMatch}); !fault.empty()) {
+    return fault;
+  }
+  changed.Set("country", "US");
+  return VerifyOther(reads, changed, {"off", "countries", Reason::kTargetingMatch});
+}
+
+// A stranger is not in the segment; without the prerequisite the flag is off.
+std::string VerifySegment(const Reads<bool>& reads, const Context& context) {
+  Context stranger = context;
+  stranger.SetKey("stranger");
+  if (std::string fault = VerifyOther(reads, stranger, {"off", "", Reason::kDefault}); !fault.empty()) return fault;
+  stranger = context;
+  stranger.Set("email", "banned@shop.example");
+  return VerifyOther(reads, stranger, {"off", "", Reason::kPrerequisiteFailed});
+}
+
+std::string VerifyWhole(const std::string& name, const Reads<bool>& reads, const Context& context) {
+  if (name == "three_rules" || name == "store_5000") return VerifyRules(reads, context, "seniors");
+  if (name == "three_rules_semver") return VerifyRules(reads, context, "next-app");
+  if (name == "prereq_segment") return VerifySegment(reads, context);
+  return "";
+}
+
+Expected ExpectedOf(const std::string& name) {
+  if (name == "no_rules") return {"on", "", Reason::kStatic};
+  if (name == "prereq_segment") return {"on", "members", Reason::kTargetingMatch};
+  return {"on", "pro", Reason::kTargetingMatch};
+}
+
+std::string VerifyReads(const Workload& workload, const Reads<bool>& reads, const std::vector<Context>& contexts) {
+  const Expected expected = ExpectedOf(workload.name);
+  const std::size_t rounds = std::max(reads.keys.size(), contexts.size());
+  for (std::size_t i = 0; i < rounds; ++i) {
+    const std::size_t flag = i % reads.keys.size();
+    const Context& context = contexts[i % contexts.size()];
+    for (const auto& detail :
+         {reads.handles[flag].Detail(context), workload.client->BoolDetail(reads.keys[flag], context, false)}) {
+      if (std::string fault = Differs(detail, expected); !fault.empty()) {
+        return reads.keys[flag] + " for " + std::string(context.key()) + " " + fault;
+      }
+    }
+    if (!reads.handles[flag](context) || !workload.client->Bool(reads.keys[flag], context, false)) {
+      return reads.keys[flag] + " is false for " + std::string(context.key());
+    }
+  }
+  return VerifyWhole(workload.name, reads, contexts.front());
+}
+
+std::string VerifyReads(const Workload& workload, const Reads<std::string>& reads,
+                        const std::vector<Context>& contexts) {
+  for (const Context& context : contexts) {
+    const std::string theme = ThemeOf(context.key());
+    const std::string fault = Differs(reads.handles.front().Detail(context), {theme, "", Reason::kSplit});
+    if (!fault.empty()) return "for " + std::string(context.key()) + " " + fault;
+    if (reads.handles.front()(context) != theme || workload.client->String(reads.keys.front(), context, "") != theme) {
+      return "for " + std::string(context.key()) + " serves another value than " + theme;
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<Context> MakeContexts() {
+  constexpr std::array<const char*, 8> kCountries = {"DE", "FR", "NO", "SE", "IT", "ES", "NL", "PL"};  // in no rule
+  std::vector<Context> contexts;
+  contexts.reserve(kContexts);
+  for (std::size_t i = 0; i < kContexts; ++i) {
+    const std::string user = "user-" + std::to_string(i);
+    Context& context = contexts.emplace_back(user);
+    context.Set("country", kCountries[i % kCountries.size()])
+        .Set("appVersion", "1." + std::to_string(i % 40) + "." + std::to_string(i % 7))
+        .Set("plan", "pro")
+        .Set("email", user + "@shop.example")
+        .Set("age", 18 + i % 48);  // up to 65
+  }
+  return contexts;
+}
+
+std::vector<Workload> MakeWorkloads() {
+  std::vector<Workload> workloads;
+  workloads.push_back(Make<bool>("no_rules", {BooleanFlag("banner", R"("default":"on")")}, {"banner"}));
+  workloads.push_back(Make<bool>("three_rules", {ThreeRules("checkout.fast", kAgeRule)}, {"checkout.fast"}));
+  workloads.push_back(Make<bool>("three_rules_semver", {ThreeRules("checkout.fast", kVersionRule)}, {"checkout.fast"}));
+  workloads.push_back(Make<std::string>("rollout", {ThreeWaySplit()}, {"theme"}));
+  workloads.push_back(Make<bool>(
+      "prereq_segment",
+      {BooleanFlag("accounts.v2",
+                   R"("rules":[{"id":"banned","when":{"email":"banned@shop.example"},"serve":"off"}],"default":"on")"),
+       BooleanFlag("accounts.export", R"("requires":[{"flag":"accounts.v2","is":"on"}],)"
+                                      R"("rules":[{"id":"members","when":{"segment":"members"},"serve":"on"}],)"
+                                      R"("default":"off")"),
+       Members()},
+      {"accounts.export"}));
+  workloads.push_back(MakeStore());
+  return workloads;
+}
+
+std::string Verify(const Workload& workload, const std::vector<Context>& contexts) {
+  const ClientStatus status = workload.client->Status();
+  if (status.source != RulesetSource::kBootstrap) return workload.name + ": the bootstrap was refused";
+  if (!status.broken.empty()) {
+    return workload.name + ": flag " + status.broken.front().first + ": " + status.broken.front().second;
+  }
+  std::string fault = std::visit([&](const auto& r) { return VerifyReads(workload, r, contexts); }, workload.reads);
+  return fault.empty() ? "" : workload.name + ": " + fault;
+}
+
+}  // namespace guidon::bench
