@@ -93,6 +93,13 @@ Error EscapedNames() {
   return {ErrorCode::kInvalid, "the names of a document's members have to be written without escapes", {}};
 }
 
+// The flag that a record of an experiment names, or "".
+std::string FlagNamedBy(EntityKind kind, const Value& record) {
+  const Value* definition = kind == EntityKind::kExperiment ? record.Find("definition") : nullptr;
+  const Value* flag = definition != nullptr ? definition->Find("flag") : nullptr;
+  return flag != nullptr ? flag->AsString() : std::string();
+}
+
 // Decodes what it can; `list` is the parsed form of `entities`.
 template <typename Take>
 void DecodeEach(const std::vector<EncodedEntity>& entities, const Array& list, std::vector<Undecodable>& undecodable,
@@ -101,11 +108,12 @@ void DecodeEach(const std::vector<EncodedEntity>& entities, const Array& list, s
     const auto kind = EntityKindFromString(entities[i].kind);
     if (!kind) continue;
     const EntityRef ref{*kind, entities[i].key};
-    Result<EntityRecord> record = DecodeRecord(*kind, *list[i].Find("record"));
+    const Value& value = *list[i].Find("record");
+    Result<EntityRecord> record = DecodeRecord(*kind, value);
     if (!record) {
-      undecodable.push_back({ref, record.error().message});
+      undecodable.push_back({ref, record.error().message, FlagNamedBy(*kind, value)});
     } else if (const std::string key = RefOf(*record).key; key != ref.key) {
-      undecodable.push_back({ref, ref.ToText() + ": its definition is of '" + key + "'"});
+      undecodable.push_back({ref, ref.ToText() + ": its definition is of '" + key + "'", FlagNamedBy(*kind, value)});
     } else {
       take(*std::move(record));
     }

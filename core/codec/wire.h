@@ -10,8 +10,9 @@
 // a record that somebody else encoded.
 //
 // Reading is tolerant, so that neighbouring versions work together: unknown keys and unknown kinds of entities are
-// skipped; an entity with an unknown operator or word, or any other fault of its own, is Undecodable and disturbs no
-// other. A document that is not of the shape above, or whose digest is not that of its entities, is refused as a whole.
+// skipped; an entity with an unknown operator or word, or any other fault of its own, is Undecodable and disturbs only
+// the flags that need it. A document that is not of the shape above, or whose digest is not that of its entities, is
+// refused as a whole.
 //
 // Thread safety: pure functions.
 #pragma once

@@ -7,6 +7,15 @@
 #include "core/base/hash.h"
 
 namespace guidon {
+namespace {
+
+// Beyond 2^53 a number is no unit (docs/spec/bucketing.md): other languages could not write it exactly.
+bool IsUnit(std::int64_t number) {
+  constexpr std::int64_t kLargest = std::int64_t{1} << 53;
+  return -kLargest <= number && number <= kLargest;
+}
+
+}  // namespace
 
 Context::Context() noexcept : slots_(inline_slots_), text_(inline_text_) {}
 
@@ -77,16 +86,13 @@ void Context::CopyFrom(const Context& other) {
 
 Context Context::FromValue(const Value& value) {
   Context context;
+  const Value* key = value.Find("key");
+  if (key == nullptr || key->is_null()) key = value.Find("targetingKey");
+  if (key != nullptr && key->is_string()) context.SetKey(key->AsString());
+  if (key != nullptr && key->IsIntegral() && IsUnit(key->AsInt())) context.SetKey(std::to_string(key->AsInt()));
   for (const Member& member : value.AsObject()) {
-    if (member.name == "key" || member.name == "targetingKey") {
-      if (member.value.is_string()) {
-        context.SetKey(member.value.AsString());
-      } else if (member.value.IsIntegral()) {
-        context.SetKey(std::to_string(member.value.AsInt()));
-      }
-    } else {
-      context.Set(Attribute(member.name), member.value);
-    }
+    if (member.name == "key" || member.name == "targetingKey") continue;
+    context.Set(Attribute(member.name), member.value);
   }
   return context;
 }

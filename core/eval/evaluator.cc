@@ -387,7 +387,7 @@ class Evaluation {
       if (rule.is_default && entry->attached != nullptr && Running(*entry, decision)) return decision;
       if (Rule(*entry, rule, decision)) return decision;
     }
-    // Only a default split that found no unit comes here.
+    // Only a default split that found no unit comes here: its ranges leave no bucket to nobody.
     decision.reason = Reason::kError;
     decision.error = EvaluationError::kTargetingKeyMissing;
     return decision;
@@ -487,15 +487,20 @@ class Evaluation {
     if (unit.empty()) return Skip(experiment, "no unit");
     if (experiment.has_holdout && HeldOut(attached, decision)) return true;
     if (!running) return false;
-    if (experiment.in_layer && !InRanges(experiment.slots, BucketOf(experiment.layer.prefix, unit))) {
-      return Skip(experiment, "not in the slice");
-    }
+    if (experiment.in_layer && !InSlice(experiment)) return Skip(experiment, "not in the slice");
     const std::int32_t variant = ArmOf(experiment.split.ranges, BucketOf(experiment.split.scheme.prefix, unit));
     if (variant == kNone) return Skip(experiment, "not in the ramp");
     Assign(attached, variant, Reason::kSplit, decision);
     sink_.OnExperiment({&experiment, variant, Consulted::Role::kAssigned, false});
     TraceExperiment(experiment, "assigned");
     return true;
+  }
+
+  // By the layer's own unit: experiments of one layer never share one.
+  bool InSlice(const CompiledExperiment& experiment) const {
+    char digits[24];
+    const std::string_view unit = UnitOf(context_, experiment.layer.unit, digits);
+    return !unit.empty() && InRanges(experiment.slots, BucketOf(experiment.layer.prefix, unit));
   }
 
   bool HeldOut(const Ruleset::Attached& attached, Decision& decision) {
@@ -677,7 +682,7 @@ Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& con
 }
 
 void CheckType(WantedType wanted, Decision& decision) noexcept {
-  if (decision.flag == nullptr || decision.error != EvaluationError::kNone) return;
+  if (decision.flag == nullptr || decision.error == EvaluationError::kParseError) return;
   const FlagType type = decision.flag->type;
   bool fits = true;
   switch (wanted) {

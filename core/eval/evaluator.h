@@ -86,7 +86,8 @@ Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& con
 // What a caller asks for. kInt is a number that must be whole.
 enum class WantedType : std::uint8_t { kBool, kString, kInt, kDouble, kJson };
 
-// Turns a decision about a flag of another type into TYPE_MISMATCH. A null value (no `off` variation) fits every type.
+// Turns a decision about a flag of another type into TYPE_MISMATCH; the caller sees its own default then, so nothing
+// that was consulted counts as an exposure. A null value (no `off` variation) fits every type.
 void CheckType(WantedType wanted, Decision& decision) noexcept;
 
 // The decision in words: the detail without its value.

@@ -119,10 +119,12 @@ std::optional<EntityRecord> EnvironmentPart(const EntityRecord& record, std::str
 Snapshot SnapshotOf(const Definitions& definitions, std::string_view environment, Revision revision);
 
 // An entity that arrived and that this version cannot read, such as one with an operator of a newer server. Flags that
-// are it, or need it, answer PARSE_ERROR; it disturbs no other.
+// are it, or need it, answer PARSE_ERROR; it disturbs no other. An experiment is needed by the flag that it names: what
+// it would have served is unknown, and the flag without it would be another experience.
 struct Undecodable {
   EntityRef ref;
   std::string message;
+  std::string flag;  // of an experiment: the flag that it names; empty when not even that can be read
   friend bool operator==(const Undecodable&, const Undecodable&) = default;
 };
 

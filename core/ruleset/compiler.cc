@@ -270,6 +270,15 @@ std::vector<ArmRange> RangesOf(const std::vector<ArmRanges>& arms, std::uint32_t
   return ranges;
 }
 
+bool CoverAll(const std::vector<ArmRange>& ranges) {
+  std::uint32_t next = 0;
+  for (const ArmRange& range : ranges) {
+    if (range.begin > next) return false;
+    next = std::max(next, range.end);
+  }
+  return next >= kWhole;
+}
+
 // --- flags ---------------------------------------------------------------------------------------------------------
 
 class FlagCompiler {
@@ -399,6 +408,9 @@ class FlagCompiler {
       }
       salt = state->salt;
       split.ranges = RangesOf(state->arms, rollout.value_or(kWhole), variations);
+      if (compiled.is_default && !CoverAll(split.ranges)) {
+        return Fail(ErrorCode::kInvalid, "the ranges of the split at `default` leave buckets to nobody");
+      }
     }
     split.scheme = MakeScheme(salt, by);
     compiled.serve = CompiledRule::Serve::kSplit;
@@ -490,6 +502,9 @@ Result<std::shared_ptr<const CompiledExperiment>> CompileExperiment(const Experi
     const auto held = std::find(experiment->variants.begin(), experiment->variants.end(), name);
     return held == experiment->variants.end() ? kNone : static_cast<std::int32_t>(held - experiment->variants.begin());
   };
+  if (state.status == ExperimentStatus::kRunning && state.arms.empty()) {
+    return Fail(ErrorCode::kInvalid, "it is running and has no ranges");
+  }
   std::vector<std::int32_t> variants;
   for (const ArmRanges& arm : state.arms) {
     variants.push_back(index_of(arm.arm));
@@ -500,7 +515,7 @@ Result<std::shared_ptr<const CompiledExperiment>> CompileExperiment(const Experi
   experiment->split = {MakeScheme(state.salt, definition.unit), RangesOf(state.arms, ramp, variants)};
   if (layer != nullptr) {
     experiment->in_layer = true;
-    experiment->layer = MakeScheme(layer->state.salt, definition.unit);
+    experiment->layer = MakeScheme(layer->state.salt, layer->definition.unit);
     experiment->slots = state.slots;
     std::sort(experiment->slots.begin(), experiment->slots.end(),
               [](const BucketRange& a, const BucketRange& b) { return a.begin < b.begin; });

@@ -14,6 +14,28 @@ namespace {
 // Prerequisites, flag conditions and segments within each other, at most; evaluation recurses that deep.
 constexpr int kMaxDepth = 64;
 
+// How often one evaluation may look at flags and segments, at most. Flags that need two others each, over a few dozen
+// levels, would otherwise keep a caller busy for years.
+constexpr std::uint64_t kMaxLooks = 100'000;
+
+// Whether an experiment in this state has anything to say about its flag. One that has not is not compiled, and its
+// faults disturb nobody. `holdout_has_ended`: of the holdout that it names.
+bool Acts(const ExperimentRecord& record, bool holdout_has_ended) {
+  switch (record.state.status) {
+    case ExperimentStatus::kRunning:
+      return true;
+    case ExperimentStatus::kConcluded:
+      return !record.definition.holdout.empty() && !holdout_has_ended;
+    case ExperimentStatus::kDraft:
+    case ExperimentStatus::kPaused:
+      return !record.definition.force.empty();
+    case ExperimentStatus::kScheduled:
+    case ExperimentStatus::kStopped:
+      return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::uint32_t KeySlots::SlotOf(std::string_view key) {
@@ -54,7 +76,7 @@ class RulesetBuilder {
   void PutUndecodable(const Undecodable& entity) {
     Forget(entity.ref);
     if (entity.ref.kind == EntityKind::kFlag) KeyAt(lineage().flags.SlotOf(entity.ref.key)) = entity.ref.key;
-    r_.faults_[entity.ref] = entity.message;
+    r_.faults_[entity.ref] = {entity.message, entity.flag};
     if (entity.ref.kind != EntityKind::kSegment) experiments_changed_ = true;
   }
 
@@ -86,7 +108,7 @@ class RulesetBuilder {
     KeyAt(slot) = key;
     auto compiled = CompileFlag(record, environment(record), lineage());
     if (!compiled) {
-      r_.faults_[{EntityKind::kFlag, key}] = compiled.error().message;
+      r_.faults_[{EntityKind::kFlag, key}] = {compiled.error().message, {}};
       return;
     }
     r_.flags_[slot].flag = *std::move(compiled);
@@ -102,7 +124,7 @@ class RulesetBuilder {
     if (slot >= r_.segments_.size()) r_.segments_.resize(slot + 1);
     auto compiled = CompileSegment(record, lineage());
     if (!compiled) {
-      r_.faults_[{EntityKind::kSegment, record.definition.key}] = compiled.error().message;
+      r_.faults_[{EntityKind::kSegment, record.definition.key}] = {compiled.error().message, {}};
       return;
     }
     r_.segments_[slot] = *std::move(compiled);
@@ -144,46 +166,42 @@ class RulesetBuilder {
     for (const auto& [ref, record] : r_.records_) {
       const auto* experiment = std::get_if<ExperimentRecord>(record.get());
       if (experiment == nullptr) continue;
-      const Experiment& definition = experiment->definition;
       r_.faults_.erase(ref);
-      const LayerRecord* layer = nullptr;
-      const HoldoutRecord* holdout = nullptr;
-      std::string fault;
-      if (definition.layer) {
-        layer = Find<LayerRecord>(EntityKind::kLayer, definition.layer->layer);
-        if (layer == nullptr) fault = "layer '" + definition.layer->layer + "' is missing";
+      const Experiment& definition = experiment->definition;
+      const auto* holdout = Find<HoldoutRecord>(EntityKind::kHoldout, definition.holdout);
+      const bool has_ended = holdout != nullptr && holdout->definition.archived;
+      if (!Acts(*experiment, has_ended)) continue;
+      auto compiled = CompileOne(*experiment, has_ended ? nullptr : holdout, has_ended);
+      if (compiled) {
+        r_.experiments_[definition.key] = *std::move(compiled);
+      } else {
+        r_.faults_[ref] = {compiled.error().message, definition.flag};
       }
-      if (!definition.holdout.empty()) {
-        holdout = Find<HoldoutRecord>(EntityKind::kHoldout, definition.holdout);
-        if (holdout == nullptr) fault = "holdout '" + definition.holdout + "' is missing";
-        if (holdout != nullptr && holdout->definition.archived) holdout = nullptr;
-      }
-      if (fault.empty()) {
-        auto compiled = CompileExperiment(*experiment, layer, holdout, lineage());
-        if (compiled) {
-          r_.experiments_[definition.key] = *std::move(compiled);
-        } else {
-          fault = compiled.error().message;
-        }
-      }
-      if (!fault.empty()) r_.faults_[ref] = fault;
     }
   }
 
-  static bool Acts(const CompiledExperiment& experiment) {
-    switch (experiment.status) {
-      case ExperimentStatus::kRunning:
-        return true;
-      case ExperimentStatus::kConcluded:
-        return experiment.has_holdout;
-      case ExperimentStatus::kDraft:
-      case ExperimentStatus::kPaused:
-        return !experiment.force.empty();
-      case ExperimentStatus::kScheduled:
-      case ExperimentStatus::kStopped:
-        return false;
+  Result<std::shared_ptr<const CompiledExperiment>> CompileOne(const ExperimentRecord& record,
+                                                               const HoldoutRecord* holdout, bool has_ended) {
+    const Experiment& definition = record.definition;
+    const LayerRecord* layer = nullptr;
+    if (definition.layer) {
+      layer = Find<LayerRecord>(EntityKind::kLayer, definition.layer->layer);
+      if (layer == nullptr) return Absent(EntityKind::kLayer, definition.layer->layer);
     }
-    return false;
+    if (!definition.holdout.empty() && holdout == nullptr && !has_ended) {
+      return Absent(EntityKind::kHoldout, definition.holdout);
+    }
+    return CompileExperiment(record, layer, holdout, lineage());
+  }
+
+  // "segment 'eu-web' is missing", or why it could not be read.
+  std::string AbsentText(EntityKind kind, const std::string& key) const {
+    const auto fault = r_.faults_.find({kind, key});
+    const std::string entity = std::string(ToString(kind)) + " '" + key + "'";
+    return fault == r_.faults_.end() ? entity + " is missing" : entity + ": " + fault->second.message;
+  }
+  tl::unexpected<Error> Absent(EntityKind kind, const std::string& key) const {
+    return Fail(ErrorCode::kInvalid, AbsentText(kind, key));
   }
 
   // Gives every flag the experiments that act on it, with variants resolved to the flag's variations.
@@ -191,19 +209,17 @@ class RulesetBuilder {
     std::map<std::uint32_t, std::vector<Ruleset::Attached>> lists;
     for (const auto& [key, experiment] : r_.experiments_) {
       const std::uint32_t slot = lineage().flags.SlotOf(experiment->flag);
-      if (!Acts(*experiment) || slot >= r_.flags_.size() || !r_.flags_[slot].flag) continue;
+      if (slot >= r_.flags_.size() || !r_.flags_[slot].flag) continue;
       const CompiledFlag& flag = *r_.flags_[slot].flag;
       const std::uint32_t own = lineage().experiments.SlotOf(key);
-      Ruleset::Attached attached{experiment.get(), own, {}, true};
+      Ruleset::Attached attached{experiment.get(), own, {}, true, {}};
       for (const std::uint32_t named : flag.needs_experiments) attached.on_default &= named != own;
       for (const std::string& serves : experiment->serves) {
         std::int32_t index = kNone;
         for (std::size_t i = 0; i < flag.variations.size(); ++i) {
           if (flag.variations[i].name == serves) index = static_cast<std::int32_t>(i);
         }
-        if (index == kNone) {
-          r_.faults_[{EntityKind::kExperiment, key}] = "flag '" + flag.key + "' has no variation '" + serves + "'";
-        }
+        if (index == kNone) attached.fault = "the flag has no variation '" + serves + "'";
         attached.variations.push_back(index);
       }
       lists[slot].push_back(std::move(attached));
@@ -224,110 +240,153 @@ class RulesetBuilder {
     }
   }
 
-  // --- what is broken: faults, missing segments, cycles, and all that leans on them --------------------------------
+  // --- what is broken: faults of its own, circles, bounds, and all that leans on those -----------------------------
 
+  // A flag, or a segment that is there, by slot.
+  struct Part {
+    bool is_segment = false;
+    std::uint32_t slot = 0;
+    friend bool operator==(const Part&, const Part&) = default;
+  };
   struct Visit {
     enum class State : std::uint8_t { kNew, kOpen, kDone };
     State state = State::kNew;
-    int depth = 0;
-    std::string fault;
+    int height = 0;           // parts within each other below this one
+    std::uint64_t looks = 1;  // how often an evaluation may look at a part, this one counted
+    std::string fault;        // of its own, or of what it needs
+    std::string blame;        // the same as others say it: "flag 'x': …", of the part whose fault it is
+  };
+  struct Frame {
+    Part part;
+    std::vector<Part> needs;
+    std::size_t next = 0;
   };
 
+  // Twice when there is something to say: which flags are broken does not depend on where the search begins, but the
+  // words for a circle do, and the second search begins in order of keys.
   void FindBroken() {
+    r_.broken_.clear();
+    for (const auto& [ref, fault] : r_.faults_) {
+      if (ref.kind == EntityKind::kExperiment)
+        experiment_faults_.emplace(fault.flag, "experiment '" + ref.key + "': " + fault.message);
+    }
+    std::map<std::string_view, std::uint32_t> broken;
+    StartVisits();
+    for (std::uint32_t slot = 0; slot < r_.flags_.size(); ++slot) {
+      r_.flags_[slot].is_broken = !r_.keys_[slot].empty() && !VisitFrom({false, slot}).fault.empty();
+      if (r_.flags_[slot].is_broken) broken[r_.keys_[slot]] = slot;
+    }
+    if (broken.empty()) return;
+    StartVisits();
+    for (const auto& [key, slot] : broken) r_.broken_.push_back({std::string(key), VisitFrom({false, slot}).fault});
+  }
+
+  void StartVisits() {
     flag_visits_.assign(r_.flags_.size(), {});
     segment_visits_.assign(r_.segments_.size(), {});
-    r_.broken_.clear();
-    for (std::uint32_t slot = 0; slot < r_.flags_.size(); ++slot) {
-      Ruleset::Entry& entry = r_.flags_[slot];
-      entry.is_broken = false;
-      if (r_.keys_[slot].empty()) continue;
-      const Visit& visit = VisitFlag(slot, 0);
-      if (visit.fault.empty()) continue;
-      entry.is_broken = true;
-      r_.broken_.push_back({r_.keys_[slot], visit.fault});
-    }
-    std::sort(r_.broken_.begin(), r_.broken_.end(),
-              [](const BrokenFlag& a, const BrokenFlag& b) { return a.key < b.key; });
   }
 
-  std::string FaultOf(EntityKind kind, const std::string& key) const {
-    const auto fault = r_.faults_.find({kind, key});
-    return fault == r_.faults_.end() ? "" : fault->second;
+  Visit& VisitOf(const Part& part) { return (part.is_segment ? segment_visits_ : flag_visits_)[part.slot]; }
+
+  std::string NameOf(const Part& part) const {
+    return part.is_segment ? "segment '" + r_.segments_[part.slot]->key + "'" : "flag '" + r_.keys_[part.slot] + "'";
   }
 
-  const Visit& VisitFlag(std::uint32_t slot, int level) {
-    Visit& visit = flag_visits_[slot];
-    if (visit.state == Visit::State::kDone) return visit;
-    const std::string& key = r_.keys_[slot];
-    if (visit.state == Visit::State::kOpen) {
-      visit.fault = "flag '" + key + "' requires itself, through its prerequisites or segments";
-      return visit;
+  // Depth first, with a stack of its own: a chain of flags may be as long as there are flags.
+  const Visit& VisitFrom(const Part& start) {
+    std::vector<Frame> stack;
+    if (VisitOf(start).state == Visit::State::kNew) Open(start, stack);
+    while (!stack.empty()) {
+      Frame& frame = stack.back();
+      Visit& visit = VisitOf(frame.part);
+      if (!visit.fault.empty() || frame.next == frame.needs.size()) {
+        Close(frame.part);
+        stack.pop_back();
+        continue;
+      }
+      const Part needed = frame.needs[frame.next];
+      if (VisitOf(needed).state == Visit::State::kNew) {
+        Open(needed, stack);  // `frame` is gone; it comes back to this need when that is done
+        continue;
+      }
+      ++frame.next;
+      Lean(frame.part, needed);
     }
+    return VisitOf(start);
+  }
+
+  void Open(const Part& part, std::vector<Frame>& stack) {
+    Visit& visit = VisitOf(part);
     visit.state = Visit::State::kOpen;
-    std::string fault = FaultOf(EntityKind::kFlag, key);
-    if (level > kMaxDepth) fault = "prerequisites and segments are nested deeper than " + std::to_string(kMaxDepth);
-    const CompiledFlag* flag = r_.flags_[slot].flag.get();
-    if (fault.empty() && flag != nullptr) fault = FaultIn(flag->needs_flags, flag->needs_segments, level);
-    if (fault.empty() && flag != nullptr) fault = FaultInExperiments(slot, level);
-    visit.state = Visit::State::kDone;
-    if (!fault.empty()) visit.fault = fault;
-    return visit;
+    Frame frame{part, {}, 0};
+    visit.fault = part.is_segment ? NeedsOfSegment(part.slot, frame.needs) : NeedsOfFlag(part.slot, frame.needs);
+    stack.push_back(std::move(frame));
   }
 
-  std::string FaultIn(const std::vector<std::uint32_t>& flags, const std::vector<std::uint32_t>& segments, int level) {
+  void Lean(const Part& part, const Part& needed) {
+    Visit& visit = VisitOf(part);
+    const Visit& other = VisitOf(needed);
+    if (other.state == Visit::State::kOpen) {
+      visit.fault = part == needed ? std::string("it needs itself")
+                                   : "it and " + NameOf(needed) + " need each other, perhaps through others";
+      return;
+    }
+    visit.height = std::max(visit.height, other.height + 1);
+    visit.looks = std::min(visit.looks + other.looks, kMaxLooks + 1);
+    if (other.fault.empty()) return;
+    visit.fault = "it needs " + other.blame;
+    visit.blame = other.blame;
+  }
+
+  void Close(const Part& part) {
+    Visit& visit = VisitOf(part);
+    visit.state = Visit::State::kDone;
+    if (visit.fault.empty() && visit.height > kMaxDepth) {
+      visit.fault = "prerequisites, conditions and segments are nested deeper than " + std::to_string(kMaxDepth);
+    }
+    if (visit.fault.empty() && visit.looks > kMaxLooks) {
+      visit.fault = "evaluating it would look at more than " + std::to_string(kMaxLooks) + " flags and segments";
+    }
+    if (!visit.fault.empty() && visit.blame.empty()) visit.blame = NameOf(part) + ": " + visit.fault;
+  }
+
+  // Appends what the flag needs; returns its own fault, or "".
+  std::string NeedsOfFlag(std::uint32_t slot, std::vector<Part>& needs) const {
+    const auto own = r_.faults_.find({EntityKind::kFlag, r_.keys_[slot]});
+    if (own != r_.faults_.end()) return own->second.message;
+    const auto experiment = experiment_faults_.find(r_.keys_[slot]);
+    if (experiment != experiment_faults_.end()) return experiment->second;
+    const CompiledFlag& flag = *r_.flags_[slot].flag;
+    for (const std::uint32_t named : flag.needs_experiments) {
+      const EntityRef ref{EntityKind::kExperiment, r_.lineage_->experiments.KeyOf(named)};
+      // One that was read acts on its own flag only, which its faults break; one that was not might act on this.
+      if (r_.faults_.contains(ref) && !r_.records_.contains(ref)) return AbsentText(ref.kind, ref.key);
+    }
+    std::string fault = Needs(flag.needs_flags, flag.needs_segments, needs);
+    if (r_.flags_[slot].attached == nullptr) return fault;
+    for (const Ruleset::Attached& attached : *r_.flags_[slot].attached) {
+      const CompiledExperiment& acting = *attached.experiment;
+      std::string found = attached.fault;
+      if (found.empty()) found = Needs(acting.needs_flags, acting.needs_segments, needs);
+      if (fault.empty() && !found.empty()) fault = "experiment '" + acting.key + "': " + found;
+    }
+    return fault;
+  }
+
+  std::string NeedsOfSegment(std::uint32_t slot, std::vector<Part>& needs) const {
+    return Needs(r_.segments_[slot]->needs_flags, r_.segments_[slot]->needs_segments, needs);
+  }
+
+  std::string Needs(const std::vector<std::uint32_t>& flags, const std::vector<std::uint32_t>& segments,
+                    std::vector<Part>& needs) const {
     for (const std::uint32_t slot : flags) {
       // A flag that is not there is not met; one that is there and broken breaks this one.
-      if (slot >= r_.keys_.size() || r_.keys_[slot].empty()) continue;
-      const Visit& visit = VisitFlag(slot, level + 1);
-      if (!visit.fault.empty()) return "it needs flag '" + r_.keys_[slot] + "': " + visit.fault;
+      if (slot < r_.keys_.size() && !r_.keys_[slot].empty()) needs.push_back({false, slot});
     }
     for (const std::uint32_t slot : segments) {
-      const std::string fault = VisitSegment(slot, level + 1);
-      if (!fault.empty()) return fault;
-    }
-    return "";
-  }
-
-  std::string VisitSegment(std::uint32_t slot, int level) {
-    const CompiledSegment* segment = r_.Segment(slot);
-    if (segment == nullptr) {
-      const std::string key = lineage().segments.KeyOf(slot);
-      const std::string fault = FaultOf(EntityKind::kSegment, key);
-      return "it needs segment '" + key + "', which " + (fault.empty() ? "is missing" : "cannot be read: " + fault);
-    }
-    Visit& visit = segment_visits_[slot];
-    if (visit.state == Visit::State::kDone) return visit.fault;
-    if (visit.state == Visit::State::kOpen) return "segment '" + segment->key + "' contains itself";
-    visit.state = Visit::State::kOpen;
-    std::string fault;
-    if (level > kMaxDepth) fault = "prerequisites and segments are nested deeper than " + std::to_string(kMaxDepth);
-    if (fault.empty()) fault = FaultIn(segment->needs_flags, segment->needs_segments, level);
-    visit.state = Visit::State::kDone;
-    visit.fault = std::move(fault);
-    return visit.fault;
-  }
-
-  std::string FaultInExperiments(std::uint32_t slot, int level) {
-    const CompiledFlag& flag = *r_.flags_[slot].flag;
-    if (r_.flags_[slot].attached) {
-      for (const Ruleset::Attached& attached : *r_.flags_[slot].attached) {
-        const CompiledExperiment& experiment = *attached.experiment;
-        std::string fault = FaultOf(EntityKind::kExperiment, experiment.key);
-        if (fault.empty()) fault = FaultIn(experiment.needs_flags, experiment.needs_segments, level);
-        if (!fault.empty()) return "experiment '" + experiment.key + "': " + fault;
-      }
-    }
-    // An experiment on this flag that could not be compiled at all.
-    for (const auto& [ref, record] : r_.records_) {
-      const auto* experiment = std::get_if<ExperimentRecord>(record.get());
-      if (experiment == nullptr || experiment->definition.flag != flag.key) continue;
-      const std::string fault = FaultOf(EntityKind::kExperiment, ref.key);
-      if (!fault.empty()) return "experiment '" + ref.key + "': " + fault;
-    }
-    for (const std::uint32_t named : flag.needs_experiments) {
-      const std::string key = lineage().experiments.KeyOf(named);
-      const std::string fault = FaultOf(EntityKind::kExperiment, key);
-      if (!fault.empty()) return "experiment '" + key + "': " + fault;
+      if (r_.Segment(slot) == nullptr)
+        return "it needs " + AbsentText(EntityKind::kSegment, r_.lineage_->segments.KeyOf(slot));
+      needs.push_back({true, slot});
     }
     return "";
   }
@@ -351,6 +410,7 @@ class RulesetBuilder {
   std::shared_ptr<Ruleset> ruleset_;
   Ruleset& r_;
   bool experiments_changed_ = false;
+  std::map<std::string, std::string, std::less<>> experiment_faults_;  // by flag, the first in order of keys
   std::vector<Visit> flag_visits_, segment_visits_;
 };
 

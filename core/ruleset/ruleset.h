@@ -4,8 +4,11 @@
 //   std::shared_ptr<const Ruleset> ruleset = Compile(snapshot);
 //   ruleset = ruleset->With(changes, {}, 18);
 //
-// Compiling never fails as a whole. A flag that this version cannot compile, or whose prerequisite or segment cannot,
-// is broken: it evaluates to the caller's default with PARSE_ERROR, and disturbs no other.
+// Compiling never fails as a whole. A flag is broken when this version cannot read or compile it, or anything that it
+// needs: its prerequisites, the flags and segments of its conditions, the experiments that act on it with their
+// audience, layer and holdout. So it is when those need each other in a circle, are nested too deep or are too many
+// (the bounds are in ruleset.cc). A broken flag evaluates to the caller's default with PARSE_ERROR, and disturbs no
+// other. A flag that is missing is no fault: as a prerequisite it is not met.
 //
 // Thread safety: reading from any thread. Making the next one: one thread at a time per lineage.
 #pragma once
@@ -63,6 +66,7 @@ class Ruleset {
     std::uint32_t slot = 0;                // of the experiment, for rules that name it
     std::vector<std::int32_t> variations;  // by variant
     bool on_default = false;               // runs on the traffic that reaches `default`
+    std::string fault;                     // why it does not fit the flag; the flag is broken then
   };
   struct Entry {
     std::shared_ptr<const CompiledFlag> flag;
@@ -102,6 +106,11 @@ class Ruleset {
   Ruleset();
   Ruleset(const Ruleset&);
 
+  // Why an entity could not be read or compiled.
+  struct Fault {
+    std::string message;
+    std::string flag;  // of an experiment: the flag that it acts on
+  };
   struct IndexCell {
     std::uint64_t hash = 0;
     std::uint32_t slot = kNoSlot;
@@ -116,8 +125,7 @@ class Ruleset {
   std::size_t index_size_ = 0;
   std::vector<BrokenFlag> broken_;
 
-  // Why an entity could not be compiled, by what it is; kept so that dependents stay broken after other changes.
-  std::map<EntityRef, std::string> faults_;
+  std::map<EntityRef, Fault> faults_;  // kept so that dependents stay broken after other changes
   // Experiments, and what they lean on; few, and recompiled together when one of them changes.
   std::map<std::string, std::shared_ptr<const CompiledExperiment>> experiments_;
   std::map<EntityRef, std::shared_ptr<const EntityRecord>> records_;  // experiments, layers and holdouts

@@ -53,8 +53,8 @@ class Context {
   Context& operator=(Context&& other) noexcept;
   ~Context();
 
-  // From JSON: {"key": "user-42", "country": "DE", …}; `targetingKey` is taken for `key` too. Members that are null are
-  // left out. Of another kind than an object: an empty context.
+  // From JSON: {"key": "user-42", "country": "DE", …}. The key is text, or a whole number up to 2^53; without `key`,
+  // `targetingKey` is taken. Members that are null are left out. Of another kind than an object: an empty context.
   static Context FromValue(const Value& value);
 
   Context& SetKey(std::string_view key);
