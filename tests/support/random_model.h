@@ -37,11 +37,14 @@ class RandomModel {
                                          "age",     "ip",   "roles",       "now"};
   std::vector<std::string> segments = {"eu-web", "staff", "beta-users"};
   std::vector<std::string> flags = {"payments.v2", "checkout.layout", "search"};
+  std::vector<std::string> serves = {"on", "off", "single_page"};  // what conditions and requirements ask of flags
   std::vector<std::string> experiments = {"checkout-one-page", "search-order"};
   std::vector<std::string> environments = {"production", "staging"};
   std::vector<std::string> metrics = {"order_completed", "revenue_per_account", "page_latency_p95"};
   std::vector<std::string> context_keys = {"user-1", "user-2", "user-3", "u:4", "Zoë"};
   std::vector<std::string> texts = {"DE", "FR", "pro", "trial", "", "a@shop.example", "Ärger", "x\"y\\z\n", "admin"};
+  int condition_depth = 3;
+  std::vector<std::uint32_t> cuts;  // where ranges of buckets like to begin and end; empty: anywhere
 
   // --- chance ------------------------------------------------------------------------------------------------------
 
@@ -109,10 +112,123 @@ class RandomModel {
     return context;
   }
 
+  // A value that a test with this operand has to look at closely: the operand, its neighbours, the same in another
+  // form, and now and then something of another kind.
+  Value Near(Operator op, const Value& operand) {
+    if (OneIn(12)) return Json();
+    if (OneIn(8)) {
+      Array list;
+      while (!OneIn(3)) list.push_back(Json(1));
+      if (!OneIn(4)) list.push_back(NearScalar(op, operand));
+      while (OneIn(3)) list.push_back(Json(1));
+      return list;
+    }
+    return NearScalar(op, operand);
+  }
+  Value NearScalar(Operator op, const Value& operand) {
+    static const std::vector<std::string> kFound = {"a@shop.example", "shop", "b-17", "DE", "de", "a", "x", ""};
+    switch (op) {
+      case Operator::kIn:
+      case Operator::kNotIn:
+        if (operand.is_bool()) return OneIn(6) ? Value(operand.AsBool() ? "true" : "false") : Value(OneIn(2));
+        return operand.is_number() ? NearNumber(operand) : NearText(operand.AsString());
+      case Operator::kStartsWith:
+      case Operator::kEndsWith:
+      case Operator::kContains:
+        return NearText(operand.AsString());
+      case Operator::kMatches:
+        return Pick(kFound);
+      case Operator::kLt:
+      case Operator::kLte:
+      case Operator::kGt:
+      case Operator::kGte:
+        return NearNumber(operand);
+      case Operator::kBefore:
+      case Operator::kAfter:
+        return NearTime(operand);
+      case Operator::kExists:
+        return OneIn(3) ? Value(Array()) : Json();
+      case Operator::kInCidr:
+        return NearNetwork(operand.AsString());
+      default:
+        return NearVersion(operand.AsString());
+    }
+  }
+  std::string NearText(std::string text) {
+    if (OneIn(4)) {
+      for (char& c : text) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+    if (OneIn(4)) text = "x" + text;
+    if (OneIn(4)) text += "y";
+    return text;
+  }
+  Value NearNumber(const Value& operand) {
+    const double number = operand.AsDouble();
+    switch (Below(6)) {
+      case 0:
+        return operand.IsIntegral() ? Value(std::to_string(operand.AsInt())) : Value("3.5");
+      case 1:
+        return std::nextafter(number, OneIn(2) ? 1e308 : -1e308);
+      case 2:
+        return number + (OneIn(2) ? 1 : -0.5);
+      case 3:
+        return operand.IsIntegral() ? Value(operand.AsInt() + (OneIn(2) ? 1 : -1)) : Value(number * 2);
+      case 4:
+        return operand.IsIntegral() && std::abs(number) < 9e15 ? Value(operand.AsInt()) : operand;
+      default:
+        return number;
+    }
+  }
+  Value NearTime(const Value& operand) {
+    const std::int64_t ms = operand.is_string() ? ParseTimestamp(operand.AsString()).value_or(0) : operand.AsInt();
+    switch (Below(5)) {
+      case 0:
+        return FormatTimestamp(ms + 7'200'000).substr(0, 23) + "+02:00";
+      case 1:
+        return FormatTimestamp(ms);
+      case 2:
+        return OneIn(2) ? Value("yesterday") : Value(FormatDay(std::chrono::sys_days(std::chrono::days(20'000))));
+      case 3:
+        return ms + (OneIn(4) ? -1 : 1);
+      default:
+        return ms;
+    }
+  }
+  std::string NearVersion(const std::string& operand) {
+    const std::string core = operand.substr(0, operand.find('-'));
+    switch (Below(8)) {
+      case 0:
+        return core + "-rc." + std::to_string(Below(12));
+      case 1:
+        return core + "-alpha";
+      case 2:
+        return operand + "+build.7";
+      case 3:
+        return core;
+      case 4:
+        return OneIn(2) ? "v" + operand : core.substr(0, core.rfind('.'));
+      case 5:
+        return "1" + operand;
+      case 6:
+        return VersionText();
+      default:
+        return operand;
+    }
+  }
+  std::string NearNetwork(const std::string& operand) {
+    static const std::vector<std::string> kAddresses = {
+        "10.0.0.0",    "10.255.255.255",  "11.0.0.0",         "192.168.1.77",
+        "192.168.2.1", "2001:db8::1",     "2001:db9::1",      "::1",
+        "::2",         "::ffff:10.0.0.1", "2001:DB8:0::FFFF", "10.0.0.1/8",
+        "010.0.0.1",   "10.0.0",          "1::2::3",          "::ffff:10.0.0.256"};
+    return OneIn(4) ? operand.substr(0, operand.find('/')) : Pick(kAddresses);
+  }
+
   // --- conditions --------------------------------------------------------------------------------------------------
 
   std::string VersionText() {
-    const std::string core = std::to_string(Below(4)) + "." + std::to_string(Below(4)) + "." + std::to_string(Below(4));
+    const std::string core =
+        std::to_string(OneIn(4) ? 10 : Below(4)) + "." + std::to_string(Below(4)) + "." + std::to_string(Below(4));
     return OneIn(4) ? core + "-rc." + std::to_string(Below(3)) : core;
   }
   Value Time() {
@@ -157,9 +273,17 @@ class RandomModel {
     while (TakesList(op) && !OneIn(3)) test.operands.push_back(Operand(op));
     return test;
   }
+  Test MakeKeyTest() {
+    if (OneIn(2)) return {Operator::kExists, {OneIn(2)}};
+    return {OneIn(2) ? Operator::kIn : Operator::kStartsWith, {Pick(context_keys)}};
+  }
   Clause MakeMatcher(std::string attribute) {
     Clause clause;
     clause.attribute = std::move(attribute);
+    if (clause.attribute == "key") {
+      clause.tests.push_back(MakeKeyTest());
+      return clause;
+    }
     std::vector<Operator> unused;
     unused.reserve(kOperatorCount);
     for (int i = 0; i < kOperatorCount; ++i) unused.push_back(static_cast<Operator>(i));
@@ -196,13 +320,14 @@ class RandomModel {
       Clause& clause = clauses.emplace_back();
       clause.kind = Clause::Kind::kFlag;
       clause.flag = flag;
-      clause.variations = Some({"on", "off", "single_page"}, 1);
+      clause.variations = Some(serves, 1);
       if (clauses.size() == 2) break;
     }
     return clauses;
   }
   // Clauses of different kinds or attributes, as a map has them.
-  Condition MakeCondition(int depth = 3) {
+  Condition MakeCondition() { return MakeCondition(condition_depth); }
+  Condition MakeCondition(int depth) {
     Condition condition;
     std::vector<std::string> names = attributes;
     std::shuffle(names.begin(), names.end(), random_);
@@ -282,7 +407,7 @@ class RandomModel {
     targeting.environment = std::move(environment);
     targeting.enabled = !OneIn(5);
     if (!OneIn(4)) targeting.off = Pick(names);
-    if (!flags.empty() && OneIn(4)) targeting.requirements.push_back({Pick(flags), Some({"on", "off"}, 1)});
+    if (!flags.empty() && OneIn(4)) targeting.requirements.push_back({Pick(flags), Some(serves, 1)});
     for (const std::string& name : OneIn(3) ? names : std::vector<std::string>()) {
       targeting.targets.push_back({name, Some(context_keys)});
     }
@@ -401,17 +526,20 @@ class RandomModel {
 
   // --- states --------------------------------------------------------------------------------------------------------
 
-  // Up to three ranges for each arm, which do not overlap, in random order.
-  std::vector<ArmRanges> MakeArms(const std::vector<std::string>& arms) {
-    std::vector<std::uint32_t> cuts;
-    for (std::size_t i = 0; i < 6 * arms.size(); ++i) cuts.push_back(static_cast<std::uint32_t>(Below(kWhole + 1)));
-    std::sort(cuts.begin(), cuts.end());
-    cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+  std::uint32_t Cut() { return cuts.empty() || OneIn(2) ? static_cast<std::uint32_t>(Below(kWhole + 1)) : Pick(cuts); }
+
+  // Up to three ranges for each arm, which do not overlap, in random order; with gaps, unless they have to cover all.
+  std::vector<ArmRanges> MakeArms(const std::vector<std::string>& arms, bool cover = false) {
+    std::vector<std::uint32_t> ends;
+    if (cover) ends = {0, kWhole};
+    for (std::size_t i = 0; i < (cover ? 3 : 6) * arms.size(); ++i) ends.push_back(Cut());
+    std::sort(ends.begin(), ends.end());
+    ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
     std::vector<ArmRanges> list;
     list.reserve(arms.size());
     for (const std::string& arm : arms) list.push_back({arm, {}});
-    for (std::size_t i = 0; i + 1 < cuts.size(); i += OneIn(2) ? 1 : 2) {
-      list[Below(list.size())].ranges.push_back({cuts[i], cuts[i + 1]});
+    for (std::size_t i = 0; i + 1 < ends.size(); i += cover || OneIn(2) ? 1 : 2) {
+      list[Below(list.size())].ranges.push_back({ends[i], ends[i + 1]});
     }
     for (ArmRanges& arm : list) std::shuffle(arm.ranges.begin(), arm.ranges.end(), random_);
     return list;

@@ -240,19 +240,23 @@ std::vector<BucketRange> FirstOf(const std::vector<BucketRange>& ranges, std::ui
 
 // --- what cannot be evaluated ----------------------------------------------------------------------------------------
 
-// Faults of each entity on its own, and what it leans on. A flag is broken when it can reach a fault, a cycle, or more
-// than 64 others in a row.
+// Faults of each entity on its own, and what it leans on. A flag is broken when it can reach a fault, a circle, more
+// than 64 others in a row, or, by all ways together, more than 100 000.
 class Faults {
  public:
   Faults(const Snapshot& snapshot, const std::vector<Undecodable>& undecodable)
       : all_(snapshot.entities), undecodable_(undecodable) {}
 
   bool IsUndecodable(EntityKind kind, const std::string& key) const {
-    return std::any_of(undecodable_.begin(), undecodable_.end(),
-                       [&](const Undecodable& u) { return u.ref == EntityRef{kind, key}; });
+    return std::any_of(undecodable_.begin(), undecodable_.end(), [&](const Undecodable& u) {
+      return u.ref == EntityRef{kind, key};
+    });
   }
 
-  bool IsBroken(const std::string& flag) const { return Fails({EntityKind::kFlag, flag}, {}); }
+  bool IsBroken(const std::string& flag) const {
+    const EntityRef ref{EntityKind::kFlag, flag};
+    return Fails(ref, {}) || Looks(ref) > 100'000;
+  }
 
   // Experiments that may have something to say about a flag, in order of keys.
   std::vector<const ExperimentRecord*> ActingOn(const std::string& flag) const {
@@ -271,16 +275,19 @@ class Faults {
     std::vector<EntityRef> entities;
   };
 
-  static bool Acts(const ExperimentRecord& record) {
+  bool Acts(const ExperimentRecord& record) const {
+    const Experiment& experiment = record.definition;
     switch (record.state.status) {
       case ExperimentStatus::kRunning:
         return true;
-      case ExperimentStatus::kConcluded:
-        return !record.definition.holdout.empty();
+      case ExperimentStatus::kConcluded: {
+        const HoldoutRecord* holdout = all_.FindHoldout(experiment.holdout);
+        return !experiment.holdout.empty() && (holdout == nullptr || !holdout->definition.archived);
+      }
       case ExperimentStatus::kDraft:
-      case ExperimentStatus::kScheduled:
       case ExperimentStatus::kPaused:
-        return !record.definition.force.empty();
+        return !experiment.force.empty();
+      case ExperimentStatus::kScheduled:
       case ExperimentStatus::kStopped:
         return false;
     }
@@ -289,22 +296,39 @@ class Faults {
 
   bool Fails(const EntityRef& ref, std::vector<EntityRef> path) const {
     if (IsUndecodable(ref.kind, ref.key)) return true;
+    if (IsAbsentFlag(ref)) return false;
     if (std::find(path.begin(), path.end(), ref) != path.end()) return true;
     if (path.size() > 64) return true;
-    Needs needs;
-    if (ref.kind == EntityKind::kFlag) {
-      const FlagRecord* flag = all_.FindFlag(ref.key);
-      if (flag == nullptr) return false;  // a flag that is not there is not met, which is an answer
-      OfFlag(*flag, needs);
-    } else {
-      const SegmentRecord* segment = all_.FindSegment(ref.key);
-      if (segment == nullptr) return true;
-      if (segment->definition.when) OfCondition(*segment->definition.when, needs);
-    }
+    const Needs needs = NeedsOf(ref);
     if (needs.faulty) return true;
     path.push_back(ref);
     return std::any_of(needs.entities.begin(), needs.entities.end(),
                        [&](const EntityRef& needed) { return Fails(needed, path); });
+  }
+
+  // How many flags and segments are looked at, at most; only for what does not fail.
+  std::uint64_t Looks(const EntityRef& ref) const {
+    if (IsAbsentFlag(ref)) return 0;
+    std::uint64_t looks = 1;
+    for (const EntityRef& needed : NeedsOf(ref).entities) looks += Looks(needed);
+    return looks;
+  }
+
+  // Which is not met, and that is an answer.
+  bool IsAbsentFlag(const EntityRef& ref) const {
+    return ref.kind == EntityKind::kFlag && all_.FindFlag(ref.key) == nullptr;
+  }
+
+  Needs NeedsOf(const EntityRef& ref) const {
+    Needs needs;
+    if (ref.kind == EntityKind::kFlag) {
+      OfFlag(*all_.FindFlag(ref.key), needs);
+      return needs;
+    }
+    const SegmentRecord* segment = all_.FindSegment(ref.key);
+    needs.faulty = segment == nullptr;
+    if (segment != nullptr && segment->definition.when) OfCondition(*segment->definition.when, needs);
+    return needs;
   }
 
   void OfFlag(const FlagRecord& record, Needs& needs) const {
@@ -344,6 +368,16 @@ class Faults {
     }
     needs.faulty |= found == nullptr;
     for (std::size_t i = 0; found != nullptr && i < found->arms.size(); ++i) variation(found->arms[i].arm);
+    if (found != nullptr && split == "default") needs.faulty |= HasGap(found->arms);
+  }
+
+  // No bucket is in two ranges, so that their sizes tell.
+  static bool HasGap(const std::vector<ArmRanges>& arms) {
+    std::uint32_t owned = 0;
+    for (const ArmRanges& arm : arms) {
+      for (const BucketRange& range : arm.ranges) owned += range.end - range.begin;
+    }
+    return owned < 100'000;
   }
 
   void OfExperiment(const ExperimentRecord& record, const FlagRecord& flag, Needs& needs) const {
@@ -413,10 +447,10 @@ class Reference {
         now_ms_(fault == Fault::kNowIsZero ? 0 : question.now_ms),
         fault_(fault) {}
 
-  Outcome Answer(const Question& question) {
+  Outcome Answer(const Question& question, bool is_broken) {
     Outcome outcome;
     outcome.reason = "ERROR";
-    if (faults_.IsBroken(question.flag)) {
+    if (is_broken) {
       outcome.error = "PARSE_ERROR";
       return outcome;
     }
@@ -425,15 +459,12 @@ class Reference {
       outcome.error = "FLAG_NOT_FOUND";
       return outcome;
     }
-    Outcome mismatch = outcome;
+    Outcome mismatch = outcome;  // exposes nothing: the caller sees its own default
     mismatch.error = "TYPE_MISMATCH";
     if (!Has(Fault::kTypeIsNotChecked) && !Fits(question.type, flag->definition.type)) return mismatch;
     outcome = EvaluateFlag(*flag);
-    if (question.type == "int" && outcome.value && !outcome.value->IsIntegral() && !Has(Fault::kFractionReadsAsInt)) {
-      mismatch.exposures = outcome.exposures;
-      return mismatch;
-    }
-    return outcome;
+    const bool is_fraction = question.type == "int" && outcome.value && !outcome.value->IsIntegral();
+    return is_fraction && !Has(Fault::kFractionReadsAsInt) ? mismatch : outcome;
   }
 
  private:
@@ -689,9 +720,8 @@ class Reference {
       case Clause::Kind::kFlag:
         return Serves(clause.flag, clause.variations);
       case Clause::Kind::kNow:
-        return std::all_of(clause.tests.begin(), clause.tests.end(), [&](const Test& test) {
-          return HoldsTime(test.op, now_ms_, *TimeOf(test.operands[0]));
-        });
+        return std::all_of(clause.tests.begin(), clause.tests.end(),
+                           [&](const Test& test) { return HoldsTime(test.op, now_ms_, *TimeOf(test.operands[0])); });
     }
     return false;
   }
@@ -853,12 +883,10 @@ class Reference {
                const std::vector<const ExperimentRecord*>& experiments, Outcome& outcome) {
     const bool has_targets = std::any_of(targeting.targets.begin(), targeting.targets.end(),
                                          [](const Targets& targets) { return !targets.keys.empty(); });
-    const bool has_running =
-        std::any_of(experiments.begin(), experiments.end(), [](const ExperimentRecord* experiment) {
-          return experiment->state.status == ExperimentStatus::kRunning;
-        });
-    const bool is_static =
-        targeting.requirements.empty() && !has_targets && targeting.rules.empty() && !has_running;
+    const bool has_running = std::any_of(
+        experiments.begin(), experiments.end(),
+        [](const ExperimentRecord* experiment) { return experiment->state.status == ExperimentStatus::kRunning; });
+    const bool is_static = targeting.requirements.empty() && !has_targets && targeting.rules.empty() && !has_running;
     outcome.reason = is_static || Has(Fault::kDefaultIsAlwaysStatic) ? "STATIC" : "DEFAULT";
     if (!targeting.default_serve) return;
     const DefaultServe& serve = *targeting.default_serve;
@@ -872,12 +900,8 @@ class Reference {
       outcome.error = "TARGETING_KEY_MISSING";
       return;
     }
+    outcome.reason = "SPLIT";
     outcome.variation = Arm(state->salt, serve.by, state->arms, 100'000);
-    if (outcome.variation.empty()) {
-      outcome.error = "GENERAL";
-    } else {
-      outcome.reason = "SPLIT";
-    }
   }
 
   // --- experiments ---
@@ -921,8 +945,7 @@ class Reference {
     const ExperimentState& state = record.state;
     const bool running = state.status == ExperimentStatus::kRunning ||
                          (Has(Fault::kPausedRuns) && state.status == ExperimentStatus::kPaused);
-    const bool concluded =
-        state.status == ExperimentStatus::kConcluded && !Has(Fault::kHoldoutEndsWithTheExperiment);
+    const bool concluded = state.status == ExperimentStatus::kConcluded && !Has(Fault::kHoldoutEndsWithTheExperiment);
     if (!running && !concluded) return false;
     if (experiment.audience && !Has(Fault::kAudienceIsIgnored) && !Holds(*experiment.audience)) return false;
     const std::string unit = Unit(experiment.unit);
@@ -963,8 +986,7 @@ class Reference {
     const LayerRecord& layer = *all_.FindLayer(experiment.layer->layer);
     const std::string unit = Unit(layer.definition.unit);
     if (unit.empty()) return false;
-    const std::uint32_t bucket =
-        Bucket(Has(Fault::kLayerHasTheExperimentsSalt) ? state.salt : layer.state.salt, unit);
+    const std::uint32_t bucket = Bucket(Has(Fault::kLayerHasTheExperimentsSalt) ? state.salt : layer.state.salt, unit);
     return std::any_of(state.slots.begin(), state.slots.end(),
                        [&](const BucketRange& slot) { return Within(slot, bucket); });
   }
@@ -978,7 +1000,7 @@ class Reference {
 };
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Fault::kCount)> kFaultWords = {
-    "none",
+    "nothing",
     "`in` takes prefixes",
     "`not_in` needs the attribute",
     "`starts_with` means equals",
@@ -1047,9 +1069,20 @@ std::string_view ToString(Fault fault) {
   return kFaultWords[static_cast<std::size_t>(fault)];
 }
 
-Outcome ReferenceEvaluate(const Snapshot& snapshot, const std::vector<Undecodable>& undecodable,
-                          const Question& question, Fault fault) {
-  return Reference(snapshot, undecodable, question, fault).Answer(question);
+ReferenceEnvironment::ReferenceEnvironment(const Snapshot& snapshot, const std::vector<Undecodable>& undecodable)
+    : snapshot_(snapshot), undecodable_(undecodable) {
+  const Faults faults(snapshot, undecodable);
+  const auto judge = [&](const std::string& flag) {
+    if (faults.IsBroken(flag)) broken_.insert(flag);
+  };
+  for (const FlagRecord& record : snapshot.entities.flags) judge(record.definition.key);
+  for (const Undecodable& entity : undecodable) {
+    if (entity.ref.kind == EntityKind::kFlag) judge(entity.ref.key);
+  }
+}
+
+Outcome ReferenceEnvironment::Answer(const Question& question, Fault fault) const {
+  return Reference(snapshot_, undecodable_, question, fault).Answer(question, broken_.count(question.flag) > 0);
 }
 
 }  // namespace guidon

@@ -4,12 +4,13 @@
 //
 // Planted faults show that the comparison would see one: each is a mistake that an implementation could make.
 //
-// Thread safety: pure functions.
+// Thread safety: answers may be asked for by any thread.
 #pragma once
 
 #include <guidon/value.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,7 @@ namespace guidon {
 
 // Names of planted faults, each said as what the faulty reference does.
 enum class Fault : std::uint8_t {
-  kNone,
+  kNothing,
   // Operators, a mistake in each.
   kInTakesPrefixes,
   kNotInNeedsTheAttribute,
@@ -100,9 +101,18 @@ struct Question {
   std::int64_t now_ms = 0;
 };
 
-// The snapshot's records carry one environment's targeting and state.
-Outcome ReferenceEvaluate(const Snapshot& snapshot, const std::vector<Undecodable>& undecodable,
-                          const Question& question, Fault fault = Fault::kNone);
+// What one environment answers. The snapshot's records carry its targeting and state only; snapshot and undecodable
+// outlive this.
+class ReferenceEnvironment {
+ public:
+  ReferenceEnvironment(const Snapshot& snapshot, const std::vector<Undecodable>& undecodable);
+  Outcome Answer(const Question& question, Fault fault = Fault::kNothing) const;
+
+ private:
+  const Snapshot& snapshot_;
+  const std::vector<Undecodable>& undecodable_;
+  std::set<std::string> broken_;  // flags that cannot be evaluated
+};
 
 // The arithmetic of docs/spec/bucketing.md.
 std::uint32_t ReferenceMurmur3(std::string_view bytes, std::uint32_t seed);
