@@ -4,6 +4,7 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -104,7 +105,12 @@ class Builder : public YAML::EventHandler {
 
   std::vector<YamlDocument> documents;
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // At a token that no document can begin with (", b" outside of a list), yaml-cpp makes an empty document of nothing
+    // and stays where it is, for ever.
+    if (started_ && mark.pos == document_begin_) Refuse(mark, "yaml_syntax", "nothing can begin like this");
+    started_ = true;
+    document_begin_ = mark.pos;
     document_ = YamlDocument();
     anchors_.clear();
     frames_.clear();
@@ -129,6 +135,10 @@ class Builder : public YAML::EventHandler {
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
+    if (!IsValidUtf8(text)) {
+      // yaml-cpp writes \N and \_ as single bytes.
+      Refuse(mark, "yaml_utf8", "an escape in this text makes no UTF-8 character", "write the character itself");
+    }
     const bool is_text = tag == "!" || tag == "tag:yaml.org,2002:str";
     if (!is_text && tag != "?" && !tag.empty()) Refuse(mark, "yaml_tag", "the tag " + tag + " has no meaning here");
     if (AtKey()) {
@@ -182,7 +192,8 @@ class Builder : public YAML::EventHandler {
   void CountAliasBytes(const YAML::Mark& mark, std::size_t more) {
     alias_bytes_ += more;
     if (alias_bytes_ > limits_.max_alias_bytes) {
-      Refuse(mark, "yaml_nodes", "aliases repeat more than " + std::to_string(limits_.max_alias_bytes) + " bytes");
+      Refuse(mark, "yaml_nodes",
+             "anchors and aliases repeat more than " + std::to_string(limits_.max_alias_bytes) + " bytes");
     }
   }
 
@@ -193,7 +204,10 @@ class Builder : public YAML::EventHandler {
   void Scalar(const YAML::Mark& mark, YAML::anchor_t anchor, Value value, const std::string& text) {
     CountNodes(mark, 1);
     const std::size_t bytes = value.AsString().size();
-    if (anchor != 0) anchors_[anchor] = {value, 1, bytes, 0};
+    if (anchor != 0) {
+      CountAliasBytes(mark, bytes);
+      anchors_[anchor] = {value, 1, bytes, 0};
+    }
     if (AtKey()) return TakeKey(mark, text);
     Place(mark, std::move(value), 1, bytes);
   }
@@ -267,6 +281,7 @@ class Builder : public YAML::EventHandler {
     frames_.pop_back();
     if (frame.anchor != 0) {
       CountNodes(frame.mark, frame.nodes);  // what is kept for aliases is a copy, too
+      CountAliasBytes(frame.mark, frame.bytes);
       anchors_[frame.anchor] = {frame.value, frame.nodes, frame.bytes, frame.depth};
     }
     AddToFrame(frame.nodes, frame.bytes);
@@ -282,6 +297,8 @@ class Builder : public YAML::EventHandler {
   std::vector<Frame> frames_;
   std::size_t nodes_ = 0;
   std::size_t alias_bytes_ = 0;
+  int document_begin_ = 0;  // offset in the text
+  bool started_ = false;
   bool has_root_ = false;
 };
 
@@ -294,6 +311,20 @@ int LineOfBadText(std::string_view text) {
     if (!IsValidUtf8(line) || line.find('\0') != std::string_view::npos || line.size() == text.size()) return number;
     text.remove_prefix(line.size() + 1);
   }
+}
+
+// With an explicit end of the document after it: yaml-cpp takes a quoted text that is never closed, as a file cut short
+// has it, for a text that ends with the file; within one, an end of the document is an error.
+std::string WithEnd(std::string_view text) {
+  std::string whole(text);
+  if (!whole.empty() && whole.back() != '\n') whole += '\n';
+  return whole + "...\n";
+}
+
+// The line that WithEnd added.
+bool IsInLastLine(const YAML::Mark& mark, std::string_view text) {
+  const auto lines = std::count(text.begin(), text.end(), '\n') + (!text.empty() && text.back() != '\n' ? 1 : 0);
+  return mark.line == lines;
 }
 
 YamlResult Faulty(Position at, std::string code, std::string message) {
@@ -357,7 +388,7 @@ YamlResult ParseYaml(std::string_view text, const YamlLimits& limits) {
     return Faulty({line, 1}, "yaml_utf8", "a byte in this line is not UTF-8 text");
   }
   Builder builder(limits);
-  std::istringstream stream{std::string(text)};
+  std::istringstream stream(WithEnd(text));
   try {
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
@@ -370,7 +401,8 @@ YamlResult ParseYaml(std::string_view text, const YamlLimits& limits) {
     return Faulty(PositionOf(error.mark), "yaml_depth",
                   "nested deeper than " + std::to_string(limits.max_depth) + " levels");
   } catch (const YAML::Exception& error) {
-    return Faulty(PositionOf(error.mark), "yaml_syntax", error.msg);
+    const bool is_our_end = error.msg == YAML::ErrorMsg::DOC_IN_SCALAR && IsInLastLine(error.mark, text);
+    return Faulty(PositionOf(error.mark), "yaml_syntax", is_our_end ? "a text in quotes is not closed" : error.msg);
   }
   YamlResult result;
   result.documents = std::move(builder.documents);

@@ -58,7 +58,7 @@ struct YamlDocument {
 struct YamlLimits {
   std::size_t max_bytes = 4u << 20;
   std::size_t max_nodes = 1'000'000;       // aliases count as what they stand for
-  std::size_t max_alias_bytes = 4u << 20;  // of names and texts that aliases repeat
+  std::size_t max_alias_bytes = 4u << 20;  // of names and texts that anchors keep and aliases repeat
   int max_depth = 64;
 };
 
