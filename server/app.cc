@@ -1,10 +1,12 @@
 #include "server/app.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <fstream>
 #include <map>
 #include <thread>
@@ -24,7 +26,12 @@
 namespace guidon {
 namespace {
 
-constexpr std::size_t kPoolQueue = 1024;  // requests that wait for a worker; beyond it 503
+constexpr std::size_t kPoolQueue = 1024;  // requests that wait for a worker of one pool; beyond it 503
+
+// Streams look at their keys and at the time that often: a revoked key has to be noticed within a second.
+constexpr std::chrono::milliseconds kTick(500);
+constexpr int kTicksPerSecond = 2;
+constexpr std::string_view kNoRoute = "none";  // in metrics and logs, for what no route takes
 
 std::int64_t NowMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -48,9 +55,10 @@ class App::Impl {
                                         .allow_any_host = config_.insecure,
                                         .init_slots = config_.init_slots,
                                         .init_queue = config_.init_queue,
-                                        .ticks_per_heartbeat = config_.heartbeat_seconds});
+                                        .ticks_per_heartbeat = config_.heartbeat_seconds * kTicksPerSecond});
     AddMetrics();
-    pool_.emplace(config_.worker_threads, kPoolQueue);
+    readers_.emplace(config_.worker_threads, kPoolQueue);
+    writers_.emplace(config_.worker_threads, kPoolQueue);
     if (Status listening = Listen(); !listening) return listening;
     // Only once the address is ours: a second server on it must not show a key that nobody can use.
     if (Status made = MakeFirstKey(); !made) return made;
@@ -65,7 +73,8 @@ class App::Impl {
     log_.Info("stopping", {{"revision", std::to_string(feed_->head())}});
     server_->Stop(std::chrono::seconds(config_.stop_seconds));
     // Workers may still hold requests of connections that are gone; their answers go nowhere.
-    pool_.reset();
+    writers_.reset();
+    readers_.reset();
     log_.Info("stopped");
   }
 
@@ -124,13 +133,8 @@ class App::Impl {
   }
 
   void AddMetrics() {
-    for (const Route& route : Api::Routes()) {
-      for (int status_class = 2; status_class <= 5; ++status_class) {
-        requests_[{route.name, status_class}] =
-            &metrics_.AddCounter("guidon_http_requests_total", "Requests answered, by route and class of status",
-                                 {{"route", std::string(route.name)}, {"status", std::to_string(status_class) + "xx"}});
-      }
-    }
+    for (const Route& route : Api::Routes()) AddRequestCounters(route.name);
+    AddRequestCounters(kNoRoute);
     metrics_.AddGauge("guidon_revision", "Newest revision that is published", {},
                       [this] { return static_cast<double>(feed_->head()); });
     metrics_.AddGauge("guidon_store_writable", "1 while the store takes writes", {},
@@ -155,7 +159,16 @@ class App::Impl {
                       [] { return 1.0; });
   }
 
-  http::ServerCounts Counts() const { return server_ ? server_->Counts() : http::ServerCounts(); }
+  void AddRequestCounters(std::string_view route) {
+    for (int status_class = 2; status_class <= 5; ++status_class) {
+      requests_[{route, status_class}] =
+          &metrics_.AddCounter("guidon_http_requests_total", "Requests answered, by route and class of status",
+                               {{"route", std::string(route)}, {"status", std::to_string(status_class) + "xx"}});
+    }
+  }
+
+  // Asked on I/O threads, which run before server_ is set.
+  http::ServerCounts Counts() const { return listening_ ? server_->Counts() : http::ServerCounts(); }
 
   Status Listen() {
     Result<ListenAddress> address = ParseListen(config_.listen);
@@ -166,13 +179,16 @@ class App::Impl {
     options.io_threads = config_.io_threads;
     options.connections = config_.max_connections;
     options.body_bytes = config_.max_body_bytes;
+    options.tick = kTick;
+    options.on_refused = [this](const http::RefusedRequest& refused) { LogRefused(refused); };
     auto server = http::Server::Start(options, [this](std::shared_ptr<http::Request> request, http::Responder respond) {
       Handle(std::move(request), std::move(respond));
     });
     if (!server) return Fail(server.error());
     server_ = *std::move(server);
     listening_ = true;
-    address_ = address->address + ":" + std::to_string(port());
+    const bool is_v6 = address->address.find(':') != std::string::npos;
+    address_ = (is_v6 ? "[" + address->address + "]" : address->address) + ":" + std::to_string(port());
     log_.Info("listening", {{"address", address_},
                             {"data", config_.data},
                             {"epoch", store_->Epoch()},
@@ -200,39 +216,68 @@ class App::Impl {
 
   // On an I/O thread.
   void Handle(std::shared_ptr<http::Request> request, http::Responder respond) {
+    const auto start = std::chrono::steady_clock::now();
     const http::Match match = router_.Find(*request);
-    if (!match.route) return respond(NoRoute(match, *request));
+    if (!match.route) return Finish(nullptr, *request, NoRoute(match, *request), start, respond);
     const Route& route = Api::Routes()[*match.route];
     if (route.where == Where::kInline) return Answer(route, *request, respond);
-    const bool queued = pool_->TryRun([this, &route, request, respond] { Answer(route, *request, respond); });
-    if (!queued) {
-      respond(ProblemResponse({ErrorCode::kOverloaded, "too many requests wait; try again shortly", {}}, request->id));
-    }
+    // Writers wait for the disk; who only reads must not wait behind them.
+    const bool reads = route.method == "GET" || route.verb == Verb::kRead;
+    http::WorkerPool& pool = reads ? *readers_ : *writers_;
+    const bool queued = pool.TryRun([this, &route, request, respond] { Answer(route, *request, respond); });
+    if (!queued) Finish(&route, *request, Overloaded(*request), start, respond);
   }
 
   void Answer(const Route& route, const http::Request& request, const http::Responder& respond) {
     const auto start = std::chrono::steady_clock::now();
-    http::Response response = api_->Serve(route, request);
+    Finish(&route, request, Serve(route, request), start, respond);
+  }
+
+  // A fault of ours in one request is no reason for the others to go down with it.
+  http::Response Serve(const Route& route, const http::Request& request) {
+    try {
+      return api_->Serve(route, request);
+    } catch (const std::exception& fault) {
+      log_.Error("exception", {{"what", fault.what()}, {"route", std::string(route.name)}, {"request_id", request.id}});
+      return ProblemResponse({ErrorCode::kInternal, "the server failed; its log says more", {}}, request.id);
+    }
+  }
+
+  // `route` is null when there is none.
+  void Finish(const Route* route, const http::Request& request, http::Response response,
+              std::chrono::steady_clock::time_point start, const http::Responder& respond) {
     response.Header("X-Request-Id", request.id);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     request_seconds_.Observe(seconds);
-    const int status_class = response.status / 100 < 3 ? 2 : response.status / 100;
-    requests_.at({route.name, status_class})->Add();
+    const std::string_view name = route != nullptr ? route->name : kNoRoute;
+    requests_.at({name, std::clamp(response.status / 100, 2, 5)})->Add();
     const LogFields fields = {{"method", request.method},
                               {"path", request.path},
                               {"status", std::to_string(response.status)},
-                              {"route", std::string(route.name)},
+                              {"route", std::string(name)},
                               {"ms", std::to_string(seconds * 1000)},
                               {"peer", request.peer},
                               {"request_id", request.id}};
     if (response.status >= 500) {
       log_.Error("request failed", fields);
-    } else if (route.verb == Verb::kPublic) {
+    } else if (route != nullptr && route->verb == Verb::kPublic) {
       log_.Debug("request", fields);
     } else {
       log_.Info("request", fields);
     }
     respond(std::move(response));
+  }
+
+  // What was answered before there was a request to route.
+  void LogRefused(const http::RefusedRequest& refused) {
+    log_.Info("request refused", {{"status", std::to_string(refused.status)},
+                                  {"detail", refused.detail},
+                                  {"peer", refused.peer},
+                                  {"request_id", refused.id}});
+  }
+
+  static http::Response Overloaded(const http::Request& request) {
+    return ProblemResponse({ErrorCode::kOverloaded, "too many requests wait; try again shortly", {}}, request.id);
   }
 
   static http::Response NoRoute(const http::Match& match, const http::Request& request) {
@@ -270,7 +315,8 @@ class App::Impl {
   std::optional<Api> api_;
   // Workers answer through the server, so they are gone before it; see Stop().
   std::unique_ptr<http::Server> server_;
-  std::optional<http::WorkerPool> pool_;
+  std::optional<http::WorkerPool> readers_;
+  std::optional<http::WorkerPool> writers_;
 };
 
 App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

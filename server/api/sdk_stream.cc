@@ -64,9 +64,12 @@ http::Bytes SdkStream::Next() {
 }
 
 void SdkStream::OnTick() {
-  if (ended_) return;
-  if (!options_.is_valid()) return SayGoodbye("revoked");
-  if (cursor_.needs_snapshot || ++ticks_ < options_.ticks_per_heartbeat) return;
+  if (revoked_) return;
+  if (!options_.is_valid()) {
+    revoked_ = true;
+    return SayGoodbye("revoked");
+  }
+  if (ended_ || cursor_.needs_snapshot || ++ticks_ < options_.ticks_per_heartbeat) return;
   ticks_ = 0;
   pending_ = channel_->Heartbeat();
 }

@@ -71,6 +71,8 @@ class SdkStream final : public http::StreamSource {
 
   http::Bytes Next() override;
   bool Ended() const override { return ended_ && !pending_; }
+  // A key that is no longer valid gets nothing more, not even the rest of a snapshot; a slow reader cannot stay for it.
+  bool MustEnd() const override { return revoked_; }
   void OnTick() override;
   void OnShutdown() override { SayGoodbye("shutdown"); }
 
@@ -84,6 +86,7 @@ class SdkStream final : public http::StreamSource {
   http::Bytes pending_;  // a heartbeat or a goodbye that is due
   int ticks_ = 0;
   bool ended_ = false;
+  bool revoked_ = false;
 };
 
 }  // namespace guidon

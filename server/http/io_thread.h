@@ -21,24 +21,27 @@ using tcp = asio::ip::tcp;
 class StreamSession;
 class Session;
 
-// Counters that sessions of all threads touch.
+// Counters that sessions of all threads touch. Requests hold them, too, and may outlive the server.
 struct SharedCounts {
   std::atomic<std::uint64_t> accepted{0}, refused{0}, connections{0}, streams{0}, streams_stalled{0}, bad_requests{0};
+  std::atomic<std::size_t> body_bytes{0};  // of requests that are read or handled
 };
 
 // Members are touched on its own thread, except where they are atomic.
 struct IoThread {
-  explicit IoThread(const ServerOptions& server_options, Handler request_handler, SharedCounts& shared_counts)
-      : options(server_options), handler(std::move(request_handler)), counts(shared_counts) {}
+  explicit IoThread(const ServerOptions& server_options, Handler request_handler,
+                    std::shared_ptr<SharedCounts> shared_counts)
+      : options(server_options), handler(std::move(request_handler)), counts(std::move(shared_counts)) {}
 
-  asio::io_context context{1};
   const ServerOptions& options;
-  Handler handler;
-  SharedCounts& counts;
+  const Handler handler;
+  const std::shared_ptr<SharedCounts> counts;
+  asio::io_context context{1};  // may hold the last reference to a session, which uses what stands above
   std::thread thread;
 
   std::atomic<bool> wake_posted{false};
-  bool stopping = false;
+  bool stopping = false;  // no new requests, streams say goodbye
+  bool closed = false;    // nothing is left to wait for: the thread ends
   std::unordered_set<std::shared_ptr<Session>> sessions;
   std::vector<std::shared_ptr<StreamSession>> streams;
   asio::steady_timer ticker{context};
@@ -53,6 +56,7 @@ void CloseStreams(IoThread& io);
 
 // Reads requests from a fresh connection until it closes.
 void StartSession(IoThread& io, tcp::socket socket);
+void TickSessions(IoThread& io);
 void ShutDownSessions(IoThread& io);
 void CloseSessions(IoThread& io);
 

@@ -37,6 +37,12 @@ std::string_view NextItem(std::string_view& rest, char separator) {
   return Trim(item);
 }
 
+// "q=0", "Q=0.000"
+bool IsZeroWeight(std::string_view parameter) {
+  return EqualWithoutCase(parameter.substr(0, 2), "q=") &&
+         parameter.find_first_of("123456789") == std::string_view::npos;
+}
+
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -85,15 +91,15 @@ bool MatchesEtag(std::string_view if_none_match, std::string_view etag) {
 }
 
 bool AcceptsGzip(std::string_view accept_encoding) {
+  bool by_star = false;
   while (!accept_encoding.empty()) {
     std::string_view parameters = NextItem(accept_encoding, ',');
     const std::string_view coding = NextItem(parameters, ';');
-    if (!EqualWithoutCase(coding, "gzip") && coding != "*") continue;
-    const std::string_view quality = Trim(parameters);
-    if (!quality.starts_with("q=")) return true;
-    return quality.find_first_of("123456789") != std::string_view::npos;
+    const bool accepts = !IsZeroWeight(Trim(parameters));
+    if (EqualWithoutCase(coding, "gzip")) return accepts;  // what is said about it by name counts
+    if (coding == "*") by_star = accepts;
   }
-  return false;
+  return by_star;
 }
 
 }  // namespace guidon::http

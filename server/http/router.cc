@@ -64,7 +64,7 @@ Match Router::Find(Request& request) const {
     }
     if (!fits) continue;
     if (route.method != method) {
-      match.allow += (match.allow.empty() ? "" : ", ") + route.method;
+      match.allow += (match.allow.empty() ? "" : ", ") + route.method + (route.method == "GET" ? ", HEAD" : "");
       continue;
     }
     for (std::size_t s = 0; s < segments.size(); ++s) {

@@ -21,7 +21,7 @@ struct RoutePattern {
 struct Match {
   std::optional<std::size_t> route;  // index into the table
   bool malformed = false;            // the path or the query cannot be decoded: 400
-  std::string allow;                 // other methods of this path, "GET, PUT": 405
+  std::string allow;                 // the methods of this path, "GET, HEAD, PUT": 405
 };
 
 class Router {

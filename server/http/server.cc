@@ -63,12 +63,12 @@ class Server::Impl {
 
   ServerCounts Counts() const {
     ServerCounts counts;
-    counts.accepted = counts_.accepted;
-    counts.refused = counts_.refused;
-    counts.connections = counts_.connections;
-    counts.streams = counts_.streams;
-    counts.streams_stalled = counts_.streams_stalled;
-    counts.bad_requests = counts_.bad_requests;
+    counts.accepted = counts_->accepted;
+    counts.refused = counts_->refused;
+    counts.connections = counts_->connections;
+    counts.streams = counts_->streams;
+    counts.streams_stalled = counts_->streams_stalled;
+    counts.bad_requests = counts_->bad_requests;
     return counts;
   }
 
@@ -82,17 +82,21 @@ class Server::Impl {
       ShutDownStreams(io);
     });
     // Sessions leave the counter as they finish; asked every few milliseconds, because nobody else waits for it.
-    while (counts_.connections > 0 && std::chrono::steady_clock::now() < deadline) {
+    while (counts_->connections > 0 && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    OnEach([](IoThread& io) {
+    OnEach([this](IoThread& io) {
+      io.closed = true;
       CloseSessions(io);
       CloseStreams(io);
       io.ticker.cancel();
+      if (&io == threads_[0].get()) retry_->cancel();
     });
+    // Every wait has been cancelled, so the threads run out of work; whoever still holds a session lets go of it
+    // before.
     for (auto& guard : guards_) guard.reset();
-    for (auto& io : threads_) io->context.stop();
     for (auto& io : threads_) io->thread.join();
+    for (auto& io : threads_) io->sessions.clear();
   }
 
  private:
@@ -120,15 +124,15 @@ class Server::Impl {
         // Out of descriptors or memory: the next accept would fail at once; try again a little later.
         retry_->expires_after(std::chrono::milliseconds(100));
         retry_->async_wait([this](boost::system::error_code aborted) {
-          if (!aborted) Accept();
+          if (!aborted && acceptor_->is_open()) Accept();
         });
         return;
       }
-      ++counts_.accepted;
-      if (counts_.connections >= options_.connections) {
+      ++counts_->accepted;
+      if (counts_->connections >= options_.connections) {
         Refuse(std::move(socket));
       } else {
-        ++counts_.connections;
+        ++counts_->connections;
         asio::post(io.context, [&io, socket = std::move(socket)]() mutable { StartSession(io, std::move(socket)); });
       }
       Accept();
@@ -136,26 +140,31 @@ class Server::Impl {
   }
 
   void Refuse(tcp::socket socket) {
-    ++counts_.refused;
+    ++counts_->refused;
     static constexpr std::string_view kBusy =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     boost::system::error_code ignored;
     socket.non_blocking(true, ignored);
     socket.send(asio::buffer(kBusy), MSG_NOSIGNAL, ignored);
-    socket.shutdown(tcp::socket::shutdown_both, ignored);
+    socket.shutdown(tcp::socket::shutdown_send, ignored);
+    // A request that is there already and stays unread would turn the close into a reset.
+    char dropped[4096];
+    for (int i = 0; i < 16 && socket.receive(asio::buffer(dropped), 0, ignored) > 0; ++i) {
+    }
   }
 
   void StartTicking(IoThread& io) {
     io.ticker.expires_after(options_.tick);
     io.ticker.async_wait([this, &io](boost::system::error_code error) {
-      if (error) return;
+      if (error || io.closed) return;
+      TickSessions(io);
       TickStreams(io);
       StartTicking(io);
     });
   }
 
   const ServerOptions options_;
-  SharedCounts counts_;
+  const std::shared_ptr<SharedCounts> counts_ = std::make_shared<SharedCounts>();
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards_;
   std::optional<tcp::acceptor> acceptor_;    // on the first thread

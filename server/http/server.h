@@ -5,16 +5,20 @@
 //   (*server)->Stop(5s);
 //
 // Threads: `io_threads` threads, each with an io_context of its own; a connection lives on one of them for good, and
-// its members are touched only there. The handler is called on it and must not wait; it may answer later and from any
-// thread. WakeStreams costs one post per I/O thread, however many streams there are.
+// its members are touched only there. The handler is called on it and must not wait or throw; it may answer later and
+// from any thread. WakeStreams costs one post per I/O thread, however many streams there are.
 //
 // Bounds, and what happens at them:
 //   connections          accepted, answered 503 and closed
-//   header               431 and closed
-//   body                 413 before the body is read, and closed
+//   header_bytes         431 and closed; 414 when the request line alone is longer
+//   body_bytes           413 before the body is read, and closed
+//   all_bodies_bytes     what all requests that are read or handled may hold together: 503 before the body is read
 //   header_deadline      408 and closed;  body_deadline the same;  idle_deadline: closed silently
-//   stalled_deadline     a stream whose socket takes nothing for so long is closed
-// A connection that breaks the protocol (two lengths, a length and chunks, a bad chunk) is answered 400 and closed.
+//   write_deadline       a connection whose socket takes nothing of its answer for so long is closed
+//   stalled_deadline     the same for a stream
+//   linger_deadline      how long the rest of a refused request is read, and dropped, so that the answer arrives
+// Deadlines are looked at once a tick. A connection that breaks the protocol (no Host, two lengths, a length and
+// chunks, a bad chunk) is answered 400 and closed.
 #pragma once
 
 #include <chrono>
@@ -28,7 +32,8 @@
 
 namespace guidon::http {
 
-// Answers one request, once, from any thread. If the last copy goes without an answer, the client gets a 500.
+// Answers one request, once, from any thread. If the last copy goes without an answer, the client gets a 500. All of
+// them go before the server does.
 class Responder {
  public:
   class State;
@@ -41,6 +46,14 @@ class Responder {
 
 using Handler = std::function<void(std::shared_ptr<Request> request, Responder respond)>;
 
+// A request that was answered without the handler: the protocol broken, a bound passed. For the log.
+struct RefusedRequest {
+  int status = 0;
+  std::string detail;
+  std::string peer;
+  std::string id;
+};
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0: a free one
@@ -48,12 +61,15 @@ struct ServerOptions {
   std::size_t connections = 20'000;
   std::size_t header_bytes = 16u << 10;
   std::size_t body_bytes = 4u << 20;
+  std::size_t all_bodies_bytes = 256u << 20;
   std::chrono::milliseconds header_deadline{10'000};
   std::chrono::milliseconds body_deadline{30'000};
   std::chrono::milliseconds idle_deadline{75'000};
   std::chrono::milliseconds write_deadline{30'000};
   std::chrono::milliseconds stalled_deadline{30'000};
-  std::chrono::milliseconds tick{1'000};
+  std::chrono::milliseconds linger_deadline{5'000};
+  std::chrono::milliseconds tick{500};
+  std::function<void(const RefusedRequest&)> on_refused;  // called on an I/O thread; must not wait
 };
 
 // A copy of the counters; each grows, or is a level where it says so.

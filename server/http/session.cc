@@ -1,12 +1,16 @@
 // A connection that carries requests: read one, hand it to the handler, write the answer, read the next. Bytes that a
 // client sends ahead (pipelining) stay in the buffer until the answer before them is written.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <chrono>
 #include <ctime>
 #include <optional>
+#include <utility>
 
 #include "server/http/io_thread.h"
 
@@ -14,6 +18,7 @@ namespace guidon::http {
 
 namespace beast = boost::beast;
 namespace bhttp = boost::beast::http;
+using Clock = std::chrono::steady_clock;
 
 // What a Responder answers to. Shared with handlers on any thread; the session may be gone by then.
 class Responder::State {
@@ -45,53 +50,83 @@ void Responder::operator()(Response response) const {
   state_->Answer(std::move(response));
 }
 
+// A request and the room that its body takes of what all bodies may; both go with the last who holds the request.
+struct HeldRequest {
+  explicit HeldRequest(std::shared_ptr<SharedCounts> shared_counts) : counts(std::move(shared_counts)) {}
+  ~HeldRequest() { counts->body_bytes -= reserved; }
+  HeldRequest(const HeldRequest&) = delete;
+  HeldRequest& operator=(const HeldRequest&) = delete;
+
+  Request request;
+  const std::shared_ptr<SharedCounts> counts;
+  std::size_t reserved = 0;
+};
+
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(IoThread& io, tcp::socket socket) : io_(io), stream_(std::move(socket)) {
+  Session(IoThread& io, tcp::socket socket) : io_(io), socket_(std::move(socket)) {
     boost::system::error_code ignored;
-    stream_.socket().set_option(tcp::no_delay(true), ignored);
-    const auto peer = stream_.socket().remote_endpoint(ignored);
-    peer_ = peer.address().to_string();
+    socket_.set_option(tcp::no_delay(true), ignored);
+    peer_ = socket_.remote_endpoint(ignored).address().to_string();
   }
   ~Session() {
-    if (!handed_over_) --io_.counts.connections;
+    if (!handed_over_) --io_.counts->connections;
   }
 
   void Start() { WaitForRequest(); }
 
   // Posted here by the responder.
   void OnAnswer(Response response) {
-    if (!stream_.socket().is_open() && !handed_over_) return Forget();
-    if (response.stream) return HandOver(std::move(response));
+    if (!socket_.is_open()) return Forget();
+    if (response.stream && !is_head_) return HandOver(std::move(response));
     Write(std::move(response));
   }
 
   // Closes at once when it waits for a request, else after the answer.
   void ShutDown() {
     closing_ = true;
-    if (idle_) Close();
+    if (phase_ == Phase::kIdle) Close();
   }
 
   void Close() {
     boost::system::error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
-    stream_.close();
+    socket_.shutdown(tcp::socket::shutdown_both, ignored);
+    socket_.close(ignored);
+  }
+
+  // Deadlines are looked at once a tick, so that a request arms no timer.
+  void OnTick(Clock::time_point now) {
+    if (now < deadline_ || !socket_.is_open()) return;
+    if (phase_ != Phase::kHeader && phase_ != Phase::kBody) return Close();
+    // The reader answers 408. A read between two pieces is not there to be cancelled: the next tick comes again.
+    timed_out_ = true;
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
   }
 
  private:
   using RequestParser = bhttp::request_parser<bhttp::string_body>;
+  enum class Phase : std::uint8_t { kIdle, kHeader, kBody, kHandling, kWriting, kLingering };
+
+  void Enter(Phase phase, std::chrono::milliseconds patience) {
+    phase_ = phase;
+    deadline_ = Clock::now() + patience;
+    timed_out_ = false;
+  }
 
   void WaitForRequest() {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(io_.options.header_bytes));
     parser_->body_limit(io_.options.body_bytes);
+    is_head_ = false;
+    version_ = 11;
     if (buffer_.size() > 0) return ReadHeader();
-    idle_ = true;
-    stream_.expires_after(io_.options.idle_deadline);
     constexpr std::size_t kFirstRead = 4096;
-    stream_.async_read_some(buffer_.prepare(kFirstRead),
+    // What a large body has grown is not kept while nothing happens.
+    if (buffer_.capacity() > 2 * kFirstRead) buffer_ = beast::flat_buffer();
+    Enter(Phase::kIdle, io_.options.idle_deadline);
+    socket_.async_read_some(buffer_.prepare(kFirstRead),
                             [self = shared_from_this()](boost::system::error_code error, std::size_t n) {
-                              self->idle_ = false;
                               if (error) return self->Forget();
                               self->buffer_.commit(n);
                               self->ReadHeader();
@@ -99,8 +134,8 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void ReadHeader() {
-    stream_.expires_after(io_.options.header_deadline);
-    bhttp::async_read_header(stream_, buffer_, *parser_,
+    Enter(Phase::kHeader, io_.options.header_deadline);
+    bhttp::async_read_header(socket_, buffer_, *parser_,
                              [self = shared_from_this()](boost::system::error_code error, std::size_t) {
                                if (error) return self->OnReadError(error);
                                self->OnHeader();
@@ -108,22 +143,78 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void OnHeader() {
-    stream_.expires_after(io_.options.body_deadline);
-    const auto expect = parser_->get().find(bhttp::field::expect);
-    if (expect != parser_->get().end() && beast::iequals(expect->value(), "100-continue") && !parser_->is_done()) {
-      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-      asio::async_write(stream_, asio::buffer(kContinue),
-                        [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-                          if (error) return self->Forget();
-                          self->ReadBody();
-                        });
-      return;
+    const auto& header = parser_->get();
+    is_head_ = header.method() == bhttp::verb::head;
+    version_ = header.version();
+    if (const auto refusal = CheckHeader(header)) return Refuse(*refusal);
+    held_ = std::make_shared<HeldRequest>(io_.counts);
+    if (!ReserveBody()) {
+      return Refuse({503, "overloaded", "too many large requests at once; try again shortly"});
     }
-    ReadBody();
+    Enter(Phase::kBody, io_.options.body_deadline);
+    const bool expects = header.find(bhttp::field::expect) != header.end();
+    // RFC 9110 10.1.1: not for HTTP/1.0, and not when the body has begun to come.
+    if (!expects || version_ < 11 || parser_->is_done() || buffer_.size() > 0) return ReadBody();
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(socket_, asio::buffer(kContinue),
+                      [self = shared_from_this()](boost::system::error_code error, std::size_t) {
+                        if (error) return self->OnReadError(error);
+                        self->ReadBody();
+                      });
+  }
+
+  struct Refusal {
+    int status;
+    std::string_view code;
+    std::string detail;
+  };
+
+  // What the parser lets through and a server must not (RFC 9112).
+  static std::optional<Refusal> CheckHeader(const RequestParser::value_type& header) {
+    const auto invalid = [](std::string detail) { return Refusal{400, "invalid", std::move(detail)}; };
+    if (header.version() == 11 && header.count(bhttp::field::host) != 1) {
+      return invalid("an HTTP/1.1 request has exactly one Host header");
+    }
+    // A coding that we do not know would leave open where the request ends.
+    const auto coding = header.find(bhttp::field::transfer_encoding);
+    if (coding != header.end()) {
+      if (header.version() < 11) return invalid("HTTP/1.0 has no Transfer-Encoding");
+      if (header.count(bhttp::field::transfer_encoding) != 1 || !beast::iequals(coding->value(), "chunked")) {
+        return Refusal{501, "invalid", "the only Transfer-Encoding understood here is chunked"};
+      }
+    }
+    const auto expect = header.find(bhttp::field::expect);
+    if (expect != header.end() && header.version() == 11 && !beast::iequals(expect->value(), "100-continue")) {
+      return Refusal{417, "invalid", "the only expectation understood here is 100-continue"};
+    }
+    if (PathOf(header.target()).empty()) return invalid("the target of the request is not a path");
+    return std::nullopt;
+  }
+
+  // "/a?b" from "/a?b" and from "http://host/a?b"; "" from anything else, such as "host:443".
+  static std::string PathOf(beast::string_view target) {
+    std::string_view rest(target.data(), target.size());
+    if (rest == "*") return "*";
+    for (const std::string_view scheme : {"http://", "https://"}) {
+      if (!beast::iequals({rest.data(), std::min(rest.size(), scheme.size())}, {scheme.data(), scheme.size()}))
+        continue;
+      rest.remove_prefix(std::min(rest.find_first_of("/?", scheme.size()), rest.size()));
+      return rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
+    }
+    return rest.starts_with('/') ? std::string(rest) : "";
+  }
+
+  // Takes the room for the body before it is read; chunks could become the largest.
+  bool ReserveBody() {
+    const auto length = parser_->content_length();
+    const std::size_t size = parser_->chunked() ? io_.options.body_bytes : static_cast<std::size_t>(length.value_or(0));
+    const std::size_t most = std::max(io_.options.all_bodies_bytes, io_.options.body_bytes);
+    held_->reserved = size;
+    return (io_.counts->body_bytes += size) <= most;
   }
 
   void ReadBody() {
-    bhttp::async_read(stream_, buffer_, *parser_,
+    bhttp::async_read(socket_, buffer_, *parser_,
                       [self = shared_from_this()](boost::system::error_code error, std::size_t) {
                         if (error) return self->OnReadError(error);
                         self->Handle();
@@ -131,53 +222,71 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void Handle() {
-    stream_.expires_never();
+    phase_ = Phase::kHandling;
+    deadline_ = Clock::time_point::max();
     auto& message = parser_->get();
-    keep_alive_ = message.keep_alive() && !closing_;
-    is_head_ = message.method() == bhttp::verb::head;
-    version_ = message.version();
-    auto request = std::make_shared<Request>();
-    request->method = std::string(message.method_string());
-    request->target = std::string(message.target());
-    request->path = request->target.substr(0, request->target.find('?'));
-    request->peer = peer_;
-    request->id = NextRequestId();
+    keep_alive_ = message.keep_alive();
+    const auto held = std::exchange(held_, nullptr);
+    Request& request = held->request;
+    request.method = std::string(message.method_string());
+    request.target = PathOf(message.target());
+    request.path = request.target.substr(0, request.target.find('?'));
+    request.peer = peer_;
+    request.id = NextRequestId();
     for (const auto& field : message) {
-      request->headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+      request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
     }
-    request->body = std::move(message.body());
-    io_.handler(std::move(request), Responder(std::make_shared<Responder::State>(io_, weak_from_this())));
+    request.body = std::move(message.body());
+    io_.counts->body_bytes -= held->reserved - std::min(held->reserved, request.body.size());
+    held->reserved = std::min(held->reserved, request.body.size());
+    io_.handler(std::shared_ptr<Request>(held, &request),
+                Responder(std::make_shared<Responder::State>(io_, weak_from_this())));
   }
 
   void OnReadError(boost::system::error_code error) {
-    if (error == bhttp::error::end_of_stream || error == asio::error::operation_aborted ||
-        error == asio::error::connection_reset || error == asio::error::eof) {
-      return Forget();
+    if (timed_out_ && socket_.is_open()) {
+      return Refuse({408, "timeout", phase_ == Phase::kHeader ? "the header took too long" : "the body took too long"});
     }
-    ++io_.counts.bad_requests;
-    keep_alive_ = false;
-    if (error == beast::error::timeout) {
-      // The timeout has closed the socket already; there is nobody left to tell.
-      return Forget();
-    }
-    if (error == bhttp::error::header_limit) return Write(Refusal(431, "too_large", "the header is too large"));
+    if (error == bhttp::error::header_limit) return Refuse(HeaderTooLarge());
     if (error == bhttp::error::body_limit) {
-      return Write(
-          Refusal(413, "too_large", "the body is larger than " + std::to_string(io_.options.body_bytes) + " bytes"));
+      return Refuse({413, "too_large", "the body is larger than " + std::to_string(io_.options.body_bytes) + " bytes"});
     }
-    if (error.category() == bhttp::make_error_code(bhttp::error::bad_method).category()) {
-      return Write(Refusal(400, "invalid", "this is not HTTP/1.1: " + error.message()));
-    }
-    Forget();
+    if (error == bhttp::error::bad_version) return Refuse({505, "invalid", "this server speaks HTTP/1.1"});
+    if (error == bhttp::error::partial_message) return Refuse({400, "invalid", "the request ends in the middle"});
+    // The end between two requests, or a connection that is gone.
+    if (error == bhttp::error::end_of_stream || error.category() != HttpCategory()) return Forget();
+    Refuse({400, "invalid", "this is not HTTP/1.1: " + error.message()});
   }
 
-  static Response Refusal(int status, std::string_view code, std::string_view detail) {
+  static const boost::system::error_category& HttpCategory() {
+    return bhttp::make_error_code(bhttp::error::bad_method).category();
+  }
+
+  // A request line that did not end within the bound has no header yet.
+  Refusal HeaderTooLarge() const {
+    const std::string bytes = std::to_string(io_.options.header_bytes);
+    const std::string_view unread(static_cast<const char*>(buffer_.data().data()), buffer_.size());
+    const bool in_line = parser_->get().target().empty() && unread.find('\n') == std::string_view::npos;
+    if (in_line) return {414, "too_large", "the address is longer than " + bytes + " bytes"};
+    return {431, "too_large", "the header is larger than " + bytes + " bytes"};
+  }
+
+  // The answer to what never reaches the handler; the connection is of no use after it.
+  void Refuse(const Refusal& refusal) {
+    ++io_.counts->bad_requests;
+    held_.reset();
+    keep_alive_ = false;
+    const std::string id = NextRequestId();
+    if (io_.options.on_refused) io_.options.on_refused({refusal.status, refusal.detail, peer_, id});
     Response response;
-    response.status = status;
+    response.status = refusal.status;
     response.Header("Content-Type", "application/problem+json");
-    response.body = R"({"type":"about:blank","title":"The request was refused","status":)" + std::to_string(status) +
-                    R"(,"code":")" + std::string(code) + R"(","detail":")" + std::string(detail) + "\"}";
-    return response;
+    response.Header("X-Request-Id", id);
+    if (refusal.status == 503) response.Header("Retry-After", "1");
+    response.body = R"({"type":"about:blank","title":"The request was refused","status":)" +
+                    std::to_string(refusal.status) + R"(,"detail":")" + refusal.detail + R"(","code":")" +
+                    std::string(refusal.code) + R"(","request_id":")" + id + "\"}";
+    Write(std::move(response));
   }
 
   template <typename Fields>
@@ -192,28 +301,33 @@ class Session : public std::enable_shared_from_this<Session> {
   void Write(Response response) {
     response_ = std::move(response);
     const std::string& body = response_.shared_body ? *response_.shared_body : response_.body;
+    const bool has_length = response_.status != 304 && response_.status != 204 && !response_.stream;
+    header_only_ = is_head_ || !has_length;
     message_.emplace();
     FillHeader(*message_, response_);
-    message_->keep_alive(keep_alive_);
-    if (response_.status != 304 && response_.status != 204) message_->content_length(body.size());
-    if (!is_head_) message_->body() = beast::span<const char>(body.data(), body.size());
+    message_->keep_alive(keep_alive_ && !closing_);
+    if (has_length) message_->content_length(body.size());
+    if (!header_only_) message_->body() = beast::span<const char>(body.data(), body.size());
     serializer_.emplace(*message_);
-    stream_.expires_after(io_.options.write_deadline);
-    const auto written = [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-      self->OnWritten(error);
-    };
-    if (is_head_ || response_.status == 304 || response_.status == 204) {
-      bhttp::async_write_header(stream_, *serializer_, written);
-    } else {
-      bhttp::async_write(stream_, *serializer_, written);
-    }
+    serializer_->split(header_only_);
+    WriteSome();
   }
 
-  void OnWritten(boost::system::error_code error) {
+  // In pieces, so that the deadline is about a socket that takes nothing and not about a long answer.
+  void WriteSome() {
+    Enter(Phase::kWriting, io_.options.write_deadline);
+    bhttp::async_write_some(
+        socket_, *serializer_, [self = shared_from_this()](boost::system::error_code error, std::size_t) {
+          if (error) return self->Forget();
+          const bool done = self->header_only_ ? self->serializer_->is_header_done() : self->serializer_->is_done();
+          return done ? self->OnWritten() : self->WriteSome();
+        });
+  }
+
+  void OnWritten() {
     serializer_.reset();
     message_.reset();
     response_ = Response();
-    if (error) return Forget();
     if (!keep_alive_ || closing_) return Linger();
     WaitForRequest();
   }
@@ -222,15 +336,16 @@ class Session : public std::enable_shared_from_this<Session> {
   // answer with it. So: no more from us, and a bounded read of the rest.
   void Linger() {
     boost::system::error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-    stream_.expires_after(std::chrono::seconds(2));
-    Drain(1 << 20);
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    Enter(Phase::kLingering,
+          closing_ ? std::min(kLingerWhenStopping, io_.options.linger_deadline) : io_.options.linger_deadline);
+    Drain(kMostDrained);
   }
 
   void Drain(std::size_t left) {
     buffer_.clear();
     constexpr std::size_t kPiece = 16 << 10;
-    stream_.async_read_some(buffer_.prepare(kPiece),
+    socket_.async_read_some(buffer_.prepare(kPiece),
                             [self = shared_from_this(), left](boost::system::error_code error, std::size_t n) {
                               if (error || n >= left) return self->Forget();
                               self->Drain(left - n);
@@ -248,9 +363,8 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     head += "\r\n";
     handed_over_ = true;
-    tcp::socket socket = stream_.release_socket();
-    io_.sessions.erase(shared_from_this());
-    StartStream(io_, std::move(socket), std::move(response.stream), std::move(head));
+    io_.sessions.erase(shared_from_this());  // the handler that called us still holds it
+    StartStream(io_, std::move(socket_), std::move(response.stream), std::move(head));
   }
 
   void Forget() {
@@ -275,18 +389,25 @@ class Session : public std::enable_shared_from_this<Session> {
     return std::string(text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc));
   }
 
+  static constexpr std::chrono::milliseconds kLingerWhenStopping{500};
+  static constexpr std::size_t kMostDrained = 64u << 20;
+
   IoThread& io_;
-  beast::tcp_stream stream_;
+  tcp::socket socket_;
   beast::flat_buffer buffer_;
   std::optional<RequestParser> parser_;
+  std::shared_ptr<HeldRequest> held_;  // while its body is read
   std::string peer_;
   Response response_;
   std::optional<bhttp::response<bhttp::span_body<const char>>> message_;
   std::optional<bhttp::response_serializer<bhttp::span_body<const char>>> serializer_;
+  Clock::time_point deadline_ = Clock::time_point::max();
   unsigned version_ = 11;
+  Phase phase_ = Phase::kIdle;
+  bool timed_out_ = false;
   bool keep_alive_ = true;
   bool is_head_ = false;
-  bool idle_ = false;
+  bool header_only_ = false;
   bool closing_ = false;
   bool handed_over_ = false;
 };
@@ -301,6 +422,12 @@ void StartSession(IoThread& io, tcp::socket socket) {
   auto session = std::make_shared<Session>(io, std::move(socket));
   io.sessions.insert(session);
   session->Start();
+  if (io.stopping) session->ShutDown();
+}
+
+void TickSessions(IoThread& io) {
+  const auto now = Clock::now();
+  for (const auto& session : io.sessions) session->OnTick(now);
 }
 
 void ShutDownSessions(IoThread& io) {

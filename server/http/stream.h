@@ -21,7 +21,10 @@ class StreamSource {
   // True once Next() will never yield again: the connection is closed in good order.
   virtual bool Ended() const = 0;
 
-  // About once a second, before Next() is asked. Heartbeats come from here.
+  // True when not even the rest of the bytes under way may be sent, if the socket does not take it at once.
+  virtual bool MustEnd() const { return false; }
+
+  // Once every ServerOptions::tick, before Next() is asked. Heartbeats come from here.
   virtual void OnTick() = 0;
 
   // The server is stopping; what Next() yields until Ended() is still sent, for as long as the drain lasts.

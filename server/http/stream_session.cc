@@ -1,8 +1,11 @@
 // A stream: a socket, a source, and at most one piece of bytes on its way. It tries a non-blocking send first and waits
 // for the socket only when that takes no more, so an idle stream holds two small waits and no buffer.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "server/http/io_thread.h"
 
@@ -15,17 +18,20 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
         socket_(std::move(socket)),
         source_(std::move(source)),
         sending_(std::make_shared<const std::string>(std::move(head))) {
-    ++io_.counts.streams;
+    ++io_.counts->streams;
   }
   ~StreamSession() {
-    --io_.counts.streams;
-    --io_.counts.connections;
+    --io_.counts->streams;
+    --io_.counts->connections;
   }
 
   void Start() {
     boost::system::error_code ignored;
     socket_.non_blocking(true, ignored);
     socket_.set_option(tcp::no_delay(true), ignored);
+    // The kernel would queue megabytes for a slow reader; what it does not queue, the reader skips.
+    const int unsent = kMostUnsent;
+    setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     WatchForClose();
     Pump();
   }
@@ -48,8 +54,9 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
   void Tick() {
     if (!open()) return;
     source_->OnTick();
+    if (waiting_ && source_->MustEnd()) return Close();
     if (waiting_ && ++stalled_ticks_ * io_.options.tick > io_.options.stalled_deadline) {
-      ++io_.counts.streams_stalled;
+      ++io_.counts->streams_stalled;
       Close();
       return;
     }
@@ -61,11 +68,18 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
     Pump();
   }
 
+  // Leaves the thread's list, so that source and counters are free at once.
   void Close() {
+    if (!open()) return;
     boost::system::error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_both, ignored);
     socket_.close(ignored);
+    std::swap(io_.streams[index_], io_.streams.back());
+    io_.streams[index_]->index_ = index_;
+    io_.streams.pop_back();
   }
+
+  void set_index(std::size_t index) { index_ = index; }
 
  private:
   // False when the socket takes no more, or is gone.
@@ -110,7 +124,10 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
     });
   }
 
+  static constexpr int kMostUnsent = 64 << 10;
+
   IoThread& io_;
+  std::size_t index_ = 0;  // in io_.streams
   tcp::socket socket_;
   std::shared_ptr<StreamSource> source_;
   Bytes sending_;
@@ -121,17 +138,20 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
 
 namespace {
 
-// Calls `act` for every stream, then forgets those that are closed.
+// Calls `act` for every stream. From the end, because one that closes is replaced by the last.
 template <typename Act>
 void ForEachStream(IoThread& io, Act act) {
-  for (std::size_t i = 0; i < io.streams.size(); ++i) act(*io.streams[i]);
-  std::erase_if(io.streams, [](const auto& stream) { return !stream->open(); });
+  for (std::size_t i = io.streams.size(); i-- > 0;) {
+    const std::shared_ptr<StreamSession> stream = io.streams[i];
+    act(*stream);
+  }
 }
 
 }  // namespace
 
 void StartStream(IoThread& io, tcp::socket socket, std::shared_ptr<StreamSource> source, std::string head) {
   auto stream = std::make_shared<StreamSession>(io, std::move(socket), std::move(source), std::move(head));
+  stream->set_index(io.streams.size());
   io.streams.push_back(stream);
   stream->Start();
   if (io.stopping) stream->ShutDown();
