@@ -251,7 +251,9 @@ class Session : public std::enable_shared_from_this<Session> {
     if (error == bhttp::error::body_limit) {
       return Refuse({413, "too_large", "the body is larger than " + std::to_string(io_.options.body_bytes) + " bytes"});
     }
-    if (error == bhttp::error::bad_version) return Refuse({505, "invalid", "this server speaks HTTP/1.1"});
+    if (error == bhttp::error::bad_version && NamesAVersion()) {
+      return Refuse({505, "invalid", "this server speaks HTTP/1.1"});
+    }
     if (error == bhttp::error::partial_message) return Refuse({400, "invalid", "the request ends in the middle"});
     // The end between two requests, or a connection that is gone.
     if (error == bhttp::error::end_of_stream || error.category() != HttpCategory()) return Forget();
@@ -262,11 +264,21 @@ class Session : public std::enable_shared_from_this<Session> {
     return bhttp::make_error_code(bhttp::error::bad_method).category();
   }
 
+  // What the parser has not taken; where it found a fault in the request line, all of that.
+  std::string_view Unread() const { return {static_cast<const char*>(buffer_.data().data()), buffer_.size()}; }
+
+  // Whether the request line is one of HTTP, of whatever version: "PRI * HTTP/2.0".
+  bool NamesAVersion() const {
+    const std::string_view line = Unread().substr(0, Unread().find("\r\n"));
+    const std::string_view last = line.substr(line.rfind(' ') + 1);
+    return last.size() == 8 && last.starts_with("HTTP/") && std::count(line.begin(), line.end(), ' ') == 2;
+  }
+
   // A request line that did not end within the bound has no header yet.
   Refusal HeaderTooLarge() const {
     const std::string bytes = std::to_string(io_.options.header_bytes);
-    const std::string_view unread(static_cast<const char*>(buffer_.data().data()), buffer_.size());
-    const bool in_line = parser_->get().target().empty() && unread.find('\n') == std::string_view::npos;
+    const std::string_view first = Unread().substr(0, io_.options.header_bytes);
+    const bool in_line = parser_->get().target().empty() && first.find('\n') == std::string_view::npos;
     if (in_line) return {414, "too_large", "the address is longer than " + bytes + " bytes"};
     return {431, "too_large", "the header is larger than " + bytes + " bytes"};
   }

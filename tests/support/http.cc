@@ -134,7 +134,9 @@ std::string HttpConnection::ReadSome(std::chrono::milliseconds patience) {
 std::string HttpConnection::ReadUntil(std::string_view text, std::chrono::milliseconds patience) {
   const TimePoint deadline = std::chrono::steady_clock::now() + patience;
   std::size_t found = read_.find(text);
-  while (found == std::string::npos && Fill(deadline)) found = read_.find(text);
+  for (std::size_t seen = read_.size(); found == std::string::npos && Fill(deadline); seen = read_.size()) {
+    found = read_.find(text, seen - std::min(seen, text.size()));
+  }
   const std::size_t size = found == std::string::npos ? read_.size() : found + text.size();
   std::string taken = read_.substr(0, size);
   read_.erase(0, size);
@@ -162,7 +164,7 @@ void HttpConnection::Reset() {
 // False at the deadline and at the end.
 bool HttpConnection::Fill(TimePoint deadline) {
   while (!ended_ && WaitFor(socket_, POLLIN, deadline)) {
-    char bytes[1 << 14];
+    char bytes[1 << 16];
     const ssize_t size = recv(socket_, bytes, sizeof bytes, MSG_DONTWAIT);
     if (size > 0) {
       read_.append(bytes, static_cast<std::size_t>(size));
