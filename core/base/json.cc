@@ -62,8 +62,11 @@ simdjson::error_code WalkOnDemand(T&& value) {
       return value.get_string().error();
     case simdjson::ondemand::json_type::boolean:
       return value.get_bool().error();
-    case simdjson::ondemand::json_type::null:
-      return value.is_null() ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+    case simdjson::ondemand::json_type::null: {
+      bool is_null = false;  // converting the result itself throws when the text is no null
+      if (auto error = value.is_null().get(is_null)) return error;
+      return is_null ? simdjson::SUCCESS : simdjson::N_ATOM_ERROR;
+    }
   }
   return simdjson::SUCCESS;
 }

@@ -28,7 +28,9 @@ Result<Value> ParseJson(std::string_view text, const JsonLimits& limits = {});
 
 // The text of a member's value within the text of an object, or of every element within the text of an array, without
 // the blanks around it. `text` must have passed ParseJson. For what is hashed or forwarded as it was sent.
-std::string_view RawMember(std::string_view text, std::string_view name);  // empty when there is no such member
+// RawMember gives an empty text when there is no such member, or when its name is written with escapes that it does not
+// need: what is forwarded as it was sent comes from writers that have none.
+std::string_view RawMember(std::string_view text, std::string_view name);
 std::vector<std::string_view> RawElements(std::string_view text);
 
 // RFC 3629.

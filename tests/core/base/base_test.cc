@@ -68,6 +68,12 @@ TEST(JsonTest, SaysWhereTheTextGoesWrong) {
   EXPECT_NE(value.error().message.find("line 2, column 8"), std::string::npos) << value.error().message;
 }
 
+TEST(JsonTest, AWordThatOnlyBeginsLikeOneOfJsonIsASyntaxError) {
+  for (const char* text : {"nul1", "[nul1]", R"({"a":{"b":nil}})", "[tru1]", "[falsy]", "[true1]", "[nullx]"}) {
+    EXPECT_EQ(CodeOf(ParseJson(text)), "json_syntax") << text;
+  }
+}
+
 TEST(JsonTest, NestingIsBoundedExactly) {
   const auto nested = [](int levels) { return std::string(levels, '[') + std::string(levels, ']'); };
   EXPECT_TRUE(ParseJson(nested(64)));
