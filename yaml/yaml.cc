@@ -34,6 +34,15 @@ struct Refused {
   throw Refused{{PositionOf(mark), std::move(issue)}};
 }
 
+// Of a text in a message; what is in a file can be of any length.
+std::string Shown(const std::string& text) {
+  constexpr std::size_t kMost = 60;
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "…";
+}
+
 bool IsDigit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -75,7 +84,8 @@ Value WholeNumber(const YAML::Mark& mark, const std::string& text) {
   const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
   if (read.ec == std::errc() && read.ptr == digits.data() + digits.size()) return number;
   if (base != 10 && read.ec != std::errc::result_out_of_range) return text;  // "0xyz" is text
-  Refuse(mark, "yaml_number", "the whole number " + text + " does not fit in 64 bits", "quote it, if it is a text");
+  Refuse(mark, "yaml_number", "the whole number " + Shown(text) + " does not fit in 64 bits",
+         "quote it, if it is a text");
 }
 
 Value Decimal(const YAML::Mark& mark, const std::string& text) {
@@ -83,7 +93,8 @@ Value Decimal(const YAML::Mark& mark, const std::string& text) {
   double number = 0;
   const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (read.ec == std::errc() && read.ptr == digits.data() + digits.size() && std::isfinite(number)) return number;
-  Refuse(mark, "yaml_number", "the number " + text + " is outside the range of a number", "quote it, if it is a text");
+  Refuse(mark, "yaml_number", "the number " + Shown(text) + " is outside the range of a number",
+         "quote it, if it is a text");
 }
 
 Value PlainScalar(const YAML::Mark& mark, const std::string& text) {
@@ -140,7 +151,8 @@ class Builder : public YAML::EventHandler {
       Refuse(mark, "yaml_utf8", "an escape in this text makes no UTF-8 character", "write the character itself");
     }
     const bool is_text = tag == "!" || tag == "tag:yaml.org,2002:str";
-    if (!is_text && tag != "?" && !tag.empty()) Refuse(mark, "yaml_tag", "the tag " + tag + " has no meaning here");
+    if (!is_text && tag != "?" && !tag.empty())
+      Refuse(mark, "yaml_tag", "the tag " + Shown(tag) + " has no meaning here");
     if (AtKey()) {
       if (!is_text && text == "<<") {
         Refuse(mark, "yaml_merge_key", "merge keys (<<) are not supported", "write the members out");
@@ -217,7 +229,7 @@ class Builder : public YAML::EventHandler {
     const auto [held, is_new] = frame.keys.emplace(key, PositionOf(mark));
     if (!is_new) {
       Refuse(mark, "yaml_duplicate_key",
-             "'" + key + "' is here twice; first in line " + std::to_string(held->second.line));
+             "'" + Shown(key) + "' is here twice; first in line " + std::to_string(held->second.line));
     }
     frame.key = key;
     frame.bytes += key.size();
@@ -260,7 +272,8 @@ class Builder : public YAML::EventHandler {
   void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Value empty) {
     CountNodes(mark, 1);
     if (AtKey()) Refuse(mark, "yaml_key", "a key must be text, not a list or a map");
-    if (tag != "?" && !tag.empty() && tag != "!") Refuse(mark, "yaml_tag", "the tag " + tag + " has no meaning here");
+    if (tag != "?" && !tag.empty() && tag != "!")
+      Refuse(mark, "yaml_tag", "the tag " + Shown(tag) + " has no meaning here");
     if (static_cast<int>(frames_.size()) >= limits_.max_depth) TooDeep(mark);
     Frame frame;
     frame.node = AddPosition(mark);

@@ -57,6 +57,16 @@ TEST(HostileYamlTest, AnchorsAtEveryLevelAreCountedAsTheCopiesTheyAre) {
   EXPECT_EQ(CodeOf(ParseYaml(text)), "yaml_nodes") << "few values, many bytes";
 }
 
+TEST(HostileYamlTest, MessagesAreShortHoweverLongTheTextIs) {
+  for (const std::string& text :
+       {std::string(100'000, '9'), std::string(100'000, '9') + ".5e999999", "a: !" + std::string(1'000, 't') + " x",
+        Repeated("? " + std::string(5'000, 'k') + "\n: 1\n", 2)}) {
+    const YamlResult result = ParseYaml(text);
+    ASSERT_FALSE(result.faults.empty());
+    EXPECT_LT(result.faults[0].issue.message.size(), 200u);
+  }
+}
+
 TEST(HostileYamlTest, ATokenThatNothingCanBeginWithIsRefusedAndNotMetForEver) {
   for (const char* text : {", b: ", "]", "}", "a: 1\n]", "--- x\n---\n, y", "[1] ,", "? ]"}) {
     const YamlResult result = ParseYaml(text);
