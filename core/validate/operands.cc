@@ -34,73 +34,105 @@ bool IsNetwork(const std::string& text) {
   return bits.empty() || std::stoi(bits) <= (is_v6 ? 128 : 32);
 }
 
-std::string PatternFault(const std::string& text) {
+// As JSON, cut where it gets long.
+std::string Shown(const Value& operand) {
+  constexpr std::size_t kMost = 80;
+  std::string text = ToJson(operand);
+  if (text.size() <= kMost) return text;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "…";
+}
+
+Fault PatternFault(const std::string& text) {
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(kRegexMemory);
   const re2::RE2 pattern(text, options);
-  if (pattern.ok()) return "";
-  return "not a regular expression (RE2): " + pattern.error();
+  if (pattern.ok()) return {};
+  return {"not a regular expression: " + pattern.error(),
+          "the syntax is RE2's: no look-around and no back-references; in YAML, quote it with ' '"};
 }
+
+std::optional<double> TimeOf(const Value& operand) {
+  if (operand.is_number()) return operand.AsDouble();
+  const auto parsed = operand.is_string() ? ParseTimestamp(operand.AsString()) : std::nullopt;
+  if (!parsed) return std::nullopt;
+  return static_cast<double>(*parsed);
+}
+
+// Whether bounds leave room. Bounds of one kind: numbers, or times.
+class Bounds {
+ public:
+  void Above(double bound, bool is_open) {
+    if (bound > low_) low_ = bound, low_open_ = is_open;
+    if (bound == low_) low_open_ |= is_open;
+  }
+  void Below(double bound, bool is_open) {
+    if (bound < high_) high_ = bound, high_open_ = is_open;
+    if (bound == high_) high_open_ |= is_open;
+  }
+  bool IsEmpty() const { return low_ > high_ || (low_ == high_ && (low_open_ || high_open_)); }
+
+ private:
+  double low_ = -std::numeric_limits<double>::infinity(), high_ = std::numeric_limits<double>::infinity();
+  bool low_open_ = false, high_open_ = false;
+};
 
 }  // namespace
 
-std::string OperandFault(Operator op, const Value& operand) {
-  const std::string shown = ToJson(operand);
+Fault FaultOf(Operator op, const Value& operand) {
   switch (op) {
-    case Operator::kIn:
-    case Operator::kNotIn:
-      return "";
-    case Operator::kStartsWith:
-    case Operator::kEndsWith:
-    case Operator::kContains:
-      return operand.is_string() ? "" : "expected text, found " + shown;
     case Operator::kMatches:
-      return operand.is_string() ? PatternFault(operand.AsString()) : "expected text, found " + shown;
-    case Operator::kLt:
-    case Operator::kLte:
-    case Operator::kGt:
-    case Operator::kGte:
-      return operand.is_number() ? "" : "expected a number, found " + shown;
-    case Operator::kBefore:
-    case Operator::kAfter:
-      if (operand.IsIntegral() && operand.is_number()) return "";
-      if (operand.is_string() && ParseTimestamp(operand.AsString())) return "";
-      return "not a time: " + shown + "; write it as 2027-03-31T08:00:00Z";
+      return PatternFault(operand.AsString());
     case Operator::kSemverEq:
     case Operator::kSemverLt:
     case Operator::kSemverLte:
     case Operator::kSemverGt:
     case Operator::kSemverGte:
-      return operand.is_string() && IsSemVer(operand.AsString())
-                 ? ""
-                 : "not a version of three parts: " + shown + "; write it as \"4.2.0\"";
-    case Operator::kExists:
-      return operand.is_bool() ? "" : "expected true or false, found " + shown;
+      if (IsSemVer(operand.AsString())) return {};
+      return {"not a version of three parts: " + Shown(operand), "write it as \"4.2.0\""};
     case Operator::kInCidr:
-      return operand.is_string() && IsNetwork(operand.AsString())
-                 ? ""
-                 : "not a network: " + shown + "; write it as \"10.0.0.0/8\"";
+      if (IsNetwork(operand.AsString())) return {};
+      return {"not a network: " + Shown(operand), "write it as \"10.0.0.0/8\" or \"2001:db8::/32\""};
+    default:  // their kinds and times are the codec's to check
+      return {};
   }
-  return "";
 }
 
 bool NeverHolds(const std::vector<Test>& tests) {
-  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
-  bool low_open = false, high_open = false;
+  Bounds numbers, times;
+  bool must_be_missing = false, must_be_there = false;
   for (const Test& test : tests) {
-    if (test.operands.size() != 1 || !test.operands[0].is_number()) continue;
-    const double bound = test.operands[0].AsDouble();
-    if ((test.op == Operator::kGt || test.op == Operator::kGte) && bound >= low) {
-      low_open = test.op == Operator::kGt || (low_open && bound == low);
-      low = bound;
+    if (test.operands.size() != 1) {
+      must_be_there |= test.op != Operator::kNotIn;
+      continue;
     }
-    if ((test.op == Operator::kLt || test.op == Operator::kLte) && bound <= high) {
-      high_open = test.op == Operator::kLt || (high_open && bound == high);
-      high = bound;
+    const Value& operand = test.operands[0];
+    const bool is_strict = test.op == Operator::kGt || test.op == Operator::kLt;
+    switch (test.op) {
+      case Operator::kGt:
+      case Operator::kGte:
+        numbers.Above(operand.AsDouble(), is_strict);
+        break;
+      case Operator::kLt:
+      case Operator::kLte:
+        numbers.Below(operand.AsDouble(), is_strict);
+        break;
+      case Operator::kAfter:
+        if (const auto time = TimeOf(operand)) times.Above(*time, true);
+        break;
+      case Operator::kBefore:
+        if (const auto time = TimeOf(operand)) times.Below(*time, true);
+        break;
+      default:
+        break;
     }
+    const bool asks_missing = test.op == Operator::kExists && operand.is_bool() && !operand.AsBool();
+    must_be_missing |= asks_missing;
+    must_be_there |= !asks_missing && test.op != Operator::kNotIn;
   }
-  return low > high || (low == high && (low_open || high_open));
+  return numbers.IsEmpty() || times.IsEmpty() || (must_be_missing && must_be_there);
 }
 
 }  // namespace guidon

@@ -10,10 +10,14 @@
 
 namespace guidon {
 
-// "" when the operand fits the operator, else what is wrong with it.
-std::string OperandFault(Operator op, const Value& operand);
+// What is wrong with an operand, and what to write instead; an empty message: nothing.
+struct Fault {
+  std::string message, hint;
+};
+Fault FaultOf(Operator op, const Value& operand);
 
-// Numeric bounds that exclude each other, as `lt: 3` with `gt: 5`.
+// Tests of one matcher that exclude each other: `lt: 3` with `gt: 5`, `before` with a later `after`, `exists: false`
+// with an operator that needs the attribute.
 bool NeverHolds(const std::vector<Test>& tests);
 
 }  // namespace guidon

@@ -1,13 +1,15 @@
 #include "core/validate/validate.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
-#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 
+#include "core/model/names.h"
+#include "core/validate/implies.h"
+#include "core/validate/needs.h"
 #include "core/validate/operands.h"
 
 namespace guidon {
@@ -15,45 +17,87 @@ namespace {
 
 using Names = std::vector<std::string>;
 
+// A suggestion costs a look at every name; whoever has more unknown names than this has another problem.
+constexpr int kMostSuggestions = 200;
+
+// What tests of an experiment expect for a unit that it does not take.
+constexpr std::string_view kNoVariant = "none";
+
+// So many names are shown whole where none of them is similar.
+constexpr std::size_t kMostNamesShown = 8;
+
 template <typename List, typename NameOf>
 Names NamesOf(const List& list, NameOf name_of) {
   Names names;
+  names.reserve(list.size());
   for (const auto& item : list) names.push_back(name_of(item));
   return names;
 }
 
-template <typename Records>
-Names KeysOf(const Records& records) {
-  return NamesOf(records, [](const auto& record) { return record.definition.key; });
+Names VariationsOf(const FlagDefinition& flag) {
+  return NamesOf(flag.variations, [](const Variation& v) { return v.name; });
 }
 
 bool Has(const Names& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// The definitions of one kind, by key.
+template <typename Definition>
+class Index {
+ public:
+  template <typename Records>
+  explicit Index(const Records& records) {
+    for (const auto& record : records) {
+      keys_.push_back(record.definition.key);
+      by_key_.emplace(record.definition.key, &record.definition);
+    }
+  }
+  const Definition* Find(std::string_view key) const {
+    const auto held = by_key_.find(key);
+    return held == by_key_.end() ? nullptr : held->second;
+  }
+  const Names& keys() const { return keys_; }
+
+ private:
+  Names keys_;  // in authored order, duplicates too
+  std::unordered_map<std::string_view, const Definition*> by_key_;
+};
+
+// A lone element is written without its list.
+Path ElementOf(const Path& path, std::size_t index, std::size_t size) {
+  return size > 1 ? path.Index(index) : path;
+}
+
 class Validator {
  public:
   Validator(const Definitions& definitions, const ValidateOptions& options)
-      : project_(definitions.project), all_(definitions.entities), options_(options) {
-    environments_ = NamesOf(project_.environments, [](const EnvironmentDefinition& e) { return e.key; });
-    flags_ = KeysOf(all_.flags);
-    segments_ = KeysOf(all_.segments);
-    layers_ = KeysOf(all_.layers);
-    holdouts_ = KeysOf(all_.holdouts);
-    experiments_ = KeysOf(all_.experiments);
-    metrics_ = KeysOf(all_.metrics);
-  }
+      : project_(definitions.project),
+        all_(definitions.entities),
+        options_(options),
+        environments_(NamesOf(project_.environments, [](const EnvironmentDefinition& e) { return e.key; })),
+        flags_(all_.flags),
+        segments_(all_.segments),
+        layers_(all_.layers),
+        holdouts_(all_.holdouts),
+        experiments_(all_.experiments),
+        metrics_(all_.metrics) {}
 
   std::vector<Issue> Run() {
     CheckDuplicates();
     for (const FlagRecord& record : all_.flags) CheckFlag(record.definition);
     for (const SegmentRecord& record : all_.segments) CheckSegment(record.definition);
-    for (const HoldoutRecord& record : all_.holdouts) CheckHoldout(record.definition);
     for (const ExperimentRecord& record : all_.experiments) CheckExperiment(record);
     for (const MetricRecord& record : all_.metrics) CheckMetric(record.definition);
     CheckRunningTogether();
-    CheckCycles();
-    CheckUnused();
+    CheckNeeds();
+    CheckUnusedMetrics();
+    return std::move(issues_);
+  }
+
+  std::vector<Issue> RunTest(const FlagTest& test) {
+    issues_.clear();
+    CheckTest(test);
     return std::move(issues_);
   }
 
@@ -70,12 +114,32 @@ class Validator {
     Say(Severity::kWarning, std::move(code), std::move(path), std::move(message), std::move(hint));
   }
 
-  // "unknown segment 'eu-wbe'" unless it is known.
+  std::string Suggest(const std::string& name, const Names& known) {
+    if (known.empty()) return "none is defined";
+    const std::string similar = suggestions_left_-- > 0 ? DidYouMean(name, known) : "";
+    if (!similar.empty() || known.size() > kMostNamesShown) return similar;
+    std::string all = "known: ";
+    for (std::size_t i = 0; i < known.size(); ++i) all += (i == 0 ? "" : ", ") + known[i];
+    return all;
+  }
+
+  // "unknown variation 'sinlge'" unless it is one of a few.
   bool CheckKnown(std::string_view what, const std::string& name, const Names& known, const Path& path) {
     if (Has(known, name)) return true;
-    Error("unknown_" + std::string(what), path, "unknown " + std::string(what) + " '" + name + "'",
-          DidYouMean(name, known));
+    SayUnknown(what, name, known, path);
     return false;
+  }
+  // "unknown segment 'eu-wbe'" and nullptr, or what is known under this name.
+  template <typename Definition>
+  const Definition* CheckKnown(std::string_view what, const std::string& name, const Index<Definition>& known,
+                               const Path& path) {
+    const Definition* definition = known.Find(name);
+    if (definition == nullptr) SayUnknown(what, name, known.keys(), path);
+    return definition;
+  }
+  void SayUnknown(std::string_view what, const std::string& name, const Names& known, const Path& path) {
+    Error("unknown_" + std::string(what), path, "unknown " + std::string(what) + " '" + name + "'",
+          Suggest(name, known));
   }
 
   // --- entities as such ---
@@ -87,7 +151,7 @@ class Validator {
       for (const std::string& key : keys) {
         if (seen.insert(key).second) continue;
         entity_ = EntityRef{kind, key}.ToText();
-        Error("duplicate_entity", {}, entity_ + " is defined twice");
+        Error("duplicate_entity", {}, entity_ + " is defined twice", "remove one, or give it another key");
       }
     }
   }
@@ -95,19 +159,19 @@ class Validator {
   const Names& KeysOfKind(EntityKind kind) const {
     switch (kind) {
       case EntityKind::kFlag:
-        return flags_;
+        return flags_.keys();
       case EntityKind::kSegment:
-        return segments_;
+        return segments_.keys();
       case EntityKind::kLayer:
-        return layers_;
+        return layers_.keys();
       case EntityKind::kHoldout:
-        return holdouts_;
+        return holdouts_.keys();
       case EntityKind::kExperiment:
-        return experiments_;
+        return experiments_.keys();
       case EntityKind::kMetric:
         break;
     }
-    return metrics_;
+    return metrics_.keys();
   }
 
   // --- flags ---
@@ -120,27 +184,11 @@ class Validator {
       Warn("expired", Path().Key("expires"), "it expired on " + FormatDay(*flag.expires),
            "remove the flag, or move the date");
     }
-    variations_ = NamesOf(flag.variations, [](const Variation& v) { return v.name; });
-    CheckVariationTypes(flag);
+    variations_ = VariationsOf(flag);
     for (const Targeting& targeting : flag.environments) {
       const Path path = Path().Key("environments").Key(targeting.environment);
       CheckKnown("environment", targeting.environment, environments_, path);
       CheckTargeting(flag, targeting, path);
-    }
-  }
-
-  void CheckVariationTypes(const FlagDefinition& flag) {
-    if (flag.type != FlagType::kBoolean && flag.variations.empty()) {
-      Error("missing_variations", Path().Key("variations"), "a flag that is not boolean needs variations");
-    }
-    for (const Variation& variation : flag.variations) {
-      const Value& value = variation.value;
-      const bool fits = flag.type == FlagType::kJson || (flag.type == FlagType::kBoolean && value.is_bool()) ||
-                        (flag.type == FlagType::kString && value.is_string()) ||
-                        (flag.type == FlagType::kNumber && value.is_number());
-      if (fits) continue;
-      Error("variation_type", Path().Key("variations").Key(variation.name),
-            "the value is not of the flag's type, " + std::string(ToString(flag.type)));
     }
   }
 
@@ -157,25 +205,47 @@ class Validator {
     for (std::size_t i = 0; i < targeting.requirements.size(); ++i) {
       const Requirement& requirement = targeting.requirements[i];
       const Path at = path.Key("requires").Index(i);
-      CheckFlagReference(flag, requirement.flag, requirement.is, at.Key("flag"), at.Key("is"));
+      CheckFlagReference(&flag, requirement.flag, requirement.is, at.Key("flag"), at.Key("is"));
+      if (targeting.enabled) CheckCanBeMet(targeting.environment, requirement.flag, at.Key("flag"));
     }
     CheckTargets(targeting, path.Key("targets"));
     CheckRules(flag, targeting, path.Key("rules"));
-    if (targeting.default_serve) CheckServe(targeting.default_serve->serve, path.Key("default"));
+    if (targeting.default_serve) CheckDefault(*targeting.default_serve, path.Key("default"));
   }
 
-  void CheckFlagReference(const FlagDefinition& from, const std::string& key, const Names& variations,
+  void CheckDefault(const DefaultServe& serve, const Path& path) {
+    const auto* fixed = std::get_if<FixedServe>(&serve.serve);
+    if (fixed != nullptr && serve.by.empty()) return CheckVariation(fixed->variation, path);  // `default: on`
+    CheckServe(serve.serve, path);
+  }
+
+  // `from`: whose condition or requirement it is; nullptr where that is no flag.
+  void CheckFlagReference(const FlagDefinition* from, const std::string& key, const Names& variations,
                           const Path& flag_path, const Path& variations_path) {
-    if (!CheckKnown("flag", key, flags_, flag_path)) return;
-    const FlagDefinition& other = all_.FindFlag(key)->definition;
-    if (other.archived) Error("archived_flag", flag_path, "flag '" + key + "' is archived, so this can never hold");
-    if (key == from.key) Error("cycle", flag_path, "flag '" + key + "' requires itself");
-    const Names known = NamesOf(other.variations, [](const Variation& v) { return v.name; });
-    for (const std::string& name : variations) {
-      if (Has(known, name)) continue;
-      Error("unknown_variation", variations_path, "flag '" + key + "' has no variation '" + name + "'",
-            DidYouMean(name, known));
+    const FlagDefinition* other = CheckKnown("flag", key, flags_, flag_path);
+    if (other == nullptr) return;
+    if (other->archived) {
+      Error("archived_flag", flag_path, "flag '" + key + "' is archived, so this can never hold", "remove this first");
     }
+    if (from != nullptr && key == from->key) {
+      Error("cycle", flag_path, "flag '" + key + "' needs itself", "break the circle");
+    }
+    const Names known = VariationsOf(*other);
+    for (std::size_t i = 0; i < variations.size(); ++i) {
+      if (Has(known, variations[i])) continue;
+      Error("unknown_variation", ElementOf(variations_path, i, variations.size()),
+            "flag '" + key + "' has no variation '" + variations[i] + "'", Suggest(variations[i], known));
+    }
+  }
+
+  void CheckCanBeMet(const std::string& environment, const std::string& key, const Path& path) {
+    const FlagDefinition* other = flags_.Find(key);
+    if (other == nullptr || other->archived) return;
+    const Targeting* targeting = other->FindEnvironment(environment);
+    if (targeting != nullptr && targeting->enabled) return;
+    Warn("never_met", path,
+         "flag '" + key + "' is not enabled in '" + environment + "', so everyone is served `off` here",
+         "enable '" + key + "' there");
   }
 
   void CheckTargets(const Targeting& targeting, const Path& path) {
@@ -186,81 +256,83 @@ class Validator {
         const auto [held, is_new] = seen.emplace(targets.keys[i], targets.variation);
         if (is_new) continue;
         Error("duplicate_target", path.Key(targets.variation).Index(i),
-              "'" + targets.keys[i] + "' is a target of '" + held->second + "' already");
+              "'" + targets.keys[i] + "' is a target of '" + held->second + "' already", "keep one of the two");
       }
     }
   }
 
   void CheckRules(const FlagDefinition& flag, const Targeting& targeting, const Path& path) {
-    std::map<std::string, std::size_t> ids;
     const Rule* catch_all = nullptr;
     for (std::size_t i = 0; i < targeting.rules.size(); ++i) {
       const Rule& rule = targeting.rules[i];
       const Path at = path.Index(i);
-      const bool uses_buckets = rule.rollout || std::holds_alternative<SplitServe>(rule.serve);
-      if (rule.id.empty() && uses_buckets) {
-        Error("missing_id", at, "a rule that splits or rolls out needs an id, under which its buckets are kept",
-              "add `id:`");
-      }
-      if (rule.id == "default") Error("reserved_id", at.Key("id"), "no rule may be called 'default'");
-      if (!rule.id.empty()) {
-        const auto [held, is_new] = ids.emplace(rule.id, i);
-        if (!is_new) {
-          Error("duplicate_rule", at.Key("id"), "rule " + std::to_string(held->second + 1) + " has this id already");
-        }
-      }
       if (catch_all != nullptr) {
-        Warn("unreachable_rule", at, "it is never reached: " + NameOf(*catch_all) + " before it applies to everyone");
+        Warn("unreachable_rule", at, "it is never reached: " + NameOf(*catch_all) + " before it applies to everyone",
+             "move it up, or remove it");
       } else {
         CheckShadowed(targeting, i, at);
       }
       if (rule.when) CheckCondition(*rule.when, at.Key("when"), &flag);
       CheckServe(rule.serve, at);
-      if (!rule.when && !rule.rollout && std::holds_alternative<FixedServe>(rule.serve)) catch_all = &rule;
+      if (const auto* serve = std::get_if<ExperimentServe>(&rule.serve)) {
+        CheckExperimentServe(flag, targeting, serve->experiment, at.Key("experiment"));
+      }
+      if (IsCatchAll(rule)) catch_all = &rule;
     }
   }
 
   static std::string NameOf(const Rule& rule) { return rule.id.empty() ? "a rule" : "rule '" + rule.id + "'"; }
 
+  // Whoever comes to it is served there. One that splits lets units without its attribute go on.
+  static bool IsCatchAll(const Rule& rule) {
+    return !rule.when && !rule.rollout && std::holds_alternative<FixedServe>(rule.serve);
+  }
+
+  void CheckExperimentServe(const FlagDefinition& flag, const Targeting& targeting, const std::string& key,
+                            const Path& path) {
+    const Experiment* experiment = CheckKnown("experiment", key, experiments_, path);
+    if (experiment == nullptr) return;
+    if (experiment->archived) {
+      Error("archived_experiment", path, "experiment '" + key + "' is archived, so this rule takes nobody",
+            "remove the rule first");
+    }
+    if (experiment->flag != flag.key || experiment->environment != targeting.environment) {
+      Error("experiment_elsewhere", path,
+            "experiment '" + key + "' is on flag '" + experiment->flag + "' in '" + experiment->environment +
+                "', so this rule takes nobody",
+            "name an experiment of this flag and environment");
+    }
+  }
+
   void CheckShadowed(const Targeting& targeting, std::size_t index, const Path& path) {
     const Rule& rule = targeting.rules[index];
     for (std::size_t i = 0; i < index && rule.when; ++i) {
       const Rule& earlier = targeting.rules[i];
-      if (earlier.when != rule.when || earlier.rollout || !std::holds_alternative<FixedServe>(earlier.serve)) continue;
-      Warn("shadowed_rule", path, "it is never reached: " + NameOf(earlier) + " before it has the same condition");
+      if (!earlier.when || earlier.rollout || !std::holds_alternative<FixedServe>(earlier.serve)) continue;
+      if (!Implies(*rule.when, *earlier.when)) continue;
+      Warn("shadowed_rule", path, "it is never reached: " + NameOf(earlier) + " before it holds wherever this one does",
+           "move it up, or remove it");
       return;
     }
   }
 
   void CheckServe(const Serve& serve, const Path& path) {
     if (const auto* fixed = std::get_if<FixedServe>(&serve)) return CheckVariation(fixed->variation, path.Key("serve"));
-    if (const auto* experiment = std::get_if<ExperimentServe>(&serve)) {
-      CheckKnown("experiment", experiment->experiment, experiments_, path.Key("experiment"));
-      return;
-    }
-    std::uint64_t sum = 0;
+    if (std::holds_alternative<ExperimentServe>(serve)) return;
     for (const Weight& weight : std::get<SplitServe>(serve).weights) {
       CheckVariation(weight.variation, path.Key("serve").Key(weight.variation));
-      sum += weight.parts;
     }
-    CheckSum(sum, path.Key("serve"));
-  }
-
-  void CheckSum(std::uint64_t sum, const Path& path) {
-    if (sum == kWhole) return;
-    Error("weights_sum", path,
-          "weights sum to " + (sum > kWhole ? "more than 100%" : FormatPercent(static_cast<std::uint32_t>(sum))) +
-              ", not to 100%");
   }
 
   // --- conditions ---
 
-  // `flag`: whose condition it is, or nullptr. Event conditions of metrics pass `is_event`.
-  void CheckCondition(const Condition& condition, const Path& path, const FlagDefinition* flag, bool is_event = false) {
+  // `flag`: whose condition it is, or nullptr.
+  void CheckCondition(const Condition& condition, const Path& path, const FlagDefinition* flag) {
     for (const Clause& clause : condition.clauses) {
       switch (clause.kind) {
         case Clause::Kind::kAttribute:
-          CheckMatcher(clause, path.Key(clause.attribute));
+          // A reserved name has the long form: `{ attribute: flag, in: [a] }`.
+          CheckMatcher(clause, IsReservedInConditions(clause.attribute) ? path : path.Key(clause.attribute));
           break;
         case Clause::Kind::kNow:
           CheckWindow(clause, path.Key("now"));
@@ -268,90 +340,80 @@ class Validator {
         case Clause::Kind::kAll:
         case Clause::Kind::kAny:
         case Clause::Kind::kNot:
-          CheckChildren(clause, path, flag, is_event);
+          CheckChildren(clause, path, flag);
           break;
         case Clause::Kind::kSegment:
-          for (const std::string& segment : clause.segments) {
-            CheckKnown("segment", segment, segments_, path.Key("segment"));
+          for (std::size_t i = 0; i < clause.segments.size(); ++i) {
+            CheckKnown("segment", clause.segments[i], segments_,
+                       ElementOf(path.Key("segment"), i, clause.segments.size()));
           }
           break;
         case Clause::Kind::kFlag: {
-          static const FlagDefinition kNobody;
           const Path at = path.Key("flag").Key(clause.flag);
-          CheckFlagReference(flag == nullptr ? kNobody : *flag, clause.flag, clause.variations, at, at);
+          CheckFlagReference(flag, clause.flag, clause.variations, at, at);
           break;
         }
-      }
-      if (is_event && (clause.kind == Clause::Kind::kSegment || clause.kind == Clause::Kind::kFlag ||
-                       clause.kind == Clause::Kind::kNow)) {
-        Error("event_condition", path, "a metric's `where` looks at event attributes only");
       }
     }
   }
 
-  void CheckChildren(const Clause& clause, const Path& path, const FlagDefinition* flag, bool is_event) {
+  void CheckChildren(const Clause& clause, const Path& path, const FlagDefinition* flag) {
     if (clause.kind == Clause::Kind::kNot) {
-      if (!clause.children.empty()) CheckCondition(clause.children[0], path.Key("not"), flag, is_event);
+      if (!clause.children.empty()) CheckCondition(clause.children[0], path.Key("not"), flag);
       return;
     }
     const Path at = path.Key(clause.kind == Clause::Kind::kAll ? "all" : "any");
     for (std::size_t i = 0; i < clause.children.size(); ++i) {
-      CheckCondition(clause.children[i], at.Index(i), flag, is_event);
+      CheckCondition(clause.children[i], at.Index(i), flag);
     }
   }
 
   void CheckMatcher(const Clause& clause, const Path& path) {
-    for (const Test& test : clause.tests) {
-      for (const Value& operand : test.operands) {
-        const std::string fault = OperandFault(test.op, operand);
-        if (fault.empty()) continue;
-        const bool shorthand = test.op == Operator::kIn;
-        Error("bad_operand", shorthand ? path : path.Key(ToString(test.op)), fault);
-      }
-    }
+    CheckOperands(clause, path);
     if (NeverHolds(clause.tests)) {
-      Warn("never_holds", path, "no number can be within these bounds", "swap them, or remove one");
+      Warn("never_holds", path, "nothing can satisfy all of this", "change one of the bounds, or remove it");
     }
   }
 
   void CheckWindow(const Clause& clause, const Path& path) {
+    CheckOperands(clause, path);
+    if (NeverHolds(clause.tests)) {
+      Warn("never_holds", path, "no time is after the one and before the other", "swap them, or remove one");
+    }
+  }
+
+  void CheckOperands(const Clause& clause, const Path& path) {
     for (const Test& test : clause.tests) {
-      for (const Value& operand : test.operands) {
-        const std::string fault = OperandFault(test.op, operand);
-        if (!fault.empty()) Error("bad_operand", path.Key(ToString(test.op)), fault);
+      for (std::size_t i = 0; i < test.operands.size(); ++i) {
+        const Fault fault = FaultOf(test.op, test.operands[i]);
+        if (fault.message.empty()) continue;
+        Error("bad_operand", ElementOf(path.Key(ToString(test.op)), i, test.operands.size()), fault.message,
+              fault.hint);
       }
     }
   }
 
-  // --- segments, holdouts, metrics ---
+  // --- segments, metrics ---
 
   void CheckSegment(const Segment& segment) {
     entity_ = "segment " + segment.key;
     if (segment.when) CheckCondition(*segment.when, Path().Key("when"), nullptr);
+    const std::set<std::string_view> excluded(segment.exclude.begin(), segment.exclude.end());
     for (std::size_t i = 0; i < segment.include.size(); ++i) {
-      if (Has(segment.exclude, segment.include[i])) {
-        Warn("included_and_excluded", Path().Key("include").Index(i),
-             "'" + segment.include[i] + "' is excluded too, which beats this");
-      }
+      if (!excluded.contains(segment.include[i])) continue;
+      Warn("included_and_excluded", Path().Key("include").Index(i),
+           "'" + segment.include[i] + "' is excluded too, which beats this", "remove it from one of the lists");
     }
     if (segment.include.empty() && !segment.when) {
       Warn("empty_segment", {}, "it includes nobody", "add `include:` or `when:`");
     }
   }
 
-  void CheckHoldout(const Holdout& holdout) {
-    entity_ = "holdout " + holdout.key;
-    if (holdout.size > kWhole / 2) {
-      Error("holdout_size", Path().Key("size"),
-            "more than 50% cannot be held out: as many again are the comparison group");
-    }
-  }
-
   void CheckMetric(const Metric& metric) {
     entity_ = "metric " + metric.key;
-    if (metric.where) CheckCondition(*metric.where, Path().Key("where"), nullptr, true);
+    if (metric.where) CheckCondition(*metric.where, Path().Key("where"), nullptr);
     const auto check_part = [&](const std::optional<MetricPart>& part, const Path& path) {
-      if (part && part->where) CheckCondition(*part->where, path.Key("where"), nullptr, true);
+      if (part && part->where) CheckCondition(*part->where, path.Key("where"), nullptr);
     };
     check_part(metric.numerator, Path().Key("numerator"));
     check_part(metric.denominator, Path().Key("denominator"));
@@ -372,64 +434,95 @@ class Validator {
       Warn("missing_owner", {}, "it has no owner", "add `owner:`, so that somebody can be asked");
     }
     CheckKnown("environment", experiment.environment, environments_, Path().Key("environment"));
-    if (CheckKnown("flag", experiment.flag, flags_, Path().Key("flag"))) CheckExperimentFlag(experiment);
-    if (experiment.audience) CheckCondition(*experiment.audience, Path().Key("audience"), nullptr);
-    if (experiment.layer && CheckKnown("layer", experiment.layer->layer, layers_, Path().Key("layer").Key("name"))) {
-      const Layer& layer = all_.FindLayer(experiment.layer->layer)->definition;
-      if (layer.unit != experiment.unit) {
-        Error("layer_unit", Path().Key("unit"),
-              "layer '" + layer.key + "' has unit '" + layer.unit + "', this experiment '" + experiment.unit +
-                  "': they would not keep experiments apart");
-      }
-    }
-    if (!experiment.holdout.empty()) {
-      CheckKnown("holdout", experiment.holdout, holdouts_, Path().Key("holdout"));
-    }
+    const FlagDefinition* flag = CheckKnown("flag", experiment.flag, flags_, Path().Key("flag"));
+    if (flag != nullptr) CheckExperimentFlag(experiment, *flag, StatusOf(record));
+    if (experiment.audience) CheckCondition(*experiment.audience, Path().Key("audience"), flag);
+    CheckUnits(experiment);
     CheckVariants(experiment);
-    CheckExperimentMetrics(experiment);
+    CheckExperimentMetrics(experiment, StatusOf(record));
   }
 
-  void CheckExperimentFlag(const Experiment& experiment) {
-    const FlagDefinition& flag = all_.FindFlag(experiment.flag)->definition;
-    if (flag.archived) Error("archived_flag", Path().Key("flag"), "flag '" + flag.key + "' is archived");
-    const Names known = NamesOf(flag.variations, [](const Variation& v) { return v.name; });
+  void CheckExperimentFlag(const Experiment& experiment, const FlagDefinition& flag, ExperimentStatus status) {
+    if (flag.archived) {
+      Error("archived_flag", Path().Key("flag"), "flag '" + flag.key + "' is archived", "archive the experiment first");
+    }
+    const Names known = VariationsOf(flag);
     for (const Variant& variant : experiment.variants) {
       if (Has(known, variant.serves)) continue;
       Error("unknown_variation", Path().Key("variants").Key(variant.name).Key("serves"),
-            "flag '" + flag.key + "' has no variation '" + variant.serves + "'", DidYouMean(variant.serves, known));
+            "flag '" + flag.key + "' has no variation '" + variant.serves + "'", Suggest(variant.serves, known));
     }
+    if (status == ExperimentStatus::kRunning && !flag.archived) CheckHasTraffic(experiment, flag);
+  }
+
+  void CheckHasTraffic(const Experiment& experiment, const FlagDefinition& flag) {
     const Targeting* targeting = flag.FindEnvironment(experiment.environment);
-    if (experiment.state == ExperimentStatus::kRunning && (targeting == nullptr || !targeting->enabled)) {
+    if (targeting == nullptr || !targeting->enabled) {
       Warn("flag_not_enabled", Path().Key("flag"),
-           "flag '" + flag.key + "' is not enabled in '" + experiment.environment + "', so nobody is assigned");
+           "flag '" + flag.key + "' is not enabled in '" + experiment.environment + "', so nobody is assigned",
+           "enable the flag there");
+      return;
+    }
+    if (IsNamedByRule(experiment)) return;
+    const auto rule = std::find_if(targeting->rules.begin(), targeting->rules.end(), IsCatchAll);
+    if (rule == targeting->rules.end()) return;
+    Warn("unreachable_experiment", Path().Key("flag"),
+         NameOf(*rule) + " of flag '" + flag.key + "' applies to everyone, so nobody reaches the experiment",
+         "remove the rule, or name the experiment in a rule before it");
+  }
+
+  // One unit all the way: who is held out, who shares a layer and who is assigned are the same people.
+  void CheckUnits(const Experiment& experiment) {
+    if (experiment.layer) {
+      const Layer* layer = CheckKnown("layer", experiment.layer->layer, layers_, Path().Key("layer").Key("name"));
+      if (layer != nullptr && layer->unit != experiment.unit) {
+        Error("layer_unit", Path().Key("unit"),
+              "layer '" + layer->key + "' has unit '" + layer->unit + "', this experiment '" + experiment.unit +
+                  "': it would not keep its experiments apart",
+              "give both the same unit");
+      }
+    }
+    if (experiment.holdout.empty()) return;
+    const Holdout* holdout = CheckKnown("holdout", experiment.holdout, holdouts_, Path().Key("holdout"));
+    if (holdout != nullptr && holdout->unit != experiment.unit) {
+      Error("holdout_unit", Path().Key("unit"),
+            "holdout '" + holdout->key + "' has unit '" + holdout->unit + "', this experiment '" + experiment.unit +
+                "': who is held out could not be compared",
+            "give both the same unit");
     }
   }
 
   void CheckVariants(const Experiment& experiment) {
-    std::uint64_t sum = 0;
-    for (const Variant& variant : experiment.variants) sum += variant.parts;
-    CheckSum(sum, Path().Key("variants"));
-    if (experiment.variants.size() < 2) {
-      Error("too_few_variants", Path().Key("variants"), "an experiment compares at least two variants");
-    }
-    const Names names = NamesOf(experiment.variants, [](const Variant& v) { return v.name; });
+    Names names = NamesOf(experiment.variants, [](const Variant& v) { return v.name; });
     for (std::size_t i = 0; i < experiment.force.size(); ++i) {
       CheckKnown("variant", experiment.force[i].variant, names, Path().Key("qa").Key("force").Index(i).Key("variant"));
     }
+    names.emplace_back(kNoVariant);
+    for (std::size_t i = 0; i < experiment.tests.size(); ++i) {
+      CheckKnown("variant", experiment.tests[i].expect, names, Path().Key("tests").Index(i).Key("expect"));
+    }
   }
 
-  void CheckExperimentMetrics(const Experiment& experiment) {
+  void CheckExperimentMetrics(const Experiment& experiment, ExperimentStatus status) {
+    const bool is_over = status == ExperimentStatus::kStopped || status == ExperimentStatus::kConcluded;
+    const auto check = [&](const std::string& key, const Path& path) {
+      const Metric* metric = CheckKnown("metric", key, metrics_, path);
+      if (metric != nullptr && metric->archived && !is_over) {
+        Error("archived_metric", path, "metric '" + key + "' is archived", "use another, or archive the experiment");
+      }
+    };
     const Path path = Path().Key("metrics");
     if (experiment.primary) {
-      CheckKnown("metric", experiment.primary->use, metrics_, path.Key("primary").Key("use"));
+      check(experiment.primary->use, path.Key("primary").Key("use"));
     } else {
-      Warn("missing_primary", path, "it has no primary metric, so it can never say which variant is better");
+      Warn("missing_primary", path, "it has no primary metric, so it can never say which variant is better",
+           "add `primary: { use: METRIC }`");
     }
     for (std::size_t i = 0; i < experiment.secondary.size(); ++i) {
-      CheckKnown("metric", experiment.secondary[i], metrics_, path.Key("secondary").Index(i));
+      check(experiment.secondary[i], path.Key("secondary").Index(i));
     }
     for (std::size_t i = 0; i < experiment.guardrails.size(); ++i) {
-      CheckKnown("metric", experiment.guardrails[i].use, metrics_, path.Key("guardrails").Index(i).Key("use"));
+      check(experiment.guardrails[i].use, path.Key("guardrails").Index(i).Key("use"));
     }
   }
 
@@ -449,7 +542,8 @@ class Validator {
         sum += experiment.layer->slice;
         if (sum > kWhole && sum - experiment.layer->slice <= kWhole) {
           Error("layer_full", Path().Key("layer").Key("slice"),
-                "running experiments of layer '" + experiment.layer->layer + "' take more than 100%");
+                "running experiments of layer '" + experiment.layer->layer + "' take more than 100%",
+                "take a smaller slice, or stop one of them");
         }
       }
       if (IsNamedByRule(experiment)) continue;
@@ -466,8 +560,8 @@ class Validator {
   }
 
   bool IsNamedByRule(const Experiment& experiment) const {
-    const FlagRecord* flag = all_.FindFlag(experiment.flag);
-    const Targeting* targeting = flag == nullptr ? nullptr : flag->definition.FindEnvironment(experiment.environment);
+    const FlagDefinition* flag = flags_.Find(experiment.flag);
+    const Targeting* targeting = flag == nullptr ? nullptr : flag->FindEnvironment(experiment.environment);
     if (targeting == nullptr) return false;
     return std::any_of(targeting->rules.begin(), targeting->rules.end(), [&](const Rule& rule) {
       const auto* serve = std::get_if<ExperimentServe>(&rule.serve);
@@ -475,110 +569,90 @@ class Validator {
     });
   }
 
-  // --- cycles ---
+  // --- what needs what ---
 
-  static void CollectReferences(const Condition& condition, std::set<EntityRef>& refs) {
-    for (const Clause& clause : condition.clauses) {
-      for (const std::string& segment : clause.segments) refs.insert({EntityKind::kSegment, segment});
-      if (clause.kind == Clause::Kind::kFlag) refs.insert({EntityKind::kFlag, clause.flag});
-      for (const Condition& child : clause.children) CollectReferences(child, refs);
-    }
-  }
-
-  // What an entity's evaluation in one environment needs.
-  std::set<EntityRef> NeedsOf(const EntityRef& ref, const std::string& environment) const {
-    std::set<EntityRef> refs;
-    if (ref.kind == EntityKind::kSegment) {
-      const SegmentRecord* segment = all_.FindSegment(ref.key);
-      if (segment != nullptr && segment->definition.when) CollectReferences(*segment->definition.when, refs);
-      return refs;
-    }
-    const FlagRecord* flag = all_.FindFlag(ref.key);
-    const Targeting* targeting = flag == nullptr ? nullptr : flag->definition.FindEnvironment(environment);
-    if (targeting != nullptr) {
-      for (const Requirement& requirement : targeting->requirements) refs.insert({EntityKind::kFlag, requirement.flag});
-      for (const Rule& rule : targeting->rules) {
-        if (rule.when) CollectReferences(*rule.when, refs);
-      }
-    }
-    for (const ExperimentRecord& record : all_.experiments) {
-      const Experiment& experiment = record.definition;
-      if (experiment.flag == ref.key && experiment.environment == environment && experiment.audience &&
-          !experiment.archived) {
-        CollectReferences(*experiment.audience, refs);
-      }
-    }
-    return refs;
-  }
-
-  void CheckCycles() {
+  void CheckNeeds() {
+    Needs needs(all_);
+    std::set<std::vector<EntityRef>> circles;
+    std::set<EntityRef> too_deep;
     for (const std::string& environment : environments_) {
-      std::set<EntityRef> done;
-      const auto visit_all = [&](EntityKind kind, const Names& keys) {
-        for (const std::string& key : keys) {
-          std::vector<EntityRef> trail;
-          Visit({kind, key}, environment, trail, done);
-        }
-      };
-      visit_all(EntityKind::kFlag, flags_);
-      visit_all(EntityKind::kSegment, segments_);
+      Needs::Found found = needs.Search(environment);
+      for (std::vector<EntityRef>& circle : found.circles) circles.insert(std::move(circle));
+      too_deep.insert(found.too_deep.begin(), found.too_deep.end());
     }
-  }
-
-  void Visit(const EntityRef& ref, const std::string& environment, std::vector<EntityRef>& trail,
-             std::set<EntityRef>& done) {
-    if (done.contains(ref)) return;
-    const auto seen = std::find(trail.begin(), trail.end(), ref);
-    if (seen != trail.end()) {
+    for (const std::vector<EntityRef>& circle : circles) {
       // A flag that names itself was said already, where it does.
-      if (trail.end() - seen == 1 && ref.kind == EntityKind::kFlag) return;
-      std::string path;
-      for (auto it = seen; it != trail.end(); ++it) path += it->ToText() + " → ";
-      entity_ = ref.ToText();
-      Issue issue{Severity::kError, "cycle", {}, path + ref.ToText() + " need each other", "break the circle", entity_};
-      const bool said = std::any_of(issues_.begin(), issues_.end(), [&](const Issue& other) {
-        return other.code == "cycle" && other.message == issue.message;
-      });
-      if (!said) issues_.push_back(std::move(issue));
-      return;
+      if (circle.size() == 1 && circle[0].kind == EntityKind::kFlag) continue;
+      entity_ = circle[0].ToText();
+      std::string names;
+      for (const EntityRef& ref : circle) names += ref.ToText() + " → ";
+      Error("cycle", {}, names + entity_ + ": none can be decided before the others", "break the circle");
     }
-    trail.push_back(ref);
-    for (const EntityRef& needed : NeedsOf(ref, environment)) Visit(needed, environment, trail, done);
-    trail.pop_back();
-    done.insert(ref);
+    for (const EntityRef& ref : too_deep) {
+      entity_ = ref.ToText();
+      Error("chain_too_long", {},
+            "prerequisites and segments are nested deeper than " + std::to_string(kMaxNeedDepth) + " steps",
+            "let it need the last of them directly");
+    }
+    for (std::size_t i = 0; i < all_.segments.size(); ++i) {
+      entity_ = "segment " + all_.segments[i].definition.key;
+      if (!needs.IsSegmentUsed(i)) Warn("unused_segment", {}, "nothing uses it", "use it, or remove it");
+    }
   }
 
-  // --- what nobody uses ---
-
-  void CheckUnused() {
-    std::set<EntityRef> used;
-    for (const std::string& environment : environments_) {
-      for (const std::string& flag : flags_) used.merge(NeedsOf({EntityKind::kFlag, flag}, environment));
-      for (const std::string& segment : segments_) used.merge(NeedsOf({EntityKind::kSegment, segment}, environment));
-    }
-    for (const std::string& segment : segments_) {
-      entity_ = "segment " + segment;
-      if (!used.contains({EntityKind::kSegment, segment})) Warn("unused_segment", {}, "nothing uses it");
-    }
-    std::set<std::string> metrics;
+  void CheckUnusedMetrics() {
+    std::set<std::string_view> used;
     for (const ExperimentRecord& record : all_.experiments) {
       const Experiment& experiment = record.definition;
-      if (experiment.primary) metrics.insert(experiment.primary->use);
-      metrics.insert(experiment.secondary.begin(), experiment.secondary.end());
-      for (const Guardrail& guardrail : experiment.guardrails) metrics.insert(guardrail.use);
+      if (experiment.primary) used.insert(experiment.primary->use);
+      used.insert(experiment.secondary.begin(), experiment.secondary.end());
+      for (const Guardrail& guardrail : experiment.guardrails) used.insert(guardrail.use);
     }
     for (const MetricRecord& record : all_.metrics) {
       entity_ = "metric " + record.definition.key;
-      if (!record.definition.archived && !metrics.contains(record.definition.key)) {
-        Warn("unused_metric", {}, "no experiment uses it");
-      }
+      if (record.definition.archived || used.contains(record.definition.key)) continue;
+      Warn("unused_metric", {}, "no experiment uses it", "use it, or remove it");
     }
+  }
+
+  // --- tests ---
+
+  void CheckTest(const FlagTest& test) {
+    if (!test.experiment.empty()) {
+      entity_ = "test of experiment " + test.experiment;
+      const Experiment* experiment = CheckKnown("experiment", test.experiment, experiments_, Path().Key("experiment"));
+      if (experiment == nullptr || test.expect.variant.empty()) return;
+      Names names = NamesOf(experiment->variants, [](const Variant& v) { return v.name; });
+      names.emplace_back(kNoVariant);
+      CheckKnown("variant", test.expect.variant, names, Path().Key("expect").Key("variant"));
+      return;
+    }
+    entity_ = "test of flag " + test.flag;
+    CheckKnown("environment", test.environment, environments_, Path().Key("environment"));
+    const FlagDefinition* flag = CheckKnown("flag", test.flag, flags_, Path().Key("flag"));
+    if (flag == nullptr) return;
+    if (flag->archived) {
+      Error("archived_flag", Path().Key("flag"), "flag '" + flag->key + "' is archived", "remove the test");
+    }
+    variations_ = VariationsOf(*flag);
+    CheckVariation(test.expect.variation, Path().Key("expect").Key("variation"));
+    const Targeting* targeting = flag->FindEnvironment(test.environment);
+    if (test.expect.rule.empty() || targeting == nullptr) return;
+    const Names rules = NamesOf(targeting->rules, [](const Rule& rule) { return rule.id; });
+    CheckKnown("rule", test.expect.rule, rules, Path().Key("expect").Key("rule"));
   }
 
   const Project& project_;
   const EntitySet& all_;
   const ValidateOptions options_;
-  Names environments_, flags_, segments_, layers_, holdouts_, experiments_, metrics_;
+  const Names environments_;
+  const Index<FlagDefinition> flags_;
+  const Index<Segment> segments_;
+  const Index<Layer> layers_;
+  const Index<Holdout> holdouts_;
+  const Index<Experiment> experiments_;
+  const Index<Metric> metrics_;
+  int suggestions_left_ = kMostSuggestions;
   Names variations_;    // of the flag that is being checked
   std::string entity_;  // that is being checked
   std::vector<Issue> issues_;
@@ -588,6 +662,14 @@ class Validator {
 
 std::vector<Issue> Validate(const Definitions& definitions, const ValidateOptions& options) {
   return Validator(definitions, options).Run();
+}
+
+std::vector<std::vector<Issue>> ValidateTests(const Definitions& definitions, const std::vector<FlagTest>& tests) {
+  Validator validator(definitions, {});
+  std::vector<std::vector<Issue>> issues;
+  issues.reserve(tests.size());
+  for (const FlagTest& test : tests) issues.push_back(validator.RunTest(test));
+  return issues;
 }
 
 }  // namespace guidon

@@ -1,0 +1,73 @@
+// Runs the case files: every issue, with its severity, place, words and hint, and no other.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "core/allocate/allocate.h"
+#include "core/model/units.h"
+#include "core/ruleset/ruleset.h"
+#include "tests/core/validate/cases.h"
+
+namespace guidon {
+namespace {
+
+std::vector<Issue> IssuesOf(const ValidationCase& one) {
+  ValidateOptions options;
+  if (const Value* today = one.content.Find("today")) options.today = ParseDay(today->AsString()).value();
+  const Definitions definitions = DefinitionsOf(one);
+  std::vector<Issue> issues = Validate(definitions, options);
+  std::vector<FlagTest> tests;
+  if (const Value* texts = one.content.Find("tests")) {
+    for (const Value& text : texts->AsArray()) {
+      const Result<FlagTest> test = DecodeFlagTest(text);
+      EXPECT_TRUE(test) << one.name;
+      if (test) tests.push_back(*test);
+    }
+  }
+  const auto of_tests = ValidateTests(definitions, tests);
+  EXPECT_EQ(of_tests.size(), tests.size());
+  for (const std::vector<Issue>& more : of_tests) issues.insert(issues.end(), more.begin(), more.end());
+  return issues;
+}
+
+TEST(ValidateCasesTest, EveryIssueIsSaidWithItsPlaceAndNoOther) {
+  const std::vector<ValidationCase> cases = ValidationCases();
+  EXPECT_GE(cases.size(), 50u);
+  std::set<std::string> names;
+  for (const ValidationCase& one : cases) {
+    EXPECT_TRUE(names.insert(one.name).second) << one.name << " is there twice";
+    std::vector<std::string> expected, found;
+    for (const Value& issue : one.content.Find("issues")->AsArray()) expected.push_back(ToJson(issue));
+    for (const Issue& issue : IssuesOf(one)) found.push_back(ToJson(Value(ToObject(issue))));
+    EXPECT_THAT(found, ::testing::UnorderedElementsAreArray(expected)) << one.name;
+  }
+}
+
+TEST(ValidateCasesTest, EveryIssueHasAHintThatSaysWhatToDo) {
+  for (const ValidationCase& one : ValidationCases()) {
+    for (const Issue& issue : IssuesOf(one)) {
+      EXPECT_FALSE(issue.message.empty()) << one.name;
+      EXPECT_FALSE(issue.hint.empty()) << one.name << ": " << issue.code;
+    }
+  }
+}
+
+// What passes validation compiles: the server commits nothing that an application could not evaluate.
+TEST(ValidateCasesTest, DefinitionsWithoutErrorsCompileWithoutABrokenFlag) {
+  int compiled = 0;
+  for (const ValidationCase& one : ValidationCases()) {
+    Definitions definitions = DefinitionsOf(one);
+    if (HasErrors(Validate(definitions))) continue;
+    ASSERT_FALSE(HasErrors(AllocateStates(nullptr, definitions))) << one.name;
+    for (const char* environment : {"staging", "production"}) {
+      const auto ruleset = Compile(SnapshotOf(definitions, environment, 1));
+      for (const BrokenFlag& broken : ruleset->broken()) ADD_FAILURE() << one.name << ": " << broken.reason;
+    }
+    ++compiled;
+  }
+  EXPECT_GE(compiled, 10);
+}
+
+}  // namespace
+}  // namespace guidon
