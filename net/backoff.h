@@ -22,8 +22,8 @@ struct BackoffLimits {
 
 class Backoff {
  public:
-  // Equal seeds give equal delays on every platform.
-  Backoff(BackoffLimits limits, std::uint64_t seed) : limits_(limits), random_(seed) {}
+  // Equal seeds give equal delays on every platform. Limits below a millisecond are one: delays always grow.
+  Backoff(BackoffLimits limits, std::uint64_t seed);
 
   // Uniform in [0, ceiling]; the ceiling doubles with every call up to `most`. What the server asked for (Retry-After,
   // goodbye) comes on top, cut at kMostAsked.
@@ -32,10 +32,10 @@ class Backoff {
   // After a success: the next delay is a first one again.
   void Reset() { attempts_ = 0; }
 
-  // Replaces `first`, as the `retry:` of a stream asks. At most `most`.
+  // Replaces `first`, as the `retry:` of a stream asks. At least a millisecond, at most `most`.
   void SetFirst(std::chrono::milliseconds first);
 
-  static constexpr std::chrono::milliseconds kMostAsked = std::chrono::hours(1);
+  static constexpr std::chrono::seconds kMostAsked = std::chrono::hours(1);
 
  private:
   BackoffLimits limits_;
@@ -43,7 +43,8 @@ class Backoff {
   int attempts_ = 0;
 };
 
-// The value of a Retry-After header: seconds, or an HTTP date ("Wed, 21 Oct 2026 07:28:00 GMT"). Not negative.
+// The value of a Retry-After header: seconds, or an HTTP date ("Wed, 21 Oct 2026 07:28:00 GMT"). From 0 to kMostAsked;
+// nothing when it is neither.
 std::optional<std::chrono::milliseconds> ParseRetryAfter(std::string_view text,
                                                          std::chrono::system_clock::time_point now);
 

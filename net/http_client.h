@@ -28,7 +28,7 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 struct HttpRequest {
   std::string method = "GET";  // or POST, PUT, PATCH, DELETE
   std::string path = "/";      // with its query, encoded; the server's prefix is put in front
-  HttpHeaders headers;         // a name or value with CR, LF or NUL is refused
+  HttpHeaders headers;         // without Host; a name that is no token or a value with CR, LF or NUL is refused
   std::string body;            // not with GET; its type is the Content-Type header
 };
 
@@ -62,9 +62,9 @@ struct HttpResult {
 };
 
 struct HttpOptions {
-  std::chrono::milliseconds connect{5'000};   // name, connection and handshake, each
+  std::chrono::milliseconds connect{5'000};   // connection and handshake, each; a name takes the system's time
   std::chrono::milliseconds silence{30'000};  // without a byte from the server
-  std::chrono::milliseconds total{60'000};    // of Send, from its first byte on; Stream has none
+  std::chrono::milliseconds total{60'000};    // of Send as a whole; of Stream until its head is there
   std::size_t max_body_bytes = 64u << 20;     // of Send, after decompression; Stream has none
   std::string ca_file;                        // PEM with the authorities to trust instead of the system's
 };
@@ -73,6 +73,7 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
 
+  // Takes gzip, too; the body is always as it was before.
   virtual HttpResult Send(const HttpRequest& request) = 0;
 
   // `on_head` sees status and headers as soon as they are there, `on_bytes` every piece of the body as it comes in;

@@ -87,9 +87,72 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
                     [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
-bool IsHeaderSafe(const std::string& text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
+bool IsSafeValue(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
+
+// A method or the name of a header: RFC 9110's token.
+bool IsToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+// What may stand between the blanks of a request line.
+bool IsTarget(std::string_view text) {
+  return !text.empty() && text.front() == '/' &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+// "" or what is wrong with a request.
+std::string FaultOf(const HttpRequest& request) {
+  if (!IsToken(request.method)) return "the method is none";
+  if (!IsTarget(request.path)) return "the path has to begin with '/' and be encoded";
+  for (const auto& [name, value] : request.headers) {
+    if (!IsToken(name)) return "a header's name is none";
+    if (!IsSafeValue(value)) return "the header " + name + " holds a line end";
+  }
+  return "";
+}
+
+// Shuts the connection down when a call takes too long. A thread of its own, for the calling one is blocked.
+class Deadline {
+ public:
+  Deadline(Connection& connection, std::chrono::milliseconds time)
+      : connection_(connection), until_(Clock::now() + time), thread_([this] { Run(); }) {}
+  ~Deadline() {
+    Disarm();
+    thread_.join();
+  }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+
+  void Disarm() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    is_over_ = true;
+    changed_.notify_all();
+  }
+  bool passed() const { return passed_; }
+
+ private:
+  void Run() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (changed_.wait_until(lock, until_, [&] { return is_over_; })) return;
+    passed_ = true;
+    // Again and again: a socket that is not connected yet does not notice.
+    do connection_.Shutdown();
+    while (!changed_.wait_for(lock, std::chrono::milliseconds(5), [&] { return is_over_; }));
+  }
+
+  Connection& connection_;
+  const Clock::time_point until_;
+  std::atomic<bool> passed_{false};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_over_ = false;  // guarded by mutex_
+  std::thread thread_;    // last: it uses the others
+};
 
 HttpResponse HeadOf(const httplib::Response& response) {
   HttpResponse head;
@@ -104,26 +167,25 @@ class HttplibClient final : public HttpClient {
   ~HttplibClient() override { Stop(std::chrono::milliseconds(0)); }
 
   HttpResult Send(const HttpRequest& request) override {
-    HttpResult result;
+    HttpRequest message = request;
+    message.headers.emplace_back("Accept-Encoding", "gzip");
     std::string body;
-    bool too_large = false, late = false;
-    const auto begin = Clock::now();
+    bool too_large = false;
     Exchange exchange;
+    exchange.is_bounded = true;
     exchange.on_bytes = [&](std::string_view bytes) {
-      too_large = body.size() + bytes.size() > options_.max_body_bytes;
-      late = Clock::now() - begin > options_.total;
-      if (!too_large && !late) body.append(bytes);
-      return !too_large && !late;
+      too_large = bytes.size() > options_.max_body_bytes - body.size();
+      if (!too_large) body.append(bytes);
+      return !too_large;
     };
-    result = Run(request, exchange);
+    HttpResult result = Run(message, exchange);
     if (too_large) result = Failed(HttpFailure::kTooLarge, "sent more than the allowed number of bytes");
-    if (late) result = Failed(HttpFailure::kTimeout, "did not finish its answer in time");
     if (result.ok()) result.response.body = std::move(body);
     return result;
   }
 
   HttpResult Stream(const HttpRequest& request, const OnHead& on_head, const OnBytes& on_bytes) override {
-    return Run(request, Exchange{on_head, on_bytes});
+    return Run(request, Exchange{on_head, on_bytes, false});
   }
 
   bool Stop(std::chrono::milliseconds wait) override {
@@ -143,6 +205,7 @@ class HttplibClient final : public HttpClient {
   struct Exchange {
     OnHead on_head;
     OnBytes on_bytes;
+    bool is_bounded = false;  // the body, too, has to be there within `total`
   };
 
   // Marks a call as under way; `idle_` is told when it is over.
@@ -173,10 +236,8 @@ class HttplibClient final : public HttpClient {
   }
 
   HttpResult Run(const HttpRequest& request, const Exchange& exchange) {
-    for (const auto& [name, value] : request.headers) {
-      if (!IsHeaderSafe(name) || !IsHeaderSafe(value)) {
-        return Failed(HttpFailure::kInvalid, "was not asked: the header " + name + " holds a line end");
-      }
+    if (const std::string fault = FaultOf(request); !fault.empty()) {
+      return Failed(HttpFailure::kInvalid, "was not asked: " + fault);
     }
     const Call call(*this);
     if (stopped_) return Failed(HttpFailure::kStopped, "was not asked: stopped");
@@ -200,7 +261,9 @@ class HttplibClient final : public HttpClient {
     bool refused = false;
     std::atomic<Clock::rep> last_byte{Clock::now().time_since_epoch().count()};
     HttpResult result;
+    Deadline deadline(connection_, options_.total);
     message.response_handler = [&](const httplib::Response& response) {
+      if (!exchange.is_bounded) deadline.Disarm();
       last_byte = Clock::now().time_since_epoch().count();
       result.response = HeadOf(response);
       refused = exchange.on_head && !exchange.on_head(result.response);
@@ -215,6 +278,7 @@ class HttplibClient final : public HttpClient {
     httplib::Error error = httplib::Error::Success;
     const bool sent = http->send(message, response, error);
     if (stopped_) return Failed(HttpFailure::kStopped, "was left: stopped");
+    if (deadline.passed()) return Failed(HttpFailure::kTimeout, "did not finish its answer in time");
     if (refused) {
       HttpResult refusal = Failed(HttpFailure::kRefused, "gave an answer that was not wanted");
       refusal.response = std::move(result.response);
