@@ -1,0 +1,85 @@
+// What the documents say is so: settings and their defaults, metrics, and where links lead.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "server/config/config.h"
+
+namespace guidon {
+namespace {
+
+namespace fs = std::filesystem;
+const fs::path kRoot = GUIDON_SOURCE_DIR;
+
+std::string ReadAll(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  EXPECT_TRUE(in) << file;
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+// The rows `| `name` | `value` | …` of the section "## TITLE"; a cell without backquotes is empty.
+std::map<std::string, std::string> TableOf(const std::string& text, const std::string& title) {
+  std::map<std::string, std::string> rows;
+  const std::size_t begin = text.find("\n## " + title + "\n");
+  EXPECT_NE(begin, std::string::npos) << title;
+  if (begin == std::string::npos) return rows;
+  std::istringstream section(text.substr(begin, text.find("\n## ", begin + 1) - begin));
+  const std::regex row("^\\| `([^`]+)` \\| (?:`([^`]*)` )?.*");
+  std::smatch match;
+  for (std::string line; std::getline(section, line);) {
+    if (std::regex_match(line, match, row)) rows.emplace(match[1], match[2]);
+  }
+  return rows;
+}
+
+TEST(OperationsTest, EverySettingIsThereWithItsDefault) {
+  std::map<std::string, std::string> wanted;
+  const std::vector<std::string> names = SettingNames();
+  std::istringstream printed(PrintConfig(Config()));  // in the order of the names
+  std::size_t at = 0;
+  for (std::string line; std::getline(printed, line); ++at) {
+    std::string value = line.substr(line.find(": ") + 2);
+    value.erase(std::remove(value.begin(), value.end(), '"'), value.end());
+    wanted.emplace(names.at(at), value);
+  }
+  EXPECT_EQ(TableOf(ReadAll(kRoot / "docs/operations.md"), "Settings"), wanted);
+}
+
+TEST(OperationsTest, EveryMetricIsThere) {
+  std::set<std::string> wanted, found;
+  const std::regex added("Add(?:Counter|Gauge|Histogram)\\(\\s*\"(guidon_[a-z_]+)\"");
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "server")) {
+    if (entry.path().extension() != ".cc") continue;
+    const std::string source = ReadAll(entry.path());
+    for (std::sregex_iterator it(source.begin(), source.end(), added), end; it != end; ++it) wanted.insert((*it)[1]);
+  }
+  ASSERT_GE(wanted.size(), 10u) << "the pattern finds no metrics any more";
+  for (const auto& [name, unused] : TableOf(ReadAll(kRoot / "docs/operations.md"), "Metrics")) found.insert(name);
+  EXPECT_EQ(found, wanted);
+}
+
+TEST(DocumentsTest, EveryTopLevelFolderSaysWhatItIs) {
+  for (const auto& entry : fs::directory_iterator(kRoot)) {
+    const std::string name = entry.path().filename().string();
+    if (!entry.is_directory() || name == "build" || name.starts_with('.')) continue;
+    EXPECT_TRUE(fs::exists(entry.path() / "README.md")) << name;
+  }
+}
+
+TEST(DocumentsTest, EveryDecisionIsInTheList) {
+  const std::string list = ReadAll(kRoot / "docs/decisions/README.md");
+  for (const auto& entry : fs::directory_iterator(kRoot / "docs/decisions")) {
+    const std::string name = entry.path().filename().string();
+    EXPECT_TRUE(name == "README.md" || list.find("(" + name + ")") != std::string::npos) << name;
+  }
+}
+
+}  // namespace
+}  // namespace guidon
