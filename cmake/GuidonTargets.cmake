@@ -19,6 +19,12 @@ elseif(GUIDON_SANITIZE STREQUAL "thread")
 elseif(NOT GUIDON_SANITIZE STREQUAL "")
   message(FATAL_ERROR "GUIDON_SANITIZE is '${GUIDON_SANITIZE}'; use address, thread or nothing")
 endif()
+if(GUIDON_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "GUIDON_FUZZ needs clang, which has libFuzzer; use the preset fuzz")
+  endif()
+  target_compile_options(guidon_settings INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(PROJECT_IS_TOP_LEVEL)
   find_program(GUIDON_LLD ld.lld)
   if(GUIDON_LLD)
@@ -64,8 +70,9 @@ endfunction()
 
 # guidon_test(codec_test SOURCES flag_codec_test.cc DEPS guidon::core_codec [LABELS unit;threads] [TIMEOUT 60])
 # A GoogleTest program, one ctest entry. LABELS: `unit` (the default) runs under asan in CI; `threads` under tsan;
-# `integration` starts processes; `long` runs in `./dev test all` only. The target guidon_tests_<label> builds all of a
-# label. What each case did is left in <build>/results/<name>.xml, where ./dev test counts it.
+# `integration` starts processes; `long` runs in `./dev test all` only. TIMEOUT in seconds: for a test that needs more
+# than what ./dev gives each. The target guidon_tests_<label> builds all of a label. What each case did is left in
+# <build>/results/<name>.xml, where ./dev test counts it.
 function(guidon_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
   guidon_executable(${name} SOURCES ${ARG_SOURCES} DEPS ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
@@ -77,13 +84,13 @@ function(guidon_test name)
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
-  if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 120)
+  if(ARG_TIMEOUT)
+    if(GUIDON_SANITIZE)
+      math(EXPR ARG_TIMEOUT "5 * ${ARG_TIMEOUT}")
+    endif()
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
   endif()
-  if(GUIDON_SANITIZE)
-    math(EXPR ARG_TIMEOUT "5 * ${ARG_TIMEOUT}")
-  endif()
-  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}"
     ENVIRONMENT "GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/results/${name}.xml;${ARG_ENVIRONMENT}")
   foreach(label ${ARG_LABELS})
     if(NOT TARGET guidon_tests_${label})
