@@ -143,6 +143,19 @@ TEST(SnapshotTest, AnEntityOfANewerVersionDisturbsNoOther) {
   EXPECT_EQ(document->entities.size(), 2u);
 }
 
+TEST(SnapshotTest, AnExperimentOfANewerVersionStillSaysWhichFlagItIsOn) {
+  const Result<SnapshotDocument> document = DecodeSnapshot(DocumentOf(
+      {{"experiment", "trial", R"({"definition":{"experiment":"trial","flag":"layout","unit":{"any_of":["a","b"]}}})"},
+       {"experiment", "other", R"({"definition":{"experiment":"third","flag":"banner"}})"},
+       {"experiment", "blank", R"({"definition":{"experiment":"blank","flag":7}})"},
+       {"experiment", "none", R"([])"},
+       {"flag", "newer", R"({"definition":{"flag":"newer","type":"colour"}})"}}));
+  ASSERT_TRUE(document) << document.error().message;
+  std::vector<std::string> flags;
+  for (const Undecodable& entity : document->undecodable) flags.push_back(entity.flag);
+  EXPECT_EQ(flags, (std::vector<std::string>{"layout", "banner", "", "", ""}));
+}
+
 TEST(SnapshotTest, KindsAndFieldsOfANewerVersionAreSkippedAndCounted) {
   const EncodedEntity hologram{"hologram", "h", R"({ "anything" : [1, 2] })"};
   const EncodedEntity more{"layer", "checkout",
