@@ -9,9 +9,22 @@ namespace {
 
 // --- flags ---------------------------------------------------------------------------------------------------------
 
-SplitState NextSplit(const TargetingState* held, const std::string& id, const std::string& flag,
+// In the order of the flag's variations, however the split itself was written: rules that serve the same arms then
+// begin with the same one at bucket 0.
+std::vector<Weight> InOrderOfVariations(std::vector<Weight> weights, const FlagDefinition& flag) {
+  const auto place = [&](const Weight& weight) {
+    const auto held = std::find_if(flag.variations.begin(), flag.variations.end(),
+                                   [&](const Variation& variation) { return variation.name == weight.variation; });
+    return held - flag.variations.begin();
+  };
+  std::stable_sort(weights.begin(), weights.end(),
+                   [&](const Weight& a, const Weight& b) { return place(a) < place(b); });
+  return weights;
+}
+
+SplitState NextSplit(const TargetingState* held, const std::string& id, const FlagDefinition& flag,
                      const std::vector<Weight>& weights) {
-  SplitState split{id, flag, {}};
+  SplitState split{id, flag.key, {}};
   const SplitState* old = nullptr;
   if (held != nullptr) {
     for (const SplitState& candidate : held->splits) {
@@ -19,7 +32,7 @@ SplitState NextSplit(const TargetingState* held, const std::string& id, const st
     }
   }
   if (old != nullptr) split.salt = old->salt;
-  split.arms = Reallocate(old == nullptr ? std::vector<ArmRanges>() : old->arms, weights);
+  split.arms = Reallocate(old == nullptr ? std::vector<ArmRanges>() : old->arms, InOrderOfVariations(weights, flag));
   return split;
 }
 
@@ -30,7 +43,7 @@ void AllocateFlag(FlagRecord& record) {
     TargetingState state{targeting.environment, {}};
     const auto add = [&](const std::string& id, const Serve& serve) {
       if (const auto* split = std::get_if<SplitServe>(&serve)) {
-        state.splits.push_back(NextSplit(held, id, record.definition.key, split->weights));
+        state.splits.push_back(NextSplit(held, id, record.definition, split->weights));
       }
     };
     for (const Rule& rule : targeting.rules) add(rule.id, rule.serve);
