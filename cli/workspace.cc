@@ -151,6 +151,7 @@ class Reader {
       Result<FlagTest> test = DecodeFlagTest(value);
       if (!test) return SayAll(test.error(), origin);
       workspace_.tests.push_back(*std::move(test));
+      test_origins_.push_back(origin);
     } else {
       Result<EntityRecord> record = DecodeEntity(*kind, value);
       if (!record) {
@@ -211,6 +212,12 @@ class Reader {
       const auto origin = origins.find(issue.entity);
       Say(origin == origins.end() ? project_ : *origin->second, std::move(issue));
     }
+    std::vector<std::vector<Issue>> of_tests = ValidateTests(workspace_.definitions, workspace_.tests);
+    for (std::size_t i = 0; i < of_tests.size(); ++i) {
+      for (Issue& issue : of_tests[i]) {
+        if (!MayBeOfUnread(issue)) Say(test_origins_[i], std::move(issue));
+      }
+    }
   }
 
   // Whether what it misses may stand where we could not read, or in a definition that was refused.
@@ -227,6 +234,7 @@ class Reader {
   std::vector<std::string> files_;
   std::set<std::string> folders_;
   std::map<EntityRef, Origin> origins_;
+  std::vector<Origin> test_origins_;  // of workspace_.tests
   bool has_project_ = false;
   bool has_unread_text_ = false;          // of a file: nobody knows what it defines
   std::vector<std::string> unread_keys_;  // of definitions that were refused; empty: not even that is known
