@@ -20,6 +20,8 @@ Error SyntaxError(std::string_view code, std::string message, Path path = {}) {
   return InvalidError("JSON", {std::move(issue)});
 }
 
+constexpr int kMostLevels = 1'000;  // simdjson's own bound is 1 024
+
 // "line 3, column 14" of a byte offset; both count from 1, columns in bytes.
 std::string Place(std::string_view text, std::size_t offset) {
   const std::string_view before = text.substr(0, std::min(offset, text.size()));
@@ -28,9 +30,12 @@ std::string Place(std::string_view text, std::size_t offset) {
   return "line " + std::to_string(line) + ", column " + std::to_string(before.size() - line_start + 1);
 }
 
-// The DOM parser does not say where a text went wrong; a second, slower reading does. Only runs on bad input.
+// The DOM parser does not say where a text went wrong; a second, slower reading does. Only runs on bad input, and goes
+// `levels` deep at most: the text may be of brackets alone, and neither the stack nor simdjson has room for all of
+// them.
 template <typename T>
-simdjson::error_code WalkOnDemand(T&& value) {
+simdjson::error_code WalkOnDemand(T&& value, int levels) {
+  if (levels < 0) return simdjson::DEPTH_ERROR;
   simdjson::ondemand::json_type type;
   if (auto error = value.type().get(type)) return error;
   switch (type) {
@@ -40,7 +45,7 @@ simdjson::error_code WalkOnDemand(T&& value) {
       for (auto element : array) {
         simdjson::ondemand::value held;
         if (auto error = element.get(held)) return error;
-        if (auto error = WalkOnDemand(held)) return error;
+        if (auto error = WalkOnDemand(held, levels - 1)) return error;
       }
       return simdjson::SUCCESS;
     }
@@ -52,7 +57,7 @@ simdjson::error_code WalkOnDemand(T&& value) {
         if (auto error = field.unescaped_key().get(key)) return error;
         simdjson::ondemand::value held;
         if (auto error = field.value().get(held)) return error;
-        if (auto error = WalkOnDemand(held)) return error;
+        if (auto error = WalkOnDemand(held, levels - 1)) return error;
       }
       return simdjson::SUCCESS;
     }
@@ -71,14 +76,14 @@ simdjson::error_code WalkOnDemand(T&& value) {
   return simdjson::SUCCESS;
 }
 
-std::string WhereItFails(std::string_view text) {
+std::string WhereItFails(std::string_view text, const JsonLimits& limits) {
   const simdjson::padded_string padded(text);
   simdjson::ondemand::parser parser;
   simdjson::ondemand::document document;
   if (parser.iterate(padded).get(document)) return "";
   simdjson::ondemand::value root;
   simdjson::error_code error = document.get_value().get(root);
-  if (!error) error = WalkOnDemand(root);
+  if (!error) error = WalkOnDemand(root, std::min(limits.max_depth, kMostLevels));
   const char* location = nullptr;
   if (document.current_location().get(location) || location == nullptr) return "";
   const char* begin = padded.data();
@@ -93,13 +98,13 @@ Error FromSimdjson(simdjson::error_code error, std::string_view text, const Json
     case simdjson::UTF8_ERROR:
       return SyntaxError("json_utf8", "the text is not valid UTF-8");
     case simdjson::NUMBER_ERROR:
-      return SyntaxError("json_number", "a number is malformed, or too large to keep" + WhereItFails(text));
+      return SyntaxError("json_number", "a number is malformed, or too large to keep" + WhereItFails(text, limits));
     case simdjson::EMPTY:
       return SyntaxError("json_syntax", "the text is empty");
     case simdjson::UNCLOSED_STRING:
       return SyntaxError("json_syntax", "a text is not closed by '\"'");
     default:
-      return SyntaxError("json_syntax", "not valid JSON" + WhereItFails(text));
+      return SyntaxError("json_syntax", "not valid JSON" + WhereItFails(text, limits));
   }
 }
 

@@ -82,6 +82,17 @@ TEST(JsonTest, NestingIsBoundedExactly) {
   EXPECT_EQ(CodeOf(ParseJson(std::string(65, '[') + "1" + std::string(65, ']'))), "json_depth");
 }
 
+TEST(JsonTest, TextOfBracketsAloneIsAnErrorAndNotADeepStack) {
+  for (const std::string_view level : {"[", "{\"a\":", "[[1],"}) {
+    std::string text;
+    while (text.size() < 2'000'000) text += level;
+    EXPECT_FALSE(ParseJson(text)) << level;
+    JsonLimits deep;
+    deep.max_depth = 1'000'000;
+    EXPECT_FALSE(ParseJson(text, deep)) << level;
+  }
+}
+
 TEST(JsonTest, RawTextIsWhatWasSent) {
   const std::string_view text = R"( { "a" : [ 1 , {"x":"]}\""} ,"s" ] , "b" : 1.50 } )";
   ASSERT_TRUE(ParseJson(text));
