@@ -1,4 +1,5 @@
 #include <guidon/client.h>
+#include <guidon/test_source.h>
 
 #include <array>
 #include <functional>
@@ -6,6 +7,7 @@
 
 #include "core/eval/evaluator.h"
 #include "sdk/client/client_core.h"
+#include "sdk/source/test_flags.h"
 
 namespace guidon {
 namespace {
@@ -50,37 +52,40 @@ Decision Decide(const RulesetView& view, std::uint32_t slot, const Context& cont
   return decision;
 }
 
-template <typename T>
-EvaluationDetail<T> Describe(const RulesetView& view, std::string_view key, const Decision& decision, T fallback) {
-  EvaluationDetail<T> detail = DetailOf<T>(*view.ruleset, key, decision);
-  const Value* value = decision.value();
-  detail.value = value == nullptr ? std::move(fallback) : T(Kind<T>::Of(*value));
-  return detail;
-}
-
 std::int64_t Now(const ClientCore& core) noexcept {
   return core.now_ms.load(std::memory_order_relaxed);
 }
 
-void Note(ClientCore& core, const Decision& decision, std::string_view key) noexcept {
+void Note(ClientCore& core, std::string_view key, const Decision& decision) noexcept {
   if (decision.error == EvaluationError::kFlagNotFound) core.NoteUnknownFlag(key);
+}
+
+// Fallback: a T, or what one is made from without a copy until it is needed.
+template <typename T, typename Fallback>
+T ValueOf(ClientCore& core, std::string_view key, const Decision& decision, const Fallback& fallback) noexcept {
+  if (const Value* value = decision.value()) return T(Kind<T>::Of(*value));
+  Note(core, key, decision);
+  return T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback));
+}
+
+template <typename T, typename Fallback>
+EvaluationDetail<T> Describe(ClientCore& core, const RulesetView& view, std::string_view key, const Decision& decision,
+                             const Fallback& fallback) noexcept {
+  EvaluationDetail<T> detail = DetailOf<T>(*view.ruleset, key, decision);
+  detail.value = ValueOf<T>(core, key, decision, fallback);
+  return detail;
 }
 
 template <typename T, typename Fallback>
 T ReadFrom(ClientCore& core, const RulesetView& view, std::string_view flag, const Context& context,
            const Fallback& fallback) noexcept {
-  const Decision decision = Decide<T>(view, view.ruleset->Find(flag), context, Now(core));
-  if (const Value* value = decision.value()) return T(Kind<T>::Of(*value));
-  Note(core, decision, flag);
-  return T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback));
+  return ValueOf<T>(core, flag, Decide<T>(view, view.ruleset->Find(flag), context, Now(core)), fallback);
 }
 
 template <typename T, typename Fallback>
 EvaluationDetail<T> DetailFrom(ClientCore& core, const RulesetView& view, std::string_view flag, const Context& context,
                                const Fallback& fallback) noexcept {
-  const Decision decision = Decide<T>(view, view.ruleset->Find(flag), context, Now(core));
-  Note(core, decision, flag);
-  return Describe<T>(view, flag, decision, T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback)));
+  return Describe<T>(core, view, flag, Decide<T>(view, view.ruleset->Find(flag), context, Now(core)), fallback);
 }
 
 }  // namespace
@@ -94,7 +99,7 @@ std::string_view ToString(ClientState state) noexcept {
 }
 
 std::string_view ToString(RulesetSource source) noexcept {
-  constexpr std::array<std::string_view, 4> kWords = {"none", "bootstrap", "cache", "server"};
+  constexpr std::array<std::string_view, 5> kWords = {"none", "bootstrap", "cache", "server", "test"};
   return kWords[static_cast<std::size_t>(source)];
 }
 
@@ -102,6 +107,10 @@ std::string_view ToString(RulesetSource source) noexcept {
 
 Client::Client(ClientConfig config) : core_(std::make_shared<ClientCore>(std::move(config))) {
   core_->Start();
+}
+
+Client::Client(TestSource& source) : Client(ClientConfig()) {
+  source.flags_->Attach(core_);
 }
 
 Client::~Client() {
@@ -216,28 +225,33 @@ EvaluationDetail<Value> Reads<Reader>::JsonDetail(std::string_view flag, const C
 
 template <typename T>
 Flag<T>::Flag(const Client& client, std::string_view key, T fallback)
-    : core_(client.core_), key_(key), slot_(core_->lineage()->flags.SlotOf(key)), fallback_(std::move(fallback)) {}
+    : core_(client.core_), key_(key), slot_(core_->lineage->flags.SlotOf(key)), fallback_(std::move(fallback)) {}
 
 template <typename T>
 T Flag<T>::operator()(const Context& context) const noexcept {
   const Published<RulesetView>::Guard view = core_->current.Read();
-  const Decision decision = Decide<T>(*view, slot_, context, Now(*core_));
-  if (const Value* value = decision.value()) return T(Kind<T>::Of(*value));
-  Note(*core_, decision, key_);
-  return fallback_;
-}
-
-template <typename T>
-T Flag<T>::operator()(const Context& context, const Pin& pin) const noexcept {
-  const Decision decision = Decide<T>(*pin.view_, slot_, context, Now(*core_));
-  const Value* value = decision.value();
-  return value == nullptr ? fallback_ : T(Kind<T>::Of(*value));
+  return ValueOf<T>(*core_, key_, Decide<T>(*view, slot_, context, Now(*core_)), fallback_);
 }
 
 template <typename T>
 EvaluationDetail<T> Flag<T>::Detail(const Context& context) const noexcept {
   const Published<RulesetView>::Guard view = core_->current.Read();
-  return Describe<T>(*view, key_, Decide<T>(*view, slot_, context, Now(*core_)), fallback_);
+  return Describe<T>(*core_, *view, key_, Decide<T>(*view, slot_, context, Now(*core_)), fallback_);
+}
+
+template <typename T>
+std::uint32_t Flag<T>::SlotIn(const Pin& pin) const noexcept {
+  return pin.core_ == core_ ? slot_ : pin.view_->ruleset->Find(key_);
+}
+
+template <typename T>
+T Flag<T>::operator()(const Context& context, const Pin& pin) const noexcept {
+  return ValueOf<T>(*core_, key_, Decide<T>(*pin.view_, SlotIn(pin), context, Now(*core_)), fallback_);
+}
+
+template <typename T>
+EvaluationDetail<T> Flag<T>::Detail(const Context& context, const Pin& pin) const noexcept {
+  return Describe<T>(*core_, *pin.view_, key_, Decide<T>(*pin.view_, SlotIn(pin), context, Now(*core_)), fallback_);
 }
 
 template class Reads<Client>;

@@ -1,6 +1,11 @@
 #include "sdk/client/client_core.h"
 
+#include <signal.h>
+
 #include <algorithm>
+#include <exception>
+#include <mutex>
+#include <system_error>
 #include <utility>
 
 #include "core/base/issue.h"
@@ -20,99 +25,196 @@ std::int64_t SystemMs() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-std::shared_ptr<const RulesetView> EmptyView(const std::shared_ptr<Lineage>& lineage) {
-  auto view = std::make_shared<RulesetView>();
-  view->ruleset = Compile(Snapshot(), {lineage, {}});
-  return view;
+// A time that can be added to a clock's now: applications pass milliseconds::max() for "as long as it takes".
+milliseconds Bounded(milliseconds time) {
+  return std::clamp<milliseconds>(time, milliseconds(0), std::chrono::hours(24 * 365));
 }
+
+ClientConfig Usable(ClientConfig config) {
+  for (milliseconds* time : {&config.connect_timeout, &config.silence_timeout, &config.backoff_first,
+                             &config.backoff_most, &config.unauthorised_recheck}) {
+    *time = std::clamp<milliseconds>(*time, milliseconds(1), std::chrono::hours(24));
+  }
+  return config;
+}
+
+std::shared_ptr<const RulesetView> ViewOf(std::shared_ptr<const Ruleset> ruleset, bool is_ready) {
+  return std::make_shared<const RulesetView>(RulesetView{std::move(ruleset), is_ready});
+}
+
+// Threads that are made meanwhile have all signals blocked but those that a fault raises in the thread itself:
+// handlers of the application run on the application's threads.
+class WithoutSignals {
+ public:
+  WithoutSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) sigdelset(&all, fault);
+    pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  ~WithoutSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  WithoutSignals(const WithoutSignals&) = delete;
+  WithoutSignals& operator=(const WithoutSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
 
 }  // namespace
 
 ClientCore::ClientCore(ClientConfig given)
-    : config(std::move(given)), current(EmptyView(lineage_)), now_ms(SystemMs()) {}
+    : config(Usable(std::move(given))),
+      lineage(std::make_shared<Lineage>()),
+      current(ViewOf(Compile(Snapshot(), {lineage, {}}), false)),
+      now_ms(SystemMs()),
+      state_(lineage) {}
 
 // ---- Life --------------------------------------------------------------------------------------------------------
 
 void ClientCore::Start() {
-  LoadLocal();
-  keeper_thread_ = std::thread([self = shared_from_this()] { self->RunKeeper(); });
+  std::string fault = LoadLocal();
   if (config.server.empty()) {
-    SetState(ClientState::kOffline, state_.has_ruleset() ? "" : "no server is configured, and no ruleset was given");
-    return;
+    if (fault.empty()) fault = "no server is configured, and no ruleset was given";
+    SetState(ClientState::kOffline, has_ruleset() ? "" : std::move(fault));
+  } else if (has_ruleset()) {
+    SetState(ClientState::kStale);
   }
-  {
-    MutexLock lock(mutex_);
-    source_done_ = false;
+  const WithoutSignals without_signals;
+  MutexLock lock(mutex_);
+  try {
+    StartWorker(workers_[0], &ClientCore::RunClock);
+    StartWorker(workers_[1], &ClientCore::RunKeeper);
+    if (!config.server.empty()) StartWorker(workers_[2], &ClientCore::RunSource);
+  } catch (const std::system_error& e) {
+    status_.state = ClientState::kOffline;
+    status_.last_error = std::string("the system gives no thread: ") + e.what();
   }
-  source_thread_ = std::thread([self = shared_from_this()] { self->RunSource(); });
 }
 
-// The cache is what a server last sent; bootstrap is what somebody put there.
-void ClientCore::LoadLocal() {
-  const auto take = [&](const std::string& text, const std::string& name, RulesetSource source) {
-    const Applied applied = state_.TakeSnapshot(text);
-    if (applied.outcome == ApplyOutcome::kApplied) {
-      OnApplied(state_, applied, source);
-      return true;
-    }
-    CountRefused(name + ": " + applied.message);
-    Log(LogLevel::kWarning, name + " is not used: " + applied.message);
+void ClientCore::StartWorker(Worker& worker, void (ClientCore::*run)()) {
+  // The new thread waits for mutex_, which the caller holds, before it says that it is done.
+  worker.thread = std::thread([self = shared_from_this(), run, &worker] {
+    ((*self).*run)();
+    MutexLock lock(self->mutex_);
+    worker.is_done = true;
+    self->changed_.NotifyAll();
+  });
+  worker.id = worker.thread.get_id();
+  worker.is_done = false;
+}
+
+// The cache is what a server last sent; bootstrap is what somebody put there. Returns what was wrong with the last of
+// them that was there.
+std::string ClientCore::LoadLocal() {
+  std::string fault;
+  const auto note = [&](LogLevel level, std::string message) {
+    Log(level, message);
+    fault = std::move(message);
+  };
+  const auto take = [&](std::string_view text, const std::string& name, RulesetSource source) {
+    const Applied applied = Take(DocumentKind::kSnapshot, text, "", source);
+    if (applied.outcome == ApplyOutcome::kApplied) return true;
+    note(LogLevel::kWarning, name + " is not used: " + applied.message);
     return false;
   };
   if (!config.cache_file.empty()) {
-    const Result<std::string> text = ReadWholeFile(config.cache_file);
-    if (text && take(*text, "cache file " + config.cache_file, RulesetSource::kCache)) return;
+    const Result<WholeFile> file = ReadWholeFile(config.cache_file);
+    if (!file && file.error().code != ErrorCode::kNotFound) note(LogLevel::kWarning, file.error().message);
+    if (file && take(file->content, "cache file " + config.cache_file, RulesetSource::kCache)) {
+      const auto age = std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now() - file->written);
+      MutexLock lock(mutex_);
+      confirmed_ = Clock::now() - Bounded(age);
+      has_confirmation_ = true;
+      return "";
+    }
   }
   if (!config.bootstrap_file.empty()) {
-    const Result<std::string> text = ReadWholeFile(config.bootstrap_file);
-    if (!text) Log(LogLevel::kError, text.error().message);
-    if (text && take(*text, "bootstrap file " + config.bootstrap_file, RulesetSource::kBootstrap)) return;
+    const Result<WholeFile> file = ReadWholeFile(config.bootstrap_file);
+    if (!file) note(LogLevel::kError, file.error().message);
+    if (file && take(file->content, "bootstrap file " + config.bootstrap_file, RulesetSource::kBootstrap)) return "";
   }
-  if (!config.bootstrap.empty()) take(config.bootstrap, "bootstrap", RulesetSource::kBootstrap);
+  if (!config.bootstrap.empty() && take(config.bootstrap, "bootstrap", RulesetSource::kBootstrap)) return "";
+  return fault;
 }
 
 void ClientCore::RunSource() {
-  RunStreamSource(*this, state_);
-  MutexLock lock(mutex_);
-  source_done_ = true;
-  changed_.NotifyAll();
+  RunStreamSource(*this);
+}
+
+void ClientCore::RunClock() {
+  while (!closing()) {
+    now_ms.store(SystemMs(), std::memory_order_relaxed);
+    MutexLock lock(mutex_);
+    changed_.WaitFor(lock, kTick, [this] { return closing(); });
+    if (HasChore()) chores_.NotifyOne();
+  }
 }
 
 void ClientCore::RunKeeper() {
-  while (!closing()) {
+  bool is_last = false;
+  while (!is_last) {
     std::vector<std::string> unsaid;
+    bool write = false;
     {
       MutexLock lock(mutex_);
-      changed_.WaitFor(lock, kTick, [this] { return closing(); });
+      chores_.Wait(lock, [this]() GUIDON_REQUIRES(mutex_) { return closing() || HasChore(); });
+      is_last = closing();
       unsaid.swap(unsaid_);
+      write = is_cache_old_;  // it is due, or there will be no later time
+      if (write) {
+        is_cache_old_ = false;
+        cache_written_ = Clock::now();
+      }
     }
-    now_ms.store(SystemMs(), std::memory_order_relaxed);
-    if (!unsaid.empty()) SayUnknownFlags(std::move(unsaid));
+    if (write) WriteCache();
+    SayUnknownFlags(unsaid);
   }
 }
 
+bool ClientCore::HasChore() const {
+  return !unsaid_.empty() || (is_cache_old_ && Clock::now() - cache_written_ >= kCacheInterval);
+}
+
+bool ClientCore::AllDone() const {
+  return std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.is_done; });
+}
+
 bool ClientCore::Close(milliseconds deadline) {
-  const Clock::time_point until = Clock::now() + deadline;
-  closing_.store(true);
-  changed_.NotifyAll();
-  bool done = false;
-  do {
+  const Clock::time_point until = Clock::now() + Bounded(deadline);
+  std::vector<std::thread> ended;
+  bool is_done = false;
+  {
     MutexLock lock(mutex_);
-    // Stop only shuts the socket down; a call that has not opened it yet is stopped by the next round.
-    if (http_ != nullptr) http_->Stop(milliseconds(0));
-    done = changed_.WaitFor(lock, milliseconds(5), [this]() GUIDON_REQUIRES(mutex_) { return source_done_; });
-  } while (!done && Clock::now() < until);
-  if (keeper_thread_.joinable()) keeper_thread_.join();
-  if (source_thread_.joinable()) {
-    // A thread that is stuck in name resolution keeps this object alive and ends by itself.
-    if (done) {
-      source_thread_.join();
-    } else {
-      source_thread_.detach();
+    closing_.store(true);
+    changed_.NotifyAll();
+    chores_.NotifyAll();
+    // A callback that closes its own client cannot wait for its own thread.
+    const auto others_done = [this]() GUIDON_REQUIRES(mutex_) {
+      return std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) {
+        return worker.is_done || worker.id == std::this_thread::get_id();
+      });
+    };
+    while (!others_done()) {
+      // Stop only shuts the socket down; a call that has not opened it yet is stopped by the next round.
+      if (http_ != nullptr) http_->Stop(milliseconds(0));
+      const Clock::time_point now = Clock::now();
+      if (now >= until) break;
+      changed_.WaitUntil(lock, std::min(until, now + milliseconds(5)), others_done);
     }
+    is_done = AllDone();
+    for (Worker& worker : workers_) {
+      if (!worker.thread.joinable()) continue;
+      if (worker.is_done) {
+        ended.push_back(std::move(worker.thread));
+      } else {
+        worker.thread.detach();  // keeps this object alive, and ends by itself
+      }
+    }
+    status_.state = ClientState::kClosed;
+    changed_.NotifyAll();
   }
-  SetState(ClientState::kClosed);
-  return done;
+  for (std::thread& thread : ended) thread.join();
+  return is_done;
 }
 
 // ---- Status ------------------------------------------------------------------------------------------------------
@@ -123,7 +225,7 @@ Readiness ClientCore::WaitReady(milliseconds timeout) {
     return status_.source != RulesetSource::kNone || status_.state == ClientState::kUnauthorised ||
            status_.state == ClientState::kOffline || status_.state == ClientState::kClosed;
   };
-  const bool in_time = changed_.WaitFor(lock, timeout, settled);
+  const bool in_time = changed_.WaitFor(lock, Bounded(timeout), settled);
   if (status_.source != RulesetSource::kNone) return {true, ""};
   std::string cause = in_time ? std::string(ToString(status_.state)) : "timeout: still initialising";
   if (!status_.last_error.empty()) cause += ": " + status_.last_error;
@@ -152,12 +254,6 @@ void ClientCore::SetState(ClientState state, std::string error) {
   changed_.NotifyAll();
 }
 
-void ClientCore::CountRefused(const std::string& why) {
-  Log(LogLevel::kWarning, why);
-  MutexLock lock(mutex_);
-  ++status_.refused;
-}
-
 void ClientCore::CountReconnect() {
   MutexLock lock(mutex_);
   ++status_.reconnects;
@@ -165,7 +261,7 @@ void ClientCore::CountReconnect() {
 
 bool ClientCore::Sleep(milliseconds time) {
   MutexLock lock(mutex_);
-  changed_.WaitFor(lock, time, [this] { return closing(); });
+  changed_.WaitFor(lock, Bounded(time), [this] { return closing(); });
   return !closing();
 }
 
@@ -174,84 +270,139 @@ void ClientCore::SetHttp(net::HttpClient* http) {
   http_ = http;
 }
 
-void ClientCore::Log(LogLevel level, const std::string& message) const {
-  if (config.log) config.log(level, message);
+void ClientCore::Log(LogLevel level, const std::string& message) const noexcept {
+  try {
+    if (config.log) config.log(level, message);
+  } catch (...) {  // the application's; there is nobody to tell
+  }
 }
 
 // ---- Publishing --------------------------------------------------------------------------------------------------
 
-void ClientCore::OnApplied(RulesetState& state, const Applied& applied, RulesetSource source) {
-  auto view = std::make_shared<RulesetView>();
-  view->ruleset = state.ruleset();
-  view->is_ready = true;
-  current.Publish(std::move(view));
+Applied ClientCore::Take(DocumentKind kind, std::string_view text, std::string_view event_id, RulesetSource source) {
+  Applied applied;
+  RulesetChange change;
+  std::shared_ptr<const Ruleset> before, ruleset;
   {
-    MutexLock lock(mutex_);
-    status_.source = source;
-    status_.project = state.header().project;
-    status_.environment = state.header().environment;
-    status_.epoch = state.header().epoch;
-    status_.revision = state.header().revision;
-    status_.flags = state.ruleset()->flag_count();
-    ++(applied.anything && applied.flags.empty() ? status_.snapshots : status_.changes);
-    has_confirmation_ = true;
-    confirmed_ = Clock::now();
-    changed_.NotifyAll();
+    MutexLock lock(state_mutex_);
+    before = state_.ruleset();
+    applied = kind == DocumentKind::kSnapshot ? state_.TakeSnapshot(text)
+              : kind == DocumentKind::kChange ? state_.TakeChange(text, event_id)
+                                              : state_.TakeHeartbeat(text, event_id);
+    ruleset = state_.ruleset();
+    if (ruleset != before) current.Publish(ViewOf(ruleset, true));
+    NoteTaken(applied, kind, source);
+    change = {state_.header().revision, applied.flags, applied.anything};
   }
-  for (const BrokenFlag& broken : state.ruleset()->broken()) {
+  if (applied.outcome != ApplyOutcome::kApplied) return applied;
+  for (const BrokenFlag& broken : ruleset->broken()) {
+    if (before != nullptr && before->BrokenReason(broken.key) == broken.reason) continue;  // said already
     Log(LogLevel::kWarning, "flag '" + broken.key + "' cannot be evaluated by this version: " + broken.reason);
   }
-  Tell({state.header().revision, applied.flags, applied.anything});
-  if (source == RulesetSource::kServer) {
-    cache_dirty_ = true;
-    FlushCache(state, false);
-  }
+  Tell(change);
+  return applied;
 }
 
-void ClientCore::OnConfirmed(RulesetState& state) {
-  bool moved = false;
-  {
-    MutexLock lock(mutex_);
-    moved = status_.revision != state.header().revision;
-    status_.revision = state.header().revision;
-    status_.source = RulesetSource::kServer;
+void ClientCore::NoteTaken(const Applied& applied, DocumentKind kind, RulesetSource source) {
+  MutexLock lock(mutex_);
+  if (applied.outcome == ApplyOutcome::kRefused || applied.outcome == ApplyOutcome::kNeedsAll) {
+    ++status_.refused;
+    return;
+  }
+  const SnapshotHeader& header = state_.header();
+  const bool is_new = applied.outcome == ApplyOutcome::kApplied || status_.revision != header.revision;
+  if (applied.outcome == ApplyOutcome::kApplied) {
+    ++(kind == DocumentKind::kSnapshot ? status_.snapshots : status_.changes);
+  }
+  status_.source = source;
+  status_.project = header.project;
+  status_.environment = header.environment;
+  status_.epoch = header.epoch;
+  status_.revision = header.revision;
+  status_.flags = state_.ruleset()->flag_count();
+  if (source == RulesetSource::kServer) {
     has_confirmation_ = true;
     confirmed_ = Clock::now();
-    changed_.NotifyAll();
+    if (is_new && !config.cache_file.empty()) is_cache_old_ = true;
   }
-  if (moved) {
-    auto view = std::make_shared<RulesetView>();
-    view->ruleset = state.ruleset();
-    view->is_ready = true;
-    current.Publish(std::move(view));
-    cache_dirty_ = true;
-  }
-  FlushCache(state, false);
+  changed_.NotifyAll();
 }
 
-void ClientCore::FlushCache(RulesetState& state, bool now) {
-  if (!cache_dirty_ || config.cache_file.empty() || !state.has_ruleset()) return;
-  if (!now && Clock::now() - cache_written_ < kCacheInterval) return;
-  if (guidon::Status written = ReplaceFile(config.cache_file, state.Document()); !written) {
+void ClientCore::Confirm() {
+  MutexLock lock(mutex_);
+  status_.source = RulesetSource::kServer;
+  has_confirmation_ = true;
+  confirmed_ = Clock::now();
+}
+
+bool ClientCore::has_ruleset() const {
+  MutexLock lock(state_mutex_);
+  return state_.has_ruleset();
+}
+
+std::string ClientCore::EventId() const {
+  MutexLock lock(state_mutex_);
+  return state_.EventId();
+}
+
+void ClientCore::WriteCache() {
+  std::string document;
+  {
+    MutexLock lock(state_mutex_);
+    document = state_.Document();
+  }
+  if (const guidon::Status written = ReplaceFile(config.cache_file, document); !written) {
     Log(LogLevel::kWarning, written.error().message);
   }
-  cache_written_ = Clock::now();
-  cache_dirty_ = false;
 }
 
+// ---- Subscribers -------------------------------------------------------------------------------------------------
+
 Subscription ClientCore::Subscribe(std::function<void(const RulesetChange&)> callback) {
-  MutexLock lock(subscribers_mutex_);
-  const std::uint64_t id = next_subscriber_++;
-  subscribers_.push_back({id, std::move(callback)});
-  return Subscription([self = shared_from_this(), id] {
-    MutexLock ending(self->subscribers_mutex_);
-    std::erase_if(self->subscribers_, [id](const Callback& c) { return c.id == id; });
-  });
+  if (!callback) return {};
+  auto subscriber = std::make_shared<Subscriber>();
+  subscriber->call = std::move(callback);
+  MutexLock lock(mutex_);
+  subscribers_.push_back(subscriber);
+  return Subscription([self = shared_from_this(), subscriber] { self->End(subscriber); });
 }
 
 void ClientCore::Tell(const RulesetChange& change) {
-  MutexLock lock(subscribers_mutex_);
-  for (const Callback& callback : subscribers_) callback.call(change);
+  std::vector<std::shared_ptr<Subscriber>> subscribers;
+  {
+    MutexLock lock(mutex_);
+    subscribers = subscribers_;
+  }
+  for (const auto& subscriber : subscribers) Call(*subscriber, change);
+}
+
+void ClientCore::Call(Subscriber& subscriber, const RulesetChange& change) {
+  {
+    MutexLock lock(subscriber.mutex);
+    if (subscriber.ended) return;
+    ++subscriber.depth;
+    subscriber.runner = std::this_thread::get_id();
+  }
+  try {
+    subscriber.call(change);
+  } catch (const std::exception& e) {
+    Log(LogLevel::kError, std::string("a callback of OnChange threw: ") + e.what());
+  } catch (...) {
+    Log(LogLevel::kError, "a callback of OnChange threw");
+  }
+  MutexLock lock(subscriber.mutex);
+  if (--subscriber.depth == 0) subscriber.returned.NotifyAll();
+}
+
+void ClientCore::End(const std::shared_ptr<Subscriber>& subscriber) {
+  {
+    MutexLock lock(mutex_);
+    std::erase(subscribers_, subscriber);
+  }
+  MutexLock lock(subscriber->mutex);
+  subscriber->ended = true;
+  if (subscriber->depth > 0 && subscriber->runner == std::this_thread::get_id()) return;
+  subscriber->returned.Wait(lock, [&]() GUIDON_REQUIRES(subscriber->mutex) { return subscriber->depth == 0; });
 }
 
 // ---- Unknown flags -----------------------------------------------------------------------------------------------
@@ -268,7 +419,8 @@ void ClientCore::NoteUnknownFlag(std::string_view key) noexcept {
   }
 }
 
-void ClientCore::SayUnknownFlags(std::vector<std::string> keys) {
+void ClientCore::SayUnknownFlags(const std::vector<std::string>& keys) {
+  if (keys.empty()) return;
   const std::vector<std::string> known = current.Share()->ruleset->FlagKeys();
   for (const std::string& key : keys) {
     const std::string hint = DidYouMean(key, known);

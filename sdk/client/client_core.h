@@ -1,21 +1,28 @@
 // What a Client, its pins, its handles and its threads share. Internal to the SDK.
 //
-// Threads: the source thread connects, applies and publishes; the keeper thread moves the coarse clock and writes
-// what has to be said about unknown flags. Readers touch `current` and `now_ms` only.
+// Threads: the source thread connects, applies, publishes and tells; the clock thread moves the coarse clock; the
+// keeper thread writes the cache file and says what has to be said about unknown flags, so that neither a slow disk nor
+// a slow log delays the other two. All block the signals that an application may want for itself. Readers touch
+// `current` and `now_ms` only.
+//
+// Locks, outer first: state_mutex_, mutex_. Neither is held while a callback of the application runs.
 #pragma once
 
 #include <guidon/client.h>
 
+#include <array>
 #include <atomic>
-#include <deque>
+#include <chrono>
+#include <functional>
 #include <memory>
-#include <random>
 #include <set>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "core/base/mutex.h"
 #include "core/base/published.h"
-#include "core/eval/evaluator.h"
 #include "core/ruleset/ruleset.h"
 #include "net/http_client.h"
 #include "sdk/state/ruleset_state.h"
@@ -28,19 +35,17 @@ struct RulesetView {
   bool is_ready = false;
 };
 
+// What a ruleset, or news of it, arrives as.
+enum class DocumentKind { kSnapshot, kChange, kHeartbeat };
+
 class ClientCore : public std::enable_shared_from_this<ClientCore> {
  public:
   explicit ClientCore(ClientConfig config);
 
   // ---- Constant after construction ----
-  const ClientConfig config;
-  const std::shared_ptr<Lineage>& lineage() const { return lineage_; }
+  const ClientConfig config;  // with times that can be worked with
+  const std::shared_ptr<Lineage> lineage;
 
- private:
-  RulesetState state_;                                         // source thread only, once started
-  const std::shared_ptr<Lineage> lineage_ = state_.lineage();  // here, because `current` is made of it
-
- public:
   // ---- For readers ----
   Published<RulesetView> current;
   std::atomic<std::int64_t> now_ms;
@@ -50,20 +55,22 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
 
   // ---- For the Client ----
   void Start();
-  Readiness WaitReady(std::chrono::milliseconds timeout);
-  ClientStatus Status();
-  Subscription Subscribe(std::function<void(const RulesetChange&)> callback);
-  bool Close(std::chrono::milliseconds deadline);
+  Readiness WaitReady(std::chrono::milliseconds timeout) GUIDON_EXCLUDES(mutex_);
+  ClientStatus Status() GUIDON_EXCLUDES(mutex_);
+  Subscription Subscribe(std::function<void(const RulesetChange&)> callback) GUIDON_EXCLUDES(mutex_);
+  bool Close(std::chrono::milliseconds deadline) GUIDON_EXCLUDES(mutex_);
 
-  // ---- For the source thread ----
-  // Publishes what `state` holds after `applied`, tells subscribers, and keeps the cache file.
-  void OnApplied(RulesetState& state, const Applied& applied, RulesetSource source);
-  void OnConfirmed(RulesetState& state);  // the server said that what is held is current
-  void SetState(ClientState state, std::string error = "");
-  void CountRefused(const std::string& why);
-  void CountReconnect();
-  void FlushCache(RulesetState& state, bool now);
-  void Log(LogLevel level, const std::string& message) const;
+  // ---- For where rulesets come from: one thread at a time ----
+  // Applies, publishes, and then tells subscribers. `event_id`: of a change or heartbeat, may be empty.
+  Applied Take(DocumentKind kind, std::string_view text, std::string_view event_id, RulesetSource source)
+      GUIDON_EXCLUDES(state_mutex_, mutex_);
+  void Confirm() GUIDON_EXCLUDES(mutex_);  // the server said that what is held is current
+  bool has_ruleset() const GUIDON_EXCLUDES(state_mutex_);
+  std::string EventId() const GUIDON_EXCLUDES(state_mutex_);
+
+  void SetState(ClientState state, std::string error = "") GUIDON_EXCLUDES(mutex_);
+  void CountReconnect() GUIDON_EXCLUDES(mutex_);
+  void Log(LogLevel level, const std::string& message) const noexcept;
   bool closing() const { return closing_.load(); }
   // Sleeps; false when closing.
   bool Sleep(std::chrono::milliseconds time) GUIDON_EXCLUDES(mutex_);
@@ -72,38 +79,55 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Callback {
-    std::uint64_t id = 0;
+
+  // One callback. `depth` grows when a callback causes the next change itself.
+  struct Subscriber {
+    Mutex mutex;
+    CondVar returned;
     std::function<void(const RulesetChange&)> call;
+    bool ended GUIDON_GUARDED_BY(mutex) = false;
+    int depth GUIDON_GUARDED_BY(mutex) = 0;
+    std::thread::id runner GUIDON_GUARDED_BY(mutex);
+  };
+  struct Worker {
+    std::thread thread;
+    std::thread::id id;
+    bool is_done = true;
   };
 
-  void LoadLocal();
-  void RunSource();
+  std::string LoadLocal();
+  void StartWorker(Worker& worker, void (ClientCore::*run)()) GUIDON_REQUIRES(mutex_);
+  void RunSource() GUIDON_EXCLUDES(mutex_);
+  void RunClock() GUIDON_EXCLUDES(mutex_);
   void RunKeeper() GUIDON_EXCLUDES(mutex_);
-  void SayUnknownFlags(std::vector<std::string> keys);
-  void Tell(const RulesetChange& change) GUIDON_EXCLUDES(subscribers_mutex_);
+  void WriteCache() GUIDON_EXCLUDES(state_mutex_, mutex_);
+  void SayUnknownFlags(const std::vector<std::string>& keys);
+  bool HasChore() const GUIDON_REQUIRES(mutex_);
+  bool AllDone() const GUIDON_REQUIRES(mutex_);
+  void NoteTaken(const Applied& applied, DocumentKind kind, RulesetSource source) GUIDON_REQUIRES(state_mutex_)
+      GUIDON_EXCLUDES(mutex_);
+  void Tell(const RulesetChange& change) GUIDON_EXCLUDES(mutex_);
+  void Call(Subscriber& subscriber, const RulesetChange& change);
+  void End(const std::shared_ptr<Subscriber>& subscriber) GUIDON_EXCLUDES(mutex_);
 
-  std::thread source_thread_, keeper_thread_;
-  std::atomic<bool> closing_{false};
+  mutable Mutex state_mutex_;
+  RulesetState state_ GUIDON_GUARDED_BY(state_mutex_);
 
-  Mutex mutex_;
-  CondVar changed_;
+  std::atomic<bool> closing_{false};  // set under mutex_, so that nobody who waits misses it
+
+  mutable Mutex mutex_;
+  CondVar changed_;  // status, closing, the end of a worker
+  CondVar chores_;   // for the keeper
   ClientStatus status_ GUIDON_GUARDED_BY(mutex_);
   Clock::time_point confirmed_ GUIDON_GUARDED_BY(mutex_);
   bool has_confirmation_ GUIDON_GUARDED_BY(mutex_) = false;
   net::HttpClient* http_ GUIDON_GUARDED_BY(mutex_) = nullptr;
-  bool source_done_ GUIDON_GUARDED_BY(mutex_) = true;
+  std::array<Worker, 3> workers_ GUIDON_GUARDED_BY(mutex_);               // clock, keeper, source
   std::set<std::string, std::less<>> unknown_ GUIDON_GUARDED_BY(mutex_);  // keys that were noted
   std::vector<std::string> unsaid_ GUIDON_GUARDED_BY(mutex_);
-
-  // Held while callbacks run, so that the end of a Subscription can wait for them.
-  Mutex subscribers_mutex_;
-  std::vector<Callback> subscribers_ GUIDON_GUARDED_BY(subscribers_mutex_);
-  std::uint64_t next_subscriber_ GUIDON_GUARDED_BY(subscribers_mutex_) = 1;
-
-  // Source thread only.
-  Clock::time_point cache_written_{};
-  bool cache_dirty_ = false;
+  bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;
+  Clock::time_point cache_written_ GUIDON_GUARDED_BY(mutex_){};
+  std::vector<std::shared_ptr<Subscriber>> subscribers_ GUIDON_GUARDED_BY(mutex_);
 };
 
 }  // namespace guidon::internal

@@ -1,6 +1,9 @@
 #include "sdk/source/stream_source.h"
 
 #include <algorithm>
+#include <chrono>
+#include <exception>
+#include <memory>
 #include <optional>
 #include <random>
 
@@ -16,60 +19,110 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view kSchemaHeader = "1";
+constexpr milliseconds kHealthy{10'000};  // a stream that stayed up for so long starts the backoff anew
 
 // How an attempt ended, and what to do next.
 struct Ending {
   enum class Kind {
     kFailed,        // try again after a backoff
+    kGoodbye,       // the same, but nothing is wrong
     kAgain,         // try again at once: what is held has to be repaired
     kUnauthorised,  // look again slowly
+    kHopeless,      // what is configured cannot be asked
   };
   Kind kind = Kind::kFailed;
   milliseconds asked{0};  // how long the server wants us to wait
-  std::string error;
+  std::string error{};
 };
 
 std::uint64_t RandomSeed() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32) ^ device();
+  try {
+    std::random_device device;
+    return (static_cast<std::uint64_t>(device()) << 32) ^ device();
+  } catch (const std::exception&) {  // the system has none to give
+    return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  }
 }
 
+// "text/event-stream; charset=utf-8" is of type "text/event-stream".
 bool IsOfType(const net::HttpResponse& response, std::string_view type) {
-  return response.Header("Content-Type").substr(0, type.size()) == type;
+  const std::string_view given = response.Header("Content-Type");
+  const bool begins =
+      std::equal(type.begin(), type.end(), given.begin(), given.begin() + std::min(type.size(), given.size()),
+                 [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); });
+  return begins && (given.size() == type.size() || given[type.size()] == ';' || given[type.size()] == ' ');
 }
 
 class Source {
  public:
-  Source(ClientCore& core, RulesetState& state, net::Url url)
+  Source(ClientCore& core, net::Url url)
       : core_(core),
-        state_(state),
         url_(std::move(url)),
         backoff_({core.config.backoff_first, core.config.backoff_most}, RandomSeed()) {}
 
   void Run() {
     while (!core_.closing()) {
-      const Ending ending = RunStream();
-      core_.FlushCache(state_, true);
+      Ending ending = Attempt([this] { return RunStream(); });
       if (core_.closing()) return;
       core_.CountReconnect();
-      if (ending.kind == Ending::Kind::kUnauthorised) {
-        core_.SetState(ClientState::kUnauthorised, ending.error);
-        core_.Log(LogLevel::kError, ending.error);
-        if (!core_.Sleep(core_.config.unauthorised_recheck)) return;
+      if (ending.kind == Ending::Kind::kAgain && repairs_++ == 0) {
+        core_.Log(LogLevel::kWarning, ending.error);
         continue;
       }
-      if (ending.kind == Ending::Kind::kAgain && repairs_++ == 0) continue;
-      const bool polled = ++failures_ >= core_.config.failures_before_polling && Poll();
-      core_.SetState(polled                 ? ClientState::kPolling
-                     : state_.has_ruleset() ? ClientState::kStale
-                                            : ClientState::kInitialising,
-                     ending.error);
-      core_.Log(LogLevel::kWarning, ending.error);
-      if (!core_.Sleep(backoff_.Next(ending.asked))) return;
+      if (ending.kind != Ending::Kind::kGoodbye) ++failures_;
+      bool polled = false;
+      if (ShouldPoll(ending)) {
+        const Ending poll = Attempt([this, &polled] { return Poll(&polled); });
+        if (core_.closing()) return;
+        if (poll.kind == Ending::Kind::kUnauthorised) ending = poll;
+        ending.asked = std::max(ending.asked, poll.asked);
+      }
+      if (!Settle(ending, polled)) return;
     }
   }
 
  private:
+  // What an attempt throws (there is no memory, …) is a failure like others.
+  template <typename F>
+  Ending Attempt(F attempt) {
+    try {
+      return attempt();
+    } catch (const std::exception& e) {
+      return {Ending::Kind::kFailed, milliseconds(0), std::string("cannot go on: ") + e.what()};
+    }
+  }
+
+  // A server that asks us to wait is not asked for the ruleset either.
+  bool ShouldPoll(const Ending& ending) const {
+    return failures_ >= core_.config.failures_before_polling && ending.asked == milliseconds(0) &&
+           (ending.kind == Ending::Kind::kFailed || ending.kind == Ending::Kind::kAgain);
+  }
+
+  // Says what is going on and waits until the next attempt. False: there is none.
+  bool Settle(const Ending& ending, bool polled) {
+    Say(ending);  // first, so that whoever waits for the state finds the line
+    const bool slowly = ending.kind == Ending::Kind::kUnauthorised;
+    core_.SetState(slowly                                   ? ClientState::kUnauthorised
+                   : ending.kind == Ending::Kind::kHopeless ? ClientState::kOffline
+                   : polled                                 ? ClientState::kPolling
+                   : core_.has_ruleset()                    ? ClientState::kStale
+                                                            : ClientState::kInitialising,
+                   ending.error);
+    if (ending.kind == Ending::Kind::kHopeless) return false;
+    return core_.Sleep(slowly ? core_.config.unauthorised_recheck : backoff_.Next(ending.asked));
+  }
+
+  // Once; while it goes on to fail for the same reason, only to those who want to know everything.
+  void Say(const Ending& ending) {
+    const bool is_news = ending.error != said_;
+    said_ = ending.error;
+    const LogLevel level = ending.kind == Ending::Kind::kGoodbye  ? LogLevel::kInfo
+                           : ending.kind == Ending::Kind::kFailed ? LogLevel::kWarning
+                           : ending.kind == Ending::Kind::kAgain  ? LogLevel::kWarning
+                                                                  : LogLevel::kError;
+    core_.Log(is_news ? level : LogLevel::kDebug, ending.error);
+  }
+
   net::HttpHeaders Headers() const {
     net::HttpHeaders headers = {{"Authorization", "Bearer " + core_.config.key},
                                 {"Guidon-Schema", std::string(kSchemaHeader)},
@@ -107,23 +160,33 @@ class Source {
     request.path = "/sdk/v1/stream";
     request.headers = Headers();
     request.headers.emplace_back("Accept", "text/event-stream");
-    const std::string id = needs_all_ ? "" : state_.EventId();
+    const std::string id = needs_all_ ? "" : core_.EventId();
     if (!id.empty()) request.headers.emplace_back("Last-Event-ID", id);
     ending_.reset();
     parser_.Reset();
+    is_live_ = false;
     bool is_stream = false;
     const auto on_head = [&](const net::HttpResponse& head) {
       is_stream = head.status == 200 && IsOfType(head, "text/event-stream");
-      return is_stream || head.status != 200;
+      return is_stream;
     };
-    const auto on_bytes = [&](std::string_view bytes) { return !is_stream || Feed(bytes); };
+    const auto on_bytes = [&](std::string_view bytes) { return Feed(bytes); };
     const std::unique_ptr<net::HttpClient> http = MakeHttp();
     const Announced announced(core_, *http);
+    const auto begin = std::chrono::steady_clock::now();
     const net::HttpResult result = http->Stream(request, on_head, on_bytes);
+    // A stream that ends soon again and again must not be asked for again and again.
+    const auto lived = std::chrono::steady_clock::now() - begin;
+    if (is_live_ && lived >= std::min(kHealthy, core_.config.backoff_most)) backoff_.Reset();
     if (ending_) return *ending_;
     if (result.response.status != 0 && !is_stream) return FromAnswer(result.response, "text/event-stream");
-    if (!result.ok()) return {Ending::Kind::kFailed, milliseconds(0), result.message};
+    if (!result.ok()) return FromFailure(result);
     return {Ending::Kind::kFailed, milliseconds(0), url_.Authority() + " closed the stream"};
+  }
+
+  static Ending FromFailure(const net::HttpResult& result) {
+    const bool is_hopeless = result.failure == net::HttpFailure::kInvalid;
+    return {is_hopeless ? Ending::Kind::kHopeless : Ending::Kind::kFailed, milliseconds(0), result.message};
   }
 
   Ending FromAnswer(const net::HttpResponse& response, std::string_view wanted) const {
@@ -157,37 +220,39 @@ class Source {
   }
 
   void Take(const net::SseEvent& event) {
-    if (event.type == "snapshot") return Took(state_.TakeSnapshot(event.data), true);
-    if (event.type == "change") return Took(state_.TakeChange(event.data), false);
-    if (event.type == "heartbeat") return Took(state_.TakeHeartbeat(event.data), false);
+    if (event.type == "snapshot") return Take(DocumentKind::kSnapshot, event);
+    if (event.type == "change") return Take(DocumentKind::kChange, event);
+    if (event.type == "heartbeat") return Take(DocumentKind::kHeartbeat, event);
     if (event.type == "goodbye") TakeGoodbye(event.data);
     // Anything else is of a newer server, and not for us.
   }
 
-  void Took(const Applied& applied, bool is_snapshot) {
-    switch (applied.outcome) {
-      case ApplyOutcome::kApplied:
-        core_.OnApplied(state_, applied, RulesetSource::kServer);
-        break;
-      case ApplyOutcome::kNothing:
-        core_.OnConfirmed(state_);
-        break;
-      case ApplyOutcome::kRefused:
-        core_.CountRefused(applied.message);
-        // A snapshot that cannot be taken will not get better by waiting for more of this stream.
-        if (is_snapshot) ending_ = Ending{Ending::Kind::kFailed, milliseconds(0), "refused: " + applied.message};
-        return;
-      case ApplyOutcome::kNeedsAll:
-        core_.CountRefused(applied.message);
-        needs_all_ = true;
-        ending_ = Ending{Ending::Kind::kAgain, milliseconds(0), applied.message};
-        return;
+  void Take(DocumentKind kind, const net::SseEvent& event) {
+    const bool is_snapshot = kind == DocumentKind::kSnapshot;
+    const Applied applied = core_.Take(kind, event.data, event.id, RulesetSource::kServer);
+    if (applied.outcome == ApplyOutcome::kNeedsAll) {
+      needs_all_ = true;
+      ending_ = Ending{Ending::Kind::kAgain, milliseconds(0), applied.message};
+      return;
+    }
+    if (applied.outcome == ApplyOutcome::kRefused) {
+      // A snapshot that cannot be taken will not get better by waiting for more of this stream; without another event
+      // the next heartbeat tells whether something is missing now.
+      if (is_snapshot) {
+        ending_ = Ending{Ending::Kind::kFailed, milliseconds(0), "refused: " + applied.message};
+      } else {
+        core_.Log(LogLevel::kWarning, "refused: " + applied.message);
+      }
+      return;
     }
     if (is_snapshot) needs_all_ = false;
-    failures_ = 0;
     if (!is_snapshot) repairs_ = 0;
-    backoff_.Reset();
-    core_.SetState(ClientState::kLive);
+    failures_ = 0;
+    etag_.clear();  // of a ruleset that may be older than this one
+    if (!is_live_) core_.SetState(ClientState::kLive);
+    if (!is_live_) core_.Log(LogLevel::kInfo, url_.Authority() + " streams from " + core_.EventId());
+    is_live_ = true;
+    said_.clear();
   }
 
   void TakeGoodbye(std::string_view data) {
@@ -196,46 +261,46 @@ class Source {
     const Value* retry = value ? value->Find("retry_ms") : nullptr;
     const std::string word = reason == nullptr ? "shutdown" : reason->AsString();
     Ending ending;
+    ending.kind = word == "revoked" || word == "gone" ? Ending::Kind::kUnauthorised : Ending::Kind::kGoodbye;
     ending.error = url_.Authority() + " said goodbye: " + word;
-    if (word == "revoked" || word == "gone") ending.kind = Ending::Kind::kUnauthorised;
     if (retry != nullptr) ending.asked = milliseconds(std::max<std::int64_t>(0, retry->AsInt()));
     ending_ = ending;
   }
 
   // --- polling ---
 
-  // True when the server confirmed or sent a ruleset.
-  bool Poll() {
+  // `*polled`: the server confirmed or sent a ruleset.
+  Ending Poll(bool* polled) {
     net::HttpRequest request;
     request.path = "/sdk/v1/ruleset";
     request.headers = Headers();
+    request.headers.emplace_back("Accept", "application/json");
     if (!etag_.empty() && !needs_all_) request.headers.emplace_back("If-None-Match", etag_);
     const std::unique_ptr<net::HttpClient> http = MakeHttp();
     const Announced announced(core_, *http);
     const net::HttpResult result = http->Send(request);
-    if (!result.ok()) return false;
-    if (result.response.status == 304) {
-      core_.OnConfirmed(state_);
-      return true;
+    if (!result.ok()) return FromFailure(result);
+    const net::HttpResponse& response = result.response;
+    if (response.status == 304 && !etag_.empty()) {
+      core_.Confirm();
+      *polled = true;
+      return {};
     }
-    if (result.response.status != 200 || !IsOfType(result.response, "application/json")) return false;
-    const Applied applied = state_.TakeSnapshot(result.response.body);
+    if (response.status != 200 || !IsOfType(response, "application/json")) {
+      return FromAnswer(response, "application/json");
+    }
+    const Applied applied = core_.Take(DocumentKind::kSnapshot, response.body, "", RulesetSource::kServer);
     if (applied.outcome == ApplyOutcome::kRefused) {
-      core_.CountRefused(applied.message);
-      return false;
+      core_.Log(LogLevel::kWarning, "refused: " + applied.message);
+      return {Ending::Kind::kFailed, milliseconds(0), applied.message};
     }
     needs_all_ = false;
-    etag_ = result.response.Header("ETag");
-    if (applied.outcome == ApplyOutcome::kApplied) {
-      core_.OnApplied(state_, applied, RulesetSource::kServer);
-    } else {
-      core_.OnConfirmed(state_);
-    }
-    return true;
+    etag_ = response.Header("ETag");
+    *polled = true;
+    return {};
   }
 
   ClientCore& core_;
-  RulesetState& state_;
   const net::Url url_;
   net::Backoff backoff_;
   net::SseParser parser_;
@@ -244,19 +309,21 @@ class Source {
   bool needs_all_ = false;  // the next stream has to begin with a snapshot
   int failures_ = 0;        // streams that ended without anything useful, in a row
   int repairs_ = 0;         // immediate reconnects in a row; the second waits
+  bool is_live_ = false;    // this stream brought something useful
+  std::string said_;        // the last failure that was logged
 };
 
 }  // namespace
 
-void RunStreamSource(ClientCore& core, RulesetState& state) {
+void RunStreamSource(ClientCore& core) {
   net::Url url;
   std::string fault;
   if (!net::ParseUrl(core.config.server, &url, &fault)) {
-    core.SetState(ClientState::kUnauthorised, fault);
     core.Log(LogLevel::kError, fault);
+    core.SetState(ClientState::kOffline, fault);
     return;
   }
-  Source(core, state, std::move(url)).Run();
+  Source(core, std::move(url)).Run();
 }
 
 }  // namespace guidon::internal

@@ -3,10 +3,9 @@
 #pragma once
 
 #include "sdk/client/client_core.h"
-#include "sdk/state/ruleset_state.h"
 
 namespace guidon::internal {
 
-void RunStreamSource(ClientCore& core, RulesetState& state);
+void RunStreamSource(ClientCore& core);
 
 }  // namespace guidon::internal

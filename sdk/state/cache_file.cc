@@ -1,15 +1,18 @@
 #include "sdk/state/cache_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 namespace guidon {
 namespace {
+
+constexpr std::size_t kMostBytes = 64u << 20;  // what a document may have
 
 Error FileError(const std::string& what, const std::string& path) {
   return {ErrorCode::kIo, what + " " + path + ": " + std::strerror(errno), {}};
@@ -28,8 +31,9 @@ bool WriteAll(int file, std::string_view content) {
 }  // namespace
 
 Status ReplaceFile(const std::string& path, std::string_view content) {
-  // Several processes may share one cache file: each writes its own.
-  const std::string partial = path + "." + std::to_string(::getpid()) + ".partial";
+  // Clients and processes that share a cache file write beside it under names of their own.
+  static std::atomic<unsigned> count{0};
+  const std::string partial = path + "." + std::to_string(::getpid()) + "." + std::to_string(count++) + ".partial";
   const int file = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return Fail(FileError("cannot write", partial));
   const bool written = WriteAll(file, content) && ::fsync(file) == 0;
@@ -42,12 +46,32 @@ Status ReplaceFile(const std::string& path, std::string_view content) {
   return {};
 }
 
-Result<std::string> ReadWholeFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Fail(ErrorCode::kNotFound, "cannot read " + path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+Result<WholeFile> ReadWholeFile(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not make us wait
+  if (file < 0) {
+    Error error = FileError("cannot read", path);
+    if (errno == ENOENT) error.code = ErrorCode::kNotFound;
+    return Fail(std::move(error));
+  }
+  WholeFile whole;
+  struct stat about {};
+  std::array<char, 64 * 1024> part;
+  ssize_t n = ::fstat(file, &about) == 0 && !S_ISREG(about.st_mode) ? -1 : 0;
+  if (n < 0) errno = S_ISDIR(about.st_mode) ? EISDIR : ESPIPE;
+  while (n >= 0 && whole.content.size() <= kMostBytes) {
+    n = ::read(file, part.data(), part.size());
+    if (n < 0 && errno == EINTR)
+      n = 0;
+    else if (n <= 0)
+      break;
+    whole.content.append(part.data(), static_cast<std::size_t>(n));
+  }
+  const Error error = FileError("cannot read", path);
+  ::close(file);
+  if (n < 0) return Fail(error);
+  if (whole.content.size() > kMostBytes) return Fail(ErrorCode::kTooLarge, path + " is larger than 64 MiB");
+  whole.written = std::chrono::system_clock::from_time_t(about.st_mtime);
+  return whole;
 }
 
 }  // namespace guidon

@@ -14,19 +14,21 @@ Applied NeedsAll(std::string message) {
 
 }  // namespace
 
-RulesetState::RulesetState() : lineage_(std::make_shared<Lineage>()) {}
+RulesetState::RulesetState(std::shared_ptr<Lineage> lineage) : lineage_(std::move(lineage)) {}
 
 Applied RulesetState::TakeSnapshot(std::string_view document) {
   Result<SnapshotDocument> decoded = DecodeSnapshot(document);
   if (!decoded) return Refused(decoded.error().message);
   const Snapshot& snapshot = decoded->snapshot;
-  const bool same_epoch = has_ruleset() && snapshot.epoch == header_.epoch;
-  if (same_epoch && snapshot.revision < header_.revision) {
+  // Of another environment when the application was given another key, but has kept its cache file.
+  const bool comparable = has_ruleset() && snapshot.epoch == header_.epoch && snapshot.project == header_.project &&
+                          snapshot.environment == header_.environment;
+  if (comparable && snapshot.revision < header_.revision) {
     return Refused("a ruleset of revision " + std::to_string(snapshot.revision) + ", older than revision " +
                    std::to_string(header_.revision) + " that is held");
   }
   const SnapshotHeader header{snapshot.project, snapshot.environment, snapshot.epoch, snapshot.revision};
-  if (same_epoch && decoded->digest == digest_ && header.environment == header_.environment) {
+  if (comparable && decoded->digest == digest_) {
     const bool moved = header_.revision != header.revision;
     header_ = header;
     if (moved) ruleset_ = ruleset_->AtRevision(header.revision);
@@ -42,9 +44,15 @@ Applied RulesetState::TakeSnapshot(std::string_view document) {
   return {ApplyOutcome::kApplied, "", {}, true};
 }
 
-Applied RulesetState::TakeChange(std::string_view data) {
+bool RulesetState::IsOfAnotherEpoch(std::string_view event_id) const {
+  const std::string_view epoch = event_id.substr(0, event_id.rfind('-'));
+  return has_ruleset() && !event_id.empty() && epoch != header_.epoch;
+}
+
+Applied RulesetState::TakeChange(std::string_view data, std::string_view event_id) {
   Result<ChangeDocument> change = DecodeChange(data);
   if (!change) return Refused(change.error().message);
+  if (IsOfAnotherEpoch(event_id)) return NeedsAll("a change of another epoch: the server was restored");
   if (!has_ruleset() || change->from > header_.revision) {
     return NeedsAll("changes between revision " + std::to_string(header_.revision) + " and " +
                     std::to_string(change->from) + " were missed");
@@ -88,14 +96,20 @@ Applied RulesetState::TakeChange(std::string_view data) {
   return applied;
 }
 
-Applied RulesetState::TakeHeartbeat(std::string_view data) {
+Applied RulesetState::TakeHeartbeat(std::string_view data, std::string_view event_id) {
   const Result<Value> value = ParseJson(data);
   const Value* revision = value ? value->Find("revision") : nullptr;
   const Value* digest = value ? value->Find("digest") : nullptr;
-  if (revision == nullptr || !revision->is_int() || digest == nullptr) return Refused("a heartbeat that is none");
+  if (revision == nullptr || !revision->is_int() || revision->AsInt() < 0 || digest == nullptr) {
+    return Refused("a heartbeat that is none");
+  }
   if (!has_ruleset()) return NeedsAll("a heartbeat before any ruleset");
+  if (IsOfAnotherEpoch(event_id)) return NeedsAll("a heartbeat of another epoch: the server was restored");
   const auto said = static_cast<Revision>(revision->AsInt());
-  if (said < header_.revision) return {};
+  if (said < header_.revision) {
+    return Refused("a heartbeat of revision " + std::to_string(said) + ", older than revision " +
+                   std::to_string(header_.revision) + " that is held");
+  }
   if (digest->AsString() != digest_.ToHex()) {
     return NeedsAll("the digest differs at revision " + std::to_string(said));
   }

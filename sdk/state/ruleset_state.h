@@ -20,26 +20,27 @@ namespace guidon {
 
 enum class ApplyOutcome {
   kApplied,   // there is a new ruleset
-  kNothing,   // what is held is what it says
+  kNothing,   // what is held is what it says; its revision may have moved
   kRefused,   // older than what is held, damaged or unreadable; nothing changed
   kNeedsAll,  // changes were missed, or what is held is not what the server has: a snapshot is needed
 };
 
 struct Applied {
   ApplyOutcome outcome = ApplyOutcome::kNothing;
-  std::string message;             // for kRefused and kNeedsAll
-  std::vector<std::string> flags;  // whose own definition changed
-  bool anything = false;           // something that several flags may share changed
+  std::string message{};             // for kRefused and kNeedsAll
+  std::vector<std::string> flags{};  // whose own definition changed
+  bool anything = false;             // something that several flags may share changed
 };
 
 class RulesetState {
  public:
-  RulesetState();
+  explicit RulesetState(std::shared_ptr<Lineage> lineage);
 
-  // A document of an older revision of the same epoch is refused.
+  // A document of the same environment and epoch, but of an older revision, is refused.
   Applied TakeSnapshot(std::string_view document);
-  Applied TakeChange(std::string_view data);
-  Applied TakeHeartbeat(std::string_view data);
+  // `event_id` as it was sent, "<epoch>-<revision>"; one of another epoch than what is held needs a snapshot.
+  Applied TakeChange(std::string_view data, std::string_view event_id);
+  Applied TakeHeartbeat(std::string_view data, std::string_view event_id);
 
   // The ruleset document of what is held, for the cache file.
   std::string Document() const;
@@ -49,13 +50,13 @@ class RulesetState {
   const std::shared_ptr<const Ruleset>& ruleset() const { return ruleset_; }
   const SnapshotHeader& header() const { return header_; }
   std::string EventId() const;  // "<epoch>-<revision>", or ""
-  // All rulesets share it, so that slots stay.
-  const std::shared_ptr<Lineage>& lineage() const { return lineage_; }
 
  private:
   using Name = std::pair<std::string, std::string>;  // kind, key
 
-  std::shared_ptr<Lineage> lineage_;
+  bool IsOfAnotherEpoch(std::string_view event_id) const;
+
+  std::shared_ptr<Lineage> lineage_;  // of all its rulesets, so that slots stay
   SnapshotHeader header_;
   std::map<Name, std::string> records_;
   Digest128 digest_;

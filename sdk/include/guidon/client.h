@@ -35,6 +35,7 @@ struct RulesetView;
 
 template <typename T>
 class Flag;
+class TestSource;
 
 // Whether there is a ruleset, and if not, why not.
 struct Readiness {
@@ -51,8 +52,9 @@ struct RulesetChange {
   bool anything = false;
 };
 
-// Ends when it is destroyed: afterwards the callback is neither running nor called again. Not to be destroyed within
-// the callback.
+// Ends when it is destroyed: afterwards the callback is neither running nor called again, so hold no lock then that the
+// callback takes. Within the callback itself it may end, too; that call is then the last. Its Client need not be there
+// any more.
 class Subscription {
  public:
   Subscription() noexcept = default;
@@ -75,7 +77,8 @@ class Subscription {
 };
 
 // The reads that Client and Pin share. `fallback` is returned when the flag cannot be evaluated, or serves nothing;
-// ...Detail() says why. Cost: tens of nanoseconds; ...Detail() and results of text or JSON copy, so they may allocate.
+// ...Detail() says why. Int() is for numbers without a fraction. Cost: tens of nanoseconds; ...Detail() and results of
+// text or JSON copy, so they may allocate.
 template <typename Reader>
 class Reads {
  public:
@@ -121,22 +124,27 @@ class Client : public Reads<Client> {
   // Reads cache and bootstrap, then connects in the background. Never throws for what is wrong with the configuration,
   // the files or the network: Status() and WaitReady() say it.
   explicit Client(ClientConfig config);
+  // For tests of applications: no server, no files; what `source` sets. See guidon/test_source.h.
+  explicit Client(TestSource& source);
   ~Client();  // Close(1 s)
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Waits until there is a ruleset from anywhere, or it is clear that none will come soon.
+  // Waits until there is a ruleset from anywhere, or it is clear that none will come soon: the key is not accepted,
+  // there is no server to ask, or the client was closed. milliseconds::max() waits for as long as it takes.
   Readiness WaitReady(std::chrono::milliseconds timeout) const;
 
   ClientStatus Status() const;
 
   guidon::Pin Pin() const;
 
-  // `callback` runs on a thread of the SDK, after the ruleset was published and outside any lock. It must not throw.
+  // `callback` runs on a thread of the SDK, after the ruleset was published and outside any lock: it may read, pin,
+  // subscribe, and close the client. What it throws is logged and dropped. While it runs, no further change arrives.
   [[nodiscard]] Subscription OnChange(std::function<void(const RulesetChange&)> callback);
 
-  // Stops the background work; reads go on with what is held. True when all threads ended within the deadline; one
-  // that is stuck in the system's name resolution is left to end by itself.
+  // Stops the background work and writes what the cache file does not have yet; reads go on with what is held. True
+  // when all threads ended within the deadline; one that is stuck in the system's name resolution, in a callback of the
+  // application or is the calling one itself is left to end by itself. A second call changes nothing.
   bool Close(std::chrono::milliseconds deadline);
 
  private:
@@ -157,7 +165,7 @@ class Client : public Reads<Client> {
 //   static const guidon::Flag<bool> kNewCheckout(client, "new-checkout", false);
 //   if (kNewCheckout(user)) { … }
 //
-// The Client's core outlives it as needed; after the Client is gone it goes on with what was held.
+// It may outlive its Client, and goes on with what was held then.
 template <typename T>
 class Flag {
  public:
@@ -168,11 +176,15 @@ class Flag {
   Flag(const Client& client, std::string_view key, T fallback);
 
   T operator()(const Context& context) const noexcept;
-  T operator()(const Context& context, const Pin& pin) const noexcept;  // at the pin's revision
   EvaluationDetail<T> Detail(const Context& context) const noexcept;
+  // At the pin's revision; a pin of another client is asked by key.
+  T operator()(const Context& context, const Pin& pin) const noexcept;
+  EvaluationDetail<T> Detail(const Context& context, const Pin& pin) const noexcept;
   const std::string& key() const noexcept { return key_; }
 
  private:
+  std::uint32_t SlotIn(const Pin& pin) const noexcept;
+
   std::shared_ptr<internal::ClientCore> core_;
   std::string key_;
   std::uint32_t slot_;

@@ -18,7 +18,8 @@ namespace guidon {
 
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 
-// Called on threads of the SDK, never on one that evaluates, and never under a lock. Must not throw.
+// Called on threads of the SDK and in the Client's constructor, maybe on several at once; never on a thread because it
+// evaluates, and never under a lock. What it throws is dropped.
 using LogSink = std::function<void(LogLevel level, std::string_view message)>;
 
 struct ClientConfig {
@@ -27,9 +28,10 @@ struct ClientConfig {
 
   // Read while the Client is made, so that flags are there before the network is.
   std::string bootstrap_file{};  // a ruleset document, as `guidon export` writes it
-  std::string bootstrap{};       // the same as bytes; used when there is no file
-  // The last ruleset that arrived is kept here (written beside it and renamed, at most once a second) and read again at
-  // the next start; it wins over bootstrap. Empty: not kept.
+  std::string bootstrap{};       // the same as bytes; used when there is no such file, or none that can be used
+  // The last ruleset that arrived is kept here (written beside it, synced and renamed; at most once a second, and when
+  // the client closes) and read again at the next start; it wins over bootstrap. A damaged one is ignored, and logged.
+  // One that an other environment left is used until the server answers: give every environment a file of its own.
   std::string cache_file{};
 
   std::string ca_file{};  // PEM with the authorities to trust instead of the system's
@@ -38,6 +40,7 @@ struct ClientConfig {
   std::string application{};
   std::string application_version{};
 
+  // From a millisecond to a day; what is beyond is cut.
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds silence_timeout{45'000};  // a stream without a byte for so long is dead
   std::chrono::milliseconds backoff_first{500};       // ceiling of the first delay between attempts; doubles …

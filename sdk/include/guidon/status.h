@@ -16,16 +16,16 @@ enum class ClientState : std::uint8_t {
   kInitialising,  // no ruleset yet: every read gives its default with PROVIDER_NOT_READY
   kLive,          // the stream is open
   kPolling,       // the stream fails; the ruleset is polled
-  kStale,         // neither works: what is held is from `since`
+  kStale,         // there is a ruleset, but no connection (yet); `age` says how old it may be
   kUnauthorised,  // the server does not accept the key; looked at again slowly
-  kOffline,       // no server is configured
+  kOffline,       // there is no server to ask: none is configured, or not in a way that one could be asked
   kClosed,
 };
 std::string_view ToString(ClientState state) noexcept;  // "initialising", "live", …
 
 // Where the ruleset that is held came from.
-enum class RulesetSource : std::uint8_t { kNone, kBootstrap, kCache, kServer };
-std::string_view ToString(RulesetSource source) noexcept;
+enum class RulesetSource : std::uint8_t { kNone, kBootstrap, kCache, kServer, kTest };
+std::string_view ToString(RulesetSource source) noexcept;  // "none", "bootstrap", …
 
 struct ClientStatus {
   ClientState state = ClientState::kInitialising;
@@ -35,14 +35,16 @@ struct ClientStatus {
   std::string epoch;
   std::uint64_t revision = 0;
   std::size_t flags = 0;
-  std::chrono::milliseconds age{0};  // since the server last confirmed what is held; 0 while there is nothing
-  std::string last_error;            // of the last attempt that failed; empty while live
+  // Since the server last confirmed what is held; of a ruleset from the cache, since the file was written. 0 when
+  // nobody knows: there is nothing, or it is the bootstrap.
+  std::chrono::milliseconds age{0};
+  std::string last_error;  // of the last attempt that failed; empty while live
   // Flags that this version cannot evaluate, with the reason.
   std::vector<std::pair<std::string, std::string>> broken;
-  std::uint64_t snapshots = 0;  // whole rulesets applied
-  std::uint64_t changes = 0;    // changes applied
-  std::uint64_t refused = 0;    // documents that were older, damaged or unreadable
-  std::uint64_t reconnects = 0;
+  std::uint64_t snapshots = 0;   // whole rulesets applied
+  std::uint64_t changes = 0;     // changes applied
+  std::uint64_t refused = 0;     // documents and events that were older, damaged, unreadable or did not fit
+  std::uint64_t reconnects = 0;  // streams that ended, or were never there
 };
 
 }  // namespace guidon

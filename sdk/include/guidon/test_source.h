@@ -1,0 +1,45 @@
+// Flags for the tests of an application: set in the test, read by a Client that asks no server.
+//
+//   guidon::TestSource flags;
+//   flags.Set("new-checkout", true);
+//   guidon::Client client(flags);
+//   EXPECT_EQ(Price(client, user), 90);
+//   flags.Set("new-checkout", false);   // every client made from it sees it when this returns
+//
+// A flag serves its value to everyone, with reason STATIC; one that was not set is FLAG_NOT_FOUND. What is set takes
+// the same way as what a server sends: it gets a revision, is decoded, compiled and published, and then OnChange is
+// told, on the thread that sets.
+//
+// Thread safety: every method may be called from any thread. Clients and their source may be destroyed in any order.
+#pragma once
+
+#include <guidon/value.h>
+
+#include <memory>
+#include <string_view>
+
+namespace guidon {
+
+class Client;
+
+namespace internal {
+class TestFlags;
+}  // namespace internal
+
+class TestSource {
+ public:
+  TestSource();
+  ~TestSource();
+  TestSource(const TestSource&) = delete;
+  TestSource& operator=(const TestSource&) = delete;
+
+  // Sets or replaces. The type of the flag is that of the value: bool, text, number, or for anything else JSON.
+  TestSource& Set(std::string_view flag, Value value);
+  TestSource& Remove(std::string_view flag);
+
+ private:
+  friend class Client;
+  std::shared_ptr<internal::TestFlags> flags_;
+};
+
+}  // namespace guidon

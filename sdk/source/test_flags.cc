@@ -1,0 +1,94 @@
+#include "sdk/source/test_flags.h"
+
+#include <guidon/test_source.h>
+
+#include <utility>
+
+namespace guidon {
+namespace internal {
+namespace {
+
+constexpr char kEnvironment[] = "test";
+
+// Enabled, and served to everyone.
+EncodedEntity FlagOf(std::string_view key, Value value) {
+  FlagRecord record;
+  FlagDefinition& flag = record.definition;
+  flag.key = key;
+  std::string served = "value";
+  if (value.is_bool()) {
+    flag.type = FlagType::kBoolean;
+    flag.variations = {{"on", true}, {"off", false}};
+    served = value.AsBool() ? "on" : "off";
+  } else {
+    flag.type = value.is_string() ? FlagType::kString : value.is_number() ? FlagType::kNumber : FlagType::kJson;
+    flag.variations = {{served, std::move(value)}};
+  }
+  Targeting targeting;
+  targeting.environment = kEnvironment;
+  targeting.enabled = true;
+  targeting.default_serve = DefaultServe{FixedServe{served}, ""};
+  flag.environments.push_back(std::move(targeting));
+  return EncodeEntity(record);
+}
+
+}  // namespace
+
+void TestFlags::Attach(const std::shared_ptr<ClientCore>& client) {
+  const std::lock_guard<std::recursive_mutex> lock(mutex_);
+  client->Take(DocumentKind::kSnapshot, EncodeSnapshot({"test", kEnvironment, "test", revision_}, Entities()), "",
+               RulesetSource::kTest);
+  client->SetState(ClientState::kOffline);
+  clients_.push_back(client);
+}
+
+void TestFlags::Set(std::string_view flag, Value value) {
+  const std::lock_guard<std::recursive_mutex> lock(mutex_);
+  const EncodedEntity entity = FlagOf(flag, std::move(value));
+  const auto held = flags_.find(flag);
+  if (held != flags_.end() && held->second == entity) return;
+  flags_.insert_or_assign(std::string(flag), entity);
+  Tell({entity}, {});
+}
+
+void TestFlags::Remove(std::string_view flag) {
+  const std::lock_guard<std::recursive_mutex> lock(mutex_);
+  const auto held = flags_.find(flag);
+  if (held == flags_.end()) return;
+  flags_.erase(held);
+  Tell({}, {{EntityKind::kFlag, std::string(flag)}});
+}
+
+void TestFlags::Tell(const std::vector<EncodedEntity>& upserts, const std::vector<EntityRef>& removals) {
+  const Revision from = revision_++;
+  const std::string change = EncodeChange(from, revision_, DigestOf(Entities()), upserts, removals);
+  std::erase_if(clients_, [](const std::weak_ptr<ClientCore>& client) { return client.expired(); });
+  const auto clients = clients_;  // a callback may make another client
+  for (const std::weak_ptr<ClientCore>& weak : clients) {
+    const std::shared_ptr<ClientCore> client = weak.lock();
+    if (client != nullptr) client->Take(DocumentKind::kChange, change, "", RulesetSource::kTest);
+  }
+}
+
+std::vector<EncodedEntity> TestFlags::Entities() const {
+  std::vector<EncodedEntity> entities;
+  for (const auto& [key, entity] : flags_) entities.push_back(entity);
+  return entities;
+}
+
+}  // namespace internal
+
+TestSource::TestSource() : flags_(std::make_shared<internal::TestFlags>()) {}
+TestSource::~TestSource() = default;
+
+TestSource& TestSource::Set(std::string_view flag, Value value) {
+  flags_->Set(flag, std::move(value));
+  return *this;
+}
+
+TestSource& TestSource::Remove(std::string_view flag) {
+  flags_->Remove(flag);
+  return *this;
+}
+
+}  // namespace guidon

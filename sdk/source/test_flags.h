@@ -1,0 +1,37 @@
+// What a TestSource holds, and the clients that it tells: a server in miniature, which hands out the documents of
+// docs/spec/wire.md without a network.
+//
+// Thread safety: any thread. Clients are told under a lock that the same thread may take again, so that a callback of
+// OnChange may set flags, too.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <guidon/value.h>
+#include "core/codec/wire.h"
+#include "sdk/client/client_core.h"
+
+namespace guidon::internal {
+
+class TestFlags {
+ public:
+  void Attach(const std::shared_ptr<ClientCore>& client);
+  void Set(std::string_view flag, Value value);
+  void Remove(std::string_view flag);
+
+ private:
+  void Tell(const std::vector<EncodedEntity>& upserts, const std::vector<EntityRef>& removals);
+  std::vector<EncodedEntity> Entities() const;
+
+  std::recursive_mutex mutex_;  // guards all below
+  Revision revision_ = 1;
+  std::map<std::string, EncodedEntity, std::less<>> flags_;
+  std::vector<std::weak_ptr<ClientCore>> clients_;
+};
+
+}  // namespace guidon::internal

@@ -1,0 +1,267 @@
+// A client's life: configuration of any kind, and Close at any moment.
+#include <signal.h>
+
+#include <future>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/sdk/world.h"
+
+namespace guidon {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using testing::AcceptStream;
+using testing::ConfigFor;
+using testing::DeafServer;
+using testing::Eventually;
+using ::testing::HasSubstr;
+using testing::kPatience;
+using testing::Log;
+using testing::ScriptedServer;
+using testing::WaitForRevision;
+using testing::WaitForState;
+using testing::World;
+
+const Context kUser("user-1");
+
+// --- configuration -------------------------------------------------------------------------------------------------
+
+TEST(ConfigurationTest, NothingAtAllIsOffline) {
+  Client client{ClientConfig()};
+  const Readiness ready = client.WaitReady(kPatience);
+  EXPECT_FALSE(ready);
+  EXPECT_THAT(ready.cause, HasSubstr("offline: no server is configured, and no ruleset was given"));
+  EXPECT_TRUE(client.Bool("any", kUser, true));
+  EXPECT_EQ(client.BoolDetail("any", kUser, true).error, EvaluationError::kProviderNotReady);
+  EXPECT_EQ(client.Status().state, ClientState::kOffline);
+  EXPECT_EQ(client.Status().age, 0ms);
+}
+
+TEST(ConfigurationTest, GarbageIsSaidAndNeverThrown) {
+  const auto cause_of = [](ClientConfig config) {
+    Log log;
+    config.log = log.Sink();
+    Client client(std::move(config));
+    const Readiness ready = client.WaitReady(kPatience);
+    EXPECT_FALSE(ready);
+    EXPECT_EQ(client.String("a", kUser, "x"), "x");
+    EXPECT_EQ(client.Status().state, ClientState::kOffline);
+    EXPECT_GE(log.Count(client.Status().last_error, LogLevel::kError), 1) << log.Text();
+    return ready.cause;
+  };
+  ClientConfig config;
+  config.server = "ftp://example.org";
+  EXPECT_THAT(cause_of(config), HasSubstr("offline: 'ftp://example.org' is not the address of a server"));
+  config.server = std::string("http://a\0b", 10);
+  EXPECT_THAT(cause_of(config), HasSubstr("not the address of a server"));
+  config.server = "http://127.0.0.1:1";
+  config.key = "gdn_srv_\r\nX-Injected: 1";
+  EXPECT_THAT(cause_of(config), HasSubstr("the header Authorization holds a line end"));
+  config.key = "gdn_srv_a";
+  config.application = "line\nend";
+  EXPECT_THAT(cause_of(config), HasSubstr("the header Guidon-Application holds a line end"));
+}
+
+TEST(ConfigurationTest, TimesThatMakeNoSenseAreCut) {
+  for (const milliseconds time : {milliseconds::min(), milliseconds(-1), milliseconds(0)}) {
+    ClientConfig config;
+    config.server = "http://127.0.0.1:1";
+    config.connect_timeout = config.silence_timeout = config.backoff_first = config.backoff_most = time;
+    config.unauthorised_recheck = time;
+    config.failures_before_polling = -5;
+    Client client(config);
+    EXPECT_TRUE(Eventually([&] { return client.Status().reconnects >= 2; }));
+    EXPECT_TRUE(client.Close(kPatience));
+  }
+  ScriptedServer server;
+  World world;
+  world.Serve("a", 1);
+  ClientConfig config = ConfigFor(server.url());
+  config.connect_timeout = config.silence_timeout = config.backoff_first = config.backoff_most = milliseconds::max();
+  config.unauthorised_recheck = milliseconds::max();
+  Client client(config);
+  auto stream = AcceptStream(server, world.SnapshotEvent());
+  ASSERT_TRUE(stream);
+  EXPECT_TRUE(client.WaitReady(milliseconds::max())) << "for as long as it takes";
+  EXPECT_FALSE(stream->WaitUntilClosed(10ms));
+}
+
+TEST(ConfigurationTest, AnAuthorityFileThatIsNotThereIsNamed) {
+  ScriptedServer server(ScriptedServer::Mode::kTls);
+  ClientConfig config = ConfigFor(server.url());
+  config.ca_file = "/nowhere/ca.pem";
+  Client client(config);
+  EXPECT_TRUE(Eventually([&] { return client.Status().last_error.find("/nowhere/ca.pem") != std::string::npos; }));
+}
+
+TEST(ConfigurationTest, OverTlsWithAnAuthorityOfItsOwn) {
+  ScriptedServer server(ScriptedServer::Mode::kTls);
+  testing::TemporaryFolder folder;
+  const std::string file = folder.File("ca.pem");
+  std::FILE* out = std::fopen(file.c_str(), "w");
+  std::fputs(server.certificate().c_str(), out);
+  std::fclose(out);
+  ClientConfig config = ConfigFor(server.url());
+  config.ca_file = file;
+  World world;
+  world.Serve("a", 1);
+  Client client(config);
+  const auto stream = AcceptStream(server, world.SnapshotEvent());
+  ASSERT_TRUE(stream && client.WaitReady(kPatience));
+  EXPECT_EQ(client.Int("a", kUser, 0), 1);
+  EXPECT_TRUE(client.Close(kPatience));
+}
+
+// --- closing -------------------------------------------------------------------------------------------------------
+
+TEST(CloseTest, WhileItStreamsEndsTheConnectionAndLeavesWhatIsHeld) {
+  ScriptedServer server;
+  World world;
+  world.Serve("a", 1);
+  Client client(ConfigFor(server.url()));
+  const auto stream = AcceptStream(server, world.SnapshotEvent());
+  ASSERT_TRUE(stream && client.WaitReady(kPatience));
+  EXPECT_TRUE(client.Close(kPatience));
+  EXPECT_TRUE(stream->WaitUntilClosed());
+  EXPECT_EQ(client.Status().state, ClientState::kClosed);
+  EXPECT_EQ(client.Int("a", kUser, 0), 1);
+  EXPECT_TRUE(client.WaitReady(0ms));
+  EXPECT_EQ(client.Pin().Int("a", kUser, 0), 1);
+  EXPECT_TRUE(client.Close(0ms)) << "again";
+  EXPECT_FALSE(server.IsAsked(0ms));
+}
+
+TEST(CloseTest, BeforeAnythingArrivedTellsWhoWaits) {
+  ScriptedServer server;
+  Client client(ConfigFor(server.url()));
+  auto ready = std::async(std::launch::async, [&] { return client.WaitReady(milliseconds::max()); });
+  const auto request = server.Accept();
+  ASSERT_TRUE(request);
+  EXPECT_TRUE(client.Close(kPatience));
+  EXPECT_EQ(ready.get().cause, "closed");
+}
+
+TEST(CloseTest, WhileItConnects) {
+  DeafServer server;
+  ClientConfig config = ConfigFor(server.url());
+  config.connect_timeout = 1h;
+  Client client(config);
+  EXPECT_TRUE(client.Close(kPatience));
+}
+
+TEST(CloseTest, WhileItWaitsForTheNextAttempt) {
+  ScriptedServer server;
+  ClientConfig config = ConfigFor(server.url());
+  config.backoff_first = config.backoff_most = 24h;
+  Client client(config);
+  ASSERT_TRUE(server.Serve([](auto& c) { c.SendAnswer(500); }).get());
+  ASSERT_TRUE(Eventually([&] { return !client.Status().last_error.empty(); }));
+  EXPECT_TRUE(client.Close(kPatience));
+}
+
+TEST(CloseTest, WhileTheKeyIsNotAccepted) {
+  ScriptedServer server;
+  Client client(ConfigFor(server.url()));
+  ASSERT_TRUE(server.Serve([](auto& c) { c.SendAnswer(401); }).get());
+  ASSERT_TRUE(WaitForState(client, ClientState::kUnauthorised));
+  EXPECT_TRUE(client.Close(kPatience));
+}
+
+TEST(CloseTest, AtAnyMoment) {
+  World world;
+  world.Serve("a", 1);
+  for (int i = 0; i < 60; ++i) {
+    ScriptedServer server;
+    Client client(ConfigFor(server.url()));
+    std::unique_ptr<ScriptedServer::Connection> stream;
+    if (i % 3 > 0) stream = server.Accept();
+    if (i % 3 > 1) testing::SendStreamHead(*stream), stream->Send(world.SnapshotEvent());
+    ASSERT_TRUE(client.Close(kPatience)) << i;
+  }
+}
+
+TEST(CloseTest, ByTwoThreadsAtOnce) {
+  ScriptedServer server;
+  Client client(ConfigFor(server.url()));
+  auto other = std::async(std::launch::async, [&] { return client.Close(kPatience); });
+  EXPECT_TRUE(client.Close(kPatience));
+  EXPECT_TRUE(other.get());
+}
+
+TEST(CloseTest, ACallbackThatHangsIsLeftAtTheDeadline) {
+  ScriptedServer server;
+  World world;
+  world.Serve("a", 1);
+  std::promise<void> entered, leave;
+  std::promise<void> left;
+  auto gate = leave.get_future().share();
+  {
+    Client client(ConfigFor(server.url()));
+    const Subscription subscription = client.OnChange([&](const RulesetChange&) {
+      entered.set_value();
+      gate.wait();
+      left.set_value();
+    });
+    const auto stream = AcceptStream(server, world.SnapshotEvent());
+    ASSERT_TRUE(stream);
+    entered.get_future().wait();
+    EXPECT_FALSE(client.Close(20ms));
+    EXPECT_EQ(client.Int("a", kUser, 0), 1);
+    leave.set_value();
+  }
+  EXPECT_EQ(left.get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+TEST(CloseTest, FromACallbackOfItsOwn) {
+  ScriptedServer server;
+  World world;
+  world.Serve("a", 1);
+  Client client(ConfigFor(server.url()));
+  std::promise<bool> closed;
+  const Subscription subscription =
+      client.OnChange([&](const RulesetChange&) { closed.set_value(client.Close(kPatience)); });
+  const auto stream = AcceptStream(server, world.SnapshotEvent());
+  ASSERT_TRUE(stream);
+  EXPECT_FALSE(closed.get_future().get()) << "its own thread is still running";
+  EXPECT_TRUE(stream->WaitUntilClosed());
+  EXPECT_EQ(client.Status().state, ClientState::kClosed);
+  EXPECT_TRUE(client.Close(kPatience));
+}
+
+// --- the application's process -------------------------------------------------------------------------------------
+
+TEST(ProcessTest, SignalsArriveOnTheApplicationsThreads) {
+  static std::atomic<bool> elsewhere{false};
+  static std::atomic<int> handled{0};
+  static pthread_t application;
+  application = pthread_self();
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = [](int) {
+    if (pthread_equal(pthread_self(), application) == 0) elsewhere = true;
+    ++handled;
+  };
+  ASSERT_EQ(sigaction(SIGUSR1, &action, &before), 0);
+  ScriptedServer server;
+  ClientConfig config = ConfigFor(server.url());
+  Client client(config);
+  ASSERT_TRUE(server.Accept());
+  for (int i = 0; i < 20; ++i) ::kill(::getpid(), SIGUSR1);
+  // Blocked here, they would have to go to a thread of the SDK.
+  sigset_t user;
+  sigemptyset(&user);
+  sigaddset(&user, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &user, nullptr);
+  ::kill(::getpid(), SIGUSR1);
+  EXPECT_TRUE(client.Close(kPatience));
+  EXPECT_FALSE(elsewhere);
+  pthread_sigmask(SIG_UNBLOCK, &user, nullptr);
+  EXPECT_GE(handled, 1);
+  sigaction(SIGUSR1, &before, nullptr);
+}
+
+}  // namespace
+}  // namespace guidon
