@@ -72,6 +72,7 @@ class App::Impl {
     if (stopping_.exchange(true) || !server_) return;
     log_.Info("stopping", {{"revision", std::to_string(feed_->head())}});
     server_->Stop(std::chrono::seconds(config_.stop_seconds));
+    listening_ = false;  // what streams leave behind when they go wakes nobody any more
     // Workers may still hold requests of connections that are gone; their answers go nowhere.
     writers_.reset();
     readers_.reset();

@@ -3,4 +3,4 @@ guidon_library(server_api
           api/routes.cc api/sdk_api.cc api/sdk_stream.cc
   PUBLIC_DEPS guidon::core_base guidon::core_model guidon::server_auth guidon::server_catalog guidon::server_feed
               guidon::server_http
-  DEPS guidon::core_codec guidon::core_eval guidon::core_ruleset OpenSSL::Crypto PkgConfig::re2)
+  DEPS guidon::core_codec guidon::core_eval guidon::core_ruleset guidon::net OpenSSL::Crypto PkgConfig::re2)

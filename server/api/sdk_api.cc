@@ -1,6 +1,8 @@
 // What SDKs ask for (docs/spec/wire.md), and what operators need.
 #include <openssl/rand.h>
 
+#include <algorithm>
+
 #include "core/base/json.h"
 #include "server/api/api.h"
 #include "server/api/home.h"
@@ -17,16 +19,29 @@ std::uint64_t RandomBelow(std::uint64_t n) {
   return random % n;
 }
 
+constexpr std::string_view kLocalhost = "localhost";
+
 Error GoneScope(const Principal& who) {
   return {ErrorCode::kNotFound,
           "there is no environment '" + who.environment + "' of project '" + who.project + "' (any more)",
           {}};
 }
 
+// The Host header of a browser on this machine: localhost or a loopback address as digits, with or without a port. A
+// name such as 127.0.0.1.example.com is anybody's.
 bool IsLoopbackHost(std::string_view host) {
-  if (host.starts_with("[::1]")) return true;
-  host = host.substr(0, host.rfind(':'));
-  return host == "localhost" || host == "127.0.0.1" || host.starts_with("127.");
+  std::string_view port;
+  if (const std::size_t colon = host.rfind(':'); colon != std::string_view::npos && host.back() != ']') {
+    port = host.substr(colon + 1);
+    host = host.substr(0, colon);
+  }
+  const auto all_of = [](std::string_view text, std::string_view known) {
+    return text.find_first_not_of(known) == std::string_view::npos;
+  };
+  if (!all_of(port, "0123456789")) return false;
+  const bool is_localhost = std::equal(host.begin(), host.end(), kLocalhost.begin(), kLocalhost.end(),
+                                       [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+  return is_localhost || host == "[::1]" || (host.starts_with("127.") && all_of(host, "0123456789."));
 }
 
 std::string StateOf(const FlagDefinition& flag, std::string_view environment) {
@@ -83,6 +98,11 @@ http::Response Api::Stream(const Call& call) {
   }
   const std::shared_ptr<Channel> channel = parts_.feed.Find({call.who.project, call.who.environment});
   if (!channel) return ProblemResponse(GoneScope(call.who), call.request.id);
+  http::Response response;
+  response.Header("Content-Type", "text/event-stream");
+  response.Header("Cache-Control", "no-store");
+  response.Header("X-Accel-Buffering", "no");
+  if (call.request.method == "HEAD") return response;
   const Cursor cursor = channel->Resume(call.request.Header("Last-Event-ID"));
   std::unique_ptr<InitGate::Ticket> ticket;
   if (cursor.needs_snapshot) {
@@ -99,12 +119,9 @@ http::Response Api::Stream(const Call& call) {
   const std::string id = call.who.id.substr(call.who.id.find(':') + 1);
   SdkStreamOptions options;
   options.is_valid = [&authenticator = parts_.authenticator, id] { return authenticator.IsValid(id); };
+  options.revocations = &parts_.authenticator.revocations();
   options.retry_ms = [this] { return JitteredRetryMs(); };
   options.ticks_per_heartbeat = options_.ticks_per_heartbeat;
-  http::Response response;
-  response.Header("Content-Type", "text/event-stream");
-  response.Header("Cache-Control", "no-store");
-  response.Header("X-Accel-Buffering", "no");
   response.stream = std::make_shared<SdkStream>(channel, cursor, std::move(ticket), std::move(options));
   return response;
 }
@@ -114,21 +131,22 @@ http::Response Api::GetRuleset(const Call& call) {
   if (!channel) return ProblemResponse(GoneScope(call.who), call.request.id);
   const bool gzip = http::AcceptsGzip(call.request.Header("Accept-Encoding"));
   const std::string_view held = call.request.Header("If-None-Match");
-  Channel::Document document = channel->Current(false);
-  const std::string etag = document.etag + (gzip ? "+gzip" : "");
+  const std::string suffix = gzip ? "+gzip" : "";
+  const std::string current = channel->CurrentEtag() + suffix;
+  const bool is_current = http::MatchesEtag(held, current);
+  // What is sent may be newer than what was asked about: the tag is that of the bytes.
+  const Channel::Document document = is_current ? Channel::Document() : channel->Current(gzip);
+  const std::string etag = is_current ? current : document.etag + suffix;
   http::Response response;
   response.Header("ETag", "\"" + etag + "\"");
   response.Header("Vary", "Accept-Encoding");
   response.Header("Cache-Control", "no-cache");
-  if (http::MatchesEtag(held, etag)) {
+  if (is_current) {
     response.status = 304;
     return response;
   }
   response.Header("Content-Type", "application/json");
-  if (gzip) {
-    document = channel->Current(true);
-    response.Header("Content-Encoding", "gzip");
-  }
+  if (gzip) response.Header("Content-Encoding", "gzip");
   response.shared_body = gzip ? document.gzip : document.plain;
   return response;
 }

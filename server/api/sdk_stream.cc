@@ -3,7 +3,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/sse.h"
+
 namespace guidon {
+namespace {
+
+// Who waits for its first snapshot must not take the silence for a dead connection.
+http::Bytes WaitingComment() {
+  static const http::Bytes kComment = [] {
+    std::string text;
+    net::AppendSseComment(text, "waiting for the first snapshot");
+    return std::make_shared<const std::string>(std::move(text));
+  }();
+  return kComment;
+}
+
+}  // namespace
 
 InitGate::InitGate(std::size_t slots, std::size_t queue, std::function<void()> wake)
     : slots_(std::max<std::size_t>(1, slots)), queue_(queue), wake_(std::move(wake)) {}
@@ -41,42 +56,47 @@ void InitGate::Leave(std::uint64_t number) {
 SdkStream::SdkStream(std::shared_ptr<Channel> channel, Cursor cursor, std::unique_ptr<InitGate::Ticket> ticket,
                      SdkStreamOptions options)
     : channel_(std::move(channel)), cursor_(cursor), ticket_(std::move(ticket)), options_(std::move(options)) {
+  if (options_.revocations != nullptr) seen_revocations_ = options_.revocations->load();
+  // Between the check of the key and this line it may have been revoked, unseen by the counter.
+  CheckKey();
   // Who resumes and has missed nothing hears at once that it is live.
-  if (!cursor_.needs_snapshot) pending_ = channel_->Heartbeat();
+  if (!ended_ && !cursor_.needs_snapshot) pending_ = channel_->Heartbeat();
 }
 
 http::Bytes SdkStream::Next() {
+  if (options_.revocations != nullptr && seen_revocations_ != options_.revocations->load(std::memory_order_acquire)) {
+    seen_revocations_ = options_.revocations->load(std::memory_order_acquire);
+    CheckKey();
+  }
+  if (!ended_ && channel_->closed()) SayGoodbye("gone");
   if (ended_) return std::exchange(pending_, nullptr);
-  if (cursor_.needs_snapshot) {
-    if (ticket_ && !ticket_->admitted()) return nullptr;
-  } else if (ticket_) {
-    ticket_.reset();  // being asked again means that the snapshot is out
-  }
-  if (channel_->closed()) {
-    SayGoodbye("gone");
-    return std::exchange(pending_, nullptr);
-  }
+  if (IsWaiting()) return std::exchange(pending_, nullptr);
+  if (!cursor_.needs_snapshot) ticket_.reset();  // being asked again means that the snapshot is out
   if (http::Bytes event = channel_->Next(cursor_)) return event;
-  // Only who is caught up may be told the newest revision.
-  if (!pending_) return nullptr;
-  pending_ = nullptr;
-  return channel_->Heartbeat();
+  if (!std::exchange(pending_, nullptr)) return nullptr;
+  // Only who is caught up may be told the newest revision; who is not any more gets the change first.
+  if (http::Bytes heartbeat = channel_->HeartbeatFor(cursor_)) return heartbeat;
+  pending_ = channel_->Heartbeat();
+  return channel_->Next(cursor_);
 }
 
 void SdkStream::OnTick() {
-  if (revoked_) return;
-  if (!options_.is_valid()) {
-    revoked_ = true;
-    return SayGoodbye("revoked");
-  }
-  if (ended_ || cursor_.needs_snapshot || ++ticks_ < options_.ticks_per_heartbeat) return;
+  CheckKey();
+  if (ended_ || ++ticks_ < options_.ticks_per_heartbeat) return;
   ticks_ = 0;
-  pending_ = channel_->Heartbeat();
+  pending_ = IsWaiting() ? WaitingComment() : channel_->Heartbeat();
+}
+
+void SdkStream::CheckKey() {
+  if (revoked_ || options_.is_valid()) return;
+  revoked_ = true;
+  SayGoodbye("revoked");
 }
 
 void SdkStream::SayGoodbye(std::string_view reason) {
   if (ended_) return;
   ended_ = true;
+  ticket_.reset();
   pending_ = EncodeGoodbye(reason, options_.retry_ms());
 }
 

@@ -7,6 +7,7 @@
 // Thread safety: an InitGate may be used from any thread; an SdkStream belongs to its session's I/O thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -58,8 +59,9 @@ class InitGate {
 };
 
 struct SdkStreamOptions {
-  std::function<bool()> is_valid;           // whether the key may still be used; asked on every tick
-  std::function<std::uint64_t()> retry_ms;  // a jittered delay for goodbyes
+  std::function<bool()> is_valid;  // whether the key may still be used; asked on every tick, and when
+  const std::atomic<std::uint64_t>* revocations = nullptr;  // … this has moved; null: on ticks only
+  std::function<std::uint64_t()> retry_ms;                  // a jittered delay for goodbyes
   int ticks_per_heartbeat = 15;
 };
 
@@ -77,6 +79,8 @@ class SdkStream final : public http::StreamSource {
   void OnShutdown() override { SayGoodbye("shutdown"); }
 
  private:
+  bool IsWaiting() const { return cursor_.needs_snapshot && ticket_ && !ticket_->admitted(); }
+  void CheckKey();
   void SayGoodbye(std::string_view reason);
 
   const std::shared_ptr<Channel> channel_;
@@ -84,6 +88,7 @@ class SdkStream final : public http::StreamSource {
   std::unique_ptr<InitGate::Ticket> ticket_;
   const SdkStreamOptions options_;
   http::Bytes pending_;  // a heartbeat or a goodbye that is due
+  std::uint64_t seen_revocations_ = 0;
   int ticks_ = 0;
   bool ended_ = false;
   bool revoked_ = false;

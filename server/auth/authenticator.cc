@@ -20,8 +20,12 @@ std::string_view KeyOf(std::string_view authorization) {
 }  // namespace
 
 void Authenticator::Put(KeyRecord record) {
-  std::unique_lock lock(mutex_);
-  keys_.insert_or_assign(record.id, std::move(record));
+  const bool revoked = record.revoked_ms != 0;
+  {
+    std::unique_lock lock(mutex_);
+    keys_.insert_or_assign(record.id, std::move(record));
+  }
+  if (revoked) ++revocations_;
 }
 
 Result<Principal> Authenticator::Authenticate(std::string_view authorization) const {
@@ -46,8 +50,9 @@ Result<Principal> Authenticator::Authenticate(std::string_view authorization) co
 }
 
 bool Authenticator::IsValid(std::string_view id) const {
-  const std::optional<KeyRecord> record = Find(id);
-  return record && record->revoked_ms == 0;
+  std::shared_lock lock(mutex_);
+  const auto held = keys_.find(std::string(id));
+  return held != keys_.end() && held->second.revoked_ms == 0;
 }
 
 std::optional<KeyRecord> Authenticator::Find(std::string_view id) const {

@@ -10,6 +10,8 @@
 // hash table; it does no I/O.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <shared_mutex>
@@ -36,6 +38,9 @@ class Authenticator {
   // Whether a key may still be used; streams ask on every tick.
   bool IsValid(std::string_view id) const;
 
+  // Grows with every revocation, after IsValid knows of it: who remembers it need not ask again until it moves.
+  const std::atomic<std::uint64_t>& revocations() const { return revocations_; }
+
   std::optional<KeyRecord> Find(std::string_view id) const;
   // Keys of a project and those of all projects, newest first.
   std::vector<KeyRecord> List(std::string_view project) const;
@@ -44,6 +49,7 @@ class Authenticator {
  private:
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, KeyRecord> keys_;  // by id; guarded by mutex_
+  std::atomic<std::uint64_t> revocations_{0};
 };
 
 }  // namespace guidon

@@ -84,6 +84,15 @@ Bytes Channel::Next(Cursor& cursor) {
 
 Bytes Channel::Heartbeat() {
   MutexLock lock(mutex_);
+  return HeartbeatLocked();
+}
+
+Bytes Channel::HeartbeatFor(const Cursor& cursor) {
+  MutexLock lock(mutex_);
+  return cursor.needs_snapshot || cursor.revision < changed_ ? nullptr : HeartbeatLocked();
+}
+
+Bytes Channel::HeartbeatLocked() {
   if (!heartbeat_event_) {
     const std::string data = "{\"revision\":" + std::to_string(head_) + ",\"digest\":\"" + digest_.ToHex() + "\"}";
     heartbeat_event_ = EncodeEvent("heartbeat", EventId(head_), data);
@@ -97,7 +106,7 @@ Channel::Document Channel::Current(bool with_gzip) {
     MutexLock lock(mutex_);
     document.plain = DocumentLocked();
     document.gzip = document_gzip_;
-    document.etag = std::to_string(changed_) + "-" + digest_.ToHex();
+    document.etag = EtagLocked();
     document.revision = head_;
   }
   if (with_gzip && !document.gzip) {
@@ -107,6 +116,15 @@ Channel::Document Channel::Current(bool with_gzip) {
     if (document_ == document.plain) document_gzip_ = document.gzip;
   }
   return document;
+}
+
+std::string Channel::CurrentEtag() const {
+  MutexLock lock(mutex_);
+  return EtagLocked();
+}
+
+std::string Channel::EtagLocked() const {
+  return std::to_string(changed_) + "-" + digest_.ToHex();
 }
 
 Channel::Compiled Channel::CurrentRuleset() const {

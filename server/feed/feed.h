@@ -74,6 +74,8 @@ class Channel {
 
   // The heartbeat event of the current state, encoded once per state.
   Bytes Heartbeat();
+  // The same; nullptr when the cursor has not seen that state: told its revision, the client would skip a change.
+  Bytes HeartbeatFor(const Cursor& cursor);
 
   // The ruleset document (what a snapshot event carries), and its gzip form.
   struct Document {
@@ -84,6 +86,8 @@ class Channel {
     Revision revision = 0;
   };
   Document Current(bool with_gzip);
+  // Its etag alone, without encoding anything.
+  std::string CurrentEtag() const;
 
   // The compiled form of the same state; never null once opened.
   struct Compiled {
@@ -116,6 +120,8 @@ class Channel {
   void Drop(const EntityRef& ref) GUIDON_REQUIRES(mutex_);
   void Trim() GUIDON_REQUIRES(mutex_);
   Bytes DocumentLocked() GUIDON_REQUIRES(mutex_);
+  Bytes HeartbeatLocked() GUIDON_REQUIRES(mutex_);
+  std::string EtagLocked() const GUIDON_REQUIRES(mutex_);
   std::string EventId(Revision revision) const;
 
   // Constant after construction.
