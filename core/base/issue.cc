@@ -123,6 +123,8 @@ std::string_view ToString(ErrorCode code) {
       return "already_exists";
     case ErrorCode::kConflict:
       return "conflict";
+    case ErrorCode::kStale:
+      return "stale";
     case ErrorCode::kMismatch:
       return "mismatch";
     case ErrorCode::kUnauthenticated:

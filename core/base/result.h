@@ -22,7 +22,8 @@ enum class ErrorCode {
   kInvalid,           // the input is wrong in itself; `issues` says where
   kNotFound,          // the named thing does not exist
   kAlreadyExists,     // the named thing exists and must not
-  kConflict,          // it changed since the caller looked, or something else depends on it
+  kConflict,          // something else depends on it, or both sides changed it
+  kStale,             // it changed since the caller looked: read it again
   kMismatch,          // an idempotency key was used with another body
   kUnauthenticated,   // no key, or none that we know
   kPermissionDenied,  // a key, but not for this

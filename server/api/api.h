@@ -4,16 +4,19 @@
 // handles it; tests hold it against docs/api/openapi.yaml. A handler is a method that turns a Call into a Response;
 // those that write or read the disk run on the worker pool, never on an I/O thread.
 //
-// Thread safety: handlers run on many threads at once; an Api has no state of its own but what it is given.
+// Thread safety: handlers run on many threads at once; an Api has no state of its own but what it is given, and the
+// mutex that keeps a key from being made for an environment that is being deleted.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/base/mutex.h"
 #include "server/api/sdk_stream.h"
 #include "server/auth/authenticator.h"
 #include "server/auth/authorize.h"
@@ -122,11 +125,14 @@ class Api {
   http::Response GetOne(EntityKind kind, const Call& call);
   http::Response Change(EntityKind kind, Edit::Action action, const Call& call);
 
+  bool IsLastAdminKey(const std::string& id) const;
+  std::optional<Error> KeyOfRemoved(const Project& next) const;
   std::uint64_t JitteredRetryMs();
 
   Parts parts_;
   const ApiOptions options_;
   InitGate gate_;
+  Mutex keys_;  // held while keys are made or revoked and while environments are removed; on the worker pool only
 };
 
 }  // namespace guidon

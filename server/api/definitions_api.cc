@@ -42,16 +42,52 @@ http::Response Tagged(http::Response response, Revision revision) {
   return response;
 }
 
-http::Response CommittedResponse(const Committed& committed) {
-  Object body{{"revision", Value(committed.revision)}};
-  if (!committed.warnings.empty()) body.Append("warnings", EncodeIssues(committed.warnings));
-  http::Response response = JsonResponse(200, Value(std::move(body)));
+// What every answer to a change says beside its document.
+http::Response Answer(http::Response response, const Committed& committed) {
   if (committed.replayed) response.Header("Idempotency-Replayed", "true");
   return response;
 }
 
+http::Response CommittedResponse(const Committed& committed) {
+  Object body{{"revision", Value(committed.revision)}};
+  if (!committed.warnings.empty()) body.Append("warnings", EncodeIssues(committed.warnings));
+  return Answer(JsonResponse(200, Value(std::move(body))), committed);
+}
+
+// Answers describe what was committed, not what has become of it since: an ETag that somebody else's change gave must
+// never be taken for one's own.
+http::Response ProjectResponse(const Committed& committed) {
+  if (!committed.project) return CommittedResponse(committed);
+  http::Response response = Tagged(JsonResponse(committed.created ? 201 : 200, EncodeProjectView(*committed.project)),
+                                   committed.project->revision);
+  if (committed.created) response.Header("Location", "/api/v1/projects/" + committed.project->definitions.project.key);
+  return Answer(std::move(response), committed);
+}
+
+http::Response EnvironmentResponse(const Committed& committed, std::string_view name) {
+  const EnvironmentDefinition* held =
+      committed.project ? committed.project->definitions.project.FindEnvironment(name) : nullptr;
+  if (held == nullptr) return CommittedResponse(committed);
+  const Revision revision = committed.project->revision;
+  return Answer(Tagged(JsonResponse(committed.created ? 201 : 200, EncodeEnvironmentView(*held, revision)), revision),
+                committed);
+}
+
+http::Response EntityResponse(const Committed& committed, const EntityRef& ref) {
+  const auto record = committed.project ? committed.project->definitions.entities.Find(ref) : std::nullopt;
+  if (!record) return CommittedResponse(committed);
+  const Revision revision = committed.project->revisions.at(ref);
+  Value body = EncodeEntityView(*record, revision);
+  if (!committed.warnings.empty()) body.MutableObject().Append("warnings", EncodeIssues(committed.warnings));
+  return Answer(Tagged(JsonResponse(committed.created ? 201 : 200, body), revision), committed);
+}
+
 Error NoSuchProject(std::string_view key) {
   return {ErrorCode::kNotFound, "there is no project '" + std::string(key) + "'", {}};
+}
+
+Error KeyInTheWay(const KeyRecord& record, const std::string& of) {
+  return {ErrorCode::kConflict, "key " + record.id + " of " + of + " is still valid; revoke it first", {}};
 }
 
 }  // namespace
@@ -73,15 +109,12 @@ http::Response Api::CreateProject(const Call& call) {
   if (!project) return ProblemResponse(project.error(), call.request.id);
   Result<Preconditions> conditions = ReadPreconditions(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
+  conditions->condition.must_be_new = true;
   Result<Committed> committed =
-      parts_.catalog.PutProject(*project, std::nullopt, true, AuthorOf(call), conditions->idempotency);
+      parts_.catalog.PutProject(*project, conditions->condition, AuthorOf(call), conditions->idempotency);
+  // That it is new is what POST means, and nothing that the caller had to say: 409.
   if (!committed) return ProblemResponse(committed.error(), call.request.id);
-  const auto view = parts_.catalog.View();
-  const ProjectView* created = view->FindProject(project->key);
-  if (created == nullptr) return ProblemResponse(NoSuchProject(project->key), call.request.id);
-  http::Response response = Tagged(JsonResponse(201, EncodeProjectView(*created)), created->revision);
-  response.Header("Location", "/api/v1/projects/" + project->key);
-  return response;
+  return ProjectResponse(*committed);
 }
 
 http::Response Api::GetProject(const Call& call) {
@@ -106,26 +139,44 @@ http::Response Api::ReplaceProject(const Call& call) {
   }
   Result<Preconditions> conditions = ReadPreconditions(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
-  if (parts_.catalog.View()->FindProject(key) == nullptr) return ProblemResponse(NoSuchProject(key), call.request.id);
-  Result<Committed> committed =
-      parts_.catalog.PutProject(*project, conditions->if_match, false, AuthorOf(call), conditions->idempotency);
-  if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
-  return GetProject(call);
+  MutexLock lock(keys_);
+  if (const auto blocked = KeyOfRemoved(*project)) return ProblemResponse(*blocked, call.request.id);
+  Precondition condition = conditions->condition;
+  condition.must_exist = true;
+  Result<Committed> committed = parts_.catalog.PutProject(*project, condition, AuthorOf(call), conditions->idempotency);
+  if (!committed) {
+    const bool asked = conditions->condition.if_match || conditions->condition.must_exist;
+    const bool is_there = parts_.catalog.View()->FindProject(key) != nullptr;
+    if (committed.error().code == ErrorCode::kStale && !asked && !is_there) {
+      return ProblemResponse(NoSuchProject(key), call.request.id);
+    }
+    return ChangeProblem(call.request, *conditions, committed.error());
+  }
+  return ProjectResponse(*committed);
+}
+
+// A valid key of an environment that the project will not have any more.
+std::optional<Error> Api::KeyOfRemoved(const Project& next) const {
+  for (const KeyRecord& record : parts_.authenticator.List(next.key)) {
+    if (record.project != next.key || record.environment.empty() || record.revoked_ms != 0) continue;
+    if (next.FindEnvironment(record.environment) != nullptr) continue;
+    return KeyInTheWay(record, "environment '" + record.environment + "'");
+  }
+  return std::nullopt;
 }
 
 http::Response Api::DeleteProject(const Call& call) {
   Result<Preconditions> conditions = ReadPreconditions(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
   const std::string key(call.request.Param("project"));
+  MutexLock lock(keys_);
   for (const KeyRecord& record : parts_.authenticator.List(key)) {
     if (record.project == key && record.revoked_ms == 0) {
-      return ProblemResponse(
-          {ErrorCode::kConflict, "key " + record.id + " of project '" + key + "' is still valid; revoke it first", {}},
-          call.request.id);
+      return ProblemResponse(KeyInTheWay(record, "project '" + key + "'"), call.request.id);
     }
   }
   Result<Committed> committed =
-      parts_.catalog.DeleteProject(key, conditions->if_match, AuthorOf(call), conditions->idempotency);
+      parts_.catalog.DeleteProject(key, conditions->condition, AuthorOf(call), conditions->idempotency);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   return CommittedResponse(*committed);
 }
@@ -166,62 +217,80 @@ http::Response Api::PutEnvironment(const Call& call) {
   if (!body) return BadRequest(call.request, body.error());
   Result<Preconditions> conditions = ReadPreconditions(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
-  const auto view = parts_.catalog.View();
-  const ProjectView* held = view->FindProject(key);
-  if (held == nullptr) return ProblemResponse(NoSuchProject(key), call.request.id);
-  // Through the codec, so that settings are read in one place only.
-  Value project = EncodeProject(held->definitions.project);
-  Value& environments = project.MutableObject().Set(
-      "environments", project.Find("environments") == nullptr ? Value(Object()) : *project.Find("environments"));
-  const bool created = environments.Find(name) == nullptr;
-  environments.MutableObject().Set(name, *std::move(body));
-  Result<Project> next = DecodeProject(project);
-  if (!next) return ProblemResponse(next.error(), call.request.id);
-  Result<Committed> committed =
-      parts_.catalog.PutProject(*next, conditions->if_match ? conditions->if_match : std::optional(held->revision),
-                                false, AuthorOf(call), conditions->idempotency);
+  // Through the codec, so that settings are read in one place only: as the one environment of a project.
+  Result<Project> read =
+      DecodeProject(Object{{"project", Value("p")}, {"environments", Value(Object{{name, *std::move(body)}})}});
+  if (!read) {
+    Error error = read.error();
+    for (Issue& issue : error.issues) {
+      Path within;
+      for (std::size_t i = 2; i < issue.path.steps().size(); ++i) {
+        within = within.Key(std::get<std::string>(issue.path.steps()[i]));
+      }
+      issue.path = within;
+      issue.entity.clear();
+    }
+    return ProblemResponse(InvalidError("the environment cannot be read", std::move(error.issues)), call.request.id);
+  }
+  Result<Committed> committed = parts_.catalog.PutEnvironment(key, read->environments.at(0), conditions->condition,
+                                                              AuthorOf(call), conditions->idempotency);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
-  http::Response response = GetEnvironment(call);
-  if (created && response.status == 200) response.status = 201;
-  return response;
+  return EnvironmentResponse(*committed, name);
 }
 
 http::Response Api::DeleteEnvironment(const Call& call) {
   const std::string key(call.request.Param("project")), name(call.request.Param("environment"));
   Result<Preconditions> conditions = ReadPreconditions(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
-  if (http::Response found = GetEnvironment(call); found.status != 200) return found;
+  MutexLock lock(keys_);
   for (const KeyRecord& record : parts_.authenticator.List(key)) {
     if (record.project == key && record.environment == name && record.revoked_ms == 0) {
-      return ProblemResponse({ErrorCode::kConflict,
-                              "key " + record.id + " of environment '" + name + "' is still valid; revoke it first",
-                              {}},
-                             call.request.id);
+      return ProblemResponse(KeyInTheWay(record, "environment '" + name + "'"), call.request.id);
     }
   }
-  const auto view = parts_.catalog.View();
-  const ProjectView* held = view->FindProject(key);
-  Project project = held->definitions.project;
-  std::erase_if(project.environments, [&](const EnvironmentDefinition& e) { return e.key == name; });
   Result<Committed> committed =
-      parts_.catalog.PutProject(project, conditions->if_match ? conditions->if_match : std::optional(held->revision),
-                                false, AuthorOf(call), conditions->idempotency);
-  if (!committed) {
-    // What still names the environment is invalid without it: that is a conflict, not bad input.
-    Error error = committed.error();
-    if (error.code == ErrorCode::kInvalid) error.code = ErrorCode::kConflict;
-    return ChangeProblem(call.request, *conditions, error);
-  }
+      parts_.catalog.DeleteEnvironment(key, name, conditions->condition, AuthorOf(call), conditions->idempotency);
+  if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   return CommittedResponse(*committed);
 }
+
+namespace {
+
+template <typename RecordType>
+void AppendViews(const std::vector<RecordType>& records, const ProjectView& project, Array& entities) {
+  for (const RecordType& record : records) {
+    const EntityRecord entity = record;
+    entities.push_back(EncodeEntityView(entity, project.revisions.at(RefOf(entity))));
+  }
+}
+
+}  // namespace
 
 http::Response Api::ListOf(EntityKind kind, const Call& call) {
   const auto view = parts_.catalog.View();
   const ProjectView* project = view->FindProject(call.request.Param("project"));
   if (project == nullptr) return ProblemResponse(NoSuchProject(call.request.Param("project")), call.request.id);
   Array entities;
-  for (const auto& [ref, revision] : project->revisions) {
-    if (ref.kind == kind) entities.push_back(EncodeEntityView(*project->definitions.entities.Find(ref), revision));
+  const EntitySet& held = project->definitions.entities;
+  switch (kind) {
+    case EntityKind::kFlag:
+      AppendViews(held.flags, *project, entities);
+      break;
+    case EntityKind::kSegment:
+      AppendViews(held.segments, *project, entities);
+      break;
+    case EntityKind::kLayer:
+      AppendViews(held.layers, *project, entities);
+      break;
+    case EntityKind::kHoldout:
+      AppendViews(held.holdouts, *project, entities);
+      break;
+    case EntityKind::kExperiment:
+      AppendViews(held.experiments, *project, entities);
+      break;
+    case EntityKind::kMetric:
+      AppendViews(held.metrics, *project, entities);
+      break;
   }
   return JsonResponse(200, Object{{"revision", Value(view->revision)},
                                   {std::string(ToString(kind)) + "s", Value(std::move(entities))}});
@@ -234,9 +303,9 @@ http::Response Api::GetOne(EntityKind kind, const Call& call) {
   if (!at) return BadRequest(call.request, at.error());
   const auto view = parts_.catalog.View();
   if (*at) {
-    Result<EntityRecord> record = parts_.catalog.EntityAt(project, ref, **at);
-    if (!record) return ProblemResponse(record.error(), call.request.id);
-    return JsonResponse(200, EncodeEntityView(*record, **at));
+    Result<EntityVersion> held = parts_.catalog.EntityAt(project, ref, **at);
+    if (!held) return ProblemResponse(held.error(), call.request.id);
+    return Tagged(JsonResponse(200, EncodeEntityView(held->record, held->revision)), held->revision);
   }
   const ProjectView* held = view->FindProject(project);
   if (held == nullptr) return ProblemResponse(NoSuchProject(project), call.request.id);
@@ -262,13 +331,13 @@ http::Response Api::Change(EntityKind kind, Edit::Action action, const Call& cal
   Edit edit;
   edit.ref = {kind, std::string(call.request.Param("key"))};
   edit.action = action;
-  edit.if_match = conditions->if_match;
-  edit.must_be_new = conditions->must_be_new;
+  edit.condition = conditions->condition;
   if (action != Edit::Action::kDelete) {
     Result<Value> body = ReadJson(call.request);
     if (!body) return BadRequest(call.request, body.error());
     edit.definition = *std::move(body);
   }
+  const EntityRef ref = edit.ref;
   CommitRequest request;
   request.project = call.request.Param("project");
   request.edits.push_back(std::move(edit));
@@ -276,11 +345,7 @@ http::Response Api::Change(EntityKind kind, Edit::Action action, const Call& cal
   request.idempotency = conditions->idempotency;
   Result<Committed> committed = parts_.catalog.Commit(request);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
-  if (action == Edit::Action::kDelete) return CommittedResponse(*committed);
-  http::Response response = GetOne(kind, call);
-  if (committed->created && response.status == 200) response.status = 201;
-  if (committed->replayed) response.Header("Idempotency-Replayed", "true");
-  return response;
+  return EntityResponse(*committed, ref);
 }
 
 http::Response Api::CommitChanges(const Call& call) {
@@ -303,17 +368,19 @@ http::Response Api::ApplyWorkspace(const Call& call) {
   if (!conditions) return BadRequest(call.request, conditions.error());
   Result<Value> body = ReadJson(call.request);
   if (!body) return BadRequest(call.request, body.error());
+  Result<bool> dry_run = ReadSwitch(call.request, "dry_run");
+  if (!dry_run) return BadRequest(call.request, dry_run.error());
   Result<WorkspaceRequest> request = ReadWorkspace(*body, call.request.Param("project"));
   if (!request) return ProblemResponse(request.error(), call.request.id);
   request->author.principal = call.who.id;
   request->author.request_id = call.request.id;
-  request->dry_run = call.request.Query("dry_run") == "true";
+  request->dry_run = *dry_run;
   request->idempotency = conditions->idempotency;
   Result<WorkspacePlan> plan = parts_.catalog.ApplyWorkspace(*request);
   if (!plan) return ChangeProblem(call.request, *conditions, plan.error());
   Object document = EncodePlan(*plan);
   if (!plan->conflicts.empty() && !request->dry_run) {
-    const std::string first = plan->conflicts[0].ref.ToText() + " at " + plan->conflicts[0].path;
+    const std::string first = plan->conflicts[0].kind + " " + plan->conflicts[0].key + " at " + plan->conflicts[0].path;
     return ProblemResponse(
         409,
         {ErrorCode::kConflict,
@@ -323,7 +390,9 @@ http::Response Api::ApplyWorkspace(const Call& call) {
          {}},
         call.request.id, std::move(document));
   }
-  return JsonResponse(200, Value(std::move(document)));
+  http::Response response = JsonResponse(200, Value(std::move(document)));
+  if (plan->replayed) response.Header("Idempotency-Replayed", "true");
+  return response;
 }
 
 }  // namespace guidon

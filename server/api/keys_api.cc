@@ -22,6 +22,7 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
     return Fail(InvalidError("the key cannot be made",
                              {{Severity::kError, "wrong_value", Path().Key(name), std::move(message), "", ""}}));
   };
+  if (!body.is_object()) return Fail(ErrorCode::kInvalid, "expected an object with 'kind'");
   for (const Member& member : body.AsObject()) {
     if (member.name != "kind" && member.name != "environment" && member.name != "description") {
       return fail(member.name, "unknown key '" + member.name + "'");
@@ -51,7 +52,10 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
 }  // namespace
 
 http::Response Api::ListKeys(const Call& call) {
-  const std::string project(call.request.Param("project"));
+  const std::string project(call.request.Param("project"));  // none: keys of all projects
+  if (!project.empty() && parts_.catalog.View()->FindProject(project) == nullptr) {
+    return ProblemResponse({ErrorCode::kNotFound, "there is no project '" + project + "'", {}}, call.request.id);
+  }
   Array keys;
   for (const KeyRecord& record : parts_.authenticator.List(project)) {
     if (record.project == project) keys.push_back(DescribeKey(record));
@@ -65,9 +69,17 @@ http::Response Api::CreateKey(const Call& call) {
   Result<NewKeyRequest> wanted = ReadNewKey(*body);
   if (!wanted) return ProblemResponse(wanted.error(), call.request.id);
   const std::string project(call.request.Param("project"));
+  if (project.empty() && wanted->kind != KeyKind::kAdmin) {
+    return ProblemResponse(
+        InvalidError("the key cannot be made",
+                     {{Severity::kError, "wrong_value", Path().Key("kind"), "only an admin key can be of all projects",
+                       "make a server key at /api/v1/projects/{project}/keys", ""}}),
+        call.request.id);
+  }
+  MutexLock lock(keys_);
   const auto view = parts_.catalog.View();
   const ProjectView* held = view->FindProject(project);
-  if (held == nullptr) {
+  if (held == nullptr && !project.empty()) {
     return ProblemResponse({ErrorCode::kNotFound, "there is no project '" + project + "'", {}}, call.request.id);
   }
   if (!wanted->environment.empty() && !held->definitions.project.FindEnvironment(wanted->environment)) {
@@ -92,10 +104,16 @@ http::Response Api::CreateKey(const Call& call) {
 
 http::Response Api::RevokeKey(const Call& call) {
   const std::string project(call.request.Param("project")), id(call.request.Param("id"));
+  MutexLock lock(keys_);
   std::optional<KeyRecord> record = parts_.authenticator.Find(id);
   if (!record || record->project != project) {
-    return ProblemResponse({ErrorCode::kNotFound, "project '" + project + "' has no key '" + id + "'", {}},
-                           call.request.id);
+    const std::string where = project.empty() ? "among the keys of all projects" : "of project '" + project + "'";
+    return ProblemResponse({ErrorCode::kNotFound, "there is no key '" + id + "' " + where, {}}, call.request.id);
+  }
+  if (project.empty() && record->revoked_ms == 0 && IsLastAdminKey(id)) {
+    return ProblemResponse(
+        {ErrorCode::kConflict, "key " + id + " is the last admin key of all projects; make another one first", {}},
+        call.request.id);
   }
   if (record->revoked_ms != 0) return JsonResponse(200, Object{{"revision", Value(parts_.feed.head())}});
   record->revoked_ms = parts_.now_ms();
@@ -103,7 +121,15 @@ http::Response Api::RevokeKey(const Call& call) {
       parts_.catalog.PutItem({std::string(kKeySpace), id, EncodeKeyRecord(*record)}, "key.revoke", AuthorOf(call));
   if (!committed) return ProblemResponse(committed.error(), call.request.id);
   parts_.authenticator.Put(*record);
+  parts_.wake_streams();  // those of this key say goodbye now, not at their next tick
   return JsonResponse(200, Object{{"revision", Value(committed->revision)}});
+}
+
+bool Api::IsLastAdminKey(const std::string& id) const {
+  for (const KeyRecord& other : parts_.authenticator.List("")) {
+    if (other.kind == KeyKind::kAdmin && other.revoked_ms == 0 && other.id != id) return false;
+  }
+  return true;
 }
 
 }  // namespace guidon

@@ -17,6 +17,8 @@ std::string_view TitleOf(ErrorCode code) {
       return "It exists";
     case ErrorCode::kConflict:
       return "It conflicts with what is there";
+    case ErrorCode::kStale:
+      return "It has changed";
     case ErrorCode::kMismatch:
       return "The idempotency key was used for something else";
     case ErrorCode::kUnauthenticated:
@@ -54,6 +56,8 @@ int StatusOf(ErrorCode code) {
     case ErrorCode::kAlreadyExists:
     case ErrorCode::kConflict:
       return 409;
+    case ErrorCode::kStale:
+      return 412;
     case ErrorCode::kMismatch:
       return 422;
     case ErrorCode::kUnauthenticated:

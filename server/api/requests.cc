@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -101,7 +102,7 @@ std::optional<Edit> ReadEdit(const Value& value, const Path& path, std::vector<I
       issues.push_back(Fault("wrong_type", path.Key("if_match"), "expected a revision, a whole number"));
       return std::nullopt;
     }
-    edit.if_match = static_cast<Revision>(if_match->AsInt());
+    edit.condition.if_match = static_cast<Revision>(if_match->AsInt());
   }
   return edit;
 }
@@ -120,6 +121,10 @@ constexpr std::array<WorkspaceList, 6> kWorkspaceLists = {{{"flags", EntityKind:
 // Issues of a definition, moved to where it stands in the body.
 void AppendIssues(const Error& error, const Path& path, std::vector<Issue>& issues) {
   for (Issue issue : error.issues) {
+    if (!issue.entity.empty()) {  // which says where to look: the path is within it
+      issues.push_back(std::move(issue));
+      continue;
+    }
     Path moved = path;
     for (const Path::Step& step : issue.path.steps()) {
       moved = std::holds_alternative<std::size_t>(step) ? moved.Index(std::get<std::size_t>(step))
@@ -145,18 +150,23 @@ http::Response BadRequest(const http::Request& request, const Error& error) {
 Result<Preconditions> ReadPreconditions(const http::Request& request) {
   Preconditions conditions;
   std::string_view if_match = request.Header("If-Match");
+  conditions.condition.must_exist = if_match == "*";
   if (!if_match.empty() && if_match != "*") {
     if (if_match.size() >= 2 && if_match.front() == '"' && if_match.back() == '"') {
       if_match = if_match.substr(1, if_match.size() - 2);
     }
-    conditions.if_match = ParseRevision(if_match);
-    if (!conditions.if_match) {
+    conditions.condition.if_match = ParseRevision(if_match);
+    if (!conditions.condition.if_match) {
       return Fail(ErrorCode::kInvalid, "If-Match is '" + std::string(if_match) +
                                            "'; send the revision that you have "
                                            "seen, as the ETag gave it");
     }
   }
-  conditions.must_be_new = request.Header("If-None-Match") == "*";
+  const std::string_view if_none_match = request.Header("If-None-Match");
+  if (!if_none_match.empty() && if_none_match != "*") {
+    return Fail(ErrorCode::kInvalid, "If-None-Match of a change can only be '*': create, never replace");
+  }
+  conditions.condition.must_be_new = if_none_match == "*";
   const std::string_view key = request.Header("Idempotency-Key");
   if (key.size() > kMaxIdempotencyKeyBytes) {
     return Fail(ErrorCode::kInvalid,
@@ -169,8 +179,7 @@ Result<Preconditions> ReadPreconditions(const http::Request& request) {
 }
 
 http::Response ChangeProblem(const http::Request& request, const Preconditions& conditions, const Error& error) {
-  const bool unmet = (error.code == ErrorCode::kConflict && conditions.if_match) ||
-                     (error.code == ErrorCode::kAlreadyExists && conditions.must_be_new);
+  const bool unmet = error.code == ErrorCode::kAlreadyExists && conditions.condition.must_be_new;
   return ProblemResponse(unmet ? 412 : StatusOf(error.code), error, request.id);
 }
 
@@ -182,6 +191,15 @@ Result<std::optional<Revision>> ReadRevision(const http::Request& request) {
     return Fail(ErrorCode::kInvalid, "revision is '" + std::string(text) + "'; expected a whole number from 1");
   }
   return revision;
+}
+
+Result<bool> ReadSwitch(const http::Request& request, std::string_view name) {
+  const bool given = std::any_of(request.query.begin(), request.query.end(),
+                                 [&](const auto& parameter) { return parameter.first == name; });
+  const std::string_view text = request.Query(name);
+  if (!given || text == "false") return false;
+  if (text == "true") return true;
+  return Fail(ErrorCode::kInvalid, std::string(name) + " is '" + std::string(text) + "'; expected true or false");
 }
 
 Author AuthorOf(const Call& call) {
@@ -211,7 +229,10 @@ Result<WorkspaceRequest> ReadWorkspace(const Value& body, std::string_view proje
   std::vector<Issue> issues;
   CheckNames(body, Path(), {"workspace", "prune", "comment"}, issues);
   request.author.comment = ReadComment(body, issues);
-  if (const Value* prune = body.Find("prune")) request.prune = prune->AsBool();
+  if (const Value* prune = body.Find("prune")) {
+    if (!prune->is_bool()) issues.push_back(Fault("wrong_type", Path().Key("prune"), "expected true or false"));
+    request.prune = prune->AsBool();
+  }
   const Value* workspace = body.Find("workspace");
   if (workspace == nullptr || !workspace->is_object()) {
     issues.push_back(Fault("missing_key", Path().Key("workspace"), "the workspace is missing"));
@@ -266,16 +287,16 @@ Object EncodePlan(const WorkspacePlan& plan) {
                                 {"split", Value(move.split)},
                                 {"share_parts", move.share_parts ? Value(*move.share_parts) : Value()}});
     }
-    changes.emplace_back(Object{{"kind", Value(ToString(change.ref.kind))},
-                                {"key", Value(change.ref.key)},
+    changes.emplace_back(Object{{"kind", Value(change.kind)},
+                                {"key", Value(change.key)},
                                 {"action", Value(change.action)},
                                 {"environments", Value(std::move(environments))},
                                 {"summary", Value(std::move(summary))},
                                 {"moved", Value(std::move(moved))}});
   }
   for (const PlanConflict& conflict : plan.conflicts) {
-    conflicts.emplace_back(Object{{"kind", Value(ToString(conflict.ref.kind))},
-                                  {"key", Value(conflict.ref.key)},
+    conflicts.emplace_back(Object{{"kind", Value(conflict.kind)},
+                                  {"key", Value(conflict.key)},
                                   {"path", Value(conflict.path)},
                                   {"base", conflict.base},
                                   {"theirs", conflict.theirs},

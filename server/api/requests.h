@@ -22,11 +22,10 @@ Result<Value> ReadJson(const http::Request& request);
 http::Response BadRequest(const http::Request& request, const Error& error);
 
 struct Preconditions {
-  std::optional<Revision> if_match;
-  bool must_be_new = false;  // If-None-Match: *
+  Precondition condition;
   std::optional<IdempotencyKey> idempotency;
 };
-// If-Match: "17" or 17; If-None-Match: *; Idempotency-Key with a hash of method, address and body.
+// If-Match: "17", 17 or *; If-None-Match: *; Idempotency-Key with a hash of method, address and body.
 Result<Preconditions> ReadPreconditions(const http::Request& request);
 
 // A refused change: 412 when it was a precondition of the request that did not hold.
@@ -34,6 +33,8 @@ http::Response ChangeProblem(const http::Request& request, const Preconditions& 
 
 // `?revision=N`
 Result<std::optional<Revision>> ReadRevision(const http::Request& request);
+// `?name=true`; absent: false.
+Result<bool> ReadSwitch(const http::Request& request, std::string_view name);
 
 Author AuthorOf(const Call& call);
 

@@ -13,7 +13,7 @@ constexpr std::string_view kProject = "/api/v1/projects/{project}";
 template <EntityKind kind>
 void AppendEntityRoutes(std::vector<Route>& routes, std::string_view list_path, std::string_view one_path,
                         const std::array<std::string_view, 5>& names) {
-  routes.push_back({"GET", list_path, names[0], Verb::kRead, Where::kInline, &Api::ListEntities<kind>});
+  routes.push_back({"GET", list_path, names[0], Verb::kRead, Where::kPool, &Api::ListEntities<kind>});
   routes.push_back({"GET", one_path, names[1], Verb::kRead, Where::kPool, &Api::GetEntity<kind>});
   routes.push_back({"PUT", one_path, names[2], Verb::kWrite, Where::kPool, &Api::PutEntity<kind>});
   routes.push_back({"PATCH", one_path, names[3], Verb::kWrite, Where::kPool, &Api::PatchEntity<kind>});
@@ -44,6 +44,9 @@ std::vector<Route> MakeRoutes() {
       {"GET", "/api/v1/projects/{project}/keys", "listKeys", Verb::kManageKeys, Where::kInline, &Api::ListKeys},
       {"POST", "/api/v1/projects/{project}/keys", "createKey", Verb::kManageKeys, Where::kPool, &Api::CreateKey},
       {"DELETE", "/api/v1/projects/{project}/keys/{id}", "revokeKey", Verb::kManageKeys, Where::kPool, &Api::RevokeKey},
+      {"GET", "/api/v1/keys", "listGlobalKeys", Verb::kManageKeys, Where::kInline, &Api::ListKeys},
+      {"POST", "/api/v1/keys", "createGlobalKey", Verb::kManageKeys, Where::kPool, &Api::CreateKey},
+      {"DELETE", "/api/v1/keys/{id}", "revokeGlobalKey", Verb::kManageKeys, Where::kPool, &Api::RevokeKey},
       {"GET", "/sdk/v1/stream", "stream", Verb::kReadRules, Where::kInline, &Api::Stream},
       {"GET", "/sdk/v1/ruleset", "ruleset", Verb::kReadRules, Where::kPool, &Api::GetRuleset},
       {"GET", "/livez", "livez", Verb::kPublic, Where::kInline, &Api::Livez},

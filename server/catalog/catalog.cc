@@ -1,6 +1,7 @@
 #include "server/catalog/catalog.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "core/base/json.h"
 #include "core/codec/codec.h"
 #include "core/codec/wire.h"
+#include "core/diff/audience.h"
 #include "core/ruleset/ruleset.h"
 #include "core/validate/validate.h"
 #include "server/catalog/merge_patch.h"
@@ -26,41 +28,46 @@ Error NotFound(std::string what) {
 }
 
 Error ChangedSince(const std::string& what, Revision changed, Revision expected) {
-  return {ErrorCode::kConflict,
+  return {ErrorCode::kStale,
           what + " changed in revision " + std::to_string(changed) + ", after revision " + std::to_string(expected) +
               "; read it again",
           {}};
 }
 
-// Entities of `after` that are new or differ, and those that are gone.
-struct EntityChanges {
-  std::vector<EntityRecord> upserts;
-  std::vector<EntityRef> removals;
-  bool empty() const { return upserts.empty() && removals.empty(); }
+// One entity before and after a commit; at least one of both is there.
+struct Step {
+  EntityRef ref;
+  std::optional<EntityRecord> before, after;
 };
+
+// Entities that are new, differ or are gone, by kind and key.
+using Steps = std::vector<Step>;
 
 template <typename RecordType>
 void CompareLists(const std::vector<RecordType>& before, const std::vector<RecordType>& after, EntityKind kind,
-                  EntityChanges& changes) {
-  std::map<std::string_view, const RecordType*> gone;
-  for (const RecordType& record : before) gone.emplace(record.definition.key, &record);
-  for (const RecordType& record : after) {
-    const auto held = gone.find(record.definition.key);
-    if (held == gone.end() || !(*held->second == record)) changes.upserts.push_back(record);
-    if (held != gone.end()) gone.erase(held);
+                  Steps& steps) {
+  std::map<std::string_view, std::pair<const RecordType*, const RecordType*>> both;
+  for (const RecordType& record : before) both[record.definition.key].first = &record;
+  for (const RecordType& record : after) both[record.definition.key].second = &record;
+  for (const auto& [key, pair] : both) {
+    const auto& [old, now] = pair;
+    if (old != nullptr && now != nullptr && *old == *now) continue;
+    Step& step = steps.emplace_back();
+    step.ref = {kind, std::string(key)};
+    if (old != nullptr) step.before = *old;
+    if (now != nullptr) step.after = *now;
   }
-  for (const auto& [key, record] : gone) changes.removals.push_back({kind, std::string(key)});
 }
 
-EntityChanges Compare(const EntitySet& before, const EntitySet& after) {
-  EntityChanges changes;
-  CompareLists(before.flags, after.flags, EntityKind::kFlag, changes);
-  CompareLists(before.segments, after.segments, EntityKind::kSegment, changes);
-  CompareLists(before.layers, after.layers, EntityKind::kLayer, changes);
-  CompareLists(before.holdouts, after.holdouts, EntityKind::kHoldout, changes);
-  CompareLists(before.experiments, after.experiments, EntityKind::kExperiment, changes);
-  CompareLists(before.metrics, after.metrics, EntityKind::kMetric, changes);
-  return changes;
+Steps Compare(const EntitySet& before, const EntitySet& after) {
+  Steps steps;
+  CompareLists(before.flags, after.flags, EntityKind::kFlag, steps);
+  CompareLists(before.segments, after.segments, EntityKind::kSegment, steps);
+  CompareLists(before.layers, after.layers, EntityKind::kLayer, steps);
+  CompareLists(before.holdouts, after.holdouts, EntityKind::kHoldout, steps);
+  CompareLists(before.experiments, after.experiments, EntityKind::kExperiment, steps);
+  CompareLists(before.metrics, after.metrics, EntityKind::kMetric, steps);
+  return steps;
 }
 
 // New entities stand in authored order until they have their slots; from then on lists are in order of their keys, so
@@ -83,21 +90,13 @@ std::vector<std::string> EnvironmentNames(const Project& project) {
 
 // What a change of entities means for one environment, as it is streamed: entities whose part is there, and those
 // whose part is not (any more).
-EncodedChange EncodeFor(std::string_view environment, const EntityChanges& changes, const Definitions* before) {
+EncodedChange EncodeFor(std::string_view environment, const Steps& steps) {
   EncodedChange encoded;
-  for (const EntityRecord& record : changes.upserts) {
-    const EntityRef ref = RefOf(record);
-    const auto part = EnvironmentPart(record, environment);
-    std::optional<EntityRecord> old_part;
-    if (before != nullptr) {
-      if (const auto old = before->entities.Find(ref)) old_part = EnvironmentPart(*old, environment);
-    }
+  for (const Step& step : steps) {
+    const auto old_part = step.before ? EnvironmentPart(*step.before, environment) : std::nullopt;
+    const auto part = step.after ? EnvironmentPart(*step.after, environment) : std::nullopt;
     if (part && part != old_part) encoded.upserts.push_back(EncodeEntity(*part));
-    if (!part && old_part) encoded.removals.push_back(ref);
-  }
-  for (const EntityRef& ref : changes.removals) {
-    const auto old = before == nullptr ? std::nullopt : before->entities.Find(ref);
-    if (old && EnvironmentPart(*old, environment)) encoded.removals.push_back(ref);
+    if (!part && old_part) encoded.removals.push_back(step.ref);
   }
   return encoded;
 }
@@ -123,10 +122,16 @@ class Catalog::Impl {
   Status Load();
   Result<Committed> Commit(const CommitRequest& request);
   Result<WorkspacePlan> ApplyWorkspace(const WorkspaceRequest& request);
-  Result<Committed> PutProject(const Project& project, std::optional<Revision> if_match, bool must_be_new,
-                               const Author& author, std::optional<IdempotencyKey> idempotency);
-  Result<Committed> DeleteProject(std::string_view key, std::optional<Revision> if_match, const Author& author,
-                                  std::optional<IdempotencyKey> idempotency);
+  Result<Committed> PutProject(const Project& project, const Precondition& condition, const Author& author,
+                               const std::optional<IdempotencyKey>& idempotency);
+  Result<Committed> DeleteProject(std::string_view key, const Precondition& condition, const Author& author,
+                                  const std::optional<IdempotencyKey>& idempotency);
+  Result<Committed> PutEnvironment(std::string_view project, const EnvironmentDefinition& environment,
+                                   const Precondition& condition, const Author& author,
+                                   const std::optional<IdempotencyKey>& idempotency);
+  Result<Committed> DeleteEnvironment(std::string_view project, std::string_view environment,
+                                      const Precondition& condition, const Author& author,
+                                      const std::optional<IdempotencyKey>& idempotency);
   Result<Committed> PutItem(const Item& item, std::string_view action, const Author& author);
 
   std::shared_ptr<const CatalogView> View() const {
@@ -134,44 +139,60 @@ class Catalog::Impl {
     return view_;
   }
   Result<std::vector<Item>> Items(std::string_view space) const;
+  Result<ProjectView> ProjectAt(std::string_view project, Revision revision) const;
   Result<Snapshot> SnapshotAt(std::string_view project, std::string_view environment, Revision revision) const;
-  Result<EntityRecord> EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const;
+  Result<EntityVersion> EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const;
 
  private:
+  using Projects = std::map<std::string, ProjectView>;
+
   // A change that has passed every check and only needs to be written.
   struct Prepared {
     std::string project;
     std::shared_ptr<const ProjectView> before;  // null: the project is new
     std::optional<Definitions> after;           // absent: the project goes
     bool project_changed = false;
-    EntityChanges changes;
+    bool created = false;  // what the answer says
+    Steps steps;
     std::map<Scope, EncodedChange> encoded;  // environments that existed before
     std::map<Scope, std::shared_ptr<const Ruleset>> opened;
     std::vector<std::string> closed;  // environments that go
     std::vector<TxnOp> extra;         // written in the same transaction
     std::vector<Issue> warnings;
-    bool empty() const { return !project_changed && changes.empty() && extra.empty(); }
+    bool empty() const { return !project_changed && steps.empty() && extra.empty(); }
   };
 
+  std::shared_ptr<const ProjectView> FindProject(std::string_view key) const;
   Result<Definitions> Edited(const ProjectView& before, const std::vector<Edit>& edits) const;
   Result<Prepared> Prepare(std::string_view project, std::shared_ptr<const ProjectView> before,
                            std::optional<Definitions> after) GUIDON_REQUIRES(writer_);
   Status CompileAll(Prepared& prepared) GUIDON_REQUIRES(writer_);
+  // The project with what it is called, described and divided into; definitions stay.
+  Result<Committed> ChangeProject(const std::shared_ptr<const ProjectView>& present, Project next,
+                                  std::string_view action, const Author& author,
+                                  const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
   Result<Committed> Write(Prepared prepared, std::string_view action, const Author& author,
                           const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
-  Result<std::optional<TxnResult>> Replay(const Author& author, const std::optional<IdempotencyKey>& idempotency,
-                                          std::string* response = nullptr) GUIDON_REQUIRES(writer_);
+  Status RememberNoChange(const Author& author, const std::optional<IdempotencyKey>& idempotency, Revision revision)
+      GUIDON_REQUIRES(writer_);
+  // What every change begins with: the state is the store's, and a repetition gets its first answer.
+  Result<std::optional<Committed>> Begin(std::string_view project, const Author& author,
+                                         const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
+  Committed FirstAnswer(std::string_view project, const TxnResult& first) const;
   std::shared_ptr<const ProjectView> ViewAfter(const Prepared& prepared, Revision revision) const;
   void PublishView(const std::string& project, std::shared_ptr<const ProjectView> view, Revision revision);
 
-  Status LoadAt(Position position, Revision revision, std::map<std::string, ProjectView>& projects) const;
-  Status ReplayTxn(const CommittedTxn& txn, std::map<std::string, ProjectView>& projects);
+  Status CatchUp() GUIDON_REQUIRES(writer_);
+  Status Follow(Revision from, bool live, Projects& projects) GUIDON_REQUIRES(writer_);
+  Status ReplayTxn(const CommittedTxn& txn, bool live, Projects& projects);
+  Result<ProjectView> ReadProject(const KeyValue& stored, Position at) const;
 
   Store& store_;
   Feed& feed_;
   CatalogOptions options_;
 
   Mutex writer_;  // one change at a time, from reading the state to publishing the next
+  Position position_ GUIDON_GUARDED_BY(writer_) = 0;  // of the last transaction that the view has taken in
 
   mutable Mutex view_mutex_;
   std::shared_ptr<const CatalogView> view_ GUIDON_GUARDED_BY(view_mutex_);
@@ -185,41 +206,33 @@ Status Catalog::Impl::Load() {
   MutexLock lock(writer_);
   const StoreHead head = store_.Head();
   Revision from = head.revision > options_.replayed_revisions ? head.revision - options_.replayed_revisions : 0;
-  Position position = 0;
   if (from > 0) {
     const Result<Position> found = store_.PositionOf(from);
     if (!found) return Fail(found.error());
-    position = *found;
-    if (position < store_.compacted()) {
-      position = head.position;
-      from = head.revision;
-    }
-  } else if (store_.compacted() > 0) {
-    position = head.position;
+    position_ = *found;
+  }
+  if (position_ < store_.compacted()) {
+    position_ = head.position;
     from = head.revision;
   }
-  std::map<std::string, ProjectView> projects;
-  if (position > 0) {
-    if (Status read = LoadAt(position, from, projects); !read) return read;
-  }
-  for (const auto& [key, view] : projects) {
-    Revision changed = view.revision;
-    for (const auto& [ref, revision] : view.revisions) changed = std::max(changed, revision);
-    for (const std::string& environment : EnvironmentNames(view.definitions.project)) {
-      feed_.Open({key, environment}, EncodeEntities(SnapshotOf(view.definitions, environment, from).entities), nullptr,
-                 changed, from);
+  Projects projects;
+  if (position_ > 0) {
+    const Result<RangeResult> stored = store_.Range(RangeQuery::Prefix("project/", position_));
+    if (!stored) return Fail(stored.error());
+    for (const KeyValue& entry : stored->entries) {
+      Result<ProjectView> view = ReadProject(entry, position_);
+      if (!view) return Fail(view.error());
+      projects.emplace(view->definitions.project.key, *std::move(view));
     }
   }
-  const std::unique_ptr<WatchCursor> cursor = store_.Watch(position, [] {});
-  for (;;) {
-    WatchEvent event = cursor->Next();
-    if (std::holds_alternative<WatchProgress>(event)) break;
-    const auto* txn = std::get_if<CommittedTxn>(&event);
-    if (txn == nullptr)
-      return Fail(ErrorCode::kCorrupt,
-                  "the store cannot tell what was committed since revision " + std::to_string(from));
-    if (Status replayed = ReplayTxn(*txn, projects); !replayed) return replayed;
+  // Who holds an older revision may hold what was removed before `from`: only from there on can streams resume.
+  for (const auto& [key, view] : projects) {
+    for (const std::string& environment : EnvironmentNames(view.definitions.project)) {
+      feed_.Open({key, environment}, EncodeEntities(SnapshotOf(view.definitions, environment, from).entities), nullptr,
+                 from, from);
+    }
   }
+  if (Status followed = Follow(from, false, projects); !followed) return followed;
   auto next = std::make_shared<CatalogView>();
   next->revision = head.revision;
   for (auto& [key, view] : projects) {
@@ -229,50 +242,83 @@ Status Catalog::Impl::Load() {
     }
     next->projects.emplace(key, std::make_shared<const ProjectView>(std::move(view)));
   }
+  feed_.Publish(head.revision, {});
   MutexLock view_lock(view_mutex_);
   view_ = std::move(next);
   return {};
 }
 
-Status Catalog::Impl::LoadAt(Position position, Revision revision, std::map<std::string, ProjectView>& projects) const {
-  const Result<RangeResult> project_range = store_.Range(RangeQuery::Prefix("project/", position));
-  if (!project_range) return Fail(project_range.error());
-  for (const KeyValue& entry : project_range->entries) {
-    Result<Project> project = DecodeProjectText(entry.key, entry.value);
-    if (!project) return Fail(project.error());
-    ProjectView& view = projects[project->key];
-    view.definitions.project = *std::move(project);
-    view.revision = entry.modified_revision;
+// After a commit whose end the store could not tell, it may be there all the same. Then it is taken in before anything
+// is built on a state that is no longer the store's.
+Status Catalog::Impl::CatchUp() {
+  const auto present = View();
+  const StoreHead head = store_.Head();
+  if (head.revision == present->revision) return {};
+  Projects projects;
+  for (const auto& [key, view] : present->projects) projects.emplace(key, *view);
+  if (Status followed = Follow(present->revision, true, projects); !followed) return followed;
+  auto next = std::make_shared<CatalogView>();
+  next->revision = head.revision;
+  for (auto& [key, view] : projects) {
+    SortByKey(view.definitions.entities);
+    next->projects.emplace(key, std::make_shared<const ProjectView>(std::move(view)));
   }
-  const Result<RangeResult> entities = store_.Range(RangeQuery::Prefix("entity/", position));
+  MutexLock view_lock(view_mutex_);
+  view_ = std::move(next);
+  return {};
+}
+
+// Takes in every transaction after `position_`.
+Status Catalog::Impl::Follow(Revision from, bool live, Projects& projects) {
+  const std::unique_ptr<WatchCursor> cursor = store_.Watch(position_, [] {});
+  for (;;) {
+    WatchEvent event = cursor->Next();
+    if (std::holds_alternative<WatchProgress>(event)) return {};
+    const auto* txn = std::get_if<CommittedTxn>(&event);
+    if (txn == nullptr) {
+      return Fail(ErrorCode::kCorrupt,
+                  "the store cannot tell what was committed since revision " + std::to_string(from));
+    }
+    if (Status replayed = ReplayTxn(*txn, live, projects); !replayed) return replayed;
+    position_ = txn->position;
+  }
+}
+
+Result<ProjectView> Catalog::Impl::ReadProject(const KeyValue& stored, Position at) const {
+  ProjectView view;
+  Result<Project> project = DecodeProjectText(stored.key, stored.value);
+  if (!project) return Fail(project.error());
+  view.definitions.project = *std::move(project);
+  view.revision = stored.modified_revision;
+  const Result<RangeResult> entities = store_.Range(RangeQuery::Prefix(EntityPrefix(view.definitions.project.key), at));
   if (!entities) return Fail(entities.error());
   for (const KeyValue& entry : entities->entries) {
     Result<StoredEntity> entity = DecodeEntityText(entry.key, entry.value);
     if (!entity) return Fail(entity.error());
-    const auto view = projects.find(entity->project);
-    if (view == projects.end()) {
-      return Fail(ErrorCode::kCorrupt,
-                  "record '" + entry.key + "' at revision " + std::to_string(revision) + " belongs to no project");
-    }
-    view->second.revisions[RefOf(entity->record)] = entry.modified_revision;
-    AppendEntity(view->second.definitions.entities, std::move(entity->record));
+    view.revisions[RefOf(entity->record)] = entry.modified_revision;
+    view.definitions.entities.Append(std::move(entity->record));
   }
-  return {};
+  return view;
 }
 
-Status Catalog::Impl::ReplayTxn(const CommittedTxn& txn, std::map<std::string, ProjectView>& projects) {
+// `live`: streams and readers are there already, so rulesets are compiled with every step; else once at the end.
+Status Catalog::Impl::ReplayTxn(const CommittedTxn& txn, bool live, Projects& projects) {
   if (txn.revision == 0) return {};
-  std::map<std::string, std::pair<std::optional<Definitions>, EntityChanges>> touched;  // before, and what changes
-  const auto before_of = [&](const std::string& project) -> auto& {
-    auto [it, added] = touched.try_emplace(project);
+  struct Touched {
+    std::optional<Project> before;  // absent: the project is new
+    Steps steps;
+  };
+  std::map<std::string, Touched> touched;
+  const auto touch = [&](const std::string& project) -> Touched& {
+    const auto [it, added] = touched.try_emplace(project);
     const auto view = projects.find(project);
-    if (added && view != projects.end()) it->second.first = view->second.definitions;
+    if (added && view != projects.end()) it->second.before = view->second.definitions.project;
     return it->second;
   };
   for (const TxnOp& op : txn.ops) {
     const StoreKey key = ParseStoreKey(op.key);
     if (key.kind == StoreKey::Kind::kProject) {
-      before_of(key.project);
+      touch(key.project);
       if (op.kind == TxnOp::Kind::kDelete) {
         projects.erase(key.project);
         continue;
@@ -282,80 +328,138 @@ Status Catalog::Impl::ReplayTxn(const CommittedTxn& txn, std::map<std::string, P
       projects[key.project].definitions.project = *std::move(project);
       projects[key.project].revision = txn.revision;
     } else if (key.kind == StoreKey::Kind::kEntity) {
-      EntityChanges& changes = before_of(key.project).second;
+      Step& step = touch(key.project).steps.emplace_back();
       ProjectView& view = projects[key.project];
+      step.ref = key.ref;
+      step.before = view.definitions.entities.Find(key.ref);
       if (op.kind == TxnOp::Kind::kDelete) {
-        changes.removals.push_back(key.ref);
         view.definitions.entities.Remove(key.ref);
         view.revisions.erase(key.ref);
         continue;
       }
       Result<StoredEntity> entity = DecodeEntityText(op.key, op.value);
       if (!entity) return Fail(entity.error());
-      changes.upserts.push_back(entity->record);
+      step.after = entity->record;
       view.revisions[key.ref] = txn.revision;
       view.definitions.entities.Upsert(std::move(entity->record));
     }
   }
+  const auto ruleset_of = [&](const Definitions& definitions, const std::string& environment) {
+    return live ? Compile(SnapshotOf(definitions, environment, txn.revision)) : nullptr;
+  };
   std::map<Scope, EncodedChange> encoded;
-  std::vector<Scope> opened;
+  std::vector<Scope> closed;
   for (const auto& [project, change] : touched) {
-    const auto& [before, changes] = change;
     const auto view = projects.find(project);
-    if (before) {
-      for (const std::string& name : EnvironmentNames(before->project)) {
-        const bool stays = view != projects.end() && view->second.definitions.project.FindEnvironment(name);
-        if (!stays) feed_.Close({project, name});
-        if (EncodedChange part = EncodeFor(name, changes, &*before); stays && Alters(part)) {
-          encoded.emplace(Scope{project, name}, std::move(part));
-        }
+    const Definitions* now = view == projects.end() ? nullptr : &view->second.definitions;
+    for (const std::string& name : change.before ? EnvironmentNames(*change.before) : std::vector<std::string>()) {
+      if (now == nullptr || now->project.FindEnvironment(name) == nullptr) {
+        closed.push_back({project, name});
+      } else if (EncodedChange part = EncodeFor(name, change.steps); Alters(part)) {
+        part.ruleset = ruleset_of(*now, name);
+        encoded.emplace(Scope{project, name}, std::move(part));
       }
     }
-    if (view == projects.end()) continue;
-    for (const std::string& name : EnvironmentNames(view->second.definitions.project)) {
-      if (!before || !before->project.FindEnvironment(name)) opened.push_back({project, name});
+    for (const std::string& name : now == nullptr ? std::vector<std::string>() : EnvironmentNames(now->project)) {
+      if (change.before && change.before->FindEnvironment(name) != nullptr) continue;
+      feed_.Open({project, name}, EncodeEntities(SnapshotOf(*now, name, txn.revision).entities), ruleset_of(*now, name),
+                 txn.revision, txn.revision);
     }
   }
-  for (const Scope& scope : opened) {
-    const Definitions& definitions = projects[scope.project].definitions;
-    feed_.Open(scope, EncodeEntities(SnapshotOf(definitions, scope.environment, txn.revision).entities), nullptr,
-               txn.revision, txn.revision);
-  }
   feed_.Publish(txn.revision, std::move(encoded));
+  for (const Scope& scope : closed) feed_.Close(scope);
   return {};
 }
 
 // ---- Changing ----------------------------------------------------------------------------------------------------
 
-Result<std::optional<TxnResult>> Catalog::Impl::Replay(const Author& author,
-                                                       const std::optional<IdempotencyKey>& idempotency,
-                                                       std::string* response) {
+namespace {
+
+// What a repetition is told beside the revision of the first transaction, kept with the idempotency key: "created",
+// "changed", or "unchanged 17" when there was nothing to change at revision 17.
+constexpr std::string_view kUnchanged = "unchanged ";
+
+Idempotency Once(const Author& author, const IdempotencyKey& key, std::string answer) {
+  return {author.principal, key.key, key.body_hash, std::move(answer)};
+}
+
+Status CheckPrecondition(const Precondition& condition, const std::string& name, std::optional<Revision> changed) {
+  if (condition.must_be_new && changed) return Fail(ErrorCode::kAlreadyExists, name + " exists");
+  if (!changed && (condition.if_match || condition.must_exist)) {
+    return Fail(
+        ErrorCode::kStale,
+        name + " is not there (any more)" +
+            (condition.if_match ? ", but you expected it as of revision " + std::to_string(*condition.if_match) : ""));
+  }
+  if (condition.if_match && *changed > *condition.if_match) {
+    return Fail(ChangedSince(name, *changed, *condition.if_match));
+  }
+  return {};
+}
+
+std::string NameOf(std::string_view project) {
+  return "project '" + std::string(project) + "'";
+}
+
+}  // namespace
+
+std::shared_ptr<const ProjectView> Catalog::Impl::FindProject(std::string_view key) const {
+  const auto catalog = View();
+  const auto held = catalog->projects.find(std::string(key));
+  return held == catalog->projects.end() ? nullptr : held->second;
+}
+
+Result<std::optional<Committed>> Catalog::Impl::Begin(std::string_view project, const Author& author,
+                                                      const std::optional<IdempotencyKey>& idempotency) {
+  if (Status present = CatchUp(); !present) return Fail(present.error());
   if (!idempotency) return std::nullopt;
   // A transaction that cannot commit: it only asks whether this key was answered before.
   Txn probe;
   probe.compares = {TxnCompare::Exists("probe")};
   probe.ops = {TxnOp::Put("probe", "")};
-  probe.idempotency = Idempotency{author.principal, idempotency->key, idempotency->body_hash, ""};
-  Result<TxnResult> result = store_.Commit(std::move(probe));
+  probe.idempotency = Once(author, *idempotency, "");
+  const Result<TxnResult> result = store_.Commit(std::move(probe));
   if (!result) return Fail(result.error());
   if (result->outcome != TxnOutcome::kReplayed) return std::nullopt;
-  if (response != nullptr) *response = result->response;
-  return std::optional<TxnResult>(*std::move(result));
+  return FirstAnswer(project, *result);
+}
+
+Committed Catalog::Impl::FirstAnswer(std::string_view project, const TxnResult& first) const {
+  Committed committed;
+  committed.replayed = true;
+  committed.created = first.response == "created";
+  committed.revision = first.revision;
+  if (first.response.starts_with(kUnchanged)) {
+    committed.revision = std::strtoull(first.response.c_str() + kUnchanged.size(), nullptr, 10);
+  }
+  if (Result<ProjectView> view = ProjectAt(project, committed.revision)) {
+    committed.project = std::make_shared<const ProjectView>(*std::move(view));
+  }
+  return committed;
+}
+
+// The key is remembered with an answer even if nothing was to be changed: by the time of the repetition there may be.
+Status Catalog::Impl::RememberNoChange(const Author& author, const std::optional<IdempotencyKey>& idempotency,
+                                       Revision revision) {
+  if (!idempotency) return {};
+  Txn txn;
+  txn.ops = {TxnOp::Delete("probe")};  // which is never there: a transaction has to write something
+  txn.idempotency = Once(author, *idempotency, std::string(kUnchanged) + std::to_string(revision));
+  const Result<TxnResult> result = store_.Commit(std::move(txn));
+  if (!result) return Fail(result.error());
+  return {};
 }
 
 Result<Committed> Catalog::Impl::Commit(const CommitRequest& request) {
   MutexLock lock(writer_);
-  std::string response;
-  Result<std::optional<TxnResult>> replay = Replay(request.author, request.idempotency, &response);
-  if (!replay) return Fail(replay.error());
-  if (*replay) return Committed{(*replay)->revision, true, response == "created", {}};
-
-  const auto catalog = View();
-  const auto held = catalog->projects.find(request.project);
-  if (held == catalog->projects.end()) return Fail(NotFound("project '" + request.project + "'"));
-  Result<Definitions> after = Edited(*held->second, request.edits);
+  Result<std::optional<Committed>> first = Begin(request.project, request.author, request.idempotency);
+  if (!first) return Fail(first.error());
+  if (*first) return **std::move(first);
+  const auto held = FindProject(request.project);
+  if (!held) return Fail(NotFound(NameOf(request.project)));
+  Result<Definitions> after = Edited(*held, request.edits);
   if (!after) return Fail(after.error());
-  Result<Prepared> prepared = Prepare(request.project, held->second, *std::move(after));
+  Result<Prepared> prepared = Prepare(request.project, held, *std::move(after));
   if (!prepared) return Fail(prepared.error());
   return Write(*std::move(prepared), "definitions.change", request.author, request.idempotency);
 }
@@ -364,21 +468,22 @@ Result<Definitions> Catalog::Impl::Edited(const ProjectView& before, const std::
   Definitions after = before.definitions;
   std::set<EntityRef> seen;
   std::vector<Issue> issues;
-  for (std::size_t i = 0; i < edits.size(); ++i) {
-    const Edit& edit = edits[i];
+  for (const Edit& edit : edits) {
     const std::string name = std::string(ToString(edit.ref.kind)) + " '" + edit.ref.key + "'";
     if (!seen.insert(edit.ref).second) {
-      return Fail(ErrorCode::kInvalid, "changes[" + std::to_string(i) + "]: " + name + " occurs twice");
+      issues.push_back({Severity::kError,
+                        "duplicate_entity",
+                        {},
+                        name + " is changed twice in one commit",
+                        "say it once",
+                        edit.ref.ToText()});
+      continue;
     }
     const auto revision = before.revisions.find(edit.ref);
     const bool there = revision != before.revisions.end();
-    if (edit.must_be_new && there) return Fail(ErrorCode::kAlreadyExists, name + " exists");
-    if (edit.if_match && !there) {
-      return Fail(ErrorCode::kConflict, name + " is not there (any more), but you expected revision " +
-                                            std::to_string(*edit.if_match) + " of it");
-    }
-    if (edit.if_match && revision->second > *edit.if_match) {
-      return Fail(ChangedSince(name, revision->second, *edit.if_match));
+    if (Status holds = CheckPrecondition(edit.condition, name, there ? std::optional(revision->second) : std::nullopt);
+        !holds) {
+      return Fail(holds.error());
     }
     if (edit.action != Edit::Action::kPut && !there) return Fail(NotFound(name));
     if (edit.action == Edit::Action::kDelete) {
@@ -418,6 +523,10 @@ Result<Catalog::Impl::Prepared> Catalog::Impl::Prepare(std::string_view project,
       if (const auto referrers = ReferrersOfRemoved(old, *after, issues)) return Fail(*referrers);
       return Fail(InvalidError("the definitions are not valid", std::move(issues)));
     }
+    if (old != nullptr) {
+      std::vector<Issue> moved = AudienceWarnings(old->entities, after->entities);
+      issues.insert(issues.begin(), moved.begin(), moved.end());
+    }
     prepared.warnings = std::move(issues);
     SortByKey(after->entities);
   }
@@ -425,7 +534,9 @@ Result<Catalog::Impl::Prepared> Catalog::Impl::Prepare(std::string_view project,
   static const Definitions kNothing;
   const Definitions& next = prepared.after ? *prepared.after : kNothing;
   prepared.project_changed = (old == nullptr) != !prepared.after || (old != nullptr && !(old->project == next.project));
-  prepared.changes = Compare(old == nullptr ? EntitySet() : old->entities, next.entities);
+  prepared.steps = Compare(old == nullptr ? EntitySet() : old->entities, next.entities);
+  prepared.created =
+      prepared.project_changed ? prepared.before == nullptr : prepared.steps.size() == 1 && !prepared.steps[0].before;
   if (Status compiled = CompileAll(prepared); !compiled) return Fail(compiled.error());
   return prepared;
 }
@@ -443,7 +554,7 @@ Status Catalog::Impl::CompileAll(Prepared& prepared) {
   for (const std::string& name : EnvironmentNames(prepared.after->project)) {
     const Scope scope{prepared.project, name};
     const bool existed = old != nullptr && old->project.FindEnvironment(name) != nullptr;
-    EncodedChange change = existed ? EncodeFor(name, prepared.changes, old) : EncodedChange();
+    EncodedChange change = existed ? EncodeFor(name, prepared.steps) : EncodedChange();
     if (existed && !Alters(change)) continue;
     std::shared_ptr<const Ruleset> ruleset = Compile(SnapshotOf(*prepared.after, name, 0));
     for (const BrokenFlag& broken : ruleset->broken()) {
@@ -465,11 +576,11 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
                                        const std::optional<IdempotencyKey>& idempotency) {
   Committed committed;
   committed.warnings = std::move(prepared.warnings);
-  committed.created = prepared.changes.upserts.size() == 1 && prepared.before != nullptr &&
-                      !prepared.before->revisions.contains(RefOf(prepared.changes.upserts[0]));
-  if (prepared.project_changed) committed.created = prepared.before == nullptr;
+  committed.created = prepared.created;
   if (prepared.empty()) {
-    committed.revision = store_.Head().revision;
+    committed.revision = View()->revision;
+    committed.project = prepared.before;
+    if (Status kept = RememberNoChange(author, idempotency, committed.revision); !kept) return Fail(kept.error());
     return committed;
   }
   Txn txn;
@@ -478,32 +589,31 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
     txn.ops.push_back(prepared.after ? TxnOp::Put(key, EncodeProjectText(prepared.after->project))
                                      : TxnOp::Delete(key));
   }
-  for (const EntityRecord& record : prepared.changes.upserts) {
-    txn.ops.push_back(TxnOp::Put(EntityStoreKey(prepared.project, RefOf(record)), EncodeRecordText(record)));
-  }
-  for (const EntityRef& ref : prepared.changes.removals) {
-    txn.ops.push_back(TxnOp::Delete(EntityStoreKey(prepared.project, ref)));
+  std::vector<EntityRef> upserts, removals;
+  for (const Step& step : prepared.steps) {
+    const std::string key = EntityStoreKey(prepared.project, step.ref);
+    txn.ops.push_back(step.after ? TxnOp::Put(key, EncodeRecordText(*step.after)) : TxnOp::Delete(key));
+    (step.after ? upserts : removals).push_back(step.ref);
   }
   for (TxnOp& op : prepared.extra) txn.ops.push_back(std::move(op));
-  txn.revision = RevisionRecord{
-      EncodeLog(prepared.project, prepared.project_changed, prepared.changes.upserts, prepared.changes.removals),
-      EncodeAudit(author.principal, author.request_id, author.comment, action, prepared.project)};
-  if (idempotency) {
-    txn.idempotency =
-        Idempotency{author.principal, idempotency->key, idempotency->body_hash, committed.created ? "created" : ""};
-  }
-  Result<TxnResult> result = store_.Commit(std::move(txn));
+  txn.revision =
+      RevisionRecord{EncodeLog(prepared.project, prepared.project_changed, upserts, removals),
+                     EncodeAudit(author.principal, author.request_id, author.comment, action, prepared.project)};
+  if (idempotency) txn.idempotency = Once(author, *idempotency, committed.created ? "created" : "changed");
+  const Result<TxnResult> result = store_.Commit(std::move(txn));
   if (!result) return Fail(result.error());
-  if (result->outcome == TxnOutcome::kReplayed) return Committed{result->revision, true, committed.created, {}};
+  if (result->outcome == TxnOutcome::kReplayed) return FirstAnswer(prepared.project, *result);
   if (result->outcome != TxnOutcome::kCommitted) {
     return Fail(ErrorCode::kInternal, "the store refused a transaction without conditions");
   }
+  position_ = result->position;
   committed.revision = result->revision;
-  const std::shared_ptr<const ProjectView> view = ViewAfter(prepared, result->revision);
-  PublishView(prepared.project, view, result->revision);
+  committed.project = ViewAfter(prepared, result->revision);
+  PublishView(prepared.project, committed.project, result->revision);
   for (const auto& [scope, ruleset] : prepared.opened) {
-    feed_.Open(scope, EncodeEntities(SnapshotOf(view->definitions, scope.environment, result->revision).entities),
-               ruleset, result->revision, result->revision);
+    const Definitions& definitions = committed.project->definitions;
+    feed_.Open(scope, EncodeEntities(SnapshotOf(definitions, scope.environment, result->revision).entities), ruleset,
+               result->revision, result->revision);
   }
   feed_.Publish(result->revision, std::move(prepared.encoded));
   for (const std::string& name : prepared.closed) feed_.Close({prepared.project, name});
@@ -519,8 +629,13 @@ std::shared_ptr<const ProjectView> Catalog::Impl::ViewAfter(const Prepared& prep
   }
   view->definitions = *prepared.after;
   if (prepared.project_changed) view->revision = revision;
-  for (const EntityRecord& record : prepared.changes.upserts) view->revisions[RefOf(record)] = revision;
-  for (const EntityRef& ref : prepared.changes.removals) view->revisions.erase(ref);
+  for (const Step& step : prepared.steps) {
+    if (step.after) {
+      view->revisions[step.ref] = revision;
+    } else {
+      view->revisions.erase(step.ref);
+    }
+  }
   return view;
 }
 
@@ -537,80 +652,130 @@ void Catalog::Impl::PublishView(const std::string& project, std::shared_ptr<cons
   view_ = std::move(next);
 }
 
-Result<Committed> Catalog::Impl::PutProject(const Project& project, std::optional<Revision> if_match, bool must_be_new,
-                                            const Author& author, std::optional<IdempotencyKey> idempotency) {
-  MutexLock lock(writer_);
-  std::string response;
-  Result<std::optional<TxnResult>> replay = Replay(author, idempotency, &response);
-  if (!replay) return Fail(replay.error());
-  if (*replay) return Committed{(*replay)->revision, true, response == "created", {}};
-  const auto catalog = View();
-  const auto held = catalog->projects.find(project.key);
-  const bool there = held != catalog->projects.end();
-  if (there && must_be_new) return Fail(ErrorCode::kAlreadyExists, "project '" + project.key + "' exists");
-  if (!there && if_match) return Fail(NotFound("project '" + project.key + "'"));
-  if (there && if_match && held->second->revision > *if_match) {
-    return Fail(ChangedSince("project '" + project.key + "'", held->second->revision, *if_match));
-  }
+Result<Committed> Catalog::Impl::ChangeProject(const std::shared_ptr<const ProjectView>& present, Project next,
+                                               std::string_view action, const Author& author,
+                                               const std::optional<IdempotencyKey>& idempotency) {
+  const std::string key = next.key;
   Definitions after;
-  if (there) after = held->second->definitions;
-  after.project = project;
-  Result<Prepared> prepared = Prepare(project.key, there ? held->second : nullptr, std::move(after));
+  if (present) after = present->definitions;
+  after.project = std::move(next);
+  Result<Prepared> prepared = Prepare(key, present, std::move(after));
   if (!prepared) return Fail(prepared.error());
-  return Write(*std::move(prepared), there ? "project.change" : "project.create", author, idempotency);
+  return Write(*std::move(prepared), action, author, idempotency);
 }
 
-Result<Committed> Catalog::Impl::DeleteProject(std::string_view key, std::optional<Revision> if_match,
-                                               const Author& author, std::optional<IdempotencyKey> idempotency) {
+Result<Committed> Catalog::Impl::PutProject(const Project& project, const Precondition& condition, const Author& author,
+                                            const std::optional<IdempotencyKey>& idempotency) {
   MutexLock lock(writer_);
-  Result<std::optional<TxnResult>> replay = Replay(author, idempotency);
-  if (!replay) return Fail(replay.error());
-  if (*replay) return Committed{(*replay)->revision, true, false, {}};
-  const auto catalog = View();
-  const auto held = catalog->projects.find(std::string(key));
-  if (held == catalog->projects.end()) return Fail(NotFound("project '" + std::string(key) + "'"));
-  const ProjectView& view = *held->second;
-  if (if_match && view.revision > *if_match) {
-    return Fail(ChangedSince("project '" + std::string(key) + "'", view.revision, *if_match));
+  Result<std::optional<Committed>> first = Begin(project.key, author, idempotency);
+  if (!first) return Fail(first.error());
+  if (*first) return **std::move(first);
+  const auto held = FindProject(project.key);
+  const auto changed = held ? std::optional(held->revision) : std::nullopt;
+  if (Status holds = CheckPrecondition(condition, NameOf(project.key), changed); !holds) return Fail(holds.error());
+  return ChangeProject(held, project, held ? "project.change" : "project.create", author, idempotency);
+}
+
+Result<Committed> Catalog::Impl::DeleteProject(std::string_view key, const Precondition& condition,
+                                               const Author& author, const std::optional<IdempotencyKey>& idempotency) {
+  MutexLock lock(writer_);
+  Result<std::optional<Committed>> first = Begin(key, author, idempotency);
+  if (!first) return Fail(first.error());
+  if (*first) return **std::move(first);
+  const auto held = FindProject(key);
+  if (!held) return Fail(NotFound(NameOf(key)));
+  if (Status holds = CheckPrecondition(condition, NameOf(key), held->revision); !holds) return Fail(holds.error());
+  if (!held->revisions.empty()) {
+    return Fail(ErrorCode::kConflict, NameOf(key) + " still holds " + std::to_string(held->revisions.size()) +
+                                          " definitions, the first is " + held->revisions.begin()->first.ToText() +
+                                          "; remove them first");
   }
-  if (!view.revisions.empty()) {
-    return Fail(ErrorCode::kConflict, "project '" + std::string(key) + "' still holds " +
-                                          std::to_string(view.revisions.size()) + " definitions, the first is " +
-                                          view.revisions.begin()->first.ToText() + "; remove them first");
-  }
-  Result<Prepared> prepared = Prepare(key, held->second, std::nullopt);
+  Result<Prepared> prepared = Prepare(key, held, std::nullopt);
   if (!prepared) return Fail(prepared.error());
+  // Or a later project of this name would be merged with what was applied to this one.
+  Result<std::vector<TxnOp>> forgotten = ForgetApplied(store_, key);
+  if (!forgotten) return Fail(forgotten.error());
+  prepared->extra = *std::move(forgotten);
   return Write(*std::move(prepared), "project.delete", author, idempotency);
+}
+
+Result<Committed> Catalog::Impl::PutEnvironment(std::string_view project, const EnvironmentDefinition& environment,
+                                                const Precondition& condition, const Author& author,
+                                                const std::optional<IdempotencyKey>& idempotency) {
+  MutexLock lock(writer_);
+  Result<std::optional<Committed>> first = Begin(project, author, idempotency);
+  if (!first) return Fail(first.error());
+  if (*first) return **std::move(first);
+  const auto held = FindProject(project);
+  if (!held) return Fail(NotFound(NameOf(project)));
+  Project next = held->definitions.project;
+  const auto place = std::find_if(next.environments.begin(), next.environments.end(),
+                                  [&](const EnvironmentDefinition& e) { return e.key == environment.key; });
+  const bool there = place != next.environments.end();
+  const auto changed = there ? std::optional(held->revision) : std::nullopt;
+  if (Status holds = CheckPrecondition(condition, "environment '" + environment.key + "'", changed); !holds) {
+    return Fail(holds.error());
+  }
+  if (there) {
+    *place = environment;
+  } else {
+    next.environments.push_back(environment);
+  }
+  Definitions after = held->definitions;
+  after.project = std::move(next);
+  Result<Prepared> prepared = Prepare(project, held, std::move(after));
+  if (!prepared) return Fail(prepared.error());
+  prepared->created = !there;
+  return Write(*std::move(prepared), there ? "environment.change" : "environment.create", author, idempotency);
+}
+
+Result<Committed> Catalog::Impl::DeleteEnvironment(std::string_view project, std::string_view environment,
+                                                   const Precondition& condition, const Author& author,
+                                                   const std::optional<IdempotencyKey>& idempotency) {
+  MutexLock lock(writer_);
+  Result<std::optional<Committed>> first = Begin(project, author, idempotency);
+  if (!first) return Fail(first.error());
+  if (*first) return **std::move(first);
+  const auto held = FindProject(project);
+  if (!held) return Fail(NotFound(NameOf(project)));
+  const std::string name = "environment '" + std::string(environment) + "' of " + NameOf(project);
+  Project next = held->definitions.project;
+  if (std::erase_if(next.environments, [&](const EnvironmentDefinition& e) { return e.key == environment; }) == 0) {
+    return Fail(NotFound(name));
+  }
+  if (Status holds = CheckPrecondition(condition, name, held->revision); !holds) return Fail(holds.error());
+  return ChangeProject(held, std::move(next), "environment.delete", author, idempotency);
 }
 
 Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& request) {
   MutexLock lock(writer_);
-  WorkspacePlan plan;
-  if (!request.dry_run) {
-    std::string response;
-    Result<std::optional<TxnResult>> replay = Replay(request.author, request.idempotency, &response);
-    if (!replay) return Fail(replay.error());
-    if (*replay) {
-      plan.revision = (*replay)->revision;
-      plan.replayed = true;
-      return plan;
-    }
-  }
   const std::string& key = request.workspace.project.key;
-  const auto catalog = View();
-  const auto held = catalog->projects.find(key);
-  const std::shared_ptr<const ProjectView> before = held == catalog->projects.end() ? nullptr : held->second;
-  Result<std::map<EntityRef, Value>> base = ReadApplied(store_, key);
+  WorkspacePlan plan;
+  Result<std::optional<Committed>> first =
+      Begin(key, request.author, request.dry_run ? std::nullopt : request.idempotency);
+  if (!first) return Fail(first.error());
+  if (*first) {
+    plan.revision = (*first)->revision;
+    plan.replayed = true;
+    const Result<ProjectView> before = ProjectAt(key, (*first)->revision - 1);
+    if ((*first)->project) {
+      plan.changes = DescribePlan(before ? &before->definitions : nullptr, (*first)->project->definitions);
+    }
+    return plan;
+  }
+  const std::shared_ptr<const ProjectView> before = FindProject(key);
+  Result<AppliedWorkspace> base = ReadApplied(store_, key);
   if (!base) return Fail(base.error());
   Result<MergedWorkspace> merged =
-      MergeWorkspace(*base, before ? before->definitions : Definitions(), request.workspace, request.prune);
+      MergeWorkspace(*base, before ? &before->definitions : nullptr, request.workspace, request.prune);
   if (!merged) return Fail(merged.error());
   plan.conflicts = std::move(merged->conflicts);
   Result<Prepared> prepared = Prepare(key, before, std::move(merged->definitions));
   if (!prepared && plan.conflicts.empty()) return Fail(prepared.error());
   if (prepared) {
     plan.changes = DescribePlan(before ? &before->definitions : nullptr, *prepared->after);
-    plan.warnings = prepared->warnings;
+    plan.warnings = std::move(merged->warnings);
+    plan.warnings.insert(plan.warnings.end(), prepared->warnings.begin(), prepared->warnings.end());
   }
   if (!plan.conflicts.empty() || request.dry_run) return plan;
   prepared->extra = std::move(merged->applied);
@@ -623,16 +788,20 @@ Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& requ
 
 Result<Committed> Catalog::Impl::PutItem(const Item& item, std::string_view action, const Author& author) {
   MutexLock lock(writer_);
+  if (Status present = CatchUp(); !present) return Fail(present.error());
   const std::string key = ItemStoreKey(item.space, item.id);
   Txn txn;
   txn.ops.push_back(item.value.empty() ? TxnOp::Delete(key) : TxnOp::Put(key, item.value));
   txn.revision = RevisionRecord{EncodeItemLog(item.space, item.id),
                                 EncodeAudit(author.principal, author.request_id, author.comment, action, item.id)};
-  Result<TxnResult> result = store_.Commit(std::move(txn));
+  const Result<TxnResult> result = store_.Commit(std::move(txn));
   if (!result) return Fail(result.error());
+  position_ = result->position;
   PublishView("", nullptr, result->revision);
   feed_.Publish(result->revision, {});
-  return Committed{result->revision, false, false, {}};
+  Committed committed;
+  committed.revision = result->revision;
+  return committed;
 }
 
 // ---- Reading -----------------------------------------------------------------------------------------------------
@@ -648,33 +817,29 @@ Result<std::vector<Item>> Catalog::Impl::Items(std::string_view space) const {
   return items;
 }
 
-Result<Snapshot> Catalog::Impl::SnapshotAt(std::string_view project, std::string_view environment,
-                                           Revision revision) const {
-  const std::string place = "environment '" + std::string(environment) + "' of project '" + std::string(project) +
-                            "' at revision " + std::to_string(revision);
+Result<ProjectView> Catalog::Impl::ProjectAt(std::string_view project, Revision revision) const {
   const Result<Position> position = store_.PositionOf(revision);
   if (!position) return Fail(position.error());
   const auto stored = store_.Get(ProjectStoreKey(project), *position);
   if (!stored) return Fail(stored.error());
-  if (!*stored) return Fail(NotFound(place));
-  Result<Project> held = DecodeProjectText((*stored)->key, (*stored)->value);
-  if (!held) return Fail(held.error());
-  if (held->FindEnvironment(environment) == nullptr) return Fail(NotFound(place));
-  const Result<RangeResult> range = store_.Range(RangeQuery::Prefix(EntityPrefix(project), *position));
-  if (!range) return Fail(range.error());
-  Definitions definitions;
-  definitions.project = *std::move(held);
-  for (const KeyValue& entry : range->entries) {
-    Result<StoredEntity> entity = DecodeEntityText(entry.key, entry.value);
-    if (!entity) return Fail(entity.error());
-    AppendEntity(definitions.entities, std::move(entity->record));
+  if (!*stored) return Fail(NotFound("project '" + std::string(project) + "' at revision " + std::to_string(revision)));
+  return ReadProject(**stored, *position);
+}
+
+Result<Snapshot> Catalog::Impl::SnapshotAt(std::string_view project, std::string_view environment,
+                                           Revision revision) const {
+  const Result<ProjectView> view = ProjectAt(project, revision);
+  if (!view) return Fail(view.error());
+  if (view->definitions.project.FindEnvironment(environment) == nullptr) {
+    return Fail(NotFound("environment '" + std::string(environment) + "' of project '" + std::string(project) +
+                         "' at revision " + std::to_string(revision)));
   }
-  Snapshot snapshot = SnapshotOf(definitions, environment, revision);
+  Snapshot snapshot = SnapshotOf(view->definitions, environment, revision);
   snapshot.epoch = store_.Epoch();
   return snapshot;
 }
 
-Result<EntityRecord> Catalog::Impl::EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const {
+Result<EntityVersion> Catalog::Impl::EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const {
   const Result<Position> position = store_.PositionOf(revision);
   if (!position) return Fail(position.error());
   const auto stored = store_.Get(EntityStoreKey(project, ref), *position);
@@ -685,7 +850,7 @@ Result<EntityRecord> Catalog::Impl::EntityAt(std::string_view project, const Ent
   }
   Result<StoredEntity> entity = DecodeEntityText((*stored)->key, (*stored)->value);
   if (!entity) return Fail(entity.error());
-  return std::move(entity->record);
+  return EntityVersion{std::move(entity->record), (*stored)->modified_revision};
 }
 
 // ---- The face ----------------------------------------------------------------------------------------------------
@@ -703,13 +868,23 @@ Result<Committed> Catalog::Commit(const CommitRequest& request) {
 Result<WorkspacePlan> Catalog::ApplyWorkspace(const WorkspaceRequest& request) {
   return impl_->ApplyWorkspace(request);
 }
-Result<Committed> Catalog::PutProject(const Project& project, std::optional<Revision> if_match, bool must_be_new,
-                                      const Author& author, std::optional<IdempotencyKey> idempotency) {
-  return impl_->PutProject(project, if_match, must_be_new, author, std::move(idempotency));
+Result<Committed> Catalog::PutProject(const Project& project, const Precondition& condition, const Author& author,
+                                      const std::optional<IdempotencyKey>& idempotency) {
+  return impl_->PutProject(project, condition, author, idempotency);
 }
-Result<Committed> Catalog::DeleteProject(std::string_view project, std::optional<Revision> if_match,
-                                         const Author& author, std::optional<IdempotencyKey> idempotency) {
-  return impl_->DeleteProject(project, if_match, author, std::move(idempotency));
+Result<Committed> Catalog::DeleteProject(std::string_view project, const Precondition& condition, const Author& author,
+                                         const std::optional<IdempotencyKey>& idempotency) {
+  return impl_->DeleteProject(project, condition, author, idempotency);
+}
+Result<Committed> Catalog::PutEnvironment(std::string_view project, const EnvironmentDefinition& environment,
+                                          const Precondition& condition, const Author& author,
+                                          const std::optional<IdempotencyKey>& idempotency) {
+  return impl_->PutEnvironment(project, environment, condition, author, idempotency);
+}
+Result<Committed> Catalog::DeleteEnvironment(std::string_view project, std::string_view environment,
+                                             const Precondition& condition, const Author& author,
+                                             const std::optional<IdempotencyKey>& idempotency) {
+  return impl_->DeleteEnvironment(project, environment, condition, author, idempotency);
 }
 Result<Committed> Catalog::PutItem(const Item& item, std::string_view action, const Author& author) {
   return impl_->PutItem(item, action, author);
@@ -720,10 +895,13 @@ std::shared_ptr<const CatalogView> Catalog::View() const {
 Result<std::vector<Item>> Catalog::Items(std::string_view space) const {
   return impl_->Items(space);
 }
+Result<ProjectView> Catalog::ProjectAt(std::string_view project, Revision revision) const {
+  return impl_->ProjectAt(project, revision);
+}
 Result<Snapshot> Catalog::SnapshotAt(std::string_view project, std::string_view environment, Revision revision) const {
   return impl_->SnapshotAt(project, environment, revision);
 }
-Result<EntityRecord> Catalog::EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const {
+Result<EntityVersion> Catalog::EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const {
   return impl_->EntityAt(project, ref, revision);
 }
 

@@ -46,13 +46,19 @@ struct IdempotencyKey {
   std::string body_hash;
 };
 
+// What the caller takes for granted of the thing that is changed.
+struct Precondition {
+  std::optional<Revision> if_match;  // fails with kStale if it changed after this revision or is gone
+  bool must_exist = false;           // fails with kStale if it is not there
+  bool must_be_new = false;          // fails with kAlreadyExists if it is
+};
+
 struct Edit {
   enum class Action : std::uint8_t { kPut, kPatch, kDelete };
   EntityRef ref;
   Action action = Action::kPut;
-  Value definition;                  // kPut: the whole, as authored; kPatch: an RFC 7396 merge patch of it
-  std::optional<Revision> if_match;  // fails with kConflict if the entity changed after this revision
-  bool must_be_new = false;          // fails with kAlreadyExists if it is there
+  Value definition;  // kPut: the whole, as authored; kPatch: an RFC 7396 merge patch of it
+  Precondition condition;
 };
 
 struct CommitRequest {
@@ -62,11 +68,20 @@ struct CommitRequest {
   std::optional<IdempotencyKey> idempotency;
 };
 
+// One project at one revision. Immutable.
+struct ProjectView {
+  Definitions definitions;                  // entity lists in order of their keys
+  std::map<EntityRef, Revision> revisions;  // the revision that last changed each entity
+  Revision revision = 0;                    // the revision that last changed the project itself
+};
+
 struct Committed {
   Revision revision = 0;  // the present one if there was nothing to change
-  bool replayed = false;  // the answer to an earlier, equal request
-  bool created = false;   // of a single edit: the entity was not there before
+  bool replayed = false;  // the answer to an earlier, equal request: as that one, but for the warnings
+  bool created = false;   // of a single edit: what it names was not there before
   std::vector<Issue> warnings;
+  // The project as this commit left it, whatever has happened since; null when it is gone, or no longer kept.
+  std::shared_ptr<const ProjectView> project;
 };
 
 struct WorkspaceRequest {
@@ -84,14 +99,15 @@ struct PlannedMove {
   std::optional<std::uint32_t> share_parts;  // of 100 000; absent: depends on attributes
 };
 struct PlannedChange {
-  EntityRef ref;
-  std::string action;  // "create" | "update" | "archive"
+  std::string kind;  // of the entity, or "project"
+  std::string key;
+  std::string action;  // "create" | "update" | "archive" | "remove"
   std::vector<std::string> environments;
   std::vector<std::string> summary;  // for people, a line each
   std::vector<PlannedMove> moved;
 };
 struct PlanConflict {
-  EntityRef ref;
+  std::string kind, key;
   std::string path;
   Value base, theirs, ours;  // null where absent
 };
@@ -103,11 +119,10 @@ struct WorkspacePlan {
   std::vector<Issue> warnings;
 };
 
-// One project at one revision. Immutable.
-struct ProjectView {
-  Definitions definitions;                  // entity lists in order of their keys
-  std::map<EntityRef, Revision> revisions;  // the revision that last changed each entity
-  Revision revision = 0;                    // the revision that last changed the project itself
+// An entity as it was put at a revision.
+struct EntityVersion {
+  EntityRecord record;
+  Revision revision = 0;
 };
 
 struct CatalogView {
@@ -140,16 +155,26 @@ class Catalog {
 
   // ---- Changing ----
 
-  // Errors: kInvalid with all issues; kNotFound; kConflict and kAlreadyExists naming the entity; kMismatch; and those
-  // of Store::Commit.
+  // Errors: kInvalid with all issues; kNotFound; kStale and kAlreadyExists when a precondition does not hold; kConflict
+  // naming what still refers to something that would go; kMismatch; and those of Store::Commit. After any error nothing
+  // has changed, but for kIndeterminate: then nothing is visible, and if it turns out to be written, it becomes visible
+  // with the next change or start.
   Result<Committed> Commit(const CommitRequest& request);
   Result<WorkspacePlan> ApplyWorkspace(const WorkspaceRequest& request);
   // Creates a project, or replaces its description and environments.
-  Result<Committed> PutProject(const Project& project, std::optional<Revision> if_match, bool must_be_new,
-                               const Author& author, std::optional<IdempotencyKey> idempotency);
-  // Refused while it holds definitions.
-  Result<Committed> DeleteProject(std::string_view project, std::optional<Revision> if_match, const Author& author,
-                                  std::optional<IdempotencyKey> idempotency);
+  Result<Committed> PutProject(const Project& project, const Precondition& condition, const Author& author,
+                               const std::optional<IdempotencyKey>& idempotency);
+  // Refused while it holds definitions. What was last applied to it is forgotten.
+  Result<Committed> DeleteProject(std::string_view project, const Precondition& condition, const Author& author,
+                                  const std::optional<IdempotencyKey>& idempotency);
+  // One environment of a project. Its revision is the project's.
+  Result<Committed> PutEnvironment(std::string_view project, const EnvironmentDefinition& environment,
+                                   const Precondition& condition, const Author& author,
+                                   const std::optional<IdempotencyKey>& idempotency);
+  // Refused while something names it.
+  Result<Committed> DeleteEnvironment(std::string_view project, std::string_view environment,
+                                      const Precondition& condition, const Author& author,
+                                      const std::optional<IdempotencyKey>& idempotency);
   // An empty value deletes. `action` is the audit entry's word: "key.create".
   Result<Committed> PutItem(const Item& item, std::string_view action, const Author& author);
 
@@ -160,8 +185,9 @@ class Catalog {
 
   // As of a past revision; kGone when it is older than what is kept, kNotFound when it is in the future or the thing
   // was not there. Reads the disk.
+  Result<ProjectView> ProjectAt(std::string_view project, Revision revision) const;
   Result<Snapshot> SnapshotAt(std::string_view project, std::string_view environment, Revision revision) const;
-  Result<EntityRecord> EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const;
+  Result<EntityVersion> EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const;
 
  private:
   class Impl;

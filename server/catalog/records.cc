@@ -65,6 +65,9 @@ std::string EntityPrefix(std::string_view project) {
 std::string AppliedPrefix(std::string_view project) {
   return Join("applied/", project, "");
 }
+std::string AppliedProjectStoreKey(std::string_view project) {
+  return "applied-project/" + std::string(project);
+}
 std::string EntityStoreKey(std::string_view project, const EntityRef& ref) {
   return Join("entity/", project, RefName(ref));
 }
@@ -107,7 +110,11 @@ Result<EntityRecord> DecodeDefinitionOf(const EntityRef& ref, const Value& defin
   Value complete = definition;
   if (complete.is_object() && complete.Find(word) == nullptr) complete.MutableObject().Set(word, Value(ref.key));
   Result<EntityRecord> record = DecodeEntity(ref.kind, complete);
-  if (!record) return record;
+  if (!record) {
+    Error error = record.error();
+    for (Issue& issue : error.issues) issue.entity = ref.ToText();
+    return Fail(std::move(error));
+  }
   if (RefOf(*record).key != ref.key) {
     return Fail(InvalidError("the definition is not that of " + ref.ToText(),
                              {{Severity::kError, "key_differs", Path().Key(word),
@@ -126,24 +133,10 @@ void KeepState(const EntityRecord& current, EntityRecord& next) {
       next);
 }
 
-void AppendEntity(EntitySet& set, EntityRecord record) {
-  std::visit(
-      [&](auto&& r) {
-        using RecordType = std::decay_t<decltype(r)>;
-        if constexpr (std::is_same_v<RecordType, FlagRecord>) set.flags.push_back(std::move(r));
-        if constexpr (std::is_same_v<RecordType, SegmentRecord>) set.segments.push_back(std::move(r));
-        if constexpr (std::is_same_v<RecordType, LayerRecord>) set.layers.push_back(std::move(r));
-        if constexpr (std::is_same_v<RecordType, HoldoutRecord>) set.holdouts.push_back(std::move(r));
-        if constexpr (std::is_same_v<RecordType, ExperimentRecord>) set.experiments.push_back(std::move(r));
-        if constexpr (std::is_same_v<RecordType, MetricRecord>) set.metrics.push_back(std::move(r));
-      },
-      std::move(record));
-}
-
-std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRecord>& upserts,
+std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRef>& upserts,
                       const std::vector<EntityRef>& removals) {
   Array changes;
-  for (const EntityRecord& record : upserts) changes.emplace_back(RefObject(RefOf(record)));
+  for (const EntityRef& ref : upserts) changes.emplace_back(RefObject(ref));
   for (const EntityRef& ref : removals) {
     Object change = RefObject(ref);
     change.Append("removed", true);

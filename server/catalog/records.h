@@ -3,6 +3,7 @@
 //   project/P              the project's definition
 //   entity/P/KIND/KEY      {"definition":…,"state":…}
 //   applied/P/KIND/KEY     the definition as it was last applied from a workspace
+//   applied-project/P      likewise, the project's
 //   item/SPACE/ID          what another room keeps
 //
 // Keys never contain '/', so the names take apart again.
@@ -33,6 +34,7 @@ std::string EntityStoreKey(std::string_view project, const EntityRef& ref);
 std::string EntityPrefix(std::string_view project);
 std::string AppliedStoreKey(std::string_view project, const EntityRef& ref);
 std::string AppliedPrefix(std::string_view project);
+std::string AppliedProjectStoreKey(std::string_view project);
 std::string ItemStoreKey(std::string_view space, std::string_view id);
 
 std::string EncodeProjectText(const Project& project);
@@ -53,11 +55,8 @@ Result<EntityRecord> DecodeDefinitionOf(const EntityRef& ref, const Value& defin
 // Gives `next` the state of `current`; both are of the same kind.
 void KeepState(const EntityRecord& current, EntityRecord& next);
 
-// At the end of its list; the caller knows that the key is new.
-void AppendEntity(EntitySet& set, EntityRecord record);
-
 // The payloads of a revision (server/store/store.h), as JSON.
-std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRecord>& upserts,
+std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRef>& upserts,
                       const std::vector<EntityRef>& removals);
 std::string EncodeItemLog(std::string_view space, std::string_view id);
 std::string EncodeAudit(std::string_view principal, std::string_view request_id, std::string_view comment,

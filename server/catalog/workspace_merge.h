@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -15,18 +16,25 @@
 namespace guidon {
 
 // The definitions as they were last applied; empty if never.
-Result<std::map<EntityRef, Value>> ReadApplied(const Store& store, std::string_view project);
+struct AppliedWorkspace {
+  std::optional<Value> project;
+  std::map<EntityRef, Value> entities;
+};
+Result<AppliedWorkspace> ReadApplied(const Store& store, std::string_view project);
+// What makes a store forget it.
+Result<std::vector<TxnOp>> ForgetApplied(const Store& store, std::string_view project);
 
 struct MergedWorkspace {
   Definitions definitions;              // the server's, with the workspace's changes; states kept; order: new ones last
   std::vector<PlanConflict> conflicts;  // there the server's version stands
   std::vector<TxnOp> applied;           // records what is applied now; only what differs from before
+  std::vector<Issue> warnings;          // what was removed on the server and stays removed
 };
 
-// The project is the workspace's (its environments are added to the server's, never removed). kInvalid when a merged
+// `theirs` is null while the project does not exist. Environments are added, never removed. kInvalid when a merged
 // definition cannot be read.
-Result<MergedWorkspace> MergeWorkspace(const std::map<EntityRef, Value>& base, const Definitions& theirs,
-                                       const Definitions& ours, bool prune);
+Result<MergedWorkspace> MergeWorkspace(const AppliedWorkspace& base, const Definitions* theirs, const Definitions& ours,
+                                       bool prune);
 
 std::vector<PlannedChange> DescribePlan(const Definitions* before, const Definitions& after);
 
