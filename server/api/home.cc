@@ -12,9 +12,13 @@ constexpr std::string_view kHead = R"html(<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Guidon</title>
 <style>
-:root { color-scheme: light dark; --line: #8886; --soft: #59636e; --accent: #0b57d0; --warn: #9a3412 }
-@media (prefers-color-scheme: dark) { :root { --soft: #a7b0ba; --accent: #8ab4f8; --warn: #fdba74 } }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem; padding: 1rem 1.25rem 4rem }
+:root { color-scheme: light dark; --paper: #ffffff; --ink: #1b1f24; --soft: #59636e; --accent: #0b57d0; --warn: #9a3412;
+  --line: #c9ced4 }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #14171b; --ink: #e8eaed; --soft: #a7b0ba; --accent: #8ab4f8; --warn: #fdba74; --line: #3b424a }
+}
+body { background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; margin: 0 auto;
+  max-width: 72rem; padding: 1rem 1.25rem 4rem }
 header { border-bottom: 1px solid var(--line); margin-bottom: 1.5rem }
 h1 { margin: .25rem 0 } h2 { margin: 2.5rem 0 .25rem } h3 { margin: 1.5rem 0 .5rem }
 p { margin: .25rem 0 } .soft { color: var(--soft) } .warn { color: var(--warn) }

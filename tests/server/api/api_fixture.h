@@ -1,0 +1,225 @@
+// The whole HTTP face of the server in this process, on a store in memory: what the tests of the API share.
+//
+//   TestServer server;
+//   server.MakeShop();
+//   HttpAnswer answer = server.Call("PUT", "/api/v1/projects/shop/flags/a", {.body = kFlag});
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/json.h"
+#include "core/model/definitions.h"
+#include "server/api/api.h"
+#include "server/api/problem.h"
+#include "server/auth/key_records.h"
+#include "server/http/router.h"
+#include "server/http/server.h"
+#include "server/http/worker_pool.h"
+#include "tests/support/http.h"
+#include "tests/support/stream_client.h"
+
+namespace guidon {
+
+using testing::HttpAnswer;
+using testing::HttpCallOptions;
+using testing::HttpConnection;
+
+struct TestServerOptions {
+  FeedOptions feed = {};
+  ApiOptions api = {.version = "0.1.0"};
+  std::chrono::milliseconds tick{1'000};
+};
+
+class TestServer {
+ public:
+  explicit TestServer(const TestServerOptions& options = {})
+      : store_(OpenMemoryStore({})),
+        feed_(store_->Epoch(), options.feed, [this] { Wake(); }),
+        catalog_(*store_, feed_, {}),
+        router_(Patterns()) {
+    EXPECT_TRUE(catalog_.Load());
+    admin_ = MakeKey(KeyKind::kAdmin);
+    api_.emplace(Api::Parts{catalog_, feed_, authenticator_, [this] { return store_->Health(); }, [this] { Wake(); },
+                            [] { return std::string("# metrics\n"); }, [this] { return stopping_.load(); },
+                            [this] { return now_ms_.load(); }},
+                 options.api);
+    pool_.emplace(2, 256);
+    http::ServerOptions http;
+    http.io_threads = 2;
+    http.tick = options.tick;
+    auto started = http::Server::Start(http, [this](std::shared_ptr<http::Request> request, http::Responder respond) {
+      Handle(std::move(request), std::move(respond));
+    });
+    if (!started) throw std::runtime_error(started.error().message);
+    server_ = *std::move(started);
+    listening_ = true;
+  }
+  ~TestServer() {
+    server_->Stop(std::chrono::milliseconds(0));
+    listening_ = false;
+    pool_.reset();
+  }
+
+  std::uint16_t port() const { return server_->port(); }
+  const std::string& admin() const { return admin_; }
+  Catalog& catalog() { return catalog_; }
+  Store& store() { return *store_; }
+  Feed& feed() { return feed_; }
+  http::Server& http() { return *server_; }
+  void SetNow(std::int64_t now_ms) { now_ms_ = now_ms; }
+  void SetStopping() { stopping_ = true; }
+  Revision head() { return store_->Head().revision; }
+
+  // A key that the server knows, past the API.
+  std::string MakeKey(KeyKind kind, std::string project = "", std::string environment = "") {
+    NewKey key = *GenerateKey(kind);
+    key.record.project = std::move(project);
+    key.record.environment = std::move(environment);
+    authenticator_.Put(key.record);
+    return key.text;
+  }
+
+  // With the key of all projects, unless another is given; "-" sends none.
+  HttpAnswer Call(std::string_view method, std::string_view path, HttpCallOptions options = {}) {
+    if (options.key.empty()) options.key = admin_;
+    if (options.key == "-") options.key.clear();
+    return testing::HttpCall(port(), method, path, options);
+  }
+  Value Get(std::string_view path) { return Body(Call("GET", path)); }
+  static Value Body(const HttpAnswer& answer) {
+    Result<Value> value = ParseJson(answer.body);
+    if (!value) ADD_FAILURE() << answer.status << " " << answer.fault << " " << answer.body;
+    return value ? *std::move(value) : Value();
+  }
+
+  void MakeShop() {
+    EXPECT_EQ(Call("POST", "/api/v1/projects",
+                   {.body = R"({"project":"shop","environments":{"production":{},"staging":{}}})"})
+                  .status,
+              201);
+  }
+  void PutFlag(const std::string& key, const std::string& served = "on") {
+    const HttpAnswer answer = Call("PUT", "/api/v1/projects/shop/flags/" + key,
+                                   {.body = R"({"type":"boolean","owner":"x","environments":{"production":)"
+                                            R"({"enabled":true,"default":")" +
+                                            served + R"("}}})"});
+    EXPECT_TRUE(answer.status == 200 || answer.status == 201) << answer.body;
+  }
+
+  // Which statuses each route has answered with, by operation.
+  std::map<std::string, std::set<int>> Seen() {
+    MutexLock lock(seen_mutex_);
+    return seen_;
+  }
+
+ private:
+  static std::vector<http::RoutePattern> Patterns() {
+    std::vector<http::RoutePattern> patterns;
+    for (const Route& route : Api::Routes()) patterns.push_back({route.method, route.path});
+    return patterns;
+  }
+  void Wake() {
+    if (listening_) server_->WakeStreams();
+  }
+  void Handle(std::shared_ptr<http::Request> request, http::Responder respond) {
+    const http::Match match = router_.Find(*request);
+    if (!match.route) {
+      return respond(ProblemResponse({ErrorCode::kNotFound, "there is nothing at " + request->path, {}}, request->id));
+    }
+    const Route& route = Api::Routes()[*match.route];
+    const auto answer = [this, &route, request, respond] {
+      http::Response response = api_->Serve(route, *request);
+      {
+        MutexLock lock(seen_mutex_);
+        seen_[std::string(route.name)].insert(response.status);
+      }
+      respond(std::move(response));
+    };
+    if (route.where == Where::kInline) return answer();
+    if (!pool_->TryRun(answer)) respond(ProblemResponse({ErrorCode::kOverloaded, "busy", {}}, request->id));
+  }
+
+  std::atomic<bool> listening_{false}, stopping_{false};
+  std::atomic<std::int64_t> now_ms_{1'798'761'600'000};  // 2027-01-01T00:00:00Z
+  std::unique_ptr<Store> store_;
+  Feed feed_;
+  Catalog catalog_;
+  Authenticator authenticator_;
+  std::string admin_;
+  const http::Router router_;
+  std::optional<Api> api_;
+  Mutex seen_mutex_;
+  std::map<std::string, std::set<int>> seen_ GUIDON_GUARDED_BY(seen_mutex_);
+  std::unique_ptr<http::Server> server_;
+  std::optional<http::WorkerPool> pool_;
+};
+
+// The text of a member, or "".
+inline std::string TextAt(const Value& value, std::string_view name) {
+  const Value* member = value.Find(name);
+  if (member == nullptr) return "";
+  return member->is_string() ? member->AsString() : ToJson(*member);
+}
+// The pointers of a problem's issues, joined by blanks.
+inline std::string PointersOf(const HttpAnswer& answer) {
+  std::string pointers;
+  const Value body = TestServer::Body(answer);
+  const Value* issues = body.Find("issues");
+  if (issues == nullptr) return "";
+  for (const Value& issue : issues->AsArray()) {
+    pointers += (pointers.empty() ? "" : " ") + TextAt(issue, "pointer");
+  }
+  return pointers;
+}
+
+// A stream over HTTP.
+class OpenStream {
+ public:
+  OpenStream(TestServer& server, const std::string& key, const std::string& last_event_id = "", int receive_buffer = 0)
+      : connection_(server.port()) {
+    if (receive_buffer > 0) connection_.ShrinkReceiveBuffer(receive_buffer);
+    std::string request = "GET /sdk/v1/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key + "\r\n";
+    if (!last_event_id.empty()) request += "Last-Event-ID: " + last_event_id + "\r\n";
+    connection_.Send(request + "Guidon-Schema: 1\r\n\r\n");
+  }
+
+  HttpAnswer Head() { return connection_.ReadHead(); }
+  // Reads on until the condition holds. False when the stream ends before, or nothing comes.
+  template <typename Condition>
+  bool ReadUntil(testing::StreamClient& client, Condition condition,
+                 std::chrono::milliseconds patience = testing::kPatience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (!condition()) {
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      if (left.count() <= 0) return false;
+      const std::string bytes = connection_.ReadSome(left);
+      if (bytes.empty()) return condition();
+      raw_ += bytes;
+      if (std::string fault = client.Feed(bytes); !fault.empty()) {
+        ADD_FAILURE() << fault;
+        return false;
+      }
+    }
+    return true;
+  }
+  bool IsAtEnd() { return connection_.IsAtEnd(); }
+  HttpConnection& connection() { return connection_; }
+  const std::string& raw() const { return raw_; }
+
+ private:
+  HttpConnection connection_;
+  std::string raw_;
+};
+
+}  // namespace guidon

@@ -1,0 +1,395 @@
+// The admin API over HTTP: what the walk through all routes (openapi_test.cc) does not look at.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/api/home.h"
+#include "tests/server/api/api_fixture.h"
+
+namespace guidon {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kFlags = "/api/v1/projects/shop/flags/";
+constexpr const char* kOn =
+    R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,"default":"on"}}})";
+
+class ApiTest : public ::testing::Test {
+ protected:
+  ApiTest() { server.MakeShop(); }
+  HttpAnswer Changes(const std::string& body, HttpCallOptions options = {}) {
+    options.body = body;
+    return server.Call("POST", "/api/v1/projects/shop/changes", std::move(options));
+  }
+  std::string Variation(const std::string& body) {
+    const HttpAnswer answer =
+        server.Call("POST", "/api/v1/projects/shop/environments/production/evaluate", {.body = body});
+    if (answer.status != 200) return std::to_string(answer.status);
+    const Value document = TestServer::Body(answer);
+    const Value& first = document.Find("evaluations")->AsArray().at(0);
+    const std::string error = TextAt(first, "error");
+    return error.empty() ? TextAt(first, "variation") + " " + TextAt(first, "reason") : error;
+  }
+  TestServer server;
+};
+
+TEST_F(ApiTest, AFlagIsCreatedReadChangedAndRemoved) {
+  const HttpAnswer created = server.Call("PUT", std::string(kFlags) + "a", {.body = kOn});
+  EXPECT_EQ(created.status, 201);
+  EXPECT_EQ(created.Header("ETag"), "\"2\"");
+  const HttpAnswer read = server.Call("GET", std::string(kFlags) + "a");
+  EXPECT_EQ(read.Header("ETag"), "\"2\"");
+  EXPECT_EQ(TextAt(TestServer::Body(read), "kind"), "flag");
+  EXPECT_EQ(TextAt(*TestServer::Body(read).Find("definition"), "owner"), "x");
+  const HttpAnswer patched =
+      server.Call("PATCH", std::string(kFlags) + "a", {.body = R"({"owner":"y"})", .headers = {{"If-Match", "\"2\""}}});
+  EXPECT_EQ(patched.status, 200);
+  EXPECT_EQ(patched.Header("ETag"), "\"3\"");
+  const HttpAnswer stale =
+      server.Call("PUT", std::string(kFlags) + "a", {.body = kOn, .headers = {{"If-Match", "\"2\""}}});
+  EXPECT_EQ(stale.status, 412);
+  EXPECT_EQ(TextAt(TestServer::Body(stale), "code"), "stale");
+  EXPECT_EQ(server.Call("DELETE", std::string(kFlags) + "a", {.headers = {{"If-Match", "3"}}}).status, 200);
+  EXPECT_EQ(server.Call("GET", std::string(kFlags) + "a").status, 404);
+  // As it was: with the revision that made it so.
+  const HttpAnswer then = server.Call("GET", std::string(kFlags) + "a?revision=3");
+  EXPECT_EQ(TextAt(*TestServer::Body(then).Find("definition"), "owner"), "y");
+  EXPECT_EQ(server.Call("GET", std::string(kFlags) + "a?revision=2").Header("ETag"), "\"2\"");
+}
+
+TEST_F(ApiTest, FaultsAreAllNamedWithTheirPlace) {
+  const HttpAnswer answer = server.Call("PUT", std::string(kFlags) + "a", {.body = R"({"type":"boolean","colour":"red",
+      "environments":{"production":{"enabled":"yes","rules":[{"serve":"on"},{"serve":{"on":"60%","off":"60%"}}]}}})"});
+  EXPECT_EQ(answer.status, 422);
+  const std::string pointers = PointersOf(answer);
+  EXPECT_THAT(pointers, HasSubstr("/colour"));
+  EXPECT_THAT(pointers, HasSubstr("/environments/production/enabled"));
+  EXPECT_THAT(pointers, HasSubstr("/environments/production/rules/1"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("entity":"flag a")"));
+  const HttpAnswer dangling = server.Call("PUT", std::string(kFlags) + "a", {.body = R"({"type":"boolean","owner":"x",
+      "environments":{"production":{"enabled":true,"default":"on","rules":[{"when":{"segment":"eu"},"serve":"on"}]}}})"});
+  EXPECT_EQ(dangling.status, 422);
+  EXPECT_THAT(PointersOf(dangling), HasSubstr("/environments/production/rules/0/when/segment"));
+}
+
+TEST_F(ApiTest, RemovingWhatIsReferredToIs409EvenIfThePreconditionHolds) {
+  server.PutFlag("base");
+  EXPECT_EQ(server
+                .Call("PUT", std::string(kFlags) + "user", {.body = R"({"type":"boolean","owner":"x","environments":
+      {"production":{"enabled":true,"default":"on","requires":[{"flag":"base","is":"on"}]}}})"})
+                .status,
+            201);
+  const HttpAnswer answer = server.Call("DELETE", std::string(kFlags) + "base", {.headers = {{"If-Match", "2"}}});
+  EXPECT_EQ(answer.status, 409);
+  EXPECT_THAT(answer.body, HasSubstr("flag user"));
+  const HttpAnswer environment = server.Call("DELETE", "/api/v1/projects/shop/environments/production");
+  EXPECT_EQ(environment.status, 409);
+  EXPECT_EQ(server.Call("PUT", "/api/v1/projects/shop", {.body = R"({"project":"shop","environments":{"staging":{}}})"})
+                .status,
+            409);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/shop").status, 409);
+}
+
+TEST_F(ApiTest, ManyChangesAreOneRevisionOrNone) {
+  const Revision before = server.head();
+  const HttpAnswer done = Changes(R"({"comment":"two","changes":[
+      {"kind":"segment","key":"eu","definition":{"when":{"country":"DE"}}},
+      {"kind":"flag","key":"a","definition":{"type":"boolean","owner":"x"}}]})");
+  EXPECT_EQ(done.status, 200);
+  EXPECT_EQ(TextAt(TestServer::Body(done), "revision"), std::to_string(before + 1));
+  EXPECT_THAT(server.store().Revisions(before + 1, before + 1, 1)->at(0).audit.bytes, HasSubstr(R"("comment":"two")"));
+  struct Case {
+    const char* body;
+    int status;
+    const char* pointer;
+  };
+  for (const Case& c : {
+           Case{R"({"changes":[{"kind":"flag","key":"b","definition":{"type":"boolean"}},
+                {"kind":"flag","key":"nobody","action":"delete"}]})",
+                404, ""},
+           Case{R"({"changes":[{"kind":"flag","key":"b","definition":{"type":"boolean"}},
+                {"kind":"flag","key":"a","action":"patch","definition":{"owner":7}}]})",
+                422, "/owner"},
+           Case{R"({"changes":[{"kind":"flag","key":"b","definition":{"type":"boolean"}},
+                {"kind":"flag","key":"a","action":"patch","definition":{},"if_match":1}]})",
+                412, ""},
+           Case{R"({"changes":[{"kind":"planet","key":"b"}]})", 422, "/changes/0/kind"},
+           Case{R"({"changes":[{"kind":"flag","key":"b"}]})", 422, "/changes/0/definition"},
+           Case{R"({"changes":[{"kind":"flag","key":"b","action":"burn","definition":{}}]})", 422, "/changes/0/action"},
+           Case{R"({"changes":[{"kind":"flag","key":"a","action":"delete","definition":{}}]})", 422,
+                "/changes/0/definition"},
+           Case{R"({"changes":[{"kind":"flag","key":"b","definition":{},"if_match":"x"}]})", 422,
+                "/changes/0/if_match"},
+           Case{R"({"changes":[{"kind":"flag","key":"b","definition":{},"colour":"red"}]})", 422, "/changes/0/colour"},
+           Case{R"({"changes":[]})", 422, "/changes"},
+           Case{R"({"changes":{}})", 422, "/changes"},
+           Case{R"({"comment":7,"changes":[{"kind":"flag","key":"b","definition":{"type":"boolean"}}]})", 422,
+                "/comment"},
+       }) {
+    const HttpAnswer answer = Changes(c.body);
+    EXPECT_EQ(answer.status, c.status) << c.body << answer.body;
+    if (*c.pointer != '\0') {
+      EXPECT_THAT(" " + PointersOf(answer) + " ", HasSubstr(std::string(c.pointer) + " "));
+    }
+    EXPECT_EQ(server.head(), before + 1);
+    EXPECT_EQ(server.Call("GET", std::string(kFlags) + "b").status, 404);
+  }
+}
+
+TEST_F(ApiTest, ARetryWithItsKeyGetsTheFirstAnswer) {
+  const HttpCallOptions once{.body = kOn, .headers = {{"Idempotency-Key", "k1"}}};
+  const HttpAnswer first = server.Call("PUT", std::string(kFlags) + "a", once);
+  EXPECT_EQ(first.status, 201);
+  EXPECT_EQ(first.Header("Idempotency-Replayed"), "");
+  EXPECT_EQ(server.Call("DELETE", std::string(kFlags) + "a").status, 200);
+  const HttpAnswer again = server.Call("PUT", std::string(kFlags) + "a", once);
+  EXPECT_EQ(again.status, 201);
+  EXPECT_EQ(again.Header("Idempotency-Replayed"), "true");
+  EXPECT_EQ(again.Header("ETag"), first.Header("ETag"));
+  EXPECT_EQ(TextAt(TestServer::Body(again), "definition"), TextAt(TestServer::Body(first), "definition"));
+  EXPECT_EQ(server.Call("GET", std::string(kFlags) + "a").status, 404);
+  HttpCallOptions other = once;
+  other.body = R"({"type":"boolean"})";
+  const HttpAnswer mismatch = server.Call("PUT", std::string(kFlags) + "a", other);
+  EXPECT_EQ(mismatch.status, 422);
+  EXPECT_EQ(TextAt(TestServer::Body(mismatch), "code"), "mismatch");
+  EXPECT_EQ(server.Call("PUT", std::string(kFlags) + "b", once).status, 422);  // another address
+  HttpCallOptions somebody = once;
+  somebody.key = server.MakeKey(KeyKind::kAdmin, "shop");
+  EXPECT_EQ(server.Call("PUT", std::string(kFlags) + "b", somebody).status, 201);
+}
+
+TEST_F(ApiTest, ProjectsAndEnvironmentsAreRepeatableToo) {
+  const auto twice = [&](const char* method, const std::string& path, const std::string& body, int status) {
+    const HttpCallOptions once{.body = body, .headers = {{"Idempotency-Key", method + path}}};
+    const HttpAnswer first = server.Call(method, path, once), again = server.Call(method, path, once);
+    EXPECT_EQ(first.status, status) << first.body;
+    EXPECT_EQ(again.status, status) << again.body;
+    EXPECT_EQ(again.Header("Idempotency-Replayed"), "true") << method << path;
+    EXPECT_EQ(first.Header("ETag"), again.Header("ETag"));
+    EXPECT_EQ(first.Header("Location"), again.Header("Location"));
+  };
+  twice("POST", "/api/v1/projects", R"({"project":"bank"})", 201);
+  twice("PUT", "/api/v1/projects/bank", R"({"project":"bank","description":"x"})", 200);
+  twice("PUT", "/api/v1/projects/bank/environments/production", R"({"protected":true})", 201);
+  twice("DELETE", "/api/v1/projects/bank/environments/production", "", 200);
+  twice("DELETE", "/api/v1/projects/bank", "", 200);
+}
+
+TEST_F(ApiTest, EnvironmentsSayWhereTheirFaultsAre) {
+  const HttpAnswer answer =
+      server.Call("PUT", "/api/v1/projects/shop/environments/qa", {.body = R"({"protected":"yes","colour":"red"})"});
+  EXPECT_EQ(answer.status, 422);
+  EXPECT_EQ(PointersOf(answer), "/protected /colour");
+  EXPECT_EQ(server.Call("PUT", "/api/v1/projects/shop/environments/no%20spaces", {.body = "{}"}).status, 422);
+}
+
+TEST_F(ApiTest, WhatStillHasAValidKeyIsNotRemoved) {
+  const HttpAnswer made =
+      server.Call("POST", "/api/v1/projects/shop/keys", {.body = R"({"kind":"server","environment":"staging"})"});
+  const std::string id = TextAt(TestServer::Body(made), "id");
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/shop/environments/staging").status, 409);
+  EXPECT_EQ(
+      server.Call("PUT", "/api/v1/projects/shop", {.body = R"({"project":"shop","environments":{"production":{}}})"})
+          .status,
+      409);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/shop").status, 409);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/shop/keys/" + id).status, 200);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/shop/environments/staging").status, 200);
+}
+
+// --- evaluate and snapshot -----------------------------------------------------------------------------------------
+
+TEST_F(ApiTest, EvaluatesNowAndAsItWas) {
+  server.PutFlag("a", "on");   // 2
+  server.PutFlag("a", "off");  // 3
+  EXPECT_EQ(Variation(R"({"flag":"a","context":{"key":"u"}})"), "off STATIC");
+  EXPECT_EQ(Variation(R"({"flag":"a","context":{"key":"u"},"revision":2})"), "on STATIC");
+  EXPECT_EQ(Variation(R"({"flag":"a","context":{"key":"u"},"revision":1})"), "FLAG_NOT_FOUND");
+  EXPECT_EQ(Variation(R"({"flag":"a","context":{"key":"u"},"revision":4})"), "404");
+  EXPECT_EQ(Variation(R"({"flag":"nobody","context":{}})"), "FLAG_NOT_FOUND");
+  EXPECT_EQ(server.Call("PATCH", std::string(kFlags) + "a", {.body = R"({"archived":true})"}).status, 200);
+  EXPECT_EQ(Variation(R"({"flag":"a","context":{"key":"u"}})"), "FLAG_NOT_FOUND");
+  ASSERT_TRUE(server.store().Compact(*server.store().PositionOf(4)));
+  EXPECT_EQ(Variation(R"({"flag":"a","context":{"key":"u"},"revision":2})"), "410");
+}
+
+TEST_F(ApiTest, ExplainsOnRequestAndEvaluatesAllFlagsWithoutAName) {
+  server.PutFlag("a");
+  server.PutFlag("b", "off");
+  const std::string path = "/api/v1/projects/shop/environments/production/evaluate";
+  const Value all = TestServer::Body(server.Call("POST", path, {.body = R"({"context":{"key":"u"}})"}));
+  ASSERT_EQ(all.Find("evaluations")->AsArray().size(), 2u);
+  EXPECT_EQ(all.Find("evaluations")->AsArray()[0].Find("trace"), nullptr);
+  const Value one =
+      TestServer::Body(server.Call("POST", path, {.body = R"({"flag":"a","context":{},"explain":true})"}));
+  EXPECT_FALSE(one.Find("evaluations")->AsArray().at(0).Find("trace")->AsArray().empty());
+  for (const auto& [body, pointer] :
+       std::map<std::string, std::string>{{R"({"flag":"a"})", "/context"},
+                                          {R"({"flag":7,"context":{}})", "/flag"},
+                                          {R"({"flag":"a","context":[]})", "/context"},
+                                          {R"({"flag":"a","context":{},"explain":"yes"})", "/explain"},
+                                          {R"({"flag":"a","context":{},"revision":-1})", "/revision"},
+                                          {R"({"flag":"a","context":{},"now":"soon"})", "/now"}}) {
+    const HttpAnswer answer = server.Call("POST", path, {.body = body});
+    EXPECT_EQ(answer.status, 422) << body;
+    EXPECT_EQ(PointersOf(answer), pointer) << body;
+  }
+}
+
+TEST_F(ApiTest, TimeInConditionsIsNowUnlessTheRequestSaysOtherwise) {
+  EXPECT_EQ(server
+                .Call("PUT", std::string(kFlags) + "sale", {.body = R"({"type":"boolean","owner":"x","environments":
+      {"production":{"enabled":true,"default":"off","rules":[{"when":{"now":{"after":"2027-03-01T00:00:00Z"}},
+      "serve":"on"}]}}})"})
+                .status,
+            201);
+  EXPECT_EQ(Variation(R"({"flag":"sale","context":{}})"), "off DEFAULT");
+  EXPECT_EQ(Variation(R"({"flag":"sale","context":{},"now":"2027-03-02T00:00:00Z"})"), "on TARGETING_MATCH");
+  server.SetNow(1'830'000'000'000);
+  EXPECT_EQ(Variation(R"({"flag":"sale","context":{}})"), "on TARGETING_MATCH");
+}
+
+TEST_F(ApiTest, ASnapshotIsTheRulesetDocumentNowOrThen) {
+  server.PutFlag("a", "on");
+  server.PutFlag("a", "off");
+  const std::string path = "/api/v1/projects/shop/environments/production/snapshot";
+  const HttpAnswer now = server.Call("GET", path), then = server.Call("GET", path + "?revision=2");
+  const Result<SnapshotDocument> a = DecodeSnapshot(now.body), b = DecodeSnapshot(then.body);
+  ASSERT_TRUE(a && b) << now.body;
+  EXPECT_EQ(a->snapshot.revision, 3u);
+  EXPECT_EQ(b->snapshot.revision, 2u);
+  EXPECT_EQ(a->snapshot.epoch, b->snapshot.epoch);
+  EXPECT_NE(a->digest, b->digest);
+  EXPECT_EQ(TextAt(TestServer::Body(server.Call("GET", path + "?revision=3")), "digest"), a->digest.ToHex());
+}
+
+// --- apply ---------------------------------------------------------------------------------------------------------
+
+TEST_F(ApiTest, AWorkspaceIsAppliedAndConflictsAreShown) {
+  const auto apply = [&](const std::string& owner, const std::string& query = "") {
+    return server.Call("POST", "/api/v1/projects/web/apply" + query,
+                       {.body = R"({"workspace":{"project":{"project":"web","environments":{"production":{}}},
+                        "flags":[{"flag":"a","type":"boolean","owner":")" +
+                                owner + R"("}]}})"});
+  };
+  const HttpAnswer dry = apply("x", "?dry_run=true");
+  EXPECT_EQ(dry.status, 200);
+  EXPECT_TRUE(TestServer::Body(dry).Find("revision")->is_null());
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects/web").status, 404);
+  EXPECT_EQ(apply("x", "?dry_run=yes").status, 400);  // never taken for a wish to write
+  EXPECT_EQ(apply("x", "?dry_run").status, 400);
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects/web").status, 404);
+  EXPECT_EQ(apply("x").status, 200);
+  EXPECT_EQ(server.Call("PATCH", "/api/v1/projects/web/flags/a", {.body = R"({"owner":"y"})"}).status, 200);
+  const Revision before = server.head();
+  const HttpAnswer conflict = apply("z");
+  EXPECT_EQ(conflict.status, 409);
+  const Value problem = TestServer::Body(conflict);
+  const Value& first = problem.Find("conflicts")->AsArray().at(0);
+  EXPECT_EQ(TextAt(first, "kind") + " " + TextAt(first, "key") + " " + TextAt(first, "path"), "flag a owner");
+  EXPECT_EQ(TextAt(first, "base") + TextAt(first, "theirs") + TextAt(first, "ours"), "xyz");
+  EXPECT_EQ(server.head(), before);
+}
+
+TEST_F(ApiTest, AWorkspaceThatCannotBeReadNamesEveryFault) {
+  const HttpAnswer answer = server.Call("POST", "/api/v1/projects/shop/apply", {.body = R"({"prune":"yes","workspace":{
+      "project":{"project":"bank"},"flags":[{"flag":"a","type":"colour"},7],"segments":{},"planets":[]}})"});
+  EXPECT_EQ(answer.status, 422);
+  const std::string pointers = " " + PointersOf(answer) + " ";
+  for (const char* pointer :
+       {"/prune", "/workspace/project", "/type", "/workspace/flags/1", "/workspace/segments", "/workspace/planets"}) {
+    EXPECT_THAT(pointers, HasSubstr(std::string(" ") + pointer + " "));
+  }
+}
+
+// --- keys ----------------------------------------------------------------------------------------------------------
+
+TEST_F(ApiTest, AKeyIsShownOnceAndKeptAsAHash) {
+  const HttpAnswer made = server.Call("POST", "/api/v1/projects/shop/keys",
+                                      {.body = R"({"kind":"server","environment":"production","description":"web"})"});
+  ASSERT_EQ(made.status, 201);
+  const std::string text = TextAt(TestServer::Body(made), "key"), id = TextAt(TestServer::Body(made), "id");
+  const HttpAnswer list = server.Call("GET", "/api/v1/projects/shop/keys");
+  EXPECT_THAT(list.body, HasSubstr(id));
+  EXPECT_THAT(list.body, HasSubstr("web"));
+  const std::string secret(ParseKey(text)->secret);
+  EXPECT_THAT(list.body, Not(HasSubstr(secret)));
+  EXPECT_THAT(list.body, Not(HasSubstr("verifier")));
+  const auto everything = server.store().Range({});
+  ASSERT_TRUE(everything);
+  for (const KeyValue& entry : everything->entries) EXPECT_THAT(entry.value, Not(HasSubstr(secret)));
+  EXPECT_THAT(server.store().Revisions(server.head(), server.head(), 1)->at(0).audit.bytes, HasSubstr("key.create"));
+  EXPECT_EQ(server.Call("GET", "/sdk/v1/ruleset", {.key = text}).status, 200);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/shop/keys/" + id).status, 200);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/shop/keys/" + id).status, 200);  // again: no harm
+  EXPECT_EQ(server.Call("GET", "/sdk/v1/ruleset", {.key = text}).status, 401);
+  EXPECT_THAT(server.Call("GET", "/api/v1/projects/shop/keys").body, HasSubstr("revoked"));
+}
+
+TEST_F(ApiTest, KeysThatMakeNoSenseAreRefused) {
+  for (const auto& [body, pointer] :
+       std::map<std::string, std::string>{{R"({"kind":"server"})", "/environment"},
+                                          {R"({"kind":"admin","environment":"production"})", "/environment"},
+                                          {R"({"kind":"root"})", "/kind"},
+                                          {R"({"environment":"production"})", "/kind"},
+                                          {R"({"kind":"admin","description":7})", "/description"},
+                                          {R"({"kind":"admin","colour":"red"})", "/colour"}}) {
+    const HttpAnswer answer = server.Call("POST", "/api/v1/projects/shop/keys", {.body = body});
+    EXPECT_EQ(answer.status, 422) << body;
+    EXPECT_EQ(PointersOf(answer), pointer) << body;
+  }
+  EXPECT_EQ(
+      server.Call("POST", "/api/v1/projects/shop/keys", {.body = R"({"kind":"server","environment":"mars"})"}).status,
+      404);
+  EXPECT_EQ(server.Call("POST", "/api/v1/keys", {.body = R"({"kind":"server","environment":"production"})"}).status,
+            422);
+}
+
+TEST_F(ApiTest, TheLastKeyOfAllProjectsStays) {
+  const std::string first(ParseKey(server.admin())->selector);
+  const HttpAnswer last = server.Call("DELETE", "/api/v1/keys/" + first);
+  EXPECT_EQ(last.status, 409);
+  const Value made = TestServer::Body(server.Call("POST", "/api/v1/keys", {.body = R"({"kind":"admin"})"}));
+  EXPECT_THAT(server.Call("GET", "/api/v1/keys").body, HasSubstr(TextAt(made, "id")));
+  EXPECT_THAT(server.Call("GET", "/api/v1/projects/shop/keys").body, Not(HasSubstr(TextAt(made, "id"))));
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/shop/keys/" + first).status, 404);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/keys/" + first, {.key = TextAt(made, "key")}).status, 200);
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects").status, 401);
+}
+
+// --- the page ------------------------------------------------------------------------------------------------------
+
+TEST_F(ApiTest, ThePageIsForBrowsersOnThisMachine) {
+  server.PutFlag("payments.v2");
+  const auto ask = [&](const std::string& host) {
+    HttpConnection connection(server.port());
+    connection.Send("GET / HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n");
+    return connection.ReadAnswer();
+  };
+  for (const char* host : {"localhost", "localhost:8400", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:8400", "127.1.2.3:80",
+                           "[::1]", "[::1]:8400"}) {
+    const HttpAnswer page = ask(host);
+    EXPECT_EQ(page.status, 200) << host;
+    EXPECT_THAT(page.body, HasSubstr("payments.v2"));
+    EXPECT_EQ(page.Header("Content-Type"), "text/html; charset=utf-8");
+    EXPECT_EQ(page.Header("Content-Security-Policy"), kHomeContentSecurityPolicy);
+    EXPECT_EQ(page.Header("X-Content-Type-Options"), "nosniff");
+  }
+  for (const char* host : {"shop.example", "127.0.0.1.shop.example:8400", "127.shop.example", "localhost.shop.example",
+                           "[::1].shop.example", "127.0.0.1:x", "[::2]"}) {
+    const HttpAnswer refused = ask(host);
+    EXPECT_EQ(refused.status, 403) << host;
+    EXPECT_THAT(refused.body, Not(HasSubstr("payments.v2")));
+  }
+}
+
+TEST_F(ApiTest, ABodyBeyondTheBoundIsRefusedBeforeItIsSent) {
+  HttpConnection connection(server.port());
+  connection.Send("PUT /api/v1/projects/shop/flags/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4194305\r\n\r\n");
+  EXPECT_EQ(connection.ReadAnswer().status, 413);
+}
+
+}  // namespace
+}  // namespace guidon

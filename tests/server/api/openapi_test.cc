@@ -1,0 +1,232 @@
+// docs/api/openapi.yaml against the route table, in both directions, and against what the server does.
+#include "tests/server/api/openapi.h"
+
+#include <gtest/gtest.h>
+
+#include "core/codec/codec.h"
+#include "tests/server/api/api_fixture.h"
+
+namespace guidon {
+namespace {
+
+TEST(OpenApiTest, TheDocumentIsWellFormed) {
+  for (const std::string& fault : OpenApi().Faults()) ADD_FAILURE() << fault;
+}
+
+TEST(OpenApiTest, EveryRouteIsDocumentedAndNothingElse) {
+  const OpenApi api;
+  std::set<std::string> documented, served;
+  for (const Operation& operation : api.operations()) {
+    documented.insert(operation.method + " " + operation.path + " " + operation.id);
+  }
+  for (const Route& route : Api::Routes()) {
+    served.insert(std::string(route.method) + " " + std::string(route.path) + " " + std::string(route.name));
+  }
+  for (const std::string& route : served) EXPECT_TRUE(documented.contains(route)) << "not documented: " << route;
+  for (const std::string& route : documented) EXPECT_TRUE(served.contains(route)) << "not served: " << route;
+}
+
+TEST(OpenApiTest, WhatNeedsNoKeySaysSoAndPathParametersAreDescribed) {
+  const OpenApi api;
+  EXPECT_EQ(ToJson(*api.document().Find("security")), R"([{"key":[]}])");  // what holds where nothing is said
+  for (const Route& route : Api::Routes()) {
+    const Operation& operation = api.ById(std::string(route.name));
+    EXPECT_EQ(operation.is_public, route.verb == Verb::kPublic) << route.name;
+    std::set<std::string> in_path, described;
+    for (std::size_t at = route.path.find('{'); at != std::string_view::npos; at = route.path.find('{', at + 1)) {
+      in_path.insert(std::string(route.path.substr(at + 1, route.path.find('}', at) - at - 1)));
+    }
+    for (const auto& [name, parameter] : operation.path_parameters) described.insert(name);
+    EXPECT_EQ(in_path, described) << route.name;
+  }
+}
+
+// What a story through all routes with the examples of the document, then the refusals that each route can give, has
+// to show: that examples are accepted, and that every status is documented.
+class Story {
+ public:
+  TestServer server;
+  OpenApi api;
+
+  // The address of an operation, with these values of its parameters.
+  std::string PathOf(const std::string& id, std::map<std::string, std::string> values = {}) const {
+    values.emplace("project", "shop");
+    values.emplace("environment", "production");
+    std::string path = api.ById(id).path;
+    for (const auto& [name, value] : values) {
+      const std::size_t at = path.find("{" + name + "}");
+      if (at != std::string::npos) path.replace(at, name.size() + 2, value);
+    }
+    EXPECT_EQ(path.find('{'), std::string::npos) << path;
+    return path;
+  }
+  HttpAnswer Do(const std::string& id, std::map<std::string, std::string> values = {}, HttpCallOptions options = {}) {
+    const Operation& operation = api.ById(id);
+    if (operation.Example() != nullptr && options.body.empty()) options.body = ToJson(*operation.Example());
+    return server.Call(operation.method, PathOf(id, std::move(values)), std::move(options));
+  }
+  void Expect(int status, const std::string& id, const std::map<std::string, std::string>& values = {},
+              const HttpCallOptions& options = {}) {
+    const HttpAnswer answer = Do(id, values, options);
+    EXPECT_EQ(answer.status, status) << id << ": " << answer.body << answer.fault;
+  }
+  std::string KeyIn(const std::string& id, std::string_view kind) const {
+    return api.ById(id).Example()->Find(kind)->AsString();
+  }
+
+  void MakeEverything() {
+    Expect(201, "createProject");
+    Expect(201, "putEnvironment", {{"environment", "staging"}});
+    for (const auto& [kind, word] : kKinds) {
+      Expect(201, "put" + word, {{"key", KeyIn("put" + word, kind)}});
+      Expect(200, "put" + word, {{"key", KeyIn("put" + word, kind)}});  // the same again
+    }
+  }
+
+  // In an order in which each finds what it refers to.
+  static constexpr std::pair<std::string_view, const char*> kOrder[] = {
+      {"segment", "Segment"}, {"metric", "Metric"}, {"layer", "Layer"},
+      {"holdout", "Holdout"}, {"flag", "Flag"},     {"experiment", "Experiment"}};
+  const std::vector<std::pair<std::string_view, std::string>> kKinds{std::begin(kOrder), std::end(kOrder)};
+};
+
+TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
+  Story story;
+  story.MakeEverything();
+  story.Expect(200, "listProjects");
+  story.Expect(200, "getProject");
+  story.Expect(200, "replaceProject");
+  story.Expect(200, "listEnvironments");
+  story.Expect(200, "getEnvironment");
+  story.Expect(200, "putEnvironment", {{"environment", "staging"}});
+  for (const auto& [kind, word] : story.kKinds) {
+    const std::string key = story.KeyIn("put" + word, kind);
+    story.Expect(200, "get" + word, {{"key", key}});
+    story.Expect(200, "list" + word + "s");
+    story.Expect(200, "patch" + word, {{"key", key}});
+  }
+  story.Expect(200, "commitChanges");
+  story.Expect(200, "applyWorkspace");
+  story.Expect(200, "getSnapshot");
+  story.Expect(200, "evaluate");
+  const HttpAnswer made = story.Do("createKey");
+  EXPECT_EQ(made.status, 201) << made.body;
+  const std::string sdk_key = TextAt(TestServer::Body(made), "key");
+  story.Expect(200, "listKeys");
+  story.Expect(200, "ruleset", {}, {.key = sdk_key});
+  const std::string etag = story.Do("ruleset", {}, {.key = sdk_key}).Header("ETag");
+  story.Expect(304, "ruleset", {}, {.key = sdk_key, .headers = {{"If-None-Match", etag}}});
+  OpenStream stream(story.server, sdk_key);
+  EXPECT_EQ(stream.Head().status, 200);
+  story.Expect(200, "revokeKey", {{"id", TextAt(TestServer::Body(made), "id")}});
+  const HttpAnswer global = story.Do("createGlobalKey");
+  EXPECT_EQ(global.status, 201) << global.body;
+  story.Expect(200, "listGlobalKeys");
+  story.Expect(200, "revokeGlobalKey", {{"id", TextAt(TestServer::Body(global), "id")}});
+  for (const char* id : {"livez", "readyz", "metrics"}) story.Expect(200, id, {}, {.key = "-"});
+  story.Expect(200, "home", {}, {.key = "-"});
+
+  for (auto kind = story.kKinds.rbegin(); kind != story.kKinds.rend(); ++kind) {
+    story.Expect(200, "delete" + kind->second, {{"key", story.KeyIn("put" + kind->second, kind->first)}});
+  }
+  story.Expect(200, "deleteSegment", {{"key", "old-beta"}});
+  story.Expect(200, "deleteFlag", {{"key", "search.suggestions"}});
+  story.Expect(200, "deleteEnvironment", {{"environment", "staging"}});
+  story.Expect(200, "deleteProject");
+  story.server.SetStopping();
+  story.Expect(503, "readyz", {}, {.key = "-"});
+
+  const auto seen = story.server.Seen();
+  for (const Route& route : Api::Routes()) {
+    const std::string id(route.name);
+    ASSERT_TRUE(seen.contains(id)) << id << " was not asked";
+    std::set<int> promised;
+    const Value* responses = story.api.ById(id).document.Find("responses");
+    for (const Member& response : responses->AsObject()) {
+      if (response.name == "default") continue;
+      const int status = std::stoi(response.name);
+      promised.insert(status);
+      EXPECT_TRUE(status >= 400 || seen.at(id).contains(status)) << id << " never answered " << status;
+    }
+    for (const int status : seen.at(id)) EXPECT_TRUE(promised.contains(status)) << id << " answered " << status;
+  }
+}
+
+// Routes, by what they can be asked wrongly, without knowing what each is about.
+TEST(OpenApiTest, EveryRouteRefusesWhatIsWrongWithADocumentedProblem) {
+  Story story;
+  story.MakeEverything();
+  story.Expect(200, "patchFlag", {{"key", "checkout.layout"}});
+  const Revision before = story.server.head();
+  for (const Operation& operation : story.api.operations()) {
+    if (operation.is_public || operation.path.starts_with("/sdk/")) continue;
+    SCOPED_TRACE(operation.id);
+    const std::map<std::string, std::string> nowhere = {{"project", "nowhere"}, {"key", "nothing"}, {"id", "nobody"}};
+    const std::map<std::string, std::string> nothing = {{"environment", "mars"}, {"key", "nothing"}, {"id", "nobody"}};
+    const auto refused = [&](int status, const HttpAnswer& answer) {
+      EXPECT_EQ(answer.status, status) << answer.body << answer.fault;
+      EXPECT_EQ(answer.Header("Content-Type"), "application/problem+json");
+      const Value problem = TestServer::Body(answer);
+      EXPECT_EQ(TextAt(problem, "status"), std::to_string(status));
+      for (const char* member : {"type", "title", "detail", "code", "request_id"}) {
+        EXPECT_NE(TextAt(problem, member), "") << member;
+      }
+      const Value* responses = operation.document.Find("responses");
+      EXPECT_TRUE(responses->Find(std::to_string(status)) != nullptr || responses->Find("default") != nullptr);
+    };
+    const bool is_apply = operation.id == "applyWorkspace";
+    if (operation.path.find("{project}") != std::string::npos && operation.id != "replaceProject" && !is_apply) {
+      refused(404, story.Do(operation.id, nowhere));
+    }
+    const bool is_put = operation.method == "PUT";
+    if (!is_put && (operation.path.find("{key}") != std::string::npos ||
+                    operation.path.find("{environment}") != std::string::npos ||
+                    operation.path.find("{id}") != std::string::npos)) {
+      refused(404, story.Do(operation.id, nothing));
+    }
+    std::map<std::string, std::string> there;
+    if (operation.Example() != nullptr && operation.path.find("{key}") != std::string::npos) there["key"] = "nothing";
+    for (const auto& [kind, word] : story.kKinds) {
+      if (operation.id.ends_with(word)) there["key"] = story.KeyIn("put" + word, kind);
+    }
+    if (operation.Example() != nullptr) {
+      refused(400, story.Do(operation.id, there, {.body = "{"}));
+      refused(400, story.Do(operation.id, there, {.body = R"({"a":1,"a":2})"}));
+      refused(400, story.Do(operation.id, there, {.body = std::string(100, '[') + std::string(100, ']')}));
+      refused(400, story.Do(operation.id, there, {.body = "{\"a\":\"\xff\"}"}));
+      refused(400, story.server.Call(operation.method, story.PathOf(operation.id, there)));
+      const HttpAnswer odd = story.Do(operation.id, there, {.body = R"({"colour":"red"})"});
+      refused(422, odd);
+      EXPECT_NE((" " + PointersOf(odd) + " ").find(" /colour "), std::string::npos) << odd.body;
+      refused(422, story.Do(operation.id, there, {.body = "7"}));
+    }
+    const auto& others = operation.other_parameters;
+    const auto takes = [&](const char* name) { return std::find(others.begin(), others.end(), name) != others.end(); };
+    if (takes("header If-Match")) {
+      refused(412, story.Do(operation.id, there, {.headers = {{"If-Match", "\"0\""}}}));
+      refused(400, story.Do(operation.id, there, {.headers = {{"If-Match", "\"x\""}}}));
+    }
+    if (takes("header If-None-Match")) {
+      refused(412, story.Do(operation.id, there, {.headers = {{"If-None-Match", "*"}}}));
+      refused(400, story.Do(operation.id, there, {.headers = {{"If-None-Match", "\"3\""}}}));
+    }
+    if (takes("header Idempotency-Key")) {
+      refused(400, story.Do(operation.id, there, {.headers = {{"Idempotency-Key", std::string(129, 'k')}}}));
+    }
+    if (takes("query revision")) {
+      const std::string path = story.PathOf(operation.id, there);
+      refused(404, story.server.Call(operation.method, path + "?revision=4000"));
+      refused(400, story.server.Call(operation.method, path + "?revision=yesterday"));
+      refused(400, story.server.Call(operation.method, path + "?revision=0"));
+    }
+  }
+  EXPECT_EQ(story.server.head(), before);
+  ASSERT_TRUE(story.server.store().Compact(*story.server.store().PositionOf(before)));
+  for (const char* path : {"/api/v1/projects/shop/flags/checkout.layout?revision=2",
+                           "/api/v1/projects/shop/environments/production/snapshot?revision=2"}) {
+    EXPECT_EQ(story.server.Call("GET", path).status, 410) << path;
+  }
+}
+
+}  // namespace
+}  // namespace guidon
