@@ -28,6 +28,7 @@ int Apply(const ApplyOptions& options) {
   const Value* revision = answer->body.Find("revision");
   const std::string number = revision == nullptr ? "" : ToJson(*revision);
   PrintChanges(answer->body);
+  PrintWarnings(answer->body, *workspace);
   const std::size_t count = CountOfChanges(answer->body);
   if (answer->body.Find("replayed") != nullptr) {
     std::cout << Out().Green("applied") << " as revision " << number << "\n";

@@ -141,6 +141,19 @@ void PrintChanges(const Value& plan) {
   }
 }
 
+void PrintWarnings(const Value& plan, const Workspace& workspace) {
+  for (const Value& warning : ListIn(plan, "warnings")) {
+    const std::string entity = TextOf(warning, "entity"), message = TextOf(warning, "message");
+    const bool was_said = std::any_of(workspace.issues.begin(), workspace.issues.end(), [&](const PlacedIssue& placed) {
+      return placed.issue.entity == entity && placed.issue.message == message;
+    });
+    if (was_said) continue;
+    std::cerr << entity << "  " << Err().Yellow("warning") << "  " << message;
+    if (const std::string hint = TextOf(warning, "hint"); !hint.empty()) std::cerr << " (" << hint << ")";
+    std::cerr << "\n";
+  }
+}
+
 void PrintConflicts(const Value& plan) {
   std::cout << Out().Red("conflict") << "  changed on the server since the last apply, and differently here:\n";
   for (const Value& conflict : ListIn(plan, "conflicts")) {

@@ -29,6 +29,8 @@ bool HasConflicts(const Value& plan);
 
 // "  ~ flag checkout.layout (production)", and below it what alters and who moves.
 void PrintChanges(const Value& plan);
+// What the server warns of and the files alone did not show; on standard error.
+void PrintWarnings(const Value& plan, const Workspace& workspace);
 // Each place that was changed on both sides, with all three values.
 void PrintConflicts(const Value& plan);
 // "1 to create, 2 to change, 1 to archive"

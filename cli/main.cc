@@ -90,6 +90,8 @@ void AddPlan(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("plan", "Show what `apply` would change, and who would move");
   const auto options = On(*verb, run, &guidon::cli::Plan);
   AddFolder(*verb, options->folder);
+  verb->add_option("--contexts", options->contexts, R"(Count who moves among these: a line {"key": …} each)")
+      ->type_name("FILE.jsonl");
   verb->add_flag("--prune", options->prune, "Archive what was applied and is gone from the files");
   AddConnection(*verb, options->connection);
   AddJson(*verb, options->json);

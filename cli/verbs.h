@@ -31,6 +31,7 @@ int Validate(const ValidateOptions& options);
 struct PlanOptions {
   Connection connection;
   std::string folder;
+  std::string contexts;  // JSONL; empty: nobody is counted
   bool prune = false;
   bool json = false;
 };

@@ -9,6 +9,7 @@
 
 #include "core/base/json.h"
 #include "core/codec/codec.h"
+#include "core/codec/wire.h"
 #include "server/api/problem.h"
 
 namespace guidon {
@@ -117,6 +118,13 @@ constexpr std::array<WorkspaceList, 6> kWorkspaceLists = {{{"flags", EntityKind:
                                                            {"layers", EntityKind::kLayer},
                                                            {"holdouts", EntityKind::kHoldout},
                                                            {"experiments", EntityKind::kExperiment}}};
+
+// A ruleset document within another one. Reading and writing it again gives the same bytes, so its digest holds.
+Value DocumentOf(const std::optional<Snapshot>& snapshot) {
+  if (!snapshot) return {};
+  Result<Value> document = ParseJson(EncodeSnapshot(*snapshot));
+  return document ? *std::move(document) : Value();
+}
 
 // Issues of a definition, moved to where it stands in the body.
 void AppendIssues(const Error& error, const Path& path, std::vector<Issue>& issues) {
@@ -227,11 +235,15 @@ Status ReadChanges(const Value& body, CommitRequest& request) {
 Result<WorkspaceRequest> ReadWorkspace(const Value& body, std::string_view project) {
   WorkspaceRequest request;
   std::vector<Issue> issues;
-  CheckNames(body, Path(), {"workspace", "prune", "comment"}, issues);
+  CheckNames(body, Path(), {"workspace", "prune", "comment", "rulesets"}, issues);
   request.author.comment = ReadComment(body, issues);
   if (const Value* prune = body.Find("prune")) {
     if (!prune->is_bool()) issues.push_back(Fault("wrong_type", Path().Key("prune"), "expected true or false"));
     request.prune = prune->AsBool();
+  }
+  if (const Value* rulesets = body.Find("rulesets")) {
+    if (!rulesets->is_bool()) issues.push_back(Fault("wrong_type", Path().Key("rulesets"), "expected true or false"));
+    request.rulesets = rulesets->AsBool();
   }
   const Value* workspace = body.Find("workspace");
   if (workspace == nullptr || !workspace->is_object()) {
@@ -305,7 +317,16 @@ Object EncodePlan(const WorkspacePlan& plan) {
   Object document{{"revision", plan.revision ? Value(*plan.revision) : Value()},
                   {"changes", Value(std::move(changes))},
                   {"conflicts", Value(std::move(conflicts))}};
+  if (plan.replayed) document.Append("replayed", true);
   if (!plan.warnings.empty()) document.Append("warnings", EncodeIssues(plan.warnings));
+  if (!plan.rulesets.empty()) {
+    Object rulesets;
+    for (const PlannedRuleset& ruleset : plan.rulesets) {
+      rulesets.Append(ruleset.environment,
+                      Value(Object{{"before", DocumentOf(ruleset.before)}, {"after", DocumentOf(ruleset.after)}}));
+    }
+    document.Append("rulesets", Value(std::move(rulesets)));
+  }
   return document;
 }
 

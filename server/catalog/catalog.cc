@@ -747,6 +747,23 @@ Result<Committed> Catalog::Impl::DeleteEnvironment(std::string_view project, std
   return ChangeProject(held, std::move(next), "environment.delete", author, idempotency);
 }
 
+namespace {
+
+std::vector<PlannedRuleset> PlannedRulesets(const ProjectView* before, const Definitions& after, Revision revision) {
+  std::vector<PlannedRuleset> rulesets;
+  for (const EnvironmentDefinition& environment : after.project.environments) {
+    PlannedRuleset& ruleset = rulesets.emplace_back();
+    ruleset.environment = environment.key;
+    if (before != nullptr && before->definitions.project.FindEnvironment(environment.key) != nullptr) {
+      ruleset.before = SnapshotOf(before->definitions, environment.key, revision);
+    }
+    ruleset.after = SnapshotOf(after, environment.key, revision);
+  }
+  return rulesets;
+}
+
+}  // namespace
+
 Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& request) {
   MutexLock lock(writer_);
   const std::string& key = request.workspace.project.key;
@@ -776,6 +793,9 @@ Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& requ
     plan.changes = DescribePlan(before ? &before->definitions : nullptr, *prepared->after);
     plan.warnings = std::move(merged->warnings);
     plan.warnings.insert(plan.warnings.end(), prepared->warnings.begin(), prepared->warnings.end());
+    if (request.dry_run && request.rulesets && plan.conflicts.empty()) {
+      plan.rulesets = PlannedRulesets(before.get(), *prepared->after, View()->revision);
+    }
   }
   if (!plan.conflicts.empty() || request.dry_run) return plan;
   prepared->extra = std::move(merged->applied);

@@ -88,6 +88,7 @@ struct WorkspaceRequest {
   Definitions workspace;  // states are ignored
   bool prune = false;     // archive what was applied before and is no longer in the workspace
   bool dry_run = false;
+  bool rulesets = false;  // of a dry run: with every environment as it is and as it would be
   Author author;
   std::optional<IdempotencyKey> idempotency;
 };
@@ -111,12 +112,18 @@ struct PlanConflict {
   std::string path;
   Value base, theirs, ours;  // null where absent
 };
+struct PlannedRuleset {
+  std::string environment;
+  std::optional<Snapshot> before;  // absent: the environment is new
+  Snapshot after;
+};
 struct WorkspacePlan {
   std::optional<Revision> revision;  // absent: a dry run
   bool replayed = false;
   std::vector<PlannedChange> changes;
   std::vector<PlanConflict> conflicts;  // not empty: nothing was written
   std::vector<Issue> warnings;
+  std::vector<PlannedRuleset> rulesets;  // if asked for, and nothing conflicts
 };
 
 // An entity as it was put at a revision.

@@ -1,0 +1,257 @@
+// guidon plan, apply and flag, against a guidond: what changes, what conflicts, and what stays.
+#include "core/base/json.h"
+#include "tests/cli/cli.h"
+
+namespace guidon::testing {
+namespace {
+
+class ChangeTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = new Guidond(); }
+  static void TearDownTestSuite() {
+    EXPECT_EQ(server_->Stop(), 0);
+    delete server_;
+    server_ = nullptr;
+  }
+
+  static Finished Cli(std::vector<std::string> arguments) { return GuidonOf(*server_, std::move(arguments)); }
+  static std::int64_t Head() { return ParseJson(server_->Call("GET", "/readyz").body)->Find("revision")->AsInt(); }
+  // A change of somebody else.
+  static void Patch(const std::string& project, const std::string& flag, const std::string& patch) {
+    const HttpAnswer answer = server_->Call("PATCH", "/api/v1/projects/" + project + "/flags/" + flag, {.body = patch});
+    EXPECT_EQ(answer.status, 200) << answer.body;
+  }
+  static Value FlagOf(const std::string& project, const std::string& flag) {
+    const Result<Value> body = ParseJson(server_->Call("GET", "/api/v1/projects/" + project + "/flags/" + flag).body);
+    const Value* definition = body ? body->Find("definition") : nullptr;
+    return definition == nullptr ? Value() : *definition;
+  }
+
+  static Guidond* server_;
+};
+Guidond* ChangeTest::server_ = nullptr;
+
+TEST_F(ChangeTest, APlanSaysWhatApplyDoesAndWritesNothing) {
+  const Workspace files(SmallShop("first"));
+  const std::int64_t before = Head();
+  const Finished plan = Cli({"plan", files.path()});
+  EXPECT_EQ(plan.exit_code, 0);
+  EXPECT_EQ(plan.errors, "");
+  EXPECT_EQ(plan.output,
+            "  + flag greeting      new string flag (production)\n"
+            "  + flag new-checkout  new boolean flag (production)\n"
+            "2 to create; nothing was written. To do it: guidon apply " +
+                files.path() + "\n");
+  EXPECT_EQ(Head(), before);
+  const Finished apply = Cli({"apply", files.path(), "--comment", "the first of all"});
+  EXPECT_EQ(apply.exit_code, 0);
+  EXPECT_EQ(apply.output,
+            "  + flag greeting      new string flag (production)\n"
+            "  + flag new-checkout  new boolean flag (production)\n"
+            "applied as revision " +
+                std::to_string(before + 1) + ", 2 changes\n");
+  EXPECT_EQ(Head(), before + 1);
+}
+
+TEST_F(ChangeTest, NothingToChangeTakesNoRevision) {
+  const Workspace files(SmallShop("second"));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  const std::int64_t head = Head();
+  EXPECT_EQ(Cli({"plan", files.path()}).output, "nothing to change: the project is as the workspace says\n");
+  const Finished again = Cli({"apply", files.path()});
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_EQ(again.output,
+            "nothing to change: the project is as the workspace says (revision " + std::to_string(head) + ")\n");
+  EXPECT_EQ(Head(), head);
+}
+
+TEST_F(ChangeTest, AChangeOfWeightsSaysExactlyWhoMoves) {
+  const Workspace files(SmallShop("weights"));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  std::string flag = TextFile(files / "flags/new-checkout.yaml");
+  flag.replace(flag.find("on: 20%, off: 80%"), 17, "on: 30%, off: 70%");
+  files.Write("flags/new-checkout.yaml", flag);
+  const Finished plan = Cli({"plan", files.path()});
+  EXPECT_EQ(plan.exit_code, 0);
+  EXPECT_NE(plan.output.find("  ~ flag new-checkout (production)\n"), std::string::npos) << plan.output;
+  EXPECT_NE(plan.output.find("10.000%"), std::string::npos) << plan.output;
+  const Value json = JsonOf(Cli({"plan", files.path(), "--json"}));
+  EXPECT_TRUE(json.Find("revision")->is_null());
+  const Value& moved = json.Find("changes")->AsArray().at(0).Find("moved")->AsArray().at(0);
+  EXPECT_EQ(moved.Find("environment")->AsString(), "production");
+  EXPECT_EQ(moved.Find("share_parts")->AsInt(), 10'000);
+}
+
+TEST_F(ChangeTest, AChangeOfAConditionDependsOnAttributesOrIsCountedOverContexts) {
+  const Workspace files(SmallShop("condition"));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  std::string flag = TextFile(files / "flags/new-checkout.yaml");
+  flag.replace(flag.find("country: DE"), 11, "country: FR");
+  files.Write("flags/new-checkout.yaml", flag);
+  EXPECT_NE(Cli({"plan", files.path()}).output.find("depends on attributes"), std::string::npos);
+  std::string contexts;
+  for (int i = 0; i < 300; ++i) {
+    const char* country = i % 3 == 0 ? "DE" : i % 3 == 1 ? "FR" : "US";
+    contexts += R"({"key": "user-)" + std::to_string(i) + R"(", "country": ")" + country + "\"}\n";
+  }
+  files.Write("contexts.jsonl", contexts);
+  const Finished plan = Cli({"plan", files.path(), "--contexts", files / "contexts.jsonl", "--json"});
+  EXPECT_EQ(plan.exit_code, 0);
+  const Value json = JsonOf(plan);
+  EXPECT_EQ(json.Find("contexts")->AsInt(), 300);
+  EXPECT_EQ(json.Find("rulesets"), nullptr);
+  const Value* counted = json.Find("counted");
+  EXPECT_TRUE(counted->Find("staging")->AsArray().empty());
+  const Value& moves = counted->Find("production")->AsArray().at(0);
+  EXPECT_EQ(moves.Find("flag")->AsString(), "new-checkout");
+  // What evaluate says of them, before and after, is what was counted.
+  std::string cases;
+  for (std::size_t begin = 0; begin < contexts.size();) {
+    const std::size_t end = contexts.find('\n', begin);
+    cases += R"({"flag": "new-checkout", "context": )" + contexts.substr(begin, end - begin) + "}\n";
+    begin = end + 1;
+  }
+  files.Write("cases.jsonl", cases);
+  const std::vector<std::string> evaluate = {"evaluate",   "-p",      "condition",           "-e",
+                                             "production", "--cases", files / "cases.jsonl", "--json"};
+  const std::vector<Value> before = JsonLinesOf(Cli(evaluate));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  const std::vector<Value> after = JsonLinesOf(Cli(evaluate));
+  ASSERT_EQ(before.size(), 300u);
+  ASSERT_EQ(after.size(), 300u);
+  std::int64_t moved = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    moved += *before[i].Find("variation") != *after[i].Find("variation") ? 1 : 0;
+  }
+  EXPECT_GT(moved, 0);
+  EXPECT_EQ(moves.Find("moved")->AsInt(), moved);
+}
+
+TEST_F(ChangeTest, ContextsThatCannotBeReadAreNamedByTheirLine) {
+  const Workspace files(SmallShop("contexts"));
+  files.Write("contexts.jsonl", "{\"key\": \"a\"}\n\n[]\n");
+  const Finished done = Cli({"plan", files.path(), "--contexts", files / "contexts.jsonl"});
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_NE(done.errors.find("contexts.jsonl"), std::string::npos) << done.errors;
+  EXPECT_NE(done.errors.find("3"), std::string::npos) << done.errors;
+  EXPECT_EQ(Cli({"plan", files.path(), "--contexts", "/nowhere.jsonl"}).exit_code, 2);
+}
+
+TEST_F(ChangeTest, WhatWasChangedElsewhereAndNotInTheFilesStays) {
+  const Workspace files(SmallShop("elsewhere"));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  Patch("elsewhere", "greeting", R"({"description": "from elsewhere"})");
+  std::string flag = TextFile(files / "flags/greeting.yaml");
+  files.Write("flags/greeting.yaml", flag + "tags: [home]\n");
+  EXPECT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  const Value held = FlagOf("elsewhere", "greeting");
+  EXPECT_EQ(held.Find("description")->AsString(), "from elsewhere");
+  EXPECT_EQ(*held.Find("tags"), Value(Array{"home"}));
+}
+
+TEST_F(ChangeTest, WhatWasChangedOnBothSidesIsAConflictAndNothingIsWritten) {
+  const Workspace files(SmallShop("both"));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  Patch("both", "greeting", R"({"description": "theirs"})");
+  files.Write("flags/greeting.yaml", TextFile(files / "flags/greeting.yaml") + "description: ours\n");
+  files.Write("flags/other.yaml", "flag: other\ntype: boolean\nowner: x\n");
+  const std::int64_t head = Head();
+  for (const char* verb : {"plan", "apply"}) {
+    const Finished done = Cli({verb, files.path()});
+    EXPECT_EQ(done.exit_code, 1) << verb;
+    EXPECT_NE(done.output.find("  ! flag greeting: description\n"
+                               "      last applied   (not there)\n"
+                               "      on the server  \"theirs\"\n"
+                               "      in the files   \"ours\"\n"
+                               "Nothing was written."),
+              std::string::npos)
+        << done.output;
+    const Finished json = Cli({verb, files.path(), "--json"});
+    EXPECT_EQ(json.exit_code, 1) << verb;
+    EXPECT_EQ(JsonOf(json).Find("conflicts")->AsArray().at(0).Find("theirs")->AsString(), "theirs");
+  }
+  EXPECT_EQ(Head(), head);
+  EXPECT_TRUE(FlagOf("both", "other").is_null());
+  // As it advises: with the server's value in the file, all of it goes.
+  std::string flag = TextFile(files / "flags/greeting.yaml");
+  flag.replace(flag.find("ours"), 4, "theirs");
+  files.Write("flags/greeting.yaml", flag);
+  EXPECT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  EXPECT_FALSE(FlagOf("both", "other").is_null());
+}
+
+TEST_F(ChangeTest, AbsenceRemovesNothingUnlessPruned) {
+  const Workspace files(SmallShop("absence"));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  files.Remove("flags/greeting.yaml");
+  EXPECT_EQ(Cli({"plan", files.path()}).output, "nothing to change: the project is as the workspace says\n");
+  const Finished plan = Cli({"plan", files.path(), "--prune"});
+  EXPECT_EQ(plan.exit_code, 0);
+  EXPECT_NE(plan.output.find("  - flag greeting"), std::string::npos) << plan.output;
+  EXPECT_NE(
+      plan.output.find("1 to archive; nothing was written. To do it: guidon apply " + files.path() + " --prune\n"),
+      std::string::npos)
+      << plan.output;
+  EXPECT_EQ(FlagOf("absence", "greeting").Find("archived"), nullptr);
+  EXPECT_EQ(Cli({"apply", files.path(), "--prune"}).exit_code, 0);
+  EXPECT_TRUE(FlagOf("absence", "greeting").Find("archived")->AsBool());
+}
+
+TEST_F(ChangeTest, AnInvalidWorkspaceIsNotSent) {
+  auto contents = SmallShop("invalid");
+  contents.push_back({"flags/bad.yaml", "flag: bad\ntype: bool\n"});
+  const Workspace files(contents);
+  for (const char* verb : {"plan", "apply"}) {
+    const Finished done = Cli({verb, files.path()});
+    EXPECT_EQ(done.exit_code, 1);
+    EXPECT_EQ(done.output, "");
+    EXPECT_NE(done.errors.find("flags/bad.yaml:2:7  error  "), std::string::npos) << done.errors;
+    EXPECT_NE(done.errors.find("nothing was sent"), std::string::npos) << done.errors;
+    const Finished json = Cli({verb, files.path(), "--json"});
+    EXPECT_EQ(json.exit_code, 1);
+    EXPECT_EQ(JsonOf(json).Find("issues")->AsArray().at(0).Find("line")->AsInt(), 2);
+    EXPECT_EQ(Cli({verb, "/nowhere"}).exit_code, 2);
+  }
+  EXPECT_EQ(server_->Call("GET", "/api/v1/projects/invalid").status, 404);
+}
+
+TEST_F(ChangeTest, AFlagIsSwitchedAtOnceAndTwiceIsOnce) {
+  const Workspace files(SmallShop("switch"));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  const std::int64_t head = Head();
+  const std::vector<std::string> off = {"flag", "off", "greeting", "-p", "switch", "-e", "production"};
+  const Finished done = Cli(off);
+  EXPECT_EQ(done.exit_code, 0);
+  EXPECT_EQ(done.output, "greeting is now disabled in production: everyone gets its `off`  (revision " +
+                             std::to_string(head + 1) + ")\n");
+  const Value evaluated = JsonOf(Cli({"evaluate", "-p", "switch", "-e", "production", "-f", "greeting", "--json"}));
+  EXPECT_EQ(evaluated.Find("value")->AsString(), "Hi");
+  EXPECT_EQ(evaluated.Find("reason")->AsString(), "DISABLED");
+  const Finished again = Cli(off);
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_TRUE(again.output.starts_with("greeting is already disabled in production")) << again.output;
+  EXPECT_EQ(Head(), head + 1);
+  const Finished on = Cli({"flag", "on", "greeting", "-p", "switch", "-e", "production", "--json"});
+  EXPECT_EQ(on.exit_code, 0);
+  EXPECT_EQ(JsonOf(on).Find("revision")->AsInt(), head + 2);
+  // What a person switched is not undone by the files, which have not changed.
+  EXPECT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+}
+
+TEST_F(ChangeTest, ASwitchThatNamesWhatIsNotThereSaysWhatIs) {
+  const Workspace files(SmallShop("names"));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  const Finished flag = Cli({"flag", "on", "greting", "-p", "names", "-e", "production"});
+  EXPECT_EQ(flag.exit_code, 2);
+  EXPECT_NE(flag.errors.find("did you mean 'greeting'?"), std::string::npos) << flag.errors;
+  const Finished environment = Cli({"flag", "on", "greeting", "-p", "names", "-e", "prodction"});
+  EXPECT_EQ(environment.exit_code, 2);
+  EXPECT_NE(environment.errors.find("did you mean 'production'?"), std::string::npos) << environment.errors;
+  // Nothing to serve is said for staging: the server refuses, and why is passed on.
+  const Finished nothing = Cli({"flag", "on", "greeting", "-p", "names", "-e", "staging"});
+  EXPECT_EQ(nothing.exit_code, 1);
+  EXPECT_NE(nothing.errors.find("default"), std::string::npos) << nothing.errors;
+}
+
+}  // namespace
+}  // namespace guidon::testing

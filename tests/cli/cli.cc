@@ -1,0 +1,84 @@
+#include "tests/cli/cli.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/base/json.h"
+
+namespace guidon::testing {
+
+Workspace::Workspace(const std::vector<std::pair<std::string, std::string>>& files) {
+  for (const auto& [name, text] : files) Write(name, text);
+}
+
+void Workspace::Write(const std::string& file, const std::string& text) const {
+  const std::filesystem::path place = folder_ / file;
+  std::filesystem::create_directories(place.parent_path());
+  std::ofstream(place, std::ios::binary) << text;
+}
+
+void Workspace::Remove(const std::string& file) const {
+  std::filesystem::remove(folder_ / file);
+}
+
+Finished Guidon(std::vector<std::string> arguments, const std::vector<std::string>& environment) {
+  arguments.insert(arguments.begin(), GUIDON_BIN_DIR "/guidon");
+  return Run(std::move(arguments), environment);
+}
+
+Finished GuidonOf(const Guidond& server, std::vector<std::string> arguments) {
+  return Guidon(std::move(arguments), {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + server.admin_key()});
+}
+
+Value JsonOf(const Finished& done) {
+  const std::vector<Value> lines = JsonLinesOf(done);
+  EXPECT_EQ(lines.size(), 1u) << done.output;
+  return lines.empty() ? Value() : lines.front();
+}
+
+std::vector<Value> JsonLinesOf(const Finished& done) {
+  std::vector<Value> lines;
+  std::istringstream text(done.output);
+  for (std::string line; std::getline(text, line);) {
+    Result<Value> value = ParseJson(line);
+    EXPECT_TRUE(value) << line;
+    if (value) lines.push_back(*std::move(value));
+  }
+  return lines;
+}
+
+std::string TextFile(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+std::string ShopFolder() {
+  return GUIDON_SOURCE_DIR "/experiments/shop";
+}
+
+std::vector<std::pair<std::string, std::string>> SmallShop(const std::string& name) {
+  return {{"guidon.yaml", "project: " + name + "\nenvironments: { staging: {}, production: {} }\n"},
+          {"flags/new-checkout.yaml",
+           "flag: new-checkout\n"
+           "type: boolean\n"
+           "owner: payments\n"
+           "environments:\n"
+           "  production:\n"
+           "    enabled: true\n"
+           "    rules:\n"
+           "      - id: eu-ramp\n"
+           "        when: { country: DE }\n"
+           "        serve: { on: 20%, off: 80% }\n"
+           "    default: off\n"},
+          {"flags/greeting.yaml",
+           "flag: greeting\n"
+           "type: string\n"
+           "owner: growth\n"
+           "variations: { short: Hi, long: Good morning }\n"
+           "environments:\n"
+           "  production: { enabled: true, off: short, default: long }\n"}};
+}
+
+}  // namespace guidon::testing

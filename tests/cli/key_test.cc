@@ -1,0 +1,85 @@
+// guidon key create, list and revoke; and which project is meant when none is named.
+#include "tests/cli/cli.h"
+
+namespace guidon::testing {
+namespace {
+
+TEST(KeyTest, IsMadeShownOnceListedAndRevoked) {
+  const Guidond server;
+  const Workspace files(SmallShop("shop"));
+  ASSERT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
+  EXPECT_EQ(GuidonOf(server, {"key", "list"}).output,
+            "no keys; make one with: guidon key create --environment ENVIRONMENT\n");
+
+  // The key alone on standard output, for $(…).
+  const Finished made = GuidonOf(server, {"key", "create", "-e", "production", "--description", "the web shop"});
+  EXPECT_EQ(made.exit_code, 0);
+  ASSERT_TRUE(made.output.starts_with("gdn_srv_")) << made.output;
+  const std::string key = made.output.substr(0, made.output.size() - 1);
+  EXPECT_EQ(key.find_first_of(" \n"), std::string::npos);
+  EXPECT_EQ(HttpCall(server.port(), "GET", "/sdk/v1/ruleset", {.key = key}).status, 200);
+
+  const Value listed = JsonOf(GuidonOf(server, {"key", "list", "--json"})).Find("keys")->AsArray().at(0);
+  const std::string id = listed.Find("id")->AsString();
+  EXPECT_NE(made.errors.find("guidon key revoke " + id), std::string::npos) << made.errors;
+  const Finished list = GuidonOf(server, {"key", "list"});
+  EXPECT_TRUE(list.output.starts_with("ID ")) << list.output;
+  EXPECT_NE(list.output.find(id), std::string::npos);
+  EXPECT_NE(list.output.find("the web shop"), std::string::npos);
+  EXPECT_EQ(list.output.find(key), std::string::npos) << "the secret is shown again";
+
+  const Finished revoked = GuidonOf(server, {"key", "revoke", id});
+  EXPECT_EQ(revoked.exit_code, 0);
+  EXPECT_TRUE(revoked.output.starts_with("revoked " + id)) << revoked.output;
+  EXPECT_EQ(HttpCall(server.port(), "GET", "/sdk/v1/ruleset", {.key = key}).status, 401);
+  EXPECT_NE(GuidonOf(server, {"key", "list"}).output.find("revoked 20"), std::string::npos);
+  EXPECT_EQ(GuidonOf(server, {"key", "revoke", id + "x"}).exit_code, 2);
+
+  const Finished admin = GuidonOf(server, {"key", "create", "--kind", "admin", "--json"});
+  EXPECT_EQ(admin.exit_code, 0);
+  const Value document = JsonOf(admin);
+  EXPECT_EQ(document.Find("kind")->AsString(), "admin");
+  EXPECT_EQ(Guidon({"plan", files.path()},
+                   {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + document.Find("key")->AsString()})
+                .exit_code,
+            0);
+}
+
+TEST(KeyTest, AWrongKeyIsAUsageErrorForEveryVerb) {
+  const Guidond server;
+  const Workspace files(SmallShop("shop"));
+  ASSERT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
+  const std::string sdk_key = server.CreateSdkKey("shop", "production");
+  for (const std::string& key : {std::string("gdn_adm_nonsense"), sdk_key}) {
+    for (const std::vector<std::string>& words :
+         std::vector<std::vector<std::string>>{{"plan", files.path()},
+                                               {"apply", files.path()},
+                                               {"evaluate", "-p", "shop", "-e", "production"},
+                                               {"export", "-p", "shop", "-e", "production"},
+                                               {"key", "list", "-p", "shop"},
+                                               {"flag", "off", "greeting", "-p", "shop", "-e", "production"}}) {
+      const Finished done = Guidon(words, {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + key});
+      EXPECT_EQ(done.exit_code, 2) << words[0] << ": " << done.output << done.errors;
+      EXPECT_EQ(done.output, "") << words[0];
+      EXPECT_EQ(done.errors.find(key), std::string::npos) << "a secret is repeated";
+    }
+  }
+}
+
+TEST(ProjectTest, NeedsNoNameWhereThereIsOneOnly) {
+  const Guidond server;
+  const Finished none = GuidonOf(server, {"key", "list"});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_EQ(none.errors, "guidon: the server has no project yet\n");
+  const Workspace first(SmallShop("first")), second(SmallShop("second"));
+  ASSERT_EQ(GuidonOf(server, {"apply", first.path()}).exit_code, 0);
+  EXPECT_EQ(GuidonOf(server, {"flag", "off", "greeting", "-e", "production"}).exit_code, 0);
+  ASSERT_EQ(GuidonOf(server, {"apply", second.path()}).exit_code, 0);
+  const Finished two = GuidonOf(server, {"flag", "off", "greeting", "-e", "production"});
+  EXPECT_EQ(two.exit_code, 2);
+  EXPECT_EQ(two.errors, "guidon: which project? Name one with --project: first, second\n");
+  EXPECT_EQ(GuidonOf(server, {"flag", "off", "greeting", "-e", "production", "-p", "second"}).exit_code, 0);
+}
+
+}  // namespace
+}  // namespace guidon::testing

@@ -1,0 +1,161 @@
+// What every verb has in common: usage, exit codes, help, colours.
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "tests/cli/cli.h"
+
+namespace guidon::testing {
+namespace {
+
+// What a program writes on a terminal of 80 columns.
+std::string OnTerminal(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {}) {
+  int terminal = -1;
+  winsize size{};
+  size.ws_row = 24;
+  size.ws_col = 80;
+  const pid_t pid = forkpty(&terminal, nullptr, nullptr, &size);
+  if (pid == 0) {
+    std::vector<std::string> words = {GUIDON_BIN_DIR "/guidon"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> pointers;
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    unsetenv("NO_COLOR");
+    setenv("TERM", "xterm", 1);
+    for (const std::string& variable : environment) putenv(strdup(variable.c_str()));
+    execv(pointers[0], pointers.data());
+    _exit(127);
+  }
+  std::string text;
+  char bytes[4096];
+  for (ssize_t n; (n = read(terminal, bytes, sizeof bytes)) > 0;) text.append(bytes, static_cast<std::size_t>(n));
+  close(terminal);
+  waitpid(pid, nullptr, 0);
+  return text;
+}
+
+TEST(TerminalTest, ColoursAreForTerminalsOnly) {
+  EXPECT_NE(OnTerminal({"validate", ShopFolder()}).find("\033[32mvalid\033[0m"), std::string::npos);
+  EXPECT_EQ(OnTerminal({"validate", ShopFolder()}, {"NO_COLOR=1"}).find('\033'), std::string::npos);
+  EXPECT_EQ(OnTerminal({"validate", ShopFolder()}, {"TERM=dumb"}).find('\033'), std::string::npos);
+  EXPECT_NE(OnTerminal({"validate", ShopFolder()}, {"NO_COLOR="}).find('\033'), std::string::npos);  // no-color.org
+  EXPECT_EQ(Guidon({"validate", ShopFolder()}).output.find('\033'), std::string::npos);
+}
+
+TEST(UsageTest, WithoutAVerbTheHelpIsShownAsAFault) {
+  const Finished done = Guidon({});
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_EQ(done.output, "");
+  for (const char* verb : {"validate", "plan", "apply", "evaluate", "export", "key", "flag", "gate"}) {
+    EXPECT_NE(done.errors.find(std::string("\n  ") + verb + " "), std::string::npos) << verb;
+  }
+}
+
+TEST(UsageTest, AskingForHelpIsNoFaultAndFitsATerminal) {
+  const std::vector<std::vector<std::string>> verbs = {
+      {},      {"validate"},      {"plan"},        {"apply"},         {"evaluate"},   {"export"},
+      {"key"}, {"key", "create"}, {"key", "list"}, {"key", "revoke"}, {"flag", "on"}, {"flag", "off"},
+      {"gate"}};
+  for (std::vector<std::string> words : verbs) {
+    words.push_back("--help");
+    const Finished done = Guidon(words);
+    EXPECT_EQ(done.exit_code, 0) << words[0];
+    EXPECT_EQ(done.errors, "");
+    EXPECT_NE(done.output.find("Exit codes: 0 pass, 1 problem found"), std::string::npos) << words[0];
+    std::size_t begin = 0;
+    while (begin < done.output.size()) {
+      const std::size_t end = done.output.find('\n', begin);
+      std::size_t width = 0;
+      for (std::size_t i = begin; i < end; ++i) width += (done.output[i] & 0xc0) != 0x80 ? 1 : 0;
+      EXPECT_LE(width, 80u) << done.output.substr(begin, end - begin);
+      begin = end + 1;
+    }
+  }
+}
+
+TEST(UsageTest, TheVersionIsSaid) {
+  const Finished done = Guidon({"--version"});
+  EXPECT_EQ(done.exit_code, 0);
+  EXPECT_TRUE(done.output.starts_with("guidon 0.")) << done.output;
+}
+
+TEST(UsageTest, AWrongWordGetsTheRightOneAsAHint) {
+  const Finished verb = Guidon({"validte", "x"});
+  EXPECT_EQ(verb.exit_code, 2);
+  EXPECT_EQ(verb.errors, "guidon: there is no verb 'validte'; did you mean 'validate'?\n`guidon --help` says more.\n");
+  const Finished below = Guidon({"key", "creat"});
+  EXPECT_EQ(below.exit_code, 2);
+  EXPECT_NE(below.errors.find("did you mean 'create'?\n`guidon key --help`"), std::string::npos) << below.errors;
+  const Finished option = Guidon({"validate", "--jsn", "x"});
+  EXPECT_EQ(option.exit_code, 2);
+  EXPECT_NE(option.errors.find("there is no option '--jsn'; did you mean '--json'?"), std::string::npos)
+      << option.errors;
+}
+
+TEST(UsageTest, WhatIsMissingOrExcludedIsNamed) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"validate"}, "DIR is required"},
+      {{"plan"}, "DIR is required"},
+      {{"apply"}, "DIR is required"},
+      {{"export"}, "--environment is required"},
+      {{"evaluate"}, "--environment is required"},
+      {{"evaluate", "-e", "p", "--ruleset", "a", "--workspace", "b"}, "excludes"},
+      {{"evaluate", "-e", "p", "--cases", "a", "--context", "b"}, "excludes"},
+      {{"key", "create"}, "--environment is required"},
+      {{"key", "create", "--kind", "king"}, "king"},
+      {{"key", "revoke"}, "ID is required"},
+      {{"flag", "on"}, "FLAG is required"},
+      {{"flag", "off", "a"}, "--environment is required"},
+      {{"gate", "-e", "p"}, "--workspace is required"}};
+  for (const auto& [words, text] : cases) {
+    const Finished done = Guidon(words);
+    EXPECT_EQ(done.exit_code, 2) << text;
+    EXPECT_EQ(done.output, "") << text;
+    EXPECT_NE(done.errors.find(text), std::string::npos) << done.errors;
+  }
+}
+
+TEST(ServerFaultTest, AServerThatIsNotThereIsExitCodeFourForEveryVerb) {
+  // Port 1 of loopback is nobody's.
+  const std::vector<std::string> variables = {"GUIDON_SERVER=http://127.0.0.1:1", "GUIDON_KEY=gdn_adm_x"};
+  const std::vector<std::vector<std::string>> verbs = {{"plan", ShopFolder()},
+                                                       {"apply", ShopFolder()},
+                                                       {"evaluate", "-e", "production"},
+                                                       {"export", "-e", "production"},
+                                                       {"key", "create", "-e", "production"},
+                                                       {"key", "list"},
+                                                       {"key", "revoke", "x"},
+                                                       {"flag", "on", "x", "-e", "production"},
+                                                       {"flag", "off", "x", "-p", "shop", "-e", "production"}};
+  for (const auto& words : verbs) {
+    const Finished done = Guidon(words, variables);
+    EXPECT_EQ(done.exit_code, 4) << words[0];
+    EXPECT_EQ(done.output, "") << words[0];
+    EXPECT_NE(done.errors.find("http://127.0.0.1:1 does not accept connections"), std::string::npos) << done.errors;
+  }
+  const Finished json = Guidon({"plan", ShopFolder(), "--json"}, variables);
+  EXPECT_EQ(json.exit_code, 4);
+  EXPECT_EQ(JsonOf(json).Find("code")->AsString(), "unavailable");
+}
+
+TEST(ServerFaultTest, NoKeyAndNoAddressAreUsageErrors) {
+  const Finished key = Guidon({"key", "list"});
+  EXPECT_EQ(key.exit_code, 2);
+  EXPECT_NE(key.errors.find("GUIDON_KEY"), std::string::npos) << key.errors;
+  const Finished address = Guidon({"key", "list", "--server", "ftp://x", "--key", "k"});
+  EXPECT_EQ(address.exit_code, 2);
+  EXPECT_NE(address.errors.find("ftp://x"), std::string::npos) << address.errors;
+}
+
+TEST(OutputTest, AFullDiskIsNoSuccess) {
+  const Finished done =
+      guidon::testing::Run({"/bin/sh", "-c", GUIDON_BIN_DIR "/guidon validate " + ShopFolder() + " > /dev/full"});
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_EQ(done.errors, "guidon: cannot write to standard output\n");
+}
+
+}  // namespace
+}  // namespace guidon::testing
