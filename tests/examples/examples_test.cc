@@ -1,0 +1,127 @@
+// The examples, as they are built, against a guidond: what their comments promise, they do.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "core/base/json.h"
+#include "tests/support/guidond.h"
+
+namespace guidon::testing {
+namespace {
+
+class ExamplesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const Finished applied =
+        guidon::testing::Run({GUIDON_BIN_DIR "/guidon", "apply", GUIDON_SOURCE_DIR "/experiments/shop"},
+                             {"GUIDON_SERVER=" + server_.url(), "GUIDON_KEY=" + server_.admin_key()});
+    ASSERT_EQ(applied.exit_code, 0) << applied.output << applied.errors;
+    key_ = server_.CreateSdkKey("shop", "production");
+  }
+
+  // Switches payments.v2 and checkout.layout in one commit.
+  void Serve(const std::string& payments, const std::string& layout) {
+    const auto change = [](const std::string& flag, const std::string& serves) {
+      return R"({"kind": "flag", "key": ")" + flag +
+             R"(", "action": "patch", "definition": {"environments": {"production": {"enabled": true, "rules": null,)" +
+             R"( "targets": null, "default": ")" + serves + R"("}}}})";
+    };
+    const HttpAnswer answer = server_.Call("POST", "/api/v1/projects/shop/changes",
+                                           {.body = R"({"changes": [)" + change("payments.v2", payments) + "," +
+                                                    change("checkout.layout", layout) + "]}"});
+    ASSERT_EQ(answer.status, 200) << answer.body;
+  }
+
+  Guidond server_;
+  std::string key_;
+};
+
+TEST_F(ExamplesTest, QuickstartReadsTwoFlags) {
+  const Finished done = guidon::testing::Run({GUIDON_BIN_DIR "/quickstart", server_.url()}, {"GUIDON_SDK_KEY=" + key_});
+  EXPECT_EQ(done.exit_code, 0);
+  EXPECT_EQ(done.errors, "");
+  EXPECT_TRUE(done.output.starts_with("payments.v2 is off\ncheckout.layout is multi because DEFAULT, revision "))
+      << done.output;
+}
+
+TEST_F(ExamplesTest, QuickstartGoesOnWithItsDefaultsWithoutAServer) {
+  const Finished done =
+      guidon::testing::Run({GUIDON_BIN_DIR "/quickstart", "http://127.0.0.1:1"}, {"GUIDON_SDK_KEY=" + key_});
+  EXPECT_EQ(done.exit_code, 0);
+  EXPECT_NE(done.errors, "");
+  EXPECT_TRUE(done.output.starts_with("payments.v2 is off\ncheckout.layout is multi because ERROR")) << done.output;
+}
+
+TEST(QuickstartTest, IsAboutTwentyLines) {
+  std::ifstream source(GUIDON_SOURCE_DIR "/examples/quickstart/main.cc");
+  int lines = 0;
+  for (std::string line; std::getline(source, line);) {
+    lines += line.find_first_not_of(' ') == std::string::npos || line.starts_with("//") ? 0 : 1;
+  }
+  EXPECT_GT(lines, 10);
+  EXPECT_LE(lines, 22);
+}
+
+// Two flags that change in one commit: a request that reads both sees them as they were together, whenever it comes.
+TEST_F(ExamplesTest, RequestServerAnswersEachRequestFromOneRevision) {
+  ASSERT_NO_FATAL_FAILURE(Serve("off", "multi_step"));
+  Process shop({GUIDON_BIN_DIR "/request_server", "--port", "0", "--server", server_.url()},
+               {"GUIDON_SDK_KEY=" + key_});
+  ASSERT_TRUE(shop.WaitForOutput("listening on 127.0.0.1:")) << shop.Errors();
+  const std::string said = shop.Output();
+  const auto port = static_cast<std::uint16_t>(std::atoi(said.c_str() + said.rfind(':') + 1));
+  ASSERT_TRUE(Eventually([&] { return HttpCall(port, "GET", "/status").body.starts_with("live revision="); }));
+
+  constexpr int kCommits = 60;
+  std::atomic<bool> stopping{false};
+  std::atomic<int> answers{0}, with_v2{0};
+  std::vector<std::string> mixed[2];
+  std::vector<std::thread> visitors;
+  for (auto& faults : mixed) {
+    visitors.emplace_back([&] {
+      while (!stopping) {
+        const std::string answer = HttpCall(port, "GET", "/checkout?user=user-42&country=US").body;
+        const bool is_old = answer.starts_with("layout=multi payments=v1 revision=");
+        const bool is_new = answer.starts_with("layout=single payments=v2 revision=");
+        if (!is_old && !is_new) faults.push_back(answer);
+        ++answers;
+        with_v2 += is_new ? 1 : 0;
+      }
+    });
+  }
+  for (int i = 0; i < kCommits; ++i) {
+    Serve(i % 2 == 0 ? "on" : "off", i % 2 == 0 ? "single_page" : "multi_step");
+    // Both sides are seen: the next commit waits for a few answers.
+    const int seen = answers;
+    EXPECT_TRUE(Eventually([&] { return answers >= seen + 3; }));
+  }
+  stopping = true;
+  for (std::thread& visitor : visitors) visitor.join();
+  for (const auto& faults : mixed) {
+    for (const std::string& answer : faults) ADD_FAILURE() << "a mixed answer: " << answer;
+  }
+  EXPECT_GT(with_v2, 0);
+  EXPECT_LT(with_v2, answers);
+
+  // Without the server it goes on with what it has.
+  server_.Kill();
+  EXPECT_TRUE(HttpCall(port, "GET", "/checkout?user=user-42&country=US").body.starts_with("layout=multi payments=v1"));
+  shop.Signal(SIGTERM);
+  EXPECT_EQ(shop.WaitForExit(), 0);
+}
+
+TEST(DemoTest, ChecksItselfAndLeavesNothingBehind) {
+  const TemporaryFolder temporary;
+  const Finished done = guidon::testing::Run({GUIDON_SOURCE_DIR "/scripts/demo", "--once", GUIDON_BIN_DIR},
+                                             {"TMPDIR=" + temporary.path()});
+  EXPECT_EQ(done.exit_code, 0) << done.output << done.errors;
+  EXPECT_NE(done.output.find("payments.v2 = true everywhere"), std::string::npos) << done.output;
+  EXPECT_EQ(done.output.find("gdn_"), std::string::npos) << "a key is shown";
+  EXPECT_EQ(guidon::testing::Run({"/bin/ls", "-A", temporary.path()}).output, "");
+}
+
+}  // namespace
+}  // namespace guidon::testing
