@@ -1,5 +1,6 @@
 // guidond: the server.
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
@@ -24,6 +25,14 @@ sigset_t BlockSignals() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return signals;
+}
+
+// Each stream is a descriptor: what the system lets us have, not only what it gives unasked (often 1 024).
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int Say(const guidon::Error& error, int code) {
@@ -79,6 +88,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   const sigset_t signals = BlockSignals();
+  RaiseFileLimit();
   guidon::LogLevel level = guidon::LogLevel::kInfo;
   guidon::ParseLogLevel(config.log_level, level);
   const guidon::Log log(level);
