@@ -113,6 +113,28 @@ TEST_F(ExamplesTest, RequestServerAnswersEachRequestFromOneRevision) {
   EXPECT_EQ(shop.WaitForExit(), 0);
 }
 
+// As a newcomer lives it: reads what it says, does what it proposes, ends it with Ctrl-C.
+TEST(DemoTest, WhatItProposesWorksAsPrintedAndCtrlCEndsItAll) {
+  const TemporaryFolder temporary;
+  Process demo({GUIDON_SOURCE_DIR "/scripts/demo", "--port", "0", GUIDON_BIN_DIR}, {"TMPDIR=" + temporary.path()});
+  ASSERT_TRUE(demo.WaitForOutput("Ctrl-C stops everything and removes the data.\n")) << demo.Output() << demo.Errors();
+  const std::string said = demo.Output();
+  const std::size_t begin = said.find("Try:   ") + 7;
+  const std::string proposed = said.substr(begin, said.find("Ctrl-C") - begin);
+  const Finished tried = guidon::testing::Run({"/bin/sh", "-e", "-c", proposed});
+  EXPECT_EQ(tried.exit_code, 0) << proposed << tried.errors;
+  EXPECT_TRUE(tried.output.starts_with("payments.v2 is now disabled in production")) << tried.output;
+  EXPECT_TRUE(demo.WaitForOutput("flag=payments.v2 value=false")) << demo.Output();
+
+  const std::size_t address = said.find("http://127.0.0.1:") + 17;
+  const auto port = static_cast<std::uint16_t>(std::atoi(said.c_str() + address));
+  EXPECT_EQ(HttpCall(port, "GET", "/livez").status, 200);
+  demo.Signal(SIGINT);
+  EXPECT_EQ(demo.WaitForExit(), 130);
+  EXPECT_EQ(guidon::testing::Run({"/bin/ls", "-A", temporary.path()}).output, "");
+  EXPECT_THROW(HttpCall(port, "GET", "/livez"), std::runtime_error) << "the server still runs";
+}
+
 TEST(DemoTest, ChecksItselfAndLeavesNothingBehind) {
   const TemporaryFolder temporary;
   const Finished done = guidon::testing::Run({GUIDON_SOURCE_DIR "/scripts/demo", "--once", GUIDON_BIN_DIR},
