@@ -7,6 +7,9 @@
 namespace guidon {
 namespace {
 
+constexpr std::int64_t kFirstTimestamp = -62'167'219'200'000;  // 0000-01-01T00:00:00Z
+constexpr std::int64_t kLastTimestamp = 253'402'300'799'999;   // 9999-12-31T23:59:59.999Z
+
 using std::chrono::milliseconds;
 
 bool IsDigit(char c) {
@@ -147,7 +150,10 @@ std::optional<std::int64_t> ParseTimestamp(std::string_view text) {
   const auto zone = ParseZone(text, pos);
   if (!zone) return std::nullopt;
   const std::int64_t days = day->time_since_epoch().count();
-  return ((days * 24 + *hour) * 60 + *minute - *zone) * 60'000 + *second * 1'000 + ms;
+  const std::int64_t epoch_ms = ((days * 24 + *hour) * 60 + *minute - *zone) * 60'000 + *second * 1'000 + ms;
+  // With its zone, a time of the first or the last day can lie in a year that has no four digits.
+  if (epoch_ms < kFirstTimestamp || epoch_ms > kLastTimestamp) return std::nullopt;
+  return epoch_ms;
 }
 
 std::string FormatTimestamp(std::int64_t epoch_ms) {

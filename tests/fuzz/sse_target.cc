@@ -48,7 +48,10 @@ void CheckChunks(std::string_view stream, unsigned seed, const net::SseLimits& l
 void CheckWriting(std::string_view stream) {
   const Seen seen = Read(stream, {}, [&] { return stream.size(); });
   std::string written;
-  for (const auto& [type, data, id] : seen.events) net::AppendSse(written, type, data, id);
+  for (const auto& [type, data, id] : seen.events) {
+    if (type.find('\0') != std::string::npos) return;  // a parser passes it on; nobody may write it
+    net::AppendSse(written, type, data, id);
+  }
   const Seen again = Read(written, {}, [&] { return written.size(); });
   Require(again.events.size() == seen.events.size(), "every event that is written is read");
   for (std::size_t i = 0; i < seen.events.size(); ++i) {

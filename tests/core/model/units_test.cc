@@ -71,6 +71,13 @@ TEST(DayTest, IsACalendarDay) {
   }
 }
 
+TEST(TimestampTest, LiesWithinYearsOfFourDigitsInUtc) {
+  EXPECT_EQ(FormatTimestamp(ParseTimestamp("0000-01-01T00:00:00Z").value()), "0000-01-01T00:00:00.000Z");
+  EXPECT_EQ(FormatTimestamp(ParseTimestamp("9999-12-31T23:59:59.999Z").value()), "9999-12-31T23:59:59.999Z");
+  EXPECT_EQ(ParseTimestamp("0000-01-01T00:00:00+00:01"), std::nullopt);
+  EXPECT_EQ(ParseTimestamp("9999-12-31T23:59:59-00:01"), std::nullopt);
+}
+
 TEST(TimestampTest, CountsMillisecondsSinceTheEpochInAnyZone) {
   EXPECT_EQ(ParseTimestamp("1970-01-01T00:00:00Z"), 0);
   EXPECT_EQ(ParseTimestamp("1969-12-31T23:59:59.999Z"), -1);
