@@ -65,6 +65,31 @@ TEST(OperationsTest, EveryMetricIsThere) {
   EXPECT_EQ(found, wanted);
 }
 
+std::vector<fs::path> Documents() {
+  std::vector<fs::path> files;
+  for (auto it = fs::recursive_directory_iterator(kRoot); it != fs::recursive_directory_iterator(); ++it) {
+    const std::string name = it->path().filename().string();
+    if (it->is_directory() && (name == "build" || name.starts_with('.'))) it.disable_recursion_pending();
+    if (it->is_regular_file() && it->path().extension() == ".md") files.push_back(it->path());
+  }
+  return files;
+}
+
+TEST(DocumentsTest, LinksLeadToFilesThatAreThere) {
+  const std::regex link("\\]\\(([^)#\\s]+)[^)]*\\)");
+  std::size_t links = 0;
+  for (const fs::path& file : Documents()) {
+    const std::string text = ReadAll(file);
+    for (std::sregex_iterator it(text.begin(), text.end(), link), end; it != end; ++it) {
+      const std::string target = (*it)[1];
+      if (target.find("://") != std::string::npos) continue;
+      ++links;
+      EXPECT_TRUE(fs::exists(file.parent_path() / target)) << file.lexically_relative(kRoot) << " links to " << target;
+    }
+  }
+  EXPECT_GE(links, 20u) << "the pattern finds no links any more";
+}
+
 TEST(DocumentsTest, EveryTopLevelFolderSaysWhatItIs) {
   for (const auto& entry : fs::directory_iterator(kRoot)) {
     const std::string name = entry.path().filename().string();
