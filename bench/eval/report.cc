@@ -41,6 +41,21 @@ std::string Row(const std::vector<Measurement>& list, const std::string& workloa
          end + "\n";
 }
 
+// What x is a multiple of.
+std::string MurmurLine(const std::vector<Measurement>& list) {
+  std::string text = "\nmurmur loop:";
+  for (const int threads : {1, 2}) {
+    const auto found =
+        std::find_if(list.begin(), list.end(), [&](const Measurement& m) { return m.threads == threads; });
+    if (found == list.end()) continue;
+    char part[64];
+    std::snprintf(part, sizeof part, "%s%.1f ns on %s", threads == 1 ? " " : ", ", found->murmur_ns,
+                  threads == 1 ? "one thread" : "two");
+    text += part;
+  }
+  return text + "\n";
+}
+
 }  // namespace
 
 double Median(std::vector<double> values) {
@@ -74,8 +89,8 @@ std::string ToTable(const std::vector<Measurement>& measurements) {
   }
   for (const std::string& name : names) table += Row(measurements, name);
   char line[160];
-  std::snprintf(line, sizeof line, "\nat most %.4g allocations for an evaluation\n", allocs);
-  return table + line;
+  std::snprintf(line, sizeof line, "at most %.4g allocations for an evaluation\n", allocs);
+  return table + MurmurLine(measurements) + line;
 }
 
 }  // namespace guidon::bench

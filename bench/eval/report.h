@@ -10,7 +10,7 @@ namespace guidon::bench {
 
 struct Measurement {
   std::string workload;
-  std::string access;  // "key" or "handle"; empty for the murmur loop
+  std::string access;  // "key" or "handle"
   int threads = 1;
   double ns = 0;         // wall time of the whole program for one evaluation: two threads at full speed halve it
   double allocs = 0;     // for each evaluation
