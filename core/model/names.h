@@ -19,6 +19,12 @@ inline constexpr std::size_t kMaxItems = 1'000;     // all other lists and maps
 inline constexpr int kMaxConditionDepth = 16;       // `all`, `any` and `not` within each other, the outermost counted
 inline constexpr int kMaxDurationDays = 3'650;
 
+// Of one regular expression (`matches`): instructions of its compiled program, and bytes of memory for that and for the
+// automaton that grows from it while texts are searched. At the bound of memory the search goes on without an automaton,
+// in time that is still linear in the text and in the program, which is why the program has a bound of its own.
+inline constexpr int kMaxExpressionProgram = 5'000;
+inline constexpr int kMaxExpressionMemory = 1 << 20;
+
 // [A-Za-z0-9][A-Za-z0-9._-]{0,127}: keys of entities, projects and environments, names of variations and variants, ids
 // of rules.
 bool IsKey(std::string_view text);

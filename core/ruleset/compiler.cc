@@ -4,12 +4,11 @@
 #include <cmath>
 #include <utility>
 
+#include "core/model/names.h"
 #include "core/model/units.h"
 
 namespace guidon {
 namespace {
-
-constexpr std::int64_t kRegexMemory = 1 << 20;  // of one pattern's automaton
 
 AttributeRef MakeAttribute(const std::string& name) {
   AttributeRef ref;
@@ -228,10 +227,14 @@ class ExprCompiler {
   static Status AddPattern(const std::string& text, bool ignore_case, CompiledTest& test) {
     re2::RE2::Options options;
     options.set_log_errors(false);
-    options.set_max_mem(kRegexMemory);
+    options.set_max_mem(kMaxExpressionMemory);
     options.set_case_sensitive(!ignore_case);
     auto pattern = std::make_unique<re2::RE2>(text, options);
     if (!pattern->ok()) return Fail(ErrorCode::kInvalid, "not a regular expression: " + pattern->error());
+    if (pattern->ProgramSize() > kMaxExpressionProgram) {
+      return Fail(ErrorCode::kInvalid, "a regular expression that compiles to more than " +
+                                           std::to_string(kMaxExpressionProgram) + " instructions");
+    }
     test.patterns.push_back(std::move(pattern));
     return {};
   }

@@ -8,12 +8,11 @@
 #include <optional>
 
 #include "core/base/json.h"
+#include "core/model/names.h"
 #include "core/model/units.h"
 
 namespace guidon {
 namespace {
-
-constexpr std::int64_t kRegexMemory = 1 << 20;  // as evaluation grants it
 
 // SemVer 2.0.0, 9: the grammar's own regular expression, from semver.org.
 bool IsSemVer(const std::string& text) {
@@ -47,8 +46,13 @@ std::string Shown(const Value& operand) {
 Fault PatternFault(const std::string& text) {
   re2::RE2::Options options;
   options.set_log_errors(false);
-  options.set_max_mem(kRegexMemory);
+  options.set_max_mem(kMaxExpressionMemory);
   const re2::RE2 pattern(text, options);
+  if (pattern.ok() && pattern.ProgramSize() > kMaxExpressionProgram) {
+    return {
+        "a regular expression that compiles to more than " + std::to_string(kMaxExpressionProgram) + " instructions",
+        "shorten its repetitions; classes such as \\pL and repeated '.' are large"};
+  }
   if (pattern.ok()) return {};
   return {"not a regular expression: " + pattern.error(),
           "the syntax is RE2's: no look-around and no back-references; in YAML, quote it with ' '"};

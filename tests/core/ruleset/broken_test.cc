@@ -4,6 +4,7 @@
 
 #include "core/eval/evaluator.h"
 #include "core/ruleset/ruleset.h"
+#include "core/validate/validate.h"
 #include "tests/support/workspace.h"
 
 namespace guidon {
@@ -71,6 +72,33 @@ TEST(BrokenFlagTest, EveryOperandThatCannotBeCompiledIsAFault) {
         {BooleanFlag("f", R"("rules": [{"when": )" + std::string(when) + R"(, "serve": "on"}], "default": "off")")}));
     EXPECT_THAT(BrokenKeys(*ruleset), ElementsAre("f")) << when;
   }
+}
+
+TEST(BrokenFlagTest, AnExpressionBeyondItsBoundIsAFaultToValidationToo) {
+  const auto flag = [](const std::string& pattern) {
+    return BooleanFlag("f", R"("rules": [{"when": {"a": {"matches": ")" + pattern + R"("}}, "serve": "on"}],
+                               "default": "off")");
+  };
+  const auto issues = [&](const std::string& pattern) {
+    Definitions definitions;
+    definitions.project = {"shop", "", {{"production", false, ""}}};
+    definitions.entities.Append(*DecodeDefinition(Json(flag(pattern))));
+    std::string text;
+    for (const Issue& issue : Validate(definitions)) {
+      if (issue.severity == Severity::kError) text += issue.message;
+    }
+    return text;
+  };
+  for (const char* fits : {".{1,100}", "[a-z]{1000}", R"(^(a|b|c)+@([a-z0-9-]+[.])+[a-z]{2,}$)"}) {
+    EXPECT_THAT(BrokenKeys(*Compile(Workspace({flag(fits)}))), ElementsAre()) << fits;
+    EXPECT_EQ(issues(fits), "") << fits;
+  }
+  for (const char* large : {"(.{1,30}x){30}", R"(\\pL{1,50})"}) {
+    EXPECT_THAT(std::string(Compile(Workspace({flag(large)}))->BrokenReason("f")), HasSubstr("instructions")) << large;
+    EXPECT_THAT(issues(large), HasSubstr("instructions")) << large;
+  }
+  EXPECT_THAT(std::string(Compile(Workspace({flag(R"((\\pL{1,30}x){20})")}))->BrokenReason("f")),
+              HasSubstr("too large"));
 }
 
 TEST(BrokenFlagTest, AFaultReachesAllThatNeedsIt) {
