@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/eval/evaluator.h"
 #include "core/ruleset/ruleset.h"
 #include "core/validate/validate.h"
