@@ -63,7 +63,7 @@ Result<std::vector<Context>> ParseContexts(std::string_view text) {
       continue;
     }
     Issue issue;
-    issue.code = value ? "type" : "json";
+    issue.code = value ? "wrong_type" : value.error().issues.empty() ? "json_syntax" : value.error().issues[0].code;
     issue.message = "line " + std::to_string(number) + ": " +
                     (value ? std::string("a context is an object") : value.error().message);
     issue.hint = "write one context a line, as {\"key\": \"user-42\", \"country\": \"DE\"}";

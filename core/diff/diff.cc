@@ -172,10 +172,12 @@ class TargetingChange {
     const std::string text = old.serve == rule.serve && old.rollout == rule.rollout
                                  ? (old.by != rule.by ? "buckets by another attribute" : "condition changed")
                                  : ServeText(old.serve, old.rollout) + " → " + ServeText(rule.serve, rule.rollout);
-    if (old.when != rule.when || old.by != rule.by ||
-        !(UsesBuckets(old.serve, old.rollout) || UsesBuckets(rule.serve, rule.rollout))) {
-      return SayMove(name, text, std::nullopt);
-    }
+    // Whom an experiment takes, its audience says.
+    const bool is_experiment =
+        std::holds_alternative<ExperimentServe>(old.serve) || std::holds_alternative<ExperimentServe>(rule.serve);
+    if (old.when != rule.when || is_experiment) return SayMove(name, text, std::nullopt);
+    const bool uses_buckets = UsesBuckets(old.serve, old.rollout) || UsesBuckets(rule.serve, rule.rollout);
+    if (old.by != rule.by && uses_buckets) return SayMove(name, text, std::nullopt);
     const Served a = ServedBy(old.serve, old.rollout, FindSplit(before_.state, environment_, old.id));
     const Served b = ServedBy(rule.serve, rule.rollout, FindSplit(after_.state, environment_, rule.id));
     SayMove(name, text, Differing(a, b));
@@ -226,6 +228,20 @@ void Describe(const FlagRecord& before, const FlagRecord& after, EntityChange& c
   if (change.summary.empty()) change.summary.push_back("description, owner, tags or expiry only; moves nobody");
 }
 
+// The share of each arm that takes part at the present step.
+std::uint32_t RampOf(const ExperimentRecord& record) {
+  const std::vector<RampStep>& ramp = record.definition.ramp;
+  return ramp.empty() ? kWhole : ramp[std::min(record.state.ramp_step, ramp.size() - 1)].at;
+}
+
+Served AssignedBy(const ExperimentRecord& record) {
+  Served served;
+  for (const ArmRanges& arm : record.state.arms) {
+    for (const BucketRange& range : First(arm.ranges, RampOf(record))) served.emplace_back(range, arm.arm);
+  }
+  return served;
+}
+
 void Describe(const ExperimentRecord& before, const ExperimentRecord& after, EntityChange& change) {
   const ExperimentState& a = before.state;
   const ExperimentState& b = after.state;
@@ -243,21 +259,36 @@ void Describe(const ExperimentRecord& before, const ExperimentRecord& after, Ent
                              (after.definition.holdout.empty() ? "" : ", holdout " + after.definition.holdout));
   }
   const std::string name = "experiment " + after.definition.key;
-  if (a.status != b.status || before.definition.audience != after.definition.audience) {
-    change.moves.push_back({after.definition.environment, name, std::nullopt});
-  } else if (a.arms != b.arms) {
-    Served old, now;
-    for (const ArmRanges& arm : a.arms) {
-      for (const BucketRange& range : arm.ranges) old.emplace_back(range, arm.arm);
-    }
-    for (const ArmRanges& arm : b.arms) {
-      for (const BucketRange& range : arm.ranges) now.emplace_back(range, arm.arm);
-    }
-    const std::uint32_t parts = Differing(old, now);
+  const auto move = [&](std::optional<std::uint32_t> parts) {
     change.moves.push_back({after.definition.environment, name, parts});
-    change.summary.push_back("variants: " + ShareText(parts));
+  };
+  if (a.status != b.status) return move(std::nullopt);
+  if (b.status == ExperimentStatus::kRunning) {
+    if (before.definition.audience != after.definition.audience || before.definition.force != after.definition.force) {
+      move(std::nullopt);
+      change.summary.push_back("audience or forced units changed; " + ShareText(std::nullopt));
+    } else if (const std::uint32_t parts = Differing(AssignedBy(before), AssignedBy(after)); parts > 0) {
+      move(parts);
+      change.summary.push_back("ramp " + FormatPercent(RampOf(before)) + " → " + FormatPercent(RampOf(after)) + "; " +
+                               ShareText(parts));
+    }
   }
   if (change.summary.empty()) change.summary.push_back("definition changed; assignments stay");
+}
+
+void Describe(const HoldoutRecord& before, const HoldoutRecord& after, EntityChange& change) {
+  const Holdout& a = before.definition;
+  const Holdout& b = after.definition;
+  if (a.archived != b.archived) {
+    change.summary.push_back(std::string(b.archived ? "ends: nobody is held out any more" : "begins again") + "; " +
+                             ShareText(std::nullopt));
+  } else if (a.size != b.size || a.unit != b.unit) {
+    change.summary.push_back("size: " + FormatPercent(a.size) + " → " + FormatPercent(b.size) +
+                             (a.unit == b.unit ? "" : ", unit: " + a.unit + " → " + b.unit) + "; " +
+                             ShareText(std::nullopt));
+  } else {
+    change.summary.push_back("changed; moves nobody");
+  }
 }
 
 template <typename RecordType>

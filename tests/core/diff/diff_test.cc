@@ -66,6 +66,83 @@ TEST(DiffTest, AChangedDescriptionMovesNobody) {
   EXPECT_TRUE(changes[0].environments.empty());
 }
 
+TEST(DiffTest, ARuleThatServesAnotherVariationMovesAllThatReachIt) {
+  FlagRecord before = Layout(20'000), after = before;
+  before.definition.environments[0].rules[0].serve = FixedServe{"multi"};
+  after.definition.environments[0].rules[0].serve = FixedServe{"single"};
+  EXPECT_EQ(Changes(before, after)[0].moves.at(0).share_parts, kWhole);
+}
+
+TEST(DiffTest, WhomAnExperimentInARuleTakesDependsOnAttributes) {
+  FlagRecord before = Layout(20'000), after = before;
+  before.definition.environments[0].rules[0].serve = ExperimentServe{"one"};
+  after.definition.environments[0].rules[0].serve = ExperimentServe{"two"};
+  const auto changes = Changes(before, after);
+  ASSERT_EQ(changes[0].moves.size(), 1u);
+  EXPECT_FALSE(changes[0].moves[0].share_parts);
+}
+
+ExperimentRecord Running() {
+  Experiment experiment;
+  experiment.key = "one-page";
+  experiment.flag = "checkout.layout";
+  experiment.environment = "production";
+  experiment.unit = "account_id";
+  experiment.state = ExperimentStatus::kRunning;
+  experiment.variants = {{"control", "multi", 60'000}, {"one_page", "single", 40'000}};
+  experiment.ramp = {{1'000, {}, {}}, {10'000, {}, {}}, {kWhole, {}, {}}};
+  Definitions definitions;
+  definitions.entities.experiments = {{experiment, {}}};
+  EXPECT_TRUE(AllocateStates(nullptr, definitions).empty());
+  return definitions.entities.experiments[0];
+}
+
+EntityChange ChangeOf(const ExperimentRecord& before, const ExperimentRecord& after) {
+  EntitySet a, b;
+  a.experiments = {before};
+  b.experiments = {after};
+  const auto changes = DescribeChanges(a, b);
+  EXPECT_EQ(changes.size(), 1u);
+  return changes.at(0);
+}
+
+TEST(DiffTest, TheNextStepOfARampMovesWhomItAdds) {
+  ExperimentRecord next = Running();
+  next.state.ramp_step = 1;
+  const EntityChange change = ChangeOf(Running(), next);
+  ASSERT_EQ(change.moves.size(), 1u);
+  EXPECT_EQ(change.moves[0].share_parts, 9'000u);
+  EXPECT_EQ(change.summary.at(0), "ramp 1% → 10%; moves 9.000% of the units that reach it, nobody else");
+}
+
+TEST(DiffTest, ARunningExperimentWithAnotherAudienceOrOtherForcedUnitsDependsOnAttributes) {
+  ExperimentRecord audience = Running(), forced = Running(), described = Running();
+  audience.definition.audience = Condition{{Clause{.kind = Clause::Kind::kSegment, .segments = {"eu"}}}};
+  forced.definition.force = {{{{"account_id", Value("qa")}}, "one_page"}};
+  described.definition.hypothesis = "More orders";
+  EXPECT_FALSE(ChangeOf(Running(), audience).moves.at(0).share_parts);
+  EXPECT_FALSE(ChangeOf(Running(), forced).moves.at(0).share_parts);
+  EXPECT_TRUE(ChangeOf(Running(), described).moves.empty());
+  EXPECT_EQ(ChangeOf(Running(), described).summary.at(0), "definition changed; assignments stay");
+}
+
+TEST(DiffTest, AHoldoutThatGrowsOrEndsSaysSo) {
+  const auto summary = [](Holdout before, Holdout after) {
+    EntitySet a, b;
+    a.holdouts = {{before, {}}};
+    b.holdouts = {{after, {}}};
+    return DescribeChanges(a, b).at(0).summary.at(0);
+  };
+  const Holdout held{"h", "", "", "account_id", 5'000, false};
+  Holdout larger = held, ended = held, described = held;
+  larger.size = 10'000;
+  ended.archived = true;
+  described.description = "x";
+  EXPECT_EQ(summary(held, larger), "size: 5% → 10%; moves units: depends on attributes");
+  EXPECT_EQ(summary(held, ended), "ends: nobody is held out any more; moves units: depends on attributes");
+  EXPECT_EQ(summary(held, described), "changed; moves nobody");
+}
+
 TEST(DiffTest, ApplyOfADiffGivesTheOtherSide) {
   EntitySet a, b;
   a.flags = {Layout(20'000)};
