@@ -107,6 +107,86 @@ TEST(AllocateTest, ARunningExperimentRefusesEditsThatWouldMoveUnits) {
   EXPECT_TRUE(AllocateStates(&before, after).empty());
 }
 
+TEST(AllocateTest, EveryEditThatWouldMoveUnitsIsRefusedByItsOwnName) {
+  Definitions before = Project({MakeExperiment("a", 40'000, ExperimentStatus::kRunning)});
+  ASSERT_TRUE(AllocateStates(nullptr, before).empty());
+  const auto refused = [&](const char* field, auto edit) {
+    for (const ExperimentStatus state : {ExperimentStatus::kRunning, ExperimentStatus::kPaused}) {
+      Definitions after = before;
+      Experiment& experiment = after.entities.experiments[0].definition;
+      experiment.state = state;
+      edit(experiment);
+      const std::vector<Issue> issues = AllocateStates(&before, after);
+      ASSERT_EQ(issues.size(), 1u) << field;
+      EXPECT_EQ(issues[0].code, "running_experiment");
+      EXPECT_EQ(issues[0].severity, Severity::kError);
+      EXPECT_EQ(issues[0].entity, "experiment a");
+      EXPECT_EQ(issues[0].path.ToText(), field);
+      EXPECT_NE(issues[0].hint.find("new iteration"), std::string::npos);
+    }
+  };
+  refused("flag", [](Experiment& e) { e.flag = "search"; });
+  refused("environment", [](Experiment& e) { e.environment = "staging"; });
+  refused("unit", [](Experiment& e) { e.unit = "key"; });
+  refused("layer", [](Experiment& e) { e.layer->slice = 50'000; });
+  refused("layer", [](Experiment& e) { e.layer.reset(); });
+  refused("holdout", [](Experiment& e) { e.holdout = "h"; });
+  refused("variants", [](Experiment& e) { e.variants.push_back({"third", "on", 0}); });
+  // What moves nobody may change at any time.
+  Definitions after = before;
+  Experiment& experiment = after.entities.experiments[0].definition;
+  experiment.owner = "ben";
+  experiment.hypothesis = "Fewer steps, more orders";
+  experiment.secondary = {"orders"};
+  EXPECT_TRUE(AllocateStates(&before, after).empty());
+}
+
+TEST(AllocateTest, StatesThatCannotFollowAreRefusedWithWhatToDo) {
+  Definitions draft = Project({MakeExperiment("a", 40'000, ExperimentStatus::kDraft)});
+  ASSERT_TRUE(AllocateStates(nullptr, draft).empty());
+  Definitions paused = draft;
+  paused.entities.experiments[0].definition.state = ExperimentStatus::kPaused;
+  std::vector<Issue> issues = AllocateStates(&draft, paused);
+  ASSERT_EQ(issues.size(), 1u);
+  EXPECT_EQ(issues[0].code, "wrong_transition");
+  EXPECT_EQ(issues[0].hint, "leave it a draft");
+  Definitions running = draft;
+  running.entities.experiments[0].definition.state = ExperimentStatus::kRunning;
+  ASSERT_TRUE(AllocateStates(&draft, running).empty());
+  Definitions again = running;
+  again.entities.experiments[0].definition.state = ExperimentStatus::kDraft;
+  issues = AllocateStates(&running, again);
+  ASSERT_EQ(issues.size(), 1u);
+  EXPECT_EQ(issues[0].code, "wrong_transition");
+  EXPECT_EQ(issues[0].hint, "stop it instead");
+}
+
+TEST(AllocateTest, ConcludedAndArchivedExperimentsGiveTheirSlotsBackAndStayOver) {
+  Definitions running = Project({MakeExperiment("a", 40'000, ExperimentStatus::kRunning)});
+  ASSERT_TRUE(AllocateStates(nullptr, running).empty());
+  Definitions concluded = running;
+  concluded.entities.experiments[0].state.status = ExperimentStatus::kConcluded;
+  concluded.entities.experiments[0].state.winner = "treatment";
+  ASSERT_TRUE(AllocateStates(&running, concluded).empty()) << "the file still says running";
+  EXPECT_TRUE(StateOf(concluded, "a").slots.empty());
+  EXPECT_EQ(StateOf(concluded, "a").status, ExperimentStatus::kConcluded);
+  EXPECT_EQ(StateOf(concluded, "a").winner, "treatment");
+  Definitions archived = running;
+  archived.entities.experiments[0].definition.archived = true;
+  ASSERT_TRUE(AllocateStates(&running, archived).empty());
+  EXPECT_TRUE(StateOf(archived, "a").slots.empty());
+  EXPECT_EQ(StateOf(archived, "a").status, ExperimentStatus::kStopped);
+}
+
+TEST(AllocateTest, LayersHoldEachEnvironmentApart) {
+  Definitions definitions = Project({MakeExperiment("a", 70'000, ExperimentStatus::kRunning),
+                                     MakeExperiment("b", 70'000, ExperimentStatus::kRunning)});
+  definitions.entities.experiments[1].definition.environment = "staging";
+  EXPECT_TRUE(AllocateStates(nullptr, definitions).empty());
+  EXPECT_EQ(StateOf(definitions, "a").slots, (Ranges{{0, 70'000}}));
+  EXPECT_EQ(StateOf(definitions, "b").slots, (Ranges{{0, 70'000}}));
+}
+
 TEST(AllocateTest, SplitsKeepTheirRangesByRuleId) {
   FlagRecord record;
   record.definition.key = "checkout";

@@ -90,6 +90,7 @@ TEST(RangesTest, NobodyMovesWithoutNeedInTenThousandRandomHistories) {
   const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 20261124;
   const char* scale = std::getenv("GUIDON_PROPERTY_SCALE");
   const int histories = static_cast<int>(10'000 * (scale != nullptr ? std::atof(scale) : 1.0));
+  std::printf("GUIDON_SEED=%llu, %d histories\n", static_cast<unsigned long long>(seed), histories);
   SCOPED_TRACE("GUIDON_SEED=" + std::to_string(seed));
   std::mt19937_64 random(seed);
   for (int history = 0; history < histories; ++history) {
