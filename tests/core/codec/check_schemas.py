@@ -4,11 +4,16 @@ A case under cases/good has to pass its schema, one under cases/bad has to fail 
 (what a schema cannot express, or says in addition) has to do the opposite. Every property of a schema needs a
 description, and every example has to fit where it stands.
 
-    python3 check_schemas.py SCHEMA_FOLDER CASES_FOLDER
+With the program that reads YAML as a workspace is read, every file of a workspace has to pass the schema that its
+first line names.
+
+    python3 check_schemas.py SCHEMA_FOLDER CASES_FOLDER [YAML_TO_JSON WORKSPACE]
 """
 
 import json
 import pathlib
+import re
+import subprocess
 import sys
 
 import jsonschema
@@ -82,10 +87,29 @@ def verdicts(folder, cases):
             yield f"{path.parent.name}/{path.name}: the schema {'accepts' if passes else 'refuses'} it"
 
 
+def workspace_faults(folder, yaml_to_json, workspace):
+    """Files that name no schema or another than their folder has, and documents that do not fit."""
+    paths = sorted(workspace.rglob("*.yaml"))
+    read = json.loads(subprocess.run([yaml_to_json, *paths], check=True, capture_output=True, text=True).stdout)
+    for path in paths:
+        named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", path.read_text(encoding="utf-8"))
+        schema = (path.parent / named[1]).resolve() if named else None
+        if schema is None or schema.name not in folder.schemas or not schema.is_file():
+            yield f"{path.name}: its first line names no schema of ours"
+            continue
+        for number, document in enumerate(read[str(path)]):
+            for error in folder.validator(schema.name).iter_errors(document):
+                yield f"{path.name}, document {number}: {error.json_path}: {error.message[:200]}"
+    if len(paths) < 15:
+        yield f"{workspace}: only {len(paths)} files were found"
+
+
 def main():
     folder = Folder(pathlib.Path(sys.argv[1]))
     cases = pathlib.Path(sys.argv[2])
     faults = list(folder.faults()) + list(verdicts(folder, cases))
+    if len(sys.argv) > 3:
+        faults += workspace_faults(folder, sys.argv[3], pathlib.Path(sys.argv[4]).resolve())
     for fault in faults:
         print(fault)
     counted = {kind: len(list((cases / kind).glob("*.json"))) for kind in ("good", "bad")}

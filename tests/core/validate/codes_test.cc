@@ -36,6 +36,7 @@ Codes CodesOfValidate() {
 Codes CodesOfReaders() {
   Codes codes = CodesIn("core/codec", {R"re(Fault\(\s*"(\w+)")re"});
   codes.merge(CodesIn("yaml", {R"re("(yaml_\w+)")re"}));
+  codes.merge(CodesIn("core/base", {R"re("(json_\w+)")re"}));
   return codes;
 }
 
