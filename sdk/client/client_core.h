@@ -51,7 +51,7 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   std::atomic<std::int64_t> now_ms;
 
   // A read of an unknown flag. Said once per key, off this thread; keys beyond a bound are not remembered.
-  void NoteUnknownFlag(std::string_view key) noexcept;
+  void NoteUnknownFlag(std::string_view key) noexcept GUIDON_THREAD_ANNOTATION(no_thread_safety_analysis);  // try_lock
 
   // ---- For the Client ----
   void Start();

@@ -115,6 +115,23 @@ TEST(ConfigurationTest, OverTlsWithAnAuthorityOfItsOwn) {
   EXPECT_TRUE(client.Close(kPatience));
 }
 
+TEST(StatusTest, EveryStateAndSourceHasItsWord) {
+  const std::pair<ClientState, const char*> states[] = {{ClientState::kInitialising, "initialising"},
+                                                        {ClientState::kLive, "live"},
+                                                        {ClientState::kPolling, "polling"},
+                                                        {ClientState::kStale, "stale"},
+                                                        {ClientState::kUnauthorised, "unauthorised"},
+                                                        {ClientState::kOffline, "offline"},
+                                                        {ClientState::kClosed, "closed"}};
+  for (const auto& [state, word] : states) EXPECT_EQ(ToString(state), word);
+  const std::pair<RulesetSource, const char*> sources[] = {{RulesetSource::kNone, "none"},
+                                                           {RulesetSource::kBootstrap, "bootstrap"},
+                                                           {RulesetSource::kCache, "cache"},
+                                                           {RulesetSource::kServer, "server"},
+                                                           {RulesetSource::kTest, "test"}};
+  for (const auto& [source, word] : sources) EXPECT_EQ(ToString(source), word);
+}
+
 // --- closing -------------------------------------------------------------------------------------------------------
 
 TEST(CloseTest, WhileItStreamsEndsTheConnectionAndLeavesWhatIsHeld) {

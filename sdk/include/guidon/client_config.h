@@ -31,7 +31,7 @@ struct ClientConfig {
   std::string bootstrap{};       // the same as bytes; used when there is no such file, or none that can be used
   // The last ruleset that arrived is kept here (written beside it, synced and renamed; at most once a second, and when
   // the client closes) and read again at the next start; it wins over bootstrap. A damaged one is ignored, and logged.
-  // One that an other environment left is used until the server answers: give every environment a file of its own.
+  // One that another environment left is used until the server answers: give every environment a file of its own.
   std::string cache_file{};
 
   std::string ca_file{};  // PEM with the authorities to trust instead of the system's
