@@ -156,6 +156,9 @@ class App::Impl {
     metrics_.AddGauge(
         "guidon_streams_stalled_total", "Streams closed because the client did not read", {},
         [this] { return static_cast<double>(Counts().streams_stalled); }, true);
+    metrics_.AddGauge(
+        "guidon_log_lines_lost_total", "Log lines that were lost because nobody took them", {},
+        [this] { return static_cast<double>(log_.lost()); }, true);
     metrics_.AddGauge("guidon_build_info", "Always 1; the version is a label", {{"version", kVersion}},
                       [] { return 1.0; });
   }
@@ -195,6 +198,7 @@ class App::Impl {
                             {"epoch", store_->Epoch()},
                             {"revision", std::to_string(feed_->head())},
                             {"version", kVersion}});
+    if (!address->is_loopback) log_.Warn("keys and rules travel in the clear: anybody on the network can read them");
     return {};
   }
 

@@ -11,14 +11,18 @@ std::string Number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
   char digits[32];
-  const auto written = std::to_chars(digits, digits + sizeof digits, value);
+  // As people write small and large numbers of this kind: 0.0001 and not 1e-04.
+  const bool is_usual = value == 0 || (std::abs(value) >= 1e-6 && std::abs(value) < 1e15);
+  const auto written = std::to_chars(digits, digits + sizeof digits, value,
+                                     is_usual ? std::chars_format::fixed : std::chars_format::general);
   return std::string(digits, written.ptr);
 }
 
-std::string Escaped(const std::string& text) {
+// `quotes`: those of a label's value; a help text has none.
+std::string Escaped(const std::string& text, bool quotes = true) {
   std::string out;
   for (const char c : text) {
-    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\\' || (c == '"' && quotes)) out += '\\';
     if (c == '\n') {
       out += "\\n";
     } else {
@@ -76,7 +80,7 @@ std::string Metrics::Render() const {
   MutexLock lock(mutex_);
   std::string out;
   for (const auto& [name, family] : families_) {
-    out += "# HELP " + name + " " + family.help + "\n# TYPE " + name + " " + family.type + "\n";
+    out += "# HELP " + name + " " + Escaped(family.help, false) + "\n# TYPE " + name + " " + family.type + "\n";
     for (const Series& series : family.series) {
       if (series.histogram) {
         RenderHistogram(out, name, series);
@@ -97,7 +101,7 @@ void Metrics::RenderHistogram(std::string& out, const std::string& name, const S
     labels.emplace_back("le", i + 1 < Histogram::kBuckets ? Number(Histogram::kBounds[i]) : "+Inf");
     out += name + "_bucket" + LabelText(labels) + " " + std::to_string(count) + "\n";
   }
-  const double sum = static_cast<double>(series.histogram->nanoseconds_.load(std::memory_order_relaxed)) * 1e-9;
+  const double sum = static_cast<double>(series.histogram->nanoseconds_.load(std::memory_order_relaxed)) / 1e9;
   out += name + "_sum" + LabelText(series.labels) + " " + Number(sum) + "\n";
   out += name + "_count" + LabelText(series.labels) + " " + std::to_string(count) + "\n";
 }
