@@ -27,17 +27,41 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-// Each stream is a descriptor: what the system lets us have, not only what it gives unasked (often 1 024).
-void RaiseFileLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+// Who presses Ctrl-C again does not want to wait for streams to drain. Nothing is lost: what was acknowledged is safe.
+void StopAtSecondInterrupt() {
+  sigset_t interrupt;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  pthread_sigmask(SIG_UNBLOCK, &interrupt, nullptr);
+}
+
+// Every connection is a descriptor, and the usual soft limit is 1024. Returns what there is.
+rlim_t RaiseFileLimit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 0;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  return files.rlim_max;
+}
+
+void WarnOfFileLimit(const guidon::Log& log, rlim_t files, std::size_t connections) {
+  if (files >= connections) return;
+  log.Warn("the limit on open files is lower than max-connections; raise it (ulimit -n) to serve as many",
+           {{"limit", std::to_string(files)}, {"max_connections", std::to_string(connections)}});
 }
 
 int Say(const guidon::Error& error, int code) {
   std::cerr << "guidond: " << error.message << "\n";
   return code;
+}
+
+guidon::Error UnknownArgument(const std::string& argument) {
+  std::vector<std::string> known = {"--config", "--print-config", "--version", "--help"};
+  for (const std::string& name : guidon::SettingNames()) known.push_back("--" + name);
+  const std::string hint = guidon::DidYouMean(argument.substr(0, argument.find('=')), known);
+  return {guidon::ErrorCode::kInvalid,
+          "unknown argument '" + guidon::MaskKeys(argument) + "'; " + (hint.empty() ? "--help lists them" : hint),
+          {}};
 }
 
 // File, environment, arguments; the later wins.
@@ -63,7 +87,7 @@ int main(int argc, char** argv) {
   options.set_version_flag("--version", std::string("guidond ") + guidon::kVersion);
   std::string file;
   bool print = false, insecure = false;
-  options.add_option("--config", file, "YAML file of settings");
+  options.add_option("--config", file, "YAML file of settings; or GUIDON_CONFIG");
   options.add_flag("--print-config", print, "Show the settings that result, and exit");
   options.add_flag("--insecure", insecure, "Allow addresses other than loopback without TLS");
   std::map<std::string, std::string> values;
@@ -72,6 +96,8 @@ int main(int argc, char** argv) {
   }
   try {
     options.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    return Say(UnknownArgument(options.remaining().front()), kUsage);
   } catch (const CLI::ParseError& error) {
     return options.exit(error) == 0 ? 0 : kUsage;
   }
@@ -79,7 +105,8 @@ int main(int argc, char** argv) {
   for (const auto& [name, text] : values) {
     if (options.count("--" + name) > 0) arguments[name] = text;
   }
-  if (insecure) arguments["insecure"] = "true";
+  if (options.count("--insecure") > 0) arguments["insecure"] = insecure ? "true" : "false";
+  if (const char* named = std::getenv("GUIDON_CONFIG"); file.empty() && named != nullptr) file = named;
 
   guidon::Config config;
   if (guidon::Status read = ReadAll(config, file, arguments); !read) return Say(read.error(), kUsage);
@@ -88,14 +115,19 @@ int main(int argc, char** argv) {
     return 0;
   }
   const sigset_t signals = BlockSignals();
-  RaiseFileLimit();
   guidon::LogLevel level = guidon::LogLevel::kInfo;
   guidon::ParseLogLevel(config.log_level, level);
   const guidon::Log log(level);
+  const rlim_t files = RaiseFileLimit();
   guidon::Result<std::unique_ptr<guidon::App>> app = guidon::App::Start(config, log);
-  if (!app) return Say(app.error(), kFailed);
+  if (!app) {
+    log.Flush();  // so that the reason stands last
+    return Say(app.error(), kFailed);
+  }
+  WarnOfFileLimit(log, files, config.max_connections);
   int signal = 0;
   sigwait(&signals, &signal);
+  StopAtSecondInterrupt();
   (*app)->Stop();
   return 0;
 }

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "core/base/issue.h"
 #include "core/base/json.h"
+#include "server/telemetry/log.h"
 
 namespace guidon {
 namespace {
@@ -16,7 +18,7 @@ struct Setting {
   std::string_view name;  // as an argument
   std::function<bool(Config&, std::string_view)> read;
   std::function<std::string(const Config&)> write;
-  std::string_view expects;
+  std::string expects;
 };
 
 Setting TextSetting(std::string_view name, std::string Config::*member) {
@@ -27,7 +29,7 @@ Setting TextSetting(std::string_view name, std::string Config::*member) {
           },
           [member](const Config& config) {
             std::string quoted;
-            AppendJsonString(quoted, config.*member);
+            AppendJsonString(quoted, MaskKeys(config.*member));
             return quoted;
           },
           "text"};
@@ -55,7 +57,7 @@ Setting NumberSetting(std::string_view name, Number Config::*member, std::int64_
             return true;
           },
           [member](const Config& config) { return std::to_string(config.*member); },
-          "a whole number within its bounds"};
+          "a whole number from " + std::to_string(least) + " to " + std::to_string(most)};
 }
 
 const std::vector<Setting>& Settings() {
@@ -93,10 +95,34 @@ std::string InEnvironment(std::string_view name) {
   return text;
 }
 
+std::string WrongValue(const Setting& setting, std::string_view shown_as, std::string_view text) {
+  return std::string(shown_as) + " is '" + MaskKeys(text) + "'; expected " + setting.expects;
+}
+
 Status Set(Config& config, const Setting& setting, std::string_view shown_as, std::string_view text) {
   if (setting.read(config, text)) return {};
-  return Fail(ErrorCode::kInvalid,
-              std::string(shown_as) + " is '" + std::string(text) + "'; expected " + std::string(setting.expects));
+  return Fail(ErrorCode::kInvalid, WrongValue(setting, shown_as, text));
+}
+
+// One member of the file; nothing when it is fine.
+std::optional<Issue> ReadMember(Config& config, const Member& member) {
+  const auto fault = [&](std::string_view code, std::string message, std::string hint = "") {
+    return Issue{Severity::kError, std::string(code), Path().Key(member.name), std::move(message), std::move(hint), ""};
+  };
+  std::vector<std::string> names;
+  for (const Setting& setting : Settings()) names.push_back(InFile(setting.name));
+  const auto held = std::find(names.begin(), names.end(), member.name);
+  if (held == names.end()) {
+    return fault("unknown_key", "unknown setting '" + MaskKeys(member.name) + "'", DidYouMean(member.name, names));
+  }
+  const Setting& setting = Settings()[static_cast<std::size_t>(held - names.begin())];
+  if (member.value.is_null()) return fault("no_value", member.name + " is empty; expected " + setting.expects);
+  if (member.value.is_array() || member.value.is_object()) {
+    return fault("wrong_type", member.name + " is no single value; expected " + setting.expects);
+  }
+  const std::string text = member.value.is_string() ? member.value.AsString() : ToJson(member.value);
+  if (setting.read(config, text)) return std::nullopt;
+  return fault("wrong_value", WrongValue(setting, member.name, text));
 }
 
 }  // namespace
@@ -104,7 +130,7 @@ Status Set(Config& config, const Setting& setting, std::string_view shown_as, st
 Result<ListenAddress> ParseListen(std::string_view listen) {
   const std::size_t colon = listen.rfind(':');
   const auto fail = [&](std::string_view why) {
-    return Fail(ErrorCode::kInvalid, "listen is '" + std::string(listen) + "', " + std::string(why) +
+    return Fail(ErrorCode::kInvalid, "listen is '" + MaskKeys(listen) + "', " + std::string(why) +
                                          "; write it as 127.0.0.1:8400 or [::1]:8400");
   };
   if (colon == std::string_view::npos) return fail("without a port");
@@ -142,23 +168,18 @@ Status SetSetting(Config& config, std::string_view name, std::string_view text) 
   return Fail(ErrorCode::kInvalid, "unknown setting '" + std::string(name) + "'" + (hint.empty() ? "" : "; " + hint));
 }
 
-Status ReadConfig(Config& config, const Value& file) {
-  if (!file.is_object() && !file.is_null()) {
-    return Fail(ErrorCode::kInvalid, "a configuration file holds one map of settings");
+std::vector<Issue> ReadConfig(Config& config, const Value& file) {
+  if (file.is_null()) return {};
+  if (!file.is_object()) {
+    return {{Severity::kError, "wrong_type", Path(), "a configuration file holds one map of settings", "", ""}};
   }
+  Config read = config;
+  std::vector<Issue> issues;
   for (const Member& member : file.AsObject()) {
-    const auto setting = std::find_if(Settings().begin(), Settings().end(),
-                                      [&](const Setting& s) { return InFile(s.name) == member.name; });
-    if (setting == Settings().end()) {
-      std::vector<std::string> names;
-      for (const Setting& s : Settings()) names.push_back(InFile(s.name));
-      const std::string hint = DidYouMean(member.name, names);
-      return Fail(ErrorCode::kInvalid, "unknown setting '" + member.name + "'" + (hint.empty() ? "" : "; " + hint));
-    }
-    const std::string text = member.value.is_string() ? member.value.AsString() : ToJson(member.value);
-    if (Status set = Set(config, *setting, member.name, text); !set) return set;
+    if (std::optional<Issue> issue = ReadMember(read, member)) issues.push_back(*std::move(issue));
   }
-  return {};
+  if (issues.empty()) config = std::move(read);
+  return issues;
 }
 
 Status ReadEnvironment(Config& config, const std::function<const char*(const char*)>& look_up) {
@@ -180,9 +201,9 @@ Status CheckConfig(const Config& config) {
                     " would send keys and rules in the clear: listen on 127.0.0.1 behind a TLS proxy, or pass "
                     "--insecure if the network is trusted");
   }
-  const std::vector<std::string> levels = {"debug", "info", "warn", "error"};
-  if (std::find(levels.begin(), levels.end(), config.log_level) == levels.end()) {
-    return Fail(ErrorCode::kInvalid, "log-level is '" + config.log_level + "'; expected debug, info, warn or error");
+  if (LogLevel level{}; !ParseLogLevel(config.log_level, level)) {
+    return Fail(ErrorCode::kInvalid,
+                "log-level is '" + MaskKeys(config.log_level) + "'; expected debug, info, warn or error");
   }
   if (config.data.empty()) return Fail(ErrorCode::kInvalid, "data is empty; name the folder of the store");
   return {};

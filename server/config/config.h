@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <guidon/value.h>
+#include "core/base/issue.h"
 #include "core/base/result.h"
 
 namespace guidon {
@@ -52,15 +53,15 @@ std::vector<std::string> SettingNames();
 // Sets one setting from text. kInvalid names it, with a suggestion for a name that is unknown.
 Status SetSetting(Config& config, std::string_view name, std::string_view text);
 
-// From the file's content; unknown names are errors.
-Status ReadConfig(Config& config, const Value& file);
+// From the file's content. All that is wrong with it, each with the path to it; then nothing was taken over.
+std::vector<Issue> ReadConfig(Config& config, const Value& file);
 // From GUIDON_* variables, by a look-up such as getenv (nullptr: not set).
 Status ReadEnvironment(Config& config, const std::function<const char*(const char*)>& look_up);
 
 // What all of it says together: addresses other than loopback need `insecure`; numbers are within sense.
 Status CheckConfig(const Config& config);
 
-// As a configuration file would say it.
+// As a configuration file would say it. Whatever looks like an API key is masked.
 std::string PrintConfig(const Config& config);
 
 }  // namespace guidon

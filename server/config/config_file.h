@@ -8,7 +8,7 @@
 
 namespace guidon {
 
-// Errors name the file and the line.
+// What is wrong is one line each, with file, line and column, in the error's message.
 Status ReadConfigFile(Config& config, const std::string& path);
 
 }  // namespace guidon

@@ -1,4 +1,4 @@
 guidon_library(server_config
   SOURCES config/config.cc config/config_file.cc
   PUBLIC_DEPS guidon::core_base
-  DEPS guidon::yaml)
+  DEPS guidon::server_telemetry guidon::yaml)
