@@ -8,6 +8,8 @@
 // the disk is full, so this is for background work, and for the moment in which somebody else fills the disk. RocksDB
 // never learns of it: recovering from a full disk is its weak side (in 7.8, DB::Resume can wait forever).
 //
+// RocksDB's text log (LOG) loses lines on a full disk instead of waiting or failing.
+//
 // Thread safety: every method may be called from any thread.
 #pragma once
 
