@@ -86,6 +86,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void ShutDown() {
     closing_ = true;
     if (phase_ == Phase::kIdle) Close();
+    if (phase_ == Phase::kLingering) deadline_ = std::min(deadline_, Clock::now() + kLingerWhenStopping);
   }
 
   void Close() {

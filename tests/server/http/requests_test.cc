@@ -13,6 +13,7 @@ namespace guidon::http {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using guidon::testing::Eventually;
 using guidon::testing::HttpAnswer;
 using guidon::testing::HttpConnection;
@@ -389,14 +390,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"ATargetOfAProxy", 400, "CONNECT example.org:443 HTTP/1.1\r\nHost: t\r\n\r\n"},
         Refused{"ATargetWithABlank", 400, "GET /a b HTTP/1.1\r\nHost: t\r\n\r\n"},
         Refused{"AnotherProtocol", 400, "SSH-2.0-OpenSSH_9.2\r\n\r\n"},
-        Refused{"Tls", 400, std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15)},
+        Refused{"Tls", 400, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"s},
         Refused{"Http2", 505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}, Refused{"Http09", 400, "GET /\r\n\r\n"},
         Refused{"AMethodWithABrace", 400, "G{T / HTTP/1.1\r\nHost: t\r\n\r\n"},
         Refused{"LinesThatEndWithLfOnly", 400, "GET / HTTP/1.1\nHost: t\n\n"},
         Refused{"ABlankBeforeTheColon", 400, "GET / HTTP/1.1\r\nHost : t\r\n\r\n"},
         Refused{"AHeaderWithoutAColon", 400, "GET / HTTP/1.1\r\nHost: t\r\nnonsense\r\n\r\n"},
         Refused{"AHeaderWithoutAName", 400, "GET / HTTP/1.1\r\nHost: t\r\n: value\r\n\r\n"},
-        Refused{"NulInAHeader", 400, std::string("GET / HTTP/1.1\r\nHost: t\r\nA: b\0c\r\n\r\n", 37)},
+        Refused{"NulInAHeader", 400, "GET / HTTP/1.1\r\nHost: t\r\nA: b\0c\r\n\r\n"s},
         Refused{"AnUnknownExpectation", 417, "POST / HTTP/1.1\r\nHost: t\r\nExpect: tea\r\nContent-Length: 1\r\n\r\na"},
         Refused{"AnEndInTheHeader", 400, "GET / HTTP/1.1\r\nHos"},
         Refused{"AnEndInTheBody", 400, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nabc"}),
