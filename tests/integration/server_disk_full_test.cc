@@ -1,0 +1,148 @@
+// The disk runs full while guidond works: writes are refused with 507, all else goes on, and writes come back by
+// themselves. The disk is made full by tests/support/full_disk.cc, which needs no rights and leaves this machine's
+// alone.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "core/base/json.h"
+#include "tests/support/guidond.h"
+#include "tests/support/sdk_stream.h"
+
+namespace guidon::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class DiskFullTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    server_ = std::make_unique<Guidond>(GuidondOptions{
+        .arguments = {"--heartbeat-seconds", "1"}, .environment = Environment(), .data = folder_ / "data"});
+    const char* project = R"({"project": "shop", "environments": {"production": {}}})";
+    ASSERT_EQ(server_->Call("POST", "/api/v1/projects", {.body = project}).status, 201);
+    key_ = server_->CreateSdkKey("shop", "production");
+    ASSERT_EQ(Put("before").status, 201);
+  }
+
+  std::vector<std::string> Environment() const {
+    return {"LD_PRELOAD=" GUIDON_BIN_DIR "/libfull_disk.so", "FULL_DISK_FOLDER=" + folder_ / "data",
+            "FULL_DISK_SWITCH=" + switch_};
+  }
+
+  void Fill() { std::ofstream{switch_}; }
+  // Somebody else takes the last room between the question whether there is any and the write.
+  void FillUnseen() {
+    std::ofstream(switch_ + ".new") << "later";
+    std::rename((switch_ + ".new").c_str(), switch_.c_str());
+  }
+  void MakeRoom() { std::remove(switch_.c_str()); }
+
+  HttpAnswer Put(const std::string& flag) {
+    const std::string body = R"({"flag": ")" + flag + R"(", "type": "boolean"})";
+    return server_->Call("PUT", "/api/v1/projects/shop/flags/" + flag, {.body = body});
+  }
+  int StatusOf(const std::string& flag) { return server_->Call("GET", "/api/v1/projects/shop/flags/" + flag).status; }
+  std::string Metric(const std::string& name) {
+    const std::string text = "\n" + HttpCall(server_->port(), "GET", "/metrics").body;
+    const std::size_t at = text.find("\n" + name + " ");
+    return at == std::string::npos ? ""
+                                   : text.substr(at + name.size() + 2, text.find('\n', at + 1) - at - name.size() - 2);
+  }
+  static bool Holds(const SdkStream& stream, const std::string& flag) {
+    return stream.client().records().contains({"flag", flag});
+  }
+
+  // Reads, streams that are open, and streams that come new.
+  void ExpectThatReadsGoOn(SdkStream& stream) {
+    EXPECT_EQ(StatusOf("before"), 200);
+    EXPECT_EQ(HttpCall(server_->port(), "GET", "/sdk/v1/ruleset", {.key = key_}).status, 200);
+    const int heartbeats = stream.client().heartbeats();
+    EXPECT_TRUE(stream.ReadUntil([&] { return stream.client().heartbeats() > heartbeats; })) << stream.fault();
+    SdkStream fresh(server_->port(), key_);
+    EXPECT_TRUE(fresh.ReadUntil([&] { return Holds(fresh, "before"); })) << fresh.fault();
+    EXPECT_EQ(HttpCall(server_->port(), "GET", "/livez").status, 200);
+    const HttpAnswer ready = HttpCall(server_->port(), "GET", "/readyz");
+    EXPECT_EQ(ready.status, 200);
+    EXPECT_THAT(ready.body, HasSubstr("\"writable\":false"));
+    EXPECT_THAT(ready.body, HasSubstr("no room on the disk"));
+    EXPECT_EQ(Metric("guidon_store_writable"), "0");
+  }
+
+  const TemporaryFolder folder_;
+  const std::string switch_ = folder_ / "full";
+  std::unique_ptr<Guidond> server_;
+  std::string key_;
+};
+
+TEST_F(DiskFullTest, WritesAreRefusedReadsAndStreamsGoOnAndWritesComeBack) {
+  SdkStream stream(server_->port(), key_);
+  ASSERT_TRUE(stream.ReadUntil([&] { return Holds(stream, "before"); })) << stream.fault();
+  const std::string revision = Metric("guidon_revision");
+  Fill();
+  for (int i = 0; i < 3; ++i) {
+    const HttpAnswer refused = Put("refused");
+    EXPECT_EQ(refused.status, 507) << refused.body;
+    EXPECT_EQ(refused.Header("Content-Type"), "application/problem+json");
+    EXPECT_THAT(refused.body, HasSubstr("nothing was written; make room"));
+  }
+  EXPECT_EQ(
+      server_
+          ->Call("POST", "/api/v1/projects/shop/keys", {.body = R"({"kind": "server", "environment": "production"})"})
+          .status,
+      507);
+  ExpectThatReadsGoOn(stream);
+  EXPECT_EQ(StatusOf("refused"), 404);
+  EXPECT_EQ(Metric("guidon_revision"), revision);
+
+  MakeRoom();
+  EXPECT_EQ(Put("after").status, 201);
+  EXPECT_TRUE(stream.ReadUntil([&] { return Holds(stream, "after"); })) << stream.fault();
+  EXPECT_EQ(Metric("guidon_store_writable"), "1");
+  EXPECT_EQ(Metric("guidon_revision"), std::to_string(std::stoi(revision) + 1));
+  EXPECT_EQ(server_->Stop(), 0);
+  server_->Start();
+  EXPECT_EQ(StatusOf("before"), 200);
+  EXPECT_EQ(StatusOf("after"), 200);
+  EXPECT_EQ(StatusOf("refused"), 404);
+}
+
+TEST_F(DiskFullTest, AWriteThatTheFullDiskCutsInHalfIsUnknownAndStoredOnceThereIsRoom) {
+  SdkStream stream(server_->port(), key_);
+  ASSERT_TRUE(stream.ReadUntil([&] { return Holds(stream, "before"); })) << stream.fault();
+  FillUnseen();
+  const HttpAnswer unknown = Put("halfway");
+  EXPECT_EQ(unknown.status, 500) << unknown.body;
+  EXPECT_THAT(unknown.body, HasSubstr("\"code\":\"indeterminate\""));
+  EXPECT_THAT(unknown.body, HasSubstr("ran full in the middle of this write"));
+  EXPECT_EQ(Put("refused").status, 507);
+  ExpectThatReadsGoOn(stream);
+
+  MakeRoom();
+  // The log tries every 20 ms, and may refuse once more just before it finds the room.
+  EXPECT_TRUE(Eventually([&] { return Put("after").status / 100 == 2; }));
+  EXPECT_TRUE(stream.ReadUntil([&] { return Holds(stream, "after"); })) << stream.fault();
+  server_->Kill();
+  server_->Start();
+  for (const char* flag : {"before", "halfway", "after"}) EXPECT_EQ(StatusOf(flag), 200) << flag;
+}
+
+TEST_F(DiskFullTest, OnAFullDiskItStopsInGoodOrderAndDoesNotStartUntilThereIsRoom) {
+  FillUnseen();
+  EXPECT_EQ(Put("halfway").status, 500);
+  EXPECT_EQ(server_->Stop(), 0);
+  Fill();
+  const Finished run =
+      guidon::testing::Run({Guidond::Program(), "--listen", "127.0.0.1:0", "--data", folder_ / "data"}, Environment());
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(std::count(run.errors.begin(), run.errors.end(), '\n'), 1) << run.errors;
+  EXPECT_THAT(run.errors, HasSubstr("make room"));
+  MakeRoom();
+  server_->Start();
+  EXPECT_EQ(StatusOf("before"), 200);
+}
+
+}  // namespace
+}  // namespace guidon::testing

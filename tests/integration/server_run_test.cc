@@ -1,0 +1,316 @@
+// guidond at work, seen from outside: what it logs and measures, what it refuses, how it stops.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cctype>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "core/base/json.h"
+#include "tests/support/guidond.h"
+#include "tests/support/sdk_stream.h"
+
+namespace guidon::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kProject = R"({"project": "shop", "environments": {"production": {}}})";
+constexpr const char* kFlag =
+    R"({"flag": "banner", "type": "boolean", "environments": {"production": {"enabled": true, "default": "on"}}})";
+
+// A server with a project, an environment and a key for it.
+class ServerRunTest : public ::testing::Test {
+ protected:
+  void Start(GuidondOptions options = {}) {
+    server_ = std::make_unique<Guidond>(std::move(options));
+    const HttpAnswer created = server_->Call("POST", "/api/v1/projects", {.body = kProject});
+    ASSERT_EQ(created.status, 201) << created.body;
+    sdk_key_ = server_->CreateSdkKey("shop", "production");
+  }
+  HttpAnswer PutFlag(const std::string& body = kFlag) {
+    return server_->Call("PUT", "/api/v1/projects/shop/flags/banner", {.body = body});
+  }
+
+  std::unique_ptr<Guidond> server_;
+  std::string sdk_key_;
+};
+
+// ---- Stopping --------------------------------------------------------------------------------------------------
+
+class StopTest : public ServerRunTest, public ::testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(Signals, StopTest, ::testing::Values(SIGTERM, SIGINT));
+
+TEST_P(StopTest, StreamsAreToldGoodbyeAndTheProcessEndsWithZero) {
+  Start();
+  ASSERT_EQ(PutFlag().status, 201);
+  SdkStream stream(server_->port(), sdk_key_), other(server_->port(), sdk_key_);
+  for (SdkStream* each : {&stream, &other}) {
+    ASSERT_TRUE(each->ReadUntil([&] { return each->client().snapshots() == 1; })) << each->fault();
+  }
+  server_->process().Signal(GetParam());
+  for (SdkStream* each : {&stream, &other}) {
+    EXPECT_TRUE(each->ReadToEnd()) << each->fault();
+    EXPECT_EQ(each->client().goodbye(), "shutdown");
+  }
+  EXPECT_EQ(server_->process().WaitForExit(), 0);
+  EXPECT_THAT(server_->Log(), HasSubstr("msg=stopped"));
+}
+
+TEST_F(ServerRunTest, AClientThatDoesNotReadDoesNotKeepItFromStopping) {
+  Start({.arguments = {"--stop-seconds", "1"}});
+  // Far more than sockets hold.
+  for (int i = 0; i < 3; ++i) {
+    const std::string flag = R"({"flag": "f)" + std::to_string(i) + R"(", "type": "string", "variations": {"a": ")" +
+                             std::string(1'000'000, 'x') + R"(", "b": "b"}})";
+    const HttpAnswer put = server_->Call("PUT", "/api/v1/projects/shop/flags/f" + std::to_string(i), {.body = flag});
+    if (put.status == 422) break;  // a bound on values; then the snapshot stays small, which is as well
+    ASSERT_EQ(put.status, 201) << put.body;
+  }
+  SdkStream stalled(server_->port(), sdk_key_);
+  EXPECT_EQ(stalled.status(), 200);
+  EXPECT_EQ(server_->Stop(), 0);
+}
+
+TEST_F(ServerRunTest, WhatWasAcknowledgedBeforeAStopIsThereAfterTheNextStart) {
+  Start();
+  ASSERT_EQ(PutFlag().status, 201);
+  EXPECT_EQ(server_->Stop(), 0);
+  server_->Start();
+  EXPECT_EQ(server_->Call("GET", "/api/v1/projects/shop/flags/banner").status, 200);
+  SdkStream stream(server_->port(), sdk_key_);
+  EXPECT_TRUE(stream.ReadUntil([&] { return stream.client().snapshots() == 1; })) << stream.fault();
+}
+
+// ---- Bodies ----------------------------------------------------------------------------------------------------
+
+TEST_F(ServerRunTest, ABodyOfMoreThanFourMebibytesIsRefusedBeforeItIsRead) {
+  Start();
+  const std::string path = "/api/v1/projects/shop/flags/banner";
+  HttpConnection connection(server_->port());
+  connection.Send("PUT " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + server_->admin_key() +
+                  "\r\nContent-Type: application/json\r\nContent-Length: 4194305\r\n\r\n");
+  const HttpAnswer refused = connection.ReadAnswer();  // no byte of the body was sent
+  EXPECT_EQ(refused.status, 413) << refused.fault;
+  EXPECT_EQ(refused.Header("Content-Type"), "application/problem+json");
+  EXPECT_EQ(server_->Call("GET", path).status, 404);
+
+  // One that ends at the bound is read, and found wanting for what it says.
+  const HttpAnswer read = PutFlag("\"" + std::string((4u << 20) - 2, 'x') + "\"");
+  EXPECT_EQ(read.status / 100, 4);
+  EXPECT_NE(read.status, 413);
+}
+
+// ---- What operators ask ----------------------------------------------------------------------------------------
+
+TEST_F(ServerRunTest, LiveAndReadyAreForEverybodyAndSayWhatIsGoingOn) {
+  Start();
+  HttpCallOptions nobody;
+  nobody.key = "none";
+  const HttpAnswer live = server_->Call("GET", "/livez", nobody);
+  EXPECT_EQ(live.status, 200);
+  EXPECT_EQ(live.body, "ok\n");
+  EXPECT_EQ(server_->Call("HEAD", "/livez", nobody).status, 200);
+  const HttpAnswer ready = server_->Call("GET", "/readyz", nobody);
+  EXPECT_EQ(ready.status, 200);
+  const Result<Value> body = ParseJson(ready.body);
+  ASSERT_TRUE(body) << ready.body;
+  EXPECT_EQ(body->Find("ready")->AsBool(), true);
+  EXPECT_EQ(body->Find("writable")->AsBool(), true);
+  EXPECT_TRUE(body->Find("revision")->is_number());
+}
+
+TEST_F(ServerRunTest, ThereIsNothingAndThisIsNotPossibleAreSaidWithTheirHeaders) {
+  Start();
+  const HttpAnswer nothing = server_->Call("GET", "/nothing/here");
+  EXPECT_EQ(nothing.status, 404);
+  EXPECT_THAT(nothing.body, HasSubstr("/nothing/here"));
+  EXPECT_NE(nothing.Header("X-Request-Id"), "");
+  const HttpAnswer method = server_->Call("DELETE", "/api/v1/projects");
+  EXPECT_EQ(method.status, 405);
+  EXPECT_EQ(method.Header("Allow"), "GET, HEAD, POST");
+  EXPECT_EQ(server_->Call("GET", "/api/v1/projects/%zz").status, 400);
+}
+
+// ---- Metrics ---------------------------------------------------------------------------------------------------
+
+struct Sample {
+  std::string name;
+  std::map<std::string, std::string> labels;
+  double value = 0;
+};
+
+// Reads the Prometheus text format strictly; what is wrong goes to `faults`.
+std::vector<Sample> ReadMetrics(const std::string& text, std::vector<std::string>& faults) {
+  static const std::regex kComment("# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+)");
+  static const std::regex kLine(R"re(([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(.*)\})? (\S+))re");
+  static const std::regex kLabel(R"re(([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(,|$))re");
+  std::vector<Sample> samples;
+  std::set<std::string> helped, finished, series;
+  std::map<std::string, std::string> types;
+  std::string family;  // whose lines these are
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch found;
+    if (std::regex_match(line, found, kComment)) {
+      const std::string name = found[2];
+      if (found[1] == "HELP" && !helped.insert(name).second) faults.push_back("HELP twice: " + name);
+      if (found[1] == "TYPE" && !types.emplace(name, found[3]).second) faults.push_back("TYPE twice: " + name);
+      if (name != family && !finished.insert(name).second) faults.push_back("not together: " + name);
+      family = name;
+      continue;
+    }
+    if (!std::regex_match(line, found, kLine)) {
+      faults.push_back("not a line: " + line);
+      continue;
+    }
+    Sample sample;
+    sample.name = found[1];
+    std::string labels = found[3];
+    for (std::smatch label; !labels.empty(); labels = label.suffix()) {
+      if (!std::regex_search(labels, label, kLabel, std::regex_constants::match_continuous)) {
+        faults.push_back("bad labels: " + line);
+        break;
+      }
+      sample.labels[label[1]] = label[2];
+    }
+    std::size_t used = 0;
+    const std::string number = found[4];
+    sample.value = number == "+Inf" || number == "NaN" ? 0 : std::stod(number, &used);
+    if (used != number.size() && number != "+Inf" && number != "NaN") faults.push_back("bad number: " + line);
+    if (!series.insert(line.substr(0, line.rfind(' '))).second) faults.push_back("twice: " + line);
+    const std::string type = types[family];
+    const std::string rest = sample.name.starts_with(family) ? sample.name.substr(family.size()) : "?";
+    const bool of_histogram = type == "histogram" && (rest == "_bucket" || rest == "_sum" || rest == "_count");
+    if (!of_histogram && !(type != "histogram" && rest.empty())) faults.push_back("not of " + family + ": " + line);
+    if (type == "counter" && !family.ends_with("_total")) faults.push_back("a counter without _total: " + family);
+    samples.push_back(std::move(sample));
+  }
+  for (const auto& [name, type] : types) {
+    if (!helped.contains(name)) faults.push_back("no HELP: " + name);
+  }
+  if (text.empty() || text.back() != '\n') faults.push_back("the last line has no end");
+  return samples;
+}
+
+TEST_F(ServerRunTest, MetricsAreWellFormedAndCountWhatHappens) {
+  Start();
+  std::vector<Sample> samples;
+  const auto read = [&] {
+    const HttpAnswer answer = HttpCall(server_->port(), "GET", "/metrics");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_THAT(answer.Header("Content-Type"), HasSubstr("text/plain; version=0.0.4"));
+    std::vector<std::string> faults;
+    samples = ReadMetrics(answer.body, faults);
+    EXPECT_THAT(faults, ::testing::IsEmpty());
+  };
+  const auto value = [&](const std::string& name, const std::map<std::string, std::string>& labels = {}) {
+    for (const Sample& sample : samples) {
+      if (sample.name == name && sample.labels == labels) return sample.value;
+    }
+    ADD_FAILURE() << "no " << name;
+    return -1.0;
+  };
+  const std::map<std::string, std::string> puts = {{"route", "putFlag"}, {"status", "2xx"}};
+  const std::map<std::string, std::string> strangers = {{"route", "none"}, {"status", "4xx"}};
+  read();
+  const double revision = value("guidon_revision"), commits = value("guidon_commit_seconds_count"),
+               fsyncs = value("guidon_fsync_seconds_count"), requests = value("guidon_http_request_seconds_count");
+  EXPECT_EQ(value("guidon_http_requests_total", puts), 0);
+  EXPECT_EQ(value("guidon_stream_clients"), 0);
+  EXPECT_GT(fsyncs, 0);
+
+  ASSERT_EQ(PutFlag().status, 201);
+  server_->Call("GET", "/nothing");
+  SdkStream stream(server_->port(), sdk_key_);
+  HttpConnection bad(server_->port());
+  bad.Send("nonsense\r\n\r\n");
+  EXPECT_EQ(bad.ReadAnswer().status, 400);
+  read();
+  EXPECT_EQ(value("guidon_http_requests_total", puts), 1);
+  EXPECT_EQ(value("guidon_http_requests_total", strangers), 1);
+  EXPECT_EQ(value("guidon_revision"), revision + 1);
+  EXPECT_EQ(value("guidon_commit_seconds_count"), commits + 1);
+  EXPECT_GT(value("guidon_commit_seconds_sum"), 0);
+  EXPECT_GE(value("guidon_fsync_seconds_count"), fsyncs + 2);  // the log and the head record
+  EXPECT_GE(value("guidon_http_request_seconds_count"), requests + 4);
+  EXPECT_EQ(value("guidon_stream_clients"), 1);
+  EXPECT_EQ(value("guidon_http_bad_requests_total"), 1);
+  EXPECT_EQ(value("guidon_store_writable"), 1);
+  EXPECT_EQ(value("guidon_log_lines_lost_total"), 0);
+
+  stream.connection().Reset();
+  EXPECT_TRUE(Eventually([&] { return read(), value("guidon_stream_clients") == 0; }));
+}
+
+// ---- Logs ------------------------------------------------------------------------------------------------------
+
+// `name=value name="quoted value"`; nothing when it is anything else.
+std::optional<std::map<std::string, std::string>> ReadLine(const std::string& line) {
+  static const std::regex kField(R"re(([a-z_]+)=("((?:[^"\\]|\\["\\n]|\\x[0-9a-f]{2})*)"|[^\s"=\\]+)( |$))re");
+  std::map<std::string, std::string> fields;
+  std::string rest = line;
+  for (std::smatch found; !rest.empty(); rest = found.suffix()) {
+    if (!std::regex_search(rest, found, kField, std::regex_constants::match_continuous)) return std::nullopt;
+    const bool is_quoted = found[3].matched;
+    if (!fields.emplace(found[1], is_quoted ? found[3] : found[2]).second) return std::nullopt;
+  }
+  return fields;
+}
+
+TEST_F(ServerRunTest, EveryLogLineIsReadableRequestsHaveTheirIdAndKeysAreNowhere) {
+  Start({.arguments = {"--log-level", "debug"}});
+  const std::string admin = server_->admin_key();
+  std::vector<HttpAnswer> answers = {
+      PutFlag(),
+      PutFlag("{\"flag\": \"" + sdk_key_ + "\"}"),  // a key in a body
+      server_->Call("GET", "/" + sdk_key_),         // in a path
+      server_->Call("GET", "/api/v1/projects/" + sdk_key_ + "/flags"),
+      server_->Call("GET", "/api/v1/projects?key=" + sdk_key_),  // in a query
+      server_->Call("GET", "/api/v1/projects", {.headers = {{"X-Key", sdk_key_}}}),
+      server_->Call("GET", "/api/v1/projects", {.key = sdk_key_}),     // of the wrong kind
+      server_->Call("GET", "/api/v1/projects", {.key = admin + "x"}),  // mistyped
+      server_->Call("GET", "/livez"),
+      server_->Call("GET", "/a%0Alevel=error%20msg=forged"),
+      server_->Call("GET", "/caf\xe9"),
+  };
+  HttpConnection bad(server_->port());
+  bad.Send("GET " + sdk_key_ + " HTTP/1.1\r\nHost: t\r\n\r\n");
+  answers.push_back(bad.ReadAnswer());
+  const SdkStream stream(server_->port(), sdk_key_);
+  EXPECT_EQ(stream.status(), 200);
+  EXPECT_EQ(server_->Stop(), 0);
+
+  std::set<std::string> ids;
+  int secrets = 0;
+  std::istringstream lines(server_->Log());
+  for (std::string line; std::getline(lines, line);) {
+    const auto fields = ReadLine(line);
+    ASSERT_TRUE(fields) << line;
+    for (const char* name : {"level", "time", "msg"}) EXPECT_TRUE(fields->contains(name)) << line;
+    if (fields->at("msg").starts_with("request")) {
+      ASSERT_TRUE(fields->contains("request_id")) << line;
+      EXPECT_TRUE(ids.insert(fields->at("request_id")).second) << "twice: " << line;
+    }
+    // The part of a key that is secret begins after its selector, at character 21.
+    for (const std::string& key : {admin, sdk_key_}) {
+      if (line.find(key.substr(21, 16)) == std::string::npos) continue;
+      EXPECT_TRUE(fields->at("msg").starts_with("first start")) << line;
+      ++secrets;
+    }
+  }
+  EXPECT_EQ(secrets, 1);
+  for (const HttpAnswer& answer : answers) {
+    EXPECT_NE(answer.status, 0) << answer.fault;
+    EXPECT_TRUE(ids.contains(answer.Header("X-Request-Id"))) << answer.status << " " << answer.body;
+    EXPECT_TRUE(answer.status < 400 || answer.body.find(answer.Header("X-Request-Id")) != std::string::npos)
+        << answer.body;
+  }
+}
+
+}  // namespace
+}  // namespace guidon::testing
