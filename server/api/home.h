@@ -16,7 +16,7 @@ struct HomeFlag {
   std::string kind;
   std::string owner;
   std::string description;
-  std::vector<std::string> states;  // one per environment of the project, as people say it: "on", "not enabled", …
+  std::vector<std::string> states;  // one per environment of the project, as people say it: "serves on", "not enabled"
   bool expired = false;
 };
 

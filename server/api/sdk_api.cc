@@ -44,14 +44,17 @@ bool IsLoopbackHost(std::string_view host) {
   return is_localhost || host == "[::1]" || (host.starts_with("127.") && all_of(host, "0123456789."));
 }
 
+// As people say it. Not "on": that is the name of a variation.
 std::string StateOf(const FlagDefinition& flag, std::string_view environment) {
   if (flag.archived) return "archived";
   const Targeting* targeting = flag.FindEnvironment(environment);
   if (targeting == nullptr || !targeting->enabled) return "not enabled";
-  if (!targeting->rules.empty() || !targeting->targets.empty()) return "on, targeted";
-  if (!targeting->default_serve) return "on";
+  const bool is_targeted = !targeting->rules.empty() || !targeting->targets.empty();
+  const std::string targeted = is_targeted ? "by rules, else " : "";
+  if (!targeting->default_serve) return targeted + "nothing";
   const auto* fixed = std::get_if<FixedServe>(&targeting->default_serve->serve);
-  return fixed == nullptr ? "on, split" : "on: " + fixed->variation;
+  if (fixed == nullptr) return targeted + "a split";
+  return is_targeted ? targeted + fixed->variation : "serves " + fixed->variation;
 }
 
 HomeProject HomeOf(const ProjectView& view, std::chrono::sys_days today) {
@@ -67,6 +70,7 @@ HomeProject HomeOf(const ProjectView& view, std::chrono::sys_days today) {
     row.key = flag.key;
     row.type = ToString(flag.type);
     row.kind = ToString(flag.kind);
+    std::replace(row.kind.begin(), row.kind.end(), '_', ' ');
     row.owner = flag.owner;
     row.description = flag.description;
     row.expired = flag.expires && *flag.expires < today;

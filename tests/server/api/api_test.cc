@@ -385,6 +385,27 @@ TEST_F(ApiTest, ThePageIsForBrowsersOnThisMachine) {
   }
 }
 
+TEST_F(ApiTest, ThePageSaysWhatEachFlagDoesInEachEnvironment) {
+  server.PutFlag("fixed", "off");
+  const auto put = [&](const std::string& key, const std::string& production) {
+    EXPECT_EQ(server
+                  .Call("PUT", kFlags + key, {.body = R"({"type":"boolean","kind":"kill_switch","owner":"x",
+        "environments":{"production":)" + production + "}}"})
+                  .status,
+              201);
+  };
+  put("ruled", R"({"enabled":true,"default":"on","targets":{"off":["user-1"]}})");
+  put("split", R"({"enabled":true,"default":{"serve":{"on":"50%","off":"50%"}}})");
+  put("asleep", R"({"enabled":false,"default":"on"})");
+  EXPECT_EQ(server.Call("PUT", std::string(kFlags) + "old", {.body = R"({"type":"boolean","archived":true})"}).status,
+            201);
+  const std::string page = server.Call("GET", "/", {.key = "-"}).body;
+  for (const char* cell : {"<td>serves off</td>", "<td>by rules, else on</td>", "<td>a split</td>",
+                           "<td>not enabled</td>", "<td>archived</td>", "boolean, kill switch"}) {
+    EXPECT_THAT(page, HasSubstr(cell));
+  }
+}
+
 TEST_F(ApiTest, ABodyBeyondTheBoundIsRefusedBeforeItIsSent) {
   HttpConnection connection(server.port());
   connection.Send("PUT /api/v1/projects/shop/flags/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4194305\r\n\r\n");
