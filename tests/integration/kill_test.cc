@@ -127,6 +127,28 @@ void WriteAway(Scene& scene, int writer) {
   }
 }
 
+// All of them; each has an answer to its last write when they are stopped.
+class Writers {
+ public:
+  explicit Writers(Scene& scene) : scene_(scene) {
+    for (int i = 0; i < kWriters; ++i) threads_.emplace_back([&scene, i] { WriteAway(scene, i); });
+  }
+  // Not stopped before: the test was left by an exception, and nobody may answer any more.
+  ~Writers() {
+    if (!scene_.stopping) scene_.Blame("the test ended early");
+    Stop();
+  }
+  void Stop() {
+    scene_.stopping = true;
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+ private:
+  Scene& scene_;
+  std::vector<std::thread> threads_;
+};
+
 // A stream that is opened again whenever it ends, as docs/spec/wire.md says.
 class Listener {
  public:
@@ -296,8 +318,7 @@ TEST_F(KillTest, NothingAcknowledgedIsLostAndEveryStreamResumesExactly) {
   std::vector<std::unique_ptr<Listener>> listeners;
   for (int i = 0; i < kStreams; ++i) listeners.push_back(std::make_unique<Listener>(scene_, key_));
   Application application(scene_, key_);
-  std::vector<std::thread> writers;
-  for (int i = 0; i < kWriters; ++i) writers.emplace_back([this, i] { WriteAway(scene_, i); });
+  Writers writers(scene_);
 
   for (int kill = 0; kill < kills && !HasFailure() && !scene_.IsFaulty(); ++kill) {
     // After some writes of this life, at any moment within the next.
@@ -317,8 +338,7 @@ TEST_F(KillTest, NothingAcknowledgedIsLostAndEveryStreamResumesExactly) {
     ExpectHistory({before.end() - static_cast<std::ptrdiff_t>(std::min<std::size_t>(before.size(), 3)), before.end()});
     scene_.front.Forward(scene_.server.port());
   }
-  scene_.stopping = true;
-  for (std::thread& writer : writers) writer.join();
+  writers.Stop();
 
   // Everyone arrives at the head, and holds what the server holds.
   const Revision head = Head();

@@ -1,0 +1,209 @@
+// A guidond under steady work for a while: SDK clients read, people change flags, and the server is stopped, killed and
+// started again. GUIDON_SOAK_SECONDS says for how long (10).
+//
+// First with restarts, where no application may ever see an older revision or half a commit; then without, where the
+// memory of both sides must have reached its level after a fifth of the time.
+#include <gtest/gtest.h>
+#include <guidon/client.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "core/base/json.h"
+#include "tests/support/forwarder.h"
+#include "tests/support/guidond.h"
+
+namespace guidon {
+namespace {
+
+using testing::Eventually;
+using testing::Forwarder;
+using testing::Guidond;
+using testing::HttpAnswer;
+using testing::Pause;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kApplications = 3;
+constexpr int kFlags = 50;
+
+std::chrono::seconds Duration() {
+  const char* text = std::getenv("GUIDON_SOAK_SECONDS");
+  return std::chrono::seconds(text != nullptr ? std::atoi(text) : 10);
+}
+
+std::size_t ResidentKiB(const std::string& process) {
+  std::ifstream status("/proc/" + process + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return static_cast<std::size_t>(std::atoll(line.c_str() + 6));
+  }
+  return 0;
+}
+
+std::string FlagOf(const std::string& key, std::int64_t number) {
+  return R"({"kind": "flag", "key": ")" + key + R"(", "definition": {"flag": ")" + key +
+         R"(", "type": "number", "owner": "tests", "variations": {"it": )" + std::to_string(number) +
+         R"(}, "environments": {"production": {"enabled": true, "default": "it"}}}})";
+}
+
+// Reads two flags that every commit sets to the same number.
+class Application {
+ public:
+  Application(const std::string& url, const std::string& key) : client_(Config(url, key)), thread_([this] { Run(); }) {}
+  ~Application() {
+    stopping_ = true;
+    thread_.join();
+  }
+
+  Client& client() { return client_; }
+  std::uint64_t reads() const { return reads_; }
+  std::string Fault() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return fault_;
+  }
+
+ private:
+  static ClientConfig Config(const std::string& url, const std::string& key) {
+    ClientConfig config;
+    config.server = url;
+    config.key = key;
+    config.backoff_first = std::chrono::milliseconds(20);
+    config.backoff_most = std::chrono::milliseconds(200);
+    return config;
+  }
+
+  void Run() {
+    const Context user("user-42");
+    std::uint64_t seen = 0;
+    while (!stopping_) {
+      for (int i = 0; i < 1000; ++i) {
+        const Pin pin = client_.Pin();
+        const std::int64_t left = pin.Int("left", user, -1), right = pin.Int("right", user, -1);
+        if (pin.revision() < seen)
+          Blame("went back from " + std::to_string(seen) + " to " + std::to_string(pin.revision()));
+        if (left != right) Blame("half a commit at revision " + std::to_string(pin.revision()));
+        seen = pin.revision();
+        ++reads_;
+      }
+      Pause();
+    }
+  }
+  void Blame(const std::string& fault) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    fault_ = fault;
+  }
+
+  Client client_;
+  std::atomic<std::uint64_t> reads_{0};
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::string fault_;
+  std::thread thread_;
+};
+
+class SoakTest : public ::testing::Test {
+ protected:
+  // Small bounds, so that they are reached soon and memory has its level.
+  SoakTest() : server_({.arguments = {"--ring-changes", "64", "--ring-bytes", "1048576"}}) {}
+
+  void SetUp() override {
+    ASSERT_EQ(
+        server_.Call("POST", "/api/v1/projects", {.body = R"({"project": "shop", "environments": {"production": {}}})"})
+            .status,
+        201);
+    key_ = server_.CreateSdkKey("shop", "production");
+    front_.Forward(server_.port());
+  }
+
+  // Both sides to the next number, and one of many flags besides.
+  void Change() {
+    ++number_;
+    const std::string body = R"({"changes": [)" + FlagOf("left", number_) + "," + FlagOf("right", number_) + "," +
+                             FlagOf("flag-" + std::to_string(number_ % kFlags), number_) + "]}";
+    const HttpAnswer answer = server_.Call("POST", "/api/v1/projects/shop/changes", {.body = body});
+    ASSERT_EQ(answer.status, 200) << answer.body << answer.fault;
+    head_ = static_cast<std::uint64_t>(ParseJson(answer.body)->Find("revision")->AsInt());
+  }
+
+  void WriteLarge(std::int64_t i) {
+    constexpr std::size_t kBytes = 256 << 10;
+    const std::string body = R"({"flag": "large", "type": "string", "owner": "tests", "variations": {"it": ")" +
+                             std::string(kBytes, static_cast<char>('a' + i % 26)) + R"("}})";
+    const HttpAnswer answer = server_.Call("PUT", "/api/v1/projects/shop/flags/large", {.body = body});
+    ASSERT_EQ(answer.status / 100, 2) << answer.body << answer.fault;
+    head_ = static_cast<std::uint64_t>(ParseJson(answer.body)->Find("revision")->AsInt());
+  }
+
+  void ExpectAllArrive(std::vector<std::unique_ptr<Application>>& applications) {
+    for (auto& application : applications) {
+      EXPECT_TRUE(Eventually([&] { return application->client().Status().revision >= head_; }))
+          << "an application stays at " << application->client().Status().revision << " of " << head_;
+      EXPECT_EQ(application->Fault(), "");
+    }
+  }
+
+  Guidond server_;
+  Forwarder front_;
+  std::string key_;
+  std::int64_t number_ = 0;
+  std::uint64_t head_ = 0;
+};
+
+TEST_F(SoakTest, RevisionsNeverGoBackAndMemoryHasALevel) {
+  ASSERT_NO_FATAL_FAILURE(Change());
+  std::vector<std::unique_ptr<Application>> applications;
+  for (int i = 0; i < kApplications; ++i) applications.push_back(std::make_unique<Application>(front_.url(), key_));
+  for (auto& application : applications) ASSERT_TRUE(application->client().WaitReady(testing::kPatience));
+
+  // With restarts, every other one a kill -9.
+  const auto restarts_end = Clock::now() + Duration() * 2 / 5;
+  int restarts = 0;
+  for (; Clock::now() < restarts_end && !HasFailure(); ++restarts) {
+    for (int i = 0; i < 20; ++i) ASSERT_NO_FATAL_FAILURE(Change());
+    front_.Forward(0);
+    if (restarts % 2 == 0) {
+      EXPECT_EQ(server_.Stop(), 0);
+    } else {
+      server_.Kill();
+    }
+    server_.Start();
+    front_.Forward(server_.port());
+    ASSERT_NO_FATAL_FAILURE(Change());
+    ExpectAllArrive(applications);
+  }
+
+  // The store keeps what was written last in memory, up to a bound: that is reached first, the more of it the longer
+  // the test, so that the level afterwards is one.
+  for (int i = 0; i < Duration().count() / 2; ++i) ASSERT_NO_FATAL_FAILURE(WriteLarge(i));
+
+  const auto begin = Clock::now();
+  const auto end = begin + Duration() * 3 / 5, fifth = begin + Duration() * 3 / 25;
+  const std::string pid = std::to_string(server_.process().pid());
+  std::size_t server_level = 0, own_level = 0;
+  const std::uint64_t first = head_;
+  while (Clock::now() < end && !HasFailure()) {
+    ASSERT_NO_FATAL_FAILURE(Change());
+    if (server_level == 0 && Clock::now() >= fifth) {
+      server_level = ResidentKiB(pid);
+      own_level = ResidentKiB("self");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  ExpectAllArrive(applications);
+  const std::size_t server_end = ResidentKiB(pid), own_end = ResidentKiB("self");
+  std::uint64_t reads = 0;
+  for (const auto& application : applications) reads += application->reads();
+  std::cout << restarts << " restarts, then " << head_ - first << " changes; " << reads << " pinned reads; server "
+            << server_level << " → " << server_end << " KiB, applications " << own_level << " → " << own_end
+            << " KiB\n";
+  EXPECT_LE(server_end * 100, server_level * 105);
+  EXPECT_LE(own_end * 100, own_level * 105);
+  EXPECT_GE(restarts, 1);
+}
+
+}  // namespace
+}  // namespace guidon
