@@ -69,5 +69,21 @@ TEST(ValidateCasesTest, DefinitionsWithoutErrorsCompileWithoutABrokenFlag) {
   EXPECT_GE(compiled, 10);
 }
 
+// And what it calls a bad operand does not compile: neither of the two is stricter than the other.
+TEST(ValidateCasesTest, AFlagWithABadOperandIsBrokenWhereItIsEvaluated) {
+  int broken_flags = 0;
+  for (const ValidationCase& one : ValidationCases()) {
+    Definitions definitions = DefinitionsOf(one);
+    for (const Issue& issue : Validate(definitions)) {
+      if (issue.code != "bad_operand" || !issue.entity.starts_with("flag ")) continue;
+      AllocateStates(nullptr, definitions);
+      const auto ruleset = Compile(SnapshotOf(definitions, "production", 1));
+      EXPECT_NE(ruleset->BrokenReason(issue.entity.substr(5)), "") << one.name;
+      ++broken_flags;
+    }
+  }
+  EXPECT_GE(broken_flags, 5);
+}
+
 }  // namespace
 }  // namespace guidon

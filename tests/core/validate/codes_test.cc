@@ -34,7 +34,7 @@ Codes CodesOfValidate() {
 }
 
 Codes CodesOfReaders() {
-  Codes codes = CodesIn("core/codec", {R"re(Fault\(\s*"(\w+)")re"});
+  Codes codes = CodesIn("core/codec", {R"re(Fault\(\s*"(\w+)")re", R"re(\.code = "(\w+)")re"});
   codes.merge(CodesIn("yaml", {R"re("(yaml_\w+)")re"}));
   codes.merge(CodesIn("core/base", {R"re("(json_\w+)")re"}));
   return codes;
