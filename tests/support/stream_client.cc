@@ -40,7 +40,9 @@ std::string StreamClient::TakeSnapshot(const net::SseEvent& event) {
     return "snapshot of revision " + std::to_string(snapshot.revision) + " after " + std::to_string(revision_);
   }
   if (event.id != snapshot.epoch + "-" + std::to_string(snapshot.revision)) return "snapshot with id " + event.id;
-  if (!document->undecodable.empty()) return "undecodable: " + document->undecodable[0].message;
+  if (!accepts_undecodable_ && !document->undecodable.empty()) {
+    return "undecodable: " + document->undecodable[0].message;
+  }
   epoch_ = snapshot.epoch;
   revision_ = snapshot.revision;
   records_.clear();

@@ -19,6 +19,8 @@ class StreamClient {
  public:
   // Takes bytes of the stream. Returns "" or what the server did wrong.
   std::string Feed(std::string_view bytes);
+  // From now on, entities that this version cannot read are no fault: a server of a later version may send them.
+  void AcceptUndecodable() { accepts_undecodable_ = true; }
   // Before the bytes of a new connection. What is held stays.
   void Reconnect() { parser_.Reset(); }
   // As if the process had been started anew.
@@ -42,6 +44,7 @@ class StreamClient {
   std::string TakeChange(const net::SseEvent& event);
   std::string TakeHeartbeat(const net::SseEvent& event);
 
+  bool accepts_undecodable_ = false;
   net::SseParser parser_;
   std::string epoch_;
   Revision revision_ = 0;
