@@ -218,7 +218,19 @@ std::vector<std::string> EnvironmentsOf(const FlagRecord& before, const FlagReco
   return names;
 }
 
+// An archived flag is not found: whoever it was enabled for gets the caller's default.
+void DescribeArchiving(const FlagDefinition& flag, EntityChange& change) {
+  for (const Targeting& targeting : flag.environments) {
+    if (!targeting.enabled) continue;
+    change.environments.push_back(targeting.environment);
+    change.moves.push_back({targeting.environment, "archived", kWhole});
+  }
+  change.summary.push_back(flag.archived ? "archived: everyone gets the caller's default"
+                                         : "no longer archived: its rules decide again");
+}
+
 void Describe(const FlagRecord& before, const FlagRecord& after, EntityChange& change) {
+  if (before.definition.archived != after.definition.archived) return DescribeArchiving(after.definition, change);
   if (before.definition.variations != after.definition.variations) change.summary.push_back("variations changed");
   for (const std::string& name : EnvironmentsOf(before, after)) {
     const std::size_t lines = change.summary.size();
@@ -246,6 +258,9 @@ void Describe(const ExperimentRecord& before, const ExperimentRecord& after, Ent
   const ExperimentState& a = before.state;
   const ExperimentState& b = after.state;
   change.environments.push_back(after.definition.environment);
+  if (before.definition.archived != after.definition.archived) {
+    change.summary.push_back(after.definition.archived ? "archived" : "no longer archived");
+  }
   if (a.status != b.status) {
     change.summary.push_back("state: " + std::string(ToString(a.status)) + " → " + std::string(ToString(b.status)));
   }

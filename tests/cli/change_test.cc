@@ -38,18 +38,24 @@ TEST_F(ChangeTest, APlanSaysWhatApplyDoesAndWritesNothing) {
   EXPECT_EQ(plan.exit_code, 0);
   EXPECT_EQ(plan.errors, "");
   EXPECT_EQ(plan.output,
+            "  + project first (staging, production)\n"
+            "      environment staging: new\n"
+            "      environment production: new\n"
             "  + flag greeting      new string flag (production)\n"
             "  + flag new-checkout  new boolean flag (production)\n"
-            "2 to create; nothing was written. To do it: guidon apply " +
+            "3 to create; nothing was written. To do it: guidon apply " +
                 files.path() + "\n");
   EXPECT_EQ(Head(), before);
   const Finished apply = Cli({"apply", files.path(), "--comment", "the first of all"});
   EXPECT_EQ(apply.exit_code, 0);
   EXPECT_EQ(apply.output,
+            "  + project first (staging, production)\n"
+            "      environment staging: new\n"
+            "      environment production: new\n"
             "  + flag greeting      new string flag (production)\n"
             "  + flag new-checkout  new boolean flag (production)\n"
             "applied as revision " +
-                std::to_string(before + 1) + ", 2 changes\n");
+                std::to_string(before + 1) + ", 3 changes\n");
   EXPECT_EQ(Head(), before + 1);
 }
 
@@ -187,7 +193,9 @@ TEST_F(ChangeTest, AbsenceRemovesNothingUnlessPruned) {
   EXPECT_EQ(Cli({"plan", files.path()}).output, "nothing to change: the project is as the workspace says\n");
   const Finished plan = Cli({"plan", files.path(), "--prune"});
   EXPECT_EQ(plan.exit_code, 0);
-  EXPECT_NE(plan.output.find("  - flag greeting"), std::string::npos) << plan.output;
+  EXPECT_NE(plan.output.find("  - flag greeting (production)\n      archived: everyone gets the caller's default\n"),
+            std::string::npos)
+      << plan.output;
   EXPECT_NE(
       plan.output.find("1 to archive; nothing was written. To do it: guidon apply " + files.path() + " --prune\n"),
       std::string::npos)

@@ -32,6 +32,20 @@ std::vector<EntityChange> Changes(FlagRecord before, FlagRecord after) {
   return DescribeChanges(a.entities, b.entities);
 }
 
+TEST(DiffTest, ArchivingTakesTheFlagFromEveryone) {
+  FlagRecord archived = Layout(20'000);
+  archived.definition.archived = true;
+  const auto changes = Changes(Layout(20'000), archived);
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].action, EntityChange::Action::kArchive);
+  EXPECT_EQ(changes[0].environments, std::vector<std::string>{"production"});
+  EXPECT_EQ(changes[0].summary, std::vector<std::string>{"archived: everyone gets the caller's default"});
+  ASSERT_EQ(changes[0].moves.size(), 1u);
+  EXPECT_EQ(changes[0].moves[0].share_parts, kWhole);
+  const auto back = Changes(archived, Layout(20'000));
+  EXPECT_EQ(back.at(0).summary, std::vector<std::string>{"no longer archived: its rules decide again"});
+}
+
 TEST(DiffTest, AChangeOfWeightsHasAnExactShare) {
   const auto changes = Changes(Layout(20'000), Layout(30'000));
   ASSERT_EQ(changes.size(), 1u);
