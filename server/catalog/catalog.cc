@@ -192,6 +192,7 @@ class Catalog::Impl {
   CatalogOptions options_;
 
   Mutex writer_;  // one change at a time, from reading the state to publishing the next
+  bool in_doubt_ GUIDON_GUARDED_BY(writer_) = false;  // the last commit was neither done nor refused
   Position position_ GUIDON_GUARDED_BY(writer_) = 0;  // of the last transaction that the view has taken in
 
   mutable Mutex view_mutex_;
@@ -251,6 +252,14 @@ Status Catalog::Impl::Load() {
 // After a commit whose end the store could not tell, it may be there all the same. Then it is taken in before anything
 // is built on a state that is no longer the store's.
 Status Catalog::Impl::CatchUp() {
+  if (in_doubt_) {
+    // A full disk may still hold it up. A transaction that cannot commit gets its answer after it: then it is decided.
+    Txn probe;
+    probe.compares = {TxnCompare::Exists("probe")};
+    probe.ops = {TxnOp::Put("probe", "")};
+    if (const Result<TxnResult> decided = store_.Commit(std::move(probe)); !decided) return Fail(decided.error());
+    in_doubt_ = false;
+  }
   const auto present = View();
   const StoreHead head = store_.Head();
   if (head.revision == present->revision) return {};
@@ -446,6 +455,7 @@ Status Catalog::Impl::RememberNoChange(const Author& author, const std::optional
   txn.ops = {TxnOp::Delete("probe")};  // which is never there: a transaction has to write something
   txn.idempotency = Once(author, *idempotency, std::string(kUnchanged) + std::to_string(revision));
   const Result<TxnResult> result = store_.Commit(std::move(txn));
+  in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
   if (!result) return Fail(result.error());
   return {};
 }
@@ -601,6 +611,7 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
                      EncodeAudit(author.principal, author.request_id, author.comment, action, prepared.project)};
   if (idempotency) txn.idempotency = Once(author, *idempotency, committed.created ? "created" : "changed");
   const Result<TxnResult> result = store_.Commit(std::move(txn));
+  in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
   if (!result) return Fail(result.error());
   if (result->outcome == TxnOutcome::kReplayed) return FirstAnswer(prepared.project, *result);
   if (result->outcome != TxnOutcome::kCommitted) {
@@ -815,6 +826,7 @@ Result<Committed> Catalog::Impl::PutItem(const Item& item, std::string_view acti
   txn.revision = RevisionRecord{EncodeItemLog(item.space, item.id),
                                 EncodeAudit(author.principal, author.request_id, author.comment, action, item.id)};
   const Result<TxnResult> result = store_.Commit(std::move(txn));
+  in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
   if (!result) return Fail(result.error());
   position_ = result->position;
   PublishView("", nullptr, result->revision);

@@ -124,6 +124,8 @@ TEST_F(DiskFullTest, AWriteThatTheFullDiskCutsInHalfIsUnknownAndStoredOnceThereI
   // The log tries every 20 ms, and may refuse once more just before it finds the room.
   EXPECT_TRUE(Eventually([&] { return Put("after").status / 100 == 2; }));
   EXPECT_TRUE(stream.ReadUntil([&] { return Holds(stream, "after"); })) << stream.fault();
+  EXPECT_TRUE(Holds(stream, "halfway"));  // it took its revision before
+  EXPECT_EQ(StatusOf("halfway"), 200);
   server_->Kill();
   server_->Start();
   for (const char* flag : {"before", "halfway", "after"}) EXPECT_EQ(StatusOf(flag), 200) << flag;
