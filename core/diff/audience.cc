@@ -67,4 +67,22 @@ std::vector<Issue> AudienceWarnings(const EntitySet& before, const EntitySet& af
   return warnings;
 }
 
+std::vector<std::string> EnvironmentsUsing(std::string_view segment, const EntitySet& entities) {
+  std::set<std::string> environments;
+  const auto look_at = [&](const std::optional<Condition>& condition, const std::string& environment) {
+    if (!condition || environments.contains(environment)) return;
+    if (SegmentsOf(*condition, entities).contains(std::string(segment))) environments.insert(environment);
+  };
+  for (const FlagRecord& flag : entities.flags) {
+    if (flag.definition.archived) continue;
+    for (const Targeting& targeting : flag.definition.environments) {
+      for (const Rule& rule : targeting.rules) look_at(rule.when, targeting.environment);
+    }
+  }
+  for (const ExperimentRecord& experiment : entities.experiments) {
+    if (!experiment.definition.archived) look_at(experiment.definition.audience, experiment.definition.environment);
+  }
+  return {environments.begin(), environments.end()};
+}
+
 }  // namespace guidon

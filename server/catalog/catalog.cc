@@ -146,6 +146,11 @@ class Catalog::Impl {
  private:
   using Projects = std::map<std::string, ProjectView>;
 
+  // The answer to the first of equal requests.
+  struct First : Committed {
+    bool changed = true;  // it took that revision, and did not only find nothing to do there
+  };
+
   // A change that has passed every check and only needs to be written.
   struct Prepared {
     std::string project;
@@ -176,9 +181,9 @@ class Catalog::Impl {
   Status RememberNoChange(const Author& author, const std::optional<IdempotencyKey>& idempotency, Revision revision)
       GUIDON_REQUIRES(writer_);
   // What every change begins with: the state is the store's, and a repetition gets its first answer.
-  Result<std::optional<Committed>> Begin(std::string_view project, const Author& author,
-                                         const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
-  Committed FirstAnswer(std::string_view project, const TxnResult& first) const;
+  Result<std::optional<First>> Begin(std::string_view project, const Author& author,
+                                     const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
+  First FirstAnswer(std::string_view project, const TxnResult& first) const;
   std::shared_ptr<const ProjectView> ViewAfter(const Prepared& prepared, Revision revision) const;
   void PublishView(const std::string& project, std::shared_ptr<const ProjectView> view, Revision revision);
 
@@ -418,8 +423,8 @@ std::shared_ptr<const ProjectView> Catalog::Impl::FindProject(std::string_view k
   return held == catalog->projects.end() ? nullptr : held->second;
 }
 
-Result<std::optional<Committed>> Catalog::Impl::Begin(std::string_view project, const Author& author,
-                                                      const std::optional<IdempotencyKey>& idempotency) {
+Result<std::optional<Catalog::Impl::First>> Catalog::Impl::Begin(std::string_view project, const Author& author,
+                                                                 const std::optional<IdempotencyKey>& idempotency) {
   if (Status present = CatchUp(); !present) return Fail(present.error());
   if (!idempotency) return std::nullopt;
   // A transaction that cannot commit: it only asks whether this key was answered before.
@@ -433,12 +438,13 @@ Result<std::optional<Committed>> Catalog::Impl::Begin(std::string_view project, 
   return FirstAnswer(project, *result);
 }
 
-Committed Catalog::Impl::FirstAnswer(std::string_view project, const TxnResult& first) const {
-  Committed committed;
+Catalog::Impl::First Catalog::Impl::FirstAnswer(std::string_view project, const TxnResult& first) const {
+  First committed;
   committed.replayed = true;
   committed.created = first.response == "created";
   committed.revision = first.revision;
   if (first.response.starts_with(kUnchanged)) {
+    committed.changed = false;
     committed.revision = std::strtoull(first.response.c_str() + kUnchanged.size(), nullptr, 10);
   }
   if (Result<ProjectView> view = ProjectAt(project, committed.revision)) {
@@ -462,7 +468,7 @@ Status Catalog::Impl::RememberNoChange(const Author& author, const std::optional
 
 Result<Committed> Catalog::Impl::Commit(const CommitRequest& request) {
   MutexLock lock(writer_);
-  Result<std::optional<Committed>> first = Begin(request.project, request.author, request.idempotency);
+  Result<std::optional<First>> first = Begin(request.project, request.author, request.idempotency);
   if (!first) return Fail(first.error());
   if (*first) return **std::move(first);
   const auto held = FindProject(request.project);
@@ -678,7 +684,7 @@ Result<Committed> Catalog::Impl::ChangeProject(const std::shared_ptr<const Proje
 Result<Committed> Catalog::Impl::PutProject(const Project& project, const Precondition& condition, const Author& author,
                                             const std::optional<IdempotencyKey>& idempotency) {
   MutexLock lock(writer_);
-  Result<std::optional<Committed>> first = Begin(project.key, author, idempotency);
+  Result<std::optional<First>> first = Begin(project.key, author, idempotency);
   if (!first) return Fail(first.error());
   if (*first) return **std::move(first);
   const auto held = FindProject(project.key);
@@ -690,7 +696,7 @@ Result<Committed> Catalog::Impl::PutProject(const Project& project, const Precon
 Result<Committed> Catalog::Impl::DeleteProject(std::string_view key, const Precondition& condition,
                                                const Author& author, const std::optional<IdempotencyKey>& idempotency) {
   MutexLock lock(writer_);
-  Result<std::optional<Committed>> first = Begin(key, author, idempotency);
+  Result<std::optional<First>> first = Begin(key, author, idempotency);
   if (!first) return Fail(first.error());
   if (*first) return **std::move(first);
   const auto held = FindProject(key);
@@ -714,7 +720,7 @@ Result<Committed> Catalog::Impl::PutEnvironment(std::string_view project, const 
                                                 const Precondition& condition, const Author& author,
                                                 const std::optional<IdempotencyKey>& idempotency) {
   MutexLock lock(writer_);
-  Result<std::optional<Committed>> first = Begin(project, author, idempotency);
+  Result<std::optional<First>> first = Begin(project, author, idempotency);
   if (!first) return Fail(first.error());
   if (*first) return **std::move(first);
   const auto held = FindProject(project);
@@ -744,7 +750,7 @@ Result<Committed> Catalog::Impl::DeleteEnvironment(std::string_view project, std
                                                    const Precondition& condition, const Author& author,
                                                    const std::optional<IdempotencyKey>& idempotency) {
   MutexLock lock(writer_);
-  Result<std::optional<Committed>> first = Begin(project, author, idempotency);
+  Result<std::optional<First>> first = Begin(project, author, idempotency);
   if (!first) return Fail(first.error());
   if (*first) return **std::move(first);
   const auto held = FindProject(project);
@@ -779,14 +785,13 @@ Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& requ
   MutexLock lock(writer_);
   const std::string& key = request.workspace.project.key;
   WorkspacePlan plan;
-  Result<std::optional<Committed>> first =
-      Begin(key, request.author, request.dry_run ? std::nullopt : request.idempotency);
+  Result<std::optional<First>> first = Begin(key, request.author, request.dry_run ? std::nullopt : request.idempotency);
   if (!first) return Fail(first.error());
   if (*first) {
     plan.revision = (*first)->revision;
     plan.replayed = true;
     const Result<ProjectView> before = ProjectAt(key, (*first)->revision - 1);
-    if ((*first)->project) {
+    if ((*first)->project && (*first)->changed) {
       plan.changes = DescribePlan(before ? &before->definitions : nullptr, (*first)->project->definitions);
     }
     return plan;

@@ -5,6 +5,7 @@
 
 #include "core/base/json.h"
 #include "core/codec/codec.h"
+#include "core/diff/audience.h"
 #include "core/diff/diff.h"
 #include "core/diff/merge.h"
 #include "server/catalog/records.h"
@@ -222,6 +223,10 @@ std::vector<PlannedChange> DescribePlan(const Definitions* before, const Definit
     planned.key = std::move(change.ref.key);
     planned.action = ToString(change.action);
     planned.environments = std::move(change.environments);
+    // A segment is of the project, and its change alters every environment that uses it.
+    if (change.ref.kind == EntityKind::kSegment) {
+      planned.environments = EnvironmentsUsing(planned.key, after.entities);
+    }
     planned.summary = std::move(change.summary);
     for (Move& move : change.moves) {
       planned.moved.push_back({std::move(move.environment), std::move(move.split), move.share_parts});

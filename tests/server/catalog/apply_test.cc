@@ -155,6 +155,28 @@ TEST_P(ApplyTest, TheProjectIsMergedToo) {
   EXPECT_EQ(conflict.conflicts[0].kind + " " + conflict.conflicts[0].path, "project description");
 }
 
+TEST_P(ApplyTest, AChangedSegmentNamesEveryEnvironmentThatUsesIt) {
+  constexpr std::string_view kThree =
+      R"({"project":"shop","environments":{"production":{},"staging":{},"qa":{},"unused":{}}})";
+  const auto rule_for = [](const char* segment) {
+    return R"({"enabled":true,"default":"off","rules":[{"when":{"not":{"segment":")" + std::string(segment) +
+           R"("}},"serve":"on"}]})";
+  };
+  std::vector<std::pair<EntityRef, std::string>> files = {
+      {Segment_("eu"), R"({"when":{"country":"DE"}})"},
+      {Segment_("eu-web"), R"({"when":{"segment":"eu","platform":"web"}})"},
+      {Flag("a"), R"({"type":"boolean","environments":{"production":)" + rule_for("eu") + R"(,"staging":)" +
+                      rule_for("eu-web") + R"(,"unused":{"enabled":true,"default":"on"}}})"},
+      {{EntityKind::kExperiment, "e"},
+       R"({"owner":"ana","flag":"a","environment":"qa","unit":"key","audience":{"segment":"eu-web"},"variants":
+       {"control":{"serves":"off","weight":"50%"},"one":{"serves":"on","weight":"50%"}}})"}};
+  Must(on.Apply(kThree, files));
+  files[0].second = R"({"when":{"country":"FR"}})";
+  const WorkspacePlan plan = Must(on.Apply(kThree, files, false, true));
+  ASSERT_EQ(Show(plan), "update segment eu");
+  EXPECT_EQ(plan.changes[0].environments, (std::vector<std::string>{"production", "qa", "staging"}));
+}
+
 TEST_P(ApplyTest, ARunningExperimentThatTheFilesLeaveOutIsStoppedByPruning) {
   const std::pair<EntityRef, std::string> flag{Flag("a"), FlagOf("off")};
   const std::pair<EntityRef, std::string> experiment{
@@ -181,6 +203,11 @@ TEST_P(ApplyTest, ARepetitionGetsTheFirstPlanAgain) {
   EXPECT_EQ(again.revision, first.revision);
   EXPECT_EQ(Show(again), Show(first));
   EXPECT_EQ(on.DefinitionOf(Flag("a")), "absent");
+  // Nor does a repetition of what changed nothing show what somebody else did in that revision.
+  request.workspace.entities = {};
+  request.idempotency = IdempotencyKey{"k2", "hash"};
+  EXPECT_EQ(Show(Must(on.catalog().ApplyWorkspace(request))), "");
+  EXPECT_EQ(Show(Must(on.catalog().ApplyWorkspace(request))), "");
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ class DoubtfulStore final : public Store {
   void Submit(Txn txn, TxnDone done) override {
     if (!txn.revision || next == Doubt::kNoDoubt) return store_.Submit(std::move(txn), std::move(done));
     const Doubt doubt = std::exchange(next, Doubt::kNoDoubt);
-    if (doubt == Doubt::kWritten) store_.Submit(std::move(txn), [](const Result<TxnResult>&) {});
+    if (doubt == Doubt::kWritten && !store_.Commit(std::move(txn))) ADD_FAILURE() << "could not be written";
     done(Fail(ErrorCode::kIndeterminate, "the disk failed in the middle"));
   }
   Result<RangeResult> Range(const RangeQuery& query) const override { return store_.Range(query); }
