@@ -323,6 +323,7 @@ class FlagCompiler {
 
   Status Lower(const Targeting& targeting) {
     flag_->enabled = targeting.enabled;
+    flag_->off = kNone;  // also of a boolean flag: the codec filled in its "off" unless `off: null` was written
     if (!targeting.off.empty()) {
       Result<std::int32_t> off = Known(targeting.off);
       if (!off) return Fail(off.error());

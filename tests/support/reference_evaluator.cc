@@ -763,8 +763,7 @@ class Reference {
     const auto& flag = record.definition;
     const Targeting* targeting = flag.environments.empty() ? nullptr : &flag.environments[0];
     Outcome outcome;
-    std::string off = targeting == nullptr ? "" : targeting->off;
-    if (off.empty() && flag.type == FlagType::kBoolean) off = "off";
+    std::string off = targeting != nullptr ? targeting->off : flag.type == FlagType::kBoolean ? "off" : "";
     if (Has(Fault::kOffIsNull)) off = "";
     if (targeting == nullptr || !targeting->enabled) {
       outcome.reason = "DISABLED";
