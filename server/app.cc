@@ -16,6 +16,7 @@
 #include "server/api/problem.h"
 #include "server/auth/key_records.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/history.h"
 #include "server/feed/feed.h"
 #include "server/http/router.h"
 #include "server/http/server.h"
@@ -62,6 +63,7 @@ class App::Impl {
     if (Status listening = Listen(); !listening) return listening;
     // Only once the address is ours: a second server on it must not show a key that nobody can use.
     if (Status made = MakeFirstKey(); !made) return made;
+    KeepHistory();
     // Last, so that a script which waits for the address finds the first key in the log.
     return WritePortFile();
   }
@@ -76,6 +78,7 @@ class App::Impl {
     // Workers may still hold requests of connections that are gone; their answers go nowhere.
     writers_.reset();
     readers_.reset();
+    history_.reset();
     log_.Info("stopped");
   }
 
@@ -161,6 +164,19 @@ class App::Impl {
         [this] { return static_cast<double>(log_.lost()); }, true);
     metrics_.AddGauge("guidon_build_info", "Always 1; the version is a label", {{"version", kVersion}},
                       [] { return 1.0; });
+  }
+
+  void KeepHistory() {
+    HistoryOptions options;
+    options.keep = std::chrono::days(config_.history_days);
+    options.report = [this](const Result<std::optional<Revision>>& trimmed) {
+      if (!trimmed) {
+        log_.Error("history was not trimmed; it is tried again in an hour", {{"cause", trimmed.error().message}});
+      } else if (*trimmed) {
+        log_.Info("history trimmed", {{"oldest_revision", std::to_string(**trimmed)}});
+      }
+    };
+    history_.emplace(*store_, std::move(options));
   }
 
   void AddRequestCounters(std::string_view route) {
@@ -316,6 +332,7 @@ class App::Impl {
   std::unique_ptr<Store> store_;
   std::optional<Feed> feed_;
   std::optional<Catalog> catalog_;
+  std::optional<HistoryKeeper> history_;
   Authenticator authenticator_;
   std::optional<Api> api_;
   // Workers answer through the server, so they are gone before it; see Stop().

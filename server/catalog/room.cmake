@@ -1,4 +1,4 @@
 guidon_library(server_catalog
-  SOURCES catalog/catalog.cc catalog/merge_patch.cc catalog/records.cc catalog/workspace_merge.cc
+  SOURCES catalog/catalog.cc catalog/history.cc catalog/merge_patch.cc catalog/records.cc catalog/workspace_merge.cc
   PUBLIC_DEPS guidon::core_base guidon::core_model guidon::server_feed guidon::server_store
   DEPS guidon::core_allocate guidon::core_codec guidon::core_diff guidon::core_ruleset guidon::core_validate)

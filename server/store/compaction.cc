@@ -23,7 +23,7 @@ Error WriteError(const rocksdb::Status& status) {
 // Deletes in small batches.
 class Remover {
  public:
-  Remover(rocksdb::DB& db, const std::atomic<bool>& stop) : db_(db), stop_(stop) {}
+  Remover(rocksdb::DB& db, const std::function<bool()>& stop) : db_(db), stop_(stop) {}
 
   void Remove(const rocksdb::Slice& key) {
     batch_.Delete(key);
@@ -33,12 +33,12 @@ class Remover {
     if (status_.ok() && batch_.Count() > 0) status_ = db_.Write({}, &batch_);
     batch_.Clear();
   }
-  bool stopped() const { return stop_ || !status_.ok(); }
+  bool stopped() const { return !status_.ok() || stop_(); }
   const rocksdb::Status& status() const { return status_; }
 
  private:
   rocksdb::DB& db_;
-  const std::atomic<bool>& stop_;
+  const std::function<bool()>& stop_;
   rocksdb::WriteBatch batch_;
   rocksdb::Status status_;
 };
@@ -120,7 +120,7 @@ Status AnnounceCompaction(rocksdb::DB& db, Position position) {
   return {};
 }
 
-Status RemoveBefore(rocksdb::DB& db, Position position, Revision newest, const std::atomic<bool>& stop) {
+Status RemoveBefore(rocksdb::DB& db, Position position, Revision newest, const std::function<bool()>& stop) {
   const Result<Revision> kept = FirstRevisionFrom(db, position, newest);
   if (!kept) return Fail(kept.error());
   Remover remover(db, stop);

@@ -6,7 +6,7 @@
 // Thread safety: one compaction at a time; readers and the committer go on meanwhile.
 #pragma once
 
-#include <atomic>
+#include <functional>
 
 #include "core/base/result.h"
 #include "server/store/store.h"
@@ -19,7 +19,7 @@ namespace guidon {
 
 Status AnnounceCompaction(rocksdb::DB& db, Position position);
 
-// Removes it. Reads every key once; returns early when `stop` becomes true.
-Status RemoveBefore(rocksdb::DB& db, Position position, Revision newest, const std::atomic<bool>& stop);
+// Removes it. Reads every key once; returns early when `stop`, which is asked for every batch, says so.
+Status RemoveBefore(rocksdb::DB& db, Position position, Revision newest, const std::function<bool()>& stop);
 
 }  // namespace guidon

@@ -28,7 +28,8 @@ class MemoryStore final : public Store {
   Result<RangeResult> Range(const RangeQuery& query) const override;
   Result<std::vector<RevisionEntry>> Revisions(Revision from, Revision to, std::size_t limit) const override;
   std::unique_ptr<WatchCursor> Watch(Position after, std::function<void()> wake) override;
-  Status Compact(Position position) override;
+  using Store::Compact;
+  Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override;
   StoreHead Head() const override;
   std::string Epoch() const override { return epoch_; }
@@ -245,7 +246,7 @@ WatchEvent MemoryStore::After(Position position) const {
   return txns_.at(position + 1);
 }
 
-Status MemoryStore::Compact(Position position) {
+Status MemoryStore::Compact(Position position, const std::function<bool()>& /*stop*/) {
   MutexLock lock(mutex_);
   if (position > head_.position) return Fail(AheadOfHead(position, head_.position));
   if (position <= compacted_) return {};

@@ -47,7 +47,8 @@ class RocksStore final : public Store {
   Result<RangeResult> Range(const RangeQuery& query) const override;
   Result<std::vector<RevisionEntry>> Revisions(Revision from, Revision to, std::size_t limit) const override;
   std::unique_ptr<WatchCursor> Watch(Position after, std::function<void()> wake) override;
-  Status Compact(Position position) override;
+  using Store::Compact;
+  Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override { return compacted_; }
   StoreHead Head() const override { return committer_.Visible(); }
   std::string Epoch() const override { return epoch_; }
@@ -221,7 +222,7 @@ Status RocksStore::ReadOp(const std::pair<TxnOp::Kind, std::string>& op, Committ
   return {};
 }
 
-Status RocksStore::Compact(Position position) {
+Status RocksStore::Compact(Position position, const std::function<bool()>& stop) {
   MutexLock lock(compaction_mutex_);
   const Position head = Head().position;
   if (position > head) return Fail(AheadOfHead(position, head));
@@ -229,7 +230,7 @@ Status RocksStore::Compact(Position position) {
   if (Status healthy = Health(); !healthy) return healthy;
   if (Status status = AnnounceCompaction(db_, position); !status) return status;
   compacted_ = position;
-  return RemoveBefore(db_, position, Head().revision, closing_);
+  return RemoveBefore(db_, position, Head().revision, [&] { return closing_ || (stop && stop()); });
 }
 
 }  // namespace

@@ -242,8 +242,10 @@ class Store {
   virtual std::unique_ptr<WatchCursor> Watch(Position after, std::function<void()> wake) = 0;
 
   // Gives up reading before `position`: older versions, transactions and log payloads are removed for good; the newest
-  // version of each key, audit entries and the chain stay. Reads every version once; other calls go on meanwhile.
-  virtual Status Compact(Position position) = 0;
+  // version of each key, audit entries and the chain stay. Reads every version once; other calls go on meanwhile. Ends
+  // early once `stop`, which may be empty, says so; what is left then is removed by the next compaction.
+  virtual Status Compact(Position position, const std::function<bool()>& stop) = 0;
+  Status Compact(Position position) { return Compact(position, {}); }
   virtual Position compacted() const = 0;  // the oldest position that can be read (0: all)
 
   virtual StoreHead Head() const = 0;  // visible, hence durable; never blocks

@@ -67,7 +67,10 @@ class DoubtfulStore final : public Store {
   std::unique_ptr<WatchCursor> Watch(Position after, std::function<void()> wake) override {
     return store_.Watch(after, std::move(wake));
   }
-  Status Compact(Position position) override { return store_.Compact(position); }
+  using Store::Compact;
+  Status Compact(Position position, const std::function<bool()>& stop) override {
+    return store_.Compact(position, stop);
+  }
   Position compacted() const override { return store_.compacted(); }
   StoreHead Head() const override { return store_.Head(); }
   std::string Epoch() const override { return store_.Epoch(); }

@@ -1,0 +1,71 @@
+#include "server/catalog/history.h"
+
+#include <utility>
+#include <vector>
+
+namespace guidon {
+namespace {
+
+Timestamp SystemNow() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+Result<std::optional<Revision>> OldestToKeep(const Store& store, Timestamp cutoff) {
+  // The first revision after the cutoff, by halves.
+  Revision low = 1, high = store.Head().revision + 1;
+  while (low < high) {
+    const Revision middle = low + (high - low) / 2;
+    const Result<std::vector<RevisionEntry>> entry = store.Revisions(middle, middle, 1);
+    if (!entry) return Fail(entry.error());
+    if (entry->empty()) return Fail(ErrorCode::kCorrupt, "revision " + std::to_string(middle) + " is missing");
+    if (entry->front().time <= cutoff) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == 1) return std::optional<Revision>();
+  return std::optional<Revision>(low - 1);
+}
+
+Result<std::optional<Revision>> TrimHistory(Store& store, Timestamp cutoff, const std::function<bool()>& stop) {
+  const Result<std::optional<Revision>> oldest = OldestToKeep(store, cutoff);
+  if (!oldest || !*oldest) return oldest;
+  const Result<Position> position = store.PositionOf(**oldest);
+  if (!position) return Fail(position.error());
+  if (*position <= store.compacted()) return std::optional<Revision>();
+  if (Status done = store.Compact(*position, stop); !done) return Fail(done.error());
+  return oldest;
+}
+
+HistoryKeeper::HistoryKeeper(Store& store, HistoryOptions options) : store_(store), options_(std::move(options)) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+HistoryKeeper::~HistoryKeeper() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.NotifyAll();
+  thread_.join();
+}
+
+bool HistoryKeeper::stopping() {
+  MutexLock lock(mutex_);
+  return stopping_;
+}
+
+void HistoryKeeper::Run() {
+  while (!stopping()) {
+    const Timestamp now = options_.clock ? options_.clock() : SystemNow();
+    const auto trimmed = TrimHistory(store_, now - options_.keep, [this] { return stopping(); });
+    if (options_.report) options_.report(trimmed);
+    MutexLock lock(mutex_);
+    changed_.WaitFor(lock, options_.interval, [this]() GUIDON_REQUIRES(mutex_) { return stopping_; });
+  }
+}
+
+}  // namespace guidon

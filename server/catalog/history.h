@@ -1,0 +1,57 @@
+// How long the past stays readable: gives up what is older than the retention, from time to time.
+//
+//   HistoryKeeper keeper(*store, {.keep = std::chrono::days(90), .report = Log});
+//
+// A revision stays readable for `keep` after the next one replaced it, so that every moment of that time can still be
+// asked about. What is older is removed for good by Store::Compact: old versions, transactions and log payloads. The
+// newest version of everything, the audit entries and the chain stay.
+//
+// Threads: one of its own, since a compaction reads every version once. Everything else goes on meanwhile.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "core/base/mutex.h"
+#include "core/base/result.h"
+#include "server/store/store.h"
+
+namespace guidon {
+
+// The oldest revision that has to stay readable: the newest one committed at or before `cutoff`. Nothing when no
+// revision is so old. Cost: a few reads, by halves, as revisions and their times grow together.
+Result<std::optional<Revision>> OldestToKeep(const Store& store, Timestamp cutoff);
+
+// Gives up everything before OldestToKeep. Returns it when there was something to give up.
+Result<std::optional<Revision>> TrimHistory(Store& store, Timestamp cutoff, const std::function<bool()>& stop);
+
+struct HistoryOptions {
+  std::chrono::hours keep = std::chrono::days(90);
+  std::chrono::milliseconds interval = std::chrono::hours(1);  // between two looks; the first is at once
+  std::function<Timestamp()> clock;                            // empty: the system's
+  // Told how each look ended, on the keeper's thread. A failed one is tried again at the next.
+  std::function<void(const Result<std::optional<Revision>>&)> report;
+};
+
+class HistoryKeeper {
+ public:
+  HistoryKeeper(Store& store, HistoryOptions options);  // the store outlives it
+  ~HistoryKeeper();  // ends a compaction under way; the next one goes on where it stopped
+  HistoryKeeper(const HistoryKeeper&) = delete;
+  HistoryKeeper& operator=(const HistoryKeeper&) = delete;
+
+ private:
+  void Run();
+  bool stopping();
+
+  Store& store_;
+  const HistoryOptions options_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ GUIDON_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace guidon

@@ -1,0 +1,105 @@
+// How long the past stays readable: the boundary to the millisecond, and the thread that looks.
+#include <future>
+
+#include "server/catalog/history.h"
+#include "tests/server/store/store_fixture.h"
+
+namespace guidon {
+namespace {
+
+using std::chrono::days;
+using std::chrono::milliseconds;
+
+// "a" is 1, 2, 3, … in revisions 1, 2, 3, …, a day after another.
+class HistoryTest : public testing::TestWithParam<const char*> {
+ protected:
+  HistoryTest() {
+    StoreOptions options;
+    options.clock = clock_.Function();
+    if (GetParam() == std::string("memory")) {
+      store_ = OpenMemoryStore(options);
+    } else {
+      RocksStoreOptions rocks = RocksOptions(folder_, options);
+      rocks.file_system = FastFileSystem();
+      auto opened = OpenRocksStore(rocks);
+      if (!opened) throw std::runtime_error(opened.error().message);
+      store_ = *std::move(opened);
+    }
+  }
+  void Write(int count) {
+    for (int i = 0; i < count; ++i) {
+      MustCommit(*store_, Put("a", std::to_string(store_->Head().revision + 1)));
+      last_ = clock_.now();
+      clock_.Move(days(1));
+    }
+  }
+  std::string At(Revision revision) const { return ShowAll(*store_, *store_->PositionOf(revision)); }
+  Result<std::optional<Revision>> Trim(Timestamp cutoff) {
+    return TrimHistory(*store_, cutoff, [] { return false; });
+  }
+
+  TempFolder folder_;
+  FakeClock clock_;
+  Timestamp last_;  // of the newest revision
+  std::unique_ptr<Store> store_;
+};
+
+TEST_P(HistoryTest, ARevisionStaysReadableForAsLongAsItWasTheNewestWithinTheRetention) {
+  Write(5);
+  const Timestamp third = last_ - days(2);
+  EXPECT_EQ(OldestToKeep(*store_, third), std::optional<Revision>(3));
+  EXPECT_EQ(OldestToKeep(*store_, third - milliseconds(1)), std::optional<Revision>(2));
+  EXPECT_EQ(OldestToKeep(*store_, third - days(3)), std::optional<Revision>());
+  EXPECT_EQ(OldestToKeep(*store_, last_ + days(30)), std::optional<Revision>(5));
+}
+
+TEST_P(HistoryTest, WhatIsOlderIsGivenUpAndTheRestReadsAsBefore) {
+  Write(5);
+  ASSERT_EQ(Trim(last_ - days(2)), std::optional<Revision>(3));
+  EXPECT_EQ(At(2), ToString(ErrorCode::kGone));
+  EXPECT_EQ(At(3), "a=3");
+  EXPECT_EQ(At(5), "a=5");
+  EXPECT_EQ(store_->Revisions(1, 5, 10)->size(), 5u) << "the chain stays";
+}
+
+TEST_P(HistoryTest, WithNothingToGiveUpNothingIsDone) {
+  EXPECT_EQ(Trim(clock_.now()), std::optional<Revision>()) << "an empty store";
+  Write(2);
+  EXPECT_EQ(Trim(last_ - days(90)), std::optional<Revision>());
+  ASSERT_EQ(Trim(last_), std::optional<Revision>(2));
+  EXPECT_EQ(Trim(last_), std::optional<Revision>()) << "it was given up already";
+}
+
+TEST_P(HistoryTest, TheNewestStateStaysHoweverOldItIs) {
+  Write(3);
+  ASSERT_EQ(Trim(last_ + days(1000)), std::optional<Revision>(3));
+  EXPECT_EQ(ShowAll(*store_), "a=3");
+  Write(1);
+  EXPECT_EQ(At(3), "a=3");
+  EXPECT_EQ(At(4), "a=4");
+}
+
+TEST_P(HistoryTest, TheKeeperLooksAtOnceAndThenFromTimeToTime) {
+  Write(3);
+  std::promise<Result<std::optional<Revision>>> first, later;
+  int looks = 0;
+  HistoryOptions options;
+  options.keep = std::chrono::hours(48);
+  options.interval = milliseconds(1);
+  options.clock = clock_.Function();
+  options.report = [&](const Result<std::optional<Revision>>& trimmed) {
+    if (looks++ == 0) first.set_value(trimmed);
+    if (looks > 1 && trimmed && *trimmed) later.set_value(trimmed);
+  };
+  const HistoryKeeper keeper(*store_, options);
+  // Now is a day after revision 3: revision 2 was the newest two days ago.
+  EXPECT_EQ(first.get_future().get(), std::optional<Revision>(2));
+  clock_.Move(days(1));
+  EXPECT_EQ(later.get_future().get(), std::optional<Revision>(3));
+}
+
+INSTANTIATE_TEST_SUITE_P(Drivers, HistoryTest, testing::Values("memory", "rocksdb"),
+                         [](const auto& name) { return std::string(name.param); });
+
+}  // namespace
+}  // namespace guidon
