@@ -20,8 +20,9 @@ inline constexpr int kMaxConditionDepth = 16;       // `all`, `any` and `not` wi
 inline constexpr int kMaxDurationDays = 3'650;
 
 // Of one regular expression (`matches`): instructions of its compiled program, and bytes of memory for that and for the
-// automaton that grows from it while texts are searched. At the bound of memory the search goes on without an automaton,
-// in time that is still linear in the text and in the program, which is why the program has a bound of its own.
+// automaton that grows from it while texts are searched. At the bound of memory the search goes on without an
+// automaton, in time that is still linear in the text and in the program, which is why the program has a bound of its
+// own.
 inline constexpr int kMaxExpressionProgram = 5'000;
 inline constexpr int kMaxExpressionMemory = 1 << 20;
 
