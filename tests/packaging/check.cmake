@@ -2,17 +2,9 @@
 # Arguments: way, source_dir, build_dir (where the SDK is built already), work_dir, compiler, launcher, readelf.
 cmake_minimum_required(VERSION 3.25)
 
-function(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
-  if(NOT status EQUAL 0)
-    list(JOIN ARGN " " command)
-    message(FATAL_ERROR "${command}\nended with ${status}:\n${output}")
-  endif()
-  set(output "${output}" PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
 file(REMOVE_RECURSE ${work_dir})
-file(MAKE_DIRECTORY ${work_dir})
 
 set(options
   -D WAY=${way} -D CMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O0"
@@ -35,7 +27,7 @@ else()
   list(APPEND options -D GUIDON_CHECKOUT=${source_dir} "-DHEADERS=${source_dir}/core/include;${source_dir}/sdk/include")
 endif()
 
-run(${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR}/projects/consumer -B ${work_dir}/build ${options})
+configure(${CMAKE_CURRENT_LIST_DIR}/projects/consumer ${work_dir}/build ${options})
 run(${CMAKE_COMMAND} --build ${work_dir}/build --parallel)
 
 foreach(standard 17 20)
