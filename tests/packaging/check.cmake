@@ -4,7 +4,7 @@ cmake_minimum_required(VERSION 3.25)
 
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
-file(REMOVE_RECURSE ${work_dir})
+file(REMOVE_RECURSE ${work_dir}/prefix)  # what is not installed any more must be missed
 
 set(options
   -D WAY=${way} -D CMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O0"
