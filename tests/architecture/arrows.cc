@@ -63,11 +63,9 @@ const std::vector<Library>& Libraries() {
       {"httplib.h",      {"net", "bench", "examples"}},
       {"simdjson.h",     {"core/base"}},
       {"CLI/",           {"cli", "server/app"}},
-      {"spdlog/",        {"server/telemetry"}},
       {"benchmark/",     {"bench"}},
       {"gtest/",         {}},
       {"gmock/",         {}},
-      {"rapidcheck",     {}},
   };
   return kLibraries;
 }
