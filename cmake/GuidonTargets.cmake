@@ -78,7 +78,8 @@ function(guidon_test name)
   guidon_executable(${name} SOURCES ${ARG_SOURCES} DEPS ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     GUIDON_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-    GUIDON_BIN_DIR="${PROJECT_BINARY_DIR}/bin")
+    GUIDON_BIN_DIR="${PROJECT_BINARY_DIR}/bin"
+    GUIDON_VERSION="${PROJECT_VERSION}")
   add_test(NAME ${name} COMMAND ${name})
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)

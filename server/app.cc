@@ -41,6 +41,8 @@ std::int64_t NowMs() {
 
 }  // namespace
 
+const char* const kVersion = GUIDON_VERSION;
+
 class App::Impl {
  public:
   Impl(const Config& config, const Log& log) : config_(config), log_(log), router_(Patterns()) {}

@@ -17,7 +17,7 @@
 
 namespace guidon {
 
-inline constexpr const char* kVersion = "0.1.0";
+extern const char* const kVersion;  // "1.2.3", that of the CMake project
 
 class App {
  public:

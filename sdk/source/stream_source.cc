@@ -126,7 +126,7 @@ class Source {
   net::HttpHeaders Headers() const {
     net::HttpHeaders headers = {{"Authorization", "Bearer " + core_.config.key},
                                 {"Guidon-Schema", std::string(kSchemaHeader)},
-                                {"User-Agent", "guidon-cpp/0.1.0"}};
+                                {"User-Agent", "guidon-cpp/" GUIDON_VERSION}};
     if (!core_.config.application.empty()) {
       headers.emplace_back("Guidon-Application", core_.config.application + "/" + core_.config.application_version);
     }

@@ -1,5 +1,6 @@
 # cmake -D way=find_package ... -P check.cmake: builds projects/consumer in one of the ways and checks what came out.
-# Arguments: way, source_dir, build_dir (where the SDK is built already), work_dir, compiler, launcher, readelf.
+# Arguments: way, source_dir, build_dir (where the SDK is built already), version (the SDK's), work_dir, compiler,
+# launcher, readelf.
 cmake_minimum_required(VERSION 3.25)
 
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
@@ -34,6 +35,11 @@ foreach(standard 17 20)
   run(${work_dir}/build/consumer${standard})
   if(NOT output MATCHES "new-checkout = true")
     message(FATAL_ERROR "consumer${standard} did not evaluate its flag; it said:\n${output}")
+  endif()
+  # The application has a version of its own.
+  file(STRINGS ${work_dir}/build/consumer${standard} agents REGEX "guidon-cpp/")
+  if(NOT agents STREQUAL "guidon-cpp/${version}")
+    message(FATAL_ERROR "the SDK in consumer${standard} calls itself '${agents}', not guidon-cpp/${version}")
   endif()
   # The link line, as ninja would run it, and what the loader will look for.
   run(ninja -C ${work_dir}/build -t commands consumer${standard})
