@@ -64,6 +64,15 @@ guidon::Error UnknownArgument(const std::string& argument) {
           {}};
 }
 
+// The default stands behind what a setting is for, or below where a terminal of 80 columns has no room for it.
+constexpr std::size_t kHelpColumn = 26;
+std::string HelpText(const guidon::SettingHelp& setting) {
+  std::string text(setting.purpose);
+  if (setting.default_value.empty() || setting.value.empty()) return text;
+  const bool fits = kHelpColumn + text.size() + setting.default_value.size() + 3 <= 80;
+  return text + (fits ? " [" : "\n[") + setting.default_value + "]";
+}
+
 // File, environment, arguments; the later wins.
 guidon::Status ReadAll(guidon::Config& config, const std::string& file,
                        const std::map<std::string, std::string>& arguments) {
@@ -87,12 +96,20 @@ int main(int argc, char** argv) {
   options.set_version_flag("--version", std::string("guidond ") + guidon::kVersion);
   std::string file;
   bool print = false, insecure = false;
-  options.add_option("--config", file, "YAML file of settings; or GUIDON_CONFIG");
+  options.get_formatter()->column_width(kHelpColumn);
+  options.footer(
+      "Settings are read from the file, then from the environment (GUIDON_IO_THREADS),\n"
+      "then from arguments; the later wins.");
+  options.add_option("--config", file, "YAML file of settings; or GUIDON_CONFIG")->type_name("FILE");
   options.add_flag("--print-config", print, "Show the settings that result, and exit");
-  options.add_flag("--insecure", insecure, "Allow addresses other than loopback without TLS");
   std::map<std::string, std::string> values;
-  for (const std::string& name : guidon::SettingNames()) {
-    if (name != "insecure") options.add_option("--" + name, values[name], "Setting '" + name + "'");
+  for (const guidon::SettingHelp& setting : guidon::DescribeSettings()) {
+    const std::string name(setting.name);
+    if (name == "insecure") {
+      options.add_flag("--insecure", insecure, HelpText(setting));
+    } else {
+      options.add_option("--" + name, values[name], HelpText(setting))->type_name(std::string(setting.value));
+    }
   }
   try {
     options.parse(argc, argv);

@@ -13,16 +13,16 @@
 namespace guidon {
 namespace {
 
-// One setting: how it is read from and written as text.
+// One setting: what it is for, and how it is read from and written as text.
 struct Setting {
-  std::string_view name;  // as an argument
+  SettingHelp help;
   std::function<bool(Config&, std::string_view)> read;
   std::function<std::string(const Config&)> write;
   std::string expects;
 };
 
-Setting TextSetting(std::string_view name, std::string Config::*member) {
-  return {name,
+Setting TextSetting(SettingHelp help, std::string Config::*member) {
+  return {std::move(help),
           [member](Config& config, std::string_view text) {
             config.*member = std::string(text);
             return true;
@@ -35,8 +35,8 @@ Setting TextSetting(std::string_view name, std::string Config::*member) {
           "text"};
 }
 
-Setting BoolSetting(std::string_view name, bool Config::*member) {
-  return {name,
+Setting BoolSetting(SettingHelp help, bool Config::*member) {
+  return {std::move(help),
           [member](Config& config, std::string_view text) {
             if (text != "true" && text != "false") return false;
             config.*member = text == "true";
@@ -46,8 +46,8 @@ Setting BoolSetting(std::string_view name, bool Config::*member) {
 }
 
 template <typename Number>
-Setting NumberSetting(std::string_view name, Number Config::*member, std::int64_t least, std::int64_t most) {
-  return {name,
+Setting NumberSetting(SettingHelp help, Number Config::*member, std::int64_t least, std::int64_t most) {
+  return {std::move(help),
           [=](Config& config, std::string_view text) {
             std::int64_t number = 0;
             const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -62,22 +62,30 @@ Setting NumberSetting(std::string_view name, Number Config::*member, std::int64_
 
 const std::vector<Setting>& Settings() {
   static const std::vector<Setting> kSettings = {
-      TextSetting("listen", &Config::listen),
-      TextSetting("data", &Config::data),
-      TextSetting("port-file", &Config::port_file),
-      BoolSetting("insecure", &Config::insecure),
-      NumberSetting("io-threads", &Config::io_threads, 1, 256),
-      NumberSetting("worker-threads", &Config::worker_threads, 1, 256),
-      TextSetting("log-level", &Config::log_level),
-      NumberSetting("max-connections", &Config::max_connections, 1, 1'000'000),
-      NumberSetting("max-body-bytes", &Config::max_body_bytes, 1'024, 64 << 20),
-      NumberSetting("ring-changes", &Config::ring_changes, 1, 1'000'000),
-      NumberSetting("ring-bytes", &Config::ring_bytes, 4'096, std::int64_t{1} << 30),
-      NumberSetting("init-slots", &Config::init_slots, 1, 100'000),
-      NumberSetting("init-queue", &Config::init_queue, 0, 1'000'000),
-      NumberSetting("heartbeat-seconds", &Config::heartbeat_seconds, 1, 30),
-      NumberSetting("stop-seconds", &Config::stop_seconds, 0, 600),
-      NumberSetting("history-days", &Config::history_days, 1, 36'500),
+      TextSetting({"listen", "ADDRESS", "Address and port; port 0 takes a free one"}, &Config::listen),
+      TextSetting({"data", "DIR", "Folder of the store; made if its parent is there"}, &Config::data),
+      TextSetting({"port-file", "FILE", "File for the address that was bound, for scripts"}, &Config::port_file),
+      BoolSetting({"insecure", "", "Allows other addresses than loopback without TLS"}, &Config::insecure),
+      NumberSetting({"io-threads", "N", "Threads that read and write sockets, 1 … 256"}, &Config::io_threads, 1, 256),
+      NumberSetting({"worker-threads", "N", "Threads that wait for the disk, 1 … 256"}, &Config::worker_threads, 1,
+                    256),
+      TextSetting({"log-level", "LEVEL", "Least grave lines to log: debug, info, warn, error"}, &Config::log_level),
+      NumberSetting({"max-connections", "N", "Connections beyond it are answered 503 and closed"},
+                    &Config::max_connections, 1, 1'000'000),
+      NumberSetting({"max-body-bytes", "N", "A larger body is answered 413 before it is read"}, &Config::max_body_bytes,
+                    1'024, 64 << 20),
+      NumberSetting({"ring-changes", "N", "Newest changes kept for each environment"}, &Config::ring_changes, 1,
+                    1'000'000),
+      NumberSetting({"ring-bytes", "N", "Bytes of newest changes kept for each environment"}, &Config::ring_bytes,
+                    4'096, std::int64_t{1} << 30),
+      NumberSetting({"init-slots", "N", "Streams that may be sending their first snapshot"}, &Config::init_slots, 1,
+                    100'000),
+      NumberSetting({"init-queue", "N", "Streams that may wait for such a slot"}, &Config::init_queue, 0, 1'000'000),
+      NumberSetting({"heartbeat-seconds", "N", "Time between two heartbeats of a stream, 1 … 30"},
+                    &Config::heartbeat_seconds, 1, 30),
+      NumberSetting({"stop-seconds", "N", "How long a stop may drain, 0 … 600"}, &Config::stop_seconds, 0, 600),
+      NumberSetting({"history-days", "N", "How long a replaced revision stays readable"}, &Config::history_days, 1,
+                    36'500),
   };
   return kSettings;
 }
@@ -110,7 +118,7 @@ std::optional<Issue> ReadMember(Config& config, const Member& member) {
     return Issue{Severity::kError, std::string(code), Path().Key(member.name), std::move(message), std::move(hint), ""};
   };
   std::vector<std::string> names;
-  for (const Setting& setting : Settings()) names.push_back(InFile(setting.name));
+  for (const Setting& setting : Settings()) names.push_back(InFile(setting.help.name));
   const auto held = std::find(names.begin(), names.end(), member.name);
   if (held == names.end()) {
     return fault("unknown_key", "unknown setting '" + MaskKeys(member.name) + "'", DidYouMean(member.name, names));
@@ -156,13 +164,24 @@ Result<ListenAddress> ParseListen(std::string_view listen) {
 
 std::vector<std::string> SettingNames() {
   std::vector<std::string> names;
-  for (const Setting& setting : Settings()) names.emplace_back(setting.name);
+  for (const Setting& setting : Settings()) names.emplace_back(setting.help.name);
   return names;
+}
+
+std::vector<SettingHelp> DescribeSettings() {
+  const Config defaults;
+  std::vector<SettingHelp> described;
+  for (const Setting& setting : Settings()) {
+    described.push_back(setting.help);
+    std::string& text = described.back().default_value = setting.write(defaults);
+    text.erase(std::remove(text.begin(), text.end(), '"'), text.end());
+  }
+  return described;
 }
 
 Status SetSetting(Config& config, std::string_view name, std::string_view text) {
   for (const Setting& setting : Settings()) {
-    if (setting.name == name) return Set(config, setting, "--" + std::string(name), text);
+    if (setting.help.name == name) return Set(config, setting, "--" + std::string(name), text);
   }
   const std::string hint = DidYouMean(name, SettingNames());
   return Fail(ErrorCode::kInvalid, "unknown setting '" + std::string(name) + "'" + (hint.empty() ? "" : "; " + hint));
@@ -184,7 +203,7 @@ std::vector<Issue> ReadConfig(Config& config, const Value& file) {
 
 Status ReadEnvironment(Config& config, const std::function<const char*(const char*)>& look_up) {
   for (const Setting& setting : Settings()) {
-    const std::string name = InEnvironment(setting.name);
+    const std::string name = InEnvironment(setting.help.name);
     const char* text = look_up(name.c_str());
     if (text == nullptr) continue;
     if (Status set = Set(config, setting, name, text); !set) return set;
@@ -211,7 +230,7 @@ Status CheckConfig(const Config& config) {
 
 std::string PrintConfig(const Config& config) {
   std::string text;
-  for (const Setting& setting : Settings()) text += InFile(setting.name) + ": " + setting.write(config) + "\n";
+  for (const Setting& setting : Settings()) text += InFile(setting.help.name) + ": " + setting.write(config) + "\n";
   return text;
 }
 

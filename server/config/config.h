@@ -50,6 +50,15 @@ Result<ListenAddress> ParseListen(std::string_view listen);
 // The names of all settings, as arguments, in order.
 std::vector<std::string> SettingNames();
 
+// What people are told of a setting.
+struct SettingHelp {
+  std::string_view name;
+  std::string_view value;     // what stands for its value: "N", "FILE"; nothing for a switch
+  std::string_view purpose;   // "Folder of the store"; docs/operations.md says the same, and more
+  std::string default_value;  // as text; may be empty
+};
+std::vector<SettingHelp> DescribeSettings();
+
 // Sets one setting from text. kInvalid names it, with a suggestion for a name that is unknown.
 Status SetSetting(Config& config, std::string_view name, std::string_view text);
 

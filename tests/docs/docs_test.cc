@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -50,6 +51,20 @@ TEST(OperationsTest, EverySettingIsThereWithItsDefault) {
     wanted.emplace(names.at(at), value);
   }
   EXPECT_EQ(TableOf(ReadAll(kRoot / "docs/operations.md"), "Settings"), wanted);
+}
+
+TEST(OperationsTest, EverySettingIsSaidToBeForWhatItsHelpSays) {
+  const std::string page = ReadAll(kRoot / "docs/operations.md");
+  const std::string rows = page.substr(page.find("\n## Settings\n"));
+  for (const SettingHelp& setting : DescribeSettings()) {
+    std::string purpose(setting.purpose);
+    ASSERT_NE(purpose, "") << setting.name;
+    purpose[0] = static_cast<char>(std::tolower(purpose[0]));
+    std::string row = rows.substr(rows.find("\n| `" + std::string(setting.name) + "` |") + 1);
+    row = row.substr(0, row.find('\n'));
+    row.erase(std::remove(row.begin(), row.end(), '`'), row.end());
+    EXPECT_NE(row.find(" | " + purpose), std::string::npos) << "--help: " << purpose << "\nthe page: " << row;
+  }
 }
 
 TEST(OperationsTest, EveryMetricIsThere) {

@@ -5,8 +5,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "tests/support/guidond.h"
 
@@ -270,8 +272,17 @@ TEST(ServerConfigTest, ItSaysItsVersionAndItsSettings) {
   EXPECT_EQ(version.output, "guidond " GUIDON_VERSION "\n");
   const Finished help = RunServer({"--help"});
   EXPECT_EQ(help.exit_code, 0);
-  for (const char* option : {"--listen", "--data", "--insecure", "--print-config", "--config"}) {
-    EXPECT_THAT(help.output, HasSubstr(option));
+  for (const char* line : {"  --listen ADDRESS        Address and port; port 0 takes a free one\n"
+                           "                          [127.0.0.1:8400]\n",
+                           "  --io-threads N          Threads that read and write sockets, 1 … 256 [2]\n",
+                           "  --insecure              Allows other addresses than loopback without TLS\n",
+                           "  --config FILE           YAML file of settings; or GUIDON_CONFIG\n", "--print-config"}) {
+    EXPECT_THAT(help.output, HasSubstr(line));
+  }
+  std::istringstream lines(help.output);
+  for (std::string line; std::getline(lines, line);) {
+    const auto columns = std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
+    EXPECT_LE(columns, 80) << line;
   }
 }
 
