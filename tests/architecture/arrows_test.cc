@@ -110,6 +110,8 @@ TEST(ArrowsTest, ALibraryIsMetInTheRoomThatWrapsItOnly) {
   EXPECT_THAT(ViolationsOf("sdk/client/a.cc", "#include <boost/asio.hpp>\n"),
               ElementsAre(HasSubstr("<boost/asio.hpp>")));
   EXPECT_THAT(ViolationsOf("cli/a.cc", "#include <yaml-cpp/yaml.h>\n"), ElementsAre(HasSubstr("<yaml-cpp/yaml.h>")));
+  EXPECT_THAT(ViolationsOf("core/model/a.cc", "#include <re2/re2.h>\n#include <xxhash.h>\n"),
+              ElementsAre(HasSubstr("<re2/re2.h>"), HasSubstr("<xxhash.h>")));
 }
 
 TEST(ArrowsTest, CoreOpensNoSocketStartsNoThreadAndReadsNoClock) {
