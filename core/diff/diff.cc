@@ -254,6 +254,36 @@ Served AssignedBy(const ExperimentRecord& record) {
   return served;
 }
 
+// "layer checkout 40% (buckets 0–39999), holdout payments-2027h1"; "" without either, or without buckets of its layer.
+std::string PlaceText(const ExperimentRecord& record) {
+  const Experiment& definition = record.definition;
+  std::string text;
+  if (definition.layer && !record.state.slots.empty()) {
+    std::string buckets;
+    for (const BucketRange& range : record.state.slots) {
+      buckets += (buckets.empty() ? "" : ", ") + std::to_string(range.begin) + "–" + std::to_string(range.end - 1);
+    }
+    text = "layer " + definition.layer->layer + " " + FormatPercent(definition.layer->slice) + " (buckets " + buckets +
+           ")";
+  }
+  if (!definition.holdout.empty()) text += (text.empty() ? "holdout " : ", holdout ") + definition.holdout;
+  return text;
+}
+
+// One that runs from the start takes units that the flag's `default` or a rule had; which, its audience says.
+void DescribeNew(const ExperimentRecord& record, EntityChange& change) {
+  const Experiment& definition = record.definition;
+  change.environments.push_back(definition.environment);
+  std::string text =
+      "new experiment, " + (definition.archived ? "archived" : std::string(ToString(record.state.status)));
+  if (record.state.status == ExperimentStatus::kRunning) {
+    if (const std::string place = PlaceText(record); !place.empty()) text += ": " + place;
+    if (RampOf(record) < kWhole) text += ", ramp " + FormatPercent(RampOf(record));
+    change.moves.push_back({definition.environment, "experiment " + definition.key, std::nullopt});
+  }
+  change.summary.push_back(std::move(text));
+}
+
 void Describe(const ExperimentRecord& before, const ExperimentRecord& after, EntityChange& change) {
   const ExperimentState& a = before.state;
   const ExperimentState& b = after.state;
@@ -264,15 +294,7 @@ void Describe(const ExperimentRecord& before, const ExperimentRecord& after, Ent
   if (a.status != b.status) {
     change.summary.push_back("state: " + std::string(ToString(a.status)) + " → " + std::string(ToString(b.status)));
   }
-  if (a.slots != b.slots && after.definition.layer && !b.slots.empty()) {
-    std::string buckets;
-    for (const BucketRange& range : b.slots) {
-      buckets += (buckets.empty() ? "" : ", ") + std::to_string(range.begin) + "–" + std::to_string(range.end - 1);
-    }
-    change.summary.push_back("layer " + after.definition.layer->layer + " " +
-                             FormatPercent(after.definition.layer->slice) + " (buckets " + buckets + ")" +
-                             (after.definition.holdout.empty() ? "" : ", holdout " + after.definition.holdout));
-  }
+  if (a.slots != b.slots && !b.slots.empty()) change.summary.push_back(PlaceText(after));
   const std::string name = "experiment " + after.definition.key;
   const auto move = [&](std::optional<std::uint32_t> parts) {
     change.moves.push_back({after.definition.environment, name, parts});
@@ -320,10 +342,7 @@ EntityChange DescribeNew(const EntityRecord& record) {
     }
     change.summary.push_back("new " + std::string(ToString(flag->definition.type)) + " flag");
   } else if (const auto* experiment = std::get_if<ExperimentRecord>(&record)) {
-    ExperimentRecord none;
-    none.definition = experiment->definition;
-    Describe(none, *experiment, change);
-    change.moves.clear();
+    DescribeNew(*experiment, change);
   }
   return change;
 }

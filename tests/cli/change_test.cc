@@ -59,6 +59,34 @@ TEST_F(ChangeTest, APlanSaysWhatApplyDoesAndWritesNothing) {
   EXPECT_EQ(Head(), before + 1);
 }
 
+TEST_F(ChangeTest, APlanSaysWhatNewExperimentsAre) {
+  const Workspace files(SmallShop("experiments"));
+  files.Write("layers.yaml", "- { layer: checkout, unit: account_id }\n");
+  const auto experiment = [&](const std::string& key, const std::string& state) {
+    files.Write("experiments/" + key + ".yaml", "experiment: " + key +
+                                                    "\nowner: growth\nhypothesis: A longer greeting sells more.\n"
+                                                    "flag: greeting\nenvironment: production\nstate: " +
+                                                    state +
+                                                    "\nunit: account_id\nlayer: { name: checkout, slice: 40% }\n"
+                                                    "variants:\n"
+                                                    "  a: { serves: short, weight: 50% }\n"
+                                                    "  b: { serves: long, weight: 50% }\n"
+                                                    "metrics: { primary: { use: orders, expect: up } }\n");
+  };
+  files.Write("metrics/orders.yaml",
+              "metric: orders\nowner: growth\nevent: order\ntype: conversion\nwindow: 72h\ndirection: up\n");
+  experiment("drafted", "draft");
+  experiment("started", "running");
+  const Finished plan = Cli({"plan", files.path()});
+  EXPECT_EQ(plan.exit_code, 0) << plan.errors;
+  EXPECT_NE(plan.output.find("  + experiment drafted   new experiment, draft (production)\n"), std::string::npos)
+      << plan.output;
+  EXPECT_NE(plan.output.find("  + experiment started   new experiment, running: layer checkout 40% (buckets 0–39999) "
+                             "(production)\n"),
+            std::string::npos)
+      << plan.output;
+}
+
 TEST_F(ChangeTest, NothingToChangeTakesNoRevision) {
   const Workspace files(SmallShop("second"));
   ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);

@@ -120,6 +120,58 @@ EntityChange ChangeOf(const ExperimentRecord& before, const ExperimentRecord& af
   return changes.at(0);
 }
 
+EntityChange NewOf(const ExperimentRecord& record) {
+  EntitySet with;
+  with.experiments = {record};
+  return DescribeChanges(EntitySet(), with).at(0);
+}
+
+TEST(DiffTest, ANewDraftSaysThatItIsOneAndMovesNobody) {
+  ExperimentRecord draft;
+  draft.definition = Running().definition;
+  draft.definition.state = std::nullopt;
+  draft.definition.layer = LayerSlice{"checkout", 40'000};
+  draft.definition.holdout = "payments-2027h1";
+  const EntityChange change = NewOf(draft);
+  EXPECT_EQ(change.action, EntityChange::Action::kCreate);
+  EXPECT_EQ(change.environments, std::vector<std::string>{"production"});
+  EXPECT_EQ(change.summary, std::vector<std::string>{"new experiment, draft"});
+  EXPECT_TRUE(change.moves.empty());
+  draft.definition.archived = true;
+  EXPECT_EQ(NewOf(draft).summary, std::vector<std::string>{"new experiment, archived"});
+}
+
+TEST(DiffTest, ANewExperimentThatRunsSaysWhereAndThatItMovesUnits) {
+  Definitions definitions;
+  Experiment experiment = Running().definition;
+  experiment.layer = LayerSlice{"checkout", 40'000};
+  experiment.holdout = "payments-2027h1";
+  definitions.entities.experiments = {{experiment, {}}};
+  ASSERT_TRUE(AllocateStates(nullptr, definitions).empty());
+  const EntityChange change = NewOf(definitions.entities.experiments[0]);
+  EXPECT_EQ(change.summary,
+            std::vector<std::string>{"new experiment, running: layer checkout 40% (buckets 0–39999), holdout "
+                                     "payments-2027h1, ramp 1%"});
+  ASSERT_EQ(change.moves.size(), 1u);
+  EXPECT_EQ(change.moves[0].split, "experiment one-page");
+  EXPECT_FALSE(change.moves[0].share_parts);
+  EXPECT_EQ(NewOf(Running()).summary, std::vector<std::string>{"new experiment, running, ramp 1%"});
+}
+
+TEST(DiffTest, ADraftThatStartsSaysItsStateAndItsPlace) {
+  Definitions before;
+  ExperimentRecord draft;
+  draft.definition = Running().definition;
+  draft.definition.state = std::nullopt;
+  draft.definition.layer = LayerSlice{"checkout", 40'000};
+  before.entities.experiments = {draft};
+  Definitions after = before;
+  after.entities.experiments[0].definition.state = ExperimentStatus::kRunning;
+  ASSERT_TRUE(AllocateStates(&before, after).empty());
+  EXPECT_EQ(ChangeOf(draft, after.entities.experiments[0]).summary,
+            (std::vector<std::string>{"state: draft → running", "layer checkout 40% (buckets 0–39999)"}));
+}
+
 TEST(DiffTest, TheNextStepOfARampMovesWhomItAdds) {
   ExperimentRecord next = Running();
   next.state.ramp_step = 1;
