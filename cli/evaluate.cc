@@ -162,9 +162,6 @@ std::optional<SnapshotDocument> LocalRuleset(const EvaluateOptions& options, int
     exit_code = snapshot.error().code == ErrorCode::kInvalid ? kProblem : kUsage;
     return std::nullopt;
   }
-  if (!options.json) {
-    std::cerr << "From the workspace alone: splits are in first buckets; a server may have kept others.\n";
-  }
   SnapshotDocument document;
   document.snapshot = *std::move(snapshot);
   return document;

@@ -21,6 +21,7 @@ Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::strin
   if (definitions.project.FindEnvironment(environment) == nullptr) {
     return Fail(NoSuchEnvironment(definitions.project, environment));
   }
+  std::cerr << "From the workspace alone: splits get their first allocation; a server may have kept other buckets.\n";
   std::vector<Issue> issues = AllocateStates(nullptr, definitions);
   if (HasErrors(issues)) return Fail(InvalidError("the workspace cannot be allocated", std::move(issues)));
   return SnapshotOf(definitions, environment, 0);

@@ -11,8 +11,8 @@
 
 namespace guidon::cli {
 
-// A workspace's environment with first allocations. kInvalid when it is not valid, and its faults have been said; else
-// the folder or the environment is not there.
+// A workspace's environment with first allocations, which is said on standard error. kInvalid when it is not valid, and
+// its faults have been said; else the folder or the environment is not there.
 Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment);
 
 // A ruleset document (docs/spec/wire.md), checked against its digest.

@@ -169,6 +169,25 @@ TEST_F(EvaluateTest, AnExportGoesToAFileAsAWholeOrToStandardOutput) {
   EXPECT_EQ(Cli({"export", "-e", "production", "-w", ShopFolder()}).exit_code, 0);
 }
 
+TEST_F(EvaluateTest, WithoutAServerTheFirstAllocationIsTakenAndThatIsSaid) {
+  const std::string note =
+      "From the workspace alone: splits get their first allocation; a server may have kept other buckets.\n";
+  const std::vector<std::string> evaluate = {"evaluate", "-w", ShopFolder(), "-e", "production", "-f", "payments.v2"};
+  std::vector<std::string> for_programs = evaluate;
+  for_programs.push_back("--json");
+  EXPECT_EQ(Guidon(evaluate).errors, note);
+  const Finished json = Guidon(for_programs);
+  EXPECT_EQ(json.errors, note);
+  EXPECT_EQ(JsonOf(json).Find("flag")->AsString(), "payments.v2");
+  const Finished exported = Guidon({"export", "-w", ShopFolder(), "-e", "production"});
+  EXPECT_EQ(exported.errors, note);
+  EXPECT_EQ(JsonOf(exported).Find("environment")->AsString(), "production");
+  // A ruleset file and a server have the ranges.
+  const std::string file = folder_ / "production.json";
+  ASSERT_EQ(Cli({"export", "-e", "production", "-o", file}).errors.find(note), std::string::npos);
+  EXPECT_EQ(Guidon({"evaluate", "--ruleset", file, "-f", "payments.v2"}).errors, "");
+}
+
 TEST_F(EvaluateTest, ADamagedRulesetIsRefused) {
   const std::string file = folder_ / "damaged.json";
   ASSERT_EQ(Cli({"export", "-e", "production", "-o", file}).exit_code, 0);
