@@ -14,24 +14,24 @@ int Export(const ExportOptions& options) {
   if (!options.workspace.empty()) {
     Result<Snapshot> snapshot = SnapshotOfWorkspace(options.workspace, options.environment);
     if (!snapshot) {
-      Complain(snapshot.error().message);
+      Complain(snapshot.error(), options.json);
       return snapshot.error().code == ErrorCode::kInvalid ? kProblem : kUsage;
     }
     text = EncodeSnapshot(*snapshot);
   } else {
     const Result<std::string> project = ResolveProject(options.connection, options.project);
-    if (!project) return Explain(project.error(), false);
+    if (!project) return Explain(project.error(), options.json);
     std::string path = EnvironmentPath(*project, options.environment) + "/snapshot";
     if (options.revision) path += "?revision=" + std::to_string(*options.revision);
     Result<ApiAnswer> answer = Ask(options.connection, "GET", path);
-    if (!answer) return Explain(answer.error(), false);
-    if (!answer->ok()) return Explain(*answer, false);
+    if (!answer) return Explain(answer.error(), options.json);
+    if (!answer->ok()) return Explain(*answer, options.json);
     text = std::move(answer->text);
   }
   // What is kept to be relied on later is looked at now, against its digest.
   Result<SnapshotDocument> document = DecodeSnapshot(*text);
   if (!document) {
-    Complain("this is no ruleset: " + document.error().message);
+    Complain({document.error().code, "this is no ruleset: " + document.error().message, {}}, options.json);
     return kProblem;
   }
   if (options.output.empty() || options.output == "-") {
@@ -39,11 +39,19 @@ int Export(const ExportOptions& options) {
     return kPass;
   }
   if (Status written = WriteFile(options.output, *text + "\n"); !written) {
-    Complain(written.error().message);
+    Complain(written.error(), options.json);
     return kUsage;
   }
-  std::cerr << "wrote " << options.output << ": " << Plural(document->snapshot.entities.flags.size(), "flag") << " of "
-            << document->snapshot.environment << ", revision " << document->snapshot.revision << "\n";
+  const Snapshot& snapshot = document->snapshot;
+  std::cerr << "wrote " << options.output << ": " << Plural(snapshot.entities.flags.size(), "flag") << " of "
+            << snapshot.environment << ", revision " << snapshot.revision << "\n";
+  if (options.json) {
+    PrintJson(Object{{"output", Value(options.output)},
+                     {"project", Value(snapshot.project)},
+                     {"environment", Value(snapshot.environment)},
+                     {"revision", Value(snapshot.revision)},
+                     {"flags", Value(snapshot.entities.flags.size())}});
+  }
   return kPass;
 }
 

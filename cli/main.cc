@@ -153,6 +153,7 @@ void AddExport(CLI::App& app, Run& run) {
       ->type_name("N")
       ->excludes(workspace);
   AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
 }
 
 void CheckKey(const guidon::cli::KeyOptions& options) {

@@ -69,6 +69,7 @@ struct ExportOptions {
   std::string environment;
   std::string output;  // empty: standard output
   std::optional<Revision> revision;
+  bool json = false;  // the document is JSON in any case; faults are, too
 };
 int Export(const ExportOptions& options);
 

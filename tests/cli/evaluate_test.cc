@@ -159,6 +159,10 @@ TEST_F(EvaluateTest, AnExportGoesToAFileAsAWholeOrToStandardOutput) {
   EXPECT_EQ(written.output, "");
   EXPECT_NE(written.errors.find("14 flags of production, revision "), std::string::npos) << written.errors;
   EXPECT_EQ(Cli({"export", "-e", "production"}).output, TextFile(file));
+  EXPECT_EQ(Cli({"export", "-e", "production", "--json"}).output, TextFile(file));
+  const Value said = JsonOf(Cli({"export", "-e", "production", "-o", file, "--json"}));
+  EXPECT_EQ(said.Find("output")->AsString(), file);
+  EXPECT_EQ(said.Find("flags")->AsInt(), 14);
   EXPECT_EQ(Cli({"export", "-e", "production", "-o", "/nowhere/out.json"}).exit_code, 2);
   EXPECT_EQ(Cli({"export", "-e", "prodction", "-o", file}).exit_code, 2);
   EXPECT_FALSE(TextFile(file).empty());  // still the one of before

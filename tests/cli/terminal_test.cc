@@ -136,9 +136,35 @@ TEST(ServerFaultTest, AServerThatIsNotThereIsExitCodeFourForEveryVerb) {
     EXPECT_EQ(done.output, "") << words[0];
     EXPECT_NE(done.errors.find("http://127.0.0.1:1 does not accept connections"), std::string::npos) << done.errors;
   }
-  const Finished json = Guidon({"plan", ShopFolder(), "--json"}, variables);
-  EXPECT_EQ(json.exit_code, 4);
-  EXPECT_EQ(JsonOf(json).Find("code")->AsString(), "unavailable");
+}
+
+TEST(ServerFaultTest, EveryVerbHasJsonForItsFaultsToo) {
+  const std::vector<std::string> nobody = {"GUIDON_SERVER=http://127.0.0.1:1", "GUIDON_KEY=gdn_adm_x"};
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"plan", ShopFolder()}, "unavailable"},
+      {{"apply", ShopFolder()}, "unavailable"},
+      {{"evaluate", "-e", "production"}, "unavailable"},
+      {{"export", "-e", "production"}, "unavailable"},
+      {{"export", "-e", "production", "-w", "/nowhere"}, "io"},
+      {{"export", "-e", "nowhere", "-w", ShopFolder()}, "not_found"},
+      {{"export", "-e", "production", "-w", ShopFolder(), "-o", "/nowhere/out.json"}, "io"},
+      {{"key", "create", "-e", "production"}, "unavailable"},
+      {{"key", "list"}, "unavailable"},
+      {{"key", "revoke", "x"}, "unavailable"},
+      {{"flag", "on", "x", "-e", "production"}, "unavailable"},
+      {{"flag", "off", "x", "-e", "production"}, "unavailable"},
+      {{"validate", "/nowhere"}, "io"},
+      {{"gate", "-e", "production", "-w", "/nowhere", "--offline"}, "io"}};
+  for (const auto& [words, code] : cases) {
+    std::vector<std::string> arguments = words;
+    arguments.push_back("--json");
+    const Finished done = Guidon(arguments, nobody);
+    EXPECT_EQ(done.exit_code, code == "unavailable" ? 4 : 2) << words[0] << ": " << done.errors;
+    const Value fault = JsonOf(done);
+    ASSERT_NE(fault.Find("code"), nullptr) << words[0] << ": " << done.errors;
+    EXPECT_EQ(fault.Find("code")->AsString(), code) << words[0];
+    EXPECT_FALSE(fault.Find("detail")->AsString().empty()) << words[0];
+  }
 }
 
 TEST(ServerFaultTest, NoKeyAndNoAddressAreUsageErrors) {
