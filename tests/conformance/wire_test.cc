@@ -1,19 +1,24 @@
-// Replays the transcripts of wire/v1/ (README.md is their format): through the parser and the state of the SDK, and
-// through the strict client that tests hold the server to.
+// Replays the transcripts of wire/v1/ (README.md is their format): through the parser and the state of the SDK, through
+// the strict client that tests hold the server to, and, as a server, to a whole client of the SDK.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <memory>
 #include <optional>
 #include <set>
 #include <sstream>
+#include <thread>
 
+#include <guidon/client.h>
 #include "core/base/json.h"
 #include "core/codec/wire.h"
 #include "net/sse.h"
 #include "sdk/state/ruleset_state.h"
+#include "tests/support/scripted_server.h"
 #include "tests/support/stream_client.h"
 
 namespace guidon::conformance {
@@ -43,6 +48,9 @@ struct Event {
   std::string type;
   std::string happened;      // applied, confirmed, ignored, refused, needs_all, goodbye
   std::optional<Held> held;  // after it; nothing: no ruleset
+  // Of a goodbye.
+  std::string reason;
+  std::optional<std::int64_t> retry_ms;
 };
 
 struct Connection {
@@ -83,7 +91,9 @@ std::vector<std::string> TextsOf(const Value& value, std::string_view name) {
 }
 
 Event ReadEvent(const Value& value) {
-  Event event{TextOf(value, "event"), TextOf(value, "happened"), std::nullopt};
+  Event event{TextOf(value, "event"), TextOf(value, "happened"), std::nullopt, "", std::nullopt};
+  if (event.happened == "goodbye") event.reason = TextOf(value, "reason");
+  if (const Value* retry = value.Find("retry_ms")) event.retry_ms = retry->AsInt();
   const Value* held = value.Find("held");
   if (held == nullptr || held->is_null()) return event;
   const Value* revision = held->Find("revision");
@@ -162,6 +172,14 @@ std::string Take(RulesetState& state, const net::SseEvent& event) {
   return "needs_all";
 }
 
+void ExpectGoodbye(std::string_view data, const Event& expected, const std::string& where) {
+  const Result<Value> said = ParseJson(data);
+  ASSERT_TRUE(said) << where;
+  EXPECT_EQ(TextOf(*said, "reason"), expected.reason) << where;
+  const Value* retry = said->Find("retry_ms");
+  EXPECT_EQ(retry == nullptr ? std::nullopt : std::optional(retry->AsInt()), expected.retry_ms) << where;
+}
+
 class SdkReplay {
  public:
   explicit SdkReplay(std::size_t chunk) : chunk_(chunk) {}
@@ -176,6 +194,7 @@ class SdkReplay {
       EXPECT_EQ(event.type, expected.type) << where;
       EXPECT_EQ(Take(state_, event), expected.happened) << where;
       EXPECT_EQ(HeldBy(state_), expected.held) << where;
+      if (event.type == "goodbye") ExpectGoodbye(event.data, expected, where);
     };
     for (std::size_t i = 0; i < connection.bytes.size(); i += chunk_) {
       EXPECT_TRUE(parser_.Feed(std::string_view(connection.bytes).substr(i, chunk_), take)) << connection.file;
@@ -209,6 +228,97 @@ TEST(WireConformanceTest, TheSdkHoldsWhatTheTranscriptsSayHoweverTheBytesAreCut)
       }
     }
   }
+}
+
+// --- a client of the SDK -------------------------------------------------------------------------------------------
+
+using Clock = std::chrono::steady_clock;
+using testing::ScriptedServer;
+
+template <typename Condition>
+bool Eventually(Condition condition) {
+  const auto deadline = Clock::now() + ScriptedServer::kPatience;
+  while (!condition()) {
+    if (Clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+// `retry:` has to say when, where a connection has one: without it nobody would come back.
+ClientConfig ConfigFor(const ScriptedServer& server, const Transcript& transcript) {
+  ClientConfig config;
+  config.server = server.url();
+  config.key = "gdn_srv_test";
+  config.backoff_first = std::chrono::milliseconds(1);
+  config.backoff_most = std::chrono::milliseconds(4);
+  config.failures_before_polling = 1'000'000;
+  config.unauthorised_recheck = std::chrono::hours(1);
+  for (const Connection& connection : transcript.connections) {
+    if (connection.retry_ms) config.backoff_first = config.backoff_most = std::chrono::hours(24);
+  }
+  return config;
+}
+
+// What the client has to name on the next connection: what it holds, unless it has to have all anew.
+std::string WantedNext(const Connection& connection, const std::optional<Held>& held) {
+  if (connection.then == "anew" || !held) return "";
+  return held->epoch + "-" + std::to_string(held->revision);
+}
+
+void ExpectStopped(const Client& client, ScriptedServer& server, const std::string& where) {
+  EXPECT_TRUE(Eventually([&] { return client.Status().state == ClientState::kUnauthorised; }))
+      << where << ": " << ToString(client.Status().state);
+  EXPECT_FALSE(server.IsAsked(std::chrono::milliseconds(50))) << where << ": it asks again";
+}
+
+// Plays the server's side of a transcript and looks at each next request.
+void PlayToClient(const Transcript& transcript) {
+  ScriptedServer server;
+  const Client client(ConfigFor(server, transcript));
+  std::optional<Held> held;
+  std::string wanted;
+  Clock::time_point earliest = Clock::now();
+  for (const Connection& connection : transcript.connections) {
+    const std::string& where = connection.file;
+    const auto stream = server.Accept();
+    ASSERT_NE(stream, nullptr) << where << ": it does not connect";
+    EXPECT_GE(Clock::now(), earliest) << where << ": sooner than it was asked to";
+    EXPECT_EQ(stream->request().target, "/sdk/v1/stream") << where;
+    EXPECT_EQ(stream->request().Header("Last-Event-ID"), wanted) << where;
+    ASSERT_TRUE(stream->SendHead(200, {{"Content-Type", "text/event-stream"}})) << where;
+    const auto sent = Clock::now();
+    stream->Send(connection.bytes);  // false is no fault: the client need not read beyond what ends its stream
+    for (const Event& event : connection.events) {
+      held = event.held;
+      if (event.happened != "goodbye") continue;
+      EXPECT_TRUE(stream->WaitUntilClosed()) << where << ": it does not leave after a goodbye";
+      EXPECT_TRUE(Eventually([&] { return client.Status().last_error.ends_with(": " + event.reason); }))
+          << where << ": " << client.Status().last_error;
+      if (event.retry_ms) earliest = sent + std::chrono::milliseconds(*event.retry_ms);
+    }
+    stream->Close();
+    if (connection.then == "stop") return ExpectStopped(client, server, where);
+    wanted = WantedNext(connection, held);
+  }
+  const auto next = server.Accept();
+  ASSERT_NE(next, nullptr) << transcript.name << ": it does not come back";
+  EXPECT_GE(Clock::now(), earliest) << transcript.name << ": sooner than it was asked to";
+  EXPECT_EQ(next->request().target, "/sdk/v1/stream") << transcript.name;
+  EXPECT_EQ(next->request().Header("Last-Event-ID"), wanted) << transcript.name;
+}
+
+// At once, for some of them wait as long as the server asked them to.
+TEST(WireConformanceTest, AClientDoesNextWhatTheTranscriptsSay) {
+  const std::vector<Transcript> transcripts = Transcripts();
+  std::vector<std::future<void>> played;
+  std::set<std::string> thens;
+  for (const Transcript& transcript : transcripts) {
+    for (const Connection& connection : transcript.connections) thens.insert(connection.then);
+    played.push_back(std::async(std::launch::async, [&transcript] { PlayToClient(transcript); }));
+  }
+  for (std::future<void>& one : played) one.get();
+  EXPECT_EQ(thens, (std::set<std::string>{"anew", "resume", "stop"}));
 }
 
 // --- the strict client ---------------------------------------------------------------------------------------------
