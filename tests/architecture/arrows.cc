@@ -226,6 +226,14 @@ std::string RoomOf(std::string_view path) {
   return two == "sdk/include" ? std::string(two) : std::string(top);
 }
 
+std::vector<std::string> IncludesOf(std::string_view text) {
+  std::vector<std::string> includes;
+  ForEachLine(text, [&](std::string_view line, std::size_t number) {
+    if (std::optional<Include> include = ParseInclude(line, number)) includes.push_back(std::move(include->target));
+  });
+  return includes;
+}
+
 std::vector<std::string> Violations(const std::vector<SourceFile>& files) {
   Checker checker(files);
   for (const SourceFile& file : files) checker.Check(file);

@@ -18,6 +18,9 @@ struct SourceFile {
 // the server's top), "core/include" and "sdk/include" for public headers, and the other top folders as a whole.
 std::string RoomOf(std::string_view path);
 
+// What a source includes, in order, without quotes and brackets.
+std::vector<std::string> IncludesOf(std::string_view text);
+
 // One sentence for each line that breaks a rule, "core/eval/a.cc:7: ...", in the order of `files`; empty when all is
 // well. `files` has to hold the public headers, too: <guidon/...> is resolved among them.
 std::vector<std::string> Violations(const std::vector<SourceFile>& files);

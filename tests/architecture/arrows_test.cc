@@ -156,5 +156,43 @@ TEST(ArrowsTest, TheTreeKeepsToTheArrowsOfTheDesign) {
   EXPECT_EQ(list, "") << "docs/architecture.md says which rooms may use which";
 }
 
+// --- the reference evaluator ----------------------------------------------------------------------------------------
+
+std::string ReadSource(const std::string& path) {
+  std::ifstream in(std::filesystem::path(GUIDON_SOURCE_DIR) / path, std::ios::binary);
+  EXPECT_TRUE(in) << path;
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+// What leads to the compiled form in a file of the tests, and in the files of the tests that it includes, as
+// "FILE includes HEADER". The other rooms of core do not reach there: the arrows see to that.
+void FindCompiledForm(const std::string& path, std::vector<std::string>& seen, std::vector<std::string>& found) {
+  if (std::find(seen.begin(), seen.end(), path) != seen.end()) return;
+  seen.push_back(path);
+  for (const std::string& header : IncludesOf(ReadSource(path))) {
+    if (header.starts_with("tests/")) FindCompiledForm(header, seen, found);
+    for (const char* room :
+         {"core/ruleset/", "core/eval/", "core/diff/", "sdk/", "server/", "cli/", "guidon/client.h"}) {
+      if (header.starts_with(room)) found.push_back(path + " includes " + header);
+    }
+  }
+}
+
+TEST(ReferenceEvaluatorTest, SharesNothingWithWhatIsHeldAgainstIt) {
+  std::vector<std::string> seen, found;
+  for (const char* file :
+       {"tests/support/reference_evaluator.cc", "tests/support/reference_evaluator.h", "tests/support/outcome.h"}) {
+    FindCompiledForm(file, seen, found);
+  }
+  EXPECT_THAT(found, IsEmpty());
+  EXPECT_GE(seen.size(), 3u);
+}
+
+TEST(ReferenceEvaluatorTest, AnIncludeOfTheCompiledFormWouldBeFound) {
+  std::vector<std::string> seen, found;
+  FindCompiledForm("tests/support/core_door.h", seen, found);
+  EXPECT_THAT(found, ::testing::Contains(HasSubstr("includes core/eval/")));
+}
+
 }  // namespace
 }  // namespace guidon::architecture
