@@ -148,7 +148,8 @@ struct CompiledFlag {
   std::vector<std::int32_t> target_of;  // by index in targets: variation
   std::vector<std::string> rule_ids;
   Expr expr;
-  // What it needs: slots, for finding cycles and broken dependencies.
+  // What it needs: slots, for finding cycles and broken dependencies. Once for every time that it is named: an
+  // evaluation may look as often.
   std::vector<std::uint32_t> needs_flags, needs_segments, needs_experiments;
 };
 

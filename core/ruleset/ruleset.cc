@@ -248,6 +248,10 @@ class RulesetBuilder {
     std::uint32_t slot = 0;
     friend bool operator==(const Part&, const Part&) = default;
   };
+  struct Need {
+    Part part;
+    std::uint64_t times = 1;  // how often one evaluation may look at it for this reason
+  };
   struct Visit {
     enum class State : std::uint8_t { kNew, kOpen, kDone };
     State state = State::kNew;
@@ -258,7 +262,7 @@ class RulesetBuilder {
   };
   struct Frame {
     Part part;
-    std::vector<Part> needs;
+    std::vector<Need> needs;
     std::size_t next = 0;
   };
 
@@ -304,9 +308,9 @@ class RulesetBuilder {
         stack.pop_back();
         continue;
       }
-      const Part needed = frame.needs[frame.next];
-      if (VisitOf(needed).state == Visit::State::kNew) {
-        Open(needed, stack);  // `frame` is gone; it comes back to this need when that is done
+      const Need needed = frame.needs[frame.next];
+      if (VisitOf(needed.part).state == Visit::State::kNew) {
+        Open(needed.part, stack);  // `frame` is gone; it comes back to this need when that is done
         continue;
       }
       ++frame.next;
@@ -323,7 +327,8 @@ class RulesetBuilder {
     stack.push_back(std::move(frame));
   }
 
-  void Lean(const Part& part, const Part& needed) {
+  void Lean(const Part& part, const Need& need) {
+    const Part& needed = need.part;
     Visit& visit = VisitOf(part);
     const Visit& other = VisitOf(needed);
     if (other.state == Visit::State::kOpen) {
@@ -332,7 +337,7 @@ class RulesetBuilder {
       return;
     }
     visit.height = std::max(visit.height, other.height + 1);
-    visit.looks = std::min(visit.looks + other.looks, kMaxLooks + 1);
+    visit.looks = std::min(visit.looks + need.times * other.looks, kMaxLooks + 1);
     if (other.fault.empty()) return;
     visit.fault = "it needs " + other.blame;
     visit.blame = other.blame;
@@ -351,7 +356,7 @@ class RulesetBuilder {
   }
 
   // Appends what the flag needs; returns its own fault, or "".
-  std::string NeedsOfFlag(std::uint32_t slot, std::vector<Part>& needs) const {
+  std::string NeedsOfFlag(std::uint32_t slot, std::vector<Need>& needs) const {
     const auto own = r_.faults_.find({EntityKind::kFlag, r_.keys_[slot]});
     if (own != r_.faults_.end()) return own->second.message;
     const auto experiment = experiment_faults_.find(r_.keys_[slot]);
@@ -362,31 +367,37 @@ class RulesetBuilder {
       // One that was read acts on its own flag only, which its faults break; one that was not might act on this.
       if (r_.faults_.contains(ref) && !r_.records_.contains(ref)) return AbsentText(ref.kind, ref.key);
     }
-    std::string fault = Needs(flag.needs_flags, flag.needs_segments, needs);
+    std::string fault = Needs(flag.needs_flags, flag.needs_segments, 1, needs);
     if (r_.flags_[slot].attached == nullptr) return fault;
     for (const Ruleset::Attached& attached : *r_.flags_[slot].attached) {
       const CompiledExperiment& acting = *attached.experiment;
+      // Every rule that names it asks its audience anew.
+      const auto times = attached.on_default
+                             ? 1
+                             : std::count(flag.needs_experiments.begin(), flag.needs_experiments.end(), attached.slot);
       std::string found = attached.fault;
-      if (found.empty()) found = Needs(acting.needs_flags, acting.needs_segments, needs);
+      if (found.empty()) {
+        found = Needs(acting.needs_flags, acting.needs_segments, static_cast<std::uint64_t>(times), needs);
+      }
       if (fault.empty() && !found.empty()) fault = "experiment '" + acting.key + "': " + found;
     }
     return fault;
   }
 
-  std::string NeedsOfSegment(std::uint32_t slot, std::vector<Part>& needs) const {
-    return Needs(r_.segments_[slot]->needs_flags, r_.segments_[slot]->needs_segments, needs);
+  std::string NeedsOfSegment(std::uint32_t slot, std::vector<Need>& needs) const {
+    return Needs(r_.segments_[slot]->needs_flags, r_.segments_[slot]->needs_segments, 1, needs);
   }
 
   std::string Needs(const std::vector<std::uint32_t>& flags, const std::vector<std::uint32_t>& segments,
-                    std::vector<Part>& needs) const {
+                    std::uint64_t times, std::vector<Need>& needs) const {
     for (const std::uint32_t slot : flags) {
       // A flag that is not there is not met; one that is there and broken breaks this one.
-      if (slot < r_.keys_.size() && !r_.keys_[slot].empty()) needs.push_back({false, slot});
+      if (slot < r_.keys_.size() && !r_.keys_[slot].empty()) needs.push_back({{false, slot}, times});
     }
     for (const std::uint32_t slot : segments) {
       if (r_.Segment(slot) == nullptr)
         return "it needs " + AbsentText(EntityKind::kSegment, r_.lineage_->segments.KeyOf(slot));
-      needs.push_back({true, slot});
+      needs.push_back({{true, slot}, times});
     }
     return "";
   }

@@ -176,6 +176,27 @@ TEST(BrokenFlagTest, FlagsThatFanOutBeyondTheBoundAreBroken) {
   EXPECT_EQ(Answer(*ruleset, "f0"), "ERROR PARSE_ERROR");
 }
 
+TEST(BrokenFlagTest, AnAudienceCountsOnceForEveryRuleThatNamesItsExperiment) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 40; ++i) {
+    const std::string flag = "f" + std::to_string(i);
+    const std::string experiment = "e" + std::to_string(i);
+    texts.push_back(BooleanFlag(flag, R"("rules": [{"experiment": ")" + experiment + R"("}, {"experiment": ")" +
+                                          experiment + R"("}], "default": "on")"));
+    texts.push_back(R"({"experiment": ")" + experiment + R"(", "flag": ")" + flag +
+                    R"(", "environment": "production", "unit": "account_id", "state": "running",
+                        "audience": {"flag": {"f)" +
+                    std::to_string(i + 1) + R"(": "off"}},
+                        "variants": {"a": {"serves": "off", "weight": "50%"}, "b": {"serves": "on", "weight": "50%"}}})");
+  }
+  texts.push_back(BooleanFlag("f40", R"("default": "on")"));
+  const auto ruleset = Compile(Workspace(texts));
+  // As above: f25 looks at 2^16 - 1 flags, f24 at 2^17 - 1.
+  ASSERT_THAT(std::string(ruleset->BrokenReason("f24")), HasSubstr("100000 flags"));
+  ASSERT_EQ(ruleset->broken().size(), 25u);
+  EXPECT_EQ(Answer(*ruleset, "f25"), "DEFAULT on");
+}
+
 TEST(BrokenFlagTest, AnUnreadableFlagIsListedAndBreaksWhatRequiresIt) {
   const auto ruleset =
       Compile(Workspace({kPlain, Requiring("a", "newer")}), {nullptr, {Unreadable(EntityKind::kFlag, "newer")}});
