@@ -31,8 +31,8 @@ std::string_view NamingMember(const std::vector<const Value*>& lists) {
 class Merger {
  public:
   Maybe Merge(const Maybe& base, const Maybe& theirs, const Maybe& ours, const Path& path) {
-    if (ours == theirs || ours == base) return theirs;
-    if (theirs == base) return ours;
+    if (AreSameInOrder(ours, theirs) || AreSameInOrder(ours, base)) return theirs;
+    if (AreSameInOrder(theirs, base)) return ours;
     if (theirs && ours && theirs->is_object() && ours->is_object()) {
       return MergeObjects(base ? *base : Value(Object()), *theirs, *ours, path);
     }
@@ -55,14 +55,11 @@ class Merger {
 
   Value MergeObjects(const Value& base, const Value& theirs, const Value& ours, const Path& path) {
     Object merged;
-    const auto take = [&](const std::string& name) {
-      if (merged.Find(name) != nullptr) return;
+    for (const std::string& name : MergeOrder(MembersOf(base), MembersOf(theirs), MembersOf(ours))) {
       if (Maybe value = Merge(Member(base, name), Member(theirs, name), Member(ours, name), path.Key(name))) {
         merged.Append(name, *std::move(value));
       }
-    };
-    for (const guidon::Member& member : ours.AsObject()) take(member.name);
-    for (const guidon::Member& member : theirs.AsObject()) take(member.name);
+    }
     return merged;
   }
 
@@ -71,6 +68,12 @@ class Merger {
       if (element.Find(naming)->AsString() == name) return &element;
     }
     return nullptr;
+  }
+
+  static std::vector<std::string> MembersOf(const Value& object) {
+    std::vector<std::string> names;
+    for (const guidon::Member& member : object.AsObject()) names.push_back(member.name);
+    return names;
   }
 
   static std::vector<std::string> NamesOf(const Value& list, std::string_view naming) {
@@ -113,7 +116,27 @@ class Merger {
   }
 };
 
+bool IsSameInOrder(const Value& a, const Value& b) noexcept {
+  if (a.is_array() && b.is_array()) {
+    const Array& in_a = a.AsArray();
+    const Array& in_b = b.AsArray();
+    return std::equal(in_a.begin(), in_a.end(), in_b.begin(), in_b.end(), IsSameInOrder);
+  }
+  if (a.is_object() && b.is_object()) {
+    const Object& in_a = a.AsObject();
+    const Object& in_b = b.AsObject();
+    return std::equal(in_a.begin(), in_a.end(), in_b.begin(), in_b.end(), [](const Member& x, const Member& y) {
+      return x.name == y.name && IsSameInOrder(x.value, y.value);
+    });
+  }
+  return a == b;
+}
+
 }  // namespace
+
+bool AreSameInOrder(const Maybe& a, const Maybe& b) noexcept {
+  return a && b ? IsSameInOrder(*a, *b) : !a && !b;
+}
 
 Merged MergeValues(const Maybe& base, const Maybe& theirs, const Maybe& ours) {
   Merger merger;

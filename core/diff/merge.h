@@ -17,6 +17,10 @@
 
 namespace guidon {
 
+// Equal, and all members in the same order: the first variant of an experiment is its control, and the order of
+// variations is the order of a split's ranges.
+bool AreSameInOrder(const std::optional<Value>& a, const std::optional<Value>& b) noexcept;
+
 struct MergeConflict {
   Path path;
   std::optional<Value> base, theirs, ours;  // absent: not there

@@ -45,7 +45,7 @@ class WorkspaceMerger {
     }
     Merged merged = MergeValues(base_.project, theirs, complete);
     AddConflicts("project", ours.key, merged);
-    if (base_.project != wanted) {
+    if (!AreSameInOrder(base_.project, wanted)) {
       merged_.applied.push_back(TxnOp::Put(AppliedProjectStoreKey(ours.key), ToJson(wanted)));
     }
     Result<Project> project = DecodeProject(merged.value ? *merged.value : complete);
@@ -62,7 +62,7 @@ class WorkspaceMerger {
     AddConflicts(ToString(ref.kind), ref.key, merged);
     Record(ref, wanted);
     if (!merged.value && merged.conflicts.empty()) WarnOfRemoval(ref);
-    if (merged.value == theirs) return;
+    if (AreSameInOrder(merged.value, theirs)) return;
     Put(ref, held, merged.value ? *merged.value : wanted);
   }
 
@@ -84,7 +84,7 @@ class WorkspaceMerger {
 
   Result<MergedWorkspace> Finish(std::string_view project) {
     for (const auto& [ref, definition] : applied_) {
-      if (At(base_.entities, ref) == definition) continue;
+      if (AreSameInOrder(At(base_.entities, ref), definition)) continue;
       const std::string key = AppliedStoreKey(project, ref);
       merged_.applied.push_back(definition ? TxnOp::Put(key, ToJson(*definition)) : TxnOp::Delete(key));
     }

@@ -41,6 +41,22 @@ TEST(MergeTest, RulesMergeByIdAndKeepTheReorderedSidesOrder) {
   EXPECT_EQ(ToJson(*merged.value), R"([{"id":"b","serve":"y"},{"id":"a","serve":"x"},{"id":"new","serve":"z"}])");
 }
 
+TEST(MergeTest, AnotherOrderOfMembersIsAChange) {
+  const auto merge = [](const char* base, const char* theirs, const char* ours) {
+    const Merged merged = MergeValues(Json(base), Json(theirs), Json(ours));
+    EXPECT_TRUE(merged.conflicts.empty());
+    return ToJson(*merged.value);
+  };
+  constexpr const char* kBefore = R"({"variants":{"a":{"weight":1},"b":{"weight":1}}})";
+  constexpr const char* kSwapped = R"({"variants":{"b":{"weight":1},"a":{"weight":1}}})";
+  EXPECT_EQ(merge(kBefore, kBefore, kSwapped), kSwapped);
+  EXPECT_EQ(merge(kBefore, kSwapped, kBefore), kSwapped) << "ours did not move anything";
+  EXPECT_EQ(merge(kBefore, kSwapped, R"({"variants":{"a":{"weight":2},"b":{"weight":1}}})"),
+            R"({"variants":{"b":{"weight":1},"a":{"weight":2}}})");
+  EXPECT_EQ(merge(kBefore, R"({"variants":{"a":{"weight":1},"b":{"weight":3}}})", kSwapped),
+            R"({"variants":{"b":{"weight":3},"a":{"weight":1}}})");
+}
+
 TEST(MergeTest, OtherListsAreOneValue) {
   const Merged merged = MergeValues(Json("[1,2]"), Json("[1,2,3]"), Json("[0,1,2]"));
   EXPECT_EQ(merged.conflicts.size(), 1u);

@@ -86,6 +86,33 @@ TEST_P(ApplyTest, WhatChangedOnBothSidesIsShownAndNothingIsWritten) {
   EXPECT_TRUE(Must(on.Apply(kShop, {{Flag("a"), R"({"type":"boolean","owner":"search"})"}})).conflicts.empty());
 }
 
+TEST_P(ApplyTest, AnotherOrderOfVariantsOrVariationsIsAChange) {
+  const auto experiment = [](const std::string& first, const std::string& second) {
+    return R"({"flag":"a","environment":"production","unit":"user_id","variants":{")" + first + R"(":{"serves":")" +
+           first + R"(","weight":"50%"},")" + second + R"(":{"serves":")" + second + R"(","weight":"50%"}}})";
+  };
+  const auto flag = [](const std::string& variations) {
+    return R"({"type":"string","owner":"payments","variations":{)" + variations +
+           R"(},"environments":{"production":{"enabled":true,"default":"red"}}})";
+  };
+  const EntityRef trial{EntityKind::kExperiment, "trial"};
+  Must(on.Apply(
+      kShop,
+      {{Flag("a"), FlagOf("on")}, {trial, experiment("off", "on")}, {Flag("b"), flag(R"("red":"r","blue":"b")")}}));
+  const WorkspacePlan plan = Must(on.Apply(
+      kShop,
+      {{Flag("a"), FlagOf("on")}, {trial, experiment("on", "off")}, {Flag("b"), flag(R"("blue":"b","red":"r")")}}));
+  EXPECT_EQ(Show(plan), "update flag b, update experiment trial");
+  EXPECT_THAT(on.DefinitionOf(trial), ::testing::ContainsRegex(R"("variants":\{"on".*"off")"));
+  EXPECT_THAT(on.DefinitionOf(Flag("b")), HasSubstr(R"("variations":{"blue":"b","red":"r"})"));
+  // The new order is what the next one is merged against.
+  on.MustCommit({PatchOf(Flag("b"), R"({"description":"colours"})")});
+  EXPECT_EQ(Show(Must(on.Apply(kShop, {{Flag("a"), FlagOf("on")},
+                                       {trial, experiment("on", "off")},
+                                       {Flag("b"), flag(R"("blue":"b","red":"r")")}}))),
+            "");
+}
+
 TEST_P(ApplyTest, AbsenceRemovesNothingUnlessPrunedAndPruningArchives) {
   const std::pair<EntityRef, std::string> a{Flag("a"), FlagOf("on")}, b{Flag("b"), FlagOf("on")};
   const std::pair<EntityRef, std::string> eu{Segment_("eu"), R"({"include":["user-1"]})"};
