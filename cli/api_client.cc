@@ -34,6 +34,19 @@ Value ProblemOf(const ApiAnswer& answer) {
                 {"detail", Value("the server answered " + std::to_string(answer.status))}};
 }
 
+std::string DetailOf(const ApiAnswer& answer) {
+  const std::string detail = TextOf(ProblemOf(answer), "detail");
+  return detail.empty() ? "the server answered " + std::to_string(answer.status) : detail;
+}
+
+// Whatever answered is not guidond, which answers every success with a JSON object.
+Error NotOurs(const Connection& connection, int status, const std::string& what) {
+  return {ErrorCode::kUnavailable,
+          "the answer is not of a guidond (" + std::to_string(status) + ", " + what + "): does " + connection.server +
+              " lead to one, and what is in between?",
+          {}};
+}
+
 int ExitCodeOf(int status) {
   switch (status) {
     case 400:  // what was asked for is not there, or not to be asked for: the command is wrong, not the definitions
@@ -41,13 +54,12 @@ int ExitCodeOf(int status) {
     case 403:
     case 404:
     case 410:
+    case 413:
       return kUsage;
-    case 502:
-    case 503:
-    case 504:
+    case 429:
       return kUnreachable;
     default:
-      return kProblem;
+      return status >= 500 ? kUnreachable : kProblem;
   }
 }
 
@@ -106,7 +118,11 @@ Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, c
   ApiAnswer answer;
   answer.status = result.response.status;
   answer.text = std::move(result.response.body);
-  if (Result<Value> parsed = ParseJson(answer.text)) answer.body = *std::move(parsed);
+  Result<Value> parsed = ParseJson(answer.text);
+  if (parsed) answer.body = *std::move(parsed);
+  if (answer.ok() && !answer.body.is_object()) {
+    return Fail(NotOurs(connection, answer.status, parsed ? "no JSON object" : "no JSON: " + parsed.error().message));
+  }
   return answer;
 }
 
@@ -116,10 +132,11 @@ Result<std::string> ResolveProject(const Connection& connection, const std::stri
   if (!answer) return Fail(answer.error());
   std::string keys;
   const Value* projects = answer->body.Find("projects");
-  if (!answer->ok() || projects == nullptr) {
-    return Fail(answer->status == 401 ? ErrorCode::kUnauthenticated : ErrorCode::kInvalid,
-                TextOf(ProblemOf(*answer), "detail"));
+  if (!answer->ok()) {
+    const bool unavailable = ExitCodeOf(answer->status) == kUnreachable;
+    return Fail(unavailable ? ErrorCode::kUnavailable : ErrorCode::kInvalid, DetailOf(*answer));
   }
+  if (projects == nullptr) return Fail(NotOurs(connection, answer->status, "no projects"));
   for (const Value& project : projects->AsArray()) keys += (keys.empty() ? "" : ", ") + TextOf(project, "project");
   if (projects->AsArray().empty()) return Fail(ErrorCode::kNotFound, "the server has no project yet");
   if (projects->AsArray().size() > 1) {
@@ -135,8 +152,7 @@ int Explain(const Error& error, bool json) {
 
 int Explain(const ApiAnswer& answer, bool json) {
   const Value problem = ProblemOf(answer);
-  const std::string detail = TextOf(problem, "detail");
-  Complain(detail.empty() ? "the server answered " + std::to_string(answer.status) : detail);
+  Complain(DetailOf(answer));
   if (const Value* issues = problem.Find("issues")) {
     for (const Value& issue : issues->AsArray()) {
       std::string line;

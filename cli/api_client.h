@@ -13,14 +13,14 @@ namespace guidon::cli {
 
 struct ApiAnswer {
   int status = 0;
-  Value body;        // as JSON; null when it is none
+  Value body;        // as JSON; null when it is none. An object when ok
   std::string text;  // as sent
   bool ok() const { return status >= 200 && status < 300; }
 };
 
 // `body` null: none. Sends an Idempotency-Key with every change and repeats it once when the answer was lost.
-// kUnavailable: the server cannot be reached, or the answer to a change was lost twice. kInvalid: the address or the
-// key is not one.
+// kUnavailable: the server cannot be reached, the answer to a change was lost twice, or a success came without a JSON
+// object, as from a proxy that is in between. kInvalid: the address or the key is not one.
 Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, const std::string& path,
                       const Value& body = {});
 

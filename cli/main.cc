@@ -12,7 +12,7 @@ using guidon::cli::Connection;
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 pass, 1 problem found, 2 usage error or unreadable input,\n"
-    "            3 hold, 4 server unreachable.";
+    "            3 hold, 4 server unreachable or failing.";
 
 // Leaves the list of what excludes what to the error that says so.
 class Formatter : public CLI::Formatter {

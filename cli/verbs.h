@@ -1,6 +1,7 @@
 // The verbs of the command line. Each is one file; main.cc reads the arguments and calls one of them.
 //
-// Exit codes of every verb: 0 pass, 1 problem found, 2 usage error or unreadable input, 3 hold, 4 server unreachable.
+// Exit codes of every verb: 0 pass, 1 problem found, 2 usage error or unreadable input, 3 hold, 4 server unreachable
+// or failing.
 #pragma once
 
 #include <optional>

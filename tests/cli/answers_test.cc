@@ -1,0 +1,86 @@
+// What the command line makes of answers that no healthy guidond gives: of proxies, of overload, of failures.
+#include "tests/cli/cli.h"
+#include "tests/support/scripted_server.h"
+
+namespace guidon::testing {
+namespace {
+
+struct Answer {
+  int status;
+  std::string type;
+  std::string body;
+};
+
+// Runs a verb against a server that gives these answers, one for each request.
+Finished Asking(std::vector<std::string> arguments, const std::vector<Answer>& answers) {
+  ScriptedServer server;
+  std::vector<ScriptedServer::Script> scripts;
+  for (const Answer& answer : answers) {
+    scripts.emplace_back([answer](ScriptedServer::Connection& connection) {
+      connection.SendAnswer(answer.status, {{"Content-Type", answer.type}}, answer.body);
+    });
+  }
+  std::future<bool> served = server.Serve(std::move(scripts));
+  const Finished done = Guidon(std::move(arguments), {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=gdn_adm_whatever"});
+  EXPECT_TRUE(served.get()) << done.errors;
+  return done;
+}
+
+Answer Problem(int status) {
+  return {status, "application/problem+json", R"({"status":)" + std::to_string(status) + R"(,"detail":"as it is"})"};
+}
+
+TEST(AnswersTest, ASuccessWithoutAJsonObjectIsNoAnswerOfAServer) {
+  const Workspace files(SmallShop("shop"));
+  const std::string flag = "greeting";
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"apply", files.path()},
+                                             {"plan", files.path()},
+                                             {"flag", "off", flag, "-p", "shop", "-e", "production"},
+                                             {"key", "list", "-p", "shop"},
+                                             {"key", "revoke", "k1", "-p", "shop"},
+                                             {"evaluate", "-p", "shop", "-e", "production"},
+                                             {"export", "-p", "shop", "-e", "production"}}) {
+    for (const Answer& answer : {Answer{200, "text/html", "<html>Sign in</html>"}, Answer{204, "text/plain", ""},
+                                 Answer{200, "application/json", "[]"}}) {
+      const Finished done = Asking(words, {answer});
+      EXPECT_EQ(done.exit_code, 4) << words[0] << " " << answer.body << ": " << done.output << done.errors;
+      EXPECT_EQ(done.output, "") << words[0];
+      EXPECT_NE(done.errors.find("not of a guidond"), std::string::npos) << words[0] << ": " << done.errors;
+    }
+  }
+}
+
+TEST(AnswersTest, AServerThatFailsOrRefusesForNowIsNoProblemOfTheDefinitions) {
+  const Workspace files(SmallShop("shop"));
+  for (const auto& [status, exit_code] : std::vector<std::pair<int, int>>{{400, 2},
+                                                                          {401, 2},
+                                                                          {404, 2},
+                                                                          {413, 2},
+                                                                          {409, 1},
+                                                                          {422, 1},
+                                                                          {429, 4},
+                                                                          {500, 4},
+                                                                          {501, 4},
+                                                                          {503, 4},
+                                                                          {507, 4},
+                                                                          {520, 4}}) {
+    const Finished done = Asking({"apply", files.path()}, {Problem(status)});
+    EXPECT_EQ(done.exit_code, exit_code) << status << ": " << done.errors;
+    EXPECT_EQ(done.errors, "guidon: as it is\n") << status;
+  }
+}
+
+TEST(AnswersTest, LookingForTheProjectFailsLikeEverythingElse) {
+  const std::vector<std::string> list = {"key", "list"};
+  EXPECT_EQ(Asking(list, {Problem(500)}).exit_code, 4);
+  EXPECT_EQ(Asking(list, {Problem(429)}).exit_code, 4);
+  EXPECT_EQ(Asking(list, {Problem(401)}).exit_code, 2);
+  EXPECT_EQ(Asking(list, {{200, "application/json", "{}"}}).exit_code, 4);
+  const Finished bad_gateway = Asking(list, {{502, "text/html", "<html>Bad Gateway</html>"}});
+  EXPECT_EQ(bad_gateway.exit_code, 4);
+  EXPECT_EQ(bad_gateway.errors, "guidon: the server answered 502\n");
+}
+
+}  // namespace
+}  // namespace guidon::testing
