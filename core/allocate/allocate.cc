@@ -131,22 +131,31 @@ void Begin(ExperimentRecord& record, const EntitySet& entities, std::vector<Issu
   state.slots = *slots;
 }
 
-void AllocateExperiment(ExperimentRecord& record, const EntitySet& entities, std::vector<Issue>& issues) {
+// Without an authored state commands move it, and what it is stays. `held`: what it was before.
+ExperimentStatus WantedOf(const Experiment& experiment, ExperimentStatus held) {
+  if (held == ExperimentStatus::kConcluded) return held;
+  const ExperimentStatus wanted = experiment.state.value_or(held);
+  return experiment.archived && IsLive(wanted) ? ExperimentStatus::kStopped : wanted;
+}
+
+// `is_first`: there is nothing before, and so what is paused by now has to begin first.
+void AllocateExperiment(ExperimentRecord& record, const EntitySet& entities, bool is_first,
+                        std::vector<Issue>& issues) {
   const Experiment& experiment = record.definition;
   ExperimentState& state = record.state;
-  // Without an authored state commands move it, and what it is stays.
-  ExperimentStatus wanted = experiment.state.value_or(state.status);
-  if (experiment.archived && IsLive(wanted)) wanted = ExperimentStatus::kStopped;
-  if (state.status == ExperimentStatus::kConcluded) wanted = ExperimentStatus::kConcluded;
+  const ExperimentStatus wanted = WantedOf(experiment, state.status);
   const bool was_live = IsLive(state.status);
   if (wanted == ExperimentStatus::kDraft && state.iteration > 0) {
     issues.push_back(ExperimentIssue(experiment, "wrong_transition", Path().Key("state"),
                                      "an experiment that has run cannot be a draft again", "stop it instead"));
     return;
   }
-  if (wanted == ExperimentStatus::kPaused && state.iteration == 0) {
-    issues.push_back(ExperimentIssue(experiment, "wrong_transition", Path().Key("state"),
-                                     "an experiment that has not run cannot be paused", "leave it a draft"));
+  if (wanted == ExperimentStatus::kPaused && !was_live && !is_first) {
+    const bool has_run = state.iteration > 0;
+    issues.push_back(ExperimentIssue(
+        experiment, "wrong_transition", Path().Key("state"),
+        std::string("an experiment that ") + (has_run ? "is over" : "has not run") + " cannot be paused",
+        has_run ? "leave it stopped, or let it run: that is a new iteration" : "leave it a draft"));
     return;
   }
   if (IsLive(wanted) && !was_live) Begin(record, entities, issues);
@@ -169,15 +178,16 @@ std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after)
   for (const ExperimentRecord& record : entities.experiments) {
     const ExperimentRecord* old = before == nullptr ? nullptr : before->entities.FindExperiment(record.definition.key);
     if (old == nullptr || !IsLive(old->state.status)) continue;
-    const ExperimentStatus wanted = record.definition.state.value_or(old->state.status);
-    if (IsLive(wanted)) CheckRunningEdits(old->definition, record.definition, issues);
+    if (IsLive(WantedOf(record.definition, old->state.status)))
+      CheckRunningEdits(old->definition, record.definition, issues);
   }
   // Slots are given back before they are taken: who stops makes room for who starts in the same commit.
   for (ExperimentRecord& record : entities.experiments) {
-    const ExperimentStatus wanted = record.definition.state.value_or(record.state.status);
-    if (!IsLive(wanted) || record.definition.archived) record.state.slots.clear();
+    if (!IsLive(WantedOf(record.definition, record.state.status))) record.state.slots.clear();
   }
-  for (ExperimentRecord& record : entities.experiments) AllocateExperiment(record, entities, issues);
+  for (ExperimentRecord& record : entities.experiments) {
+    AllocateExperiment(record, entities, before == nullptr && record.state.iteration == 0, issues);
+  }
   return issues;
 }
 

@@ -4,7 +4,8 @@
 //   std::vector<Issue> issues = AllocateStates(&before, after);      // fills and keeps the states in `after`
 //   if (HasErrors(issues)) Refuse(issues);
 //
-// Tools without a server pass nullptr for `before`: everything gets its first allocation.
+// Tools without a server pass nullptr for `before`: everything gets its first allocation, what is authored as paused
+// too.
 //
 // Thread safety: a pure function.
 #pragma once
@@ -23,10 +24,10 @@ namespace guidon {
 //   layers, holdouts   their salts
 //   experiments  the status that was authored. `running` for the first time, or again after `stopped`, begins the next
 //                iteration: salt KEY#N, ranges from the weights, and the lowest free slots of its layer (experiments
-//                that begin together: in list order). Paused keeps everything. Stopped and archived give the slots
-//                back.
+//                that begin together: in list order). Paused keeps everything, and only what is live can be paused.
+//                Stopped and archived give the slots back. Concluded stays so, whatever was authored.
 // Issues: `layer_full`, naming who holds the rest; `running_experiment` for an edit of flag, unit, layer, holdout,
-// variants or weights of an experiment that runs or is paused, with the way out; `wrong_transition`.
+// variants or weights of an experiment that runs or is paused and goes on to, with the way out; `wrong_transition`.
 std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after);
 
 }  // namespace guidon

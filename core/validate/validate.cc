@@ -423,7 +423,8 @@ class Validator {
   // --- experiments ---
 
   static ExperimentStatus StatusOf(const ExperimentRecord& record) {
-    return record.definition.state.value_or(record.state.status);
+    const ExperimentStatus held = record.state.status;
+    return held == ExperimentStatus::kConcluded ? held : record.definition.state.value_or(held);
   }
 
   void CheckExperiment(const ExperimentRecord& record) {

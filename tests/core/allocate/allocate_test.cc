@@ -161,6 +161,39 @@ TEST(AllocateTest, StatesThatCannotFollowAreRefusedWithWhatToDo) {
   EXPECT_EQ(issues[0].hint, "stop it instead");
 }
 
+TEST(AllocateTest, WithoutAnythingBeforeWhatIsPausedBeginsAndIsPaused) {
+  Definitions definitions = Project({MakeExperiment("a", 40'000, ExperimentStatus::kPaused)});
+  EXPECT_TRUE(AllocateStates(nullptr, definitions).empty());
+  EXPECT_EQ(StateOf(definitions, "a").status, ExperimentStatus::kPaused);
+  EXPECT_EQ(StateOf(definitions, "a").iteration, 1u);
+  EXPECT_EQ(StateOf(definitions, "a").slots, (Ranges{{0, 40'000}}));
+  EXPECT_FALSE(StateOf(definitions, "a").arms.empty());
+}
+
+TEST(AllocateTest, OnlyWhatRunsCanBePaused) {
+  Definitions running = Project({MakeExperiment("a", 40'000, ExperimentStatus::kRunning)});
+  ASSERT_TRUE(AllocateStates(nullptr, running).empty());
+  Definitions stopped = running;
+  stopped.entities.experiments[0].definition.state = ExperimentStatus::kStopped;
+  ASSERT_TRUE(AllocateStates(&running, stopped).empty());
+  Definitions paused = stopped;
+  paused.entities.experiments[0].definition.state = ExperimentStatus::kPaused;
+  const std::vector<Issue> issues = AllocateStates(&stopped, paused);
+  ASSERT_EQ(issues.size(), 1u);
+  EXPECT_EQ(issues[0].code, "wrong_transition");
+  EXPECT_EQ(StateOf(paused, "a").iteration, 1u) << "no new iteration";
+}
+
+TEST(AllocateTest, ARunningExperimentMayBeEditedByTheCommitThatArchivesIt) {
+  Definitions running = Project({MakeExperiment("a", 40'000, ExperimentStatus::kRunning)});
+  ASSERT_TRUE(AllocateStates(nullptr, running).empty());
+  Definitions archived = running;
+  archived.entities.experiments[0].definition.archived = true;
+  archived.entities.experiments[0].definition.unit = "account_id";
+  EXPECT_TRUE(AllocateStates(&running, archived).empty());
+  EXPECT_EQ(StateOf(archived, "a").status, ExperimentStatus::kStopped);
+}
+
 TEST(AllocateTest, ConcludedAndArchivedExperimentsGiveTheirSlotsBackAndStayOver) {
   Definitions running = Project({MakeExperiment("a", 40'000, ExperimentStatus::kRunning)});
   ASSERT_TRUE(AllocateStates(nullptr, running).empty());

@@ -69,6 +69,24 @@ TEST(ValidateCasesTest, DefinitionsWithoutErrorsCompileWithoutABrokenFlag) {
   EXPECT_GE(compiled, 10);
 }
 
+TEST(ValidateCasesTest, AnExperimentThatWasConcludedIsOverWhateverTheFileSays) {
+  int cases = 0;
+  for (const ValidationCase& one : ValidationCases()) {
+    Definitions definitions = DefinitionsOf(one);
+    const auto says_full = [&] {
+      const std::vector<Issue> issues = Validate(definitions);
+      return std::any_of(issues.begin(), issues.end(), [](const Issue& issue) { return issue.code == "layer_full"; });
+    };
+    if (!says_full()) continue;
+    for (ExperimentRecord& record : definitions.entities.experiments) {
+      record.state.status = ExperimentStatus::kConcluded;
+    }
+    EXPECT_FALSE(says_full()) << one.name;
+    ++cases;
+  }
+  EXPECT_GE(cases, 1);
+}
+
 // And what it calls a bad operand does not compile: neither of the two is stricter than the other.
 TEST(ValidateCasesTest, AFlagWithABadOperandIsBrokenWhereItIsEvaluated) {
   int broken_flags = 0;
