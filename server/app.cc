@@ -80,6 +80,7 @@ class App::Impl {
     // Workers may still hold requests of connections that are gone; their answers go nowhere.
     writers_.reset();
     readers_.reset();
+    store_->BeginClose();  // the keeper may wait for room on a full disk
     history_.reset();
     log_.Info("stopped");
   }

@@ -31,13 +31,17 @@ Committer::Committer(StoreFolder& folder, const RocksStoreOptions& options, Kill
 }
 
 Committer::~Committer() {
+  BeginClose();
+  thread_.join();
+}
+
+void Committer::BeginClose() {
   {
     MutexLock lock(queue_mutex_);
     closing_ = true;
   }
   folder_.disk().wait_for_room = false;
   queued_.NotifyAll();
-  thread_.join();
 }
 
 void Committer::Submit(Txn txn, TxnDone done) {

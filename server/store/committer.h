@@ -38,6 +38,7 @@ class Committer {
   ~Committer();  // commits what is queued, then stops
 
   void Submit(Txn txn, TxnDone done);
+  void BeginClose();  // takes no more, and nothing waits for room; what is queued is still committed
 
   StoreHead Visible() const;
   Status Health() const;

@@ -20,27 +20,40 @@ Error WriteError(const rocksdb::Status& status) {
           {}};
 }
 
-// Deletes in small batches.
+// Deletes in small batches. `may_go_on` is asked before each, and before so many keys are looked at; what it has
+// against it is the end.
 class Remover {
  public:
-  Remover(rocksdb::DB& db, const std::function<bool()>& stop) : db_(db), stop_(stop) {}
+  Remover(rocksdb::DB& db, const std::function<Status()>& may_go_on) : db_(db), may_go_on_(may_go_on) {}
+
+  // For each key that is looked at: false at the end.
+  bool GoesOn() {
+    if (looked_++ % kBatch == 0 && status_) status_ = may_go_on_();
+    return status_.has_value();
+  }
 
   void Remove(const rocksdb::Slice& key) {
     batch_.Delete(key);
     if (batch_.Count() >= kBatch) Flush();
   }
   void Flush() {
-    if (status_.ok() && batch_.Count() > 0) status_ = db_.Write({}, &batch_);
+    if (status_ && batch_.Count() > 0) Write();
     batch_.Clear();
   }
-  bool stopped() const { return !status_.ok() || stop_(); }
-  const rocksdb::Status& status() const { return status_; }
+  const Status& status() const { return status_; }
 
  private:
+  void Write() {
+    status_ = may_go_on_();
+    if (!status_) return;
+    if (const rocksdb::Status written = db_.Write({}, &batch_); !written.ok()) status_ = Fail(WriteError(written));
+  }
+
   rocksdb::DB& db_;
-  const std::function<bool()>& stop_;
+  const std::function<Status()>& may_go_on_;
   rocksdb::WriteBatch batch_;
-  rocksdb::Status status_;
+  std::uint64_t looked_ = 0;
+  Status status_;
 };
 
 std::unique_ptr<rocksdb::Iterator> Scan(rocksdb::DB& db) {
@@ -60,7 +73,7 @@ Status RemoveVersions(rocksdb::DB& db, Position position, Remover& remover) {
     deletion.clear();
     superseded = false;
   };
-  for (iterator->Seek("v"); iterator->Valid() && !remover.stopped(); iterator->Next()) {
+  for (iterator->Seek("v"); iterator->Valid() && remover.GoesOn(); iterator->Next()) {
     if (iterator->key().compare(ToSlice(kVersionsEnd)) >= 0) break;
     Position modified = 0;
     if (!ParseVersionKey(iterator->key().ToStringView(), &key, &modified)) return Fail(BadRecord("a version key"));
@@ -77,14 +90,14 @@ Status RemoveVersions(rocksdb::DB& db, Position position, Remover& remover) {
     superseded = true;
   }
   if (!iterator->status().ok()) return Fail(ReadError(iterator->status()));
-  if (!remover.stopped()) end_key();
+  if (remover.status()) end_key();
   return {};
 }
 
 // Removes the keys in [begin, end).
 Status RemoveKeys(rocksdb::DB& db, const std::string& begin, const std::string& end, Remover& remover) {
   const std::unique_ptr<rocksdb::Iterator> iterator = Scan(db);
-  for (iterator->Seek(begin); iterator->Valid() && !remover.stopped(); iterator->Next()) {
+  for (iterator->Seek(begin); iterator->Valid() && remover.GoesOn(); iterator->Next()) {
     if (iterator->key().compare(end) >= 0) break;
     remover.Remove(iterator->key());
   }
@@ -120,16 +133,15 @@ Status AnnounceCompaction(rocksdb::DB& db, Position position) {
   return {};
 }
 
-Status RemoveBefore(rocksdb::DB& db, Position position, Revision newest, const std::function<bool()>& stop) {
+Status RemoveBefore(rocksdb::DB& db, Position position, Revision newest, const std::function<Status()>& may_go_on) {
   const Result<Revision> kept = FirstRevisionFrom(db, position, newest);
   if (!kept) return Fail(kept.error());
-  Remover remover(db, stop);
+  Remover remover(db, may_go_on);
   if (Status status = RemoveVersions(db, position, remover); !status) return status;
   if (Status status = RemoveKeys(db, TxnKey(0), TxnKey(position), remover); !status) return status;
   if (Status status = RemoveKeys(db, LogKey(0), LogKey(*kept), remover); !status) return status;
   remover.Flush();
-  if (!remover.status().ok()) return Fail(WriteError(remover.status()));
-  return {};
+  return remover.status();
 }
 
 }  // namespace guidon

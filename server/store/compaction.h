@@ -19,7 +19,7 @@ namespace guidon {
 
 Status AnnounceCompaction(rocksdb::DB& db, Position position);
 
-// Removes it. Reads every key once; returns early when `stop`, which is asked for every batch, says so.
-Status RemoveBefore(rocksdb::DB& db, Position position, Revision newest, const std::function<bool()>& stop);
+// Removes it. Reads every key once. `may_go_on` is asked before each batch: its first error ends it, and is the answer.
+Status RemoveBefore(rocksdb::DB& db, Position position, Revision newest, const std::function<Status()>& may_go_on);
 
 }  // namespace guidon

@@ -39,9 +39,14 @@ class RocksStore final : public Store {
       : folder_(std::move(folder)),
         db_(folder_->db()),
         epoch_(folder_->epoch()),
+        min_free_bytes_(options.min_free_bytes),
         compacted_(folder_->compacted()),
         committer_(*folder_, options, kill_points, wakes_) {}
   ~RocksStore() override { closing_ = true; }
+  void BeginClose() override {
+    closing_ = true;
+    committer_.BeginClose();
+  }
 
   void Submit(Txn txn, TxnDone done) override { committer_.Submit(std::move(txn), std::move(done)); }
   Result<RangeResult> Range(const RangeQuery& query) const override;
@@ -63,10 +68,12 @@ class RocksStore final : public Store {
   WatchEvent After(Position position) const;
   Result<CommittedTxn> ReadTxn(Position position) const;
   Status ReadOp(const std::pair<TxnOp::Kind, std::string>& op, CommittedTxn& txn) const;
+  Status MayCompact(const std::function<bool()>& stop) const;
 
   const std::unique_ptr<StoreFolder> folder_;
   rocksdb::DB& db_;
   const std::string epoch_;
+  const std::uint64_t min_free_bytes_;
   Wakes wakes_;
   std::atomic<bool> closing_ = false;
   Mutex compaction_mutex_;  // one compaction at a time
@@ -227,10 +234,24 @@ Status RocksStore::Compact(Position position, const std::function<bool()>& stop)
   const Position head = Head().position;
   if (position > head) return Fail(AheadOfHead(position, head));
   if (position <= compacted_) return {};
-  if (Status healthy = Health(); !healthy) return healthy;
+  if (Status may = MayCompact(stop); !may) return may;
   if (Status status = AnnounceCompaction(db_, position); !status) return status;
   compacted_ = position;
-  return RemoveBefore(db_, position, Head().revision, [&] { return closing_ || (stop && stop()); });
+  return RemoveBefore(db_, position, Head().revision, [&] { return MayCompact(stop); });
+}
+
+// Deleting takes room at first: it must not use up what is kept free so that a full disk is met before, and not in the
+// middle of, a write.
+Status RocksStore::MayCompact(const std::function<bool()>& stop) const {
+  if (closing_ || (stop && stop())) {
+    return Fail(ErrorCode::kUnavailable, "the compaction was stopped; the next one goes on where it ended");
+  }
+  if (Status healthy = Health(); !healthy) return healthy;
+  if (folder_->FreeBytes() < min_free_bytes_) {
+    return Fail(ErrorCode::kStorageFull, "too little room on the disk of " + folder_->path() +
+                                             " to compact the store; make room, and the next compaction goes on");
+  }
+  return {};
 }
 
 }  // namespace

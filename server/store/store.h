@@ -243,10 +243,15 @@ class Store {
 
   // Gives up reading before `position`: older versions, transactions and log payloads are removed for good; the newest
   // version of each key, audit entries and the chain stay. Reads every version once; other calls go on meanwhile. Ends
-  // early once `stop`, which may be empty, says so; what is left then is removed by the next compaction.
+  // early, with an error, in the middle of removing when `stop`, which may be empty, says so or the store is closing
+  // (kUnavailable), or when room on the disk runs short (kStorageFull): what is left is removed by the next compaction.
   virtual Status Compact(Position position, const std::function<bool()>& stop) = 0;
   Status Compact(Position position) { return Compact(position, {}); }
   virtual Position compacted() const = 0;  // the oldest position that can be read (0: all)
+
+  // The beginning of the end, for who has threads within the store and waits for them before destroying it: no more
+  // transactions are taken, a compaction ends, and what waits for room on the disk fails. Reads go on.
+  virtual void BeginClose() {}
 
   virtual StoreHead Head() const = 0;  // visible, hence durable; never blocks
   // Random text of 16 characters [a-z0-9], drawn when the store is created or restored: revisions of two epochs

@@ -71,6 +71,7 @@ class DoubtfulStore final : public Store {
   Status Compact(Position position, const std::function<bool()>& stop) override {
     return store_.Compact(position, stop);
   }
+  void BeginClose() override { store_.BeginClose(); }
   Position compacted() const override { return store_.compacted(); }
   StoreHead Head() const override { return store_.Head(); }
   std::string Epoch() const override { return store_.Epoch(); }

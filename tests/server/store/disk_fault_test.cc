@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
 #include <stdexcept>
+#include <thread>
 
 #include "server/store/chain.h"
 #include "tests/server/store/faulty_file_system.h"
@@ -145,6 +148,46 @@ TEST_F(DiskFaultTest, AStoreThatWaitsForRoomCanBeClosed) {
   Reopen();
   EXPECT_EQ(ShowAll(*store_), "a=1");
   EXPECT_EQ(MustCommit(*store_, Put("a", "3")).revision, 2u);
+}
+
+// What a thread of the owner's does within the store must end before the store can be destroyed.
+TEST_F(DiskFaultTest, ACompactionThatWaitsForRoomEndsWhenTheStoreBeginsToClose) {
+  for (int i = 0; i < 3; ++i) MustCommit(*store_, Put("a", std::to_string(i)));
+  disk_->appends_without_room = FaultyFileSystem::kAlways;
+  std::future<Status> compaction = std::async(std::launch::async, [&] { return store_->Compact(2); });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (store_->Health() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ASSERT_EQ(store_->Health().error().code, ErrorCode::kStorageFull) << "it waits for room";
+  store_->BeginClose();
+  const bool ended = compaction.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  disk_->appends_without_room = 0;  // or this test would never end
+  ASSERT_TRUE(ended);
+  EXPECT_FALSE(compaction.get());
+  EXPECT_EQ(CommitError(Put("a", "4")).code, ErrorCode::kUnavailable);
+  Reopen();
+  EXPECT_EQ(ShowAll(*store_), "a=2");
+}
+
+TEST_F(DiskFaultTest, ACompactionStopsBeforeItUsesUpTheLastRoom) {
+  Txn first, second;
+  for (int i = 0; i < 3000; ++i) {
+    first.ops.push_back(TxnOp::Put("key-" + std::to_string(i), "1"));
+    second.ops.push_back(TxnOp::Put("key-" + std::to_string(i), "2"));
+  }
+  MustCommit(*store_, std::move(first));
+  MustCommit(*store_, std::move(second));
+  int asked = 0;
+  const Status status = store_->Compact(2, [&] {
+    if (++asked == 3) disk_->free_bytes = 1 << 20;
+    return false;
+  });
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::kStorageFull);
+  EXPECT_THAT(status.error().message, HasSubstr("make room"));
+  EXPECT_EQ(asked, 3) << "it went on";
+  disk_->free_bytes = FaultyFileSystem::kRealFreeBytes;
 }
 
 TEST_F(DiskFaultTest, AStoreDoesNotOpenWithoutRoom) {
