@@ -122,6 +122,20 @@ Result<ApiAnswer> SendWorkspace(const Connection& connection, const Workspace& w
              Value(std::move(body)));
 }
 
+Value ToValue(const EntityChange& change) {
+  Array environments, summary, moved;
+  for (const std::string& name : change.environments) environments.emplace_back(name);
+  for (const std::string& line : change.summary) summary.emplace_back(line);
+  for (const Move& move : change.moves) {
+    moved.emplace_back(Object{{"environment", Value(move.environment)},
+                              {"split", Value(move.split)},
+                              {"share_parts", move.share_parts ? Value(*move.share_parts) : Value()}});
+  }
+  return Object{{"kind", Value(ToString(change.ref.kind))}, {"key", Value(change.ref.key)},
+                {"action", Value(ToString(change.action))}, {"environments", Value(std::move(environments))},
+                {"summary", Value(std::move(summary))},     {"moved", Value(std::move(moved))}};
+}
+
 std::size_t CountOfChanges(const Value& plan) {
   return ListIn(plan, "changes").size();
 }

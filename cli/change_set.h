@@ -9,6 +9,7 @@
 #include "cli/api_client.h"
 #include "cli/verbs.h"
 #include "cli/workspace.h"
+#include "core/diff/diff.h"
 
 namespace guidon::cli {
 
@@ -23,6 +24,9 @@ struct ChangeSetRequest {
 };
 Result<ApiAnswer> SendWorkspace(const Connection& connection, const Workspace& workspace,
                                 const ChangeSetRequest& request);
+
+// A change as the server's plan says it.
+Value ToValue(const EntityChange& change);
 
 std::size_t CountOfChanges(const Value& plan);
 bool HasConflicts(const Value& plan);

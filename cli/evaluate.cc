@@ -1,5 +1,8 @@
 // guidon evaluate: what a context is served, and why; from a workspace, a ruleset file, or the server.
 //
+// A workspace alone gets first allocations; with --snapshot it is put on the ranges that a ruleset file holds, as the
+// server would serve it once it is applied.
+//
 // One context is asked of the server itself. Many (--cases) are evaluated here, by the same evaluator, on the ruleset
 // that the server has at that moment, so that all of them see one revision.
 #include <chrono>
@@ -156,10 +159,11 @@ std::optional<SnapshotDocument> LocalRuleset(const EvaluateOptions& options, int
     exit_code = Explain(document.error(), options.json);
     return std::nullopt;
   }
-  Result<Snapshot> snapshot = SnapshotOfWorkspace(options.workspace, options.environment);
+  Result<Snapshot> snapshot = options.snapshot.empty()
+                                  ? SnapshotOfWorkspace(options.workspace, options.environment)
+                                  : SnapshotOfWorkspace(options.workspace, options.environment, options.snapshot);
   if (!snapshot) {
-    Complain(snapshot.error(), options.json);
-    exit_code = snapshot.error().code == ErrorCode::kInvalid ? kProblem : kUsage;
+    exit_code = ExplainRefusal(snapshot.error(), options.json);
     return std::nullopt;
   }
   SnapshotDocument document;

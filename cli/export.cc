@@ -13,10 +13,7 @@ int Export(const ExportOptions& options) {
   Result<std::string> text;
   if (!options.workspace.empty()) {
     Result<Snapshot> snapshot = SnapshotOfWorkspace(options.workspace, options.environment);
-    if (!snapshot) {
-      Complain(snapshot.error(), options.json);
-      return snapshot.error().code == ErrorCode::kInvalid ? kProblem : kUsage;
-    }
+    if (!snapshot) return ExplainRefusal(snapshot.error(), options.json);
     text = EncodeSnapshot(*snapshot);
   } else {
     const Result<std::string> project = ResolveProject(options.connection, options.project);

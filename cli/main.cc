@@ -90,9 +90,13 @@ void AddPlan(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("plan", "Show what `apply` would change, and who would move");
   const auto options = On(*verb, run, &guidon::cli::Plan);
   AddFolder(*verb, options->folder);
+  CLI::Option* snapshot =
+      verb->add_option("--snapshot", options->snapshot, "Compare with this exported file, not the server")
+          ->type_name("FILE");
   verb->add_option("--contexts", options->contexts, R"(Count who moves among these: a line {"key": …} each)")
       ->type_name("FILE.jsonl");
-  verb->add_flag("--prune", options->prune, "Archive what was applied and is gone from the files");
+  // Only the server knows what was applied.
+  verb->add_flag("--prune", options->prune, "Archive what was applied and is gone from the files")->excludes(snapshot);
   AddConnection(*verb, options->connection);
   AddJson(*verb, options->json);
 }
@@ -108,7 +112,8 @@ void AddApply(CLI::App& app, Run& run) {
 }
 
 void CheckEvaluate(const guidon::cli::EvaluateOptions& options) {
-  if (options.ruleset.empty() && options.environment.empty()) throw CLI::RequiredError("--environment");
+  if (options.ruleset.empty() && options.snapshot.empty() && options.environment.empty())
+    throw CLI::RequiredError("--environment");
 }
 
 void AddEvaluate(CLI::App& app, Run& run) {
@@ -130,6 +135,9 @@ void AddEvaluate(CLI::App& app, Run& run) {
       verb->add_option("--ruleset", options->ruleset, "Ask this file, from `guidon export`, not the server")
           ->type_name("FILE")
           ->excludes(workspace);
+  verb->add_option("--snapshot", options->snapshot, "With -w: on the ranges of this exported file")
+      ->type_name("FILE")
+      ->needs(workspace);
   AddProject(*verb, options->project);
   AddEnvironment(*verb, options->environment);
   verb->add_option("--revision", options->revision, "As the server had it at this revision")

@@ -22,15 +22,6 @@ bool IsDumb() {
   return terminal != nullptr && std::string_view(terminal) == "dumb";
 }
 
-Value ToValue(const Issue& issue) {
-  Object object{{"severity", Value(ToString(issue.severity))}, {"code", Value(issue.code)}};
-  if (!issue.entity.empty()) object.Append("entity", Value(issue.entity));
-  object.Append("path", Value(issue.path.ToText()));
-  object.Append("message", Value(issue.message));
-  if (!issue.hint.empty()) object.Append("hint", Value(issue.hint));
-  return object;
-}
-
 }  // namespace
 
 Ink::Ink(int descriptor) : colours_(isatty(descriptor) != 0 && !IsSet("NO_COLOR") && !IsDumb()) {}
@@ -58,6 +49,15 @@ std::string Describe(const PlacedIssue& placed, const Ink& ink) {
   line += "  " + Printable(placed.issue.message);
   if (!placed.issue.hint.empty()) line += " (" + Printable(placed.issue.hint) + ")";
   return line;
+}
+
+Value ToValue(const Issue& issue) {
+  Object object{{"severity", Value(ToString(issue.severity))}, {"code", Value(issue.code)}};
+  if (!issue.entity.empty()) object.Append("entity", Value(issue.entity));
+  object.Append("path", Value(issue.path.ToText()));
+  object.Append("message", Value(issue.message));
+  if (!issue.hint.empty()) object.Append("hint", Value(issue.hint));
+  return object;
 }
 
 Value ToValue(const PlacedIssue& placed) {

@@ -36,6 +36,7 @@ const Ink& Err();  // standard error
 
 // "experiments/one-page.yaml:14:21  error  unknown segment 'eu-wbe' (did you mean 'eu-web'?)"
 std::string Describe(const PlacedIssue& placed, const Ink& ink);
+Value ToValue(const Issue& issue);
 Value ToValue(const PlacedIssue& placed);
 Value ToValue(const std::vector<PlacedIssue>& issues);
 

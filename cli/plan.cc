@@ -1,22 +1,39 @@
 // guidon plan DIR: what `apply` would change, and for whom. Writes nothing.
 //
-// With --contexts FILE.jsonl, the contexts of that file are evaluated here before and after, in every environment: that
-// counts who moves also where it depends on attributes.
+// Compared with the server, in every environment; or, with --snapshot FILE, with the one environment that a ruleset
+// file holds, on its ranges and states and without a server.
+//
+// With --contexts FILE.jsonl, the contexts of that file are evaluated here before and after: that counts who moves also
+// where it depends on attributes.
 #include <chrono>
 #include <iostream>
 
 #include "cli/change_set.h"
 #include "cli/file.h"
 #include "cli/output.h"
+#include "cli/ruleset_source.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
 #include "core/codec/wire.h"
+#include "core/diff/audience.h"
 #include "core/diff/count.h"
+#include "core/diff/diff.h"
 
 namespace guidon::cli {
 namespace {
 
 constexpr std::size_t kMaxContextsBytes = 256u << 20;
+
+// What an environment serves before and after.
+struct Rulesets {
+  std::string environment;
+  std::shared_ptr<const Ruleset> before, after;
+};
+
+struct PlanDocument {
+  Value value;  // as the server says it
+  std::vector<Rulesets> rulesets;
+};
 
 struct Counted {
   std::string environment;
@@ -31,20 +48,82 @@ Result<std::shared_ptr<const Ruleset>> RulesetOf(const Value* document) {
   return Compile(decoded->snapshot, {.lineage = nullptr, .undecodable = decoded->undecodable});
 }
 
-Result<std::vector<Counted>> CountAll(const Value& plan, const std::vector<Context>& contexts) {
-  std::vector<Counted> all;
+Result<std::vector<Rulesets>> TakeRulesets(Value& plan) {
+  std::vector<Rulesets> all;
   const Value* rulesets = plan.Find("rulesets");
   if (rulesets == nullptr) return all;
-  const auto now_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
   for (const Member& environment : rulesets->AsObject()) {
     Result<std::shared_ptr<const Ruleset>> before = RulesetOf(environment.value.Find("before"));
     if (!before) return Fail(before.error());
     Result<std::shared_ptr<const Ruleset>> after = RulesetOf(environment.value.Find("after"));
     if (!after) return Fail(after.error());
+    all.push_back({environment.name, *std::move(before), *std::move(after)});
+  }
+  plan.MutableObject().Erase("rulesets");
+  return all;
+}
+
+// nullopt, with `exit_code` set and the reason said, when there is none.
+std::optional<PlanDocument> PlanOnServer(const PlanOptions& options, const Workspace& workspace, int& exit_code) {
+  Result<ApiAnswer> answer = SendWorkspace(
+      options.connection, workspace, {.dry_run = true, .prune = options.prune, .rulesets = !options.contexts.empty()});
+  if (!answer || !answer->ok()) {
+    exit_code = answer ? Explain(*answer, options.json) : Explain(answer.error(), options.json);
+    return std::nullopt;
+  }
+  Result<std::vector<Rulesets>> rulesets = TakeRulesets(answer->body);
+  if (!rulesets) {
+    exit_code = Explain(rulesets.error(), options.json);
+    return std::nullopt;
+  }
+  return PlanDocument{std::move(answer->body), *std::move(rulesets)};
+}
+
+Value DescribeApplied(const Applied& applied) {
+  Array changes, warnings;
+  for (EntityChange& change : DescribeChanges(applied.before.entities, applied.entities)) {
+    // A segment does not know by itself where it is used.
+    if (change.ref.kind == EntityKind::kSegment) {
+      change.environments = EnvironmentsUsing(change.ref.key, applied.entities);
+    }
+    changes.push_back(ToValue(change));
+  }
+  for (const Issue& issue : applied.warnings) warnings.push_back(ToValue(issue));
+  Object document{{"revision", Value()}, {"changes", Value(std::move(changes))}, {"conflicts", Value(Array())}};
+  if (!warnings.empty()) document.Append("warnings", Value(std::move(warnings)));
+  document.Append("snapshot", Value(Object{{"environment", Value(applied.before.environment)},
+                                           {"revision", Value(applied.before.revision)}}));
+  return document;
+}
+
+std::optional<PlanDocument> PlanOnFile(const PlanOptions& options, const Workspace& workspace, int& exit_code) {
+  const Result<SnapshotDocument> file = ReadRulesetFile(options.snapshot);
+  if (!file) {
+    exit_code = Explain(file.error(), options.json);
+    return std::nullopt;
+  }
+  Result<Applied> applied = ApplyToRuleset(workspace.definitions, *file, options.snapshot);
+  if (!applied) {
+    exit_code = ExplainRefusal(applied.error(), options.json);
+    return std::nullopt;
+  }
+  std::cerr << "Compared with " << options.snapshot << ": " << applied->before.environment << " at revision "
+            << applied->before.revision << ", and nothing else of the project.\n";
+  PlanDocument plan{DescribeApplied(*applied), {}};
+  if (!options.contexts.empty()) {
+    plan.rulesets.push_back({applied->before.environment, Compile(applied->before), Compile(applied->after)});
+  }
+  return plan;
+}
+
+std::vector<Counted> CountAll(const std::vector<Rulesets>& rulesets, const std::vector<Context>& contexts) {
+  std::vector<Counted> all;
+  const auto now_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  for (const Rulesets& environment : rulesets) {
     Counted& counted = all.emplace_back();
-    counted.environment = environment.name;
-    counted.flags = CountMoves(**before, **after, contexts, now_ms.count());
+    counted.environment = environment.environment;
+    counted.flags = CountMoves(*environment.before, *environment.after, contexts, now_ms.count());
     std::erase_if(counted.flags, [](const FlagMoves& flag) { return flag.moved == 0 && flag.revalued == 0; });
   }
   return all;
@@ -104,7 +183,8 @@ void PrintCounts(const std::vector<Counted>& all, std::size_t contexts, const st
 void PrintPlan(const PlanOptions& options, const Value& plan) {
   const std::string summary = SummaryOf(plan);
   if (summary.empty()) {
-    std::cout << "nothing to change: the project is as the workspace says\n";
+    std::cout << "nothing to change: the " << (options.snapshot.empty() ? "project" : "environment")
+              << " is as the workspace says\n";
   } else {
     std::cout << summary << "; nothing was written. To do it: guidon apply " << options.folder
               << (options.prune ? " --prune" : "") << "\n";
@@ -128,31 +208,28 @@ int Plan(const PlanOptions& options) {
   int exit_code = kPass;
   const std::optional<Workspace> workspace = ReadValidWorkspace(options.folder, options.json, exit_code);
   if (!workspace) return exit_code;
-  Result<ApiAnswer> answer = SendWorkspace(
-      options.connection, *workspace, {.dry_run = true, .prune = options.prune, .rulesets = !options.contexts.empty()});
-  if (!answer) return Explain(answer.error(), options.json);
-  if (!answer->ok()) return Explain(*answer, options.json);
-  Result<std::vector<Counted>> counted = CountAll(answer->body, contexts);
-  if (!counted) return Explain(counted.error(), options.json);
-  const bool conflicts = HasConflicts(answer->body);
+  std::optional<PlanDocument> plan = options.snapshot.empty() ? PlanOnServer(options, *workspace, exit_code)
+                                                              : PlanOnFile(options, *workspace, exit_code);
+  if (!plan) return exit_code;
+  const std::vector<Counted> counted = CountAll(plan->rulesets, contexts);
+  const bool conflicts = HasConflicts(plan->value);
   if (options.json) {
-    Value document = std::move(answer->body);
-    document.MutableObject().Erase("rulesets");
+    Value document = std::move(plan->value);
     if (!options.contexts.empty()) {
       document.MutableObject().Append("contexts", Value(contexts.size()));
-      document.MutableObject().Append("counted", ToValue(*counted));
+      document.MutableObject().Append("counted", ToValue(counted));
     }
     PrintJson(document);
     return conflicts ? kProblem : kPass;
   }
-  PrintChanges(answer->body);
-  PrintWarnings(answer->body, *workspace);
+  PrintChanges(plan->value);
+  PrintWarnings(plan->value, *workspace);
   if (conflicts) {
-    PrintConflicts(answer->body);
+    PrintConflicts(plan->value);
     return kProblem;
   }
-  if (!options.contexts.empty()) PrintCounts(*counted, contexts.size(), options.contexts);
-  PrintPlan(options, answer->body);
+  if (!options.contexts.empty()) PrintCounts(counted, contexts.size(), options.contexts);
+  PrintPlan(options, plan->value);
   return kPass;
 }
 

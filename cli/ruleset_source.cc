@@ -1,30 +1,89 @@
 #include "cli/ruleset_source.h"
 
+#include <chrono>
 #include <iostream>
+#include <optional>
 
 #include "cli/file.h"
 #include "cli/output.h"
+#include "cli/verbs.h"
 #include "cli/workspace.h"
 #include "core/allocate/allocate.h"
 #include "core/base/json.h"
+#include "core/diff/audience.h"
+#include "core/validate/validate.h"
 
 namespace guidon::cli {
+namespace {
 
-Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment) {
+Result<Definitions> ReadValidDefinitions(const std::string& folder) {
   Result<Workspace> workspace = ReadWorkspace(folder);
   if (!workspace) return Fail(workspace.error());
-  if (workspace->HasErrors()) {
-    for (const PlacedIssue& placed : workspace->issues) std::cerr << Describe(placed, Err()) << "\n";
-    return Fail(ErrorCode::kInvalid, "the workspace is not valid");
+  if (!workspace->HasErrors()) return std::move(workspace->definitions);
+  std::vector<Issue> issues;
+  for (const PlacedIssue& placed : workspace->issues) {
+    std::cerr << Describe(placed, Err()) << "\n";
+    issues.push_back(placed.issue);
   }
-  Definitions& definitions = workspace->definitions;
-  if (definitions.project.FindEnvironment(environment) == nullptr) {
-    return Fail(NoSuchEnvironment(definitions.project, environment));
+  return Fail(Error{ErrorCode::kInvalid, "the workspace is not valid", std::move(issues)});
+}
+
+// Those have no place in a file: the files alone are valid.
+Error SaidInvalid(const std::string& what, std::vector<Issue> issues) {
+  for (const Issue& issue : issues) {
+    std::cerr << Printable(issue.entity) << "  " << Err().Red("error") << "  " << Printable(issue.message);
+    if (!issue.hint.empty()) std::cerr << " (" << Printable(issue.hint) << ")";
+    std::cerr << "\n";
+  }
+  return {ErrorCode::kInvalid, what, std::move(issues)};
+}
+
+// What an environment may see of an entity; unlike EnvironmentPart also of what is archived, for that is a change.
+std::optional<EntityRecord> PartOf(EntityRecord record, const Snapshot& stored) {
+  const bool was_there = stored.entities.Find(RefOf(record)).has_value();
+  if (auto* experiment = std::get_if<ExperimentRecord>(&record)) {
+    const Experiment& definition = experiment->definition;
+    if (!was_there && (definition.archived || definition.environment != stored.environment)) return std::nullopt;
+  }
+  if (auto* flag = std::get_if<FlagRecord>(&record)) {
+    if (!was_there && flag->definition.archived) return std::nullopt;
+    std::erase_if(flag->definition.environments,
+                  [&](const Targeting& targeting) { return targeting.environment != stored.environment; });
+  }
+  return record;
+}
+
+// Metrics are never streamed: experiments that only the file has may name some that the workspace has not.
+bool IsOfMissingMetrics(const Issue& issue, const Definitions& workspace) {
+  if (issue.code != "unknown_metric") return false;
+  for (const ExperimentRecord& record : workspace.entities.experiments) {
+    if (issue.entity == RefOf(record).ToText()) return false;
+  }
+  return true;
+}
+
+Status CheckApplied(const Definitions& after, const Definitions& workspace) {
+  std::vector<Issue> errors;
+  const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+  for (Issue& issue : Validate(after, {.today = today})) {
+    if (issue.severity == Severity::kError && !IsOfMissingMetrics(issue, workspace)) errors.push_back(std::move(issue));
+  }
+  if (!errors.empty()) return Fail(SaidInvalid("the workspace does not fit what is stored", std::move(errors)));
+  return {};
+}
+
+}  // namespace
+
+Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment) {
+  Result<Definitions> definitions = ReadValidDefinitions(folder);
+  if (!definitions) return Fail(definitions.error());
+  if (definitions->project.FindEnvironment(environment) == nullptr) {
+    return Fail(NoSuchEnvironment(definitions->project, environment));
   }
   std::cerr << "From the workspace alone: splits get their first allocation; a server may have kept other buckets.\n";
-  std::vector<Issue> issues = AllocateStates(nullptr, definitions);
-  if (HasErrors(issues)) return Fail(InvalidError("the workspace cannot be allocated", std::move(issues)));
-  return SnapshotOf(definitions, environment, 0);
+  std::vector<Issue> issues = AllocateStates(nullptr, *definitions);
+  if (HasErrors(issues)) return Fail(SaidInvalid("the workspace cannot be allocated", std::move(issues)));
+  return SnapshotOf(*definitions, environment, 0);
 }
 
 Result<SnapshotDocument> ReadRulesetFile(const std::string& path) {
@@ -33,6 +92,60 @@ Result<SnapshotDocument> ReadRulesetFile(const std::string& path) {
   Result<SnapshotDocument> document = DecodeSnapshot(*text);
   if (!document) return Fail(ErrorCode::kIo, path + ": " + document.error().message);
   return document;
+}
+
+Result<Applied> ApplyToRuleset(const Definitions& workspace, const SnapshotDocument& document,
+                               const std::string& file) {
+  const Snapshot& stored = document.snapshot;
+  if (stored.project != workspace.project.key) {
+    return Fail(ErrorCode::kNotFound,
+                file + " is of project '" + stored.project + "', the workspace of '" + workspace.project.key + "'");
+  }
+  if (workspace.project.FindEnvironment(stored.environment) == nullptr) {
+    return Fail(NoSuchEnvironment(workspace.project, stored.environment));
+  }
+  if (!document.undecodable.empty()) {
+    const Undecodable& first = document.undecodable.front();
+    return Fail(ErrorCode::kIo, file + ": this version cannot read " + first.ref.ToText() + ": " + first.message);
+  }
+  const Definitions before{workspace.project, stored.entities};
+  Definitions after = before;
+  for (const EntityRef& ref : workspace.entities.Refs()) {
+    std::optional<EntityRecord> record = PartOf(*workspace.entities.Find(ref), stored);
+    if (!record) continue;
+    if (const auto held = stored.entities.Find(ref)) KeepState(*held, *record);
+    after.entities.Upsert(*std::move(record));
+  }
+  if (Status fits = CheckApplied(after, workspace); !fits) return Fail(fits.error());
+  std::vector<Issue> issues = AllocateStates(&before, after);
+  if (HasErrors(issues)) return Fail(SaidInvalid("the workspace does not fit what is stored", std::move(issues)));
+  after.entities.metrics.clear();
+  Applied applied;
+  applied.before = stored;
+  applied.after = SnapshotOf(after, stored.environment, stored.revision);
+  applied.warnings = AudienceWarnings(before.entities, after.entities);
+  applied.entities = std::move(after.entities);
+  return applied;
+}
+
+Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment,
+                                     const std::string& ruleset_file) {
+  const Result<SnapshotDocument> document = ReadRulesetFile(ruleset_file);
+  if (!document) return Fail(document.error());
+  if (!environment.empty() && environment != document->snapshot.environment) {
+    return Fail(ErrorCode::kNotFound,
+                ruleset_file + " is of " + document->snapshot.environment + ", not of " + environment);
+  }
+  const Result<Definitions> definitions = ReadValidDefinitions(folder);
+  if (!definitions) return Fail(definitions.error());
+  Result<Applied> applied = ApplyToRuleset(*definitions, *document, ruleset_file);
+  if (!applied) return Fail(applied.error());
+  return std::move(applied->after);
+}
+
+int ExplainRefusal(const Error& error, bool json) {
+  Complain(error, json);
+  return error.code == ErrorCode::kInvalid ? kProblem : kUsage;
 }
 
 }  // namespace guidon::cli

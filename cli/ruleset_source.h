@@ -1,9 +1,11 @@
-// Where tools take an environment's definitions from: a workspace, a ruleset file, or the server.
+// Where tools take an environment's definitions from: a workspace, a ruleset file, or both: what the server would have
+// once the workspace is applied.
 //
 // Thread safety: one thread.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/base/result.h"
 #include "core/codec/wire.h"
@@ -17,5 +19,25 @@ Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::strin
 
 // A ruleset document (docs/spec/wire.md), checked against its digest.
 Result<SnapshotDocument> ReadRulesetFile(const std::string& path);
+
+// An environment as a ruleset file has it, and as a workspace makes it: by the rules of the server, on the states that
+// the file holds. What the files do not name stays, with its states. What the file cannot tell: who changed what since
+// it was last applied (so the files win), and the states of what was archived.
+struct Applied {
+  Snapshot before;
+  EntitySet entities;  // after: of this environment, what the workspace archives included; no metrics
+  Snapshot after;
+  std::vector<Issue> warnings;  // audiences that move while their experiment runs
+};
+// `file` names the document to people. kNotFound: it is of another project, or the workspace has no such environment.
+// kIo: it holds what this version cannot read. kInvalid: a server would refuse the workspace; why has been said.
+Result<Applied> ApplyToRuleset(const Definitions& workspace, const SnapshotDocument& document, const std::string& file);
+
+// The same from a folder, for an environment that has to be that of the file unless it is left empty.
+Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment,
+                                     const std::string& ruleset_file);
+
+// Says why one of these gave nothing, and gives the exit code for it.
+int ExplainRefusal(const Error& error, bool json);
 
 }  // namespace guidon::cli

@@ -32,6 +32,7 @@ int Validate(const ValidateOptions& options);
 struct PlanOptions {
   Connection connection;
   std::string folder;
+  std::string snapshot;  // a ruleset file to compare with; empty: the server
   std::string contexts;  // JSONL; empty: nobody is counted
   bool prune = false;
   bool json = false;
@@ -51,6 +52,7 @@ struct EvaluateOptions {
   Connection connection;
   std::string workspace;  // or
   std::string ruleset;    // both empty: the server
+  std::string snapshot;   // a ruleset file whose ranges the workspace is put on; empty: first allocations
   std::string project;    // empty: the only one
   std::string environment;
   std::string flag;

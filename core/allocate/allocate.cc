@@ -165,6 +165,15 @@ void AllocateExperiment(ExperimentRecord& record, const EntitySet& entities, boo
 
 }  // namespace
 
+void KeepState(const EntityRecord& current, EntityRecord& next) {
+  std::visit(
+      [&](auto& record) {
+        using RecordType = std::decay_t<decltype(record)>;
+        record.state = std::get<RecordType>(current).state;
+      },
+      next);
+}
+
 std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after) {
   std::vector<Issue> issues;
   EntitySet& entities = after.entities;

@@ -7,7 +7,7 @@
 // Tools without a server pass nullptr for `before`: everything gets its first allocation, what is authored as paused
 // too.
 //
-// Thread safety: a pure function.
+// Thread safety: pure functions.
 #pragma once
 
 #include <vector>
@@ -16,6 +16,9 @@
 #include "core/model/definitions.h"
 
 namespace guidon {
+
+// Gives `next` the state of `current`; both are of the same kind.
+void KeepState(const EntityRecord& current, EntityRecord& next);
 
 // `after` holds the next definitions, with the states of `before` where an entity was there already (states of new
 // entities are empty). On return:

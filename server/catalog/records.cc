@@ -1,6 +1,5 @@
 #include "server/catalog/records.h"
 
-#include <type_traits>
 #include <utility>
 
 #include "core/base/json.h"
@@ -122,15 +121,6 @@ Result<EntityRecord> DecodeDefinitionOf(const EntityRef& ref, const Value& defin
                                "keys are immutable: create the other one and remove this one", ref.ToText()}}));
   }
   return record;
-}
-
-void KeepState(const EntityRecord& current, EntityRecord& next) {
-  std::visit(
-      [&](auto& record) {
-        using RecordType = std::decay_t<decltype(record)>;
-        record.state = std::get<RecordType>(current).state;
-      },
-      next);
 }
 
 std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRef>& upserts,

@@ -52,9 +52,6 @@ Result<StoredEntity> DecodeEntityText(std::string_view key, std::string_view tex
 // A definition that a caller sent for `ref`: its key, if it has one, must be that key.
 Result<EntityRecord> DecodeDefinitionOf(const EntityRef& ref, const Value& definition);
 
-// Gives `next` the state of `current`; both are of the same kind.
-void KeepState(const EntityRecord& current, EntityRecord& next);
-
 // The payloads of a revision (server/store/store.h), as JSON.
 std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRef>& upserts,
                       const std::vector<EntityRef>& removals);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/allocate/allocate.h"
 #include "core/base/json.h"
 #include "core/codec/codec.h"
 #include "core/diff/audience.h"
