@@ -15,6 +15,11 @@ bool IsUnit(std::int64_t number) {
   return -kLargest <= number && number <= kLargest;
 }
 
+bool IsKey(Attribute attribute) {
+  constexpr Attribute kKey("key");
+  return attribute.hash() == kKey.hash() && attribute.name() == kKey.name();
+}
+
 }  // namespace
 
 Context::Context() noexcept : slots_(inline_slots_), text_(inline_text_) {}
@@ -88,8 +93,7 @@ Context Context::FromValue(const Value& value) {
   Context context;
   const Value* key = value.Find("key");
   if (key == nullptr || key->is_null()) key = value.Find("targetingKey");
-  if (key != nullptr && key->is_string()) context.SetKey(key->AsString());
-  if (key != nullptr && key->IsIntegral() && IsUnit(key->AsInt())) context.SetKey(std::to_string(key->AsInt()));
+  if (key != nullptr) context.SetKeyTo(*key);
   for (const Member& member : value.AsObject()) {
     if (member.name == "key" || member.name == "targetingKey") continue;
     context.Set(Attribute(member.name), member.value);
@@ -104,7 +108,13 @@ Context& Context::SetKey(std::string_view key) {
   return *this;
 }
 
+Context& Context::SetKeyTo(const Value& value) {
+  if (value.IsIntegral() && IsUnit(value.AsInt())) return SetKey(std::to_string(value.AsInt()));
+  return SetKey(value.AsString());  // of another kind: none
+}
+
 Context& Context::Set(Attribute attribute, std::string_view text) {
+  if (IsKey(attribute)) return SetKey(text);
   const std::uint64_t hash = Hash64(text);
   const auto size = static_cast<std::uint32_t>(text.size());
   const std::uint32_t begin = Keep(text);
@@ -115,7 +125,12 @@ Context& Context::Set(Attribute attribute, std::string_view text) {
   return *this;
 }
 
+Context& Context::Set(Attribute attribute, const char* text) {
+  return text == nullptr ? Set(attribute, Value()) : Set(attribute, std::string_view(text));
+}
+
 Context& Context::Set(Attribute attribute, double number) {
+  if (IsKey(attribute)) return SetKeyTo(number);
   Slot& slot = SlotFor(attribute);
   slot.kind = Kind::kDouble;
   slot.number = number;
@@ -123,6 +138,7 @@ Context& Context::Set(Attribute attribute, double number) {
 }
 
 Context& Context::SetBool(Attribute attribute, bool truth) {
+  if (IsKey(attribute)) return SetKeyTo(truth);
   Slot& slot = SlotFor(attribute);
   slot.kind = Kind::kBool;
   slot.truth = truth;
@@ -130,6 +146,7 @@ Context& Context::SetBool(Attribute attribute, bool truth) {
 }
 
 Context& Context::SetInt(Attribute attribute, std::int64_t number) {
+  if (IsKey(attribute)) return SetKeyTo(number);
   Slot& slot = SlotFor(attribute);
   slot.kind = Kind::kInt;
   slot.whole = number;
@@ -137,9 +154,13 @@ Context& Context::SetInt(Attribute attribute, std::int64_t number) {
 }
 
 Context& Context::Set(Attribute attribute, const Value& value) {
+  if (IsKey(attribute)) return SetKeyTo(value);
   switch (value.kind()) {
     case Value::Kind::kNull:
-      if (Slot* slot = FindSlot(attribute)) *slot = slots_[--slot_count_];
+      if (Slot* slot = FindSlot(attribute)) {
+        Release(*slot);
+        *slot = slots_[--slot_count_];
+      }
       return *this;
     case Value::Kind::kBool:
       return SetBool(attribute, value.AsBool());
@@ -153,11 +174,30 @@ Context& Context::Set(Attribute attribute, const Value& value) {
     case Value::Kind::kObject:
       break;
   }
+  const Kind kind = value.is_array() ? Kind::kList : Kind::kObject;
+  if (Slot* held = FindSlot(attribute); held != nullptr && IsHeldByIndex(*held)) {
+    values_[held->begin] = value;
+    held->kind = kind;
+    return *this;
+  }
   values_.push_back(value);
   Slot& slot = SlotFor(attribute);
-  slot.kind = value.is_array() ? Kind::kList : Kind::kObject;
+  slot.kind = kind;
   slot.begin = static_cast<std::uint32_t>(values_.size() - 1);
   return *this;
+}
+
+// Takes the list or object of a slot out of values_; the last one there takes its place.
+void Context::Release(const Slot& slot) noexcept {
+  if (!IsHeldByIndex(slot)) return;
+  const auto last = static_cast<std::uint32_t>(values_.size() - 1);
+  if (slot.begin != last) {
+    values_[slot.begin] = std::move(values_[last]);
+    for (std::uint32_t i = 0; i < slot_count_; ++i) {
+      if (IsHeldByIndex(slots_[i]) && slots_[i].begin == last) slots_[i].begin = slot.begin;
+    }
+  }
+  values_.pop_back();
 }
 
 Context::Slot* Context::FindSlot(Attribute attribute) noexcept {
@@ -173,6 +213,8 @@ Context::Slot* Context::FindSlot(Attribute attribute) noexcept {
 
 Context::Slot& Context::SlotFor(Attribute attribute, std::uint32_t text_begin, std::uint32_t text_size) {
   if (Slot* held = FindSlot(attribute)) {
+    Release(*held);
+    held->kind = Kind::kText;
     held->begin = text_begin;
     held->size = text_size;
     return *held;

@@ -60,9 +60,10 @@ class Context {
   Context& SetKey(std::string_view key);
   std::string_view key() const noexcept { return {text_ + key_begin_, key_size_}; }
 
-  // Sets or replaces. A null Value removes.
+  // Sets or replaces. A null Value, or no text at all (nullptr), removes. An attribute called "key" is the key, by the
+  // rules of FromValue.
   Context& Set(Attribute attribute, std::string_view text);
-  Context& Set(Attribute attribute, const char* text) { return Set(attribute, std::string_view(text)); }
+  Context& Set(Attribute attribute, const char* text);
   Context& Set(Attribute attribute, const std::string& text) { return Set(attribute, std::string_view(text)); }
   Context& Set(Attribute attribute, double number);
   Context& Set(Attribute attribute, const Value& value);
@@ -102,12 +103,16 @@ class Context {
   static constexpr std::size_t kInlineSlots = 8;
   static constexpr std::size_t kInlineText = 256;
 
+  static bool IsHeldByIndex(const Slot& slot) { return slot.kind == Kind::kList || slot.kind == Kind::kObject; }
+
+  Context& SetKeyTo(const Value& value);
   Context& SetBool(Attribute attribute, bool truth);
   Context& SetInt(Attribute attribute, std::int64_t number);
   Slot* FindSlot(Attribute attribute) noexcept;
   Slot& SlotFor(Attribute attribute, std::uint32_t text_begin = 0, std::uint32_t text_size = 0);
   std::uint32_t Keep(std::string_view text);  // copies into text_; returns where it begins
   std::uint32_t Grow(std::string_view text);
+  void Release(const Slot& slot) noexcept;
   void CopyFrom(const Context& other);
 
   std::uint32_t slot_count_ = 0;

@@ -146,6 +146,20 @@ TEST(AllocationTest, TargetsRolloutsExperimentsAndErrorsAreFree) {
   EXPECT_EQ(allocations, before);
 }
 
+TEST(AllocationTest, AListThatIsSetAgainAndAgainIsHeldOnce) {
+  const auto copies = [](int times) {
+    Context context("user-42");
+    for (int i = 0; i < times; ++i) {
+      context.Set("roles", Json(R"(["a", "b"])")).Set("cart", Json(R"({"total": 3})"));
+      context.Set("plan", Json("[1]")).Set("plan", "pro");
+    }
+    const std::uint64_t before = allocations;
+    const Context copy(context);
+    return allocations - before;
+  };
+  EXPECT_EQ(copies(100), copies(1));
+}
+
 TEST(AllocationTest, AContextOfEightAttributesAndShortTextsIsFree) {
   const std::uint64_t before = allocations;
   Context context("user-42");

@@ -72,6 +72,34 @@ TEST(ContextTest, AnAttributeThatIsSetManyTimesDoesNotLoseOthers) {
   EXPECT_EQ(TextOf(context), R"({"key":"user-9999","first":"1","counter":"9999"})");
 }
 
+TEST(ContextTest, ListsAndObjectsReplaceEachOtherAndOtherKinds) {
+  Context context("k");
+  context.Set("a", Json("[1]")).Set("b", Json("[2]")).Set("c", Json(R"({"x": 3})"));
+  context.Set("a", Json(R"({"y": 4})")).Set("b", 5).Set("b", "text");
+  EXPECT_EQ(TextOf(context), R"({"key":"k","a":{"y":4},"b":"text","c":{"x":3}})");
+  context.Set("b", Json("[6]")).Set("a", Value()).Set("c", Json("[7]"));
+  EXPECT_EQ(TextOf(context), R"({"key":"k","c":[7],"b":[6]})");
+}
+
+TEST(ContextTest, NoTextAtAllRemoves) {
+  Context context("k");
+  const char* none = nullptr;
+  context.Set("a", "text").Set("a", none).Set("b", none);
+  EXPECT_EQ(TextOf(context), R"({"key":"k"})");
+}
+
+TEST(ContextTest, AnAttributeCalledKeyIsTheKey) {
+  constexpr Attribute kKey("key");
+  Context context;
+  EXPECT_EQ(TextOf(context.Set("key", "user-1")), R"({"key":"user-1"})");
+  EXPECT_EQ(TextOf(context.Set(kKey, 17)), R"({"key":"17"})");
+  EXPECT_EQ(TextOf(context.Set("key", 18.0)), R"({"key":"18"})");
+  EXPECT_EQ(TextOf(context.Set("key", Value("user-2"))), R"({"key":"user-2"})");
+  EXPECT_EQ(TextOf(context.Set("key", true)), R"({"key":""})") << "no unit";
+  EXPECT_EQ(TextOf(context.Set("key", "u").Set("key", Value())), R"({"key":""})");
+  EXPECT_EQ(TextOf(context.Set("key", "u").Set("key", Json("[1]"))), R"({"key":""})");
+}
+
 TEST(ContextTest, CopiesAreApart) {
   for (const bool large : {false, true}) {
     Context original = large ? Large() : Context("k").Set("a", "x").Set("list", Json("[1]"));
