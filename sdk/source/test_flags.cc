@@ -32,12 +32,18 @@ EncodedEntity FlagOf(std::string_view key, Value value) {
   return EncodeEntity(record);
 }
 
+// Why no document could carry it, or "".
+std::string FaultOf(const EncodedEntity& entity) {
+  const std::vector<EncodedEntity> entities = {entity};
+  const auto decoded = DecodeSnapshot(EncodeSnapshot({"test", kEnvironment, "test", 1}, entities));
+  return decoded ? "" : decoded.error().message;
+}
+
 }  // namespace
 
 void TestFlags::Attach(const std::shared_ptr<ClientCore>& client) {
   const std::lock_guard<std::recursive_mutex> lock(mutex_);
-  client->Take(DocumentKind::kSnapshot, EncodeSnapshot({"test", kEnvironment, "test", revision_}, Entities()), "",
-               RulesetSource::kTest);
+  client->Take(DocumentKind::kSnapshot, SnapshotNow(), "", RulesetSource::kTest);
   client->SetState(ClientState::kOffline);
   clients_.push_back(client);
 }
@@ -45,6 +51,8 @@ void TestFlags::Attach(const std::shared_ptr<ClientCore>& client) {
 void TestFlags::Set(std::string_view flag, Value value) {
   const std::lock_guard<std::recursive_mutex> lock(mutex_);
   const EncodedEntity entity = FlagOf(flag, std::move(value));
+  last_error_ = FaultOf(entity);
+  if (!last_error_.empty()) return;
   const auto held = flags_.find(flag);
   if (held != flags_.end() && held->second == entity) return;
   flags_.insert_or_assign(std::string(flag), entity);
@@ -66,8 +74,20 @@ void TestFlags::Tell(const std::vector<EncodedEntity>& upserts, const std::vecto
   const auto clients = clients_;  // a callback may make another client
   for (const std::weak_ptr<ClientCore>& weak : clients) {
     const std::shared_ptr<ClientCore> client = weak.lock();
-    if (client != nullptr) client->Take(DocumentKind::kChange, change, "", RulesetSource::kTest);
+    if (client == nullptr) continue;
+    const ApplyOutcome outcome = client->Take(DocumentKind::kChange, change, "", RulesetSource::kTest).outcome;
+    if (outcome == ApplyOutcome::kApplied || outcome == ApplyOutcome::kNothing) continue;
+    client->Take(DocumentKind::kSnapshot, SnapshotNow(), "", RulesetSource::kTest);
   }
+}
+
+std::string TestFlags::LastError() const {
+  const std::lock_guard<std::recursive_mutex> lock(mutex_);
+  return last_error_;
+}
+
+std::string TestFlags::SnapshotNow() const {
+  return EncodeSnapshot({"test", kEnvironment, "test", revision_}, Entities());
 }
 
 std::vector<EncodedEntity> TestFlags::Entities() const {
@@ -89,6 +109,10 @@ TestSource& TestSource::Set(std::string_view flag, Value value) {
 TestSource& TestSource::Remove(std::string_view flag) {
   flags_->Remove(flag);
   return *this;
+}
+
+std::string TestSource::LastError() const {
+  return flags_->LastError();
 }
 
 }  // namespace guidon

@@ -312,6 +312,44 @@ TEST(TestSourceTest, EveryClientSeesAChangeWhenSetReturnsAndIsToldOnThatThread) 
   EXPECT_EQ(Client(flags).Int("a", kUser, 0), 1) << "one that comes later sees it as well";
 }
 
+TEST(TestSourceTest, AClientThatIsToldLateOfWhatACallbackSetHasItAllTheSame) {
+  TestSource flags;
+  Client first(flags);
+  Client second(flags);
+  std::vector<RulesetChange> told;
+  const Subscription late = second.OnChange([&](const RulesetChange& change) { told.push_back(change); });
+  const Subscription nested = first.OnChange([&](const RulesetChange&) {
+    if (flags.LastError().empty() && first.Int("b", kUser, 0) == 0) flags.Set("b", 1);
+  });
+  flags.Set("a", 1);  // `second` hears of b first
+  EXPECT_EQ(second.Int("a", kUser, 0), 1);
+  EXPECT_EQ(second.Int("b", kUser, 0), 1);
+  flags.Set("a", 2);
+  EXPECT_EQ(second.Int("a", kUser, 0), 2) << "and does not stay behind";
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_TRUE(told[0].anything) << "everything at once";
+  EXPECT_EQ(told[1].flags, std::vector<std::string>{"a"});
+}
+
+TEST(TestSourceTest, WhatNoDocumentCanCarryIsRefusedAndNothingElseIsLost) {
+  TestSource flags;
+  const Client client(flags);
+  flags.Set("a", "text");
+  Value deep;
+  for (int i = 0; i < 70; ++i) deep = Array{deep};
+  for (const Value& value : {Value("\xff"), deep, Value(Array{"\xc3"})}) {
+    flags.Set("a", value);
+    EXPECT_NE(flags.LastError(), "");
+    EXPECT_EQ(client.String("a", kUser, ""), "text");
+  }
+  flags.Set("\xfe", 1);
+  EXPECT_NE(flags.LastError(), "");
+  flags.Set("b", 1);
+  EXPECT_EQ(flags.LastError(), "");
+  EXPECT_EQ(client.Int("b", kUser, 0), 1);
+  EXPECT_EQ(Client(flags).String("a", kUser, ""), "text");
+}
+
 TEST(TestSourceTest, SourceAndClientsMayGoInAnyOrder) {
   auto flags = std::make_unique<TestSource>();
   flags->Set("a", 1);

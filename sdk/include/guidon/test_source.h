@@ -8,7 +8,8 @@
 //
 // A flag serves its value to everyone, with reason STATIC; one that was not set is FLAG_NOT_FOUND. What is set takes
 // the same way as what a server sends: it gets a revision, is decoded, compiled and published, and then OnChange is
-// told, on the thread that sets.
+// told, on the thread that sets and under the lock of the source. So callbacks run one at a time, as they do with a
+// server, and may set flags and make clients themselves; they must not wait for another thread that does.
 //
 // Thread safety: every method may be called from any thread. Clients and their source may be destroyed in any order.
 #pragma once
@@ -16,6 +17,7 @@
 #include <guidon/value.h>
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace guidon {
@@ -33,9 +35,11 @@ class TestSource {
   TestSource(const TestSource&) = delete;
   TestSource& operator=(const TestSource&) = delete;
 
-  // Sets or replaces. The type of the flag is that of the value: bool, text, number, or for anything else JSON.
+  // Sets or replaces. The type of the flag is that of the value: bool, text, number, or for anything else JSON. What
+  // no document can carry (text that is not UTF-8, a value nested too deep) is refused: the flag stays as it was.
   TestSource& Set(std::string_view flag, Value value);
   TestSource& Remove(std::string_view flag);
+  std::string LastError() const;  // why the last Set was refused; "" when it was not
 
  private:
   friend class Client;
