@@ -172,11 +172,13 @@ class App::Impl {
   void KeepHistory() {
     HistoryOptions options;
     options.keep = std::chrono::days(config_.history_days);
-    options.report = [this](const Result<std::optional<Revision>>& trimmed) {
-      if (!trimmed) {
-        log_.Error("history was not trimmed; it is tried again in an hour", {{"cause", trimmed.error().message}});
-      } else if (*trimmed) {
-        log_.Info("history trimmed", {{"oldest_revision", std::to_string(**trimmed)}});
+    options.report = [this](const Result<HistoryLook>& look) {
+      if (!look) {
+        log_.Error("history was not trimmed; it is tried again in an hour", {{"cause", look.error().message}});
+      } else if (look->stopped) {
+        log_.Info("trimming history was stopped; it goes on after the next start");
+      } else if (look->oldest) {
+        log_.Info("history trimmed", {{"oldest_revision", std::to_string(*look->oldest)}});
       }
     };
     history_.emplace(*store_, std::move(options));

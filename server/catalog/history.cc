@@ -1,5 +1,6 @@
 #include "server/catalog/history.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -30,14 +31,18 @@ Result<std::optional<Revision>> OldestToKeep(const Store& store, Timestamp cutof
   return std::optional<Revision>(low - 1);
 }
 
-Result<std::optional<Revision>> TrimHistory(Store& store, Timestamp cutoff, const std::function<bool()>& stop) {
+Result<HistoryLook> TrimHistory(Store& store, Timestamp cutoff, const std::function<bool()>& stop) {
   const Result<std::optional<Revision>> oldest = OldestToKeep(store, cutoff);
-  if (!oldest || !*oldest) return oldest;
-  const Result<Position> position = store.PositionOf(**oldest);
+  if (!oldest) return Fail(oldest.error());
+  const Result<Position> position = *oldest ? store.PositionOf(**oldest) : Result<Position>(0);
   if (!position) return Fail(position.error());
-  if (*position <= store.compacted()) return std::optional<Revision>();
-  if (Status done = store.Compact(*position, stop); !done) return Fail(done.error());
-  return oldest;
+  HistoryLook look;
+  const Position compacted = store.compacted();
+  if (*position > compacted) look.oldest = *oldest;
+  const Status done = store.Compact(std::max(*position, compacted), stop);
+  look.stopped = !done && done.error().code == ErrorCode::kUnavailable && stop();
+  if (!done && !look.stopped) return Fail(done.error());
+  return look;
 }
 
 HistoryKeeper::HistoryKeeper(Store& store, HistoryOptions options) : store_(store), options_(std::move(options)) {

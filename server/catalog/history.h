@@ -24,15 +24,21 @@ namespace guidon {
 // revision is so old. Cost: a few reads, by halves, as revisions and their times grow together.
 Result<std::optional<Revision>> OldestToKeep(const Store& store, Timestamp cutoff);
 
-// Gives up everything before OldestToKeep. Returns it when there was something to give up.
-Result<std::optional<Revision>> TrimHistory(Store& store, Timestamp cutoff, const std::function<bool()>& stop);
+// How a look at the history ended.
+struct HistoryLook {
+  std::optional<Revision> oldest;  // the oldest revision that can be read, if this look has moved it
+  bool stopped = false;            // in the middle of removing what is older; the next look goes on
+};
+
+// Gives up everything before OldestToKeep, and removes what an earlier look that was cut short has left.
+Result<HistoryLook> TrimHistory(Store& store, Timestamp cutoff, const std::function<bool()>& stop);
 
 struct HistoryOptions {
   std::chrono::hours keep = std::chrono::days(90);
   std::chrono::milliseconds interval = std::chrono::hours(1);  // between two looks; the first is at once
   std::function<Timestamp()> clock;                            // empty: the system's
   // Told how each look ended, on the keeper's thread. A failed one is tried again at the next.
-  std::function<void(const Result<std::optional<Revision>>&)> report;
+  std::function<void(const Result<HistoryLook>&)> report;
 };
 
 class HistoryKeeper {

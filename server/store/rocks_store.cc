@@ -77,6 +77,9 @@ class RocksStore final : public Store {
   Wakes wakes_;
   std::atomic<bool> closing_ = false;
   Mutex compaction_mutex_;  // one compaction at a time
+  // What this process has removed to the end; less than compacted_ while a compaction runs, after one that was cut
+  // short, and until the first one after opening, which looks for what an earlier process left.
+  Position removed_ GUIDON_GUARDED_BY(compaction_mutex_) = 0;
   std::atomic<Position> compacted_;
   Committer committer_;  // last: its thread uses what is above
 };
@@ -233,11 +236,17 @@ Status RocksStore::Compact(Position position, const std::function<bool()>& stop)
   MutexLock lock(compaction_mutex_);
   const Position head = Head().position;
   if (position > head) return Fail(AheadOfHead(position, head));
-  if (position <= compacted_) return {};
+  const Position target = std::max<Position>(position, compacted_);
+  if (target <= removed_) return {};
   if (Status may = MayCompact(stop); !may) return may;
-  if (Status status = AnnounceCompaction(db_, position); !status) return status;
-  compacted_ = position;
-  return RemoveBefore(db_, position, Head().revision, [&] { return MayCompact(stop); });
+  if (target > compacted_) {
+    if (Status status = AnnounceCompaction(db_, target); !status) return status;
+    compacted_ = target;
+  }
+  const auto may_go_on = [&] { return MayCompact(stop); };
+  if (Status removed = RemoveBefore(db_, target, Head().revision, may_go_on); !removed) return removed;
+  removed_ = target;
+  return {};
 }
 
 // Deleting takes room at first: it must not use up what is kept free so that a full disk is met before, and not in the

@@ -244,7 +244,8 @@ class Store {
   // Gives up reading before `position`: older versions, transactions and log payloads are removed for good; the newest
   // version of each key, audit entries and the chain stay. Reads every version once; other calls go on meanwhile. Ends
   // early, with an error, in the middle of removing when `stop`, which may be empty, says so or the store is closing
-  // (kUnavailable), or when room on the disk runs short (kStorageFull): what is left is removed by the next compaction.
+  // (kUnavailable), or when room on the disk runs short (kStorageFull): what is left is removed by the next compaction,
+  // of whatever position, compacted() among them.
   virtual Status Compact(Position position, const std::function<bool()>& stop) = 0;
   Status Compact(Position position) { return Compact(position, {}); }
   virtual Position compacted() const = 0;  // the oldest position that can be read (0: all)

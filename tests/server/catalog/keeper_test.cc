@@ -14,6 +14,10 @@ std::string Said(const Result<std::optional<Revision>>& revision) {
   if (!revision) return revision.error().message;
   return *revision ? std::to_string(**revision) : "nothing";
 }
+std::string Said(const Result<HistoryLook>& look) {
+  if (!look) return look.error().message;
+  return Said(Result<std::optional<Revision>>(look->oldest)) + (look->stopped ? ", stopped" : "");
+}
 
 // "a" is 1, 2, 3, … in revisions 1, 2, 3, …, a day after another.
 class HistoryKeeperTest : public testing::TestWithParam<const char*> {
@@ -86,21 +90,43 @@ TEST_P(HistoryKeeperTest, TheNewestStateStaysHoweverOldItIs) {
 
 TEST_P(HistoryKeeperTest, TheKeeperLooksAtOnceAndThenFromTimeToTime) {
   Write(3);
-  std::promise<Result<std::optional<Revision>>> first, later;
+  std::promise<Result<HistoryLook>> first, later;
   int looks = 0;
   HistoryOptions options;
   options.keep = std::chrono::hours(48);
   options.interval = milliseconds(1);
   options.clock = clock_.Function();
-  options.report = [&](const Result<std::optional<Revision>>& trimmed) {
-    if (looks++ == 0) first.set_value(trimmed);
-    if (looks > 1 && trimmed && *trimmed) later.set_value(trimmed);
+  options.report = [&](const Result<HistoryLook>& look) {
+    if (looks++ == 0) first.set_value(look);
+    if (looks > 1 && look && look->oldest) later.set_value(look);
   };
   const HistoryKeeper keeper(*store_, options);
   // Now is a day after revision 3: revision 2 was the newest two days ago.
   EXPECT_EQ(Said(first.get_future().get()), "2");
   clock_.Move(days(1));
   EXPECT_EQ(Said(later.get_future().get()), "3");
+}
+
+TEST(HistoryTest, ALookThatWasStoppedSaysSoAndTheNextOneFinishesIt) {
+  const TempFolder folder;
+  RocksStoreOptions options = RocksOptions(folder);
+  options.file_system = FastFileSystem();
+  const std::unique_ptr<Store> store = *OpenRocksStore(options);
+  for (const char* value : {"1", "2"}) {
+    std::vector<TxnOp> ops;
+    for (int i = 0; i < 3000; ++i) ops.push_back(TxnOp::Put("key-" + std::to_string(i), value));
+    MustCommit(*store, Change(std::move(ops)));
+  }
+  int asked = 0;
+  const Timestamp now = store->Head().time;
+  EXPECT_EQ(Said(TrimHistory(*store, now, [&] { return ++asked > 2; })), "2, stopped");
+  asked = 0;
+  const auto count = [&] { return ++asked < 0; };
+  EXPECT_EQ(Said(TrimHistory(*store, now, count)), "nothing") << "it was announced already";
+  EXPECT_GT(asked, 2) << "and what it had left was not removed";
+  asked = 0;
+  EXPECT_EQ(Said(TrimHistory(*store, now, count)), "nothing");
+  EXPECT_EQ(asked, 0) << "there is nothing left to remove";
 }
 
 INSTANTIATE_TEST_SUITE_P(Drivers, HistoryKeeperTest, testing::Values("memory", "rocksdb"),

@@ -58,6 +58,38 @@ TEST(RocksStoreTest, EverythingIsThereAfterReopening) {
   EXPECT_TRUE(VerifyChain(*store)->ok());
 }
 
+// Versions that are on the disk, whether they can be read or not.
+int StoredVersions(const TempFolder& folder) {
+  rocksdb::DB* opened = nullptr;
+  const auto status = rocksdb::DB::OpenForReadOnly({}, (folder.path() / "data" / "db").string(), &opened);
+  if (!status.ok()) ADD_FAILURE() << status.ToString();
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  if (!db) return -1;
+  int count = 0;
+  const std::unique_ptr<rocksdb::Iterator> iterator(db->NewIterator({}));
+  for (iterator->Seek("v"); iterator->Valid() && iterator->key().starts_with("v"); iterator->Next()) ++count;
+  return count;
+}
+
+TEST(RocksStoreTest, WhatACompactionThatWasCutShortLeftIsRemovedByTheNextOne) {
+  for (const bool restarts : {false, true}) {
+    const TempFolder folder;
+    std::unique_ptr<Store> store = MustOpen(RocksOptions(folder));
+    for (const char* value : {"1", "2"}) {
+      std::vector<TxnOp> ops;
+      for (int i = 0; i < 3000; ++i) ops.push_back(TxnOp::Put("key-" + std::to_string(i), value));
+      MustCommit(*store, Change(std::move(ops)));
+    }
+    int asked = 0;
+    EXPECT_EQ(store->Compact(2, [&] { return ++asked > 2; }).error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(store->compacted(), 2u) << "it was announced";
+    if (restarts) store.reset(), store = MustOpen(RocksOptions(folder));
+    ASSERT_TRUE(store->Compact(2));
+    store.reset();
+    EXPECT_EQ(StoredVersions(folder), 3000) << restarts;
+  }
+}
+
 TEST(RocksStoreTest, EveryStoreHasAnEpochOfItsOwn) {
   const TempFolder one, two;
   EXPECT_NE(MustOpen(RocksOptions(one))->Epoch(), MustOpen(RocksOptions(two))->Epoch());
