@@ -45,7 +45,8 @@ const char* const kVersion = GUIDON_VERSION;
 
 class App::Impl {
  public:
-  Impl(const Config& config, const Log& log) : config_(config), log_(log), router_(Patterns()) {}
+  Impl(const Config& config, const Log& log, const AppOptions& options)
+      : config_(config), log_(log), options_(options), router_(Patterns()) {}
   ~Impl() { Stop(); }
 
   Status Start() {
@@ -172,6 +173,7 @@ class App::Impl {
   void KeepHistory() {
     HistoryOptions options;
     options.keep = std::chrono::days(config_.history_days);
+    options.first_look = options_.history_first_look;
     options.report = [this](const Result<HistoryLook>& look) {
       if (!look) {
         log_.Error("history was not trimmed; it is tried again in an hour", {{"cause", look.error().message}});
@@ -321,6 +323,7 @@ class App::Impl {
 
   const Config config_;
   const Log& log_;
+  const AppOptions options_;
   const http::Router router_;
   Metrics metrics_;
   Histogram& commit_seconds_ =
@@ -349,8 +352,8 @@ class App::Impl {
 App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 App::~App() = default;
 
-Result<std::unique_ptr<App>> App::Start(const Config& config, const Log& log) {
-  auto impl = std::make_unique<Impl>(config, log);
+Result<std::unique_ptr<App>> App::Start(const Config& config, const Log& log, const AppOptions& options) {
+  auto impl = std::make_unique<Impl>(config, log, options);
   if (Status started = impl->Start(); !started) return Fail(started.error());
   return std::unique_ptr<App>(new App(std::move(impl)));
 }

@@ -7,6 +7,7 @@
 // Thread safety: one thread starts and stops it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,11 +20,16 @@ namespace guidon {
 
 extern const char* const kVersion;  // "1.2.3", that of the CMake project
 
+// What is no setting, for tests.
+struct AppOptions {
+  std::chrono::milliseconds history_first_look = std::chrono::minutes(5);  // server/catalog/history.h
+};
+
 class App {
  public:
   // Opens the store, loads the catalog, makes the first admin key if there is none (and logs it, once), listens.
   // The error is one line that says what to do. `log` outlives the App.
-  static Result<std::unique_ptr<App>> Start(const Config& config, const Log& log);
+  static Result<std::unique_ptr<App>> Start(const Config& config, const Log& log, const AppOptions& options = {});
   ~App();
 
   std::uint16_t port() const;

@@ -31,8 +31,13 @@ Result<std::optional<Revision>> OldestToKeep(const Store& store, Timestamp cutof
   return std::optional<Revision>(low - 1);
 }
 
-Result<HistoryLook> TrimHistory(Store& store, Timestamp cutoff, const std::function<bool()>& stop) {
-  const Result<std::optional<Revision>> oldest = OldestToKeep(store, cutoff);
+Result<HistoryLook> TrimHistory(Store& store, Timestamp now, std::chrono::milliseconds keep,
+                                const std::function<bool()>& stop) {
+  const Revision head = store.Head().revision;
+  const Result<std::vector<RevisionEntry>> newest = store.Revisions(head, head, 1);
+  if (!newest) return Fail(newest.error());
+  if (newest->empty()) return HistoryLook();
+  const Result<std::optional<Revision>> oldest = OldestToKeep(store, std::min(now, newest->front().time) - keep);
   if (!oldest) return Fail(oldest.error());
   const Result<Position> position = *oldest ? store.PositionOf(**oldest) : Result<Position>(0);
   if (!position) return Fail(position.error());
@@ -63,13 +68,16 @@ bool HistoryKeeper::stopping() {
   return stopping_;
 }
 
+bool HistoryKeeper::StopsWithin(std::chrono::milliseconds time) {
+  MutexLock lock(mutex_);
+  return changed_.WaitFor(lock, time, [this]() GUIDON_REQUIRES(mutex_) { return stopping_; });
+}
+
 void HistoryKeeper::Run() {
-  while (!stopping()) {
+  for (auto pause = options_.first_look; !StopsWithin(pause); pause = options_.interval) {
     const Timestamp now = options_.clock ? options_.clock() : SystemNow();
-    const auto trimmed = TrimHistory(store_, now - options_.keep, [this] { return stopping(); });
-    if (options_.report) options_.report(trimmed);
-    MutexLock lock(mutex_);
-    changed_.WaitFor(lock, options_.interval, [this]() GUIDON_REQUIRES(mutex_) { return stopping_; });
+    const Result<HistoryLook> look = TrimHistory(store_, now, options_.keep, [this] { return stopping(); });
+    if (options_.report) options_.report(look);
   }
 }
 

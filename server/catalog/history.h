@@ -6,6 +6,10 @@
 // asked about. What is older is removed for good by Store::Compact: old versions, transactions and log payloads. The
 // newest version of everything, the audit entries and the chain stay.
 //
+// A clock that is far ahead must not cost the past. So what counts as now is never later than the newest revision's
+// time, and the first look comes some minutes after the start, when the time has been set. A project in which nothing
+// changes keeps more than it has to.
+//
 // Threads: one of its own, since a compaction reads every version once. Everything else goes on meanwhile.
 #pragma once
 
@@ -30,13 +34,16 @@ struct HistoryLook {
   bool stopped = false;            // in the middle of removing what is older; the next look goes on
 };
 
-// Gives up everything before OldestToKeep, and removes what an earlier look that was cut short has left.
-Result<HistoryLook> TrimHistory(Store& store, Timestamp cutoff, const std::function<bool()>& stop);
+// Gives up everything that was replaced `keep` before now, or before the newest revision if that is earlier; and
+// removes what an earlier look that was cut short has left.
+Result<HistoryLook> TrimHistory(Store& store, Timestamp now, std::chrono::milliseconds keep,
+                                const std::function<bool()>& stop);
 
 struct HistoryOptions {
   std::chrono::hours keep = std::chrono::days(90);
-  std::chrono::milliseconds interval = std::chrono::hours(1);  // between two looks; the first is at once
-  std::function<Timestamp()> clock;                            // empty: the system's
+  std::chrono::milliseconds first_look = std::chrono::minutes(5);  // after the start
+  std::chrono::milliseconds interval = std::chrono::hours(1);      // between two looks
+  std::function<Timestamp()> clock;                                // empty: the system's
   // Told how each look ended, on the keeper's thread. A failed one is tried again at the next.
   std::function<void(const Result<HistoryLook>&)> report;
 };
@@ -51,6 +58,7 @@ class HistoryKeeper {
  private:
   void Run();
   bool stopping();
+  bool StopsWithin(std::chrono::milliseconds time);
 
   Store& store_;
   const HistoryOptions options_;

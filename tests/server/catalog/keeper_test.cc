@@ -43,8 +43,8 @@ class HistoryKeeperTest : public testing::TestWithParam<const char*> {
     }
   }
   std::string At(Revision revision) const { return ShowAll(*store_, *store_->PositionOf(revision)); }
-  std::string Trim(Timestamp cutoff) {
-    return Said(TrimHistory(*store_, cutoff, [] { return false; }));
+  std::string Trim(Timestamp now, milliseconds keep = milliseconds(0)) {
+    return Said(TrimHistory(*store_, now, keep, [] { return false; }));
   }
 
   TempFolder folder_;
@@ -88,23 +88,43 @@ TEST_P(HistoryKeeperTest, TheNewestStateStaysHoweverOldItIs) {
   EXPECT_EQ(At(4), "a=4");
 }
 
-TEST_P(HistoryKeeperTest, TheKeeperLooksAtOnceAndThenFromTimeToTime) {
+TEST_P(HistoryKeeperTest, AClockThatIsFarAheadCostsNothingThatIsYoungerThanTheNewestRevisionByTheRetention) {
+  Write(5);
+  EXPECT_EQ(Trim(last_ + days(400), days(90)), "nothing");
+  EXPECT_EQ(At(1), "a=1");
+  EXPECT_EQ(Trim(last_ + days(400), days(2)), "3");
+  EXPECT_EQ(Trim(last_ - days(400), days(2)), "nothing") << "a clock that is far behind costs nothing either";
+  EXPECT_EQ(At(3), "a=3");
+}
+
+TEST_P(HistoryKeeperTest, TheFirstLookIsNotAtOnce) {
+  Write(3);
+  HistoryOptions options;
+  options.keep = std::chrono::hours(0);
+  options.clock = clock_.Function();
+  options.report = [](const Result<HistoryLook>&) { ADD_FAILURE() << "it looked"; };
+  { const HistoryKeeper keeper(*store_, options); }
+  EXPECT_EQ(store_->compacted(), 0u);
+  EXPECT_GE(options.first_look, std::chrono::minutes(1)) << "a machine that starts has to find out the time first";
+}
+
+TEST_P(HistoryKeeperTest, TheKeeperLooksFromTimeToTime) {
   Write(3);
   std::promise<Result<HistoryLook>> first, later;
   int looks = 0;
   HistoryOptions options;
   options.keep = std::chrono::hours(48);
-  options.interval = milliseconds(1);
+  options.first_look = options.interval = milliseconds(1);
   options.clock = clock_.Function();
   options.report = [&](const Result<HistoryLook>& look) {
     if (looks++ == 0) first.set_value(look);
     if (looks > 1 && look && look->oldest) later.set_value(look);
   };
   const HistoryKeeper keeper(*store_, options);
-  // Now is a day after revision 3: revision 2 was the newest two days ago.
-  EXPECT_EQ(Said(first.get_future().get()), "2");
-  clock_.Move(days(1));
-  EXPECT_EQ(Said(later.get_future().get()), "3");
+  // Two days before revision 3, revision 1 was the newest.
+  EXPECT_EQ(Said(first.get_future().get()), "1");
+  Write(1);
+  EXPECT_EQ(Said(later.get_future().get()), "2");
 }
 
 TEST(HistoryTest, ALookThatWasStoppedSaysSoAndTheNextOneFinishesIt) {
@@ -119,13 +139,13 @@ TEST(HistoryTest, ALookThatWasStoppedSaysSoAndTheNextOneFinishesIt) {
   }
   int asked = 0;
   const Timestamp now = store->Head().time;
-  EXPECT_EQ(Said(TrimHistory(*store, now, [&] { return ++asked > 2; })), "2, stopped");
+  EXPECT_EQ(Said(TrimHistory(*store, now, milliseconds(0), [&] { return ++asked > 2; })), "2, stopped");
   asked = 0;
   const auto count = [&] { return ++asked < 0; };
-  EXPECT_EQ(Said(TrimHistory(*store, now, count)), "nothing") << "it was announced already";
+  EXPECT_EQ(Said(TrimHistory(*store, now, milliseconds(0), count)), "nothing") << "it was announced already";
   EXPECT_GT(asked, 2) << "and what it had left was not removed";
   asked = 0;
-  EXPECT_EQ(Said(TrimHistory(*store, now, count)), "nothing");
+  EXPECT_EQ(Said(TrimHistory(*store, now, milliseconds(0), count)), "nothing");
   EXPECT_EQ(asked, 0) << "there is nothing left to remove";
 }
 

@@ -1,0 +1,71 @@
+// What App puts together, where no room alone can show it.
+#include "server/app.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include "tests/server/store/store_fixture.h"
+#include "tests/support/http.h"
+
+namespace guidon {
+namespace {
+
+using std::chrono::days;
+using testing::Eventually;
+
+// A log into a file without a name.
+class LogFile {
+ public:
+  LogFile() : file_(std::tmpfile()), log_(LogLevel::kInfo, fileno(file_)) {}
+  ~LogFile() { std::fclose(file_); }
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+
+  const Log& log() const { return log_; }
+  std::string Text() const {
+    log_.Flush();
+    std::string text(1 << 20, '\0');
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, pread(fileno(file_), text.data(), text.size(), 0))));
+    return text;
+  }
+
+ private:
+  std::FILE* const file_;
+  const Log log_;
+};
+
+TEST(AppTest, HistoryThatIsOlderThanItsSettingIsGivenUp) {
+  const TempFolder folder;
+  {
+    StoreOptions options;
+    FakeClock clock;
+    clock.Move(-days(1000));
+    options.clock = clock.Function();
+    const std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(folder, options));
+    for (int i = 0; i < 3; ++i) {
+      MustCommit(*store, Put("item/note/a", std::to_string(i)));
+      clock.Move(days(100));
+    }
+  }
+  Config config;
+  config.listen = "127.0.0.1:0";
+  config.data = RocksOptions(folder).folder;
+  config.stop_seconds = 1;
+  const LogFile log;
+  auto app = App::Start(config, log.log(), {.history_first_look = std::chrono::milliseconds(1)});
+  ASSERT_TRUE(app) << app.error().message;
+  // The key that a first start makes is the newest revision, of now: all the others are older than 90 days.
+  EXPECT_TRUE(Eventually([&] { return log.Text().find("history trimmed") != std::string::npos; })) << log.Text();
+  EXPECT_NE(log.Text().find("oldest_revision=3"), std::string::npos) << log.Text();
+  (*app)->Stop();
+  app->reset();
+  const std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(folder));
+  EXPECT_EQ(ShowAll(*store, 2), ToString(ErrorCode::kGone));
+  EXPECT_EQ(store->Get("item/note/a", 3)->value().value, "2");
+}
+
+}  // namespace
+}  // namespace guidon
