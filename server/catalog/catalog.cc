@@ -191,6 +191,7 @@ class Catalog::Impl {
   Status Follow(Revision from, bool live, Projects& projects) GUIDON_REQUIRES(writer_);
   Status ReplayTxn(const CommittedTxn& txn, bool live, Projects& projects);
   Result<ProjectView> ReadProject(const KeyValue& stored, Position at) const;
+  Result<Revision> OldestReadable() const;
 
   Store& store_;
   Feed& feed_;
@@ -211,15 +212,17 @@ class Catalog::Impl {
 Status Catalog::Impl::Load() {
   MutexLock lock(writer_);
   const StoreHead head = store_.Head();
+  const Result<Revision> oldest = OldestReadable();
+  if (!oldest) return Fail(oldest.error());
   Revision from = head.revision > options_.replayed_revisions ? head.revision - options_.replayed_revisions : 0;
-  if (from > 0) {
+  if (store_.compacted() > 0) from = std::max(from, *oldest);
+  if (from > head.revision) {
+    from = head.revision;
+    position_ = head.position;
+  } else if (from > 0) {
     const Result<Position> found = store_.PositionOf(from);
     if (!found) return Fail(found.error());
     position_ = *found;
-  }
-  if (position_ < store_.compacted()) {
-    position_ = head.position;
-    from = head.revision;
   }
   Projects projects;
   if (position_ > 0) {
@@ -252,6 +255,24 @@ Status Catalog::Impl::Load() {
   MutexLock view_lock(view_mutex_);
   view_ = std::move(next);
   return {};
+}
+
+// By halves, as revisions and positions grow together. One more than the newest when even that is only readable at a
+// later position.
+Result<Revision> Catalog::Impl::OldestReadable() const {
+  const Position compacted = store_.compacted();
+  Revision low = 1, high = store_.Head().revision + 1;
+  while (low < high) {
+    const Revision middle = low + (high - low) / 2;
+    const Result<Position> position = store_.PositionOf(middle);
+    if (!position) return Fail(position.error());
+    if (*position < compacted) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
 }
 
 // After a commit whose end the store could not tell, it may be there all the same. Then it is taken in before anything

@@ -87,6 +87,30 @@ TEST_P(CatalogTest, AStreamResumesAcrossARestartWithTheChangesItMissed) {
   EXPECT_EQ(production.client().revision(), 4u);
 }
 
+TEST_P(CatalogTest, AStreamResumesAcrossARestartThoughOlderHistoryWasGivenUp) {
+  on.MakeShop();
+  on.MustCommit({PutOf(Flag("old"), kOn)});
+  on.MustCommit({PutOf(Flag("a"), kOn)});  // 3
+  Follower production(on, "production");
+  ASSERT_EQ(production.CatchUp(), "");
+  on.MustCommit({PutOf(Flag("a"), kOff)});
+  on.MustCommit({PutOf(Flag("b"), kOn)});
+  ASSERT_TRUE(on.store().Compact(*on.store().PositionOf(3)));
+  const std::string before = on.Everything();
+  on.Restart();
+  EXPECT_EQ(on.Everything(), before);
+  production.Connect();
+  EXPECT_EQ(production.CatchUp(), "");
+  EXPECT_EQ(production.client().snapshots(), 1);
+  EXPECT_EQ(production.client().changes(), 2);
+  EXPECT_EQ(production.client().revision(), 5u);
+  // Given up to the end, and beyond the newest revision.
+  MustCommit(on.store(), Journal("event", "x"));
+  ASSERT_TRUE(on.store().Compact(on.store().Head().position));
+  on.Restart();
+  EXPECT_EQ(on.Everything(), before);
+}
+
 TEST_P(CatalogTest, WhatIsRefusedLeavesNoTrace) {
   on.MakeShop();
   on.MustCommit({PutOf(Flag("a"), kOn)});
