@@ -192,6 +192,7 @@ class Catalog::Impl {
   Status ReplayTxn(const CommittedTxn& txn, bool live, Projects& projects);
   Result<ProjectView> ReadProject(const KeyValue& stored, Position at) const;
   Result<Revision> OldestReadable() const;
+  Error InRevisions(const Error& error, Revision asked) const;
 
   Store& store_;
   Feed& feed_;
@@ -875,13 +876,24 @@ Result<std::vector<Item>> Catalog::Impl::Items(std::string_view space) const {
   return items;
 }
 
+// The store says what is gone in positions, of which nobody outside has heard.
+Error Catalog::Impl::InRevisions(const Error& error, Revision asked) const {
+  if (error.code != ErrorCode::kGone) return error;
+  const std::string gone = "revision " + std::to_string(asked) + " is no longer kept";
+  const Result<Revision> oldest = OldestReadable();
+  if (!oldest || *oldest > store_.Head().revision) return {ErrorCode::kGone, gone, {}};
+  return {ErrorCode::kGone, gone + "; the oldest that can be read is " + std::to_string(*oldest), {}};
+}
+
 Result<ProjectView> Catalog::Impl::ProjectAt(std::string_view project, Revision revision) const {
   const Result<Position> position = store_.PositionOf(revision);
   if (!position) return Fail(position.error());
   const auto stored = store_.Get(ProjectStoreKey(project), *position);
-  if (!stored) return Fail(stored.error());
+  if (!stored) return Fail(InRevisions(stored.error(), revision));
   if (!*stored) return Fail(NotFound("project '" + std::string(project) + "' at revision " + std::to_string(revision)));
-  return ReadProject(**stored, *position);
+  Result<ProjectView> view = ReadProject(**stored, *position);
+  if (!view) return Fail(InRevisions(view.error(), revision));
+  return view;
 }
 
 Result<Snapshot> Catalog::Impl::SnapshotAt(std::string_view project, std::string_view environment,
@@ -901,7 +913,7 @@ Result<EntityVersion> Catalog::Impl::EntityAt(std::string_view project, const En
   const Result<Position> position = store_.PositionOf(revision);
   if (!position) return Fail(position.error());
   const auto stored = store_.Get(EntityStoreKey(project, ref), *position);
-  if (!stored) return Fail(stored.error());
+  if (!stored) return Fail(InRevisions(stored.error(), revision));
   if (!*stored) {
     return Fail(
         NotFound(std::string(ToString(ref.kind)) + " '" + ref.key + "' at revision " + std::to_string(revision)));
