@@ -52,7 +52,9 @@ class App::Impl {
   Status Start() {
     if (Status opened = OpenStore(); !opened) return opened;
     feed_.emplace(store_->Epoch(), FeedOptions{config_.ring_changes, config_.ring_bytes}, [this] { Wake(); });
-    catalog_.emplace(*store_, *feed_, CatalogOptions{.replayed_revisions = config_.ring_changes});
+    catalog_.emplace(*store_, *feed_,
+                     CatalogOptions{.replayed_revisions = config_.ring_changes,
+                                    .on_item = [this](const Item& item) { TakeKey(item); }});
     if (Status loaded = catalog_->Load(); !loaded) return loaded;
     if (Status known = LoadKeys(); !known) return known;
     api_.emplace(ApiParts(), ApiOptions{.version = kVersion,
@@ -113,6 +115,19 @@ class App::Impl {
       authenticator_.Put(*std::move(record));
     }
     return {};
+  }
+
+  // A key that was made or revoked by a write that was in doubt when it was answered.
+  void TakeKey(const Item& item) {
+    if (item.space != kKeySpace) return;
+    if (item.value.empty()) {
+      authenticator_.Remove(item.id);
+    } else if (Result<KeyRecord> record = DecodeKeyRecord(item.id, item.value)) {
+      authenticator_.Put(*std::move(record));
+    } else {
+      return log_.Error("a key cannot be read", {{"key", item.id}, {"cause", record.error().message}});
+    }
+    Wake();
   }
 
   Status MakeFirstKey() {

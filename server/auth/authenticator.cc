@@ -28,6 +28,14 @@ void Authenticator::Put(KeyRecord record) {
   if (revoked) ++revocations_;
 }
 
+void Authenticator::Remove(std::string_view id) {
+  {
+    std::unique_lock lock(mutex_);
+    keys_.erase(std::string(id));
+  }
+  ++revocations_;
+}
+
 Result<Principal> Authenticator::Authenticate(std::string_view authorization) const {
   if (authorization.empty()) {
     return Fail(ErrorCode::kUnauthenticated, "the request has no key; send 'Authorization: Bearer gdn_…'");

@@ -30,6 +30,7 @@ class Authenticator {
  public:
   // Adds a key or replaces what is known of it (a revocation).
   void Put(KeyRecord record);
+  void Remove(std::string_view id);
 
   // From the value of the Authorization header: `Bearer gdn_…` or the bare key. kUnauthenticated says whether the
   // header is missing, malformed, or the key unknown or revoked; never what the key was.

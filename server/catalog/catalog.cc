@@ -378,6 +378,9 @@ Status Catalog::Impl::ReplayTxn(const CommittedTxn& txn, bool live, Projects& pr
       step.after = entity->record;
       view.revisions[key.ref] = txn.revision;
       view.definitions.entities.Upsert(std::move(entity->record));
+    } else if (key.kind == StoreKey::Kind::kItem && live && options_.on_item) {
+      options_.on_item({key.project, op.key.substr(ItemStoreKey(key.project, "").size()),
+                        op.kind == TxnOp::Kind::kDelete ? std::string() : op.value});
     }
   }
   const auto ruleset_of = [&](const Definitions& definitions, const std::string& environment) {

@@ -146,9 +146,14 @@ struct Item {
   std::string value;
 };
 
+// Told of an item that a write in doubt turned out to have left; an empty value: it is gone. On the thread of a change,
+// in the middle of it: short, no calls into the catalog.
+using ItemTaken = std::function<void(const Item&)>;
+
 struct CatalogOptions {
   std::function<std::chrono::sys_days()> today;  // for expiry warnings; empty: the system clock
   std::size_t replayed_revisions = 1024;         // how far back streams can resume after a restart
+  ItemTaken on_item;                             // empty: nobody has to know
 };
 
 class Catalog {

@@ -112,6 +112,7 @@ class CatalogHarness {
   // --- changing ---
 
   Author author{"key:ana", "req-1", ""};
+  std::string items_taken;  // "key/k1=text key/k2= ", as the catalog's options were told
 
   Result<Committed> Commit(std::vector<Edit> edits, std::optional<IdempotencyKey> once = std::nullopt) {
     return catalog_->Commit({"shop", std::move(edits), author, std::move(once)});
@@ -220,7 +221,10 @@ class CatalogHarness {
   }
   void OpenCatalog() {
     feed_ = std::make_unique<Feed>(doubtful_->Epoch(), FeedOptions{}, [this] { ++wakes_; });
-    catalog_ = std::make_unique<Catalog>(*doubtful_, *feed_, CatalogOptions{{}, replayed_revisions_});
+    catalog_ = std::make_unique<Catalog>(
+        *doubtful_, *feed_, CatalogOptions{{}, replayed_revisions_, [this](const Item& item) {
+                                             items_taken += item.space + "/" + item.id + "=" + item.value + " ";
+                                           }});
     const Status loaded = catalog_->Load();
     if (!loaded) throw std::runtime_error(loaded.error().message);
   }

@@ -490,6 +490,27 @@ TEST_P(CatalogTest, ThePastIsReadableUntilItIsCompacted) {
   EXPECT_EQ(on.Everything(), before);
 }
 
+TEST_P(CatalogTest, AnItemThatAWriteInDoubtLeftIsToldToWhoKeepsIt) {
+  using Doubt = DoubtfulStore::Doubt;
+  on.MakeShop();
+  const auto put = [&](std::string id, std::string value, Doubt doubt) {
+    on.doubtful().next = doubt;
+    return CodeOf(on.catalog().PutItem({"key", std::move(id), std::move(value)}, "key.revoke", on.author));
+  };
+  put("k1", "valid", Doubt::kNoDoubt);
+  put("k2", "valid", Doubt::kNoDoubt);
+  EXPECT_EQ(put("k1", "revoked", Doubt::kWritten), ErrorCode::kIndeterminate);
+  EXPECT_EQ(on.items_taken, "") << "nobody knows yet";
+  on.MustCommit({PutOf(Flag("a"), kOn)});
+  EXPECT_EQ(on.items_taken, "key/k1=revoked ");
+  EXPECT_EQ(put("k2", "revoked", Doubt::kLost), ErrorCode::kIndeterminate);
+  EXPECT_EQ(put("k2", "", Doubt::kWritten), ErrorCode::kIndeterminate);
+  on.MustCommit({PutOf(Flag("b"), kOn)});
+  EXPECT_EQ(on.items_taken, "key/k1=revoked key/k2= ");
+  on.Restart();
+  EXPECT_EQ(on.items_taken, "key/k1=revoked key/k2= ") << "who starts reads them all";
+}
+
 TEST_P(CatalogTest, ARecordThatCannotBeReadStopsTheStartAndIsNamed) {
   on.MakeShop();
   Txn txn;
