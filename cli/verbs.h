@@ -1,4 +1,4 @@
-// The verbs of the command line. Each is one file; main.cc reads the arguments and calls one of them.
+// The verbs of the command line. Each is one file; arguments.cc reads the words, main.cc calls one of them.
 //
 // Exit codes of every verb: 0 pass, 1 problem found, 2 usage error or unreadable input, 3 hold, 4 server unreachable
 // or failing.

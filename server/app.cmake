@@ -4,5 +4,8 @@ guidon_library(server_app
   DEPS guidon::server_api guidon::server_auth guidon::server_catalog guidon::server_feed guidon::server_http
        guidon::server_store)
 target_compile_definitions(guidon_server_app PRIVATE GUIDON_VERSION="${PROJECT_VERSION}")
+guidon_library(server_arguments
+  SOURCES arguments.cc
+  DEPS guidon::core_base guidon::server_config guidon::server_telemetry CLI11::CLI11)
 guidon_executable(guidond SOURCES main.cc
-  DEPS guidon::server_app guidon::server_config guidon::server_telemetry CLI11::CLI11)
+  DEPS guidon::server_app guidon::server_arguments guidon::server_config guidon::server_telemetry)

@@ -2,11 +2,11 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
 
 #include "server/app.h"
+#include "server/arguments.h"
 #include "server/config/config.h"
 #include "server/config/config_file.h"
 #include "server/telemetry/log.h"
@@ -55,24 +55,6 @@ int Say(const guidon::Error& error, int code) {
   return code;
 }
 
-guidon::Error UnknownArgument(const std::string& argument) {
-  std::vector<std::string> known = {"--config", "--print-config", "--version", "--help"};
-  for (const std::string& name : guidon::SettingNames()) known.push_back("--" + name);
-  const std::string hint = guidon::DidYouMean(argument.substr(0, argument.find('=')), known);
-  return {guidon::ErrorCode::kInvalid,
-          "unknown argument '" + guidon::MaskKeys(argument) + "'; " + (hint.empty() ? "--help lists them" : hint),
-          {}};
-}
-
-// The default stands behind what a setting is for, or below where a terminal of 80 columns has no room for it.
-constexpr std::size_t kHelpColumn = 26;
-std::string HelpText(const guidon::SettingHelp& setting) {
-  std::string text(setting.purpose);
-  if (setting.default_value.empty() || setting.value.empty()) return text;
-  const bool fits = kHelpColumn + text.size() + setting.default_value.size() + 3 <= 80;
-  return text + (fits ? " [" : "\n[") + setting.default_value + "]";
-}
-
 // File, environment, arguments; the later wins.
 guidon::Status ReadAll(guidon::Config& config, const std::string& file,
                        const std::map<std::string, std::string>& arguments) {
@@ -92,41 +74,13 @@ guidon::Status ReadAll(guidon::Config& config, const std::string& file,
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App options("guidond: feature flags and A/B tests, streamed to SDKs", "guidond");
-  options.set_version_flag("--version", std::string("guidond ") + guidon::kVersion);
-  std::string file;
-  bool print = false, insecure = false;
-  options.get_formatter()->column_width(kHelpColumn);
-  options.footer(
-      "Settings are read from the file, then from the environment (GUIDON_IO_THREADS),\n"
-      "then from arguments; the later wins.");
-  options.add_option("--config", file, "YAML file of settings; or GUIDON_CONFIG")->type_name("FILE");
-  options.add_flag("--print-config", print, "Show the settings that result, and exit");
-  std::map<std::string, std::string> values;
-  for (const guidon::SettingHelp& setting : guidon::DescribeSettings()) {
-    const std::string name(setting.name);
-    if (name == "insecure") {
-      options.add_flag("--insecure", insecure, HelpText(setting));
-    } else {
-      options.add_option("--" + name, values[name], HelpText(setting))->type_name(std::string(setting.value));
-    }
-  }
-  try {
-    options.parse(argc, argv);
-  } catch (const CLI::ExtrasError&) {
-    return Say(UnknownArgument(options.remaining().front()), kUsage);
-  } catch (const CLI::ParseError& error) {
-    return options.exit(error) == 0 ? 0 : kUsage;
-  }
-  std::map<std::string, std::string> arguments;
-  for (const auto& [name, text] : values) {
-    if (options.count("--" + name) > 0) arguments[name] = text;
-  }
-  if (options.count("--insecure") > 0) arguments["insecure"] = insecure ? "true" : "false";
+  guidon::ArgumentsRead read_arguments = guidon::ReadArguments(argc, argv, guidon::kVersion);
+  if (!read_arguments.arguments) return read_arguments.exit_code;
+  auto& [file, settings, print] = *read_arguments.arguments;
   if (const char* named = std::getenv("GUIDON_CONFIG"); file.empty() && named != nullptr) file = named;
 
   guidon::Config config;
-  if (guidon::Status read = ReadAll(config, file, arguments); !read) return Say(read.error(), kUsage);
+  if (guidon::Status read = ReadAll(config, file, settings); !read) return Say(read.error(), kUsage);
   if (print) {
     std::cout << guidon::PrintConfig(config);
     return 0;

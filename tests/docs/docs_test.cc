@@ -1,4 +1,4 @@
-// What the documents say is so: settings and their defaults, metrics, and where links lead.
+// What the documents say is so: settings and their defaults, metrics, command lines, and where links lead.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +11,8 @@
 #include <set>
 #include <sstream>
 
+#include "cli/arguments.h"
+#include "server/arguments.h"
 #include "server/config/config.h"
 
 namespace guidon {
@@ -88,6 +90,102 @@ std::vector<fs::path> Documents() {
     if (it->is_regular_file() && it->path().extension() == ".md") files.push_back(it->path());
   }
   return files;
+}
+
+// --- command lines -------------------------------------------------------------------------------------------------
+
+// As a shell would: words between blanks, quotes taken off; a word that begins with # ends it.
+std::vector<std::string> WordsOf(const std::string& line) {
+  std::vector<std::string> words;
+  std::string word;
+  bool in_word = false;
+  char quote = 0;
+  for (const char c : line) {
+    if (quote != 0) {
+      if (c == quote) quote = 0;
+      if (c != quote && quote != 0) word += c;
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+      in_word = true;
+    } else if (c == ' ' || c == '\t') {
+      if (in_word) words.push_back(std::move(word));
+      word.clear();
+      in_word = false;
+    } else if (c == '#' && !in_word) {
+      return words;
+    } else {
+      word += c;
+      in_word = true;
+    }
+  }
+  if (in_word) words.push_back(std::move(word));
+  return words;
+}
+
+// Lines of code, whose end may be on the next line, and `code` within a sentence that has more than one word.
+std::vector<std::string> CommandLinesOf(const std::string& text) {
+  std::vector<std::string> commands;
+  std::istringstream lines(text);
+  const std::regex code("`(guidond? [^`]+)`");
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin != std::string::npos && std::regex_search(line.substr(begin), std::regex("^(\\$ )?guidond? "))) {
+      std::string command = line.substr(line[begin] == '$' ? begin + 2 : begin);
+      for (std::string next; command.ends_with('\\') && std::getline(lines, next);) {
+        command.back() = ' ';
+        command += next;
+      }
+      commands.push_back(command);
+      continue;
+    }
+    for (std::sregex_iterator it(line.begin(), line.end(), code), end; it != end; ++it) commands.push_back((*it)[1]);
+  }
+  return commands;
+}
+
+// What the program that is named says against it; "" when it would begin.
+std::string RefusalOf(const std::string& command) {
+  const std::vector<std::string> words = WordsOf(command);
+  std::vector<const char*> argv;
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  const int argc = static_cast<int>(argv.size());
+  ::testing::internal::CaptureStderr();
+  std::string refusal;
+  int exit_code = 0;
+  if (words.front() == "guidon") {
+    exit_code = cli::ReadArguments(argc, argv.data(), "").exit_code;
+  } else {
+    const ArgumentsRead read = ReadArguments(argc, argv.data(), "");
+    exit_code = read.exit_code;
+    Config config;
+    if (read.arguments) {
+      for (const auto& [name, value] : read.arguments->settings) {
+        if (const Status set = SetSetting(config, name, value); !set) refusal = set.error().message;
+      }
+    }
+  }
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  return exit_code == 0 ? refusal : said + "exit code " + std::to_string(exit_code);
+}
+
+TEST(CommandLinesTest, AreAcceptedByTheProgramAsTheyStandInTheDocuments) {
+  for (const char* file : {"README.md", "docs/operations.md", "cli/README.md", "experiments/README.md"}) {
+    const std::vector<std::string> commands = CommandLinesOf(ReadAll(kRoot / file));
+    EXPECT_GE(commands.size(), 4u) << file << ": the pattern finds no command lines any more";
+    for (const std::string& command : commands) EXPECT_EQ(RefusalOf(command), "") << file << ": " << command;
+  }
+}
+
+TEST(CommandLinesTest, AWrongOneWouldBeRefused) {
+  EXPECT_EQ(WordsOf("guidon evaluate -c '{\"key\": \"a b\"}'   # why"),
+            (std::vector<std::string>{"guidon", "evaluate", "-c", "{\"key\": \"a b\"}"}));
+  EXPECT_EQ(
+      CommandLinesOf("    guidon plan \\\n      DIR\nSay `guidon key list` or `guidon`.\n```\n$ guidond --data x\n"),
+      (std::vector<std::string>{"guidon plan        DIR", "guidon key list", "guidond --data x"}));
+  for (const char* command : {"guidon validat x", "guidon validate", "guidon plan x --prone", "guidon gate -w x",
+                              "guidond --date x", "guidond --io-threads many", "guidond x"}) {
+    EXPECT_NE(RefusalOf(command), "") << command;
+  }
 }
 
 TEST(DocumentsTest, LinksLeadToFilesThatAreThere) {

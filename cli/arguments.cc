@@ -1,0 +1,306 @@
+#include "cli/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "cli/output.h"
+#include "cli/verbs.h"
+
+namespace guidon::cli {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 pass, 1 problem found, 2 usage error or unreadable input,\n"
+    "            3 hold, 4 server unreachable or failing.";
+
+// Leaves the list of what excludes what to the error that says so.
+class Formatter : public CLI::Formatter {
+ public:
+  Formatter() { column_width(26); }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string text;
+    if (!option->get_type_name().empty()) text += " " + option->get_type_name();
+    if (!option->get_envname().empty()) text += " ($" + option->get_envname() + ")";
+    if (!option->get_default_str().empty()) text += " [" + option->get_default_str() + "]";
+    return text;
+  }
+};
+
+// ---- Options that several verbs have -----------------------------------------------------------------------------
+
+void AddConnection(CLI::App& verb, Connection& connection) {
+  verb.add_option("--server", connection.server, "Address of guidond")
+      ->envname("GUIDON_SERVER")
+      ->default_val("http://127.0.0.1:8400")
+      ->type_name("URL")
+      ->group("Server");
+  // By the environment rather than here, where every process of this machine may read it.
+  verb.add_option("--key", connection.key, "Admin key; better given as GUIDON_KEY")
+      ->envname("GUIDON_KEY")
+      ->type_name("KEY")
+      ->group("Server");
+}
+
+void AddJson(CLI::App& verb, bool& json) {
+  verb.add_flag("--json", json, "Say it in JSON, for programs");
+}
+
+CLI::Option* AddProject(CLI::App& verb, std::string& project) {
+  return verb.add_option("--project,-p", project, "Project; may be left out where the server has one only")
+      ->envname("GUIDON_PROJECT")
+      ->type_name("PROJECT");
+}
+
+CLI::Option* AddEnvironment(CLI::App& verb, std::string& environment) {
+  return verb.add_option("--environment,-e", environment, "Environment")
+      ->envname("GUIDON_ENVIRONMENT")
+      ->type_name("ENVIRONMENT");
+}
+
+CLI::Option* AddFolder(CLI::App& verb, std::string& folder) {
+  return verb.add_option("DIR", folder, "Workspace folder: where guidon.yaml is")->type_name("")->required();
+}
+
+// ---- Verbs -------------------------------------------------------------------------------------------------------
+
+// What was asked for; filled while the arguments are read, called afterwards.
+using Run = std::function<int()>;
+
+// The options of a verb live as long as the program reads and runs it. `check` sees them when all are read.
+template <typename Options>
+std::shared_ptr<Options> On(CLI::App& verb, Run& run, int (*call)(const Options&),
+                            void (*check)(const Options&) = nullptr) {
+  auto options = std::make_shared<Options>();
+  verb.callback([&run, options, call, check] {
+    if (check != nullptr) check(*options);
+    run = [options, call] { return call(*options); };
+  });
+  return options;
+}
+
+void AddValidate(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("validate", "Check a workspace: every fault, each with its place");
+  const auto options = On(*verb, run, &Validate);
+  AddFolder(*verb, options->folder);
+  AddJson(*verb, options->json);
+}
+
+void AddPlan(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("plan", "Show what `apply` would change, and who would move");
+  const auto options = On(*verb, run, &Plan);
+  AddFolder(*verb, options->folder);
+  CLI::Option* snapshot =
+      verb->add_option("--snapshot", options->snapshot, "Compare with this exported file, not the server")
+          ->type_name("FILE");
+  verb->add_option("--contexts", options->contexts, R"(Count who moves among these: a line {"key": …} each)")
+      ->type_name("FILE.jsonl");
+  // Only the server knows what was applied.
+  verb->add_flag("--prune", options->prune, "Archive what was applied and is gone from the files")->excludes(snapshot);
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
+void AddApply(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("apply", "Bring a project to what a workspace says, in one go");
+  const auto options = On(*verb, run, &Apply);
+  AddFolder(*verb, options->folder);
+  verb->add_flag("--prune", options->prune, "Archive what was applied and is gone from the files");
+  verb->add_option("--comment", options->comment, "Why, for the audit log")->type_name("TEXT");
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
+void CheckEvaluate(const EvaluateOptions& options) {
+  if (options.ruleset.empty() && options.snapshot.empty() && options.environment.empty())
+    throw CLI::RequiredError("--environment");
+}
+
+void AddEvaluate(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("evaluate", "Show what a context is served, and why");
+  const auto options = On(*verb, run, &Evaluate, &CheckEvaluate);
+  verb->add_option("--flag,-f", options->flag, "Flag; left out, all of them")->type_name("KEY");
+  CLI::Option* context =
+      verb->add_option("--context,-c", options->context, R"(Who asks: {"key": "user-42", "country": "DE"})")
+          ->type_name("JSON");
+  verb->add_option("--cases", options->cases, R"(Many: a line {"flag": "KEY", "context": {…}} for each)")
+      ->type_name("FILE.jsonl")
+      ->excludes(context);
+  verb->add_option("--now", options->now, "As if it were this time: 2027-03-31T08:00:00Z")->type_name("TIME");
+  verb->add_flag("--explain", options->explain, "With every step that led to the answer");
+  CLI::Option* workspace =
+      verb->add_option("--workspace,-w", options->workspace, "Ask the files of this workspace, not the server")
+          ->type_name("DIR");
+  CLI::Option* ruleset =
+      verb->add_option("--ruleset", options->ruleset, "Ask this file, from `guidon export`, not the server")
+          ->type_name("FILE")
+          ->excludes(workspace);
+  verb->add_option("--snapshot", options->snapshot, "With -w: on the ranges of this exported file")
+      ->type_name("FILE")
+      ->needs(workspace);
+  AddProject(*verb, options->project);
+  AddEnvironment(*verb, options->environment);
+  verb->add_option("--revision", options->revision, "As the server had it at this revision")
+      ->type_name("N")
+      ->excludes(workspace)
+      ->excludes(ruleset);
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
+void AddExport(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("export", "Write an environment's ruleset to a file");
+  const auto options = On(*verb, run, &Export);
+  verb->add_option("--output,-o", options->output, "File to write; left out, standard output")->type_name("FILE");
+  CLI::Option* workspace =
+      verb->add_option("--workspace,-w", options->workspace, "From the files of this workspace, not the server")
+          ->type_name("DIR");
+  AddProject(*verb, options->project);
+  AddEnvironment(*verb, options->environment)->required();
+  verb->add_option("--revision", options->revision, "As the server had it at this revision")
+      ->type_name("N")
+      ->excludes(workspace);
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
+void CheckKey(const KeyOptions& options) {
+  if (options.action == "create" && options.kind == "server" && options.environment.empty()) {
+    throw CLI::RequiredError("--environment");
+  }
+}
+
+void AddKey(CLI::App& app, Run& run) {
+  CLI::App* keys = app.add_subcommand("key", "Create, list and revoke API keys");
+  keys->require_subcommand(1);
+  const std::map<std::string, std::string> actions = {{"create", "Make a key; it is shown once"},
+                                                      {"list", "Show all keys, without their secrets"},
+                                                      {"revoke", "End a key, and the streams that it opened"}};
+  for (const auto& [action, help] : actions) {
+    CLI::App* verb = keys->add_subcommand(action, help);
+    const auto options = On(*verb, run, &Key, &CheckKey);
+    options->action = action;
+    if (action == "create") {
+      verb->add_option("--kind", options->kind, "server: for an SDK; admin: for the whole project")
+          ->check(CLI::IsMember({"server", "admin"}))
+          ->default_val("server")
+          ->type_name("KIND");
+      verb->add_option("--description", options->description, "What it is for")->type_name("TEXT");
+      AddEnvironment(*verb, options->environment);
+    }
+    if (action == "revoke") {
+      verb->add_option("ID", options->id, "Which, as `guidon key list` shows it")->type_name("")->required();
+    }
+    AddProject(*verb, options->project);
+    AddConnection(*verb, options->connection);
+    AddJson(*verb, options->json);
+  }
+}
+
+void AddFlag(CLI::App& app, Run& run) {
+  CLI::App* flags = app.add_subcommand("flag", "Enable or disable a flag, at once");
+  flags->require_subcommand(1);
+  for (const bool on : {true, false}) {
+    CLI::App* verb = flags->add_subcommand(on ? "on" : "off", on ? "Enable it in an environment: its rules decide"
+                                                                 : "Disable it in an environment: all get its `off`");
+    const auto options = On(*verb, run, &Flag);
+    options->on = on;
+    verb->add_option("FLAG", options->flag, "Key of the flag")->type_name("")->required();
+    AddProject(*verb, options->project);
+    AddEnvironment(*verb, options->environment)->required();
+    AddConnection(*verb, options->connection);
+    AddJson(*verb, options->json);
+  }
+}
+
+void AddGate(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("gate", "May this be released? One verdict, as exit code");
+  const auto options = On(*verb, run, &Gate);
+  AddEnvironment(*verb, options->environment)->required();
+  verb->add_option("--workspace,-w", options->workspace, "Workspace folder: where guidon.yaml is")
+      ->type_name("DIR")
+      ->required();
+  verb->add_flag("--offline", options->offline, "Look at the files alone, without a server")->required();
+  AddJson(*verb, options->json);
+}
+
+// ---- Faults of the command line ----------------------------------------------------------------------------------
+
+// "guidon key"
+std::string NameOf(const CLI::App& app) {
+  return app.get_parent() == nullptr ? app.get_name() : NameOf(*app.get_parent()) + " " + app.get_name();
+}
+
+// The innermost verb that was named.
+const CLI::App& VerbOf(const CLI::App& app) {
+  const auto named = app.get_subcommands();
+  return named.empty() ? app : VerbOf(*named.front());
+}
+
+// A hint for the first word that is neither a verb nor an option here, or "".
+std::string HintFor(const CLI::App& verb) {
+  std::vector<std::string> words;
+  for (const CLI::App* below : verb.get_subcommands({})) words.push_back(below->get_name());
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
+  }
+  for (const std::string& word : verb.remaining()) {
+    if (const std::string hint = DidYouMean(word.substr(0, word.find('=')), words); !hint.empty()) return hint;
+  }
+  return "";
+}
+
+int ExplainUsage(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App& verb = VerbOf(app);
+  const std::vector<std::string> unknown = verb.remaining();
+  const bool wants_verb = !verb.get_subcommands({}).empty();
+  if (unknown.empty() && wants_verb && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    std::cerr << verb.help();
+    return kUsage;
+  }
+  std::string message = error.what();
+  if (!unknown.empty()) {
+    const bool is_option = unknown.front().starts_with('-');
+    message = "there is no " +
+              std::string(is_option    ? "option"
+                          : wants_verb ? "verb"
+                                       : "argument") +
+              " '" + unknown.front() + "'";
+    if (const std::string hint = HintFor(verb); !hint.empty()) message += "; " + hint;
+  }
+  Complain(message);
+  std::cerr << "`" << NameOf(verb) << " --help` says more.\n";
+  return kUsage;
+}
+
+}  // namespace
+
+Request ReadArguments(int argc, const char* const* argv, const std::string& version) {
+  CLI::App app("guidon: feature flags and A/B tests as code", "guidon");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "guidon " + version, "Show the version");
+  app.set_help_flag("--help,-h", "Show this help");
+  app.formatter(std::make_shared<Formatter>());
+  app.footer(kExitCodes);
+  Run run;
+  AddValidate(app, run);
+  AddPlan(app, run);
+  AddApply(app, run);
+  AddEvaluate(app, run);
+  AddExport(app, run);
+  AddKey(app, run);
+  AddFlag(app, run);
+  AddGate(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& wish) {  // --help, --version
+    return {nullptr, app.exit(wish)};
+  } catch (const CLI::ParseError& error) {
+    return {nullptr, ExplainUsage(app, error)};
+  }
+  return {std::move(run), kPass};
+}
+
+}  // namespace guidon::cli

@@ -1,0 +1,70 @@
+#include "server/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <vector>
+
+#include "server/config/config.h"
+#include "server/telemetry/log.h"
+
+namespace guidon {
+namespace {
+
+constexpr int kUsage = 2;
+constexpr std::size_t kHelpColumn = 26;
+
+Error UnknownArgument(const std::string& argument) {
+  std::vector<std::string> known = {"--config", "--print-config", "--version", "--help"};
+  for (const std::string& name : SettingNames()) known.push_back("--" + name);
+  const std::string hint = DidYouMean(argument.substr(0, argument.find('=')), known);
+  return {ErrorCode::kInvalid,
+          "unknown argument '" + MaskKeys(argument) + "'; " + (hint.empty() ? "--help lists them" : hint),
+          {}};
+}
+
+// The default stands behind what a setting is for, or below where a terminal of 80 columns has no room for it.
+std::string HelpText(const SettingHelp& setting) {
+  std::string text(setting.purpose);
+  if (setting.default_value.empty() || setting.value.empty()) return text;
+  const bool fits = kHelpColumn + text.size() + setting.default_value.size() + 3 <= 80;
+  return text + (fits ? " [" : "\n[") + setting.default_value + "]";
+}
+
+}  // namespace
+
+ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view version) {
+  CLI::App options("guidond: feature flags and A/B tests, streamed to SDKs", "guidond");
+  options.set_version_flag("--version", "guidond " + std::string(version));
+  Arguments arguments;
+  bool insecure = false;
+  options.get_formatter()->column_width(kHelpColumn);
+  options.footer(
+      "Settings are read from the file, then from the environment (GUIDON_IO_THREADS),\n"
+      "then from arguments; the later wins.");
+  options.add_option("--config", arguments.file, "YAML file of settings; or GUIDON_CONFIG")->type_name("FILE");
+  options.add_flag("--print-config", arguments.print_config, "Show the settings that result, and exit");
+  std::map<std::string, std::string> values;
+  for (const SettingHelp& setting : DescribeSettings()) {
+    const std::string name(setting.name);
+    if (name == "insecure") {
+      options.add_flag("--insecure", insecure, HelpText(setting));
+    } else {
+      options.add_option("--" + name, values[name], HelpText(setting))->type_name(std::string(setting.value));
+    }
+  }
+  try {
+    options.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    std::cerr << "guidond: " << UnknownArgument(options.remaining().front()).message << "\n";
+    return {std::nullopt, kUsage};
+  } catch (const CLI::ParseError& error) {
+    return {std::nullopt, options.exit(error) == 0 ? 0 : kUsage};
+  }
+  for (const auto& [name, text] : values) {
+    if (options.count("--" + name) > 0) arguments.settings[name] = text;
+  }
+  if (options.count("--insecure") > 0) arguments.settings["insecure"] = insecure ? "true" : "false";
+  return {std::move(arguments), 0};
+}
+
+}  // namespace guidon
