@@ -58,6 +58,11 @@ class SnapshotTest : public ::testing::Test {
                             {"flags/first.yaml", Switch("first")},
                             {"flags/second.yaml", Switch("second")},
                             {"flags/old.yaml", Switch("old")},
+                            // Never changes; what other environments do with it is no change of this one.
+                            {"flags/both.yaml",
+                             "flag: both\ntype: boolean\nowner: search\nenvironments:\n"
+                             "  staging: { enabled: true, default: { serve: { on: 50%, off: 50% } } }\n"
+                             "  production: { enabled: true, default: { serve: { on: 10%, off: 90% } } }\n"},
                             {"experiments/first.yaml", Experiment("first", "running", "40%", kOrders)},
                             {"experiments/second.yaml", Experiment("second", "draft", "30%", kClicks)}});
     ASSERT_EQ(Cli({"apply", files_->path()}).exit_code, 0);
