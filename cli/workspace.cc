@@ -8,7 +8,9 @@
 #include <set>
 
 #include "cli/file.h"
+#include "core/allocate/allocate.h"
 #include "core/codec/codec.h"
+#include "core/ruleset/ruleset.h"
 #include "core/validate/validate.h"
 
 namespace guidon::cli {
@@ -218,6 +220,25 @@ class Reader {
         if (!MayBeOfUnread(issue)) Say(test_origins_[i], std::move(issue));
       }
     }
+    if (workspace_.HasErrors()) return;
+    for (Issue& issue : IssuesOfCompiling(workspace_.definitions)) {
+      const auto origin = origins.find(issue.entity);
+      Say(origin == origins.end() ? project_ : *origin->second, std::move(issue));
+    }
+  }
+
+  // What no reader of definitions sees and an application would: the server refuses the same.
+  static std::vector<Issue> IssuesOfCompiling(Definitions definitions) {
+    std::vector<Issue> issues = AllocateStates(nullptr, definitions);
+    if (HasErrors(issues)) return issues;
+    for (const EnvironmentDefinition& environment : definitions.project.environments) {
+      const auto ruleset = Compile(SnapshotOf(definitions, environment.key, 0));
+      for (const BrokenFlag& broken : ruleset->broken()) {
+        issues.push_back({Severity::kError, "cannot_compile", Path().Key("environments").Key(environment.key),
+                          broken.reason, "let it need less", "flag " + broken.key});
+      }
+    }
+    return issues;
   }
 
   // Whether what it misses may stand where we could not read, or in a definition that was refused.

@@ -34,7 +34,8 @@ struct Workspace {
 };
 
 // kIo when the folder cannot be read at all or holds no guidon.yaml; kTooLarge when it holds too much. Validates all
-// that could be read; where something could not, references to what may have stood there are let pass.
+// that could be read; where something could not, references to what may have stood there are let pass. What has no
+// error was compiled for every environment.
 Result<Workspace> ReadWorkspace(const std::string& folder);
 
 // "the workspace has no environment 'prod'; it has staging, production"

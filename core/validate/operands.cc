@@ -43,10 +43,11 @@ std::string Shown(const Value& operand) {
   return text.substr(0, end) + "…";
 }
 
-Fault PatternFault(const std::string& text) {
+Fault PatternFault(const std::string& text, bool ignore_case) {
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(kMaxExpressionMemory);
+  options.set_case_sensitive(!ignore_case);  // as it will be compiled: folded, a class may be larger
   const re2::RE2 pattern(text, options);
   if (pattern.ok() && pattern.ProgramSize() > kMaxExpressionProgram) {
     return {
@@ -85,10 +86,10 @@ class Bounds {
 
 }  // namespace
 
-Fault FaultOf(Operator op, const Value& operand) {
+Fault FaultOf(Operator op, const Value& operand, bool ignore_case) {
   switch (op) {
     case Operator::kMatches:
-      return PatternFault(operand.AsString());
+      return PatternFault(operand.AsString(), ignore_case);
     case Operator::kSemverEq:
     case Operator::kSemverLt:
     case Operator::kSemverLte:

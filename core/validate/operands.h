@@ -14,10 +14,11 @@ namespace guidon {
 struct Fault {
   std::string message, hint;
 };
-Fault FaultOf(Operator op, const Value& operand);
+Fault FaultOf(Operator op, const Value& operand, bool ignore_case);
 
-// Tests of one matcher that exclude each other: `lt: 3` with `gt: 5`, `before` with a later `after`, `exists: false`
-// with an operator that needs the attribute.
+// Tests of one matcher that no single value passes: `lt: 3` with `gt: 5`, `before` with a later `after`, `exists:
+// false` with an operator that needs the attribute. A list attribute can still pass the first two, by two of its
+// elements.
 bool NeverHolds(const std::vector<Test>& tests);
 
 }  // namespace guidon

@@ -371,7 +371,7 @@ class Validator {
   void CheckMatcher(const Clause& clause, const Path& path) {
     CheckOperands(clause, path);
     if (NeverHolds(clause.tests)) {
-      Warn("never_holds", path, "nothing can satisfy all of this", "change one of the bounds, or remove it");
+      Warn("never_holds", path, "no single value can satisfy all of this", "change one of the bounds, or remove it");
     }
   }
 
@@ -385,7 +385,7 @@ class Validator {
   void CheckOperands(const Clause& clause, const Path& path) {
     for (const Test& test : clause.tests) {
       for (std::size_t i = 0; i < test.operands.size(); ++i) {
-        const Fault fault = FaultOf(test.op, test.operands[i]);
+        const Fault fault = FaultOf(test.op, test.operands[i], clause.ignore_case);
         if (fault.message.empty()) continue;
         Error("bad_operand", ElementOf(path.Key(ToString(test.op)), i, test.operands.size()), fault.message,
               fault.hint);

@@ -199,5 +199,25 @@ TEST(GateTest, WithoutAPolicyThatCanBeReadThereIsNoVerdict) {
   EXPECT_EQ(Guidon({"gate", "-e", "production", "-w", ShopFolder()}).exit_code, 2);
 }
 
+TEST(ValidateTest, WhatNoApplicationCouldEvaluateIsAnError) {
+  // Each needs the next twice: the first would look at 2^18 flags.
+  std::string flags;
+  for (int i = 0; i < 18; ++i) {
+    const std::string next = "f" + std::to_string(i + 1);
+    flags += "- { flag: f" + std::to_string(i) + ", type: boolean, owner: search, environments: { production: { " +
+             "enabled: true, default: on, requires: [{ flag: " + next + ", is: on }, { flag: " + next +
+             ", is: on }] } } }\n";
+  }
+  flags +=
+      "- { flag: f18, type: boolean, owner: search, environments: { production: { enabled: true, default: on } } }\n";
+  const Workspace files(
+      {{"guidon.yaml", "project: shop\nenvironments: { production: {} }\n"}, {"flags/all.yaml", flags}});
+  const Finished done = Guidon({"validate", files.path()});
+  EXPECT_EQ(done.exit_code, 1) << done.output;
+  EXPECT_NE(done.output.find("flags/all.yaml:1:"), std::string::npos) << done.output;
+  EXPECT_NE(done.output.find("more than 100000 flags"), std::string::npos) << done.output;
+  EXPECT_EQ(Guidon({"gate", "-w", files.path(), "-e", "production", "--offline"}).exit_code, 1);
+}
+
 }  // namespace
 }  // namespace guidon::testing

@@ -77,14 +77,14 @@ TEST(BrokenFlagTest, EveryOperandThatCannotBeCompiledIsAFault) {
 }
 
 TEST(BrokenFlagTest, AnExpressionBeyondItsBoundIsAFaultToValidationToo) {
-  const auto flag = [](const std::string& pattern) {
-    return BooleanFlag("f", R"("rules": [{"when": {"a": {"matches": ")" + pattern + R"("}}, "serve": "on"}],
-                               "default": "off")");
+  const auto flag = [](const std::string& pattern, bool ignore_case = false) {
+    return BooleanFlag("f", R"("rules": [{"when": {"a": {"matches": ")" + pattern + R"(", "ignore_case": )" +
+                                (ignore_case ? "true" : "false") + R"(}}, "serve": "on"}], "default": "off")");
   };
-  const auto issues = [&](const std::string& pattern) {
+  const auto issues = [&](const std::string& pattern, bool ignore_case = false) {
     Definitions definitions;
     definitions.project = {"shop", "", {{"production", false, ""}}};
-    definitions.entities.Append(*DecodeDefinition(Json(flag(pattern))));
+    definitions.entities.Append(*DecodeDefinition(Json(flag(pattern, ignore_case))));
     std::string text;
     for (const Issue& issue : Validate(definitions)) {
       if (issue.severity == Severity::kError) text += issue.message;
@@ -99,6 +99,10 @@ TEST(BrokenFlagTest, AnExpressionBeyondItsBoundIsAFaultToValidationToo) {
     EXPECT_THAT(std::string(Compile(Workspace({flag(large)}))->BrokenReason("f")), HasSubstr("instructions")) << large;
     EXPECT_THAT(issues(large), HasSubstr("instructions")) << large;
   }
+  // Folded, the class has letters of several bytes.
+  EXPECT_THAT(std::string(Compile(Workspace({flag("[a-z]{1000}", true)}))->BrokenReason("f")),
+              HasSubstr("instructions"));
+  EXPECT_THAT(issues("[a-z]{1000}", true), HasSubstr("instructions"));
   EXPECT_THAT(std::string(Compile(Workspace({flag(R"((\\pL{1,30}x){20})")}))->BrokenReason("f")),
               HasSubstr("too large"));
 }
