@@ -59,7 +59,8 @@ struct Clause {
 
   std::string attribute;     // kAttribute: the name, a dot path
   std::vector<Test> tests;   // kAttribute: all must hold; kNow: kBefore and kAfter only
-  bool ignore_case = false;  // kAttribute: ASCII, for in, not_in and the text operators of this matcher
+  // kAttribute: for in, not_in and the text operators of this matcher. ASCII, but for matches, where it is RE2's (?i).
+  bool ignore_case = false;
 
   std::vector<Condition> children;  // kAll, kAny: one or more; kNot: exactly one
 
