@@ -21,6 +21,7 @@ void Sse(std::string_view input);        // the first byte seeds the chunks; the
 void Net(std::string_view input);        // addresses and Retry-After
 void Operands(std::string_view input);   // percentages, durations, days, times, margins, versions, networks
 void Http(std::string_view input);       // percent-decoding, ETag lists, Accept-Encoding, routes
+void Auth(std::string_view input);       // the text of a key; the id of an event to resume from
 void Evaluator(std::string_view input);  // {"entities":[…],"changes":[…],"contexts":[…],"now":…}
 
 struct Target {
@@ -36,6 +37,7 @@ inline constexpr Target kTargets[] = {{"yaml", Yaml, "experiments/shop"},
                                       {"net", Net},
                                       {"operands", Operands},
                                       {"http", Http},
+                                      {"auth", Auth},
                                       {"evaluator", Evaluator}};
 
 // A promise that has to hold for every input.
