@@ -103,11 +103,8 @@ class TargetingChange {
       : before_(before), after_(after), environment_(std::move(environment)), change_(change) {}
 
   void Describe() {
-    static const Targeting kNone;
-    const Targeting* old = before_.definition.FindEnvironment(environment_);
-    const Targeting* now = after_.definition.FindEnvironment(environment_);
-    const Targeting& a = old == nullptr ? kNone : *old;
-    const Targeting& b = now == nullptr ? kNone : *now;
+    const Targeting a = In(before_.definition);
+    const Targeting b = In(after_.definition);
     if (a.enabled != b.enabled) Say(b.enabled ? "enabled" : "no longer enabled");
     if (a.off != b.off) Say("off: " + OrNone(a.off) + " → " + OrNone(b.off));
     if (a.requirements != b.requirements) SayDepends("requires changed");
@@ -117,6 +114,14 @@ class TargetingChange {
   }
 
  private:
+  // An environment that a flag does not name is not enabled there, and a boolean flag serves "off" then.
+  Targeting In(const FlagDefinition& flag) const {
+    if (const Targeting* held = flag.FindEnvironment(environment_)) return *held;
+    Targeting none;
+    if (flag.type == FlagType::kBoolean) none.off = "off";
+    return none;
+  }
+
   static std::string OrNone(const std::string& text) { return text.empty() ? "the caller's default" : text; }
 
   void Say(const std::string& text) { change_.summary.push_back(text + " (" + environment_ + ")"); }
@@ -219,25 +224,63 @@ std::vector<std::string> EnvironmentsOf(const FlagRecord& before, const FlagReco
 }
 
 // An archived flag is not found: whoever it was enabled for gets the caller's default.
-void DescribeArchiving(const FlagDefinition& flag, EntityChange& change) {
-  for (const Targeting& targeting : flag.environments) {
+void DescribeArchiving(const FlagDefinition& before, const FlagDefinition& after, EntityChange& change) {
+  for (const Targeting& targeting : (after.archived ? before : after).environments) {
     if (!targeting.enabled) continue;
     change.environments.push_back(targeting.environment);
     change.moves.push_back({targeting.environment, "archived", kWhole});
   }
-  change.summary.push_back(flag.archived ? "archived: everyone gets the caller's default"
-                                         : "no longer archived: its rules decide again");
+  change.summary.push_back(after.archived ? "archived: everyone gets the caller's default"
+                                          : "no longer archived: its rules decide again");
+}
+
+// What is the same in all environments. True when it changes what somebody gets without moving anybody.
+bool DescribeWhole(const FlagDefinition& before, const FlagDefinition& after, EntityChange& change) {
+  bool alters = before.type != after.type;
+  if (alters) {
+    change.summary.push_back("type: " + std::string(ToString(before.type)) + " → " + std::string(ToString(after.type)) +
+                             "; who asks for the other gets the caller's default");
+  }
+  std::string values, added, removed;
+  const auto add = [](std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; };
+  for (const Variation& variation : after.variations) {
+    const Variation* held = before.FindVariation(variation.name);
+    if (held == nullptr) {
+      add(added, variation.name);
+    } else if (held->value != variation.value) {
+      add(values, variation.name);
+    }
+  }
+  for (const Variation& variation : before.variations) {
+    if (after.FindVariation(variation.name) == nullptr) add(removed, variation.name);
+  }
+  alters |= !values.empty();
+  if (!values.empty()) change.summary.push_back("another value: " + values + "; whoever is served it gets that");
+  if (!added.empty()) change.summary.push_back("new variation: " + added);
+  if (!removed.empty()) change.summary.push_back("variation removed: " + removed);
+  if (before.variations != after.variations && values.empty() && added.empty() && removed.empty()) {
+    change.summary.push_back("variations reordered; moves nobody");
+  }
+  if (before.client != after.client) {
+    change.summary.push_back(after.client ? "client: true; may be served to client-side keys"
+                                          : "client: false; no longer served to client-side keys");
+  }
+  return alters;
 }
 
 void Describe(const FlagRecord& before, const FlagRecord& after, EntityChange& change) {
-  if (before.definition.archived != after.definition.archived) return DescribeArchiving(after.definition, change);
-  if (before.definition.variations != after.definition.variations) change.summary.push_back("variations changed");
+  if (before.definition.archived != after.definition.archived) {
+    return DescribeArchiving(before.definition, after.definition, change);
+  }
+  const bool alters = DescribeWhole(before.definition, after.definition, change);
   for (const std::string& name : EnvironmentsOf(before, after)) {
     const std::size_t lines = change.summary.size();
     TargetingChange(before, after, name, change).Describe();
-    if (change.summary.size() > lines) change.environments.push_back(name);
+    const Targeting* now = after.definition.FindEnvironment(name);
+    const bool is_altered = alters && now != nullptr && now->enabled;
+    if (change.summary.size() > lines || is_altered) change.environments.push_back(name);
   }
-  if (change.summary.empty()) change.summary.push_back("description, owner, tags or expiry only; moves nobody");
+  if (change.summary.empty()) change.summary.push_back("description, owner, kind, tags or expiry only; moves nobody");
 }
 
 // The share of each arm that takes part at the present step.
@@ -328,6 +371,25 @@ void Describe(const HoldoutRecord& before, const HoldoutRecord& after, EntityCha
   }
 }
 
+// Every environment where an experiment, before or after, holds units out by it.
+void DescribeReach(const Holdout& before, const Holdout& after, const EntitySet& old, const EntitySet& now,
+                   EntityChange& change) {
+  if (before.archived == after.archived && before.size == after.size && before.unit == after.unit) return;
+  std::set<std::string> environments;
+  for (const EntitySet* entities : {&old, &now}) {
+    for (const ExperimentRecord& record : entities->experiments) {
+      const ExperimentStatus status = record.state.status;
+      const bool acts = status == ExperimentStatus::kRunning || status == ExperimentStatus::kConcluded;
+      if (!acts || record.definition.archived || record.definition.holdout != after.key) continue;
+      environments.insert(record.definition.environment);
+    }
+  }
+  for (const std::string& environment : environments) {
+    change.environments.push_back(environment);
+    change.moves.push_back({environment, "holdout " + after.key, std::nullopt});
+  }
+}
+
 template <typename RecordType>
 void Describe(const RecordType&, const RecordType&, EntityChange& change) {
   constexpr bool kDecides = std::is_same_v<RecordType, SegmentRecord>;
@@ -395,6 +457,9 @@ std::vector<EntityChange> DescribeChanges(const EntitySet& before, const EntityS
     EntityChange change{ref, EntityChange::Action::kUpdate, {}, {}, {}};
     if (IsArchived(record) && !IsArchived(*old)) change.action = EntityChange::Action::kArchive;
     std::visit([&](const auto& now) { Describe(std::get<std::decay_t<decltype(now)>>(*old), now, change); }, record);
+    if (const auto* holdout = std::get_if<HoldoutRecord>(&record)) {
+      DescribeReach(std::get<HoldoutRecord>(*old).definition, holdout->definition, before, after, change);
+    }
     changes.emplace(ref, std::move(change));
   }
   for (const EntityRef& ref : diff.removals) {

@@ -46,6 +46,65 @@ TEST(DiffTest, ArchivingTakesTheFlagFromEveryone) {
   EXPECT_EQ(back.at(0).summary, std::vector<std::string>{"no longer archived: its rules decide again"});
 }
 
+TEST(DiffTest, ArchivingNamesWhereItWasEnabledWhateverTheLastDefinitionSays) {
+  FlagRecord archived = Layout(20'000);
+  archived.definition.archived = true;
+  archived.definition.environments.clear();
+  EXPECT_EQ(Changes(Layout(20'000), archived).at(0).environments, std::vector<std::string>{"production"});
+}
+
+TEST(DiffTest, AnotherValueOrTypeNamesWhereTheFlagIsEnabled) {
+  FlagRecord before = Layout(20'000);
+  Targeting staging;
+  staging.environment = "staging";
+  before.definition.environments.push_back(staging);
+  FlagRecord after = before;
+  after.definition.variations[1].value = Value("other");
+  const EntityChange value = Changes(before, after).at(0);
+  EXPECT_EQ(value.summary, std::vector<std::string>{"another value: single; whoever is served it gets that"});
+  EXPECT_EQ(value.environments, std::vector<std::string>{"production"});
+  EXPECT_TRUE(value.moves.empty()) << "nobody changes variation";
+  after = before;
+  after.definition.type = FlagType::kJson;
+  const EntityChange type = Changes(before, after).at(0);
+  EXPECT_EQ(type.summary,
+            std::vector<std::string>{"type: string → json; who asks for the other gets the caller's default"});
+  EXPECT_EQ(type.environments, std::vector<std::string>{"production"});
+}
+
+TEST(DiffTest, WhatIsOfTheWholeFlagAndMovesNobodyIsSaidAndNamesNoEnvironment) {
+  FlagRecord more = Layout(20'000), reordered = more, client = more;
+  more.definition.variations.push_back({"third", Value("t")});
+  std::swap(reordered.definition.variations[0], reordered.definition.variations[1]);
+  client.definition.client = true;
+  const auto only = [](const FlagRecord& after) {
+    const EntityChange change = Changes(Layout(20'000), after).at(0);
+    EXPECT_TRUE(change.environments.empty());
+    EXPECT_EQ(change.summary.size(), 1u);
+    return change.summary.at(0);
+  };
+  EXPECT_EQ(only(more), "new variation: third");
+  EXPECT_EQ(only(reordered), "variations reordered; moves nobody");
+  EXPECT_EQ(only(client), "client: true; may be served to client-side keys");
+}
+
+TEST(DiffTest, ABooleanFlagServesOffWhereItIsNotNamedYet) {
+  FlagRecord before;
+  before.definition.key = "ads";
+  before.definition.variations = {{"on", Value(true)}, {"off", Value(false)}};
+  FlagRecord after = before;
+  Targeting targeting;
+  targeting.environment = "production";
+  targeting.off = "off";
+  targeting.enabled = true;
+  targeting.default_serve = DefaultServe{FixedServe{"on"}, ""};
+  after.definition.environments = {targeting};
+  const EntityChange change = Changes(before, after).at(0);
+  for (const std::string& line : change.summary) {
+    EXPECT_EQ(line.find("off:"), std::string::npos) << line;
+  }
+}
+
 TEST(DiffTest, AChangeOfWeightsHasAnExactShare) {
   const auto changes = Changes(Layout(20'000), Layout(30'000));
   ASSERT_EQ(changes.size(), 1u);
@@ -207,6 +266,26 @@ TEST(DiffTest, AHoldoutThatGrowsOrEndsSaysSo) {
   EXPECT_EQ(summary(held, larger), "size: 5% → 10%; moves units: depends on attributes");
   EXPECT_EQ(summary(held, ended), "ends: nobody is held out any more; moves units: depends on attributes");
   EXPECT_EQ(summary(held, described), "changed; moves nobody");
+}
+
+TEST(DiffTest, AHoldoutThatChangesNamesWhereExperimentsHoldUnitsOutByIt) {
+  EntitySet a, b;
+  ExperimentRecord running = Running(), stopped = Running();
+  running.definition.holdout = stopped.definition.holdout = "h";
+  stopped.definition.key = "stopped";
+  stopped.definition.environment = "staging";
+  stopped.state.status = ExperimentStatus::kStopped;
+  a.experiments = b.experiments = {running, stopped};
+  const Holdout held{"h", "", "", "account_id", 5'000, false};
+  a.holdouts = b.holdouts = {{held, {}}};
+  b.holdouts[0].definition.size = 10'000;
+  const EntityChange change = DescribeChanges(a, b).at(0);
+  EXPECT_EQ(change.environments, std::vector<std::string>{"production"});
+  ASSERT_EQ(change.moves.size(), 1u);
+  EXPECT_EQ(change.moves[0].split, "holdout h");
+  b.holdouts[0].definition = held;
+  b.holdouts[0].definition.description = "x";
+  EXPECT_TRUE(DescribeChanges(a, b).at(0).environments.empty());
 }
 
 TEST(DiffTest, ApplyOfADiffGivesTheOtherSide) {
