@@ -82,9 +82,9 @@ void ClientCore::Start() {
   const WithoutSignals without_signals;
   MutexLock lock(mutex_);
   try {
-    StartWorker(workers_[0], &ClientCore::RunClock);
-    StartWorker(workers_[1], &ClientCore::RunKeeper);
-    if (!config.server.empty()) StartWorker(workers_[2], &ClientCore::RunSource);
+    StartWorker(workers_[kClock], &ClientCore::RunClock);
+    StartWorker(workers_[kKeeper], &ClientCore::RunKeeper);
+    if (!config.server.empty()) StartWorker(workers_[kSource], &ClientCore::RunSource);
   } catch (const std::system_error& e) {
     status_.state = ClientState::kOffline;
     status_.last_error = std::string("the system gives no thread: ") + e.what();
@@ -98,6 +98,7 @@ void ClientCore::StartWorker(Worker& worker, void (ClientCore::*run)()) {
     MutexLock lock(self->mutex_);
     worker.is_done = true;
     self->changed_.NotifyAll();
+    self->chores_.NotifyAll();
   });
   worker.id = worker.thread.get_id();
   worker.is_done = false;
@@ -150,25 +151,39 @@ void ClientCore::RunClock() {
   }
 }
 
+// At the end twice: what is there at once, for the source may take longer than there is time, and then what the source
+// still applied of what it had read.
 void ClientCore::RunKeeper() {
   bool is_last = false;
   while (!is_last) {
-    std::vector<std::string> unsaid;
-    bool write = false;
     {
       MutexLock lock(mutex_);
       chores_.Wait(lock, [this]() GUIDON_REQUIRES(mutex_) { return closing() || HasChore(); });
       is_last = closing();
-      unsaid.swap(unsaid_);
-      write = is_cache_old_;  // it is due, or there will be no later time
-      if (write) {
-        is_cache_old_ = false;
-        cache_written_ = Clock::now();
-      }
     }
-    if (write) WriteCache();
-    SayUnknownFlags(unsaid);
+    DoChores();
   }
+  {
+    MutexLock lock(mutex_);
+    chores_.WaitUntil(lock, keep_until_, [this]() GUIDON_REQUIRES(mutex_) { return workers_[kSource].is_done; });
+  }
+  DoChores();
+}
+
+void ClientCore::DoChores() {
+  std::vector<std::string> unsaid;
+  bool write = false;
+  {
+    MutexLock lock(mutex_);
+    unsaid.swap(unsaid_);
+    write = is_cache_old_;  // it is due, or there will be no later time
+    if (write) {
+      is_cache_old_ = false;
+      cache_written_ = Clock::now();
+    }
+  }
+  if (write) WriteCache();
+  SayUnknownFlags(unsaid);
 }
 
 bool ClientCore::HasChore() const {
@@ -185,6 +200,8 @@ bool ClientCore::Close(milliseconds deadline) {
   bool is_done = false;
   {
     MutexLock lock(mutex_);
+    // A callback that closes its own client holds the source up itself.
+    keep_until_ = workers_[kSource].id == std::this_thread::get_id() ? Clock::now() : until;
     closing_.store(true);
     changed_.NotifyAll();
     chores_.NotifyAll();

@@ -100,6 +100,7 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   void RunSource() GUIDON_EXCLUDES(mutex_);
   void RunClock() GUIDON_EXCLUDES(mutex_);
   void RunKeeper() GUIDON_EXCLUDES(mutex_);
+  void DoChores() GUIDON_EXCLUDES(state_mutex_, mutex_);
   void WriteCache() GUIDON_EXCLUDES(state_mutex_, mutex_);
   void SayUnknownFlags(const std::vector<std::string>& keys);
   bool HasChore() const GUIDON_REQUIRES(mutex_);
@@ -122,7 +123,9 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   Clock::time_point confirmed_ GUIDON_GUARDED_BY(mutex_);
   bool has_confirmation_ GUIDON_GUARDED_BY(mutex_) = false;
   net::HttpClient* http_ GUIDON_GUARDED_BY(mutex_) = nullptr;
-  std::array<Worker, 3> workers_ GUIDON_GUARDED_BY(mutex_);               // clock, keeper, source
+  enum : std::size_t { kClock, kKeeper, kSource };
+  std::array<Worker, 3> workers_ GUIDON_GUARDED_BY(mutex_);
+  Clock::time_point keep_until_ GUIDON_GUARDED_BY(mutex_){};  // how long the keeper waits for the source at the end
   std::set<std::string, std::less<>> unknown_ GUIDON_GUARDED_BY(mutex_);  // keys that were noted
   std::vector<std::string> unsaid_ GUIDON_GUARDED_BY(mutex_);
   bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;

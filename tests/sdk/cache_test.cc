@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <future>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -112,6 +113,34 @@ TEST_F(CacheTest, TheLastChangeIsWrittenSoonWithoutWaitingForAnother) {
   world.Pass(3);
   stream->Send(world.HeartbeatEvent());
   EXPECT_TRUE(Eventually([&] { return Read(file_) == world.Document(); })) << "the revision, too";
+}
+
+TEST_F(CacheTest, WhatTheSourceStillAppliesWhileTheClientClosesIsWrittenToo) {
+  ScriptedServer server;
+  World world = Serving(1);
+  ClientConfig config = ConfigFor(server.url());
+  config.cache_file = file_;
+  Client client(config);
+  std::promise<void> reached;
+  const Subscription subscription = client.OnChange([&](const RulesetChange& change) {
+    if (change.flags.empty() || client.Int("a", kUser, 0) != 2) return;
+    reached.set_value();
+    // The source is held up here until 2 is written, by a client that is closing: that must not be the last.
+    const auto until = std::chrono::steady_clock::now() + 500ms;
+    while (std::chrono::steady_clock::now() < until && Read(file_).find(R"({"served":2})") == std::string::npos) {
+      std::this_thread::sleep_for(1ms);
+    }
+  });
+  const auto stream = AcceptStream(server, world.SnapshotEvent());
+  ASSERT_TRUE(stream && WaitForRevision(client, world.revision()));
+  ASSERT_TRUE(Eventually([&] { return !Read(file_).empty(); }));
+  std::string events = world.Serve("a", 2);
+  events += world.Serve("a", 3);  // read at once with the one before
+  stream->Send(events);
+  reached.get_future().wait();
+  EXPECT_TRUE(client.Close(kPatience));
+  EXPECT_EQ(client.Int("a", kUser, 0), 3);
+  EXPECT_EQ(Read(file_), world.Document());
 }
 
 TEST_F(CacheTest, ItWinsOverBootstrapAndIsResumedFrom) {
