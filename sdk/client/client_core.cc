@@ -302,18 +302,20 @@ Applied ClientCore::Take(DocumentKind kind, std::string_view text, std::string_v
   std::shared_ptr<const Ruleset> before, ruleset;
   {
     MutexLock lock(state_mutex_);
-    before = state_.ruleset();
+    before = current.Share()->ruleset;
     applied = kind == DocumentKind::kSnapshot ? state_.TakeSnapshot(text)
               : kind == DocumentKind::kChange ? state_.TakeChange(text, event_id)
                                               : state_.TakeHeartbeat(text, event_id);
     ruleset = state_.ruleset();
-    if (ruleset != before) current.Publish(ViewOf(ruleset, true));
+    // By what readers have, not by what was held before this: had the one before not been published for want of
+    // memory, this one makes up for it.
+    if (ruleset != nullptr && ruleset != before) current.Publish(ViewOf(ruleset, true));
     NoteTaken(applied, kind, source);
     change = {state_.header().revision, applied.flags, applied.anything};
   }
   if (applied.outcome != ApplyOutcome::kApplied) return applied;
   for (const BrokenFlag& broken : ruleset->broken()) {
-    if (before != nullptr && before->BrokenReason(broken.key) == broken.reason) continue;  // said already
+    if (before->BrokenReason(broken.key) == broken.reason) continue;  // said already
     Log(LogLevel::kWarning, "flag '" + broken.key + "' cannot be evaluated by this version: " + broken.reason);
   }
   Tell(change);

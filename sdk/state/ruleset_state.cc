@@ -27,21 +27,27 @@ Applied RulesetState::TakeSnapshot(std::string_view document) {
     return Refused("a ruleset of revision " + std::to_string(snapshot.revision) + ", older than revision " +
                    std::to_string(header_.revision) + " that is held");
   }
-  const SnapshotHeader header{snapshot.project, snapshot.environment, snapshot.epoch, snapshot.revision};
   if (comparable && decoded->digest == digest_) {
-    const bool moved = header_.revision != header.revision;
-    header_ = header;
-    if (moved) ruleset_ = ruleset_->AtRevision(header.revision);
+    MoveTo(snapshot.revision);
     return {};
   }
-  ruleset_ = Compile(snapshot, {lineage_, decoded->undecodable});
-  header_ = header;
-  digest_ = decoded->digest;
-  records_.clear();
+  // All that can fail comes first.
+  SnapshotHeader header{snapshot.project, snapshot.environment, snapshot.epoch, snapshot.revision};
+  std::map<Name, std::string> records;
   for (EncodedEntity& entity : decoded->entities) {
-    records_[{std::move(entity.kind), std::move(entity.key)}] = std::move(entity.record);
+    records[{std::move(entity.kind), std::move(entity.key)}] = std::move(entity.record);
   }
+  ruleset_ = Compile(snapshot, {lineage_, decoded->undecodable});
+  std::swap(header_, header);
+  records_.swap(records);
+  digest_ = decoded->digest;
   return {ApplyOutcome::kApplied, "", {}, true};
+}
+
+void RulesetState::MoveTo(Revision revision) {
+  if (revision == header_.revision) return;
+  ruleset_ = ruleset_->AtRevision(revision);
+  header_.revision = revision;
 }
 
 bool RulesetState::IsOfAnotherEpoch(std::string_view event_id) const {
@@ -82,17 +88,26 @@ Applied RulesetState::TakeChange(std::string_view data, std::string_view event_i
       applied.anything = true;
     }
   };
+  // All that can fail comes first: afterwards nodes only change places.
+  std::map<Name, std::string> records;
+  std::vector<Name> gone;
   for (EncodedEntity& entity : change->upserts) {
     note(entity.kind, entity.key);
-    records_[{std::move(entity.kind), std::move(entity.key)}] = std::move(entity.record);
+    records[{std::move(entity.kind), std::move(entity.key)}] = std::move(entity.record);
   }
   for (const WireRef& ref : change->removals) {
     note(ref.kind, ref.key);
-    records_.erase({ref.kind, ref.key});
+    gone.emplace_back(ref.kind, ref.key);
+  }
+  ruleset_ = ruleset_->With(change->changes, change->undecodable, change->to);
+  for (const Name& name : gone) records_.erase(name);
+  while (!records.empty()) {
+    auto node = records.extract(records.begin());
+    records_.erase(node.key());
+    records_.insert(std::move(node));
   }
   digest_ = digest;
   header_.revision = change->to;
-  ruleset_ = ruleset_->With(change->changes, change->undecodable, change->to);
   return applied;
 }
 
@@ -113,10 +128,7 @@ Applied RulesetState::TakeHeartbeat(std::string_view data, std::string_view even
   if (digest->AsString() != digest_.ToHex()) {
     return NeedsAll("the digest differs at revision " + std::to_string(said));
   }
-  if (said != header_.revision) {
-    header_.revision = said;
-    ruleset_ = ruleset_->AtRevision(said);
-  }
+  MoveTo(said);
   return {};
 }
 

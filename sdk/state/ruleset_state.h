@@ -1,6 +1,8 @@
 // What a client holds of its environment: records as they were sent, their digest, and the compiled ruleset. Applies
 // what arrives by the rules of docs/spec/wire.md, whole or not at all.
 //
+// What throws (there may be no memory) leaves it as it was.
+//
 // Thread safety: one thread at a time.
 #pragma once
 
@@ -54,6 +56,7 @@ class RulesetState {
  private:
   using Name = std::pair<std::string, std::string>;  // kind, key
 
+  void MoveTo(Revision revision);
   bool IsOfAnotherEpoch(std::string_view event_id) const;
 
   std::shared_ptr<Lineage> lineage_;  // of all its rulesets, so that slots stay

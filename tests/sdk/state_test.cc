@@ -1,0 +1,94 @@
+// RulesetState when there is no memory: whatever allocation fails, it holds the whole of before or the whole of after.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "sdk/state/ruleset_state.h"
+#include "tests/sdk/world.h"
+
+namespace {
+
+// How many allocations of this thread still succeed; negative: all.
+thread_local long allocations_left = -1;
+
+}  // namespace
+
+// The forms that are not here (arrays, nothrow) call these.
+void* operator new(std::size_t size) {
+  if (allocations_left == 0) throw std::bad_alloc();
+  if (allocations_left > 0) --allocations_left;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace guidon {
+namespace {
+
+using testing::World;
+
+std::string DataOf(const std::string& event) {
+  std::string data;
+  net::SseParser parser;
+  parser.Feed(event, [&](const net::SseEvent& parsed) { data = parsed.data; });
+  return data;
+}
+
+// Everything that it says of itself must fit together.
+std::string Held(const RulesetState& state) {
+  const Result<SnapshotDocument> document = DecodeSnapshot(state.Document());
+  EXPECT_TRUE(document) << document.error().message;
+  if (!document) return "";
+  EXPECT_EQ(state.ruleset()->revision(), state.header().revision);
+  EXPECT_EQ(state.ruleset()->flag_count(), document->entities.size());
+  return state.EventId() + " " + document->digest.ToHex();
+}
+
+// Takes the event with one allocation after another failing, and returns how often it failed.
+template <typename Take>
+int FailEverywhere(const std::string& before, const std::string& after, RulesetState state, Take take) {
+  EXPECT_EQ(Held(state), before);
+  for (int failures = 0;; ++failures) {
+    bool is_done = true;
+    allocations_left = failures;
+    try {
+      is_done = take(state).outcome == ApplyOutcome::kApplied;  // some libraries say it with an error of theirs
+    } catch (const std::bad_alloc&) {
+      is_done = false;
+    }
+    allocations_left = -1;
+    if (is_done) {
+      EXPECT_EQ(Held(state), after);
+      return failures;
+    }
+    EXPECT_EQ(Held(state), before) << "after " << failures << " allocations";
+    if (::testing::Test::HasFailure()) return failures;
+  }
+}
+
+TEST(RulesetStateTest, WhatFailsForWantOfMemoryLeavesItAsItWas) {
+  World world;
+  world.Serve("a.flag.whose.key.is.longer.than.a.short.string", "1");
+  world.Serve("b", "1");
+  RulesetState state(std::make_shared<Lineage>());
+  ASSERT_EQ(state.TakeSnapshot(world.Document()).outcome, ApplyOutcome::kApplied);
+  const std::string before = Held(state);
+  World changed = world;
+  const std::string change =
+      DataOf(changed.Serve("c.another.flag.whose.key.is.longer.than.a.short.string", std::string(100, 'x')));
+  const std::string document = changed.Document();
+  RulesetState next = state;
+  ASSERT_EQ(next.TakeChange(change, "").outcome, ApplyOutcome::kApplied);
+  const std::string after = Held(next);
+  EXPECT_GT(FailEverywhere(before, after, state, [&](RulesetState& s) { return s.TakeChange(change, ""); }), 20);
+  EXPECT_GT(FailEverywhere(before, after, state, [&](RulesetState& s) { return s.TakeSnapshot(document); }), 20);
+}
+
+}  // namespace
+}  // namespace guidon
