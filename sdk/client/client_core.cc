@@ -324,6 +324,7 @@ Applied ClientCore::Take(DocumentKind kind, std::string_view text, std::string_v
 
 void ClientCore::NoteTaken(const Applied& applied, DocumentKind kind, RulesetSource source) {
   MutexLock lock(mutex_);
+  if (applied.outcome == ApplyOutcome::kIgnored) return;
   if (applied.outcome == ApplyOutcome::kRefused || applied.outcome == ApplyOutcome::kNeedsAll) {
     ++status_.refused;
     return;

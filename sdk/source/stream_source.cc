@@ -245,6 +245,7 @@ class Source {
       }
       return;
     }
+    if (applied.outcome == ApplyOutcome::kIgnored) return;
     if (is_snapshot) needs_all_ = false;
     if (!is_snapshot) repairs_ = 0;
     failures_ = 0;

@@ -121,10 +121,7 @@ Applied RulesetState::TakeHeartbeat(std::string_view data, std::string_view even
   if (!has_ruleset()) return NeedsAll("a heartbeat before any ruleset");
   if (IsOfAnotherEpoch(event_id)) return NeedsAll("a heartbeat of another epoch: the server was restored");
   const auto said = static_cast<Revision>(revision->AsInt());
-  if (said < header_.revision) {
-    return Refused("a heartbeat of revision " + std::to_string(said) + ", older than revision " +
-                   std::to_string(header_.revision) + " that is held");
-  }
+  if (said < header_.revision) return {ApplyOutcome::kIgnored, "", {}, false};
   if (digest->AsString() != digest_.ToHex()) {
     return NeedsAll("the digest differs at revision " + std::to_string(said));
   }

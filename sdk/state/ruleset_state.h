@@ -23,6 +23,7 @@ namespace guidon {
 enum class ApplyOutcome {
   kApplied,   // there is a new ruleset
   kNothing,   // what is held is what it says; its revision may have moved
+  kIgnored,   // a heartbeat of before what is held: says nothing about it
   kRefused,   // older than what is held, damaged or unreadable; nothing changed
   kNeedsAll,  // changes were missed, or what is held is not what the server has: a snapshot is needed
 };

@@ -164,6 +164,8 @@ std::string Take(RulesetState& state, const net::SseEvent& event) {
       return "applied";
     case ApplyOutcome::kNothing:
       return event.type == "change" ? "ignored" : "confirmed";
+    case ApplyOutcome::kIgnored:
+      return "ignored";
     case ApplyOutcome::kRefused:
       return "refused";
     case ApplyOutcome::kNeedsAll:
