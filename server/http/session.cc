@@ -149,9 +149,7 @@ class Session : public std::enable_shared_from_this<Session> {
     version_ = header.version();
     if (const auto refusal = CheckHeader(header)) return Refuse(*refusal);
     held_ = std::make_shared<HeldRequest>(io_.counts);
-    if (!ReserveBody()) {
-      return Refuse({503, "overloaded", "too many large requests at once; try again shortly"});
-    }
+    parser_->eager(true);
     Enter(Phase::kBody, io_.options.body_deadline);
     const bool expects = header.find(bhttp::field::expect) != header.end();
     // RFC 9110 10.1.1: not for HTTP/1.0, and not when the body has begun to come.
@@ -205,21 +203,36 @@ class Session : public std::enable_shared_from_this<Session> {
     return rest.starts_with('/') ? std::string(rest) : "";
   }
 
-  // Takes the room for the body before it is read; chunks could become the largest.
+  // Takes the room for what has come of the body. Not for what was announced: who only says that much will come must
+  // not keep out those who send it.
   bool ReserveBody() {
-    const auto length = parser_->content_length();
-    const std::size_t size = parser_->chunked() ? io_.options.body_bytes : static_cast<std::size_t>(length.value_or(0));
-    const std::size_t most = std::max(io_.options.all_bodies_bytes, io_.options.body_bytes);
+    const std::size_t size = parser_->get().body().size();
+    if (size <= held_->reserved) return true;
+    const std::size_t more = size - held_->reserved;
     held_->reserved = size;
-    return (io_.counts->body_bytes += size) <= most;
+    return (io_.counts->body_bytes += more) <= std::max(io_.options.all_bodies_bytes, io_.options.body_bytes);
   }
 
+  // Piece by piece, and not by Beast's own reading, which may go on for long without coming back: between two pieces it
+  // is counted what has come.
   void ReadBody() {
-    bhttp::async_read(socket_, buffer_, *parser_,
-                      [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-                        if (error) return self->OnReadError(error);
-                        self->Handle();
-                      });
+    boost::system::error_code error;
+    if (!parser_->is_done() && buffer_.size() > 0) buffer_.consume(parser_->put(buffer_.data(), error));
+    if (!ReserveBody()) {
+      return Refuse({503, "overloaded", "too many large requests at once; try again shortly"});
+    }
+    if (error && error != bhttp::error::need_more) return OnReadError(error);
+    if (parser_->is_done()) return Handle();
+    // What is left is the beginning of a chunk's header or trailer.
+    if (buffer_.size() > io_.options.header_bytes) return Refuse(HeaderTooLarge());
+    constexpr std::size_t kPiece = 64 << 10;
+    socket_.async_read_some(buffer_.prepare(kPiece),
+                            [self = shared_from_this()](boost::system::error_code failed, std::size_t n) {
+                              if (failed == asio::error::eof) self->parser_->put_eof(failed);
+                              if (failed) return self->OnReadError(failed);
+                              self->buffer_.commit(n);
+                              self->ReadBody();
+                            });
   }
 
   void Handle() {

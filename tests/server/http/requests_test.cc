@@ -320,31 +320,44 @@ TEST_F(RequestsTest, AllBodiesTogetherAreBounded) {
   options.body_bytes = 1000;
   options.all_bodies_bytes = 2500;
   Start(options);
-  const std::string begun = "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n";
+  const std::string begun = "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n";
+  const std::string most(900, 'x');
   HttpConnection first = Connect(), second = Connect(), third = Connect();
-  first.Send(begun);
-  EXPECT_EQ(first.ReadHead().status, 100);
-  second.Send("POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n");
-  EXPECT_EQ(second.ReadHead().status, 100);
-  third.Send(begun);
+  first.Send(begun + most);
+  second.Send("POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n384\r\n" + most + "\r\n");
+  // Until both have come, a third finds room.
+  EXPECT_TRUE(Eventually([&] { return Ask(Post("/echo", most)).status == 503; }));
+  third.Send(begun + most);
   const HttpAnswer refused = third.ReadAnswer();
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(refused.Header("Retry-After"), "1");
   EXPECT_EQ(Ask(Post("/echo", "small")).status, 200);
+  EXPECT_EQ(Ask(Get("/echo")).status, 200);
 
   // Whoever is done gives its room back: the one that was answered, and the one that went away.
-  first.Send(std::string(1000, 'x'));
+  first.Send(std::string(100, 'x'));
   EXPECT_EQ(first.ReadAnswer().status, 200);
+  EXPECT_EQ(Ask(Post("/echo", most)).status, 200);
   second.Reset();
   const std::string whole = Post("/echo", std::string(1000, 'x'));
+  HttpConnection again = Connect();
+  again.Send(begun + most);
   EXPECT_TRUE(Eventually([&] { return Ask(whole).status == 200; }));
-  EXPECT_TRUE(Eventually([&] {
-    HttpConnection one = Connect(), two = Connect();
-    one.Send(begun);
-    if (one.ReadHead().status != 100) return false;
-    two.Send(begun);
-    return two.ReadHead().status == 100;
-  }));
+}
+
+TEST_F(RequestsTest, ABodyThatIsOnlyAnnouncedKeepsNobodyOut) {
+  ServerOptions options = TestOptions();
+  options.body_bytes = options.all_bodies_bytes = 1000;
+  Start(options);
+  std::vector<std::unique_ptr<HttpConnection>> idle;
+  for (const char* header : {"Content-Length: 1000", "Transfer-Encoding: chunked", "Content-Length: 1000"}) {
+    idle.push_back(std::make_unique<HttpConnection>(server_->port()));
+    idle.back()->Send("POST /echo HTTP/1.1\r\nHost: test\r\n" + std::string(header) +
+                      "\r\nExpect: 100-continue\r\n\r\n");
+    EXPECT_EQ(idle.back()->ReadHead().status, 100);
+  }
+  EXPECT_EQ(Ask(Post("/echo", std::string(1000, 'x'))).status, 200);
+  EXPECT_EQ(Ask(Post("/echo", "")).status, 200);
 }
 
 // ---- What is refused -------------------------------------------------------------------------------------------
