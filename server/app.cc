@@ -80,7 +80,9 @@ class App::Impl {
     log_.Info("stopping", {{"revision", std::to_string(feed_->head())}});
     server_->Stop(std::chrono::seconds(config_.stop_seconds));
     listening_ = false;  // what streams leave behind when they go wakes nobody any more
-    // Workers may still hold requests of connections that are gone; their answers go nowhere.
+    // What is still queued is of connections that are gone: nobody waits for it, and a stop must not either.
+    writers_->Drop();
+    readers_->Drop();
     writers_.reset();
     readers_.reset();
     store_->BeginClose();  // the keeper may wait for room on a full disk

@@ -28,6 +28,13 @@ bool WorkerPool::TryRun(std::function<void()> job) {
   return true;
 }
 
+void WorkerPool::Drop() {
+  std::deque<std::function<void()>> dropped;  // whose destructors may do anything, so not under the lock
+  MutexLock lock(mutex_);
+  stopping_ = true;
+  dropped.swap(jobs_);
+}
+
 void WorkerPool::Work() {
   for (;;) {
     std::function<void()> job;

@@ -21,6 +21,9 @@ class WorkerPool {
   // False, and nothing happens, when `queue_bound` jobs wait already: the caller answers 503.
   bool TryRun(std::function<void()> job) GUIDON_EXCLUDES(mutex_);
 
+  // Drops what is queued and takes no more: for a stop, after which nobody waits for an answer.
+  void Drop() GUIDON_EXCLUDES(mutex_);
+
  private:
   void Work() GUIDON_EXCLUDES(mutex_);
 

@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "tests/server/http/test_server.h"
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -36,6 +37,27 @@ TEST(WorkerPoolTest, WhatIsQueuedIsFinishedBeforeThePoolGoes) {
     for (int i = 0; i < 1000; ++i) ASSERT_TRUE(pool.TryRun([&] { ++done; }));
   }
   EXPECT_EQ(done, 1000);
+}
+
+TEST(WorkerPoolTest, WhatIsDroppedIsNotRunAndWhatRunsIsFinished) {
+  std::atomic<int> done{0};
+  auto held = std::make_shared<int>(0);
+  std::promise<void> started, release;
+  {
+    WorkerPool pool(1, 100);
+    ASSERT_TRUE(pool.TryRun([&] {
+      started.set_value();
+      release.get_future().wait();
+      ++done;
+    }));
+    started.get_future().wait();
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(pool.TryRun([&done, held] { done += 100; }));
+    pool.Drop();
+    EXPECT_EQ(held.use_count(), 1) << "what a dropped job holds is let go of";
+    EXPECT_FALSE(pool.TryRun([&] { done += 100; }));
+    release.set_value();
+  }
+  EXPECT_EQ(done, 1);
 }
 
 TEST(WorkerPoolTest, JobsOfOneWorkerRunInTheirOrder) {
