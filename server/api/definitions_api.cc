@@ -349,7 +349,7 @@ http::Response Api::Change(EntityKind kind, Edit::Action action, const Call& cal
 }
 
 http::Response Api::CommitChanges(const Call& call) {
-  Result<Preconditions> conditions = ReadPreconditions(call.request);
+  Result<Preconditions> conditions = ReadIdempotencyOnly(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
   Result<Value> body = ReadJson(call.request);
   if (!body) return BadRequest(call.request, body.error());
@@ -364,7 +364,7 @@ http::Response Api::CommitChanges(const Call& call) {
 }
 
 http::Response Api::ApplyWorkspace(const Call& call) {
-  Result<Preconditions> conditions = ReadPreconditions(call.request);
+  Result<Preconditions> conditions = ReadIdempotencyOnly(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
   Result<Value> body = ReadJson(call.request);
   if (!body) return BadRequest(call.request, body.error());

@@ -39,6 +39,10 @@ std::optional<Revision> ParseRevision(std::string_view text) {
   return revision;
 }
 
+bool IsPrintable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
 Issue Fault(std::string_view code, Path path, std::string message, std::string hint = "") {
   return {Severity::kError, std::string(code), std::move(path), std::move(message), std::move(hint), ""};
 }
@@ -156,6 +160,12 @@ http::Response BadRequest(const http::Request& request, const Error& error) {
 }
 
 Result<Preconditions> ReadPreconditions(const http::Request& request) {
+  // Both are repeated in problem documents, and the key is stored: HTTP would let bytes through that are no text.
+  for (const std::string_view name : {"If-Match", "Idempotency-Key"}) {
+    if (!IsPrintable(request.Header(name))) {
+      return Fail(ErrorCode::kInvalid, std::string(name) + " has characters other than the printable ones of ASCII");
+    }
+  }
   Preconditions conditions;
   std::string_view if_match = request.Header("If-Match");
   conditions.condition.must_exist = if_match == "*";
@@ -184,6 +194,15 @@ Result<Preconditions> ReadPreconditions(const http::Request& request) {
     conditions.idempotency = IdempotencyKey{std::string(key), Sha256(request.method, request.target, request.body)};
   }
   return conditions;
+}
+
+Result<Preconditions> ReadIdempotencyOnly(const http::Request& request) {
+  for (const std::string_view name : {"If-Match", "If-None-Match"}) {
+    if (request.Header(name).empty()) continue;
+    return Fail(ErrorCode::kInvalid, std::string(name) + " cannot be said of many changes at once; " +
+                                         "a change of POST …/changes can have an if_match of its own");
+  }
+  return ReadPreconditions(request);
 }
 
 http::Response ChangeProblem(const http::Request& request, const Preconditions& conditions, const Error& error) {

@@ -27,6 +27,9 @@ struct Preconditions {
 };
 // If-Match: "17", 17 or *; If-None-Match: *; Idempotency-Key with a hash of method, address and body.
 Result<Preconditions> ReadPreconditions(const http::Request& request);
+// Of a request about many things at once: a precondition, of which one would have to guess what it is about, is
+// refused.
+Result<Preconditions> ReadIdempotencyOnly(const http::Request& request);
 
 // A refused change: 412 when it was a precondition of the request that did not hold.
 http::Response ChangeProblem(const http::Request& request, const Preconditions& conditions, const Error& error);

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "server/api/home.h"
 #include "tests/server/api/api_fixture.h"
 
@@ -135,6 +137,36 @@ TEST_F(ApiTest, ManyChangesAreOneRevisionOrNone) {
     EXPECT_EQ(server.head(), before + 1);
     EXPECT_EQ(server.Call("GET", std::string(kFlags) + "b").status, 404);
   }
+}
+
+TEST_F(ApiTest, APreconditionThatCannotBeMeantIsRefusedAndNotIgnored) {
+  const Revision before = server.head();
+  const std::string changes = R"({"changes":[{"kind":"flag","key":"b","definition":{"type":"boolean"}}]})";
+  const std::string workspace = R"({"workspace":{"project":{"project":"shop","environments":{"eu":{}}}}})";
+  for (const auto& [path, body] : {std::pair{"changes", changes}, std::pair{"apply", workspace}}) {
+    for (const auto& [name, value] :
+         {std::pair{"If-Match", "1"}, std::pair{"If-Match", "*"}, std::pair{"If-None-Match", "*"}}) {
+      const HttpAnswer answer =
+          server.Call("POST", std::string("/api/v1/projects/shop/") + path, {.body = body, .headers = {{name, value}}});
+      EXPECT_EQ(answer.status, 400) << path << name << value;
+      EXPECT_THAT(answer.body, HasSubstr(name));
+    }
+  }
+  EXPECT_EQ(server.head(), before);
+}
+
+// Whatever is repeated in a problem document has to be text.
+TEST_F(ApiTest, HeadersThatAreNoAsciiTextAreRefusedAndNotRepeated) {
+  for (const char* name : {"If-Match", "Idempotency-Key"}) {
+    for (const char* value : {"\xff", "k\xc3\xbc", "\"1\xe9\"", "a\tb"}) {
+      const HttpAnswer answer =
+          server.Call("PUT", std::string(kFlags) + "a", {.body = kOn, .headers = {{name, value}}});
+      EXPECT_EQ(answer.status, 400) << name << answer.body;
+      EXPECT_TRUE(std::all_of(answer.body.begin(), answer.body.end(), [](char c) { return c >= 0x20; })) << answer.body;
+      EXPECT_THAT(answer.body, HasSubstr(name));
+    }
+  }
+  EXPECT_EQ(server.Call("GET", std::string(kFlags) + "a").status, 404);
 }
 
 TEST_F(ApiTest, ARetryWithItsKeyGetsTheFirstAnswer) {
