@@ -32,6 +32,7 @@ constexpr std::size_t kPoolQueue = 1024;  // requests that wait for a worker of 
 // Streams look at their keys and at the time that often: a revoked key has to be noticed within a second.
 constexpr std::chrono::milliseconds kTick(500);
 constexpr int kTicksPerSecond = 2;
+constexpr int kSlotSeconds = 5;                // a stream's first snapshot may hold a slot that long
 constexpr std::string_view kNoRoute = "none";  // in metrics and logs, for what no route takes
 
 std::int64_t NowMs() {
@@ -61,7 +62,8 @@ class App::Impl {
                                         .allow_any_host = config_.insecure,
                                         .init_slots = config_.init_slots,
                                         .init_queue = config_.init_queue,
-                                        .ticks_per_heartbeat = config_.heartbeat_seconds * kTicksPerSecond});
+                                        .ticks_per_heartbeat = config_.heartbeat_seconds * kTicksPerSecond,
+                                        .ticks_per_slot = kSlotSeconds * kTicksPerSecond});
     AddMetrics();
     readers_.emplace(config_.worker_threads, kPoolQueue);
     writers_.emplace(config_.worker_threads, kPoolQueue);

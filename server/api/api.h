@@ -54,6 +54,7 @@ struct ApiOptions {
   std::size_t init_slots = 64;    // streams that may be sending their first snapshot; others wait …
   std::size_t init_queue = 1024;  // … here; beyond it 503 with Retry-After
   int ticks_per_heartbeat = 15;
+  int ticks_per_slot = 10;  // server/api/sdk_stream.h
 };
 
 class Api {

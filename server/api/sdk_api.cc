@@ -126,6 +126,7 @@ http::Response Api::Stream(const Call& call) {
   options.revocations = &parts_.authenticator.revocations();
   options.retry_ms = [this] { return JitteredRetryMs(); };
   options.ticks_per_heartbeat = options_.ticks_per_heartbeat;
+  options.ticks_per_slot = options_.ticks_per_slot;
   response.stream = std::make_shared<SdkStream>(channel, cursor, std::move(ticket), std::move(options));
   return response;
 }

@@ -82,6 +82,7 @@ http::Bytes SdkStream::Next() {
 
 void SdkStream::OnTick() {
   CheckKey();
+  if (ticket_ && !cursor_.needs_snapshot && ++slot_ticks_ >= options_.ticks_per_slot) ticket_.reset();
   if (ended_ || ++ticks_ < options_.ticks_per_heartbeat) return;
   ticks_ = 0;
   pending_ = IsWaiting() ? WaitingComment() : channel_->Heartbeat();

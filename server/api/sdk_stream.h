@@ -63,6 +63,10 @@ struct SdkStreamOptions {
   const std::atomic<std::uint64_t>* revocations = nullptr;  // … this has moved; null: on ticks only
   std::function<std::uint64_t()> retry_ms;                  // a jittered delay for goodbyes
   int ticks_per_heartbeat = 15;
+  // A slot is given back when the snapshot is out, or after so many ticks: whoever takes it in drop by drop must not
+  // keep others waiting. So much more may be on its way than there are slots: the snapshots of those who read slowly,
+  // which all share the same bytes.
+  int ticks_per_slot = 10;
 };
 
 class SdkStream final : public http::StreamSource {
@@ -90,6 +94,7 @@ class SdkStream final : public http::StreamSource {
   http::Bytes pending_;  // a heartbeat or a goodbye that is due
   std::uint64_t seen_revocations_ = 0;
   int ticks_ = 0;
+  int slot_ticks_ = 0;  // since the snapshot was handed out
   bool ended_ = false;
   bool revoked_ = false;
 };

@@ -31,6 +31,7 @@ class SdkStreamTest : public ::testing::Test {
     options.revocations = &revocations;
     options.retry_ms = [] { return std::uint64_t{750}; };
     options.ticks_per_heartbeat = 3;
+    options.ticks_per_slot = 4;
     auto ticket = cursor.needs_snapshot ? (at == nullptr ? gate : *at).Enter() : nullptr;
     return std::make_unique<SdkStream>(channel, cursor, std::move(ticket), std::move(options));
   }
@@ -144,6 +145,33 @@ TEST_F(SdkStreamTest, SlotsAreGivenInTheOrderOfArrivalAndTheQueueIsBounded) {
   EXPECT_THAT(Take(*c), StartsWith("event: snapshot"));
   EXPECT_THAT(Take(*d), StartsWith("event: snapshot"));
   EXPECT_EQ(gate.waiting(), 0u);
+}
+
+TEST_F(SdkStreamTest, WhoTakesItsSnapshotInTooSlowlyLosesItsSlotAndNothingElse) {
+  InitGate narrow(1, 8, [this] { ++wakes; });
+  const auto slow = Open("", &narrow), next = Open("", &narrow);
+  const std::string snapshot = *slow->Next();  // and as long as it is on its way, it is not asked again
+  EXPECT_THAT(snapshot, StartsWith("event: snapshot"));
+  for (int tick = 0; tick < 3; ++tick) slow->OnTick(), next->OnTick();
+  EXPECT_EQ(narrow.waiting(), 1u);
+  slow->OnTick();
+  EXPECT_EQ(narrow.waiting(), 0u);
+  EXPECT_EQ(wakes, 1);
+  EXPECT_THAT(Take(*next), HasSubstr("event: snapshot"));
+  Publish(2);
+  testing::StreamClient client;
+  EXPECT_EQ(client.Feed(snapshot), "");
+  EXPECT_EQ(client.Feed(Take(*slow)), "");
+  EXPECT_EQ(client.revision(), 2u);
+}
+
+TEST_F(SdkStreamTest, WhoWaitsForASlotDoesNotLoseItsPlace) {
+  InitGate narrow(1, 8, nullptr);
+  const auto first = Open("", &narrow), waiting = Open("", &narrow);
+  for (int tick = 0; tick < 20; ++tick) waiting->OnTick();
+  EXPECT_EQ(narrow.waiting(), 1u);
+  Take(*first);
+  EXPECT_THAT(Take(*waiting), HasSubstr("event: snapshot"));
 }
 
 TEST_F(SdkStreamTest, WhoGoesWhileWaitingLeavesTheQueue) {
