@@ -4,10 +4,11 @@
 // handles it; tests hold it against docs/api/openapi.yaml. A handler is a method that turns a Call into a Response;
 // those that write or read the disk run on the worker pool, never on an I/O thread.
 //
-// Thread safety: handlers run on many threads at once; an Api has no state of its own but what it is given, and the
-// mutex that keeps a key from being made for an environment that is being deleted.
+// Thread safety: handlers run on many threads at once; an Api has no state of its own but what it is given, the page
+// that was rendered last, and the mutex that keeps a key from being made for an environment that is being deleted.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -125,6 +126,7 @@ class Api {
   http::Response ListOf(EntityKind kind, const Call& call);
   http::Response GetOne(EntityKind kind, const Call& call);
   http::Response Change(EntityKind kind, Edit::Action action, const Call& call);
+  std::shared_ptr<const std::string> HomePageOf(std::shared_ptr<const CatalogView> view, std::chrono::sys_days today);
 
   bool IsLastAdminKey(const std::string& id) const;
   std::optional<Error> KeyOfRemoved(const Project& next) const;
@@ -133,6 +135,14 @@ class Api {
   Parts parts_;
   const ApiOptions options_;
   InitGate gate_;
+  // The page of one state and day, which all who look at it share.
+  struct HomePage {
+    std::shared_ptr<const CatalogView> of;
+    std::chrono::sys_days today{};
+    std::shared_ptr<const std::string> html;
+  };
+  Mutex home_mutex_;
+  HomePage home_ GUIDON_GUARDED_BY(home_mutex_);
   Mutex keys_;  // held while keys are made or revoked and while environments are removed; on the worker pool only
 };
 

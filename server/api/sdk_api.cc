@@ -187,23 +187,33 @@ http::Response Api::Home(const Call& call) {
                             {}},
                            call.request.id);
   }
-  HomeView home;
-  home.version = options_.version;
-  home.epoch = parts_.feed.epoch();
-  const auto view = parts_.catalog.View();
-  home.revision = view->revision;
   const std::chrono::sys_time<std::chrono::milliseconds> now{std::chrono::milliseconds(parts_.now_ms())};
-  for (const auto& [key, project] : view->projects) {
-    home.projects.push_back(HomeOf(*project, std::chrono::floor<std::chrono::days>(now)));
-  }
   http::Response response;
   response.Header("Content-Type", "text/html; charset=utf-8");
   response.Header("Content-Security-Policy", kHomeContentSecurityPolicy);
   response.Header("X-Content-Type-Options", "nosniff");
   response.Header("Referrer-Policy", "no-referrer");
   response.Header("Cache-Control", "no-store");
-  response.body = RenderHome(home);
+  response.shared_body = HomePageOf(parts_.catalog.View(), std::chrono::floor<std::chrono::days>(now));
   return response;
+}
+
+// Two that ask for a new page at once may both render it.
+std::shared_ptr<const std::string> Api::HomePageOf(std::shared_ptr<const CatalogView> view,
+                                                   std::chrono::sys_days today) {
+  {
+    MutexLock lock(home_mutex_);
+    if (home_.of == view && home_.today == today) return home_.html;
+  }
+  HomeView home;
+  home.version = options_.version;
+  home.epoch = parts_.feed.epoch();
+  home.revision = view->revision;
+  for (const auto& [key, project] : view->projects) home.projects.push_back(HomeOf(*project, today));
+  const auto html = std::make_shared<const std::string>(RenderHome(home));
+  MutexLock lock(home_mutex_);
+  home_ = {std::move(view), today, html};
+  return html;
 }
 
 }  // namespace guidon

@@ -24,7 +24,8 @@ class Session;
 // Counters that sessions of all threads touch. Requests hold them, too, and may outlive the server.
 struct SharedCounts {
   std::atomic<std::uint64_t> accepted{0}, refused{0}, connections{0}, streams{0}, streams_stalled{0}, bad_requests{0};
-  std::atomic<std::size_t> body_bytes{0};  // of requests that are read or handled
+  std::atomic<std::size_t> body_bytes{0};    // of requests that are read or handled
+  std::atomic<std::size_t> answer_bytes{0};  // of answers that are being written and share their body with nobody
 };
 
 // Members are touched on its own thread, except where they are atomic.

@@ -62,10 +62,14 @@ struct ServerOptions {
   std::size_t header_bytes = 16u << 10;
   std::size_t body_bytes = 4u << 20;
   std::size_t all_bodies_bytes = 256u << 20;
+  // What answers may hold together until their clients have read them. Beyond it a GET is answered 503, unless its
+  // answer is small; other answers are always sent, as something may have been done.
+  std::size_t all_answers_bytes = 256u << 20;
   std::chrono::milliseconds header_deadline{10'000};
   std::chrono::milliseconds body_deadline{30'000};
   std::chrono::milliseconds idle_deadline{75'000};
-  std::chrono::milliseconds write_deadline{30'000};
+  std::chrono::milliseconds write_deadline{30'000};  // without a byte taken, and for the whole answer …
+  std::size_t write_bytes_per_second = 16u << 10;    // … beside the time that it takes at this rate
   std::chrono::milliseconds stalled_deadline{30'000};
   std::chrono::milliseconds linger_deadline{5'000};
   std::chrono::milliseconds tick{500};

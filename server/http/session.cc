@@ -70,6 +70,7 @@ class Session : public std::enable_shared_from_this<Session> {
     peer_ = socket_.remote_endpoint(ignored).address().to_string();
   }
   ~Session() {
+    ReleaseAnswer();
     if (!handed_over_) --io_.counts->connections;
   }
 
@@ -119,7 +120,7 @@ class Session : public std::enable_shared_from_this<Session> {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(io_.options.header_bytes));
     parser_->body_limit(io_.options.body_bytes);
-    is_head_ = false;
+    is_head_ = is_get_ = false;
     version_ = 11;
     if (buffer_.size() > 0) return ReadHeader();
     constexpr std::size_t kFirstRead = 4096;
@@ -146,6 +147,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnHeader() {
     const auto& header = parser_->get();
     is_head_ = header.method() == bhttp::verb::head;
+    is_get_ = header.method() == bhttp::verb::get;
     version_ = header.version();
     if (const auto refusal = CheckHeader(header)) return Refuse(*refusal);
     held_ = std::make_shared<HeldRequest>(io_.counts);
@@ -324,7 +326,19 @@ class Session : public std::enable_shared_from_this<Session> {
     for (const auto& [name, value] : response.headers) message.insert(name, value);
   }
 
+  // Counts a body that only this answer holds.
+  bool ReserveAnswer(const Response& response) {
+    ReleaseAnswer();
+    answer_reserved_ = response.shared_body ? 0 : response.body.size();
+    const bool fits = (io_.counts->answer_bytes += answer_reserved_) <= io_.options.all_answers_bytes;
+    return fits || !is_get_ || answer_reserved_ <= kSmallAnswer;
+  }
+  void ReleaseAnswer() { io_.counts->answer_bytes -= std::exchange(answer_reserved_, 0); }
+
   void Write(Response response) {
+    if (!ReserveAnswer(response)) {
+      return Refuse({503, "overloaded", "too many answers wait for their readers; try again shortly"});
+    }
     response_ = std::move(response);
     const std::string& body = response_.shared_body ? *response_.shared_body : response_.body;
     const bool has_length = response_.status != 304 && response_.status != 204 && !response_.stream;
@@ -336,12 +350,16 @@ class Session : public std::enable_shared_from_this<Session> {
     if (!header_only_) message_->body() = beast::span<const char>(body.data(), body.size());
     serializer_.emplace(*message_);
     serializer_->split(header_only_);
+    const std::chrono::milliseconds at_rate(1000 * body.size() /
+                                            std::max<std::size_t>(1, io_.options.write_bytes_per_second));
+    written_by_ = Clock::now() + io_.options.write_deadline + at_rate;
     WriteSome();
   }
 
-  // In pieces, so that the deadline is about a socket that takes nothing and not about a long answer.
+  // In pieces: a socket that takes nothing for a while is given up, and one that takes too little of it all.
   void WriteSome() {
     Enter(Phase::kWriting, io_.options.write_deadline);
+    deadline_ = std::min(deadline_, written_by_);
     bhttp::async_write_some(
         socket_, *serializer_, [self = shared_from_this()](boost::system::error_code error, std::size_t) {
           if (error) return self->Forget();
@@ -354,6 +372,7 @@ class Session : public std::enable_shared_from_this<Session> {
     serializer_.reset();
     message_.reset();
     response_ = Response();
+    ReleaseAnswer();
     if (!keep_alive_ || closing_) return Linger();
     WaitForRequest();
   }
@@ -417,6 +436,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   static constexpr std::chrono::milliseconds kLingerWhenStopping{500};
   static constexpr std::size_t kMostDrained = 64u << 20;
+  static constexpr std::size_t kSmallAnswer = 4u << 10;  // is sent whatever others hold
 
   IoThread& io_;
   tcp::socket socket_;
@@ -427,12 +447,15 @@ class Session : public std::enable_shared_from_this<Session> {
   Response response_;
   std::optional<bhttp::response<bhttp::span_body<const char>>> message_;
   std::optional<bhttp::response_serializer<bhttp::span_body<const char>>> serializer_;
+  std::size_t answer_reserved_ = 0;
+  Clock::time_point written_by_ = Clock::time_point::max();
   Clock::time_point deadline_ = Clock::time_point::max();
   unsigned version_ = 11;
   Phase phase_ = Phase::kIdle;
   bool timed_out_ = false;
   bool keep_alive_ = true;
   bool is_head_ = false;
+  bool is_get_ = false;
   bool header_only_ = false;
   bool closing_ = false;
   bool handed_over_ = false;

@@ -76,6 +76,14 @@ class TestServer {
   Store& store() { return *store_; }
   Feed& feed() { return feed_; }
   http::Server& http() { return *server_; }
+  // Past HTTP and authentication.
+  http::Response Serve(const http::Request& request) {
+    for (const Route& route : Api::Routes()) {
+      if (route.path == request.path && route.method == request.method) return api_->Serve(route, request);
+    }
+    ADD_FAILURE() << "there is no route " << request.path;
+    return {};
+  }
   void SetNow(std::int64_t now_ms) { now_ms_ = now_ms; }
   void SetStopping() { stopping_ = true; }
   Revision head() { return store_->Head().revision; }

@@ -417,6 +417,22 @@ TEST_F(ApiTest, ThePageIsForBrowsersOnThisMachine) {
   }
 }
 
+TEST_F(ApiTest, AllWhoReadThePageShareItUntilItChanges) {
+  http::Request request;
+  request.method = "GET";
+  request.path = request.target = "/";
+  request.headers = {{"Host", "localhost"}};
+  server.SetNow(0);
+  const auto first = server.Serve(request).shared_body, again = server.Serve(request).shared_body;
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first, again) << "two copies of the page";
+  server.PutFlag("new-checkout");
+  const auto changed = server.Serve(request).shared_body;
+  EXPECT_THAT(*changed, HasSubstr("new-checkout"));
+  server.SetNow(std::chrono::milliseconds(std::chrono::days(2)).count());
+  EXPECT_NE(server.Serve(request).shared_body, changed) << "what has expired depends on the day";
+}
+
 TEST_F(ApiTest, ThePageSaysWhatEachFlagDoesInEachEnvironment) {
   server.PutFlag("fixed", "off");
   const auto put = [&](const std::string& key, const std::string& production) {

@@ -69,6 +69,7 @@ class RequestsTest : public ::testing::Test {
     if (request->path == "/304") response.status = 304;
     if (request->path == "/204") response.status = 204;
     if (request->path == "/big") response.shared_body = std::make_shared<const std::string>(Big());
+    if (request->path == "/big-of-its-own") response.body = Big();
     respond(std::move(response));
   }
 
@@ -552,6 +553,58 @@ TEST_F(RequestsTest, AClientThatDoesNotTakeItsAnswerIsClosed) {
   const HttpAnswer answer = connection.ReadAnswer();
   EXPECT_EQ(answer.status, 200);
   EXPECT_LT(answer.body.size(), Big().size());  // what the kernels held
+}
+
+// Takes an answer in piece by piece, with a pause after each; how much came before the other side ended.
+std::size_t ReadSlowly(HttpConnection& connection, std::chrono::milliseconds pause) {
+  std::size_t size = 0;
+  for (std::string piece = connection.ReadSome(); !piece.empty(); piece = connection.ReadSome()) {
+    size += piece.size();
+    std::this_thread::sleep_for(pause);
+  }
+  return size;
+}
+
+TEST_F(RequestsTest, AnAnswerThatIsTakenDropByDropIsCutOff) {
+  ServerOptions options = TestOptions();
+  options.write_deadline = 500ms;
+  options.write_bytes_per_second = 1u << 30;
+  Start(options);
+  HttpConnection connection = Connect();
+  connection.ShrinkReceiveBuffer(16 << 10);
+  connection.Send(Get("/big", "Connection: close\r\n"));
+  EXPECT_LT(ReadSlowly(connection, 2ms), Big().size());
+}
+
+TEST_F(RequestsTest, AReaderThatIsSlowAndGoesOnGetsItAll) {
+  ServerOptions options = TestOptions();
+  options.write_deadline = 500ms;  // passes before it is all read
+  options.write_bytes_per_second = 128u << 10;
+  Start(options);
+  HttpConnection connection = Connect();
+  connection.ShrinkReceiveBuffer(64 << 10);
+  connection.Send(Get("/big", "Connection: close\r\n"));
+  EXPECT_GT(ReadSlowly(connection, 5ms), Big().size());
+}
+
+TEST_F(RequestsTest, AllAnswersTogetherAreBounded) {
+  ServerOptions options = TestOptions();
+  options.all_answers_bytes = Big().size() + 1000;
+  Start(options);
+  HttpConnection first = Connect();
+  first.Send(Get("/big-of-its-own", "Connection: close\r\n"));
+  ASSERT_EQ(first.ReadHead().status, 200);
+  EXPECT_EQ(Ask(Get("/big-of-its-own")).status, 503);
+  EXPECT_EQ(Ask(Get("/big-of-its-own")).Header("Retry-After"), "1");
+  EXPECT_EQ(Ask(Get("/echo")).status, 200) << "what is small";
+  EXPECT_EQ(Ask(Get("/big")).body, Big()) << "what is shared";
+  EXPECT_EQ(Ask(Post("/big-of-its-own", "")).body, Big()) << "what may have done something";
+  EXPECT_EQ(ReadSlowly(first, 0ms), Big().size());
+  EXPECT_TRUE(Eventually([&] { return Ask(Get("/big-of-its-own")).status == 200; })) << "the room was given back";
+  HttpConnection gone = Connect();
+  gone.Send(Get("/big-of-its-own"));
+  gone.Reset();
+  EXPECT_TRUE(Eventually([&] { return Ask(Get("/big-of-its-own")).status == 200; }));
 }
 
 TEST_F(RequestsTest, ALargeAnswerArrivesWhole) {
