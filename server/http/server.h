@@ -12,9 +12,12 @@
 //   connections          accepted, answered 503 and closed
 //   header_bytes         431 and closed; 414 when the request line alone is longer
 //   body_bytes           413 before the body is read, and closed
-//   all_bodies_bytes     what all requests that are read or handled may hold together: 503 before the body is read
+//   all_bodies_bytes     what the bodies of all requests that are read or handled hold together, as far as they have
+//                        come: 503 and closed
+//   all_answers_bytes    what all answers hold together until they are read: a GET is answered 503 and closed
 //   header_deadline      408 and closed;  body_deadline the same;  idle_deadline: closed silently
-//   write_deadline       a connection whose socket takes nothing of its answer for so long is closed
+//   write_deadline       a connection whose socket takes nothing of its answer for so long is closed; likewise when it
+//                        takes less than write_bytes_per_second of the whole
 //   stalled_deadline     the same for a stream
 //   linger_deadline      how long the rest of a refused request is read, and dropped, so that the answer arrives
 // Deadlines are looked at once a tick. A connection that breaks the protocol (no Host, two lengths, a length and
