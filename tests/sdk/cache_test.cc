@@ -125,11 +125,13 @@ TEST_F(CacheTest, WhatTheSourceStillAppliesWhileTheClientClosesIsWrittenToo) {
   const Subscription subscription = client.OnChange([&](const RulesetChange& change) {
     if (change.flags.empty() || client.Int("a", kUser, 0) != 2) return;
     reached.set_value();
-    // The source is held up here until 2 is written, by a client that is closing: that must not be the last.
+    // The source is held up here until 2 is written, by a client that is closing, and a little longer, so that a keeper
+    // that does not wait for the source would be gone: what it wrote must not be the last.
     const auto until = std::chrono::steady_clock::now() + 500ms;
     while (std::chrono::steady_clock::now() < until && Read(file_).find(R"({"served":2})") == std::string::npos) {
       std::this_thread::sleep_for(1ms);
     }
+    std::this_thread::sleep_for(100ms);
   });
   const auto stream = AcceptStream(server, world.SnapshotEvent());
   ASSERT_TRUE(stream && WaitForRevision(client, world.revision()));
