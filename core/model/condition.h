@@ -57,8 +57,8 @@ struct Clause {
   enum class Kind : std::uint8_t { kAttribute, kAll, kAny, kNot, kSegment, kFlag, kNow };
   Kind kind = Kind::kAttribute;
 
-  std::string attribute;     // kAttribute: the name, a dot path
-  std::vector<Test> tests;   // kAttribute: all must hold; kNow: kBefore and kAfter only
+  std::string attribute;    // kAttribute: the name, a dot path
+  std::vector<Test> tests;  // kAttribute: all must hold; kNow: kBefore and kAfter only
   // kAttribute: for in, not_in and the text operators of this matcher. ASCII, but for matches, where it is RE2's (?i).
   bool ignore_case = false;
 
