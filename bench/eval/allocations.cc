@@ -6,28 +6,56 @@
 namespace {
 
 thread_local std::uint64_t allocations = 0;
+thread_local std::int64_t allowed = -1;
 
-void* Allocate(std::size_t size) {
+bool Take() noexcept {
   ++allocations;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
+  if (allowed == 0) return false;
+  if (allowed > 0) --allowed;
+  return true;
 }
 
-void* Allocate(std::size_t size, std::align_val_t alignment) {
-  ++allocations;
+void* TryAllocate(std::size_t size) noexcept {
+  return Take() ? std::malloc(size == 0 ? 1 : size) : nullptr;
+}
+
+void* TryAllocate(std::size_t size, std::align_val_t alignment) noexcept {
   void* memory = nullptr;
-  if (posix_memalign(&memory, static_cast<std::size_t>(alignment), size == 0 ? 1 : size) == 0) return memory;
-  throw std::bad_alloc();
+  if (!Take()) return nullptr;
+  return posix_memalign(&memory, static_cast<std::size_t>(alignment), size == 0 ? 1 : size) == 0 ? memory : nullptr;
+}
+
+void* OrThrow(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
 }
 
 }  // namespace
 
-// The forms that are not here (arrays, nothrow) call these.
+// All forms: a sanitizer brings its own of those that are left out, and they do not match these.
 void* operator new(std::size_t size) {
-  return Allocate(size);
+  return OrThrow(TryAllocate(size));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return TryAllocate(size);
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-  return Allocate(size, alignment);
+  return OrThrow(TryAllocate(size, alignment));
+}
+void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return TryAllocate(size, alignment);
+}
+void* operator new[](std::size_t size) {
+  return OrThrow(TryAllocate(size));
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return TryAllocate(size);
+}
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return OrThrow(TryAllocate(size, alignment));
+}
+void* operator new[](std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return TryAllocate(size, alignment);
 }
 void operator delete(void* memory) noexcept {
   std::free(memory);
@@ -41,11 +69,39 @@ void operator delete(void* memory, std::align_val_t) noexcept {
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
   std::free(memory);
 }
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
 
 namespace guidon::bench {
 
 std::uint64_t Allocations() noexcept {
   return allocations;
+}
+
+void AllowAllocations(std::int64_t count) noexcept {
+  allowed = count;
 }
 
 }  // namespace guidon::bench

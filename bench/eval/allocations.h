@@ -1,4 +1,4 @@
-// Counts allocations by replacing operator new in every program that links it.
+// Counts allocations, and makes them fail on request, by replacing operator new in every program that links it.
 //
 // Thread safety: a count for each thread.
 #pragma once
@@ -9,5 +9,8 @@ namespace guidon::bench {
 
 // Calls of any operator new by this thread so far.
 std::uint64_t Allocations() noexcept;
+
+// So many more calls of this thread get memory, then none does. Negative: all do, as at first.
+void AllowAllocations(std::int64_t count) noexcept;
 
 }  // namespace guidon::bench

@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+using namespace std::string_view_literals;
+
 namespace guidon::net {
 
 bool operator==(const SseEvent& a, const SseEvent& b) {
@@ -83,7 +85,7 @@ TEST(SseParserTest, AnIdStaysUntilTheNextAndMayNotHoldNul) {
   SseParser parser;
   Events events;
   const auto take = [&](const SseEvent& event) { events.push_back(event); };
-  parser.Feed(std::string_view("id: 7\ndata: a\n\ndata: b\n\nid: 8\0\ndata: c\n\nid: 9\n\n", 51), take);
+  parser.Feed("id: 7\ndata: a\n\ndata: b\n\nid: 8\0\ndata: c\n\nid: 9\n\n"sv, take);
   EXPECT_EQ(events, (Events{{"message", "a", "7"}, {"message", "b", "7"}, {"message", "c", "7"}}));
   EXPECT_EQ(parser.last_id(), "9") << "of an event without data, too";
   parser.Feed("id: 10\ndata: never finished", take);

@@ -1,32 +1,9 @@
 // RulesetState when there is no memory: whatever allocation fails, it holds the whole of before or the whole of after.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
+#include "bench/eval/allocations.h"
 #include "sdk/state/ruleset_state.h"
 #include "tests/sdk/world.h"
-
-namespace {
-
-// How many allocations of this thread still succeed; negative: all.
-thread_local long allocations_left = -1;
-
-}  // namespace
-
-// The forms that are not here (arrays, nothrow) call these.
-void* operator new(std::size_t size) {
-  if (allocations_left == 0) throw std::bad_alloc();
-  if (allocations_left > 0) --allocations_left;
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace guidon {
 namespace {
@@ -56,13 +33,13 @@ int FailEverywhere(const std::string& before, const std::string& after, RulesetS
   EXPECT_EQ(Held(state), before);
   for (int failures = 0;; ++failures) {
     bool is_done = true;
-    allocations_left = failures;
+    bench::AllowAllocations(failures);
     try {
       is_done = take(state).outcome == ApplyOutcome::kApplied;  // some libraries say it with an error of theirs
     } catch (const std::bad_alloc&) {
       is_done = false;
     }
-    allocations_left = -1;
+    bench::AllowAllocations(-1);
     if (is_done) {
       EXPECT_EQ(Held(state), after);
       return failures;

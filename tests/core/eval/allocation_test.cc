@@ -1,42 +1,10 @@
 // Evaluation allocates nothing. This program counts every operator new of its own.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
+#include "bench/eval/allocations.h"
 #include "core/eval/evaluator.h"
 #include "core/ruleset/ruleset.h"
 #include "tests/support/workspace.h"
-
-namespace {
-thread_local std::uint64_t allocations = 0;
-
-void* Allocate(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return Allocate(size);
-}
-void* operator new[](std::size_t size) {
-  return Allocate(size);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace guidon {
 namespace {
@@ -72,17 +40,17 @@ std::uint64_t AllocationsOf(const std::vector<std::string>& definitions, const s
     }
   };
   round();
-  const std::uint64_t before = allocations;
+  const std::uint64_t before = bench::Allocations();
   round();
-  const std::uint64_t after = allocations;
+  const std::uint64_t after = bench::Allocations();
   EXPECT_GT(served, 0u);
   return after - before;
 }
 
 TEST(AllocationTest, TheCountIsReal) {
-  const std::uint64_t before = allocations;
+  const std::uint64_t before = bench::Allocations();
   const std::string text(100, 'x');
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(bench::Allocations(), before);
   EXPECT_EQ(text.size(), 100u);
 }
 
@@ -140,10 +108,10 @@ TEST(AllocationTest, TargetsRolloutsExperimentsAndErrorsAreFree) {
             0u);
   const auto ruleset = Compile(Snapshot{});
   const Context context("u");
-  const std::uint64_t before = allocations;
+  const std::uint64_t before = bench::Allocations();
   Decision decision = Evaluate(*ruleset, ruleset->Find("gone"), context, 0);
   CheckType(WantedType::kBool, decision);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(bench::Allocations(), before);
 }
 
 TEST(AllocationTest, AListThatIsSetAgainAndAgainIsHeldOnce) {
@@ -153,20 +121,20 @@ TEST(AllocationTest, AListThatIsSetAgainAndAgainIsHeldOnce) {
       context.Set("roles", Json(R"(["a", "b"])")).Set("cart", Json(R"({"total": 3})"));
       context.Set("plan", Json("[1]")).Set("plan", "pro");
     }
-    const std::uint64_t before = allocations;
+    const std::uint64_t before = bench::Allocations();
     const Context copy(context);
-    return allocations - before;
+    return bench::Allocations() - before;
   };
   EXPECT_EQ(copies(100), copies(1));
 }
 
 TEST(AllocationTest, AContextOfEightAttributesAndShortTextsIsFree) {
-  const std::uint64_t before = allocations;
+  const std::uint64_t before = bench::Allocations();
   Context context("user-42");
   context.Set("country", "DE").Set("plan", "pro").Set("age", 31).Set("beta", true);
   context.Set("score", 0.5).Set("email", "a@shop.example").Set("version", "4.2.0").Set("ip", "10.0.0.1");
   const Context copy(context);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(bench::Allocations(), before);
   EXPECT_EQ(copy.key(), "user-42");
 }
 
