@@ -422,16 +422,18 @@ Idempotency Once(const Author& author, const IdempotencyKey& key, std::string an
   return {author.principal, key.key, key.body_hash, std::move(answer)};
 }
 
-Status CheckPrecondition(const Precondition& condition, const std::string& name, std::optional<Revision> changed) {
-  if (condition.must_be_new && changed) return Fail(ErrorCode::kAlreadyExists, name + " exists");
-  if (!changed && (condition.if_match || condition.must_exist)) {
+// `changed`: the revision that last changed it; 0 when it is not there.
+Status CheckPrecondition(const Precondition& condition, const std::string& name, Revision changed) {
+  const bool there = changed != 0;
+  if (condition.must_be_new && there) return Fail(ErrorCode::kAlreadyExists, name + " exists");
+  if (!there && (condition.if_match || condition.must_exist)) {
     return Fail(
         ErrorCode::kStale,
         name + " is not there (any more)" +
             (condition.if_match ? ", but you expected it as of revision " + std::to_string(*condition.if_match) : ""));
   }
-  if (condition.if_match && *changed > *condition.if_match) {
-    return Fail(ChangedSince(name, *changed, *condition.if_match));
+  if (condition.if_match && changed > *condition.if_match) {
+    return Fail(ChangedSince(name, changed, *condition.if_match));
   }
   return {};
 }
@@ -522,8 +524,7 @@ Result<Definitions> Catalog::Impl::Edited(const ProjectView& before, const std::
     }
     const auto revision = before.revisions.find(edit.ref);
     const bool there = revision != before.revisions.end();
-    if (Status holds = CheckPrecondition(edit.condition, name, there ? std::optional(revision->second) : std::nullopt);
-        !holds) {
+    if (Status holds = CheckPrecondition(edit.condition, name, there ? revision->second : 0); !holds) {
       return Fail(holds.error());
     }
     if (edit.action != Edit::Action::kPut && !there) return Fail(NotFound(name));
@@ -713,7 +714,7 @@ Result<Committed> Catalog::Impl::PutProject(const Project& project, const Precon
   if (!first) return Fail(first.error());
   if (*first) return **std::move(first);
   const auto held = FindProject(project.key);
-  const auto changed = held ? std::optional(held->revision) : std::nullopt;
+  const Revision changed = held ? held->revision : 0;
   if (Status holds = CheckPrecondition(condition, NameOf(project.key), changed); !holds) return Fail(holds.error());
   return ChangeProject(held, project, held ? "project.change" : "project.create", author, idempotency);
 }
@@ -754,7 +755,7 @@ Result<Committed> Catalog::Impl::PutEnvironment(std::string_view project, const 
   const auto place = std::find_if(next.environments.begin(), next.environments.end(),
                                   [&](const EnvironmentDefinition& e) { return e.key == environment.key; });
   const bool there = place != next.environments.end();
-  const auto changed = there ? std::optional(held->revision) : std::nullopt;
+  const Revision changed = there ? held->revision : 0;
   if (Status holds = CheckPrecondition(condition, "environment '" + environment.key + "'", changed); !holds) {
     return Fail(holds.error());
   }
