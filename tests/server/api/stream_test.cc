@@ -1,30 +1,16 @@
 // What SDKs see over HTTP.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include "core/codec/wire.h"
 #include "tests/server/api/api_fixture.h"
+#include "tests/support/gunzip.h"
 
 namespace guidon {
 namespace {
 
 using ::testing::HasSubstr;
 using testing::StreamClient;
-
-std::string Gunzip(const std::string& bytes) {
-  z_stream stream{};
-  EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
-  std::string out(1 << 20, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  inflateEnd(&stream);
-  return out;
-}
 
 struct Shop {
   explicit Shop(const TestServerOptions& options = {}) : server(options) {
@@ -49,7 +35,7 @@ TEST(RulesetTest, HasAStrongTagPerEncodingThatMovesWithTheScope) {
       shop.server.Call("GET", "/sdk/v1/ruleset", {.key = shop.key, .headers = {{"Accept-Encoding", "br, gzip"}}});
   EXPECT_EQ(zipped.Header("Content-Encoding"), "gzip");
   EXPECT_NE(zipped.Header("ETag"), tag);
-  EXPECT_EQ(Gunzip(zipped.body), plain.body);
+  EXPECT_EQ(testing::Gunzip(zipped.body), plain.body);
 
   const auto ask = [&](const std::string& held, const std::string& encoding) {
     return shop.server

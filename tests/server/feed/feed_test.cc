@@ -1,11 +1,11 @@
 #include "server/feed/feed.h"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <cstdlib>
 #include <random>
 
+#include "tests/support/gunzip.h"
 #include "tests/support/stream_client.h"
 
 namespace guidon {
@@ -135,27 +135,13 @@ TEST(FeedTest, TheDocumentHasAnEtagThatChangesOnlyWithTheScope) {
   EXPECT_NE(channel->Current(false).etag, first.etag);
 }
 
-std::string Gunzip(const std::string& bytes) {
-  z_stream stream{};
-  EXPECT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
-  std::string out(1 << 20, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  inflateEnd(&stream);
-  return out;
-}
-
 TEST(FeedTest, TheGzipFormHoldsTheSameDocument) {
   Feed feed(kEpoch, {}, nullptr);
   feed.Open(kProduction, {FlagEntity("a", "1", 5'000)}, nullptr, 1, 1);
   const Channel::Document document = feed.Find(kProduction)->Current(true);
   ASSERT_TRUE(document.gzip);
   EXPECT_LT(document.gzip->size(), document.plain->size() / 4);
-  EXPECT_EQ(Gunzip(*document.gzip), *document.plain);
+  EXPECT_EQ(testing::Gunzip(*document.gzip), *document.plain);
   EXPECT_EQ(feed.Find(kProduction)->Current(true).gzip, document.gzip);
 }
 
