@@ -215,6 +215,26 @@ void AddFlag(CLI::App& app, Run& run) {
   }
 }
 
+void CheckGenerate(const GenerateOptions& options) {
+  // Beside the code, standard output has no room for what --json says.
+  if (options.json && options.output.empty()) throw CLI::RequiredError("--output");
+}
+
+void AddGenerate(CLI::App& app, Run& run) {
+  CLI::App* languages = app.add_subcommand("generate", "Write typed accessors for the flags of a workspace");
+  languages->require_subcommand(1);
+  CLI::App* verb = languages->add_subcommand("cpp", "A C++17 header: flags::checkout_layout(client, context)");
+  const auto options = On(*verb, run, &Generate, &CheckGenerate);
+  AddFolder(*verb, options->folder);
+  CLI::Option* output =
+      verb->add_option("--output,-o", options->output, "Header to write; left out, standard output")->type_name("FILE");
+  verb->add_option("--namespace", options->name_space, "Namespace of the accessors")
+      ->default_val("flags")
+      ->type_name("NAME");
+  verb->add_flag("--check", options->check, "Write nothing; exit 1 when the header is not up to date")->needs(output);
+  AddJson(*verb, options->json);
+}
+
 void AddGate(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("gate", "May this be released? One verdict, as exit code");
   const auto options = On(*verb, run, &Gate);
@@ -292,6 +312,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddExport(app, run);
   AddKey(app, run);
   AddFlag(app, run);
+  AddGenerate(app, run);
   AddGate(app, run);
   try {
     app.parse(argc, argv);

@@ -98,6 +98,15 @@ struct FlagOptions {
 };
 int Flag(const FlagOptions& options);
 
+struct GenerateOptions {
+  std::string folder;
+  std::string output;  // empty: standard output
+  std::string name_space;
+  bool check = false;
+  bool json = false;
+};
+int Generate(const GenerateOptions& options);
+
 struct GateOptions {
   std::string workspace;
   std::string environment;

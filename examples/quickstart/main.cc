@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "flags.h"  // guidon generate cpp experiments/shop -o examples/quickstart/flags.h
+
 int main(int argc, char** argv) {
   guidon::ClientConfig config;
   config.server = argc > 1 ? argv[1] : "http://127.0.0.1:8400";
@@ -15,7 +17,7 @@ int main(int argc, char** argv) {
 
   guidon::Context user("user-42");
   user.Set("country", "DE").Set("plan", "pro");
-  std::cout << "payments.v2 is " << (client.Bool("payments.v2", user, false) ? "on" : "off") << "\n";
+  std::cout << "payments.v2 is " << (flags::payments_v2(client, user) ? "on" : "off") << "\n";
 
   const auto why = client.StringDetail("checkout.layout", user, "multi");
   std::cout << "checkout.layout is " << why.value << " because " << ToString(why.reason) << ", revision "

@@ -1,6 +1,7 @@
 #include <guidon/client.h>
 #include <guidon/test_source.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <utility>
@@ -88,6 +89,18 @@ EvaluationDetail<T> DetailFrom(ClientCore& core, const RulesetView& view, std::s
   return Describe<T>(core, view, flag, Decide<T>(view, view.ruleset->Find(flag), context, Now(core)), fallback);
 }
 
+int VariationFrom(ClientCore& core, const RulesetView& view, std::string_view flag, const Context& context,
+                  const std::string_view* names, int count, int fallback) noexcept {
+  Decision decision = Evaluate(*view.ruleset, view.ruleset->Find(flag), context, Now(core));
+  if (!view.is_ready) decision.error = EvaluationError::kProviderNotReady;
+  if (decision.variation == kNone) {
+    Note(core, flag, decision);
+    return fallback;
+  }
+  const std::string_view* const found = std::find(names, names + count, decision.variation_name());
+  return found == names + count ? fallback : static_cast<int>(found - names);
+}
+
 }  // namespace
 
 // ---- Words -------------------------------------------------------------------------------------------------------
@@ -163,6 +176,23 @@ T Pin::Read(std::string_view flag, const Context& context, Fallback fallback) co
 template <typename T, typename Fallback>
 EvaluationDetail<T> Pin::ReadDetail(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
   return DetailFrom<T>(*core_, *view_, flag, context, fallback);
+}
+
+int Client::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
+                          int fallback) const noexcept {
+  const Published<RulesetView>::Guard view = core_->current.Read();
+  return VariationFrom(*core_, *view, flag, context, names, count, fallback);
+}
+
+int Pin::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
+                       int fallback) const noexcept {
+  return VariationFrom(*core_, *view_, flag, context, names, count, fallback);
+}
+
+template <typename Reader>
+int Reads<Reader>::Variation(std::string_view flag, const Context& context, const std::string_view* names, int count,
+                             int fallback) const noexcept {
+  return static_cast<const Reader*>(this)->ReadVariation(flag, context, names, count, fallback);
 }
 
 template <typename Reader>

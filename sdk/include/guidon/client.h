@@ -88,6 +88,12 @@ class Reads {
   double Double(std::string_view flag, const Context& context, double fallback) const noexcept;
   Value Json(std::string_view flag, const Context& context, const Value& fallback) const noexcept;
 
+  // Which variation is served, by its name: an index into the `count` names. `fallback` when the flag cannot be
+  // evaluated, serves nothing, or a variation that is not among them. Copies no text. What `guidon generate cpp` makes
+  // enumerations of.
+  int Variation(std::string_view flag, const Context& context, const std::string_view* names, int count,
+                int fallback) const noexcept;
+
   EvaluationDetail<bool> BoolDetail(std::string_view flag, const Context& context, bool fallback) const noexcept;
   EvaluationDetail<std::string> StringDetail(std::string_view flag, const Context& context,
                                              std::string_view fallback) const noexcept;
@@ -114,6 +120,8 @@ class Pin : public Reads<Pin> {
   T Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept;
   template <typename T, typename Fallback>
   EvaluationDetail<T> ReadDetail(std::string_view flag, const Context& context, Fallback fallback) const noexcept;
+  int ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
+                    int fallback) const noexcept;
 
   std::shared_ptr<internal::ClientCore> core_;
   std::shared_ptr<const internal::RulesetView> view_;
@@ -155,6 +163,8 @@ class Client : public Reads<Client> {
   T Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept;
   template <typename T, typename Fallback>
   EvaluationDetail<T> ReadDetail(std::string_view flag, const Context& context, Fallback fallback) const noexcept;
+  int ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
+                    int fallback) const noexcept;
 
   std::shared_ptr<internal::ClientCore> core_;
 };
