@@ -1,0 +1,260 @@
+/* Evaluates flags in this process, against rules streamed from the server: the C interface of the SDK.
+ *
+ *   guidon_config config = GUIDON_CONFIG_INIT;
+ *   config.server = "http://127.0.0.1:8400";
+ *   config.key = getenv("GUIDON_SDK_KEY");
+ *   guidon_client *client = guidon_client_new(&config, NULL);
+ *   guidon_client_wait_ready(client, 2000, NULL);
+ *
+ *   guidon_context *user = guidon_context_new("user-42");
+ *   guidon_context_set_text(user, "country", "DE");
+ *   if (guidon_bool(client, "new-checkout", user, false)) { ... }
+ *
+ *   guidon_context_free(user);
+ *   guidon_client_free(client);
+ *
+ * C99, for C and for every language that calls C. What happens is what guidon/client.h says of the C++ calls behind it: a
+ * read looks at one immutable ruleset in this process, does no I/O, takes no lock, waits for nobody.
+ *
+ * Text is UTF-8 that ends in NUL. Nothing that is passed in is kept beyond the call but the callbacks and their `user`.
+ * Functions take NULL for every object: a read gives its fallback then, others give GUIDON_INVALID_ARGUMENT.
+ *
+ * Errors are a code, and a message where the call takes a guidon_error, which may be NULL. No C++ exception comes out.
+ *
+ * Structures begin with their size as the caller was compiled with it (the GUIDON_..._INIT macros set it), so that later
+ * versions can add fields at the end: a program runs with a newer library as it is. A size that this library has never
+ * had is GUIDON_INVALID_ARGUMENT.
+ *
+ * Thread safety: every function may be called from any thread, but one guidon_context is changed by one thread at a time
+ * while nobody reads it, and an object is freed once, when nobody uses it any more.
+ */
+#ifndef GUIDON_H
+#define GUIDON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define GUIDON_EXPORT
+#else
+#define GUIDON_EXPORT __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* "0.1.0": of the library that is loaded. */
+GUIDON_EXPORT const char *guidon_version(void);
+
+/* ---- Errors ------------------------------------------------------------------------------------------------- */
+
+typedef enum guidon_code {
+  GUIDON_OK = 0,
+  GUIDON_INVALID_ARGUMENT = 1, /* NULL, a size this library does not know, a number that is not finite */
+  GUIDON_NOT_READY = 2,        /* no ruleset within the time, or none will come; the message says why */
+  GUIDON_TIMED_OUT = 3,        /* not done within the deadline */
+  GUIDON_NO_MEMORY = 4,
+  GUIDON_FAILED = 5 /* anything else; the message says what */
+} guidon_code;
+
+#define GUIDON_MESSAGE_SIZE 512
+
+typedef struct guidon_error {
+  size_t size;
+  guidon_code code;
+  char message[GUIDON_MESSAGE_SIZE]; /* for people; cut to fit */
+} guidon_error;
+#define GUIDON_ERROR_INIT {sizeof(guidon_error), GUIDON_OK, ""}
+
+/* ---- Contexts: who a flag is evaluated for ------------------------------------------------------------------- */
+
+typedef struct guidon_context guidon_context;
+
+/* NULL when there is no memory. `key` may be NULL: splits by key find no unit then. */
+GUIDON_EXPORT guidon_context *guidon_context_new(const char *key);
+GUIDON_EXPORT guidon_context *guidon_context_copy(const guidon_context *context);
+GUIDON_EXPORT void guidon_context_free(guidon_context *context);
+/* Empties it and gives it another key: for a loop over many users. */
+GUIDON_EXPORT guidon_code guidon_context_reset(guidon_context *context, const char *key);
+
+/* Sets or replaces. NULL text removes. */
+GUIDON_EXPORT guidon_code guidon_context_set_text(guidon_context *context, const char *name, const char *text);
+GUIDON_EXPORT guidon_code guidon_context_set_int(guidon_context *context, const char *name, int64_t number);
+GUIDON_EXPORT guidon_code guidon_context_set_double(guidon_context *context, const char *name, double number);
+GUIDON_EXPORT guidon_code guidon_context_set_bool(guidon_context *context, const char *name, bool truth);
+/* A list of texts, which operators look into; `count` of them. */
+GUIDON_EXPORT guidon_code guidon_context_set_texts(guidon_context *context, const char *name, const char *const *texts,
+                                                   size_t count);
+
+/* ---- Clients -------------------------------------------------------------------------------------------------- */
+
+typedef struct guidon_client guidon_client;
+
+typedef enum guidon_log_level {
+  GUIDON_LOG_DEBUG = 0,
+  GUIDON_LOG_INFO = 1,
+  GUIDON_LOG_WARNING = 2,
+  GUIDON_LOG_ERROR = 3
+} guidon_log_level;
+
+/* What is NULL or 0 is as in guidon/client_config.h. */
+typedef struct guidon_config {
+  size_t size;
+  const char *server; /* http(s)://host[:port][/prefix] */
+  const char *key;
+  const char *bootstrap_file;
+  const char *bootstrap; /* a ruleset document */
+  const char *cache_file;
+  const char *ca_file;
+  const char *application;
+  const char *application_version;
+  int64_t connect_timeout_ms;
+  int64_t silence_timeout_ms;
+  /* Called on threads of the SDK, maybe on several at once, and never on one because it evaluates. */
+  void (*log)(void *user, guidon_log_level level, const char *message);
+  void *log_user;
+} guidon_config;
+#define GUIDON_CONFIG_INIT {sizeof(guidon_config), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL}
+
+/* Reads cache and bootstrap, then connects in the background. What is wrong with the configuration, the files or the
+ * network is no error here: the status says it, and reads give their fallbacks. */
+GUIDON_EXPORT guidon_client *guidon_client_new(const guidon_config *config, guidon_error *error);
+/* Closes with a deadline of a second. */
+GUIDON_EXPORT void guidon_client_free(guidon_client *client);
+/* Stops the background work; reads go on with what is held. GUIDON_TIMED_OUT: a thread is left to end by itself. */
+GUIDON_EXPORT guidon_code guidon_client_close(guidon_client *client, int64_t deadline_ms);
+
+/* GUIDON_OK as soon as there is a ruleset from anywhere; GUIDON_NOT_READY with the cause. A negative time waits for as
+ * long as it takes. */
+GUIDON_EXPORT guidon_code guidon_client_wait_ready(const guidon_client *client, int64_t timeout_ms, guidon_error *error);
+
+typedef enum guidon_state {
+  GUIDON_STATE_INITIALISING = 0,
+  GUIDON_STATE_LIVE = 1,
+  GUIDON_STATE_POLLING = 2,
+  GUIDON_STATE_STALE = 3,
+  GUIDON_STATE_UNAUTHORISED = 4,
+  GUIDON_STATE_OFFLINE = 5,
+  GUIDON_STATE_CLOSED = 6
+} guidon_state;
+
+typedef struct guidon_status {
+  size_t size;
+  guidon_state state;
+  uint64_t revision;
+  uint64_t flags;
+  uint64_t broken; /* flags that this version cannot evaluate */
+  int64_t age_ms;  /* since the server confirmed what is held; 0: nobody knows */
+  char source[16]; /* "none", "bootstrap", "cache", "server" */
+  char epoch[33];
+  char last_error[GUIDON_MESSAGE_SIZE];
+} guidon_status;
+#define GUIDON_STATUS_INIT {sizeof(guidon_status), GUIDON_STATE_INITIALISING, 0, 0, 0, 0, "", "", ""}
+
+GUIDON_EXPORT guidon_code guidon_client_status(const guidon_client *client, guidon_status *status);
+
+typedef struct guidon_subscription guidon_subscription;
+/* `changed` runs on a thread of the SDK after a ruleset was published. */
+GUIDON_EXPORT guidon_subscription *guidon_client_on_change(guidon_client *client,
+                                                           void (*changed)(void *user, uint64_t revision), void *user);
+/* Afterwards the callback is neither running nor called again. */
+GUIDON_EXPORT void guidon_subscription_free(guidon_subscription *subscription);
+
+/* ---- Reads ---------------------------------------------------------------------------------------------------- */
+
+GUIDON_EXPORT bool guidon_bool(const guidon_client *client, const char *flag, const guidon_context *context,
+                               bool fallback);
+GUIDON_EXPORT int64_t guidon_int(const guidon_client *client, const char *flag, const guidon_context *context,
+                                 int64_t fallback);
+GUIDON_EXPORT double guidon_double(const guidon_client *client, const char *flag, const guidon_context *context,
+                                   double fallback);
+/* Copies the text and its NUL into `buffer`, cut to fit (between characters); returns how many bytes it has without the
+ * NUL, so a return of `capacity` or more says that it was cut. `buffer` may be NULL when `capacity` is 0. */
+GUIDON_EXPORT size_t guidon_string(const guidon_client *client, const char *flag, const guidon_context *context,
+                                   const char *fallback, char *buffer, size_t capacity);
+/* The same for a json flag, as JSON text. Not for hot code: it writes the text anew. `fallback` is given as it is. */
+GUIDON_EXPORT size_t guidon_json(const guidon_client *client, const char *flag, const guidon_context *context,
+                                 const char *fallback, char *buffer, size_t capacity);
+/* Which variation is served, by its name: an index into the `count` names, or `fallback`. */
+GUIDON_EXPORT int guidon_variation(const guidon_client *client, const char *flag, const guidon_context *context,
+                                   const char *const *names, int count, int fallback);
+
+typedef enum guidon_reason {
+  GUIDON_REASON_STATIC = 0,
+  GUIDON_REASON_DEFAULT = 1,
+  GUIDON_REASON_TARGETING_MATCH = 2,
+  GUIDON_REASON_SPLIT = 3,
+  GUIDON_REASON_DISABLED = 4,
+  GUIDON_REASON_PREREQUISITE_FAILED = 5,
+  GUIDON_REASON_ERROR = 6
+} guidon_reason;
+
+typedef enum guidon_evaluation_error {
+  GUIDON_EVALUATION_OK = 0,
+  GUIDON_FLAG_NOT_FOUND = 1,
+  GUIDON_TYPE_MISMATCH = 2,
+  GUIDON_PARSE_ERROR = 3,
+  GUIDON_TARGETING_KEY_MISSING = 4,
+  GUIDON_PROVIDER_NOT_READY = 5
+} guidon_evaluation_error;
+
+#define GUIDON_NAME_SIZE 129
+
+/* Why a read answers what it does. */
+typedef struct guidon_detail {
+  size_t size;
+  guidon_reason reason;
+  guidon_evaluation_error error;
+  uint64_t revision;
+  bool forced;
+  char variation[GUIDON_NAME_SIZE]; /* empty: the fallback was given */
+  char rule[GUIDON_NAME_SIZE];
+  char experiment[GUIDON_NAME_SIZE];
+  char variant[GUIDON_NAME_SIZE];
+  char message[GUIDON_MESSAGE_SIZE]; /* with an error */
+} guidon_detail;
+#define GUIDON_DETAIL_INIT {sizeof(guidon_detail), GUIDON_REASON_ERROR, GUIDON_EVALUATION_OK, 0, false, "", "", "", "", ""}
+
+/* `detail` may be NULL; one of a size that this library does not know is left as it is. */
+GUIDON_EXPORT bool guidon_bool_detail(const guidon_client *client, const char *flag, const guidon_context *context,
+                                      bool fallback, guidon_detail *detail);
+GUIDON_EXPORT int64_t guidon_int_detail(const guidon_client *client, const char *flag, const guidon_context *context,
+                                        int64_t fallback, guidon_detail *detail);
+GUIDON_EXPORT double guidon_double_detail(const guidon_client *client, const char *flag, const guidon_context *context,
+                                          double fallback, guidon_detail *detail);
+GUIDON_EXPORT size_t guidon_string_detail(const guidon_client *client, const char *flag, const guidon_context *context,
+                                          const char *fallback, char *buffer, size_t capacity, guidon_detail *detail);
+
+/* ---- Handles: a flag whose key is looked up once, also when the flag arrives later ---------------------------------- */
+
+/* NULL when there is no memory, or no client. A handle may outlive its client, and goes on with what was held then. */
+typedef struct guidon_bool_flag guidon_bool_flag;
+GUIDON_EXPORT guidon_bool_flag *guidon_bool_flag_new(const guidon_client *client, const char *flag, bool fallback);
+GUIDON_EXPORT void guidon_bool_flag_free(guidon_bool_flag *flag);
+GUIDON_EXPORT bool guidon_bool_flag_read(const guidon_bool_flag *flag, const guidon_context *context);
+
+typedef struct guidon_int_flag guidon_int_flag;
+GUIDON_EXPORT guidon_int_flag *guidon_int_flag_new(const guidon_client *client, const char *flag, int64_t fallback);
+GUIDON_EXPORT void guidon_int_flag_free(guidon_int_flag *flag);
+GUIDON_EXPORT int64_t guidon_int_flag_read(const guidon_int_flag *flag, const guidon_context *context);
+
+typedef struct guidon_double_flag guidon_double_flag;
+GUIDON_EXPORT guidon_double_flag *guidon_double_flag_new(const guidon_client *client, const char *flag,
+                                                         double fallback);
+GUIDON_EXPORT void guidon_double_flag_free(guidon_double_flag *flag);
+GUIDON_EXPORT double guidon_double_flag_read(const guidon_double_flag *flag, const guidon_context *context);
+
+typedef struct guidon_string_flag guidon_string_flag;
+GUIDON_EXPORT guidon_string_flag *guidon_string_flag_new(const guidon_client *client, const char *flag,
+                                                         const char *fallback);
+GUIDON_EXPORT void guidon_string_flag_free(guidon_string_flag *flag);
+GUIDON_EXPORT size_t guidon_string_flag_read(const guidon_string_flag *flag, const guidon_context *context,
+                                             char *buffer, size_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GUIDON_H */

@@ -1,0 +1,290 @@
+// The C interface, as C and other languages call it: what it answers, what it refuses, and that nothing throws out of it.
+#include <guidon.h>
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "tests/sdk/world.h"
+
+namespace guidon::testing {
+namespace {
+
+using ClientPtr = std::unique_ptr<guidon_client, void (*)(guidon_client*)>;
+using ContextPtr = std::unique_ptr<guidon_context, void (*)(guidon_context*)>;
+
+ContextPtr User(const char* key = "user-42") {
+  return {guidon_context_new(key), guidon_context_free};
+}
+
+// Five flags of every type, and one that asks for an attribute.
+std::string Document() {
+  World world;
+  world.Serve("on", true);
+  world.Serve("layout", "single page \xC3\xA4\xC3\xB6");
+  world.Serve("retries", 3);
+  world.Serve("ratio", 0.25);
+  world.Serve("limits", Object{{"rps", 200}});
+  const auto rule = [](const Value& when) {
+    return Object{{"when", when}, {"serve", "on"}, {"id", "rule"}};
+  };
+  const auto boolean = [&](std::string_view key, const Value& when) {
+    return Object{{"flag", key},
+                  {"type", "boolean"},
+                  {"environments",
+                   Object{{"production", Object{{"enabled", true}, {"rules", Array{rule(when)}}, {"default", "off"}}}}}};
+  };
+  world.Put("flag", "german", boolean("german", Object{{"country", "DE"}}));
+  world.Put("flag", "adult", boolean("adult", Object{{"age", Object{{"gte", 18}}}}));
+  world.Put("flag", "beta", boolean("beta", Object{{"beta", true}}));
+  world.Put("flag", "tall", boolean("tall", Object{{"height", Object{{"gt", 1.8}}}}));
+  world.Put("flag", "tagged", boolean("tagged", Object{{"tags", "gold"}}));
+  return world.Document();
+}
+
+ClientPtr Offline(const std::string& document = Document()) {
+  guidon_config config = GUIDON_CONFIG_INIT;
+  config.bootstrap = document.c_str();
+  return {guidon_client_new(&config, nullptr), guidon_client_free};
+}
+
+std::string Text(std::size_t (*read)(const guidon_client*, const char*, const guidon_context*, const char*, char*,
+                                     std::size_t),
+                 const guidon_client* client, const char* flag, const char* fallback) {
+  std::array<char, 64> buffer{};
+  const ContextPtr user = User();
+  const std::size_t size = read(client, flag, user.get(), fallback, buffer.data(), buffer.size());
+  EXPECT_EQ(size, std::strlen(buffer.data()));
+  return buffer.data();
+}
+
+TEST(CInterfaceTest, EveryTypeIsRead) {
+  const ClientPtr client = Offline();
+  const ContextPtr user = User();
+  ASSERT_EQ(guidon_client_wait_ready(client.get(), 0, nullptr), GUIDON_OK);
+  EXPECT_TRUE(guidon_bool(client.get(), "on", user.get(), false));
+  EXPECT_EQ(guidon_int(client.get(), "retries", user.get(), 0), 3);
+  EXPECT_EQ(guidon_double(client.get(), "ratio", user.get(), 0), 0.25);
+  EXPECT_EQ(Text(guidon_string, client.get(), "layout", "x"), "single page \xC3\xA4\xC3\xB6");
+  EXPECT_EQ(Text(guidon_json, client.get(), "limits", "{}"), "{\"rps\":200}");
+  const std::array<const char*, 2> names = {"off", "on"};
+  EXPECT_EQ(guidon_variation(client.get(), "on", user.get(), names.data(), 2, -1), 1);
+  EXPECT_EQ(guidon_variation(client.get(), "on", user.get(), names.data(), 1, -1), -1);
+}
+
+TEST(CInterfaceTest, WhatCannotBeReadIsTheFallback) {
+  const ClientPtr client = Offline();
+  const ContextPtr user = User();
+  EXPECT_TRUE(guidon_bool(client.get(), "nowhere", user.get(), true));
+  EXPECT_EQ(guidon_int(client.get(), "on", user.get(), -7), -7);
+  EXPECT_EQ(guidon_double(client.get(), nullptr, user.get(), 0.5), 0.5);
+  EXPECT_EQ(Text(guidon_string, client.get(), "nowhere", "classic"), "classic");
+  EXPECT_EQ(Text(guidon_string, client.get(), "nowhere", nullptr), "");
+  EXPECT_EQ(Text(guidon_json, client.get(), "nowhere", "not even JSON"), "not even JSON");
+}
+
+TEST(CInterfaceTest, TextThatDoesNotFitIsCutBetweenCharacters) {
+  const ClientPtr client = Offline();
+  const ContextPtr user = User();
+  const std::string whole = "single page \xC3\xA4\xC3\xB6";
+  for (std::size_t capacity = 0; capacity <= whole.size() + 1; ++capacity) {
+    std::string buffer(capacity + 1, '#');
+    EXPECT_EQ(guidon_string(client.get(), "layout", user.get(), "", buffer.data(), capacity), whole.size());
+    EXPECT_EQ(buffer[capacity], '#') << "written beyond " << capacity;
+    if (capacity == 0) continue;
+    const std::string text = buffer.c_str();
+    EXPECT_EQ(text, whole.substr(0, text.size()));
+    const bool within = text.size() == 13 || text.size() == 15;  // between the bytes of a character
+    EXPECT_FALSE(within) << capacity;
+    EXPECT_GE(text.size() + 2, capacity) << capacity;
+  }
+  EXPECT_EQ(guidon_string(client.get(), "layout", user.get(), "", nullptr, 0), whole.size());
+}
+
+TEST(CInterfaceTest, AttributesOfEveryTypeReachTheRules) {
+  const ClientPtr client = Offline();
+  const ContextPtr user = User();
+  const std::array<const char*, 5> flags = {"german", "adult", "beta", "tall", "tagged"};
+  for (const char* flag : flags) EXPECT_FALSE(guidon_bool(client.get(), flag, user.get(), false)) << flag;
+  const std::array<const char*, 2> tags = {"silver", "gold"};
+  EXPECT_EQ(guidon_context_set_text(user.get(), "country", "DE"), GUIDON_OK);
+  EXPECT_EQ(guidon_context_set_int(user.get(), "age", 18), GUIDON_OK);
+  EXPECT_EQ(guidon_context_set_bool(user.get(), "beta", true), GUIDON_OK);
+  EXPECT_EQ(guidon_context_set_double(user.get(), "height", 1.85), GUIDON_OK);
+  EXPECT_EQ(guidon_context_set_texts(user.get(), "tags", tags.data(), tags.size()), GUIDON_OK);
+  for (const char* flag : flags) EXPECT_TRUE(guidon_bool(client.get(), flag, user.get(), false)) << flag;
+
+  const ContextPtr copy{guidon_context_copy(user.get()), guidon_context_free};
+  EXPECT_EQ(guidon_context_set_text(user.get(), "country", nullptr), GUIDON_OK);  // removes
+  EXPECT_FALSE(guidon_bool(client.get(), "german", user.get(), false));
+  EXPECT_TRUE(guidon_bool(client.get(), "german", copy.get(), false));
+  EXPECT_EQ(guidon_context_reset(copy.get(), "user-43"), GUIDON_OK);
+  EXPECT_FALSE(guidon_bool(client.get(), "german", copy.get(), false));
+}
+
+TEST(CInterfaceTest, ADetailSaysWhy) {
+  const ClientPtr client = Offline();
+  const ContextPtr user = User();
+  guidon_context_set_text(user.get(), "country", "DE");
+  guidon_detail detail = GUIDON_DETAIL_INIT;
+  EXPECT_TRUE(guidon_bool_detail(client.get(), "german", user.get(), false, &detail));
+  EXPECT_EQ(detail.reason, GUIDON_REASON_TARGETING_MATCH);
+  EXPECT_EQ(detail.error, GUIDON_EVALUATION_OK);
+  EXPECT_STREQ(detail.variation, "on");
+  EXPECT_STREQ(detail.rule, "rule");
+  EXPECT_GT(detail.revision, 0u);
+  EXPECT_EQ(guidon_int_detail(client.get(), "on", user.get(), 5, &detail), 5);
+  EXPECT_EQ(detail.error, GUIDON_TYPE_MISMATCH);
+  EXPECT_STREQ(detail.variation, "");
+  EXPECT_NE(std::strstr(detail.message, "flag 'on' is of type boolean"), nullptr) << detail.message;
+  EXPECT_EQ(guidon_double_detail(client.get(), "nowhere", user.get(), 0.5, &detail), 0.5);
+  EXPECT_EQ(detail.error, GUIDON_FLAG_NOT_FOUND);
+  std::array<char, 64> buffer{};
+  guidon_string_detail(client.get(), "layout", user.get(), "", buffer.data(), buffer.size(), &detail);
+  EXPECT_STREQ(detail.variation, "served");
+  EXPECT_EQ(guidon_int_detail(client.get(), "retries", user.get(), 0, nullptr), 3);
+}
+
+TEST(CInterfaceTest, HandlesReadAndOutliveTheirClient) {
+  ClientPtr client = Offline();
+  const ContextPtr user = User();
+  guidon_bool_flag* on = guidon_bool_flag_new(client.get(), "on", false);
+  guidon_int_flag* retries = guidon_int_flag_new(client.get(), "retries", 0);
+  guidon_double_flag* ratio = guidon_double_flag_new(client.get(), "ratio", 0);
+  guidon_string_flag* layout = guidon_string_flag_new(client.get(), "nowhere", "classic");
+  client.reset();
+  EXPECT_TRUE(guidon_bool_flag_read(on, user.get()));
+  EXPECT_EQ(guidon_int_flag_read(retries, user.get()), 3);
+  EXPECT_EQ(guidon_double_flag_read(ratio, user.get()), 0.25);
+  std::array<char, 16> buffer{};
+  EXPECT_EQ(guidon_string_flag_read(layout, user.get(), buffer.data(), buffer.size()), 7u);
+  EXPECT_STREQ(buffer.data(), "classic");
+  guidon_bool_flag_free(on);
+  guidon_int_flag_free(retries);
+  guidon_double_flag_free(ratio);
+  guidon_string_flag_free(layout);
+}
+
+TEST(CInterfaceTest, NullIsTakenEverywhere) {
+  const ClientPtr client = Offline();
+  const ContextPtr user = User();
+  EXPECT_TRUE(guidon_bool(nullptr, "on", user.get(), true));
+  EXPECT_TRUE(guidon_bool(client.get(), "on", nullptr, false));
+  EXPECT_EQ(guidon_int(nullptr, "on", user.get(), 9), 9);
+  EXPECT_EQ(guidon_double(nullptr, "on", user.get(), 0.5), 0.5);
+  EXPECT_EQ(Text(guidon_string, nullptr, "layout", "classic"), "classic");
+  EXPECT_EQ(Text(guidon_json, nullptr, "limits", "{}"), "{}");
+  EXPECT_EQ(guidon_variation(client.get(), "on", user.get(), nullptr, 2, -1), -1);
+  EXPECT_EQ(guidon_client_new(nullptr, nullptr), nullptr);
+  EXPECT_EQ(guidon_client_close(nullptr, 0), GUIDON_INVALID_ARGUMENT);
+  EXPECT_EQ(guidon_client_wait_ready(nullptr, 0, nullptr), GUIDON_INVALID_ARGUMENT);
+  EXPECT_EQ(guidon_client_status(client.get(), nullptr), GUIDON_INVALID_ARGUMENT);
+  EXPECT_EQ(guidon_client_on_change(nullptr, nullptr, nullptr), nullptr);
+  EXPECT_EQ(guidon_context_set_int(nullptr, "a", 1), GUIDON_INVALID_ARGUMENT);
+  EXPECT_EQ(guidon_context_set_int(user.get(), nullptr, 1), GUIDON_INVALID_ARGUMENT);
+  EXPECT_EQ(guidon_context_set_double(user.get(), "a", std::nan("")), GUIDON_INVALID_ARGUMENT);
+  EXPECT_EQ(guidon_context_set_texts(user.get(), "a", nullptr, 1), GUIDON_INVALID_ARGUMENT);
+  EXPECT_EQ(guidon_bool_flag_new(nullptr, "on", true), nullptr);
+  EXPECT_EQ(guidon_bool_flag_new(client.get(), nullptr, true), nullptr);
+  EXPECT_FALSE(guidon_bool_flag_read(nullptr, user.get()));
+  EXPECT_EQ(guidon_context_copy(nullptr), nullptr);
+  guidon_context_free(nullptr);
+  guidon_client_free(nullptr);
+  guidon_subscription_free(nullptr);
+  guidon_string_flag_free(nullptr);
+}
+
+TEST(CInterfaceTest, StructuresOfAnUnknownSizeAreRefusedAndLeftAlone) {
+  guidon_config config = GUIDON_CONFIG_INIT;
+  config.size -= 1;
+  guidon_error error = GUIDON_ERROR_INIT;
+  EXPECT_EQ(guidon_client_new(&config, &error), nullptr);
+  EXPECT_EQ(error.code, GUIDON_INVALID_ARGUMENT);
+  EXPECT_NE(std::strstr(error.message, "size"), nullptr) << error.message;
+
+  const ClientPtr client = Offline();
+  guidon_status status = GUIDON_STATUS_INIT;
+  status.size = 1;
+  status.revision = 77;
+  EXPECT_EQ(guidon_client_status(client.get(), &status), GUIDON_INVALID_ARGUMENT);
+  EXPECT_EQ(status.revision, 77u);
+  guidon_detail detail = GUIDON_DETAIL_INIT;
+  detail.size = 0;
+  detail.revision = 77;
+  const ContextPtr user = User();
+  EXPECT_TRUE(guidon_bool_detail(client.get(), "on", user.get(), false, &detail));
+  EXPECT_EQ(detail.revision, 77u);
+}
+
+TEST(CInterfaceTest, WhyItIsNotReadyIsSaid) {
+  guidon_config config = GUIDON_CONFIG_INIT;
+  config.bootstrap = "no document";
+  std::atomic<int> lines{0};
+  config.log = [](void* user, guidon_log_level level, const char* message) {
+    if (level >= GUIDON_LOG_WARNING && std::strstr(message, "bootstrap is not used") != nullptr) {
+      ++*static_cast<std::atomic<int>*>(user);
+    }
+  };
+  config.log_user = &lines;
+  const ClientPtr client{guidon_client_new(&config, nullptr), guidon_client_free};
+  guidon_error error = GUIDON_ERROR_INIT;
+  EXPECT_EQ(guidon_client_wait_ready(client.get(), -1, &error), GUIDON_NOT_READY);
+  EXPECT_EQ(error.code, GUIDON_NOT_READY);
+  EXPECT_NE(std::strstr(error.message, "offline: bootstrap is not used"), nullptr) << error.message;
+  EXPECT_EQ(lines, 1);
+}
+
+TEST(CInterfaceTest, ALiveClientHasAStatusAndTellsOfChanges) {
+  ScriptedServer server;
+  World world;
+  world.Serve("on", false);
+  const std::string url = server.url();
+  guidon_config config = GUIDON_CONFIG_INIT;
+  config.server = url.c_str();
+  config.key = "gdn_srv_test";
+  const ClientPtr client{guidon_client_new(&config, nullptr), guidon_client_free};
+  const auto stream = AcceptStream(server, world.SnapshotEvent());
+  ASSERT_NE(stream, nullptr);
+  ASSERT_EQ(guidon_client_wait_ready(client.get(), -1, nullptr), GUIDON_OK);
+
+  std::atomic<std::uint64_t> seen{0};
+  guidon_subscription* subscription = guidon_client_on_change(
+      client.get(), [](void* user, std::uint64_t revision) { *static_cast<std::atomic<std::uint64_t>*>(user) = revision; },
+      &seen);
+  ASSERT_NE(subscription, nullptr);
+  stream->Send(world.Serve("on", true));
+  EXPECT_TRUE(Eventually([&] { return seen == world.revision(); }));
+  const ContextPtr user = User();
+  EXPECT_TRUE(guidon_bool(client.get(), "on", user.get(), false));
+  guidon_status status = GUIDON_STATUS_INIT;
+  ASSERT_EQ(guidon_client_status(client.get(), &status), GUIDON_OK);
+  EXPECT_EQ(status.state, GUIDON_STATE_LIVE);
+  EXPECT_EQ(status.revision, world.revision());
+  EXPECT_EQ(status.flags, 1u);
+  EXPECT_STREQ(status.source, "server");
+  EXPECT_STREQ(status.epoch, "epoch-1");
+  guidon_subscription_free(subscription);
+  EXPECT_EQ(guidon_client_close(client.get(), 20'000), GUIDON_OK);
+  ASSERT_EQ(guidon_client_status(client.get(), &status), GUIDON_OK);
+  EXPECT_EQ(status.state, GUIDON_STATE_CLOSED);
+}
+
+TEST(CInterfaceTest, ItsNumbersAreThoseOfTheCppInterface) {
+  EXPECT_EQ(static_cast<int>(GUIDON_REASON_ERROR), static_cast<int>(Reason::kError));
+  EXPECT_EQ(static_cast<int>(GUIDON_REASON_SPLIT), static_cast<int>(Reason::kSplit));
+  EXPECT_EQ(static_cast<int>(GUIDON_REASON_PREREQUISITE_FAILED), static_cast<int>(Reason::kPrerequisiteFailed));
+  EXPECT_EQ(static_cast<int>(GUIDON_PROVIDER_NOT_READY), static_cast<int>(EvaluationError::kProviderNotReady));
+  EXPECT_EQ(static_cast<int>(GUIDON_TARGETING_KEY_MISSING), static_cast<int>(EvaluationError::kTargetingKeyMissing));
+  EXPECT_EQ(static_cast<int>(GUIDON_STATE_CLOSED), static_cast<int>(ClientState::kClosed));
+  EXPECT_EQ(static_cast<int>(GUIDON_STATE_UNAUTHORISED), static_cast<int>(ClientState::kUnauthorised));
+  EXPECT_EQ(static_cast<int>(GUIDON_LOG_ERROR), static_cast<int>(LogLevel::kError));
+  EXPECT_STREQ(guidon_version(), GUIDON_VERSION);
+}
+
+}  // namespace
+}  // namespace guidon::testing
