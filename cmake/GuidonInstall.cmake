@@ -1,4 +1,5 @@
 # `cmake --install BUILD` gives the programs, and the SDK as the CMake package `guidon` and as guidon.pc. Components:
+#   runtime the shared library
 #   sdk     headers, static libraries, package files: what find_package(guidon) and pkg-config read
 #   server  guidond
 #   cli     guidon
@@ -12,6 +13,10 @@ list(FILTER libraries INCLUDE REGEX "^guidon_(core|net|sdk)(_|$)")
 
 install(TARGETS ${libraries} EXPORT guidon
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk)
+if(TARGET guidon_shared)
+  install(TARGETS guidon_shared EXPORT guidon
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT sdk)
+endif()
 install(EXPORT guidon NAMESPACE guidon:: FILE guidon-targets.cmake DESTINATION ${package_dir} COMPONENT sdk)
 foreach(folder core sdk)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk
@@ -34,12 +39,20 @@ foreach(library ${libraries})
     set(pc_libraries "-l${library} ${pc_libraries}")
   endif()
 endforeach()
-configure_file(${CMAKE_CURRENT_LIST_DIR}/guidon.pc.in ${PROJECT_BINARY_DIR}/package/guidon.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/package/guidon.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
+foreach(file guidon.pc guidon-static.pc)
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/${file}.in ${PROJECT_BINARY_DIR}/package/${file} @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/package/${file} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT sdk)
+endforeach()
 
 if(TARGET guidond)
   install(TARGETS guidond RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
+  install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/guidond.service
+    DESTINATION lib/systemd/system COMPONENT server)
+  install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/guidond.yaml
+    DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/guidon COMPONENT server)
 endif()
 if(TARGET guidon)
   install(TARGETS guidon RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)
 endif()
+
+include(GuidonPackage)

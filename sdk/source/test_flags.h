@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include <guidon/test_source.h>
 #include <guidon/value.h>
 #include "core/codec/wire.h"
 #include "sdk/client/client_core.h"

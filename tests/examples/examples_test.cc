@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "core/base/json.h"
@@ -53,6 +54,44 @@ TEST_F(ExamplesTest, QuickstartGoesOnWithItsDefaultsWithoutAServer) {
   EXPECT_EQ(done.exit_code, 0);
   EXPECT_NE(done.errors, "");
   EXPECT_TRUE(done.output.starts_with("payments.v2 is off\ncheckout.layout is multi because ERROR")) << done.output;
+}
+
+// The same program in other languages, through the C interface.
+constexpr const char* kInOtherLanguages[][2] = {
+    {GUIDON_BIN_DIR "/quickstart_c", ""},
+    {"/usr/bin/env python3", GUIDON_SOURCE_DIR "/examples/python/quickstart.py"},
+    {"/usr/bin/env node", GUIDON_SOURCE_DIR "/examples/node/quickstart.js"},
+};
+
+Finished RunIn(const char* const (&language)[2], const std::string& server, const std::string& key) {
+  std::vector<std::string> command;
+  std::istringstream words(std::string(language[0]) + " " + language[1]);
+  for (std::string word; words >> word;) command.push_back(word);
+  command.push_back(server);
+  return guidon::testing::Run(command, {"GUIDON_SDK_KEY=" + key, "GUIDON_LIBRARY=" GUIDON_LIBRARY_FILE});
+}
+
+TEST_F(ExamplesTest, QuickstartReadsTwoFlagsFromCPythonAndNode) {
+  for (const auto& language : kInOtherLanguages) {
+    const Finished done = RunIn(language, server_.url(), key_);
+    EXPECT_EQ(done.exit_code, 0) << language[0];
+    EXPECT_EQ(done.errors, "") << language[0];
+    EXPECT_EQ(done.output, "payments.v2 is off\ncheckout.layout is multi\n") << language[0];
+  }
+  ASSERT_NO_FATAL_FAILURE(Serve("on", "single_page"));
+  for (const auto& language : kInOtherLanguages) {
+    const Finished done = RunIn(language, server_.url(), key_);
+    EXPECT_EQ(done.output, "payments.v2 is on\ncheckout.layout is single\n") << language[0] << done.errors;
+  }
+}
+
+TEST_F(ExamplesTest, QuickstartSaysInEveryLanguageWhyItHasNoFlags) {
+  for (const auto& language : kInOtherLanguages) {
+    const Finished done = RunIn(language, server_.url(), "gdn_srv_unknown");
+    EXPECT_EQ(done.exit_code, 0) << language[0];
+    EXPECT_NE(done.errors.find("does not accept the key"), std::string::npos) << language[0] << ": " << done.errors;
+    EXPECT_EQ(done.output, "payments.v2 is off\ncheckout.layout is multi\n") << language[0];
+  }
 }
 
 TEST(QuickstartTest, IsAboutTwentyLines) {

@@ -20,12 +20,13 @@
 #include <type_traits>
 #include <vector>
 
+#include <guidon/export.h>
 #include <guidon/value.h>
 
 namespace guidon {
 
 // The name of an attribute with its hash.
-class Attribute {
+class GUIDON_API Attribute {
  public:
   constexpr explicit Attribute(std::string_view name) noexcept : name_(name), hash_(HashOf(name)) {}
   constexpr std::string_view name() const noexcept { return name_; }
@@ -43,7 +44,7 @@ class Attribute {
   std::uint64_t hash_;
 };
 
-class Context {
+class GUIDON_API Context {
  public:
   Context() noexcept;  // no key: splits by key find no unit
   explicit Context(std::string_view key);

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <guidon/export.h>
+
 namespace guidon {
 
 enum class Reason : std::uint8_t {
@@ -31,8 +33,8 @@ enum class EvaluationError : std::uint8_t {
 inline constexpr int kEvaluationErrorCount = static_cast<int>(EvaluationError::kProviderNotReady) + 1;
 
 // "STATIC", "TARGETING_MATCH", …; "FLAG_NOT_FOUND", …, and "" for kNone.
-std::string_view ToString(Reason reason) noexcept;
-std::string_view ToString(EvaluationError error) noexcept;
+GUIDON_API std::string_view ToString(Reason reason) noexcept;
+GUIDON_API std::string_view ToString(EvaluationError error) noexcept;
 
 template <typename T>
 struct EvaluationDetail {

@@ -19,6 +19,8 @@
 #include <variant>
 #include <vector>
 
+#include <guidon/export.h>
+
 namespace guidon {
 
 class Value;
@@ -26,7 +28,7 @@ struct Member;
 using Array = std::vector<Value>;
 
 // The members of an object in their order. Look-up is linear: definitions are small, and evaluation never does it.
-class Object {
+class GUIDON_API Object {
  public:
   Object() noexcept;
   Object(std::initializer_list<Member> members);
@@ -53,7 +55,7 @@ class Object {
   std::vector<Member> members_;
 };
 
-class Value {
+class GUIDON_API Value {
  public:
   enum class Kind { kNull, kBool, kInt, kDouble, kString, kArray, kObject };
 
@@ -104,7 +106,7 @@ class Value {
   const Value* Find(std::string_view name) const noexcept;
 
   // Deep; numbers by value, members of objects in any order.
-  friend bool operator==(const Value& a, const Value& b) noexcept;
+  friend GUIDON_API bool operator==(const Value& a, const Value& b) noexcept;
   friend bool operator!=(const Value& a, const Value& b) noexcept { return !(a == b); }
 
  private:
@@ -114,7 +116,7 @@ class Value {
   Storage storage_;
 };
 
-struct Member {
+struct GUIDON_API Member {
   std::string name;
   Value value;
 };

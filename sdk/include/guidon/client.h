@@ -10,6 +10,7 @@
 // Thread safety: every method may be called from any thread.
 #pragma once
 
+#include <guidon/export.h>
 #include <guidon/client_config.h>
 #include <guidon/context.h>
 #include <guidon/evaluation_detail.h>
@@ -29,8 +30,8 @@
 namespace guidon {
 
 namespace internal {
-class ClientCore;
-struct RulesetView;
+class GUIDON_API ClientCore;
+struct GUIDON_API RulesetView;
 }  // namespace internal
 
 template <typename T>
@@ -55,7 +56,7 @@ struct RulesetChange {
 // Ends when it is destroyed: afterwards the callback is neither running nor called again, so hold no lock then that the
 // callback takes. Within the callback itself it may end, too; that call is then the last. Its Client need not be there
 // any more.
-class Subscription {
+class GUIDON_API Subscription {
  public:
   Subscription() noexcept = default;
   explicit Subscription(std::function<void()> end) : end_(std::move(end)) {}
@@ -80,7 +81,7 @@ class Subscription {
 // ...Detail() says why. Int() is for numbers without a fraction. Cost: tens of nanoseconds; ...Detail() and results of
 // text or JSON copy, so they may allocate.
 template <typename Reader>
-class Reads {
+class GUIDON_API Reads {
  public:
   bool Bool(std::string_view flag, const Context& context, bool fallback) const noexcept;
   std::string String(std::string_view flag, const Context& context, std::string_view fallback) const noexcept;
@@ -106,7 +107,7 @@ class Reads {
 
 // One revision for many reads: whatever arrives meanwhile, all of them see the same ruleset. Cheap to make and to copy;
 // keeps its ruleset alive, so hold it for a request, not for ever.
-class Pin : public Reads<Pin> {
+class GUIDON_API Pin : public Reads<Pin> {
  public:
   std::uint64_t revision() const noexcept;
 
@@ -127,7 +128,7 @@ class Pin : public Reads<Pin> {
   std::shared_ptr<const internal::RulesetView> view_;
 };
 
-class Client : public Reads<Client> {
+class GUIDON_API Client : public Reads<Client> {
  public:
   // Reads cache and bootstrap, then connects in the background. Never throws for what is wrong with the configuration,
   // the files or the network: Status() and WaitReady() say it.
@@ -177,7 +178,7 @@ class Client : public Reads<Client> {
 //
 // It may outlive its Client, and goes on with what was held then.
 template <typename T>
-class Flag {
+class GUIDON_API Flag {
  public:
   static_assert(std::is_same_v<T, bool> || std::is_same_v<T, std::string> || std::is_same_v<T, std::int64_t> ||
                     std::is_same_v<T, double> || std::is_same_v<T, Value>,

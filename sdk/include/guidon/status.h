@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <guidon/export.h>
+
 namespace guidon {
 
 enum class ClientState : std::uint8_t {
@@ -21,11 +23,11 @@ enum class ClientState : std::uint8_t {
   kOffline,       // there is no server to ask: none is configured, or not in a way that one could be asked
   kClosed,
 };
-std::string_view ToString(ClientState state) noexcept;  // "initialising", "live", …
+GUIDON_API std::string_view ToString(ClientState state) noexcept;  // "initialising", "live", …
 
 // Where the ruleset that is held came from.
 enum class RulesetSource : std::uint8_t { kNone, kBootstrap, kCache, kServer, kTest };
-std::string_view ToString(RulesetSource source) noexcept;  // "none", "bootstrap", …
+GUIDON_API std::string_view ToString(RulesetSource source) noexcept;  // "none", "bootstrap", …
 
 struct ClientStatus {
   ClientState state = ClientState::kInitialising;

@@ -14,6 +14,7 @@
 // Thread safety: every method may be called from any thread. Clients and their source may be destroyed in any order.
 #pragma once
 
+#include <guidon/export.h>
 #include <guidon/value.h>
 
 #include <memory>
@@ -25,10 +26,10 @@ namespace guidon {
 class Client;
 
 namespace internal {
-class TestFlags;
+class GUIDON_API TestFlags;
 }  // namespace internal
 
-class TestSource {
+class GUIDON_API TestSource {
  public:
   TestSource();
   ~TestSource();
