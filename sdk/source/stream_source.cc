@@ -5,20 +5,19 @@
 #include <exception>
 #include <memory>
 #include <optional>
-#include <random>
 
 #include "core/base/json.h"
 #include "net/backoff.h"
 #include "net/http_client.h"
 #include "net/sse.h"
 #include "net/url.h"
+#include "sdk/source/http.h"
 
 namespace guidon::internal {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kSchemaHeader = "1";
 constexpr milliseconds kHealthy{10'000};  // a stream that stayed up for so long starts the backoff anew
 
 // How an attempt ended, and what to do next.
@@ -34,15 +33,6 @@ struct Ending {
   milliseconds asked{0};  // how long the server wants us to wait
   std::string error{};
 };
-
-std::uint64_t RandomSeed() {
-  try {
-    std::random_device device;
-    return (static_cast<std::uint64_t>(device()) << 32) ^ device();
-  } catch (const std::exception&) {  // the system has none to give
-    return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-  }
-}
 
 // "text/event-stream; charset=utf-8" is of type "text/event-stream".
 bool IsOfType(const net::HttpResponse& response, std::string_view type) {
@@ -123,24 +113,6 @@ class Source {
     core_.Log(is_news ? level : LogLevel::kDebug, ending.error);
   }
 
-  net::HttpHeaders Headers() const {
-    net::HttpHeaders headers = {{"Authorization", "Bearer " + core_.config.key},
-                                {"Guidon-Schema", std::string(kSchemaHeader)},
-                                {"User-Agent", "guidon-cpp/" GUIDON_VERSION}};
-    if (!core_.config.application.empty()) {
-      headers.emplace_back("Guidon-Application", core_.config.application + "/" + core_.config.application_version);
-    }
-    return headers;
-  }
-
-  std::unique_ptr<net::HttpClient> MakeHttp() const {
-    net::HttpOptions options;
-    options.connect = core_.config.connect_timeout;
-    options.silence = core_.config.silence_timeout;
-    options.ca_file = core_.config.ca_file;
-    return net::MakeHttpClient(url_, options);
-  }
-
   // Announces the call under way to Close for as long as it lives.
   class Announced {
    public:
@@ -158,7 +130,7 @@ class Source {
   Ending RunStream() {
     net::HttpRequest request;
     request.path = "/sdk/v1/stream";
-    request.headers = Headers();
+    request.headers = HeadersOf(core_.config);
     request.headers.emplace_back("Accept", "text/event-stream");
     const std::string id = needs_all_ ? "" : core_.EventId();
     if (!id.empty()) request.headers.emplace_back("Last-Event-ID", id);
@@ -171,7 +143,7 @@ class Source {
       return is_stream;
     };
     const auto on_bytes = [&](std::string_view bytes) { return Feed(bytes); };
-    const std::unique_ptr<net::HttpClient> http = MakeHttp();
+    const std::unique_ptr<net::HttpClient> http = MakeHttp(core_.config, url_, {core_.config.silence_timeout});
     const Announced announced(core_, *http);
     const auto begin = std::chrono::steady_clock::now();
     const net::HttpResult result = http->Stream(request, on_head, on_bytes);
@@ -274,10 +246,10 @@ class Source {
   Ending Poll(bool* polled) {
     net::HttpRequest request;
     request.path = "/sdk/v1/ruleset";
-    request.headers = Headers();
+    request.headers = HeadersOf(core_.config);
     request.headers.emplace_back("Accept", "application/json");
     if (!etag_.empty() && !needs_all_) request.headers.emplace_back("If-None-Match", etag_);
-    const std::unique_ptr<net::HttpClient> http = MakeHttp();
+    const std::unique_ptr<net::HttpClient> http = MakeHttp(core_.config, url_, {core_.config.silence_timeout});
     const Announced announced(core_, *http);
     const net::HttpResult result = http->Send(request);
     if (!result.ok()) return FromFailure(result);
