@@ -450,7 +450,10 @@ class Evaluation {
         if (!all) continue;
         Assign(attached, force.variant, Reason::kTargetingMatch, decision);
         decision.forced = true;
-        sink_.OnExperiment({&experiment, force.variant, Consulted::Role::kAssigned, true});
+        char digits[24];
+        const AttributeRef& attribute = experiment.split.scheme.unit;
+        sink_.OnExperiment({&experiment, force.variant, Consulted::Role::kAssigned, true,
+                            UnitOf(context_, attribute, digits), &attribute});
         TraceExperiment(experiment, "forced");
         return true;
       }
@@ -488,10 +491,11 @@ class Evaluation {
     if (experiment.has_holdout && HeldOut(attached, decision)) return true;
     if (!running) return false;
     if (experiment.in_layer && !InSlice(experiment)) return Skip(experiment, "not in the slice");
-    const std::int32_t variant = ArmOf(experiment.split.ranges, BucketOf(experiment.split.scheme.prefix, unit));
+    const std::uint32_t bucket = BucketOf(experiment.split.scheme.prefix, unit);
+    const std::int32_t variant = ArmOf(experiment.split.ranges, bucket);
     if (variant == kNone) return Skip(experiment, "not in the ramp");
     Assign(attached, variant, Reason::kSplit, decision);
-    sink_.OnExperiment({&experiment, variant, Consulted::Role::kAssigned, false});
+    Tell(experiment, variant, Consulted::Role::kAssigned, experiment.split.scheme, unit, bucket);
     TraceExperiment(experiment, "assigned");
     return true;
   }
@@ -511,13 +515,18 @@ class Evaluation {
     const std::uint32_t bucket = BucketOf(experiment.holdout_scheme.prefix, unit);
     if (bucket >= 2 * experiment.holdout_size) return false;
     if (bucket >= experiment.holdout_size) {
-      sink_.OnExperiment({&experiment, kNone, Consulted::Role::kComparison, false});
+      Tell(experiment, kNone, Consulted::Role::kComparison, experiment.holdout_scheme, unit, bucket);
       return false;
     }
     Assign(attached, 0, Reason::kDefault, decision);
-    sink_.OnExperiment({&experiment, 0, Consulted::Role::kHeldOut, false});
+    Tell(experiment, 0, Consulted::Role::kHeldOut, experiment.holdout_scheme, unit, bucket);
     TraceExperiment(experiment, "held out");
     return true;
+  }
+
+  void Tell(const CompiledExperiment& experiment, std::int32_t variant, Consulted::Role role, const Scheme& scheme,
+            std::string_view unit, std::uint32_t bucket) {
+    sink_.OnExperiment({&experiment, variant, role, false, unit, &scheme.unit, static_cast<std::int32_t>(bucket)});
   }
 
   static void Assign(const Ruleset::Attached& attached, std::int32_t variant, Reason reason, Decision& decision) {
@@ -669,6 +678,11 @@ std::string_view Decision::variant_name() const noexcept {
 Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms) noexcept {
   NoSink sink;
   return Evaluation<NoSink>(ruleset, context, now_ms, sink).Flag(slot);
+}
+
+Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
+                  CallSink& sink) noexcept {
+  return Evaluation<CallSink>(ruleset, context, now_ms, sink).Flag(slot);
 }
 
 Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,

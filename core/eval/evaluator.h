@@ -52,6 +52,11 @@ struct Consulted {
   std::int32_t variant = kNone;
   Role role = Role::kAssigned;
   bool forced = false;
+  // Whose position it is, as bucketing has it: the experiment's unit when assigned, else the holdout's. Empty when
+  // forced and the context has none. Valid within the call only.
+  std::string_view unit;
+  const AttributeRef* unit_attribute = nullptr;
+  std::int32_t bucket = kNone;  // of that unit, by the salt of the experiment or the holdout; kNone when forced
 };
 
 // Told nothing.
@@ -60,11 +65,19 @@ struct NoSink {
   void OnExperiment(const Consulted&) noexcept {}
 };
 
-// Collects the experiments consulted, a prerequisite's too.
+// Hands each experiment that is consulted, a prerequisite's too, to a function, at once.
+struct CallSink {
+  static constexpr bool kTraces = false;
+  void (*call)(void* self, const Consulted& consulted) noexcept;
+  void* self;
+  void OnExperiment(const Consulted& c) noexcept { call(self, c); }
+};
+
+// Collects the experiments consulted, without their units.
 struct ExperimentSink {
   static constexpr bool kTraces = false;
   std::vector<Consulted> consulted;
-  void OnExperiment(const Consulted& c) { consulted.push_back(c); }
+  void OnExperiment(const Consulted& c) { consulted.emplace_back(c).unit = {}; }
 };
 
 // Writes down every step. Allocates.
@@ -72,12 +85,14 @@ struct TraceSink {
   static constexpr bool kTraces = true;
   Array steps;
   std::vector<Consulted> consulted;
-  void OnExperiment(const Consulted& c) { consulted.push_back(c); }
+  void OnExperiment(const Consulted& c) { consulted.emplace_back(c).unit = {}; }
   void Step(Object step) { steps.emplace_back(std::move(step)); }
 };
 
 // `slot` as Ruleset::Find gives it; kNoSlot answers FLAG_NOT_FOUND. `now_ms`: milliseconds since the epoch, for `now`.
 Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms) noexcept;
+Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
+                  CallSink& sink) noexcept;
 Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
                   ExperimentSink& sink);
 Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,

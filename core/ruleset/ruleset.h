@@ -90,6 +90,9 @@ class Ruleset {
   const Entry* At(std::uint32_t slot) const noexcept {
     return slot < flags_.size() && (flags_[slot].flag || flags_[slot].is_broken) ? &flags_[slot] : nullptr;
   }
+  // For walking all flags: slots are below slot_count(); KeyAt is "" where there is no flag.
+  std::uint32_t slot_count() const { return static_cast<std::uint32_t>(flags_.size()); }
+  std::string_view KeyAt(std::uint32_t slot) const { return keys_[slot]; }
   const CompiledSegment* Segment(std::uint32_t slot) const noexcept {
     return slot < segments_.size() ? segments_[slot].get() : nullptr;
   }

@@ -85,7 +85,8 @@ class GUIDON_API Context {
   Value ToValue() const;
 
  private:
-  friend struct ContextReader;  // core/eval
+  friend struct ContextReader;   // core/eval
+  friend struct ContextScalars;  // core/eval
 
   enum class Kind : std::uint8_t { kBool, kInt, kDouble, kText, kList, kObject };
   struct Slot {
