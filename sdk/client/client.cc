@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <type_traits>
 #include <utility>
 
 #include "core/eval/evaluator.h"
@@ -22,81 +23,143 @@ struct Kind;
 template <>
 struct Kind<bool> {
   static constexpr WantedType kWanted = WantedType::kBool;
+  static constexpr FlagType kType = FlagType::kBoolean;
   static bool Of(const Value& value) noexcept { return value.AsBool(); }
 };
 template <>
 struct Kind<std::string> {
   static constexpr WantedType kWanted = WantedType::kString;
+  static constexpr FlagType kType = FlagType::kString;
   static const std::string& Of(const Value& value) noexcept { return value.AsString(); }
 };
 template <>
 struct Kind<std::int64_t> {
   static constexpr WantedType kWanted = WantedType::kInt;
+  static constexpr FlagType kType = FlagType::kNumber;
   static std::int64_t Of(const Value& value) noexcept { return value.AsInt(); }
 };
 template <>
 struct Kind<double> {
   static constexpr WantedType kWanted = WantedType::kDouble;
+  static constexpr FlagType kType = FlagType::kNumber;
   static double Of(const Value& value) noexcept { return value.AsDouble(); }
 };
 template <>
 struct Kind<Value> {
   static constexpr WantedType kWanted = WantedType::kJson;
+  static constexpr FlagType kType = FlagType::kJson;
   static const Value& Of(const Value& value) noexcept { return value; }
 };
 
-template <typename T>
-Decision Decide(const RulesetView& view, std::uint32_t slot, const Context& context, std::int64_t now_ms) noexcept {
-  Decision decision = Evaluate(*view.ruleset, slot, context, now_ms);
-  CheckType(Kind<T>::kWanted, decision);
-  if (!view.is_ready) decision.error = EvaluationError::kProviderNotReady;
+// Whatever type the flag is of: only the name of its variation is asked for.
+struct NameOnly {};
+template <>
+struct Kind<NameOnly> {
+  static constexpr WantedType kWanted = WantedType::kJson;  // is never checked
+};
+
+// One read: which flag of which ruleset, for whom, and whose it is.
+struct Question {
+  Question(ClientCore& asked, const RulesetView& seen, std::uint32_t at, std::string_view key, const Context& who)
+      : core(asked),
+        view(seen),
+        slot(at),
+        flag(key),
+        context(who),
+        now_ms(asked.now_ms.load(std::memory_order_relaxed)) {}
+  Question(ClientCore& asked, const RulesetView& seen, std::string_view key, const Context& who)
+      : Question(asked, seen, seen.ruleset->Find(key), key, who) {}
+
+  ClientCore& core;
+  const RulesetView& view;
+  std::uint32_t slot;
+  std::string_view flag;
+  const Context& context;
+  std::int64_t now_ms;
+};
+
+// What a read leaves behind.
+enum class Trace { kNothing, kCountAndExposures };
+
+void Expose(void* question, const Consulted& consulted) noexcept {
+  const Question& asked = *static_cast<const Question*>(question);
+  asked.core.recorder.Expose(asked.view.recorded, asked.context, asked.now_ms, consulted);
+}
+
+// A flag of another type is not evaluated: nothing is consulted for a caller who sees its own default.
+template <typename T, typename... Sink>
+Decision Decide(const Question& asked, Sink&... sink) noexcept {
+  if constexpr (!std::is_same_v<T, NameOnly>) {
+    const Ruleset::Entry* entry = asked.view.ruleset->At(asked.slot);
+    if (entry != nullptr && !entry->is_broken && entry->flag->type != Kind<T>::kType) {
+      Decision mismatch;
+      mismatch.flag = entry->flag.get();
+      CheckType(Kind<T>::kWanted, mismatch);
+      return mismatch;
+    }
+  }
+  Decision decision = Evaluate(*asked.view.ruleset, asked.slot, asked.context, asked.now_ms, sink...);
+  if constexpr (Kind<T>::kWanted == WantedType::kInt) CheckType(WantedType::kInt, decision);
+  if (!asked.view.is_ready) decision.error = EvaluationError::kProviderNotReady;
   return decision;
 }
 
-std::int64_t Now(const ClientCore& core) noexcept {
-  return core.now_ms.load(std::memory_order_relaxed);
+template <typename T>
+Decision DecideAndExpose(Question& asked) noexcept {
+  CallSink exposing{&Expose, &asked};
+  if constexpr (Kind<T>::kWanted == WantedType::kInt) {
+    // Whether the number is whole is only known afterwards. Few flags of numbers have experiments; those are
+    // evaluated twice.
+    bool has_consulted = false;
+    CallSink noting{[](void* noted, const Consulted&) noexcept { *static_cast<bool*>(noted) = true; }, &has_consulted};
+    const Decision decision = Decide<T>(asked, noting);
+    if (!has_consulted || decision.error == EvaluationError::kTypeMismatch) return decision;
+  }
+  return Decide<T>(asked, exposing);
 }
 
-void Note(ClientCore& core, std::string_view key, const Decision& decision) noexcept {
-  if (decision.error == EvaluationError::kFlagNotFound) core.NoteUnknownFlag(key);
+template <typename T, Trace kTrace>
+Decision Ask(Question asked) noexcept {
+  Decision decision;
+  if constexpr (kTrace == Trace::kNothing) {
+    decision = Decide<T>(asked);
+  } else {
+    decision = DecideAndExpose<T>(asked);
+    asked.core.recorder.Count(asked.view.recorded, asked.slot, asked.flag, decision);
+  }
+  if (decision.error == EvaluationError::kFlagNotFound) [[unlikely]] {
+    asked.core.NoteUnknownFlag(asked.flag);
+  }
+  return decision;
 }
 
 // Fallback: a T, or what one is made from without a copy until it is needed.
 template <typename T, typename Fallback>
-T ValueOf(ClientCore& core, std::string_view key, const Decision& decision, const Fallback& fallback) noexcept {
+T ValueOf(const Decision& decision, const Fallback& fallback) noexcept {
   if (const Value* value = decision.value()) return T(Kind<T>::Of(*value));
-  Note(core, key, decision);
   return T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback));
 }
 
-template <typename T, typename Fallback>
-EvaluationDetail<T> Describe(ClientCore& core, const RulesetView& view, std::string_view key, const Decision& decision,
-                             const Fallback& fallback) noexcept {
-  EvaluationDetail<T> detail = DetailOf<T>(*view.ruleset, key, decision);
-  detail.value = ValueOf<T>(core, key, decision, fallback);
+template <typename T, Trace kTrace, typename Fallback>
+T Answer(const Question& asked, const Fallback& fallback) noexcept {
+  return ValueOf<T>(Ask<T, kTrace>(asked), fallback);
+}
+
+template <typename T, Trace kTrace, typename Fallback>
+EvaluationDetail<T> AnswerDetail(const Question& asked, const Fallback& fallback) noexcept {
+  const Decision decision = Ask<T, kTrace>(asked);
+  EvaluationDetail<T> detail = DetailOf<T>(*asked.view.ruleset, asked.flag, decision);
+  detail.value = ValueOf<T>(decision, fallback);
   return detail;
 }
 
-template <typename T, typename Fallback>
-T ReadFrom(ClientCore& core, const RulesetView& view, std::string_view flag, const Context& context,
-           const Fallback& fallback) noexcept {
-  return ValueOf<T>(core, flag, Decide<T>(view, view.ruleset->Find(flag), context, Now(core)), fallback);
-}
+constexpr Trace kRecorded = Trace::kCountAndExposures;
+constexpr Trace kPeeked = Trace::kNothing;
 
-template <typename T, typename Fallback>
-EvaluationDetail<T> DetailFrom(ClientCore& core, const RulesetView& view, std::string_view flag, const Context& context,
-                               const Fallback& fallback) noexcept {
-  return Describe<T>(core, view, flag, Decide<T>(view, view.ruleset->Find(flag), context, Now(core)), fallback);
-}
-
-int VariationFrom(ClientCore& core, const RulesetView& view, std::string_view flag, const Context& context,
-                  const std::string_view* names, int count, int fallback) noexcept {
-  Decision decision = Evaluate(*view.ruleset, view.ruleset->Find(flag), context, Now(core));
-  if (!view.is_ready) decision.error = EvaluationError::kProviderNotReady;
-  if (decision.variation == kNone) {
-    Note(core, flag, decision);
-    return fallback;
-  }
+template <Trace kTrace>
+int AnswerVariation(const Question& asked, const std::string_view* names, int count, int fallback) noexcept {
+  const Decision decision = Ask<NameOnly, kTrace>(asked);
+  if (decision.variation == kNone) return fallback;
   const std::string_view* const found = std::find(names, names + count, decision.variation_name());
   return found == names + count ? fallback : static_cast<int>(found - names);
 }
@@ -146,47 +209,75 @@ bool Client::Close(std::chrono::milliseconds deadline) {
   return core_->Close(deadline);
 }
 
+Peek Client::Peek() const {
+  return guidon::Peek(core_, nullptr);
+}
+
 Pin::Pin(std::shared_ptr<ClientCore> core, std::shared_ptr<const RulesetView> view)
     : core_(std::move(core)), view_(std::move(view)) {}
 
 std::uint64_t Pin::revision() const noexcept {
   return view_->ruleset->revision();
 }
+Peek Pin::Peek() const {
+  return guidon::Peek(core_, view_);
+}
+
+Peek::Peek(std::shared_ptr<ClientCore> core, std::shared_ptr<const RulesetView> view)
+    : core_(std::move(core)), view_(std::move(view)) {}
 
 // ---- Reads -------------------------------------------------------------------------------------------------------
 
 template <typename T, typename Fallback>
 T Client::Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
   const Published<RulesetView>::Guard view = core_->current.Read();
-  return ReadFrom<T>(*core_, *view, flag, context, fallback);
+  return Answer<T, kRecorded>({*core_, *view, flag, context}, fallback);
 }
 
 template <typename T, typename Fallback>
 EvaluationDetail<T> Client::ReadDetail(std::string_view flag, const Context& context,
                                        Fallback fallback) const noexcept {
   const Published<RulesetView>::Guard view = core_->current.Read();
-  return DetailFrom<T>(*core_, *view, flag, context, fallback);
+  return AnswerDetail<T, kRecorded>({*core_, *view, flag, context}, fallback);
 }
 
 template <typename T, typename Fallback>
 T Pin::Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
-  return ReadFrom<T>(*core_, *view_, flag, context, fallback);
+  return Answer<T, kRecorded>({*core_, *view_, flag, context}, fallback);
 }
 
 template <typename T, typename Fallback>
 EvaluationDetail<T> Pin::ReadDetail(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
-  return DetailFrom<T>(*core_, *view_, flag, context, fallback);
+  return AnswerDetail<T, kRecorded>({*core_, *view_, flag, context}, fallback);
+}
+
+template <typename T, typename Fallback>
+T Peek::Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
+  const Published<RulesetView>::Guard current = core_->current.Read();
+  return Answer<T, kPeeked>({*core_, view_ != nullptr ? *view_ : *current, flag, context}, fallback);
+}
+
+template <typename T, typename Fallback>
+EvaluationDetail<T> Peek::ReadDetail(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
+  const Published<RulesetView>::Guard current = core_->current.Read();
+  return AnswerDetail<T, kPeeked>({*core_, view_ != nullptr ? *view_ : *current, flag, context}, fallback);
 }
 
 int Client::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
                           int fallback) const noexcept {
   const Published<RulesetView>::Guard view = core_->current.Read();
-  return VariationFrom(*core_, *view, flag, context, names, count, fallback);
+  return AnswerVariation<kRecorded>({*core_, *view, flag, context}, names, count, fallback);
 }
 
 int Pin::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
                        int fallback) const noexcept {
-  return VariationFrom(*core_, *view_, flag, context, names, count, fallback);
+  return AnswerVariation<kRecorded>({*core_, *view_, flag, context}, names, count, fallback);
+}
+
+int Peek::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
+                        int fallback) const noexcept {
+  const Published<RulesetView>::Guard current = core_->current.Read();
+  return AnswerVariation<kPeeked>({*core_, view_ != nullptr ? *view_ : *current, flag, context}, names, count, fallback);
 }
 
 template <typename Reader>
@@ -258,34 +349,57 @@ Flag<T>::Flag(const Client& client, std::string_view key, T fallback)
     : core_(client.core_), key_(key), slot_(core_->lineage->flags.SlotOf(key)), fallback_(std::move(fallback)) {}
 
 template <typename T>
-T Flag<T>::operator()(const Context& context) const noexcept {
-  const Published<RulesetView>::Guard view = core_->current.Read();
-  return ValueOf<T>(*core_, key_, Decide<T>(*view, slot_, context, Now(*core_)), fallback_);
-}
-
-template <typename T>
-EvaluationDetail<T> Flag<T>::Detail(const Context& context) const noexcept {
-  const Published<RulesetView>::Guard view = core_->current.Read();
-  return Describe<T>(*core_, *view, key_, Decide<T>(*view, slot_, context, Now(*core_)), fallback_);
-}
-
-template <typename T>
 std::uint32_t Flag<T>::SlotIn(const Pin& pin) const noexcept {
   return pin.core_ == core_ ? slot_ : pin.view_->ruleset->Find(key_);
 }
 
 template <typename T>
+T Flag<T>::operator()(const Context& context) const noexcept {
+  const Published<RulesetView>::Guard view = core_->current.Read();
+  return Answer<T, kRecorded>({*core_, *view, slot_, key_, context}, fallback_);
+}
+
+template <typename T>
+EvaluationDetail<T> Flag<T>::Detail(const Context& context) const noexcept {
+  const Published<RulesetView>::Guard view = core_->current.Read();
+  return AnswerDetail<T, kRecorded>({*core_, *view, slot_, key_, context}, fallback_);
+}
+
+template <typename T>
 T Flag<T>::operator()(const Context& context, const Pin& pin) const noexcept {
-  return ValueOf<T>(*core_, key_, Decide<T>(*pin.view_, SlotIn(pin), context, Now(*core_)), fallback_);
+  return Answer<T, kRecorded>({*pin.core_, *pin.view_, SlotIn(pin), key_, context}, fallback_);
 }
 
 template <typename T>
 EvaluationDetail<T> Flag<T>::Detail(const Context& context, const Pin& pin) const noexcept {
-  return Describe<T>(*core_, *pin.view_, key_, Decide<T>(*pin.view_, SlotIn(pin), context, Now(*core_)), fallback_);
+  return AnswerDetail<T, kRecorded>({*pin.core_, *pin.view_, SlotIn(pin), key_, context}, fallback_);
+}
+
+template <typename T>
+T Flag<T>::Peek(const Context& context) const noexcept {
+  const Published<RulesetView>::Guard view = core_->current.Read();
+  return Answer<T, kPeeked>({*core_, *view, slot_, key_, context}, fallback_);
+}
+
+template <typename T>
+EvaluationDetail<T> Flag<T>::PeekDetail(const Context& context) const noexcept {
+  const Published<RulesetView>::Guard view = core_->current.Read();
+  return AnswerDetail<T, kPeeked>({*core_, *view, slot_, key_, context}, fallback_);
+}
+
+template <typename T>
+T Flag<T>::Peek(const Context& context, const Pin& pin) const noexcept {
+  return Answer<T, kPeeked>({*pin.core_, *pin.view_, SlotIn(pin), key_, context}, fallback_);
+}
+
+template <typename T>
+EvaluationDetail<T> Flag<T>::PeekDetail(const Context& context, const Pin& pin) const noexcept {
+  return AnswerDetail<T, kPeeked>({*pin.core_, *pin.view_, SlotIn(pin), key_, context}, fallback_);
 }
 
 template class Reads<Client>;
 template class Reads<Pin>;
+template class Reads<Peek>;
 template class Flag<bool>;
 template class Flag<std::string>;
 template class Flag<std::int64_t>;

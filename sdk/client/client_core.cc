@@ -38,8 +38,9 @@ ClientConfig Usable(ClientConfig config) {
   return config;
 }
 
-std::shared_ptr<const RulesetView> ViewOf(std::shared_ptr<const Ruleset> ruleset, bool is_ready) {
-  return std::make_shared<const RulesetView>(RulesetView{std::move(ruleset), is_ready});
+// Before the first ruleset: no flags.
+std::shared_ptr<const RulesetView> EmptyView(const std::shared_ptr<Lineage>& lineage) {
+  return std::make_shared<const RulesetView>(RulesetView{Compile(Snapshot(), {lineage, {}}), false, {}});
 }
 
 // Threads that are made meanwhile have all signals blocked but those that a fault raises in the thread itself:
@@ -65,7 +66,7 @@ class WithoutSignals {
 ClientCore::ClientCore(ClientConfig given)
     : config(Usable(std::move(given))),
       lineage(std::make_shared<Lineage>()),
-      current(ViewOf(Compile(Snapshot(), {lineage, {}}), false)),
+      current(EmptyView(lineage)),
       now_ms(SystemMs()),
       state_(lineage) {}
 
@@ -300,19 +301,27 @@ Applied ClientCore::Take(DocumentKind kind, std::string_view text, std::string_v
   Applied applied;
   RulesetChange change;
   std::shared_ptr<const Ruleset> before, ruleset;
+  std::vector<std::string> warnings;
   {
     MutexLock lock(state_mutex_);
-    before = current.Share()->ruleset;
+    const std::shared_ptr<const RulesetView> held = current.Share();
+    before = held->ruleset;
     applied = kind == DocumentKind::kSnapshot ? state_.TakeSnapshot(text)
               : kind == DocumentKind::kChange ? state_.TakeChange(text, event_id)
                                               : state_.TakeHeartbeat(text, event_id);
     ruleset = state_.ruleset();
     // By what readers have, not by what was held before this: had the one before not been published for want of
     // memory, this one makes up for it.
-    if (ruleset != nullptr && ruleset != before) current.Publish(ViewOf(ruleset, true));
+    if (ruleset != nullptr && ruleset != before) {
+      const SnapshotHeader& header = state_.header();
+      RecordedRuleset recorded = recorder.Enlist(*ruleset, header.epoch, header.environment, &held->recorded);
+      current.Publish(std::make_shared<const RulesetView>(RulesetView{ruleset, true, std::move(recorded)}));
+      warnings = recorder.TakeWarnings();
+    }
     NoteTaken(applied, kind, source);
     change = {state_.header().revision, applied.flags, applied.anything};
   }
+  for (const std::string& warning : warnings) Log(LogLevel::kWarning, warning);
   if (applied.outcome != ApplyOutcome::kApplied) return applied;
   for (const BrokenFlag& broken : ruleset->broken()) {
     if (before->BrokenReason(broken.key) == broken.reason) continue;  // said already

@@ -3,7 +3,7 @@
 // Threads: the source thread connects, applies, publishes and tells; the clock thread moves the coarse clock; the
 // keeper thread writes the cache file and says what has to be said about unknown flags, so that neither a slow disk nor
 // a slow log delays the other two. All block the signals that an application may want for itself. Readers touch
-// `current` and `now_ms` only.
+// `current`, `now_ms` and `recorder` only.
 //
 // Locks, outer first: state_mutex_, mutex_. Neither is held while a callback of the application runs.
 #pragma once
@@ -25,14 +25,16 @@
 #include "core/base/published.h"
 #include "core/ruleset/ruleset.h"
 #include "net/http_client.h"
+#include "sdk/events/recorder.h"
 #include "sdk/state/ruleset_state.h"
 
 namespace guidon::internal {
 
-// One publication: the ruleset, or an empty one before the first.
+// One publication: the ruleset, or an empty one before the first, and what its reads are recorded as.
 struct RulesetView {
   std::shared_ptr<const Ruleset> ruleset;
   bool is_ready = false;
+  RecordedRuleset recorded;
 };
 
 // What a ruleset, or news of it, arrives as.
@@ -47,6 +49,7 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   const std::shared_ptr<Lineage> lineage;
 
   // ---- For readers ----
+  Recorder recorder;
   Published<RulesetView> current;
   std::atomic<std::int64_t> now_ms;
 
@@ -131,6 +134,12 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;
   Clock::time_point cache_written_ GUIDON_GUARDED_BY(mutex_){};
   std::vector<std::shared_ptr<Subscriber>> subscribers_ GUIDON_GUARDED_BY(mutex_);
+};
+
+// The way from a Client to its core, for those within the SDK.
+struct CoreOf {
+  explicit CoreOf(const Client& client) : core(*client.core_) {}
+  ClientCore& core;
 };
 
 }  // namespace guidon::internal

@@ -31,11 +31,13 @@ namespace guidon {
 
 namespace internal {
 class GUIDON_API ClientCore;
+struct CoreOf;
 struct GUIDON_API RulesetView;
 }  // namespace internal
 
 template <typename T>
 class Flag;
+class Peek;
 class TestSource;
 
 // Whether there is a ruleset, and if not, why not.
@@ -77,9 +79,12 @@ class GUIDON_API Subscription {
   std::function<void()> end_;
 };
 
-// The reads that Client and Pin share. `fallback` is returned when the flag cannot be evaluated, or serves nothing;
-// ...Detail() says why. Int() is for numbers without a fraction. Cost: tens of nanoseconds; ...Detail() and results of
+// The reads that Client, Pin and Peek share. `fallback` is returned when the flag cannot be evaluated, or serves
+// nothing; ...Detail() says why. Int() is for numbers without a fraction. Cost: tens of nanoseconds; ...Detail() and results of
 // text or JSON copy, so they may allocate.
+//
+// A read is counted, by flag, variation, reason and error, and records an exposure for each experiment that had a say
+// in it, unless the answer is TYPE_MISMATCH. What is only looked at, and not shown to anybody, is read through Peek().
 template <typename Reader>
 class GUIDON_API Reads {
  public:
@@ -110,6 +115,7 @@ class GUIDON_API Reads {
 class GUIDON_API Pin : public Reads<Pin> {
  public:
   std::uint64_t revision() const noexcept;
+  guidon::Peek Peek() const;  // at this revision
 
  private:
   friend class Client;
@@ -126,6 +132,27 @@ class GUIDON_API Pin : public Reads<Pin> {
 
   std::shared_ptr<internal::ClientCore> core_;
   std::shared_ptr<const internal::RulesetView> view_;
+};
+
+// Reads that leave nothing behind, neither counts nor exposures: for dashboards, logs and support tools, which ask what
+// somebody would see. Cheap to make and to copy.
+//
+//   const bool on = client.Peek().Bool("new-checkout", user, false);
+class GUIDON_API Peek : public Reads<Peek> {
+ private:
+  friend class Client;
+  friend class Pin;
+  friend class Reads<Peek>;
+  Peek(std::shared_ptr<internal::ClientCore> core, std::shared_ptr<const internal::RulesetView> view);
+  template <typename T, typename Fallback>
+  T Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept;
+  template <typename T, typename Fallback>
+  EvaluationDetail<T> ReadDetail(std::string_view flag, const Context& context, Fallback fallback) const noexcept;
+  int ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
+                    int fallback) const noexcept;
+
+  std::shared_ptr<internal::ClientCore> core_;
+  std::shared_ptr<const internal::RulesetView> view_;  // null: whichever is current
 };
 
 class GUIDON_API Client : public Reads<Client> {
@@ -146,6 +173,7 @@ class GUIDON_API Client : public Reads<Client> {
   ClientStatus Status() const;
 
   guidon::Pin Pin() const;
+  guidon::Peek Peek() const;  // at whichever revision is current when it reads
 
   // `callback` runs on a thread of the SDK, after the ruleset was published and outside any lock: it may read, pin,
   // subscribe, and close the client. What it throws is logged and dropped. While it runs, no further change arrives.
@@ -158,6 +186,7 @@ class GUIDON_API Client : public Reads<Client> {
 
  private:
   friend class Reads<Client>;
+  friend struct internal::CoreOf;
   template <typename T>
   friend class Flag;
   template <typename T, typename Fallback>
@@ -191,6 +220,11 @@ class GUIDON_API Flag {
   // At the pin's revision; a pin of another client is asked by key.
   T operator()(const Context& context, const Pin& pin) const noexcept;
   EvaluationDetail<T> Detail(const Context& context, const Pin& pin) const noexcept;
+  // The same, and nothing is left behind; see guidon::Peek.
+  T Peek(const Context& context) const noexcept;
+  EvaluationDetail<T> PeekDetail(const Context& context) const noexcept;
+  T Peek(const Context& context, const Pin& pin) const noexcept;
+  EvaluationDetail<T> PeekDetail(const Context& context, const Pin& pin) const noexcept;
   const std::string& key() const noexcept { return key_; }
 
  private:
@@ -204,6 +238,7 @@ class GUIDON_API Flag {
 
 extern template class Reads<Client>;
 extern template class Reads<Pin>;
+extern template class Reads<Peek>;
 extern template class Flag<bool>;
 extern template class Flag<std::string>;
 extern template class Flag<std::int64_t>;

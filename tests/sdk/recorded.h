@@ -1,0 +1,82 @@
+// What reads left behind in a client or a recorder, in words.
+//
+//   Client client(Holding(Workspace({…})));
+//   client.Bool("a", user, false);
+//   EXPECT_THAT(CountsOf(client), ElementsAre("a on STATIC 1"));
+//
+// Thread safety: one thread at a time.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <guidon/client.h>
+#include "core/base/json.h"
+#include "core/codec/wire.h"
+#include "sdk/client/client_core.h"
+#include "sdk/events/recorder.h"
+
+namespace guidon::testing {
+
+inline ClientConfig Holding(const Snapshot& snapshot) {
+  ClientConfig config;
+  config.bootstrap = EncodeSnapshot(snapshot);
+  return config;
+}
+
+inline internal::Recorder& RecorderOf(const Client& client) {
+  return internal::CoreOf(client).core.recorder;
+}
+
+// "flag variation REASON ERROR", what is empty left out.
+inline std::string NameOf(const internal::EvaluationCount& count) {
+  std::string name = count.flag;
+  for (const std::string_view word :
+       {std::string_view(count.variation), ToString(count.reason), ToString(count.error)}) {
+    if (!word.empty()) name += " " + std::string(word);
+  }
+  return name;
+}
+
+using Counts = std::map<std::string, std::uint64_t>;
+
+inline void AddCounts(internal::Recorder& recorder, Counts& counts) {
+  for (const internal::EvaluationCount& count : recorder.TakeCounts()) counts[NameOf(count)] += count.count;
+}
+
+// Since the last call: "flag variation REASON ERROR 3".
+inline std::vector<std::string> CountsOf(internal::Recorder& recorder) {
+  std::vector<std::string> counts;
+  for (const internal::EvaluationCount& count : recorder.TakeCounts()) {
+    counts.push_back(NameOf(count) + " " + std::to_string(count.count));
+  }
+  return counts;
+}
+inline std::vector<std::string> CountsOf(const Client& client) {
+  return CountsOf(RecorderOf(client));
+}
+
+// "experiment#iteration variant role unit_attribute=unit", with " in holdout" and " forced".
+inline std::string NameOf(const internal::RecordedExposure& exposure) {
+  constexpr const char* kRoles[] = {"assigned", "held_out", "comparison"};
+  std::string name = std::string(exposure.experiment) + "#" + std::to_string(exposure.iteration);
+  if (!exposure.variant.empty()) name += " " + std::string(exposure.variant);
+  name += " " + std::string(kRoles[static_cast<int>(exposure.role)]);
+  name += " " + std::string(exposure.unit_attribute) + "=" + std::string(exposure.unit);
+  if (!exposure.holdout.empty()) name += " in " + std::string(exposure.holdout);
+  return name + (exposure.forced ? " forced" : "");
+}
+
+inline std::vector<std::string> ExposuresOf(internal::Recorder& recorder) {
+  std::vector<std::string> exposures;
+  recorder.TakeExposures(1'000'000,
+                         [&](const internal::RecordedExposure& exposure) { exposures.push_back(NameOf(exposure)); });
+  return exposures;
+}
+inline std::vector<std::string> ExposuresOf(const Client& client) {
+  return ExposuresOf(RecorderOf(client));
+}
+
+}  // namespace guidon::testing
