@@ -9,6 +9,7 @@
 
 #include "core/eval/evaluator.h"
 #include "sdk/client/client_core.h"
+#include "sdk/client/hooks.h"
 #include "sdk/source/test_flags.h"
 
 namespace guidon {
@@ -23,30 +24,35 @@ struct Kind;
 template <>
 struct Kind<bool> {
   static constexpr WantedType kWanted = WantedType::kBool;
+  static constexpr ReadType kRead = ReadType::kBool;
   static constexpr FlagType kType = FlagType::kBoolean;
   static bool Of(const Value& value) noexcept { return value.AsBool(); }
 };
 template <>
 struct Kind<std::string> {
   static constexpr WantedType kWanted = WantedType::kString;
+  static constexpr ReadType kRead = ReadType::kString;
   static constexpr FlagType kType = FlagType::kString;
   static const std::string& Of(const Value& value) noexcept { return value.AsString(); }
 };
 template <>
 struct Kind<std::int64_t> {
   static constexpr WantedType kWanted = WantedType::kInt;
+  static constexpr ReadType kRead = ReadType::kInt;
   static constexpr FlagType kType = FlagType::kNumber;
   static std::int64_t Of(const Value& value) noexcept { return value.AsInt(); }
 };
 template <>
 struct Kind<double> {
   static constexpr WantedType kWanted = WantedType::kDouble;
+  static constexpr ReadType kRead = ReadType::kDouble;
   static constexpr FlagType kType = FlagType::kNumber;
   static double Of(const Value& value) noexcept { return value.AsDouble(); }
 };
 template <>
 struct Kind<Value> {
   static constexpr WantedType kWanted = WantedType::kJson;
+  static constexpr ReadType kRead = ReadType::kJson;
   static constexpr FlagType kType = FlagType::kJson;
   static const Value& Of(const Value& value) noexcept { return value; }
 };
@@ -156,12 +162,93 @@ EvaluationDetail<T> AnswerDetail(const Question& asked, const Fallback& fallback
 constexpr Trace kRecorded = Trace::kCountAndExposures;
 constexpr Trace kPeeked = Trace::kNothing;
 
-template <Trace kTrace>
-int AnswerVariation(const Question& asked, const std::string_view* names, int count, int fallback) noexcept {
-  const Decision decision = Ask<NameOnly, kTrace>(asked);
+int IndexOf(const Decision& decision, const std::string_view* names, int count, int fallback) noexcept {
   if (decision.variation == kNone) return fallback;
   const std::string_view* const found = std::find(names, names + count, decision.variation_name());
   return found == names + count ? fallback : static_cast<int>(found - names);
+}
+
+HookDetail ForHooks(const EvaluationDetail<Value>& detail) {
+  return detail;
+}
+template <typename T>
+HookDetail ForHooks(const EvaluationDetail<T>& detail) {
+  HookDetail hooked;
+  hooked.value = Value(detail.value);
+  hooked.reason = detail.reason;
+  hooked.error = detail.error;
+  hooked.message = detail.message;
+  hooked.variation = detail.variation;
+  hooked.rule = detail.rule;
+  hooked.experiment = detail.experiment;
+  hooked.variant = detail.variant;
+  hooked.forced = detail.forced;
+  hooked.revision = detail.revision;
+  return hooked;
+}
+
+// With the hooks of the application around it. The question's view is owned by somebody meanwhile, not guarded: hooks
+// take their time.
+template <typename T, typename Fallback>
+EvaluationDetail<T> AnswerHooked(const Question& asked, const Fallback& fallback) noexcept {
+  EvaluationDetail<T> answer;
+  const Value given = Value(T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback)));
+  const auto evaluate = [&](const Context& context) {
+    answer = AnswerDetail<T, kRecorded>({asked.core, asked.view, asked.slot, asked.flag, context}, fallback);
+    return ForHooks(answer);
+  };
+  const auto complain = [&](const std::string& message) { asked.core.Log(LogLevel::kError, message); };
+  internal::RunHooks(asked.core.config.hooks, {asked.flag, Kind<T>::kRead, given, asked.context}, evaluate, complain);
+  return answer;
+}
+
+// What is current is guarded for the few lines of an evaluation, and owned where hooks run. `ask` makes the question of
+// a view.
+template <typename T, typename Ask, typename Fallback>
+T ReadCurrent(ClientCore& core, const Ask& ask, const Fallback& fallback) noexcept {
+  if (core.has_hooks) [[unlikely]] {
+    const std::shared_ptr<const RulesetView> view = core.current.Share();
+    return AnswerHooked<T>(ask(*view), fallback).value;
+  }
+  const Published<RulesetView>::Guard view = core.current.Read();
+  return Answer<T, kRecorded>(ask(*view), fallback);
+}
+template <typename T, typename Ask, typename Fallback>
+EvaluationDetail<T> DetailCurrent(ClientCore& core, const Ask& ask, const Fallback& fallback) noexcept {
+  if (core.has_hooks) [[unlikely]] {
+    const std::shared_ptr<const RulesetView> view = core.current.Share();
+    return AnswerHooked<T>(ask(*view), fallback);
+  }
+  const Published<RulesetView>::Guard view = core.current.Read();
+  return AnswerDetail<T, kRecorded>(ask(*view), fallback);
+}
+
+// A pin owns its view.
+template <typename T, typename Fallback>
+T ReadPinned(const Question& asked, const Fallback& fallback) noexcept {
+  return asked.core.has_hooks ? AnswerHooked<T>(asked, fallback).value : Answer<T, kRecorded>(asked, fallback);
+}
+template <typename T, typename Fallback>
+EvaluationDetail<T> DetailPinned(const Question& asked, const Fallback& fallback) noexcept {
+  return asked.core.has_hooks ? AnswerHooked<T>(asked, fallback) : AnswerDetail<T, kRecorded>(asked, fallback);
+}
+
+// What hooks are told of a read of the variation's name: the name is its value.
+int VariationHooked(const Question& asked, const std::string_view* names, int count, int fallback) noexcept {
+  int index = fallback;
+  const Value given = fallback >= 0 && fallback < count ? Value(names[fallback]) : Value();
+  const auto evaluate = [&](const Context& context) {
+    const Question changed(asked.core, asked.view, asked.slot, asked.flag, context);
+    const Decision decision = Ask<NameOnly, kRecorded>(changed);
+    index = IndexOf(decision, names, count, fallback);
+    HookDetail detail = DetailOf<Value>(*asked.view.ruleset, asked.flag, decision);
+    detail.value = decision.variation == kNone ? given : Value(decision.variation_name());
+    return detail;
+  };
+  const auto complain = [&](const std::string& message) { asked.core.Log(LogLevel::kError, message); };
+  internal::RunHooks(asked.core.config.hooks, {asked.flag, ReadType::kVariation, given, asked.context}, evaluate,
+                     complain);
+  return index;
 }
 
 }  // namespace
@@ -230,25 +317,25 @@ Peek::Peek(std::shared_ptr<ClientCore> core, std::shared_ptr<const RulesetView> 
 
 template <typename T, typename Fallback>
 T Client::Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
-  const Published<RulesetView>::Guard view = core_->current.Read();
-  return Answer<T, kRecorded>({*core_, *view, flag, context}, fallback);
+  return ReadCurrent<T>(
+      *core_, [&](const RulesetView& view) { return Question(*core_, view, flag, context); }, fallback);
 }
 
 template <typename T, typename Fallback>
 EvaluationDetail<T> Client::ReadDetail(std::string_view flag, const Context& context,
                                        Fallback fallback) const noexcept {
-  const Published<RulesetView>::Guard view = core_->current.Read();
-  return AnswerDetail<T, kRecorded>({*core_, *view, flag, context}, fallback);
+  return DetailCurrent<T>(
+      *core_, [&](const RulesetView& view) { return Question(*core_, view, flag, context); }, fallback);
 }
 
 template <typename T, typename Fallback>
 T Pin::Read(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
-  return Answer<T, kRecorded>({*core_, *view_, flag, context}, fallback);
+  return ReadPinned<T>({*core_, *view_, flag, context}, fallback);
 }
 
 template <typename T, typename Fallback>
 EvaluationDetail<T> Pin::ReadDetail(std::string_view flag, const Context& context, Fallback fallback) const noexcept {
-  return AnswerDetail<T, kRecorded>({*core_, *view_, flag, context}, fallback);
+  return DetailPinned<T>({*core_, *view_, flag, context}, fallback);
 }
 
 template <typename T, typename Fallback>
@@ -265,19 +352,26 @@ EvaluationDetail<T> Peek::ReadDetail(std::string_view flag, const Context& conte
 
 int Client::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
                           int fallback) const noexcept {
+  if (core_->has_hooks) [[unlikely]] {
+    const std::shared_ptr<const RulesetView> view = core_->current.Share();
+    return VariationHooked({*core_, *view, flag, context}, names, count, fallback);
+  }
   const Published<RulesetView>::Guard view = core_->current.Read();
-  return AnswerVariation<kRecorded>({*core_, *view, flag, context}, names, count, fallback);
+  return IndexOf(Ask<NameOnly, kRecorded>({*core_, *view, flag, context}), names, count, fallback);
 }
 
 int Pin::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
                        int fallback) const noexcept {
-  return AnswerVariation<kRecorded>({*core_, *view_, flag, context}, names, count, fallback);
+  const Question asked(*core_, *view_, flag, context);
+  if (core_->has_hooks) [[unlikely]] return VariationHooked(asked, names, count, fallback);
+  return IndexOf(Ask<NameOnly, kRecorded>(asked), names, count, fallback);
 }
 
 int Peek::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
                         int fallback) const noexcept {
   const Published<RulesetView>::Guard current = core_->current.Read();
-  return AnswerVariation<kPeeked>({*core_, view_ != nullptr ? *view_ : *current, flag, context}, names, count, fallback);
+  const Question asked(*core_, view_ != nullptr ? *view_ : *current, flag, context);
+  return IndexOf(Ask<NameOnly, kPeeked>(asked), names, count, fallback);
 }
 
 template <typename Reader>
@@ -355,24 +449,24 @@ std::uint32_t Flag<T>::SlotIn(const Pin& pin) const noexcept {
 
 template <typename T>
 T Flag<T>::operator()(const Context& context) const noexcept {
-  const Published<RulesetView>::Guard view = core_->current.Read();
-  return Answer<T, kRecorded>({*core_, *view, slot_, key_, context}, fallback_);
+  return ReadCurrent<T>(
+      *core_, [&](const RulesetView& view) { return Question(*core_, view, slot_, key_, context); }, fallback_);
 }
 
 template <typename T>
 EvaluationDetail<T> Flag<T>::Detail(const Context& context) const noexcept {
-  const Published<RulesetView>::Guard view = core_->current.Read();
-  return AnswerDetail<T, kRecorded>({*core_, *view, slot_, key_, context}, fallback_);
+  return DetailCurrent<T>(
+      *core_, [&](const RulesetView& view) { return Question(*core_, view, slot_, key_, context); }, fallback_);
 }
 
 template <typename T>
 T Flag<T>::operator()(const Context& context, const Pin& pin) const noexcept {
-  return Answer<T, kRecorded>({*pin.core_, *pin.view_, SlotIn(pin), key_, context}, fallback_);
+  return ReadPinned<T>({*pin.core_, *pin.view_, SlotIn(pin), key_, context}, fallback_);
 }
 
 template <typename T>
 EvaluationDetail<T> Flag<T>::Detail(const Context& context, const Pin& pin) const noexcept {
-  return AnswerDetail<T, kRecorded>({*pin.core_, *pin.view_, SlotIn(pin), key_, context}, fallback_);
+  return DetailPinned<T>({*pin.core_, *pin.view_, SlotIn(pin), key_, context}, fallback_);
 }
 
 template <typename T>

@@ -66,6 +66,7 @@ class WithoutSignals {
 ClientCore::ClientCore(ClientConfig given)
     : config(Usable(std::move(given))),
       lineage(std::make_shared<Lineage>()),
+      has_hooks(!config.hooks.empty()),
       current(EmptyView(lineage)),
       now_ms(SystemMs()),
       state_(lineage) {}

@@ -47,6 +47,7 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   // ---- Constant after construction ----
   const ClientConfig config;  // with times that can be worked with
   const std::shared_ptr<Lineage> lineage;
+  const bool has_hooks;
 
   // ---- For readers ----
   Recorder recorder;

@@ -8,13 +8,19 @@
 // Thread safety: a plain value.
 #pragma once
 
+#include <guidon/export.h>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace guidon {
+
+class GUIDON_API Hook;
 
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 
@@ -49,6 +55,8 @@ struct ClientConfig {
   std::chrono::milliseconds unauthorised_recheck{300'000};  // after a 401, 403 or 404
 
   LogSink log{};  // empty: silent
+
+  std::vector<std::shared_ptr<Hook>> hooks{};  // see guidon/hooks.h
 };
 
 }  // namespace guidon
