@@ -82,14 +82,23 @@ struct Question {
   std::string_view flag;
   const Context& context;
   std::int64_t now_ms;
+  bool has_consulted = false;  // an experiment
 };
 
-// What a read leaves behind.
-enum class Trace { kNothing, kCountAndExposures };
-
 void Expose(void* question, const Consulted& consulted) noexcept {
-  const Question& asked = *static_cast<const Question*>(question);
+  const Question& asked = *static_cast<Question*>(question);
   asked.core.recorder.Expose(asked.view.recorded, asked.context, asked.now_ms, consulted);
+}
+
+void NoteConsulted(void* question, const Consulted&) noexcept {
+  static_cast<Question*>(question)->has_consulted = true;
+}
+
+Decision Mismatch(const CompiledFlag& flag, WantedType wanted) noexcept {
+  Decision decision;
+  decision.flag = &flag;
+  CheckType(wanted, decision);
+  return decision;
 }
 
 // A flag of another type is not evaluated: nothing is consulted for a caller who sees its own default.
@@ -97,65 +106,80 @@ template <typename T, typename... Sink>
 Decision Decide(const Question& asked, Sink&... sink) noexcept {
   if constexpr (!std::is_same_v<T, NameOnly>) {
     const Ruleset::Entry* entry = asked.view.ruleset->At(asked.slot);
-    if (entry != nullptr && !entry->is_broken && entry->flag->type != Kind<T>::kType) {
-      Decision mismatch;
-      mismatch.flag = entry->flag.get();
-      CheckType(Kind<T>::kWanted, mismatch);
-      return mismatch;
+    if (entry != nullptr && !entry->is_broken && entry->flag->type != Kind<T>::kType) [[unlikely]] {
+      return Mismatch(*entry->flag, Kind<T>::kWanted);
     }
   }
-  Decision decision = Evaluate(*asked.view.ruleset, asked.slot, asked.context, asked.now_ms, sink...);
-  if constexpr (Kind<T>::kWanted == WantedType::kInt) CheckType(WantedType::kInt, decision);
-  if (!asked.view.is_ready) decision.error = EvaluationError::kProviderNotReady;
-  return decision;
+  return Evaluate(*asked.view.ruleset, asked.slot, asked.context, asked.now_ms, sink...);
 }
 
-template <typename T>
-Decision DecideAndExpose(Question& asked) noexcept {
-  CallSink exposing{&Expose, &asked};
-  if constexpr (Kind<T>::kWanted == WantedType::kInt) {
-    // Whether the number is whole is only known afterwards. Few flags of numbers have experiments; those are
-    // evaluated twice.
-    bool has_consulted = false;
-    CallSink noting{[](void* noted, const Consulted&) noexcept { *static_cast<bool*>(noted) = true; }, &has_consulted};
-    const Decision decision = Decide<T>(asked, noting);
-    if (!has_consulted || decision.error == EvaluationError::kTypeMismatch) return decision;
-  }
-  return Decide<T>(asked, exposing);
-}
+// What a read leaves behind.
+enum class Trace { kNothing, kCountAndExposures };
 
 template <typename T, Trace kTrace>
-Decision Ask(Question asked) noexcept {
-  Decision decision;
+Decision DecideLeaving(Question& asked) noexcept {
   if constexpr (kTrace == Trace::kNothing) {
-    decision = Decide<T>(asked);
+    return Decide<T>(asked);
   } else {
-    decision = DecideAndExpose<T>(asked);
-    asked.core.recorder.Count(asked.view.recorded, asked.slot, asked.flag, decision);
+    CallSink sink{Kind<T>::kWanted == WantedType::kInt ? &NoteConsulted : &Expose, &asked};
+    return Decide<T>(asked, sink);
   }
-  if (decision.error == EvaluationError::kFlagNotFound) [[unlikely]] {
-    asked.core.NoteUnknownFlag(asked.flag);
-  }
-  return decision;
 }
 
-// Fallback: a T, or what one is made from without a copy until it is needed.
-template <typename T, typename Fallback>
-T ValueOf(const Decision& decision, const Fallback& fallback) noexcept {
-  if (const Value* value = decision.value()) return T(Kind<T>::Of(*value));
-  return T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback));
+// The decision about a flag as a T. It is made where it stays: a copy would wait for what was just written.
+template <typename T, Trace kTrace>
+class Answered {
+ public:
+  explicit Answered(Question& asked) noexcept : decision_(DecideLeaving<T, kTrace>(asked)) {
+    if constexpr (Kind<T>::kWanted == WantedType::kInt) CheckWhole(asked);
+    if (decision_.error == EvaluationError::kFlagNotFound) [[unlikely]] {
+      CheckReady(asked);
+    }
+    if constexpr (kTrace != Trace::kNothing) {
+      asked.core.recorder.Count(asked.view.recorded, asked.slot, asked.flag, decision_);
+    }
+  }
+  const Decision& decision() const noexcept { return decision_; }
+
+  // Fallback: a T, or what one is made from without a copy until it is needed.
+  template <typename Fallback>
+  T ValueOr(const Fallback& fallback) const noexcept {
+    if (const Value* value = decision_.value()) return T(Kind<T>::Of(*value));
+    return T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback));
+  }
+
+ private:
+  // Whether the number is whole, and the experiments count, is only known now. Few flags of numbers have experiments;
+  // those are evaluated once more.
+  void CheckWhole(Question& asked) noexcept {
+    CheckType(WantedType::kInt, decision_);
+    if (!asked.has_consulted || decision_.error == EvaluationError::kTypeMismatch) return;
+    CallSink exposing{&Expose, &asked};
+    Decide<T>(asked, exposing);
+  }
+
+  // Before the first ruleset there is no flag.
+  void CheckReady(const Question& asked) noexcept {
+    if (!asked.view.is_ready) {
+      decision_.error = EvaluationError::kProviderNotReady;
+    } else {
+      asked.core.NoteUnknownFlag(asked.flag);
+    }
+  }
+
+  Decision decision_;
+};
+
+template <typename T, Trace kTrace, typename Fallback>
+T Answer(Question asked, const Fallback& fallback) noexcept {
+  return Answered<T, kTrace>(asked).ValueOr(fallback);
 }
 
 template <typename T, Trace kTrace, typename Fallback>
-T Answer(const Question& asked, const Fallback& fallback) noexcept {
-  return ValueOf<T>(Ask<T, kTrace>(asked), fallback);
-}
-
-template <typename T, Trace kTrace, typename Fallback>
-EvaluationDetail<T> AnswerDetail(const Question& asked, const Fallback& fallback) noexcept {
-  const Decision decision = Ask<T, kTrace>(asked);
-  EvaluationDetail<T> detail = DetailOf<T>(*asked.view.ruleset, asked.flag, decision);
-  detail.value = ValueOf<T>(decision, fallback);
+EvaluationDetail<T> AnswerDetail(Question asked, const Fallback& fallback) noexcept {
+  const Answered<T, kTrace> answered(asked);
+  EvaluationDetail<T> detail = DetailOf<T>(*asked.view.ruleset, asked.flag, answered.decision());
+  detail.value = answered.ValueOr(fallback);
   return detail;
 }
 
@@ -166,6 +190,11 @@ int IndexOf(const Decision& decision, const std::string_view* names, int count, 
   if (decision.variation == kNone) return fallback;
   const std::string_view* const found = std::find(names, names + count, decision.variation_name());
   return found == names + count ? fallback : static_cast<int>(found - names);
+}
+
+template <Trace kTrace>
+int AnswerVariation(Question asked, const std::string_view* names, int count, int fallback) noexcept {
+  return IndexOf(Answered<NameOnly, kTrace>(asked).decision(), names, count, fallback);
 }
 
 HookDetail ForHooks(const EvaluationDetail<Value>& detail) {
@@ -238,8 +267,9 @@ int VariationHooked(const Question& asked, const std::string_view* names, int co
   int index = fallback;
   const Value given = fallback >= 0 && fallback < count ? Value(names[fallback]) : Value();
   const auto evaluate = [&](const Context& context) {
-    const Question changed(asked.core, asked.view, asked.slot, asked.flag, context);
-    const Decision decision = Ask<NameOnly, kRecorded>(changed);
+    Question changed(asked.core, asked.view, asked.slot, asked.flag, context);
+    const Answered<NameOnly, kRecorded> answered(changed);
+    const Decision& decision = answered.decision();
     index = IndexOf(decision, names, count, fallback);
     HookDetail detail = DetailOf<Value>(*asked.view.ruleset, asked.flag, decision);
     detail.value = decision.variation == kNone ? given : Value(decision.variation_name());
@@ -357,21 +387,21 @@ int Client::ReadVariation(std::string_view flag, const Context& context, const s
     return VariationHooked({*core_, *view, flag, context}, names, count, fallback);
   }
   const Published<RulesetView>::Guard view = core_->current.Read();
-  return IndexOf(Ask<NameOnly, kRecorded>({*core_, *view, flag, context}), names, count, fallback);
+  return AnswerVariation<kRecorded>({*core_, *view, flag, context}, names, count, fallback);
 }
 
 int Pin::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
                        int fallback) const noexcept {
   const Question asked(*core_, *view_, flag, context);
   if (core_->has_hooks) [[unlikely]] return VariationHooked(asked, names, count, fallback);
-  return IndexOf(Ask<NameOnly, kRecorded>(asked), names, count, fallback);
+  return AnswerVariation<kRecorded>(asked, names, count, fallback);
 }
 
 int Peek::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
                         int fallback) const noexcept {
   const Published<RulesetView>::Guard current = core_->current.Read();
   const Question asked(*core_, view_ != nullptr ? *view_ : *current, flag, context);
-  return IndexOf(Ask<NameOnly, kPeeked>(asked), names, count, fallback);
+  return AnswerVariation<kPeeked>(asked, names, count, fallback);
 }
 
 template <typename Reader>

@@ -1,24 +1,31 @@
-// How reads are counted: a flag's outcomes, the cells that count them, and one thread's cells.
+// How reads are counted: a flag's outcomes, and one thread's counters of them.
 //
-// An outcome is what a read came to: a variation and a reason, or an error. It is a small number within its flag. The
-// first read that comes to an outcome takes a cell for it, which is a number within the recorder; each thread has a
-// counter of its own for each cell. So a counter costs memory only in threads that need it, and its name, which is the
-// flag's definition at the time, stays right when the flag gets other variations later.
+// An outcome is what a read came to: a variation and a reason, or an error. It is a number within its flag, which has n
+// variations:
 //
-// Outcomes, in this order:
+//   0 …                    variation v was served for a reason: reason * n + v
+//   kReasons * n …         the caller's default was served for a reason
+//   kReasons * (n + 1) …   for an error, EvaluationError::kNone left out
 //
-//   0 …              the caller's default was served for a reason, by Reason
-//   kReasonCount …   for an error, by EvaluationError, without kNone
-//   kDefaults …      variation v was served for a reason: kDefaults + v * kReasonCount + reason
+// Most flags come to few outcomes, mostly one for each variation. So that thousands of flags fit into a cache, a flag
+// has two short counters for each variation, one for reasons with an even and one for those with an odd number: a word
+// with the reason in its top bits, the first one that came, and below it the count. What has no short counter, because
+// another reason has it, or because no variation was served, goes to a list of counters with one for every outcome,
+// which a thread has of those flags only that need one.
+//
+// A flag with its variations has its counters at the same place in all threads. The place is never given to another
+// flag, nor to the flag with other variations, so counters keep their meaning.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <guidon/evaluation_detail.h>
 #include "core/eval/evaluator.h"
@@ -33,78 +40,113 @@ struct EvaluationCount {
   std::uint64_t count = 0;
 };
 
+inline constexpr std::uint32_t kReasons = static_cast<std::uint32_t>(Reason::kError);
+inline constexpr std::uint32_t kErrors = kEvaluationErrorCount - 1;
+
+// An outcome in words; valid while the flag is.
 struct OutcomeName {
-  std::string_view flag, variation;  // valid while the flag is
+  std::string_view flag, variation;
   Reason reason = Reason::kError;
   EvaluationError error = EvaluationError::kNone;
 };
 
-inline constexpr std::uint32_t kDefaults = kReasonCount + kEvaluationErrorCount - 1;
-
-inline std::uint32_t OutcomeOf(const Decision& decision) noexcept {
-  const auto reason = static_cast<std::uint32_t>(decision.reason);
-  if (decision.error != EvaluationError::kNone) return kReasonCount + static_cast<std::uint32_t>(decision.error) - 1;
-  if (decision.variation == kNone) return reason;
-  return kDefaults + static_cast<std::uint32_t>(decision.variation) * kReasonCount + reason;
-}
+// Where the short counters are: a chunk, and which word of it. In chunk 0, which is never there: nowhere.
+struct CountPlace {
+  static constexpr std::uint32_t kChunkWords = 1'024;
+  static constexpr std::uint32_t kChunks = 256;
+  std::uint32_t value = 0;
+  std::uint32_t chunk() const noexcept { return value / kChunkWords; }
+  std::uint32_t word() const noexcept { return value % kChunkWords; }
+};
 
 // A flag with the variations that it has, or had.
 class CountedFlag {
  public:
-  using Cell = std::atomic<std::uint32_t>;
-
-  // `names`: the key, then every variation, each with a NUL behind it, which none of them has within.
-  explicit CountedFlag(std::string names);
+  // `names`: the key, then every variation, each with a NUL behind it, which none of them has within. `number`: below
+  // kMost, of this flag alone.
+  CountedFlag(std::string names, std::uint32_t number, CountPlace place);
+  static constexpr std::uint32_t kMost = 1u << 17;
+  static std::uint32_t VariationsIn(std::string_view names);
 
   const std::string& names() const { return names_; }
-  // By outcome; 0: none was taken yet.
-  Cell* cells() const { return cells_.get(); }
+  std::string_view key() const { return std::string_view(names_).substr(0, names_.find('\0')); }
+  std::uint32_t number() const { return number_; }
+  CountPlace place() const { return place_; }
+  std::uint32_t variations() const { return variations_; }
+  std::uint32_t outcomes() const { return kReasons * (variations_ + 1) + kErrors; }
+  std::uint32_t OutcomeOf(const Decision& decision) const noexcept;
   OutcomeName NameOf(std::uint32_t outcome) const noexcept;
 
  private:
   const std::string names_;
-  const std::unique_ptr<Cell[]> cells_;
+  const std::uint32_t number_;
+  const CountPlace place_;
+  const std::uint32_t variations_;
 };
 
-inline constexpr std::uint32_t kCellsInChunk = 256;
-inline constexpr std::uint32_t kChunks = 1'024;
-// The first chunk is never there, so that no cell yet and no chunk yet are found by the same look.
-inline constexpr std::uint32_t kFirstCell = kCellsInChunk;
-inline constexpr std::uint32_t kEndOfCells = kCellsInChunk * kChunks;
+// Gives flags their numbers and places.
+class CountPlaces {
+ public:
+  // nullptr: there are kMost. Flags for which no place is left have the list of all outcomes only.
+  std::unique_ptr<CountedFlag> Take(std::string names);
 
-struct alignas(64) CountChunk {
-  std::array<std::atomic<std::uint64_t>, kCellsInChunk> counts{};
+ private:
+  std::uint32_t flags_ = 0;
+  std::uint32_t words_ = CountPlace::kChunkWords;  // given away, chunk 0 counted
 };
 
 // One thread's counters. Only that thread increases them, so a load and a store do: no locked instruction.
 class ThreadCounts {
  public:
   constexpr ThreadCounts() = default;
-  ~ThreadCounts() {
-    for (std::atomic<CountChunk*>& chunk : chunks_) delete chunk.load(std::memory_order_relaxed);
-  }
+  ~ThreadCounts();
   ThreadCounts(const ThreadCounts&) = delete;
   ThreadCounts& operator=(const ThreadCounts&) = delete;
 
-  // False when the chunk is not there yet.
-  bool Increase(std::uint32_t cell) noexcept {
-    CountChunk* chunk = chunks_[cell / kCellsInChunk].load(std::memory_order_relaxed);
-    if (chunk == nullptr) [[unlikely]] {
+  // False when there is no short counter for it, or not yet: nothing was counted.
+  bool TryCount(CountPlace place, const Decision& decision) noexcept {
+    Word* const chunk = chunks_[place.chunk()].load(std::memory_order_relaxed);
+    if (chunk == nullptr || decision.variation == kNone) [[unlikely]] {
       return false;
     }
-    std::atomic<std::uint64_t>& count = chunk->counts[cell % kCellsInChunk];
-    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    assert(decision.error == EvaluationError::kNone && decision.reason != Reason::kError);
+    Word& word = chunk[place.word() + ShortOf(decision)];
+    const std::uint64_t held = word.load(std::memory_order_relaxed);
+    if (held >> kCountBits != TagOf(decision)) [[unlikely]] {
+      return false;
+    }
+    word.store(held + 1, std::memory_order_relaxed);
     return true;
   }
-  void AddChunkOf(std::uint32_t cell) {  // throws bad_alloc
-    std::atomic<CountChunk*>& chunk = chunks_[cell / kCellsInChunk];
-    if (chunk.load(std::memory_order_relaxed) == nullptr) chunk.store(new CountChunk(), std::memory_order_release);
-  }
-  // For any thread.
-  const CountChunk* chunk(std::uint32_t index) const noexcept { return chunks_[index].load(std::memory_order_acquire); }
+  // The same, and makes the counter first if need be; throws bad_alloc.
+  void Count(const CountedFlag& flag, const Decision& decision);
+
+  // For any thread: adds the counts of the flag's outcomes to `totals`. False when there are none.
+  bool AddTo(std::vector<std::uint64_t>& totals, const CountedFlag& flag) const;
 
  private:
-  std::array<std::atomic<CountChunk*>, kChunks> chunks_{};
+  using Word = std::atomic<std::uint64_t>;
+  static constexpr int kCountBits = 60;
+  static constexpr std::uint64_t kCountMask = (std::uint64_t{1} << kCountBits) - 1;
+  static std::uint64_t TagOf(const Decision& decision) noexcept {
+    return static_cast<std::uint64_t>(decision.reason) + 1;  // 0: nobody's yet
+  }
+  static std::uint32_t ShortOf(const Decision& decision) noexcept {
+    return 2 * static_cast<std::uint32_t>(decision.variation) + (static_cast<std::uint32_t>(decision.reason) & 1);
+  }
+
+  // Lists of all outcomes, by the flag's number.
+  static constexpr std::uint32_t kTables = 256;
+  static constexpr std::uint32_t kTableSize = CountedFlag::kMost / kTables;
+  struct Table {
+    std::array<std::atomic<Word*>, kTableSize> lists{};
+  };
+
+  Word* Short(const CountedFlag& flag, const Decision& decision);
+  Word* All(const CountedFlag& flag);
+
+  std::array<std::atomic<Word*>, CountPlace::kChunks> chunks_{};
+  std::array<std::atomic<Table*>, kTables> tables_{};
 };
 
 }  // namespace guidon::internal

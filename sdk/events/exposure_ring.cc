@@ -259,6 +259,17 @@ void ExposureRing::Clear() noexcept {
 RememberedExposures::RememberedExposures(std::size_t count)
     : count_(std::bit_ceil(std::max<std::size_t>(count, 64))), table_(std::make_unique<std::uint64_t[]>(count_)) {}
 
+bool RememberedExposures::Has(std::uint64_t fingerprint) const noexcept {
+  const std::uint64_t* const set = SetOf(fingerprint);
+  return std::find(set, set + kSet, fingerprint) != set + kSet;
+}
+
+void RememberedExposures::Add(std::uint64_t fingerprint) noexcept {
+  std::uint64_t* const set = SetOf(fingerprint);
+  std::copy_backward(set, set + kSet - 1, set + kSet);
+  set[0] = fingerprint;
+}
+
 void RememberedExposures::Clear() noexcept {
   std::fill_n(table_.get(), count_, std::uint64_t{0});
 }

@@ -87,16 +87,21 @@ class ExposureRing {
   alignas(64) std::atomic<std::uint64_t> begin_{0};  // the reader's
 };
 
-// Which exposures a thread has recorded lately, by fingerprint; a newer one takes the place of an older one that
-// happens to share it. Owner's thread only.
+// Which exposures a thread has recorded lately, by fingerprint, which is never 0. In sets of a few, by the
+// fingerprint's low bits; a newer one takes the place of the oldest in its set. Owner's thread only.
 class RememberedExposures {
  public:
   explicit RememberedExposures(std::size_t count);  // rounded up to a power of two; throws bad_alloc
-  bool Has(std::uint64_t fingerprint) const noexcept { return table_[fingerprint & (count_ - 1)] == fingerprint; }
-  void Add(std::uint64_t fingerprint) noexcept { table_[fingerprint & (count_ - 1)] = fingerprint; }
+  bool Has(std::uint64_t fingerprint) const noexcept;
+  void Add(std::uint64_t fingerprint) noexcept;
   void Clear() noexcept;
 
  private:
+  static constexpr std::size_t kSet = 8;  // a cache line
+  std::uint64_t* SetOf(std::uint64_t fingerprint) const noexcept {
+    return table_.get() + (fingerprint & (count_ / kSet - 1)) * kSet;
+  }
+
   const std::size_t count_;
   const std::unique_ptr<std::uint64_t[]> table_;
 };

@@ -13,10 +13,6 @@
 namespace guidon::internal {
 namespace {
 
-// Flags with the variations that they have or had, at about 250 bytes each. Reads of later ones are counted exactly,
-// behind a lock.
-constexpr std::size_t kMaxCountedFlags = 1u << 18;
-
 std::string_view NameOf(const AttributeRef& attribute) noexcept {
   return attribute.is_key ? std::string_view("key") : attribute.name;
 }
@@ -27,6 +23,10 @@ std::string NamesOf(std::string_view key, const CompiledFlag* flag) {
   if (flag == nullptr) return names;
   for (const CompiledVariation& variation : flag->variations) (names += variation.name) += '\0';
   return names;
+}
+
+std::tuple<std::string, std::string, Reason, EvaluationError> KeyOf(const OutcomeName& name) {
+  return {std::string(name.flag), std::string(name.variation), name.reason, name.error};
 }
 
 // murmur3's finaliser: every bit of the result depends on every bit of `bits`.
@@ -71,7 +71,7 @@ Recorder::Recorder(RecorderOptions options)
       private_(options_.private_attributes),
       unknown_(std::bit_ceil(2 * options_.unknown_flags + 1)),
       unknown_is_full_(options_.unknown_flags == 0),
-      other_(NamesOf(kOtherFlags, nullptr)) {}
+      other_(CountedFlagOf(kOtherFlags, nullptr)) {}
 
 Recorder::~Recorder() = default;
 
@@ -80,19 +80,19 @@ Recorder::~Recorder() = default;
 RecordedRuleset Recorder::Enlist(const Ruleset& ruleset, std::string_view epoch, std::string_view environment,
                                  const RecordedRuleset* before) {
   RecordedRuleset recorded;
-  recorded.cells.resize(ruleset.slot_count());
-  recorded.counted.resize(ruleset.slot_count());
-  recorded.compiled.resize(ruleset.slot_count());
-  for (std::uint32_t slot = 0; slot < ruleset.slot_count(); ++slot) {
+  recorded.size = ruleset.slot_count();
+  recorded.places = std::make_unique<CountPlace[]>(recorded.size);
+  recorded.counted = std::make_unique<const CountedFlag*[]>(recorded.size);
+  recorded.compiled = std::make_unique<const CompiledFlag*[]>(recorded.size);
+  for (std::uint32_t slot = 0; slot < recorded.size; ++slot) {
     const Ruleset::Entry* entry = ruleset.At(slot);
     if (entry == nullptr) continue;
     const CompiledFlag* flag = entry->flag.get();
-    const bool is_same =
-        before != nullptr && slot < before->compiled.size() && flag != nullptr && before->compiled[slot] == flag;
-    CountedFlag* counted = is_same ? before->counted[slot] : CountedFlagOf(ruleset.KeyAt(slot), flag);
+    const bool is_same = before != nullptr && slot < before->size && flag != nullptr && before->compiled[slot] == flag;
+    const CountedFlag* counted = is_same ? before->counted[slot] : CountedFlagOf(ruleset.KeyAt(slot), flag);
     recorded.compiled[slot] = flag;
     recorded.counted[slot] = counted;
-    if (counted != nullptr) recorded.cells[slot] = counted->cells();
+    if (counted != nullptr) recorded.places[slot] = counted->place();
   }
   recorded.epoch = epoch;
   recorded.environment = environment;
@@ -102,28 +102,37 @@ RecordedRuleset Recorder::Enlist(const Ruleset& ruleset, std::string_view epoch,
   return recorded;
 }
 
-// nullptr: there are too many.
-CountedFlag* Recorder::CountedFlagOf(std::string_view key, const CompiledFlag* flag) {
+// nullptr: there is no place any more. `flag` may be null: it could not be read, and serves nothing.
+const CountedFlag* Recorder::CountedFlagOf(std::string_view key, const CompiledFlag* flag) {
   std::string names = NamesOf(key, flag);
   MutexLock lock(ShardMutex());
-  if (const auto held = counted_.find(names); held != counted_.end()) return held->second.get();
-  if (counted_.size() >= kMaxCountedFlags) return nullptr;
-  auto counted = std::make_unique<CountedFlag>(std::move(names));
-  const std::string_view name = counted->names();
-  return counted_.emplace(name, std::move(counted)).first->second.get();
+  if (const auto held = counted_.find(names); held != counted_.end()) return held->second;
+  const CountedFlag* counted = Place(std::move(names));
+  if (counted != nullptr) counted_.emplace(counted->names(), counted);
+  return counted;
+}
+
+const CountedFlag* Recorder::Place(std::string names) {
+  flags_.reserve(flags_.size() + 1);
+  std::unique_ptr<const CountedFlag> placed = places_.Take(std::move(names));
+  if (placed == nullptr) return nullptr;
+  flags_.push_back(std::move(placed));
+  return flags_.back().get();
 }
 
 void Recorder::WarnOfPrivateUnits(const Ruleset& ruleset) {
+  const auto warn = [&](const CompiledExperiment& experiment, const char* whose, const Scheme& scheme) {
+    if (!private_.Covers(NameOf(scheme.unit))) return;
+    std::string warning = "experiment '" + experiment.key + "' does not record exposures of its " + whose +
+                          ": their unit, '" + std::string(NameOf(scheme.unit)) + "', is a private attribute";
+    if (warned_.insert(warning).second) warnings_.push_back(std::move(warning));
+  };
   for (std::uint32_t slot = 0; slot < ruleset.slot_count(); ++slot) {
     const Ruleset::Entry* entry = ruleset.At(slot);
     if (entry == nullptr || entry->attached == nullptr) continue;
     for (const Ruleset::Attached& attached : *entry->attached) {
-      const CompiledExperiment& experiment = *attached.experiment;
-      const std::string_view attribute = NameOf(experiment.split.scheme.unit);
-      if (!private_.Covers(attribute) || warned_.find(experiment.key) != warned_.end()) continue;
-      warned_.insert(experiment.key);
-      warnings_.push_back("experiment '" + experiment.key + "' records no exposures: its unit '" +
-                          std::string(attribute) + "' is a private attribute");
+      warn(*attached.experiment, "variants", attached.experiment->split.scheme);
+      if (attached.experiment->has_holdout) warn(*attached.experiment, "holdout", attached.experiment->holdout_scheme);
     }
   }
 }
@@ -134,78 +143,60 @@ std::vector<std::string> Recorder::TakeWarnings() {
 
 // ---- For threads that read: counts -------------------------------------------------------------------------------
 
-// When there is no cell for it yet, or the thread has no counter for the cell.
-void Recorder::AddFirst(CountedFlag& flag, std::uint32_t outcome) noexcept {
-  try {
-    Shard& shard = shards_.Own();
-    const std::uint32_t cell = TakeCell(flag, outcome);
-    if (cell != 0 && &shard != &ShardList::Nobodys()) {
-      shard.counts.AddChunkOf(cell);
-      shard.counts.Increase(cell);
-      return;
+// What has no short counter, or not yet.
+void Recorder::CountRarely(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
+                           const Decision& decision) noexcept {
+  const CountedFlag* counted = slot < recorded.size ? recorded.counted[slot] : nullptr;
+  if (counted == nullptr && decision.flag == nullptr) counted = UnknownFlagOf(key);
+  Shard& shard = shards_.Own();
+  if (counted != nullptr && &shard != &ShardList::Nobodys()) {
+    try {
+      return shard.counts.Count(*counted, decision);
+    } catch (const std::bad_alloc&) {  // perhaps there is memory for less
     }
-  } catch (const std::bad_alloc&) {  // perhaps there is memory for less
   }
-  AddExactly(flag.NameOf(outcome));
-}
-
-// 0: there are no more.
-std::uint32_t Recorder::TakeCell(CountedFlag& flag, std::uint32_t outcome) {
-  CountedFlag::Cell& cell = flag.cells()[outcome];
-  if (const std::uint32_t held = cell.load(std::memory_order_relaxed); held != 0) return held;
-  MutexLock lock(ShardMutex());
-  if (const std::uint32_t held = cell.load(std::memory_order_relaxed); held != 0) return held;
-  const auto next = static_cast<std::uint32_t>(kFirstCell + outcomes_.size());
-  if (next == kEndOfCells) return 0;
-  outcomes_.push_back({&flag, outcome});
-  cell.store(next, std::memory_order_relaxed);
-  return next;
+  AddExactly({key, decision.variation_name(), decision.reason, decision.error});
 }
 
 void Recorder::AddExactly(const OutcomeName& name) noexcept {
   try {
-    auto key = std::make_tuple(std::string(name.flag), std::string(name.variation), name.reason, name.error);
+    auto key = KeyOf(name);
     MutexLock lock(ShardMutex());
     ++exact_[std::move(key)];
   } catch (const std::bad_alloc&) {
-    Decision decision;
-    decision.reason = name.reason;
-    decision.error = name.error;
-    without_memory_[OutcomeOf(decision)].fetch_add(1, std::memory_order_relaxed);
+    const std::size_t place = name.error == EvaluationError::kNone
+                                  ? static_cast<std::size_t>(name.reason)
+                                  : kReasonCount + static_cast<std::size_t>(name.error);
+    without_memory_[place].fetch_add(1, std::memory_order_relaxed);
   }
-}
-
-// A read of a flag that is not in the ruleset, or is in one with too many.
-void Recorder::AddUnlisted(std::string_view key, const Decision& decision) noexcept {
-  if (decision.flag != nullptr) {
-    return AddExactly({key, decision.variation_name(), decision.reason, decision.error});
-  }
-  CountedFlag& flag = UnknownFlagOf(key);
-  Add(flag.cells(), &flag, OutcomeOf(decision));
 }
 
 // Where it is, or belongs.
-std::size_t Recorder::PlaceOf(std::string_view key, std::uint64_t hash) const noexcept {
+std::size_t Recorder::PlaceOfUnknown(std::string_view key, std::uint64_t hash) const noexcept {
   const std::size_t mask = unknown_.size() - 1;
   std::size_t place = hash & mask;
   while (const UnknownFlag* held = unknown_[place].load(std::memory_order_acquire)) {
-    if (held->hash == hash && held->flag.NameOf(0).flag == key) break;
+    if (held->hash == hash && held->flag->key() == key) break;
     place = (place + 1) & mask;
   }
   return place;
 }
 
-CountedFlag& Recorder::UnknownFlagOf(std::string_view key) noexcept {
+const CountedFlag* Recorder::UnknownFlagOf(std::string_view key) noexcept {
   const std::uint64_t hash = Hash64(key);
-  if (UnknownFlag* held = unknown_[PlaceOf(key, hash)].load(std::memory_order_acquire)) return held->flag;
-  // What can be no key is not remembered; it may be what no JSON can hold.
-  if (unknown_is_full_.load(std::memory_order_relaxed) || !IsAttributeName(key)) return other_;
+  if (const UnknownFlag* held = unknown_[PlaceOfUnknown(key, hash)].load(std::memory_order_acquire)) return held->flag;
+  // What is no name is not remembered: it may be what no JSON can hold.
+  if (unknown_is_full_.load(std::memory_order_relaxed) || !IsAttributeName(key) || !IsValidUtf8(key)) return other_;
   try {
-    std::unique_ptr<UnknownFlag> unknown(new UnknownFlag{hash, CountedFlag(NamesOf(key, nullptr))});
+    auto unknown = std::make_unique<UnknownFlag>();
     MutexLock lock(ShardMutex());
-    std::atomic<UnknownFlag*>& place = unknown_[PlaceOf(key, hash)];
-    if (UnknownFlag* held = place.load(std::memory_order_relaxed)) return held->flag;
+    std::atomic<const UnknownFlag*>& place = unknown_[PlaceOfUnknown(key, hash)];
+    if (const UnknownFlag* held = place.load(std::memory_order_relaxed)) return held->flag;
     if (unknown_flags_.size() == options_.unknown_flags) return other_;
+    unknown_flags_.reserve(unknown_flags_.size() + 1);
+    unknown->hash = hash;
+    unknown->flag = Place(NamesOf(key, nullptr));
+    if (unknown->flag == nullptr) return other_;
     unknown_flags_.push_back(std::move(unknown));
     place.store(unknown_flags_.back().get(), std::memory_order_release);
     unknown_is_full_.store(unknown_flags_.size() == options_.unknown_flags, std::memory_order_relaxed);
@@ -260,54 +251,66 @@ void Recorder::CountDropped(Shard& shard) noexcept {
 // Counters only grow, and stay when their thread ends: what was counted since is the sum over all threads without what
 // was reported. Nothing that throws comes after the first change.
 std::vector<EvaluationCount> Recorder::TakeCounts() {
+  struct Change {
+    std::size_t flag;
+    std::uint32_t outcome;
+    std::uint64_t total;
+  };
   MutexLock collecting(CollectMutex());
-  {
-    MutexLock lock(ShardMutex());
-    known_.insert(known_.end(), outcomes_.begin() + static_cast<std::ptrdiff_t>(known_.size()), outcomes_.end());
-  }
-  std::vector<std::uint64_t> totals = Totals(known_.size());
-  reported_.resize(totals.size());
+  SeeNewFlags();
+  std::vector<Change> changes;
   ExactCounts counts;
-  for (std::size_t i = 0; i < totals.size(); ++i) {
-    if (totals[i] == reported_[i]) continue;
-    const OutcomeName name = known_[i].flag->NameOf(known_[i].number);
-    counts[{std::string(name.flag), std::string(name.variation), name.reason, name.error}] += totals[i] - reported_[i];
+  std::vector<std::uint64_t> totals;
+  for (std::size_t i = 0; i < reported_.size(); ++i) {
+    const CountedFlag& flag = *reported_[i].flag;
+    if (!Sum(flag, totals)) continue;
+    std::vector<std::uint64_t>& reported = reported_[i].counts;
+    reported.resize(totals.size());
+    for (std::uint32_t outcome = 0; outcome < totals.size(); ++outcome) {
+      if (totals[outcome] == reported[outcome]) continue;
+      changes.push_back({i, outcome, totals[outcome]});
+      counts[KeyOf(flag.NameOf(outcome))] += totals[outcome] - reported[outcome];
+    }
   }
   std::vector<EvaluationCount> taken;
   {
     MutexLock lock(ShardMutex());
     taken.reserve(counts.size() + exact_.size() + without_memory_.size());
     counts.merge(exact_);
-    for (const auto& [name, count] : exact_) counts.find(name)->second += count;  // those that both had
+    for (const auto& [key, count] : exact_) counts.find(key)->second += count;  // what both had
     exact_.clear();
   }
-  reported_.swap(totals);
+  for (const Change& change : changes) reported_[change.flag].counts[change.outcome] = change.total;
   while (!counts.empty()) {
     auto node = counts.extract(counts.begin());
     auto& [flag, variation, reason, error] = node.key();
     taken.push_back({std::move(flag), std::move(variation), reason, error, node.mapped()});
   }
-  for (std::uint32_t outcome = 0; outcome < without_memory_.size(); ++outcome) {
-    const std::uint64_t count = without_memory_[outcome].exchange(0, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < without_memory_.size(); ++i) {
+    const std::uint64_t count = without_memory_[i].exchange(0, std::memory_order_relaxed);
     if (count == 0) continue;
-    const OutcomeName name = other_.NameOf(outcome);
-    taken.push_back({std::string(name.flag), "", name.reason, name.error, count});
+    EvaluationCount& other = taken.emplace_back();
+    other.flag = kOtherFlags;
+    other.count = count;
+    if (i < kReasonCount) other.reason = static_cast<Reason>(i);
+    if (i >= kReasonCount) other.error = static_cast<EvaluationError>(i - kReasonCount);
   }
   return taken;
 }
 
-std::vector<std::uint64_t> Recorder::Totals(std::size_t cells) const {
-  std::vector<std::uint64_t> totals(cells);
-  for (std::size_t begin = 0; begin < cells; begin += kCellsInChunk) {
-    const std::size_t size = std::min<std::size_t>(kCellsInChunk, cells - begin);
-    const auto index = static_cast<std::uint32_t>((kFirstCell + begin) / kCellsInChunk);
-    for (const Shard* shard = shards_.first(); shard != nullptr; shard = shard->next) {
-      const CountChunk* chunk = shard->counts.chunk(index);
-      if (chunk == nullptr) continue;
-      for (std::size_t i = 0; i < size; ++i) totals[begin + i] += chunk->counts[i].load(std::memory_order_relaxed);
-    }
+void Recorder::SeeNewFlags() {
+  MutexLock lock(ShardMutex());
+  while (reported_.size() < flags_.size()) reported_.push_back({flags_[reported_.size()].get(), {}});
+}
+
+// By outcome, over all threads. False when none of them has read it.
+bool Recorder::Sum(const CountedFlag& flag, std::vector<std::uint64_t>& totals) const {
+  totals.assign(flag.outcomes(), 0);
+  bool is_read = false;
+  for (const Shard* shard = shards_.first(); shard != nullptr; shard = shard->next) {
+    is_read |= shard->counts.AddTo(totals, flag);
   }
-  return totals;
+  return is_read;
 }
 
 std::size_t Recorder::TakeExposures(std::size_t most, const std::function<void(const RecordedExposure&)>& take) {
@@ -343,8 +346,10 @@ std::uint64_t Recorder::dropped_exposures() const {
 // There is one thread, and whoever had the locks at the fork may not have given them back yet: none is taken.
 void Recorder::ContinueInChild() GUIDON_THREAD_ANNOTATION(no_thread_safety_analysis) {
   shards_.ContinueInChild();
-  known_ = outcomes_;
-  reported_ = Totals(known_.size());
+  while (reported_.size() < flags_.size()) reported_.push_back({flags_[reported_.size()].get(), {}});
+  for (Reported& reported : reported_) {
+    if (!Sum(*reported.flag, reported.counts)) reported.counts.clear();
+  }
   exact_.clear();
   for (std::atomic<std::uint64_t>& count : without_memory_) count.store(0, std::memory_order_relaxed);
   dropped_elsewhere_.store(0, std::memory_order_relaxed);

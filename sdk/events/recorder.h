@@ -2,8 +2,8 @@
 // that sends. This is the hot path's half of docs/spec/events.md; sdk/events/outbox.h is the other.
 //
 //   RecordedRuleset recorded = recorder.Enlist(*ruleset, epoch, environment);   // when a ruleset is published
-//   recorder.Count(recorded, slot, key, decision);                              // a reading thread, once for each read
-//   recorder.Expose(recorded, context, now_ms, consulted);                      // for each experiment consulted
+//   recorder.Expose(recorded, context, now_ms, consulted);                      // a reading thread, for each
+//   experiment recorder.Count(recorded, slot, key, decision);                              // … and once for each read
 //   recorder.TakeCounts();                                                      // the sending thread, now and then
 //
 // Every thread writes to a shard of its own (sdk/events/shard.h): counters that only it increases, a table of what it
@@ -12,10 +12,13 @@
 // ended are given to new ones; what they counted stays.
 //
 // At the bounds: a count is never lost. Of unknown flags a number is remembered by name; the others are counted as one,
-// kOtherFlags. There are cells for a quarter of a million outcomes; later ones are counted exactly too, but in one map
-// behind a lock. An exposure that finds the ring full is dropped and counted, and not marked as exposed, so the next
-// read of the unit offers it again. Memory: for a thread that records 8 KiB, 2 KiB for each 256 outcomes that it comes
-// to, and with its first exposure the ring and 8 bytes for each one that is remembered.
+// kOtherFlags. There are counters for 131 072 flags, a flag that got other variations counted again; reads of later
+// ones are counted exactly, too, but in one map behind a lock. An exposure that finds the ring full is dropped and
+// counted, and not marked as exposed, so the next read of the unit offers it again.
+//
+// Memory: of each thread that records 4 KiB, 16 bytes for each variation of the flags that it reads, which come 8 KiB
+// at a time, about 200 bytes for each flag whose reads come to many outcomes or errors, and with its first exposure the
+// ring and 8 bytes for each exposure that is remembered.
 //
 // Thread safety: Count and Expose from any thread; Enlist, and each of Take…, from one thread at a time. A forked child
 // calls ContinueInChild before anything else and starts with nothing counted and nothing exposed; it may fork at any
@@ -57,9 +60,10 @@ inline constexpr std::string_view kOtherFlags = "(other)";
 
 // What reads of one ruleset are recorded as; by slot. Plain data that points into its Recorder.
 struct RecordedRuleset {
-  std::vector<CountedFlag::Cell*> cells;      // by slot; null: no flag
-  std::vector<CountedFlag*> counted;          // whose cells these are
-  std::vector<const CompiledFlag*> compiled;  // that they were made of
+  std::uint32_t size = 0;                           // slots
+  std::unique_ptr<CountPlace[]> places;             // by slot
+  std::unique_ptr<const CountedFlag*[]> counted;    // whose places these are; null: no flag
+  std::unique_ptr<const CompiledFlag*[]> compiled;  // that they were made of
   std::string epoch, environment;
   std::uint64_t revision = 0;
   std::uint64_t seed = 0;  // of fingerprints: in another epoch everything is exposed anew
@@ -80,7 +84,7 @@ class Recorder {
   std::vector<std::string> TakeWarnings();
 
   // ---- For threads that read ----
-  // `slot` and `decision` are of the ruleset that was enlisted; `key` as the caller named it.
+  // `slot` and `decision` are of the ruleset that was enlisted, which lives; `key` is as the caller named it.
   void Count(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
              const Decision& decision) noexcept;
   // Does nothing when the thread remembers that it did, when there is no unit, or when the unit is private.
@@ -97,29 +101,24 @@ class Recorder {
   void ContinueInChild();
 
  private:
-  // What a cell counts.
-  struct Outcome {
-    CountedFlag* flag;
-    std::uint32_t number;
-  };
   struct UnknownFlag {
     std::uint64_t hash;  // of the key
-    CountedFlag flag;
+    const CountedFlag* flag;
   };
   // Flag and variation, reason and error.
   using ExactCounts = std::map<std::tuple<std::string, std::string, Reason, EvaluationError>, std::uint64_t>;
 
-  CountedFlag* CountedFlagOf(std::string_view key, const CompiledFlag* flag) GUIDON_EXCLUDES(ShardMutex());
+  const CountedFlag* CountedFlagOf(std::string_view key, const CompiledFlag* flag) GUIDON_EXCLUDES(ShardMutex());
+  const CountedFlag* Place(std::string names) GUIDON_REQUIRES(ShardMutex());
   void WarnOfPrivateUnits(const Ruleset& ruleset);
 
-  void Add(CountedFlag::Cell* cells, CountedFlag* flag, std::uint32_t outcome) noexcept;
-  void AddFirst(CountedFlag& flag, std::uint32_t outcome) noexcept GUIDON_EXCLUDES(ShardMutex());
-  void AddUnlisted(std::string_view key, const Decision& decision) noexcept GUIDON_EXCLUDES(ShardMutex());
+  void CountRarely(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
+                   const Decision& decision) noexcept GUIDON_EXCLUDES(ShardMutex());
   void AddExactly(const OutcomeName& name) noexcept GUIDON_EXCLUDES(ShardMutex());
-  std::uint32_t TakeCell(CountedFlag& flag, std::uint32_t outcome) GUIDON_EXCLUDES(ShardMutex());
-  std::size_t PlaceOf(std::string_view key, std::uint64_t hash) const noexcept;
-  CountedFlag& UnknownFlagOf(std::string_view key) noexcept GUIDON_EXCLUDES(ShardMutex());
-  std::vector<std::uint64_t> Totals(std::size_t cells) const;
+  std::size_t PlaceOfUnknown(std::string_view key, std::uint64_t hash) const noexcept;
+  const CountedFlag* UnknownFlagOf(std::string_view key) noexcept GUIDON_EXCLUDES(ShardMutex());
+  void SeeNewFlags() GUIDON_REQUIRES(CollectMutex()) GUIDON_EXCLUDES(ShardMutex());
+  bool Sum(const CountedFlag& flag, std::vector<std::uint64_t>& totals) const;
   ThreadExposures* ExposuresOf(Shard& shard) noexcept;
   void CountDropped(Shard& shard) noexcept;
 
@@ -129,43 +128,39 @@ class Recorder {
 
   // ---- Written by threads that read ----
   ShardList shards_;
-  std::vector<std::atomic<UnknownFlag*>> unknown_;  // open addressing, at most half full; written under ShardMutex()
+  std::vector<std::atomic<const UnknownFlag*>> unknown_;  // open addressing, half full at most; by PlaceOfUnknown
   std::atomic<bool> unknown_is_full_{false};
-  CountedFlag other_;  // unknown flags beyond the bound
-  // What could not be counted otherwise for want of memory, by outcome of an unknown flag; and such exposures.
-  std::array<std::atomic<std::uint64_t>, kDefaults> without_memory_{};
+  // What could not be counted otherwise for want of memory, by reason, then by error; and such exposures.
+  std::array<std::atomic<std::uint64_t>, kReasonCount + kEvaluationErrorCount> without_memory_{};
   std::atomic<std::uint64_t> dropped_elsewhere_{0};
 
-  std::map<std::string_view, std::unique_ptr<CountedFlag>> counted_ GUIDON_GUARDED_BY(ShardMutex());  // by names()
-  std::vector<std::unique_ptr<UnknownFlag>> unknown_flags_ GUIDON_GUARDED_BY(ShardMutex());
-  std::vector<Outcome> outcomes_ GUIDON_GUARDED_BY(ShardMutex());  // by cell, from kFirstCell on
-  ExactCounts exact_ GUIDON_GUARDED_BY(ShardMutex());              // of outcomes without a cell
+  CountPlaces places_ GUIDON_GUARDED_BY(ShardMutex());
+  std::vector<std::unique_ptr<const CountedFlag>> flags_ GUIDON_GUARDED_BY(ShardMutex());   // of all places
+  std::map<std::string_view, const CountedFlag*> counted_ GUIDON_GUARDED_BY(ShardMutex());  // enlisted, by names()
+  std::vector<std::unique_ptr<const UnknownFlag>> unknown_flags_ GUIDON_GUARDED_BY(ShardMutex());
+  ExactCounts exact_ GUIDON_GUARDED_BY(ShardMutex());  // of flags without a place
+  const CountedFlag* const other_;                     // unknown flags beyond the bound
 
   // ---- The publishing thread's ----
-  std::set<std::string, std::less<>> warned_;  // experiments
+  std::set<std::string, std::less<>> warned_;
   std::vector<std::string> warnings_;
 
   // ---- The sending thread's ----
-  std::vector<Outcome> known_ GUIDON_GUARDED_BY(CollectMutex());           // outcomes_, as far as it was seen
-  std::vector<std::uint64_t> reported_ GUIDON_GUARDED_BY(CollectMutex());  // by cell, from kFirstCell on
-  Shard* next_shard_ = nullptr;                                            // whose exposures come next
+  struct Reported {
+    const CountedFlag* flag;
+    std::vector<std::uint64_t> counts;  // by outcome; empty: all 0
+  };
+  std::vector<Reported> reported_ GUIDON_GUARDED_BY(CollectMutex());  // of flags_, as far as it was seen
+  Shard* next_shard_ = nullptr;                                       // whose exposures come next
 };
 
 // --- inline ---------------------------------------------------------------------------------------------------------
 
-inline void Recorder::Add(CountedFlag::Cell* cells, CountedFlag* flag, std::uint32_t outcome) noexcept {
-  if (!shards_.Own().counts.Increase(cells[outcome].load(std::memory_order_relaxed))) [[unlikely]] {
-    AddFirst(*flag, outcome);
-  }
-}
-
 inline void Recorder::Count(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
                             const Decision& decision) noexcept {
-  CountedFlag::Cell* const cells = slot < recorded.cells.size() ? recorded.cells[slot] : nullptr;
-  if (cells == nullptr) [[unlikely]] {
-    return AddUnlisted(key, decision);
+  if (slot >= recorded.size || !shards_.Own().counts.TryCount(recorded.places[slot], decision)) [[unlikely]] {
+    CountRarely(recorded, slot, key, decision);
   }
-  Add(cells, recorded.counted[slot], OutcomeOf(decision));
 }
 
 }  // namespace guidon::internal

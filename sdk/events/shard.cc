@@ -94,13 +94,18 @@ Shard& ShardList::Nobodys() noexcept {
 }
 
 Shard& ShardList::Find() noexcept {
+  Mark& before = marks.before[id_ % kMarks];
+  if (before.list == id_) {
+    marks.last = before;
+    return *before.shard;
+  }
   if (marks.thread == 0) marks.thread = ShardRegistry::Get().NumberThread();
   Shard* own = first();
   // Only this thread sets an owner to its number, so what it sees of that is right.
   while (own != nullptr && own->owner.load(std::memory_order_relaxed) != marks.thread) own = own->next;
   if (own == nullptr) own = TakeFor(marks.thread);
   if (own == nullptr) return Nobodys();
-  marks.last[id_ % kMarks] = {id_, own};
+  marks.last = before = {id_, own};
   return *own;
 }
 

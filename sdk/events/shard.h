@@ -4,9 +4,9 @@
 // it ends, its shards, of all recorders, are free again, with what is in them: counters only grow, whoever writes them.
 // There are as many as there were threads at once.
 //
-// Finding the own shard: each thread has the last few recorders that it used in thread-local memory, by number, and
-// recorders' numbers are never used twice: a recorder or a thread may end in any order. A thread that uses more
-// recorders than that in turn looks through the recorder's list instead, without a lock.
+// Finding the own shard: each thread has the recorder that it used last in thread-local memory, and a few that it used
+// before, by number; recorders' numbers are never used twice, so recorders and threads may end in any order. A thread
+// that uses more recorders than that in turn looks through the recorder's list instead, without a lock.
 //
 // A destructor of another thread-local or key may record while its thread ends, also after the shards were given back:
 // it takes one anew, and the system runs our destructor again. Should it not (it does so PTHREAD_DESTRUCTOR_ITERATIONS
@@ -60,10 +60,7 @@ class ShardList {
   ShardList& operator=(const ShardList&) = delete;
 
   // This thread's. Without memory for one: Nobodys().
-  Shard& Own() noexcept {
-    const Mark& mark = marks.last[id_ % kMarks];
-    return mark.list == id_ ? *mark.shard : Find();
-  }
+  Shard& Own() noexcept { return marks.last.list == id_ ? *marks.last.shard : Find(); }
   // Has no counters and no exposures, and is never written.
   static Shard& Nobodys() noexcept;
 
@@ -82,7 +79,8 @@ class ShardList {
   };
   struct ThreadMarks {
     std::uint64_t thread = 0;  // this thread's number; 0: it records nothing yet, or not any more
-    std::array<Mark, kMarks> last{};
+    Mark last;
+    std::array<Mark, kMarks> before{};  // by number
   };
   // Initial-exec: a load relative to the thread pointer also inside a shared library.
   static thread_local constinit ThreadMarks marks __attribute__((tls_model("initial-exec")));

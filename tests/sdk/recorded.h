@@ -8,13 +8,17 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <guidon/client.h>
 #include "core/base/json.h"
 #include "core/codec/wire.h"
+#include "core/eval/evaluator.h"
+#include "core/ruleset/ruleset.h"
 #include "sdk/client/client_core.h"
 #include "sdk/events/recorder.h"
 
@@ -78,5 +82,51 @@ inline std::vector<std::string> ExposuresOf(internal::Recorder& recorder) {
 inline std::vector<std::string> ExposuresOf(const Client& client) {
   return ExposuresOf(RecorderOf(client));
 }
+
+// A recorder without a client: rulesets one after the other, and reads of the newest, or of one that is kept.
+struct Recorded {
+  std::shared_ptr<const Ruleset> ruleset;
+  internal::RecordedRuleset recorded;
+};
+
+class Recording {
+ public:
+  explicit Recording(const Snapshot& snapshot, internal::RecorderOptions options = {}) : recorder(std::move(options)) {
+    Publish(snapshot);
+  }
+  void Publish(const Snapshot& snapshot, std::string_view epoch = "epoch-1",
+               std::string_view environment = "production") {
+    auto next = std::make_shared<Recorded>();
+    next->ruleset = Compile(snapshot, {lineage_, {}});
+    next->recorded = recorder.Enlist(*next->ruleset, epoch, environment, current ? &current->recorded : nullptr);
+    current = std::move(next);
+  }
+
+  Decision Read(const std::string& flag, const Context& context) { return Read(*current, flag, context); }
+  Decision Read(const Recorded& of, const std::string& flag, const Context& context) {
+    struct Exposing {
+      internal::Recorder& recorder;
+      const internal::RecordedRuleset& recorded;
+      const Context& context;
+      std::int64_t now_ms;
+    } exposing{recorder, of.recorded, context, now_ms};
+    CallSink sink{[](void* self, const Consulted& consulted) noexcept {
+                    const auto& to = *static_cast<Exposing*>(self);
+                    to.recorder.Expose(to.recorded, to.context, to.now_ms, consulted);
+                  },
+                  &exposing};
+    const std::uint32_t slot = of.ruleset->Find(flag);
+    const Decision decision = Evaluate(*of.ruleset, slot, context, now_ms, sink);
+    recorder.Count(of.recorded, slot, flag, decision);
+    return decision;
+  }
+
+  internal::Recorder recorder;
+  std::shared_ptr<const Recorded> current;
+  std::int64_t now_ms = 1'790'000'000'000;
+
+ private:
+  std::shared_ptr<Lineage> lineage_ = std::make_shared<Lineage>();
+};
 
 }  // namespace guidon::testing
