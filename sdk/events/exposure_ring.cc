@@ -171,9 +171,10 @@ Value GetContext(Reader& reader, std::uint32_t size) {
 
 // ---- Private attributes ------------------------------------------------------------------------------------------
 
-PrivateAttributes::PrivateAttributes(std::vector<std::string> names) : names_(std::move(names)) {}
+PrivateAttributes::PrivateAttributes(std::vector<std::string> names, bool all) : names_(std::move(names)), all_(all) {}
 
 bool PrivateAttributes::Covers(std::string_view attribute) const noexcept {
+  if (all_ && attribute != "key") return true;
   return std::any_of(names_.begin(), names_.end(), [&](const std::string& name) {
     return attribute.substr(0, name.size()) == name &&
            (attribute.size() == name.size() || attribute[name.size()] == '.');

@@ -45,12 +45,14 @@ struct RecordedExposure {
 class PrivateAttributes {
  public:
   PrivateAttributes() = default;
-  explicit PrivateAttributes(std::vector<std::string> names);
-  bool empty() const noexcept { return names_.empty(); }
+  // `all`: every attribute of a context but its key, which has to be named.
+  explicit PrivateAttributes(std::vector<std::string> names, bool all = false);
+  bool empty() const noexcept { return names_.empty() && !all_; }
   bool Covers(std::string_view attribute) const noexcept;
 
  private:
   std::vector<std::string> names_;
+  bool all_ = false;
 };
 
 // As JSON. A unit or a context that is longer cannot be sent.

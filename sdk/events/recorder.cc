@@ -68,7 +68,7 @@ RecordedExposure ExposureOf(const RecordedRuleset& recorded, std::int64_t now_ms
 
 Recorder::Recorder(RecorderOptions options)
     : options_(std::move(options)),
-      private_(options_.private_attributes),
+      private_(options_.private_attributes, options_.all_attributes_private),
       unknown_(std::bit_ceil(2 * options_.unknown_flags + 1)),
       unknown_is_full_(options_.unknown_flags == 0),
       other_(CountedFlagOf(kOtherFlags, nullptr)) {}
@@ -98,7 +98,7 @@ RecordedRuleset Recorder::Enlist(const Ruleset& ruleset, std::string_view epoch,
   recorded.environment = environment;
   recorded.revision = ruleset.revision();
   recorded.seed = Mix(Mix(Hash64(epoch)) + Hash64(environment));
-  if (!private_.empty()) WarnOfPrivateUnits(ruleset);
+  if (options_.exposures && !private_.empty()) WarnOfPrivateUnits(ruleset);
   return recorded;
 }
 
@@ -123,7 +123,7 @@ const CountedFlag* Recorder::Place(std::string names) {
 void Recorder::WarnOfPrivateUnits(const Ruleset& ruleset) {
   const auto warn = [&](const CompiledExperiment& experiment, const char* whose, const Scheme& scheme) {
     if (!private_.Covers(NameOf(scheme.unit))) return;
-    std::string warning = "experiment '" + experiment.key + "' does not record exposures of its " + whose +
+    std::string warning = "experiment '" + experiment.key + "' records no exposures of its " + whose +
                           ": their unit, '" + std::string(NameOf(scheme.unit)) + "', is a private attribute";
     if (warned_.insert(warning).second) warnings_.push_back(std::move(warning));
   };
@@ -210,7 +210,7 @@ const CountedFlag* Recorder::UnknownFlagOf(std::string_view key) noexcept {
 
 void Recorder::Expose(const RecordedRuleset& recorded, const Context& context, std::int64_t now_ms,
                       const Consulted& consulted) noexcept {
-  if (consulted.unit.empty()) return;
+  if (consulted.unit.empty() || !options_.exposures) return;
   Shard& shard = shards_.Own();
   ThreadExposures* const exposures = ExposuresOf(shard);
   if (exposures == nullptr) return CountDropped(shard);

@@ -53,6 +53,8 @@ struct RecorderOptions {
   std::size_t remembered = 4'096;      // exposures that a thread remembers, about; a forgotten one is recorded again
   std::size_t unknown_flags = 256;     // that are remembered by name; others are counted as kOtherFlags
   std::vector<std::string> private_attributes;  // each with all that is within it; "key" is the context's key
+  bool all_attributes_private = false;          // all but the key
+  bool exposures = true;                        // false: none are recorded
 };
 
 // The flag of counts whose flags are not told apart: no key is like this.

@@ -525,6 +525,35 @@ TEST(ExposureTest, AnExperimentByAPrivateAttributeRecordsNoneAndSaysSoOnce) {
   EXPECT_THAT(recording.recorder.TakeWarnings(), IsEmpty());
 }
 
+TEST(ExposureTest, WithoutExposuresReadsAreStillCounted) {
+  RecorderOptions options;
+  options.exposures = false;
+  Recording recording(Workspace({kLayout, Trial()}), options);
+  recording.Read("layout", Account("acct-1"));
+  EXPECT_THAT(Take(recording.recorder), IsEmpty());
+  EXPECT_EQ(recording.recorder.dropped_exposures(), 0u);
+  EXPECT_THAT(CountsOf(recording.recorder), SizeIs(1));
+}
+
+TEST(ExposureTest, WhenAllAttributesArePrivateTheKeyIsLeft) {
+  RecorderOptions options;
+  options.all_attributes_private = true;
+  Recording recording(Workspace({kLayout, TrialBy("key")}), options);
+  recording.Read("layout", Account("acct-1"));
+  const std::vector<Kept> exposures = Take(recording.recorder);
+  ASSERT_THAT(exposures, SizeIs(1));
+  EXPECT_EQ(ToJson(exposures[0].context), R"({"key":"user-1"})");
+}
+
+TEST(ExposureTest, AHoldoutByAPrivateAttributeIsSaidToo) {
+  RecorderOptions options;
+  options.private_attributes = {"org"};
+  Recording recording(Workspace({kLayout, R"({"holdout": "half-year", "unit": "org", "size": "50%"})",
+                                 Trial(R"("state": "running", "holdout": "half-year")")}),
+                      options);
+  EXPECT_THAT(recording.recorder.TakeWarnings(), ElementsAre(HasSubstr("of its holdout")));
+}
+
 // ---- Fork --------------------------------------------------------------------------------------------------------
 
 #if !defined(__SANITIZE_THREAD__)  // TSan does not follow a child that has threads' state
