@@ -200,7 +200,6 @@ class Catalog::Impl {
 
   Mutex writer_;  // one change at a time, from reading the state to publishing the next
   bool in_doubt_ GUIDON_GUARDED_BY(writer_) = false;  // the last commit was neither done nor refused
-  Position position_ GUIDON_GUARDED_BY(writer_) = 0;  // of the last transaction that the view has taken in
 
   mutable Mutex view_mutex_;
   std::shared_ptr<const CatalogView> view_ GUIDON_GUARDED_BY(view_mutex_);
@@ -217,20 +216,21 @@ Status Catalog::Impl::Load() {
   if (!oldest) return Fail(oldest.error());
   Revision from = head.revision > options_.replayed_revisions ? head.revision - options_.replayed_revisions : 0;
   if (store_.compacted() > 0) from = std::max(from, *oldest);
+  Position position = 0;  // of that state
   if (from > head.revision) {
     from = head.revision;
-    position_ = head.position;
+    position = head.position;
   } else if (from > 0) {
     const Result<Position> found = store_.PositionOf(from);
     if (!found) return Fail(found.error());
-    position_ = *found;
+    position = *found;
   }
   Projects projects;
-  if (position_ > 0) {
-    const Result<RangeResult> stored = store_.Range(RangeQuery::Prefix("project/", position_));
+  if (position > 0) {
+    const Result<RangeResult> stored = store_.Range(RangeQuery::Prefix("project/", position));
     if (!stored) return Fail(stored.error());
     for (const KeyValue& entry : stored->entries) {
-      Result<ProjectView> view = ReadProject(entry, position_);
+      Result<ProjectView> view = ReadProject(entry, position);
       if (!view) return Fail(view.error());
       projects.emplace(view->definitions.project.key, *std::move(view));
     }
@@ -304,20 +304,21 @@ Status Catalog::Impl::CatchUp() {
   return {};
 }
 
-// Takes in every transaction after `position_`.
+// Takes in every revision after `from`. One by one: between two of them may lie any number of transactions without
+// one, events above all.
 Status Catalog::Impl::Follow(Revision from, bool live, Projects& projects) {
-  const std::unique_ptr<WatchCursor> cursor = store_.Watch(position_, [] {});
-  for (;;) {
-    WatchEvent event = cursor->Next();
-    if (std::holds_alternative<WatchProgress>(event)) return {};
+  for (Revision next = from + 1; next <= store_.Head().revision; ++next) {
+    const Result<Position> position = store_.PositionOf(next);
+    if (!position) return Fail(position.error());
+    const WatchEvent event = store_.Watch(*position - 1, [] {})->Next();
     const auto* txn = std::get_if<CommittedTxn>(&event);
     if (txn == nullptr) {
       return Fail(ErrorCode::kCorrupt,
                   "the store cannot tell what was committed since revision " + std::to_string(from));
     }
     if (Status replayed = ReplayTxn(*txn, live, projects); !replayed) return replayed;
-    position_ = txn->position;
   }
+  return {};
 }
 
 Result<ProjectView> Catalog::Impl::ReadProject(const KeyValue& stored, Position at) const {
@@ -649,7 +650,6 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
   if (result->outcome != TxnOutcome::kCommitted) {
     return Fail(ErrorCode::kInternal, "the store refused a transaction without conditions");
   }
-  position_ = result->position;
   committed.revision = result->revision;
   committed.project = ViewAfter(prepared, result->revision);
   PublishView(prepared.project, committed.project, result->revision);
@@ -859,7 +859,6 @@ Result<Committed> Catalog::Impl::PutItem(const Item& item, std::string_view acti
   const Result<TxnResult> result = store_.Commit(std::move(txn));
   in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
   if (!result) return Fail(result.error());
-  position_ = result->position;
   PublishView("", nullptr, result->revision);
   feed_.Publish(result->revision, {});
   Committed committed;

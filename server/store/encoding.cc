@@ -103,6 +103,10 @@ bool ParseVersionKey(std::string_view stored, std::string* key, Position* positi
   return false;
 }
 
+std::string PlainKey(std::string_view key) {
+  return std::string("p").append(key);
+}
+
 std::string TxnKey(Position position) {
   return NumberKey('t', position);
 }

@@ -2,6 +2,7 @@
 //
 //   'm' name                     format, epoch, tail (what was committed last), compacted
 //   'v' key(escaped) ~position   a version of a key: newest first, as positions are inverted
+//   'p' key                      a plain key, as it is now: like a version that was created where it was modified
 //   't' position                 a transaction: revision, time, and the keys it wrote (values are in the versions)
 //   'r' revision                 a link of the chain (server/store/chain.h)
 //   'l' revision, 'a' revision   its log and audit payload, with their salts
@@ -34,6 +35,9 @@ std::string VersionsBegin(std::string_view key);  // before the newest version o
 inline constexpr std::string_view kVersionsEnd = "w";
 // False if `stored` is not a version key.
 bool ParseVersionKey(std::string_view stored, std::string* key, Position* position);
+
+std::string PlainKey(std::string_view key);
+inline constexpr std::string_view kPlainEnd = "q";
 
 std::string TxnKey(Position position);
 std::string LinkKey(Revision revision);

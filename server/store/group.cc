@@ -49,6 +49,7 @@ Timestamp Group::Now() const {
 
 Result<std::optional<KeyValue>> Group::Current(const std::string& key) {
   if (const auto found = values_.find(key); found != values_.end()) return found->second;
+  if (IsPlainKey(key)) return ReadPlain(db_, key);
   return ReadVersion(*iterator_, key, std::numeric_limits<Position>::max());
 }
 
@@ -92,6 +93,10 @@ Result<std::vector<Group::PlannedOp>> Group::Plan(std::vector<TxnOp> ops) {
   std::vector<PlannedOp> planned;
   planned.reserve(ops.size());
   for (TxnOp& op : ops) {
+    if (IsPlainKey(op.key)) {  // what was there does not matter
+      planned.push_back({std::move(op), std::nullopt});
+      continue;
+    }
     Result<std::optional<KeyValue>> before = Current(op.key);
     if (!before) return Fail(before.error());
     if (op.kind == TxnOp::Kind::kDelete && !*before) continue;
@@ -108,7 +113,9 @@ TxnResult Group::Write(Txn txn, std::vector<PlannedOp> ops, Timestamp now) {
   TxnRecord record;
   record.revision = txn.revision ? tail_.revision : 0;
   record.time = now;
-  for (const PlannedOp& planned : ops) record.ops.emplace_back(planned.op.kind, planned.op.key);
+  for (const PlannedOp& planned : ops) {
+    if (!IsPlainKey(planned.op.key)) record.ops.emplace_back(planned.op.kind, planned.op.key);
+  }
   batch_->Put(TxnKey(tail_.position), Encode(record));
   for (PlannedOp& planned : ops) WriteOp(std::move(planned), record.revision);
   for (const Revision revision : txn.redact) Redact(revision);
@@ -130,7 +137,13 @@ void Group::WriteOp(PlannedOp planned, Revision revision) {
     entry.created_revision = planned.before->created_revision;
   }
   const VersionRecord version{deleted, entry.created, entry.created_revision, revision, entry.value};
-  batch_->Put(VersionKey(planned.op.key, tail_.position), Encode(version));
+  if (!IsPlainKey(planned.op.key)) {
+    batch_->Put(VersionKey(planned.op.key, tail_.position), Encode(version));
+  } else if (deleted) {
+    batch_->Delete(PlainKey(planned.op.key));
+  } else {
+    batch_->Put(PlainKey(planned.op.key), Encode(version));
+  }
   values_[planned.op.key] = deleted ? std::nullopt : std::optional<KeyValue>(std::move(entry));
 }
 

@@ -155,7 +155,7 @@ void MemoryStore::Write(Txn txn, const StoreHead& next, bool takes_revision) {
   committed.revision = revision;
   committed.time = next.time;
   for (TxnOp& op : txn.ops) {
-    if (WriteOp(op, next.position, revision)) committed.ops.push_back(std::move(op));
+    if (WriteOp(op, next.position, revision) && !IsPlainKey(op.key)) committed.ops.push_back(std::move(op));
   }
   for (Revision earlier : txn.redact) Redact(earlier);
   const Hash256 previous = head_.hash;
@@ -169,6 +169,10 @@ void MemoryStore::Write(Txn txn, const StoreHead& next, bool takes_revision) {
 }
 
 bool MemoryStore::WriteOp(const TxnOp& op, Position position, Revision revision) {
+  if (IsPlainKey(op.key)) {
+    data_.erase(op.key);
+    if (op.kind == TxnOp::Kind::kDelete) return false;
+  }
   const std::optional<KeyValue> before = Newest(op.key);
   if (op.kind == TxnOp::Kind::kDelete && !before) return false;
   Version version;
@@ -212,6 +216,7 @@ Result<RangeResult> MemoryStore::Range(const RangeQuery& query) const {
   result.at = at;
   for (auto it = data_.lower_bound(query.begin); it != data_.end(); ++it) {
     if (!query.end.empty() && it->first >= query.end) break;
+    if (IsPlainKey(it->first) != IsPlainKey(query.begin)) continue;
     const Version* version = VersionAt(it->second, at);
     if (version == nullptr || version->deleted) continue;
     if (query.limit != 0 && result.entries.size() == query.limit) {
@@ -219,6 +224,7 @@ Result<RangeResult> MemoryStore::Range(const RangeQuery& query) const {
       break;
     }
     result.entries.push_back(version->entry);
+    if (query.keys_only) result.entries.back().value.clear();
   }
   return result;
 }

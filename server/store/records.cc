@@ -38,6 +38,22 @@ Result<std::optional<KeyValue>> VersionHere(const rocksdb::Iterator& iterator, s
                                   record->created_revision, record->modified_revision});
 }
 
+Result<KeyValue> DecodePlain(std::string_view key, std::string_view bytes) {
+  const std::optional<VersionRecord> record = DecodeVersion(bytes);
+  if (!record || record->deleted) return Fail(BadRecord("the plain key '" + std::string(key) + "'"));
+  return KeyValue{std::string(key), std::string(record->value), record->created,
+                  record->created,  record->created_revision,   record->modified_revision};
+}
+
+Result<std::optional<KeyValue>> ReadPlain(rocksdb::DB& db, std::string_view key) {
+  const Result<std::optional<std::string>> bytes = ReadRecord(db, PlainKey(key));
+  if (!bytes) return Fail(bytes.error());
+  if (!*bytes) return std::optional<KeyValue>();
+  Result<KeyValue> entry = DecodePlain(key, **bytes);
+  if (!entry) return Fail(entry.error());
+  return std::optional<KeyValue>(*std::move(entry));
+}
+
 Result<std::optional<KeyValue>> ReadVersion(rocksdb::Iterator& iterator, std::string_view key, Position at) {
   iterator.Seek(VersionKey(key, at));
   if (!iterator.Valid()) {

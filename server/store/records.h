@@ -31,6 +31,11 @@ Result<std::optional<std::string>> ReadRecord(rocksdb::DB& db, std::string_view 
 // The version that the iterator stands on, whose key has been parsed; nothing if it is a deletion.
 Result<std::optional<KeyValue>> VersionHere(const rocksdb::Iterator& iterator, std::string_view key, Position modified);
 
+// A plain key as it is; nothing if it is absent.
+Result<std::optional<KeyValue>> ReadPlain(rocksdb::DB& db, std::string_view key);
+// Of the bytes that are stored under it.
+Result<KeyValue> DecodePlain(std::string_view key, std::string_view bytes);
+
 // The newest version of a key that is not after `at`; nothing if it is absent there. Moves the iterator.
 Result<std::optional<KeyValue>> ReadVersion(rocksdb::Iterator& iterator, std::string_view key, Position at);
 

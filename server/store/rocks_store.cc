@@ -63,6 +63,7 @@ class RocksStore final : public Store {
   class Cursor;
 
   Result<RangeResult> ReadRange(const RangeQuery& query, Position at) const;
+  Result<RangeResult> ReadPlainRange(const RangeQuery& query, rocksdb::Iterator& iterator, Position at) const;
   Result<RevisionEntry> ReadRevision(Revision revision) const;
   Result<StoredPayload> ReadPayload(std::string_view key, bool may_be_absent) const;
   WatchEvent After(Position position) const;
@@ -118,6 +119,7 @@ Result<RangeResult> RocksStore::ReadRange(const RangeQuery& query, Position at) 
   // The iterator is a snapshot. Compaction announces itself before it removes anything: with no announcement yet, all
   // that is needed is in the snapshot.
   if (at < compacted_) return Fail(OlderThanKept(at, compacted_));
+  if (IsPlainKey(query.begin)) return ReadPlainRange(query, *iterator, at);
   const std::string end = query.end.empty() ? std::string(kVersionsEnd) : VersionsBegin(query.end);
   RangeResult result;
   result.at = at;
@@ -136,10 +138,32 @@ Result<RangeResult> RocksStore::ReadRange(const RangeQuery& query, Position at) 
         break;
       }
       result.entries.push_back(**std::move(entry));
+      if (query.keys_only) result.entries.back().value.clear();
     }
     SkipVersions(*iterator, key);
   }
   if (!iterator->status().ok()) return Fail(ReadError(iterator->status()));
+  return result;
+}
+
+Result<RangeResult> RocksStore::ReadPlainRange(const RangeQuery& query, rocksdb::Iterator& iterator,
+                                               Position at) const {
+  const std::string end = IsPlainKey(query.end) ? PlainKey(query.end) : std::string(kPlainEnd);
+  RangeResult result;
+  result.at = at;
+  if (!query.end.empty() && query.end <= query.begin) return result;
+  for (iterator.Seek(PlainKey(query.begin)); iterator.Valid() && iterator.key().compare(end) < 0; iterator.Next()) {
+    Result<KeyValue> entry = DecodePlain(iterator.key().ToStringView().substr(1), iterator.value().ToStringView());
+    if (!entry) return Fail(entry.error());
+    if (entry->modified > at) continue;  // written, and not visible yet
+    if (query.limit != 0 && result.entries.size() == query.limit) {
+      result.more = true;
+      break;
+    }
+    result.entries.push_back(*std::move(entry));
+    if (query.keys_only) result.entries.back().value.clear();
+  }
+  if (!iterator.status().ok()) return Fail(ReadError(iterator.status()));
   return result;
 }
 

@@ -24,11 +24,11 @@ struct Answer {
 }  // namespace
 
 RangeQuery RangeQuery::Key(std::string_view key, Position at) {
-  return {std::string(key), std::string(key) + '\0', at, 1};
+  return {std::string(key), std::string(key) + '\0', at, 1, false};
 }
 
 RangeQuery RangeQuery::Prefix(std::string_view prefix, Position at) {
-  return {std::string(prefix), AfterPrefix(std::string(prefix)), at, 0};
+  return {std::string(prefix), AfterPrefix(std::string(prefix)), at, 0, false};
 }
 
 TxnCompare TxnCompare::Exists(std::string key) {

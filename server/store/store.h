@@ -18,6 +18,12 @@
 //
 // Keys and values are byte strings; a key is not empty. Old versions stay readable until Compact.
 //
+// Keys that begin with '!' are **plain**: they have no history, for journals that are written once, read in order and
+// removed when they are old (docs/decisions/plain-keys.md). A delete of one removes it for good, at once. Readers see
+// the newest value only: a range of plain keys has those that were put at or before its position and are still there.
+// Watches, compaction and past positions know nothing of them. Each is put once: a second put replaces the first, and
+// a reader may miss the key for the moment that this takes.
+//
 // Thread safety: every method may be called from any thread. Reads never wait for writers, but may read the disk;
 // Commit waits for it. Neither belongs on an I/O thread. Watch cursors must be destroyed before the store.
 #pragma once
@@ -42,6 +48,10 @@ using Revision = std::uint64_t;  // as in core/model: order of the catalog's com
 using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
 using Hash256 = std::array<std::uint8_t, 32>;
 
+constexpr bool IsPlainKey(std::string_view key) {
+  return key.starts_with('!');
+}
+
 // ---- Reading ---------------------------------------------------------------------------------------------------
 
 struct KeyValue {
@@ -56,11 +66,13 @@ struct KeyValue {
 };
 
 // Keys in [begin, end), in byte order; an empty end: to the last key.
+// Plain keys are found by a range that begins with one, which then has no others.
 struct RangeQuery {
   std::string begin;
   std::string end;
-  Position at = 0;        // 0: newest
-  std::size_t limit = 0;  // 0: all of them; the caller knows that they fit into memory
+  Position at = 0;         // 0: newest
+  std::size_t limit = 0;   // 0: all of them; the caller knows that they fit into memory
+  bool keys_only = false;  // leaves the values empty
 
   static RangeQuery Key(std::string_view key, Position at = 0);
   static RangeQuery Prefix(std::string_view prefix, Position at = 0);
@@ -160,7 +172,7 @@ struct CommittedTxn {
   Position position = 0;
   Revision revision = 0;  // 0 if it took none
   Timestamp time{};
-  std::vector<TxnOp> ops;  // in their order, without deletes of what was absent
+  std::vector<TxnOp> ops;  // in their order, without deletes of what was absent, and without plain keys
   RevisionRecord record;   // empty without a revision, and once redacted
 
   friend bool operator==(const CommittedTxn&, const CommittedTxn&) = default;

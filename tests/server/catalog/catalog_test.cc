@@ -105,7 +105,7 @@ TEST_P(CatalogTest, AStreamResumesAcrossARestartThoughOlderHistoryWasGivenUp) {
   EXPECT_EQ(production.client().changes(), 2);
   EXPECT_EQ(production.client().revision(), 5u);
   // Given up to the end, and beyond the newest revision.
-  MustCommit(on.store(), Journal("event", "x"));
+  MustCommit(on.store(), JournalTxn("event", "x"));
   ASSERT_TRUE(on.store().Compact(on.store().Head().position));
   on.Restart();
   EXPECT_EQ(on.Everything(), before);

@@ -79,17 +79,17 @@ TEST_P(StoreConformance, APositionThatIsNotWrittenYetIsRefused) {
 }
 
 TEST_P(StoreConformance, JournalsTakeAPositionButNoRevision) {
-  EXPECT_EQ(MustCommit(*store_, Journal("event/1", "x")).revision, 0u);
+  EXPECT_EQ(MustCommit(*store_, JournalTxn("event/1", "x")).revision, 0u);
   const TxnResult change = MustCommit(*store_, Put("flag/a", "1"));
   EXPECT_EQ(change.position, 2u);
   EXPECT_EQ(change.revision, 1u);
-  MustCommit(*store_, Journal("event/2", "x"));
+  MustCommit(*store_, JournalTxn("event/2", "x"));
   EXPECT_EQ(store_->Head().position, 3u);
   EXPECT_EQ(store_->Head().revision, 1u);
 }
 
 TEST_P(StoreConformance, AnEntryKnowsWhenItWasCreatedAndModified) {
-  MustCommit(*store_, Journal("a", "0"));
+  MustCommit(*store_, JournalTxn("a", "0"));
   MustCommit(*store_, Put("a", "1"));
   MustCommit(*store_, Put("a", "2"));
   EXPECT_EQ(**store_->Get("a"), (KeyValue{"a", "2", 1, 3, 0, 2}));
@@ -152,12 +152,78 @@ TEST_P(StoreConformance, ATransactionIsWholeOrAbsent) {
   EXPECT_EQ(store_->Head().position, 1u);
 }
 
+// ---- Plain keys ----
+
+TEST_P(StoreConformance, PlainKeysLieApartAndAreFoundByARangeThatBeginsWithOne) {
+  MustCommit(*store_, Change({TxnOp::Put("a", "1"), TxnOp::Put("!j/1", "x"), TxnOp::Put("!j/2", "y")}));
+  MustCommit(*store_, JournalTxn("!k/1", "z"));
+  EXPECT_EQ(ShowAll(*store_), "a=1");
+  EXPECT_EQ(Show(store_->Range(RangeQuery::Prefix("!j/"))), "!j/1=x !j/2=y");
+  EXPECT_EQ(Show(store_->Range({.begin = "!j/1", .end = "!j/2", .limit = 9})), "!j/1=x");
+  EXPECT_EQ(Show(store_->Range({.begin = "!j/2", .end = "!j/1", .limit = 9})), "");
+  EXPECT_EQ(Show(store_->Range({.begin = "!", .end = "", .limit = 2})), "!j/1=x !j/2=y …");
+  EXPECT_EQ(Show(store_->Range({.begin = "!k", .end = "zz", .limit = 9})), "!k/1=z");
+  EXPECT_EQ(TextOf("!k/1"), "!k/1=z");
+  const KeyValue entry = **store_->Get("!k/1");
+  EXPECT_EQ(entry.created, 2u);
+  EXPECT_EQ(entry.modified, 2u);
+}
+
+TEST_P(StoreConformance, APlainKeyIsSeenFromItsPositionOnAndADeleteRemovesItFromThePastAsWell) {
+  MustCommit(*store_, JournalTxn("!j/1", "x"));
+  MustCommit(*store_, JournalTxn("!j/2", "y"));
+  EXPECT_EQ(Show(store_->Range(RangeQuery::Prefix("!j/", 1))), "!j/1=x");
+  Txn remove;
+  remove.ops = {TxnOp::Delete("!j/1"), TxnOp::Delete("!j/7")};
+  EXPECT_EQ(MustCommit(*store_, std::move(remove)).position, 3u);
+  EXPECT_EQ(Show(store_->Range(RangeQuery::Prefix("!j/", 2))), "!j/2=y");
+  EXPECT_EQ(Show(store_->Range(RangeQuery::Prefix("!j/"))), "!j/2=y");
+}
+
+TEST_P(StoreConformance, ConditionsHoldForPlainKeysWithinAGroupToo) {
+  Txn once = JournalTxn("!j/1", "x");
+  once.compares = {TxnCompare::Absent("!j/1")};
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<TxnOutcome> outcomes;
+  for (int i = 0; i < 3; ++i) {
+    store_->Submit(once, [&](const Result<TxnResult>& result) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      outcomes.push_back(result->outcome);
+      EXPECT_EQ(result->found ? result->found->value : "", outcomes.size() > 1 ? "x" : "");
+      changed.notify_all();
+    });
+  }
+  std::unique_lock<std::mutex> lock(mutex);
+  changed.wait(lock, [&] { return outcomes.size() == 3; });
+  EXPECT_EQ(outcomes[0], TxnOutcome::kCommitted);
+  EXPECT_EQ(outcomes[1], TxnOutcome::kCompareFailed);
+  EXPECT_EQ(outcomes[2], TxnOutcome::kCompareFailed);
+}
+
+TEST_P(StoreConformance, WatchesAndCompactionKnowNothingOfPlainKeys) {
+  MustCommit(*store_, Change({TxnOp::Put("a", "1"), TxnOp::Put("!j/1", "x")}));
+  MustCommit(*store_, JournalTxn("!j/2", "y"));
+  MustCommit(*store_, Put("a", "2"));
+  const std::unique_ptr<WatchCursor> cursor = store_->Watch(0, [] {});
+  EXPECT_EQ(std::get<CommittedTxn>(cursor->Next()).ops, std::vector<TxnOp>{TxnOp::Put("a", "1")});
+  EXPECT_EQ(std::get<CommittedTxn>(cursor->Next()).ops, std::vector<TxnOp>());
+  EXPECT_TRUE(store_->Compact(3));
+  EXPECT_EQ(Show(store_->Range(RangeQuery::Prefix("!j/"))), "!j/1=x !j/2=y");
+}
+
+TEST_P(StoreConformance, KeysCanBeReadWithoutTheirValues) {
+  MustCommit(*store_, Change({TxnOp::Put("a", "1"), TxnOp::Put("!j/1", "x")}));
+  EXPECT_EQ(Show(store_->Range({.begin = "", .end = "", .keys_only = true})), "a=");
+  EXPECT_EQ(Show(store_->Range({.begin = "!j/", .end = "", .keys_only = true})), "!j/1=");
+}
+
 TEST_P(StoreConformance, ConditionsLookAtWhatIsStored) {
   MustCommit(*store_, Put("a", "1"));
   MustCommit(*store_, Put("a", "2"));
-  MustCommit(*store_, Journal("j", "x"));
+  MustCommit(*store_, JournalTxn("j", "x"));
   const auto holds = [&](TxnCompare compare) {
-    Txn txn = Journal("scratch", "");
+    Txn txn = JournalTxn("scratch", "");
     txn.compares = {std::move(compare)};
     return store_->Commit(std::move(txn))->outcome == TxnOutcome::kCommitted;
   };
@@ -190,7 +256,7 @@ TEST_P(StoreConformance, MalformedTransactionsAreRefused) {
   EXPECT_EQ(ErrorOf(*store_, Put("", "1")), ErrorCode::kInvalid);
   EXPECT_EQ(ErrorOf(*store_, Change({TxnOp::Put("a", "1"), TxnOp::Delete("a")})), ErrorCode::kInvalid);
   EXPECT_EQ(ErrorOf(*store_, Put(std::string(4097, 'k'), "1")), ErrorCode::kTooLarge);
-  Txn txn = Journal("a", "1");
+  Txn txn = JournalTxn("a", "1");
   txn.redact = {1};
   EXPECT_EQ(ErrorOf(*store_, txn), ErrorCode::kInvalid);
   EXPECT_EQ(store_->Head().position, 0u);
@@ -290,7 +356,7 @@ std::string Show(const WatchEvent& event) {
 
 TEST_P(StoreConformance, AWatchYieldsWholeTransactionsInOrder) {
   MustCommit(*store_, Change({TxnOp::Put("b", "1"), TxnOp::Put("a", "1")}, "ana"));
-  MustCommit(*store_, Journal("event", "x"));
+  MustCommit(*store_, JournalTxn("event", "x"));
   const auto cursor = store_->Watch(0, [] {});
   EXPECT_EQ(Show(cursor->Next()), "@1 r1 +b=1 +a=1 [changed 2|ana]");
   EXPECT_EQ(Show(cursor->Next()), "@2 r0 +event=x");
@@ -377,7 +443,7 @@ TEST_P(StoreConformance, ACursorThatIsOvertakenByCompactionSaysSo) {
 // ---- Revisions and their chain ---------------------------------------------------------------------------------
 
 TEST_P(StoreConformance, EveryRevisionHasALogEntryAnAuditEntryAndALink) {
-  MustCommit(*store_, Journal("event/1", "x"));
+  MustCommit(*store_, JournalTxn("event/1", "x"));
   MustCommit(*store_, Change({TxnOp::Put("a", "1")}, "ana"));
   MustCommit(*store_, Change({}, "bo"));
   const std::vector<RevisionEntry> entries = *store_->Revisions(1, 99, 99);
@@ -399,7 +465,7 @@ TEST_P(StoreConformance, EveryRevisionHasALogEntryAnAuditEntryAndALink) {
 }
 
 TEST_P(StoreConformance, ARevisionLeadsToItsPosition) {
-  MustCommit(*store_, Journal("event/1", "x"));
+  MustCommit(*store_, JournalTxn("event/1", "x"));
   MustCommit(*store_, Put("a", "1"));
   MustCommit(*store_, Put("a", "2"));
   EXPECT_EQ(*store_->PositionOf(1), 2u);

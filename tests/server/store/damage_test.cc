@@ -149,7 +149,7 @@ TEST_F(DamageTest, ALogThatLostOnlyJournalsIsRefused) {
   MustCommit(*store, Put("flag", "1"));
   store = nullptr;
   store = *OpenRocksStore(options);  // the revision is in a table now, and only the journal is in the log
-  for (int i = 0; i < 5; ++i) MustCommit(*store, Journal("event/" + std::to_string(i), "x"));
+  for (int i = 0; i < 5; ++i) MustCommit(*store, JournalTxn("event/" + std::to_string(i), "x"));
   store = nullptr;
   for (const auto& entry : fs::directory_iterator(other.path() / "data" / "db")) {
     if (entry.path().extension() == ".log") fs::remove(entry.path());

@@ -93,7 +93,8 @@ class Dice {
   // Few keys, so that they meet again; some are the beginning of others, or hold the bytes that escaping is about.
   std::string Key() {
     static const std::vector<std::string> keys = {
-        "a", "ab", "a/b", "b", std::string("a\0", 2), std::string("a\0\xff", 3), "\xff", "zz", "c", "d"};
+        "a", "ab", "a/b", "b", std::string("a\0", 2), std::string("a\0\xff", 3), "\xff", "zz", "c",
+        "d", "!j", "!k",  "!"};
     return keys[Below(keys.size())];
   }
 
@@ -186,6 +187,7 @@ class History {
     query.end = dice_.OneIn(2) ? "" : dice_.Key();
     query.at = dice_.OneIn(2) ? 0 : RandomPosition();
     query.limit = dice_.OneIn(2) ? 0 : dice_.Below(5);
+    query.keys_only = dice_.OneIn(4);
     return query;
   }
 

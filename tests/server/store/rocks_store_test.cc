@@ -40,7 +40,7 @@ TEST(RocksStoreTest, EverythingIsThereAfterReopening) {
   once.idempotency = Idempotency{"key:k1", "request", "hash", "answer"};
   std::unique_ptr<Store> store = MustOpen(RocksOptions(folder));
   MustCommit(*store, once);
-  MustCommit(*store, Journal("event", "x"));
+  MustCommit(*store, JournalTxn("event", "x"));
   MustCommit(*store, Change({TxnOp::Put("a", "2"), TxnOp::Put("b", "2")}));
   ASSERT_TRUE(store->Compact(2));
   const StoreHead head = store->Head();
@@ -195,12 +195,12 @@ TEST(RocksStoreTest, ExpiredIdempotencyRecordsAreRemovedInPassing) {
   options.clock = clock.Function();
   std::unique_ptr<Store> store = MustOpen(RocksOptions(folder, options));
   for (int i = 0; i < 10; ++i) {
-    Txn txn = Journal("a", "1");
+    Txn txn = JournalTxn("a", "1");
     txn.idempotency = Idempotency{"key:k1", std::to_string(i), "hash", ""};
     MustCommit(*store, txn);
   }
   FakeClock(clock).Move(std::chrono::hours(25));
-  MustCommit(*store, Journal("a", "2"));
+  MustCommit(*store, JournalTxn("a", "2"));
   store.reset();
   rocksdb::DB* raw = nullptr;
   ASSERT_TRUE(rocksdb::DB::OpenForReadOnly({}, folder.path() / "data" / "db", &raw).ok());

@@ -70,7 +70,7 @@ inline Txn Put(std::string key, std::string value) {
 }
 
 // A transaction without a revision, as events are kept.
-inline Txn Journal(std::string key, std::string value) {
+inline Txn JournalTxn(std::string key, std::string value) {
   Txn txn;
   txn.ops = {TxnOp::Put(std::move(key), std::move(value))};
   return txn;
