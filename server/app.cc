@@ -21,6 +21,10 @@
 #include "server/http/router.h"
 #include "server/http/server.h"
 #include "server/http/worker_pool.h"
+#include "server/ingest/counters.h"
+#include "server/ingest/journal.h"
+#include "server/ingest/journal_keeper.h"
+#include "server/ingest/processes.h"
 #include "server/store/rocks_store.h"
 #include "server/telemetry/metrics.h"
 
@@ -32,8 +36,9 @@ constexpr std::size_t kPoolQueue = 1024;  // requests that wait for a worker of 
 // Streams look at their keys and at the time that often: a revoked key has to be noticed within a second.
 constexpr std::chrono::milliseconds kTick(500);
 constexpr int kTicksPerSecond = 2;
-constexpr int kSlotSeconds = 5;                // a stream's first snapshot may hold a slot that long
-constexpr std::string_view kNoRoute = "none";  // in metrics and logs, for what no route takes
+constexpr int kSlotSeconds = 5;                    // a stream's first snapshot may hold a slot that long
+constexpr std::string_view kNoRoute = "none";      // in metrics and logs, for what no route takes
+constexpr std::size_t kMostScopesInMetrics = 200;  // environments that have a series of their own
 
 std::int64_t NowMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -58,6 +63,7 @@ class App::Impl {
                                     .on_item = [this](const Item& item) { TakeKey(item); }});
     if (Status loaded = catalog_->Load(); !loaded) return loaded;
     if (Status known = LoadKeys(); !known) return known;
+    if (Status opened = OpenJournal(); !opened) return opened;
     api_.emplace(ApiParts(), ApiOptions{.version = kVersion,
                                         .allow_any_host = config_.insecure,
                                         .init_slots = config_.init_slots,
@@ -67,10 +73,12 @@ class App::Impl {
     AddMetrics();
     readers_.emplace(config_.worker_threads, kPoolQueue);
     writers_.emplace(config_.worker_threads, kPoolQueue);
+    ingest_.emplace(config_.worker_threads, kPoolQueue);
     if (Status listening = Listen(); !listening) return listening;
     // Only once the address is ours: a second server on it must not show a key that nobody can use.
     if (Status made = MakeFirstKey(); !made) return made;
     KeepHistory();
+    KeepJournal();
     // Last, so that a script which waits for the address finds the first key in the log.
     return WritePortFile();
   }
@@ -83,12 +91,16 @@ class App::Impl {
     server_->Stop(std::chrono::seconds(config_.stop_seconds));
     listening_ = false;  // what streams leave behind when they go wakes nobody any more
     // What is still queued is of connections that are gone: nobody waits for it, and a stop must not either.
+    ingest_->Drop();
     writers_->Drop();
     readers_->Drop();
+    ingest_.reset();
     writers_.reset();
     readers_.reset();
-    store_->BeginClose();  // the keeper may wait for room on a full disk
+    store_->BeginClose();  // the keepers may wait for room on a full disk, and events too
     history_.reset();
+    journal_keeper_.reset();
+    journal_.reset();  // who waits for an answer from it is told through the server
     log_.Info("stopped");
   }
 
@@ -107,6 +119,15 @@ class App::Impl {
     Result<std::unique_ptr<Store>> store = OpenRocksStore(std::move(options));
     if (!store) return Fail(store.error());
     store_ = *std::move(store);
+    return {};
+  }
+
+  Status OpenJournal() {
+    JournalOptions options;
+    options.on_commit = [this](double seconds) { counters_.ObserveCommit(seconds); };
+    Result<std::unique_ptr<Journal>> journal = Journal::Open(*store_, std::move(options));
+    if (!journal) return Fail(journal.error());
+    journal_ = *std::move(journal);
     return {};
   }
 
@@ -152,6 +173,9 @@ class App::Impl {
     return {*catalog_,
             *feed_,
             authenticator_,
+            *journal_,
+            processes_,
+            counters_,
             [this] { return store_->Health(); },
             [this] { Wake(); },
             [this] { return metrics_.Render(); },
@@ -185,6 +209,8 @@ class App::Impl {
     metrics_.AddGauge(
         "guidon_log_lines_lost_total", "Log lines that were lost because nobody took them", {},
         [this] { return static_cast<double>(log_.lost()); }, true);
+    metrics_.AddGauges("guidon_processes", "Processes that said within 3 minutes what they hold",
+                       [this] { return LiveProcesses(); });
     metrics_.AddGauge("guidon_build_info", "Always 1; the version is a label", {{"version", kVersion}},
                       [] { return 1.0; });
   }
@@ -203,6 +229,38 @@ class App::Impl {
       }
     };
     history_.emplace(*store_, std::move(options));
+  }
+
+  void KeepJournal() {
+    JournalKeeperOptions options;
+    options.keep = std::chrono::days(config_.events_days);
+    options.first_look = options_.journal_first_look;
+    options.report = [this](const Result<JournalTrim>& trim) {
+      if (!trim) {
+        log_.Error("events were not trimmed; it is tried again in an hour", {{"cause", trim.error().message}});
+      } else if (trim->entries > 0 || trim->batches > 0) {
+        log_.Info("events trimmed", {{"batches", std::to_string(trim->entries)},
+                                     {"batch_ids", std::to_string(trim->batches)},
+                                     {"stopped", trim->stopped ? "true" : "false"}});
+      }
+    };
+    journal_keeper_.emplace(*journal_, std::move(options));
+  }
+
+  // The first environments by name; the others together.
+  std::vector<std::pair<Labels, double>> LiveProcesses() {
+    std::vector<std::pair<Labels, double>> series;
+    double others = 0;
+    for (const Processes::Count& count : processes_.Counts()) {
+      const auto live = static_cast<double>(count.live);
+      if (series.size() == kMostScopesInMetrics) {
+        others += live;
+      } else {
+        series.push_back({{{"project", count.project}, {"environment", count.environment}}, live});
+      }
+    }
+    if (others > 0) series.push_back({{{"project", ""}, {"environment", ""}}, others});
+    return series;
   }
 
   void AddRequestCounters(std::string_view route) {
@@ -267,26 +325,31 @@ class App::Impl {
     const http::Match match = router_.Find(*request);
     if (!match.route) return Finish(nullptr, *request, NoRoute(match, *request), start, respond);
     const Route& route = Api::Routes()[*match.route];
-    if (route.where == Where::kInline) return Answer(route, *request, respond);
-    // Writers wait for the disk; who only reads must not wait behind them.
-    const bool reads = route.method == "GET" || route.verb == Verb::kRead;
-    http::WorkerPool& pool = reads ? *readers_ : *writers_;
-    const bool queued = pool.TryRun([this, &route, request, respond] { Answer(route, *request, respond); });
+    if (route.where == Where::kInline) return Answer(route, request, respond);
+    const bool queued = PoolOf(route).TryRun([this, &route, request, respond] { Answer(route, request, respond); });
     if (!queued) Finish(&route, *request, Overloaded(*request), start, respond);
   }
 
-  void Answer(const Route& route, const http::Request& request, const http::Responder& respond) {
-    const auto start = std::chrono::steady_clock::now();
-    Finish(&route, request, Serve(route, request), start, respond);
+  // Writers wait for the disk; who only reads must not wait behind them. And what thousands of applications send keeps
+  // out neither.
+  http::WorkerPool& PoolOf(const Route& route) {
+    if (route.where == Where::kIngest) return *ingest_;
+    const bool reads = route.method == "GET" || route.verb == Verb::kRead;
+    return reads ? *readers_ : *writers_;
   }
 
   // A fault of ours in one request is no reason for the others to go down with it.
-  http::Response Serve(const Route& route, const http::Request& request) {
+  void Answer(const Route& route, const std::shared_ptr<http::Request>& request, const http::Responder& respond) {
+    const auto start = std::chrono::steady_clock::now();
+    const Answered finish = [this, &route, request, respond, start](http::Response response) {
+      Finish(&route, *request, std::move(response), start, respond);
+    };
     try {
-      return api_->Serve(route, request);
+      api_->Serve(route, *request, finish);
     } catch (const std::exception& fault) {
-      log_.Error("exception", {{"what", fault.what()}, {"route", std::string(route.name)}, {"request_id", request.id}});
-      return ProblemResponse({ErrorCode::kInternal, "the server failed; its log says more", {}}, request.id);
+      log_.Error("exception",
+                 {{"what", fault.what()}, {"route", std::string(route.name)}, {"request_id", request->id}});
+      finish(ProblemResponse({ErrorCode::kInternal, "the server failed; its log says more", {}}, request->id));
     }
   }
 
@@ -307,12 +370,17 @@ class App::Impl {
                               {"request_id", request.id}};
     if (response.status >= 500) {
       log_.Error("request failed", fields);
-    } else if (route != nullptr && route->verb == Verb::kPublic) {
+    } else if (route != nullptr && IsRoutine(*route, response.status)) {
       log_.Debug("request", fields);
     } else {
       log_.Info("request", fields);
     }
     respond(std::move(response));
+  }
+
+  // What comes many times a second on a quiet day.
+  static bool IsRoutine(const Route& route, int status) {
+    return route.verb == Verb::kPublic || (route.verb == Verb::kSendEvents && status < 300);
   }
 
   // What was answered before there was a request to route.
@@ -324,7 +392,7 @@ class App::Impl {
   }
 
   static http::Response Overloaded(const http::Request& request) {
-    return ProblemResponse({ErrorCode::kOverloaded, "too many requests wait; try again shortly", {}}, request.id);
+    return Api::Busy({ErrorCode::kOverloaded, "too many requests wait; try again shortly", {}}, request.id);
   }
 
   static http::Response NoRoute(const http::Match& match, const http::Request& request) {
@@ -350,6 +418,7 @@ class App::Impl {
   Histogram& fsync_seconds_ =
       metrics_.AddHistogram("guidon_fsync_seconds", "Each fsync of the log and the head record");
   Histogram& request_seconds_ = metrics_.AddHistogram("guidon_http_request_seconds", "Handling of a request");
+  IngestCounters counters_{metrics_};
   std::map<std::pair<std::string_view, int>, Counter*> requests_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> listening_{false};
@@ -360,12 +429,16 @@ class App::Impl {
   std::optional<Feed> feed_;
   std::optional<Catalog> catalog_;
   std::optional<HistoryKeeper> history_;
+  std::unique_ptr<Journal> journal_;
+  std::optional<JournalKeeper> journal_keeper_;
+  Processes processes_{ProcessOptions()};
   Authenticator authenticator_;
   std::optional<Api> api_;
   // Workers answer through the server, so they are gone before it; see Stop().
   std::unique_ptr<http::Server> server_;
   std::optional<http::WorkerPool> readers_;
   std::optional<http::WorkerPool> writers_;
+  std::optional<http::WorkerPool> ingest_;
 };
 
 App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -24,6 +24,9 @@
 #include "server/catalog/catalog.h"
 #include "server/feed/feed.h"
 #include "server/http/message.h"
+#include "server/ingest/counters.h"
+#include "server/ingest/journal.h"
+#include "server/ingest/processes.h"
 
 namespace guidon {
 
@@ -38,7 +41,11 @@ struct Call {
 enum class Where : std::uint8_t {
   kInline,  // on the I/O thread: memory only
   kPool,    // on the worker pool: may wait for the disk
+  kIngest,  // on a pool of its own, for what SDKs send: work, but no waiting
 };
+
+// Gives the answer to one request, once, from any thread.
+using Answered = std::function<void(http::Response)>;
 
 struct Route {
   std::string_view method;
@@ -47,6 +54,8 @@ struct Route {
   Verb verb;
   Where where;
   http::Response (Api::*handle)(const Call&);
+  // Instead of `handle`: answers later. The request lives until then; the Call does not.
+  void (Api::*handle_later)(const Call&, Answered) = nullptr;
 };
 
 struct ApiOptions {
@@ -65,6 +74,9 @@ class Api {
     Catalog& catalog;
     Feed& feed;
     Authenticator& authenticator;
+    Journal& journal;
+    Processes& processes;
+    IngestCounters& counters;
     std::function<Status()> store_health;
     std::function<void()> wake_streams;
     std::function<std::string()> render_metrics;
@@ -75,8 +87,12 @@ class Api {
 
   static const std::vector<Route>& Routes();
 
-  // Authenticates, authorises, handles; always answers. `route` is one of Routes().
-  http::Response Serve(const Route& route, const http::Request& request);
+  // Authenticates, authorises, handles; always answers. `route` is one of Routes(); the request lives until it is
+  // answered.
+  void Serve(const Route& route, const http::Request& request, const Answered& answered);
+
+  // 503, or 507 for a full disk, with a jittered Retry-After: a fleet that is sent away must not come back at once.
+  static http::Response Busy(const Error& error, std::string_view request_id);
 
   // ---- Handlers, in the order of the table ----
   http::Response ListProjects(const Call& call);
@@ -112,11 +128,15 @@ class Api {
   http::Response ApplyWorkspace(const Call& call);
   http::Response GetSnapshot(const Call& call);
   http::Response Evaluate(const Call& call);
+  http::Response ReadEvents(const Call& call);
+  http::Response ListProcesses(const Call& call);
   http::Response ListKeys(const Call& call);
   http::Response CreateKey(const Call& call);
   http::Response RevokeKey(const Call& call);
   http::Response Stream(const Call& call);
   http::Response GetRuleset(const Call& call);
+  void SendEvents(const Call& call, Answered answered);
+  http::Response SendStatus(const Call& call);
   http::Response Livez(const Call& call);
   http::Response Readyz(const Call& call);
   http::Response Metrics(const Call& call);

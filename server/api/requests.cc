@@ -210,6 +210,23 @@ http::Response ChangeProblem(const http::Request& request, const Preconditions& 
   return ProblemResponse(unmet ? 412 : StatusOf(error.code), error, request.id);
 }
 
+Error GoneScope(const Principal& who) {
+  return {ErrorCode::kNotFound,
+          "there is no environment '" + who.environment + "' of project '" + who.project + "' (any more)",
+          {}};
+}
+
+Result<std::uint64_t> ReadNumber(const http::Request& request, std::string_view name, std::uint64_t otherwise,
+                                 std::uint64_t least, std::uint64_t most) {
+  const std::string_view text = request.Query(name);
+  if (text.empty()) return otherwise;
+  const std::optional<Revision> number = ParseRevision(text);
+  if (number && least <= *number && *number <= most) return *number;
+  return Fail(ErrorCode::kInvalid, std::string(name) + " is '" + std::string(text) +
+                                       "'; expected a whole number from " + std::to_string(least) + " to " +
+                                       std::to_string(most));
+}
+
 Result<std::optional<Revision>> ReadRevision(const http::Request& request) {
   const std::string_view text = request.Query("revision");
   if (text.empty()) return std::nullopt;

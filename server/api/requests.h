@@ -34,6 +34,12 @@ Result<Preconditions> ReadIdempotencyOnly(const http::Request& request);
 // A refused change: 412 when it was a precondition of the request that did not hold.
 http::Response ChangeProblem(const http::Request& request, const Preconditions& conditions, const Error& error);
 
+// An SDK's key may outlive its environment.
+Error GoneScope(const Principal& who);
+
+// `?name=N`, within bounds; absent: `otherwise`.
+Result<std::uint64_t> ReadNumber(const http::Request& request, std::string_view name, std::uint64_t otherwise,
+                                 std::uint64_t least, std::uint64_t most);
 // `?revision=N`
 Result<std::optional<Revision>> ReadRevision(const http::Request& request);
 // `?name=true`; absent: false.

@@ -41,6 +41,10 @@ std::vector<Route> MakeRoutes() {
        Where::kPool, &Api::GetSnapshot},
       {"POST", "/api/v1/projects/{project}/environments/{environment}/evaluate", "evaluate", Verb::kRead, Where::kPool,
        &Api::Evaluate},
+      {"GET", "/api/v1/projects/{project}/environments/{environment}/events", "readEvents", Verb::kReadEvents,
+       Where::kPool, &Api::ReadEvents},
+      {"GET", "/api/v1/projects/{project}/environments/{environment}/processes", "listProcesses", Verb::kRead,
+       Where::kPool, &Api::ListProcesses},
       {"GET", "/api/v1/projects/{project}/keys", "listKeys", Verb::kManageKeys, Where::kInline, &Api::ListKeys},
       {"POST", "/api/v1/projects/{project}/keys", "createKey", Verb::kManageKeys, Where::kPool, &Api::CreateKey},
       {"DELETE", "/api/v1/projects/{project}/keys/{id}", "revokeKey", Verb::kManageKeys, Where::kPool, &Api::RevokeKey},
@@ -49,6 +53,8 @@ std::vector<Route> MakeRoutes() {
       {"DELETE", "/api/v1/keys/{id}", "revokeGlobalKey", Verb::kManageKeys, Where::kPool, &Api::RevokeKey},
       {"GET", "/sdk/v1/stream", "stream", Verb::kReadRules, Where::kInline, &Api::Stream},
       {"GET", "/sdk/v1/ruleset", "ruleset", Verb::kReadRules, Where::kPool, &Api::GetRuleset},
+      {"POST", "/sdk/v1/events", "sendEvents", Verb::kSendEvents, Where::kIngest, nullptr, &Api::SendEvents},
+      {"POST", "/sdk/v1/status", "sendStatus", Verb::kSendEvents, Where::kIngest, &Api::SendStatus},
       {"GET", "/livez", "livez", Verb::kPublic, Where::kInline, &Api::Livez},
       {"GET", "/readyz", "readyz", Verb::kPublic, Where::kInline, &Api::Readyz},
       {"GET", "/metrics", "metrics", Verb::kPublic, Where::kInline, &Api::Metrics},
@@ -82,22 +88,23 @@ const std::vector<Route>& Api::Routes() {
   return kRoutes;
 }
 
-http::Response Api::Serve(const Route& route, const http::Request& request) {
+void Api::Serve(const Route& route, const http::Request& request, const Answered& answered) {
   Call call{request, {}};
   if (route.verb != Verb::kPublic) {
     Result<Principal> who = parts_.authenticator.Authenticate(request.Header("Authorization"));
-    if (!who) return ProblemResponse(who.error(), request.id);
+    if (!who) return answered(ProblemResponse(who.error(), request.id));
     call.who = *std::move(who);
     // What a route is about stands in its address; the SDK's routes are about the key's own environment.
     Resource resource{request.Param("project"), request.Param("environment")};
-    if (route.verb == Verb::kReadRules) resource = {call.who.project, call.who.environment};
+    if (IsOfSdk(route.verb)) resource = {call.who.project, call.who.environment};
     // Listing projects shows a limited key its own.
     if (route.name == "listProjects") resource = {call.who.project, ""};
     if (Status allowed = Authorize(call.who, route.verb, resource); !allowed) {
-      return ProblemResponse(allowed.error(), request.id);
+      return answered(ProblemResponse(allowed.error(), request.id));
     }
   }
-  return (this->*route.handle)(call);
+  if (route.handle_later != nullptr) return (this->*route.handle_later)(call, answered);
+  answered((this->*route.handle)(call));
 }
 
 }  // namespace guidon

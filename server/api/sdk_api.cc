@@ -21,12 +21,6 @@ std::uint64_t RandomBelow(std::uint64_t n) {
 
 constexpr std::string_view kLocalhost = "localhost";
 
-Error GoneScope(const Principal& who) {
-  return {ErrorCode::kNotFound,
-          "there is no environment '" + who.environment + "' of project '" + who.project + "' (any more)",
-          {}};
-}
-
 // The Host header of a browser on this machine: localhost or a loopback address as digits, with or without a port. A
 // name such as 127.0.0.1.example.com is anybody's.
 bool IsLoopbackHost(std::string_view host) {
@@ -96,6 +90,13 @@ std::uint64_t Api::JitteredRetryMs() {
   return 500 + RandomBelow(1000);
 }
 
+http::Response Api::Busy(const Error& error, std::string_view request_id) {
+  http::Response response = ProblemResponse(error, request_id);
+  std::erase_if(response.headers, [](const auto& header) { return header.first == "Retry-After"; });
+  response.Header("Retry-After", std::to_string(1 + RandomBelow(10)));
+  return response;
+}
+
 http::Response Api::Stream(const Call& call) {
   if (parts_.is_stopping()) {
     return ProblemResponse({ErrorCode::kUnavailable, "the server is stopping", {}}, call.request.id);
@@ -112,12 +113,8 @@ http::Response Api::Stream(const Call& call) {
   if (cursor.needs_snapshot) {
     ticket = gate_.Enter();
     if (!ticket) {
-      http::Response busy = ProblemResponse(
-          {ErrorCode::kOverloaded, "too many clients wait for their first ruleset; try again shortly", {}},
-          call.request.id);
-      std::erase_if(busy.headers, [](const auto& header) { return header.first == "Retry-After"; });
-      busy.Header("Retry-After", std::to_string(1 + RandomBelow(10)));
-      return busy;
+      return Busy({ErrorCode::kOverloaded, "too many clients wait for their first ruleset; try again shortly", {}},
+                  call.request.id);
     }
   }
   const std::string id = call.who.id.substr(call.who.id.find(':') + 1);

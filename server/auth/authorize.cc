@@ -8,10 +8,10 @@ namespace {
 bool KindMay(KeyKind kind, Verb verb) {
   switch (kind) {
     case KeyKind::kAdmin:
-      return verb != Verb::kReadRules;  // an admin key does not belong into an application
+      return !IsOfSdk(verb);  // an admin key does not belong into an application
     case KeyKind::kServer:
     case KeyKind::kRelay:
-      return verb == Verb::kReadRules;
+      return IsOfSdk(verb);
     case KeyKind::kClient:
     case KeyKind::kEvents:
       return false;
@@ -27,8 +27,9 @@ bool Covers(std::string_view scope, std::string_view resource) {
 }  // namespace
 
 std::string_view ToString(Verb verb) {
-  constexpr std::array<std::string_view, 6> kWords = {
-      "public", "rules.read", "definitions.read", "definitions.write", "projects.manage", "keys.manage"};
+  constexpr std::array<std::string_view, 8> kWords = {"public",           "rules.read",        "events.send",
+                                                      "definitions.read", "definitions.write", "projects.manage",
+                                                      "keys.manage",      "events.read"};
   return kWords[static_cast<std::size_t>(verb)];
 }
 
@@ -37,7 +38,7 @@ Status Authorize(const Principal& principal, Verb verb, const Resource& resource
   if (!KindMay(principal.kind, verb)) {
     return Fail(ErrorCode::kPermissionDenied, "this key is of kind '" + std::string(ToString(principal.kind)) +
                                                   "', which may not '" + std::string(ToString(verb)) + "'; use " +
-                                                  (verb == Verb::kReadRules ? "a server key" : "an admin key"));
+                                                  (IsOfSdk(verb) ? "a server key" : "an admin key"));
   }
   if (!Covers(principal.project, resource.project)) {
     return Fail(ErrorCode::kPermissionDenied, "this key belongs to project '" + principal.project + "'");

@@ -24,12 +24,19 @@ struct Principal {
 enum class Verb : std::uint8_t {
   kPublic,      // needs nobody: health, metrics, the read-only page
   kReadRules,   // the full ruleset of one environment, as an SDK holds it
+  kSendEvents,  // what happened in an application of one environment, and what its processes hold
   kRead,        // definitions and what became of them
   kWrite,       // change definitions
   kManage,      // create and delete projects and environments
   kManageKeys,  // create, list and revoke keys
+  kReadEvents,  // the events of an environment, with the units and attributes in them
 };
 std::string_view ToString(Verb verb);  // "public", "rules.read", "definitions.read", …
+
+// What an SDK does: it is about the key's own environment, which no address names.
+constexpr bool IsOfSdk(Verb verb) {
+  return verb == Verb::kReadRules || verb == Verb::kSendEvents;
+}
 
 // Empty fields mean "of all": listing projects asks for kRead on {}.
 struct Resource {

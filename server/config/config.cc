@@ -86,6 +86,7 @@ const std::vector<Setting>& Settings() {
       NumberSetting({"stop-seconds", "N", "How long a stop may drain, 0 … 600"}, &Config::stop_seconds, 0, 600),
       NumberSetting({"history-days", "N", "How long a replaced revision stays readable"}, &Config::history_days, 1,
                     36'500),
+      NumberSetting({"events-days", "N", "How long events are kept"}, &Config::events_days, 1, 36'500),
   };
   return kSettings;
 }

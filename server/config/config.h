@@ -37,6 +37,7 @@ struct Config {
   int heartbeat_seconds = 15;
   int stop_seconds = 10;  // how long a graceful stop may drain
   int history_days = 90;  // how long past revisions can be read
+  int events_days = 90;   // how long events are kept
 };
 
 struct ListenAddress {

@@ -76,6 +76,12 @@ void Metrics::AddGauge(const std::string& name, const std::string& help, Labels 
   Add(name, help, is_counter ? "counter" : "gauge", std::move(labels)).value = std::move(value);
 }
 
+void Metrics::AddGauges(const std::string& name, const std::string& help,
+                        std::function<std::vector<std::pair<Labels, double>>()> values) {
+  MutexLock lock(mutex_);
+  Add(name, help, "gauge", {}).values = std::move(values);
+}
+
 std::string Metrics::Render() const {
   MutexLock lock(mutex_);
   std::string out;
@@ -84,6 +90,11 @@ std::string Metrics::Render() const {
     for (const Series& series : family.series) {
       if (series.histogram) {
         RenderHistogram(out, name, series);
+        continue;
+      }
+      if (series.values) {
+        for (const auto& [labels, value] : series.values())
+          out += name + LabelText(labels) + " " + Number(value) + "\n";
         continue;
       }
       const double value = series.counter ? static_cast<double>(series.counter->value()) : series.value();

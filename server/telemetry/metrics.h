@@ -57,6 +57,9 @@ class Metrics {
   // Asked while rendering; must be short and must not use the registry. `is_counter`: it never falls.
   void AddGauge(const std::string& name, const std::string& help, Labels labels, std::function<double()> value,
                 bool is_counter = false) GUIDON_EXCLUDES(mutex_);
+  // A gauge whose series come and go: `values` gives all of them, a bounded number, each with its labels.
+  void AddGauges(const std::string& name, const std::string& help,
+                 std::function<std::vector<std::pair<Labels, double>>()> values) GUIDON_EXCLUDES(mutex_);
 
   std::string Render() const GUIDON_EXCLUDES(mutex_);
 
@@ -66,6 +69,7 @@ class Metrics {
     std::unique_ptr<Counter> counter;
     std::unique_ptr<Histogram> histogram;
     std::function<double()> value;
+    std::function<std::vector<std::pair<Labels, double>>()> values;
   };
   struct Family {
     std::string help;

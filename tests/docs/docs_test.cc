@@ -71,7 +71,7 @@ TEST(OperationsTest, EverySettingIsSaidToBeForWhatItsHelpSays) {
 
 TEST(OperationsTest, EveryMetricIsThere) {
   std::set<std::string> wanted, found;
-  const std::regex added("Add(?:Counter|Gauge|Histogram)\\(\\s*\"(guidon_[a-z_]+)\"");
+  const std::regex added("Add(?:Counter|Gauges?|Histogram)\\(\\s*\"(guidon_[a-z_]+)\"");
   for (const auto& entry : fs::recursive_directory_iterator(kRoot / "server")) {
     if (entry.path().extension() != ".cc") continue;
     const std::string source = ReadAll(entry.path());

@@ -37,6 +37,7 @@ using testing::HttpConnection;
 struct TestServerOptions {
   FeedOptions feed = {};
   ApiOptions api = {.version = "0.1.0"};
+  JournalOptions journal = {};
   std::chrono::milliseconds tick{1'000};
 };
 
@@ -46,13 +47,17 @@ class TestServer {
       : store_(OpenMemoryStore({})),
         feed_(store_->Epoch(), options.feed, [this] { Wake(); }),
         catalog_(*store_, feed_, {}),
+        journal_(OpenJournal(options.journal)),
+        processes_({}),
+        counters_(metrics_),
         router_(Patterns()) {
     EXPECT_TRUE(catalog_.Load());
     admin_ = MakeKey(KeyKind::kAdmin);
-    api_.emplace(Api::Parts{catalog_, feed_, authenticator_, [this] { return store_->Health(); }, [this] { Wake(); },
-                            [] { return std::string("# metrics\n"); }, [this] { return stopping_.load(); },
-                            [this] { return now_ms_.load(); }},
-                 options.api);
+    api_.emplace(
+        Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_,
+                   [this] { return store_->Health(); }, [this] { Wake(); }, [this] { return metrics_.Render(); },
+                   [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }},
+        options.api);
     pool_.emplace(2, 256);
     http::ServerOptions http;
     http.io_threads = 2;
@@ -74,12 +79,16 @@ class TestServer {
   const std::string& admin() const { return admin_; }
   Catalog& catalog() { return catalog_; }
   Store& store() { return *store_; }
+  Journal& journal() { return *journal_; }
   Feed& feed() { return feed_; }
   http::Server& http() { return *server_; }
   // Past HTTP and authentication.
   http::Response Serve(const http::Request& request) {
     for (const Route& route : Api::Routes()) {
-      if (route.path == request.path && route.method == request.method) return api_->Serve(route, request);
+      if (route.path != request.path || route.method != request.method) continue;
+      http::Response answer;
+      api_->Serve(route, request, [&answer](http::Response response) { answer = std::move(response); });
+      return answer;
     }
     ADD_FAILURE() << "there is no route " << request.path;
     return {};
@@ -136,6 +145,10 @@ class TestServer {
     for (const Route& route : Api::Routes()) patterns.push_back({route.method, route.path});
     return patterns;
   }
+  std::unique_ptr<Journal> OpenJournal(JournalOptions options) {
+    options.clock = [this] { return Timestamp(std::chrono::milliseconds(now_ms_.load())); };
+    return *Journal::Open(*store_, std::move(options));
+  }
   void Wake() {
     if (listening_) server_->WakeStreams();
   }
@@ -146,12 +159,13 @@ class TestServer {
     }
     const Route& route = Api::Routes()[*match.route];
     const auto answer = [this, &route, request, respond] {
-      http::Response response = api_->Serve(route, *request);
-      {
-        MutexLock lock(seen_mutex_);
-        seen_[std::string(route.name)].insert(response.status);
-      }
-      respond(std::move(response));
+      api_->Serve(route, *request, [this, &route, request, respond](http::Response response) {
+        {
+          MutexLock lock(seen_mutex_);
+          seen_[std::string(route.name)].insert(response.status);
+        }
+        respond(std::move(response));
+      });
     };
     if (route.where == Where::kInline) return answer();
     if (!pool_->TryRun(answer)) respond(ProblemResponse({ErrorCode::kOverloaded, "busy", {}}, request->id));
@@ -162,6 +176,10 @@ class TestServer {
   std::unique_ptr<Store> store_;
   Feed feed_;
   Catalog catalog_;
+  std::unique_ptr<Journal> journal_;
+  Processes processes_;
+  guidon::Metrics metrics_;
+  IngestCounters counters_;
   Authenticator authenticator_;
   std::string admin_;
   const http::Router router_;

@@ -118,6 +118,11 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
   story.Expect(304, "ruleset", {}, {.key = sdk_key, .headers = {{"If-None-Match", etag}}});
   OpenStream stream(story.server, sdk_key);
   EXPECT_EQ(stream.Head().status, 200);
+  story.Expect(202, "sendEvents", {}, {.key = sdk_key});
+  EXPECT_NE(story.Do("sendEvents", {}, {.key = sdk_key}).body.find(R"("accepted":1,"rejected":[])"), std::string::npos);
+  story.Expect(204, "sendStatus", {}, {.key = sdk_key});
+  story.Expect(200, "readEvents");
+  story.Expect(200, "listProcesses");
   story.Expect(200, "revokeKey", {{"id", TextAt(TestServer::Body(made), "id")}});
   const HttpAnswer global = story.Do("createGlobalKey");
   EXPECT_EQ(global.status, 201) << global.body;

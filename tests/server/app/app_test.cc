@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string>
 
+#include "server/ingest/journal.h"
 #include "tests/server/store/store_fixture.h"
 #include "tests/support/http.h"
 
@@ -65,6 +66,40 @@ TEST(AppTest, HistoryThatIsOlderThanItsSettingIsGivenUp) {
   const std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(folder));
   EXPECT_EQ(ShowAll(*store, 2), ToString(ErrorCode::kGone));
   EXPECT_EQ(store->Get("item/note/a", 3)->value().value, "2");
+}
+
+TEST(AppTest, EventsThatAreOlderThanTheirSettingAreRemoved) {
+  const TempFolder folder;
+  {
+    FakeClock clock;
+    clock.Move(-days(1000));
+    const std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(folder));
+    JournalOptions options;
+    options.clock = clock.Function();
+    const std::unique_ptr<Journal> journal = *Journal::Open(*store, options);
+    for (const char* id : {"batch-0000000001", "batch-0000000002", "batch-0000000003"}) {
+      NewEntry entry{"shop", "production", "k", {}, ""};
+      entry.batch.id = id;
+      entry.batch.events = "[]";
+      journal->Append(std::move(entry), [](const Result<Appended>& appended) { EXPECT_TRUE(appended); });
+      clock.Move(days(15));
+    }
+  }
+  Config config;
+  config.listen = "127.0.0.1:0";
+  config.data = RocksOptions(folder).folder;
+  config.stop_seconds = 1;
+  config.events_days = 20;
+  const LogFile log;
+  auto app = App::Start(config, log.log(), {.journal_first_look = std::chrono::milliseconds(1)});
+  ASSERT_TRUE(app) << app.error().message;
+  // The newest stays, and with it what came less than 20 days before.
+  EXPECT_TRUE(Eventually([&] { return log.Text().find("events trimmed") != std::string::npos; })) << log.Text();
+  EXPECT_NE(log.Text().find("batches=1 batch_ids=2"), std::string::npos) << log.Text();
+  (*app)->Stop();
+  app->reset();
+  const std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(folder));
+  EXPECT_EQ((*Journal::Open(*store, {}))->Read({})->entries.size(), 2u);
 }
 
 }  // namespace

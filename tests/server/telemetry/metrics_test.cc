@@ -29,6 +29,15 @@ TEST(MetricsTest, ANameIsExplainedOnceAboveAllItsSeries) {
             "guidon_requests_total{route=\"getFlag\",status=\"5xx\"} 0\n");
 }
 
+TEST(MetricsTest, SeriesMayComeAndGo) {
+  Metrics metrics;
+  std::vector<std::pair<Labels, double>> live;
+  metrics.AddGauges("guidon_live", "Live", [&] { return live; });
+  EXPECT_EQ(metrics.Render(), "# HELP guidon_live Live\n# TYPE guidon_live gauge\n");
+  live = {{{{"project", "shop"}}, 3.0}, {{{"project", "bank"}}, 1.0}};
+  EXPECT_THAT(metrics.Render(), HasSubstr("gauge\nguidon_live{project=\"shop\"} 3\nguidon_live{project=\"bank\"} 1\n"));
+}
+
 TEST(MetricsTest, LabelsAndHelpAreEscaped) {
   Metrics metrics;
   metrics.AddGauge("guidon_a", "back\\slash\nline", {{"l", "q\"b\\n\n"}}, [] { return 1.0; });

@@ -1,0 +1,4 @@
+guidon_library(server_ingest
+  SOURCES ingest/batch.cc ingest/counters.cc ingest/journal.cc ingest/journal_keeper.cc ingest/processes.cc
+  PUBLIC_DEPS guidon::core_base guidon::server_store guidon::server_telemetry
+  DEPS guidon::core_model ZLIB::ZLIB)

@@ -1,0 +1,245 @@
+// What SDKs send over HTTP (docs/spec/events.md): events, statuses; and how people and tools see them.
+#include <gmock/gmock.h>
+
+#include "tests/server/api/api_fixture.h"
+#include "tests/support/gzip.h"
+
+namespace guidon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::Gzip;
+
+constexpr const char* kScope = "/api/v1/projects/shop/environments/production";
+
+std::string Track(const std::string& event) {
+  return R"({"type":"track","time":1798761600000,"event":")" + event + R"(","context":{"key":"user-42"}})";
+}
+std::string Batch(const std::string& id, const std::string& events) {
+  return R"({"schema":1,"batch":")" + id + R"(","sent":1798761600123,"instance":"i1","events":[)" + events + "]}";
+}
+
+class EventsTest : public ::testing::Test {
+ protected:
+  explicit EventsTest(const TestServerOptions& options = {}) : server(options) {
+    server.MakeShop();
+    key = server.MakeKey(KeyKind::kServer, "shop", "production");
+  }
+
+  HttpAnswer Send(const std::string& body, std::vector<std::pair<std::string, std::string>> headers = {}) {
+    return server.Call("POST", "/sdk/v1/events", {.key = key, .body = body, .headers = std::move(headers)});
+  }
+  HttpAnswer SendStatus(const std::string& body) {
+    return server.Call("POST", "/sdk/v1/status", {.key = key, .body = body});
+  }
+  HttpAnswer Read(const std::string& query = "") { return server.Call("GET", kScope + std::string("/events") + query); }
+  Value Processes(const std::string& query = "") { return server.Get(kScope + std::string("/processes") + query); }
+  std::string Metric(const std::string& series) {
+    const std::string text = "\n" + server.Call("GET", "/metrics").body;
+    const std::size_t at = text.find("\n" + series + " ");
+    if (at == std::string::npos) return "missing";
+    const std::size_t begin = at + series.size() + 2;
+    return text.substr(begin, text.find('\n', begin) - begin);
+  }
+
+  TestServer server;
+  std::string key;
+};
+
+TEST_F(EventsTest, ABatchThatWasAcceptedIsInTheJournalAsItWasSent) {
+  const HttpAnswer answer = Send(Batch("batch-0000000001", Track("order") + "," + Track("return")));
+  EXPECT_EQ(answer.status, 202);
+  EXPECT_EQ(answer.body, R"({"accepted":2,"rejected":[],"duplicate":false})");
+  const HttpAnswer journal = Read();
+  EXPECT_EQ(journal.status, 200);
+  EXPECT_EQ(journal.Header("Content-Type"), "application/x-ndjson");
+  EXPECT_EQ(journal.body, R"({"sequence":1,"received":1798761600000,"project":"shop","environment":"production",)"
+                          R"("key":")" + std::string(ParseKey(key)->selector) +
+                              R"(","batch":"batch-0000000001","sent":1798761600123,"instance":"i1","events":[)" +
+                              Track("order") + "," + Track("return") + "]}\n");
+}
+
+TEST_F(EventsTest, GzipIsUnpackedAndAnyOtherCodingIsRefused) {
+  EXPECT_EQ(Send(Gzip(Batch("batch-0000000001", Track("order"))), {{"Content-Encoding", "gzip"}}).status, 202);
+  EXPECT_EQ(Send(Batch("batch-0000000002", Track("order")), {{"Content-Encoding", "identity"}}).status, 202);
+  EXPECT_THAT(Read().body, HasSubstr(Track("order")));
+  const HttpAnswer answer = Send(Batch("batch-0000000003", Track("order")), {{"Content-Encoding", "br"}});
+  EXPECT_EQ(answer.status, 415);
+  EXPECT_THAT(answer.body, HasSubstr("the only Content-Encoding understood here is gzip"));
+  EXPECT_EQ(Send(Batch("batch-0000000003", Track("order")), {{"Content-Encoding", "gzip"}}).status, 400);
+}
+
+TEST_F(EventsTest, AnOddEventIsNamedAndTheOthersAreKept) {
+  const HttpAnswer answer = Send(Batch("batch-0000000001", R"({"type":"click"},)" + Track("") + "," + Track("order")));
+  EXPECT_EQ(answer.status, 202);
+  EXPECT_EQ(answer.body, R"({"accepted":1,"rejected":[{"event":1,"reason":"wrong_value",)"
+                         R"("message":"event: expected text of 1 to 1024 bytes"}],"duplicate":false})");
+  EXPECT_THAT(Read().body, HasSubstr(R"("events":[)" + Track("order") + "]"));
+}
+
+TEST_F(EventsTest, ARepetitionGetsTheFirstAnswerAndIsKeptOnce) {
+  const std::string batch = Batch("batch-0000000001", Track("") + "," + Track("order"));
+  const HttpAnswer first = Send(batch), again = Send(Gzip(batch), {{"Content-Encoding", "gzip"}});
+  EXPECT_EQ(again.status, 202);
+  EXPECT_THAT(first.body, HasSubstr(R"("duplicate":false)"));
+  std::string expected = first.body;
+  expected.replace(expected.find("false"), 5, "true");
+  EXPECT_EQ(again.body, expected);
+  const std::string journal = Read().body;
+  EXPECT_EQ(std::count(journal.begin(), journal.end(), '\n'), 1);
+}
+
+TEST_F(EventsTest, WhatHoldsNothingToKeepIsAnsweredAndNotJournalled) {
+  EXPECT_EQ(Send(Batch("batch-0000000001", "")).body, R"({"accepted":0,"rejected":[],"duplicate":false})");
+  EXPECT_EQ(Send(Batch("batch-0000000001", Track(""))).status, 202);
+  EXPECT_EQ(Read().body, "");
+}
+
+TEST_F(EventsTest, WhatIsNoBatchIsRefusedWithAProblem) {
+  for (const char* body : {"", "{", "[]", R"({"batch":"short","events":[]})", R"({"batch":"batch-0000000001"})"}) {
+    const HttpAnswer answer = Send(body);
+    EXPECT_EQ(answer.status, 400) << body;
+    EXPECT_EQ(answer.Header("Content-Type"), "application/problem+json");
+  }
+}
+
+TEST_F(EventsTest, TheBoundsAreOneMebibyteAndAThousandEventsOnceUnpacked) {
+  std::string events = Track("order");
+  for (int i = 1; i < 1000; ++i) events += "," + Track("order");
+  EXPECT_EQ(Send(Batch("batch-0000000001", events)).body, R"({"accepted":1000,"rejected":[],"duplicate":false})");
+  EXPECT_EQ(Send(Batch("batch-0000000002", events + "," + Track("order"))).status, 413);
+  std::string full = Batch("batch-0000000003", Track("order"));
+  full += std::string((1u << 20) - full.size(), ' ');
+  EXPECT_EQ(Send(full).status, 202);
+  EXPECT_EQ(Send(full + " ").status, 413);
+  EXPECT_EQ(Send(Gzip(full + " "), {{"Content-Encoding", "gzip"}}).status, 413);
+  EXPECT_EQ(Send(Gzip(std::string(64u << 20, ' ')), {{"Content-Encoding", "gzip"}}).status, 413);
+}
+
+TEST_F(EventsTest, ABodyBeyondTheServersBoundIsRefusedBeforeItIsSent) {
+  HttpConnection connection(server.port());
+  connection.Send("POST /sdk/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key +
+                  "\r\nContent-Length: 5000000\r\n\r\n");
+  EXPECT_EQ(connection.ReadAnswer().status, 413);
+}
+
+TEST_F(EventsTest, AKeyWhoseEnvironmentIsGoneHears404) {
+  key = server.MakeKey(KeyKind::kServer, "shop", "mars");
+  EXPECT_EQ(Send(Batch("batch-0000000001", Track("order"))).status, 404);
+  EXPECT_EQ(SendStatus(R"({"instance":"a"})").status, 404);
+}
+
+TEST_F(EventsTest, TheJournalIsReadInPages) {
+  const std::string staging = server.MakeKey(KeyKind::kServer, "shop", "staging");
+  for (int i = 1; i <= 6; ++i) {
+    const std::string body = Batch("batch-000000000" + std::to_string(i), Track("n" + std::to_string(i)));
+    EXPECT_EQ(server.Call("POST", "/sdk/v1/events", {.key = i == 2 ? staging : key, .body = body}).status, 202);
+  }
+  std::vector<std::string> sequences;
+  std::string after = "0";
+  for (bool more = true; more;) {
+    const HttpAnswer page = Read("?limit=2&after=" + after);
+    ASSERT_EQ(page.status, 200) << page.body;
+    for (std::size_t at = 0; (at = page.body.find("{\"sequence\":", at)) != std::string::npos; at += 12) {
+      sequences.push_back(page.body.substr(at + 12, 1));
+    }
+    after = page.Header("Guidon-After");
+    more = page.Header("Guidon-More") == "true";
+  }
+  EXPECT_THAT(sequences, ElementsAre("1", "3", "4", "5", "6"));
+  EXPECT_EQ(after, "6");
+  EXPECT_EQ(Read("?after=6").body, "");
+  EXPECT_EQ(Read("?after=6").Header("Guidon-After"), "6");
+}
+
+TEST_F(EventsTest, WhatWasRemovedIsGone) {
+  for (int i = 1; i <= 3; ++i) {
+    Send(Batch("batch-000000000" + std::to_string(i), Track("order")));
+    server.SetNow(1'798'761'600'000 + i * 1'000);
+  }
+  ASSERT_TRUE(server.journal().Trim(Timestamp(std::chrono::milliseconds(1'798'761'602'000)),
+                                    std::chrono::milliseconds(0), std::chrono::hours(1), [] { return false; }));
+  EXPECT_EQ(Read("?after=1").status, 410);
+  EXPECT_THAT(Read().body, HasSubstr("\"sequence\":3"));
+}
+
+TEST_F(EventsTest, WhatCannotBeAskedForIsRefused) {
+  for (const char* query : {"?after=-1", "?after=x", "?after=99999999999999999999", "?limit=0", "?limit=1001"}) {
+    EXPECT_EQ(Read(query).status, 400) << query;
+  }
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects/shop/environments/mars/events").status, 404);
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects/mars/environments/production/processes").status, 404);
+  for (const char* query : {"?revision=x", "?revision=0", "?limit=1001", "?limit=-1"}) {
+    EXPECT_EQ(server.Call("GET", kScope + std::string("/processes") + query).status, 400) << query;
+  }
+}
+
+TEST_F(EventsTest, ProcessesAreCountedByWhatTheyHold) {
+  server.PutFlag("a");
+  ASSERT_EQ(server.head(), 2u);
+  const auto status = [&](const std::string& instance, int revision, const std::string& version = "4.2.0") {
+    return SendStatus(R"({"instance":")" + instance + R"(","application":{"name":"shop","version":")" + version +
+                      R"("},"epoch":")" + server.feed().epoch() + R"(","revision":)" + std::to_string(revision) + "}")
+        .status;
+  };
+  EXPECT_EQ(status("a", 1), 204);
+  EXPECT_EQ(status("b", 2), 204);
+  EXPECT_EQ(status("c", 2, "4.3.0"), 204);
+  const Value all = Processes("?revision=2");
+  EXPECT_EQ(TextAt(all, "live"), "3");
+  EXPECT_EQ(TextAt(all, "at_least"), "2");
+  EXPECT_EQ(TextAt(all, "revision"), "2");
+  EXPECT_EQ(TextAt(all, "epoch"), server.feed().epoch());
+  ASSERT_EQ(all.Find("groups")->AsArray().size(), 3u);
+  EXPECT_EQ(TextAt(all.Find("groups")->AsArray()[2], "version"), "4.3.0");
+  EXPECT_EQ(TextAt(all.Find("processes")->AsArray()[0], "instance"), "a");
+  EXPECT_EQ(all.Find("next"), nullptr);
+  const Value page = Processes("?after=a&limit=1");
+  EXPECT_EQ(TextAt(page.Find("processes")->AsArray()[0], "instance"), "b");
+  EXPECT_EQ(TextAt(page, "next"), "b");
+  EXPECT_EQ(TextAt(page, "revision"), std::to_string(server.head())) << "the newest, when none is named";
+}
+
+TEST_F(EventsTest, AStatusThatCannotBeReadIsRefused) {
+  EXPECT_EQ(SendStatus("{").status, 400);
+  EXPECT_EQ(SendStatus(R"({"revision":1})").status, 400);
+  EXPECT_EQ(SendStatus(R"({"instance":"a"})" + std::string(40'000, ' ')).status, 413);
+  EXPECT_EQ(TextAt(Processes(), "live"), "0");
+}
+
+TEST_F(EventsTest, MetricsSayWhatBecameOfThem) {
+  const std::string batch = Batch("batch-0000000001", Track("order") + R"(,{"type":"click"},17)");
+  Send(batch);
+  Send(batch);
+  Send("{");
+  EXPECT_EQ(Metric("guidon_events_accepted_total{type=\"track\"}"), "1");
+  EXPECT_EQ(Metric("guidon_events_accepted_total{type=\"exposure\"}"), "0");
+  EXPECT_EQ(Metric("guidon_events_rejected_total{reason=\"no_event\"}"), "1");
+  EXPECT_EQ(Metric("guidon_events_unknown_total"), "1");
+  EXPECT_EQ(Metric("guidon_event_batches_total"), "1");
+  EXPECT_EQ(Metric("guidon_event_bytes_total"), std::to_string(batch.size()));
+  EXPECT_EQ(Metric("guidon_event_batches_duplicate_total"), "1");
+  EXPECT_EQ(Metric("guidon_event_batches_refused_total{status=\"400\"}"), "1");
+}
+
+class BusyEventsTest : public EventsTest {
+ protected:
+  BusyEventsTest() : EventsTest({.journal = {.in_flight_batches = 0}}) {}
+};
+
+TEST_F(BusyEventsTest, WhenTooMuchWaitsForTheDiskTheClientIsToldWhenToComeBackAndNotAllAtOnce) {
+  std::set<std::string> told;
+  for (int i = 0; i < 20; ++i) {
+    const HttpAnswer answer = Send(Batch("batch-0000000001", Track("order")));
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(answer.CountOf("Retry-After"), 1);
+    told.insert(answer.Header("Retry-After"));
+  }
+  EXPECT_GT(told.size(), 1u);
+  EXPECT_EQ(Metric("guidon_event_batches_refused_total{status=\"503\"}"), "20");
+}
+
+}  // namespace
+}  // namespace guidon
