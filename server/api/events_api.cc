@@ -104,8 +104,8 @@ void Api::SendEvents(const Call& call, Answered answered) {
   const EventCounts counts = batch->counts;
   NewEntry entry{call.who.project, call.who.environment, call.who.id.substr(call.who.id.find(':') + 1),
                  *std::move(batch), std::move(answer)};
-  parts_.journal.Append(std::move(entry), [this, &request = call.request, counts,
-                                           bytes = json->size(), answered](Result<Appended> appended) {
+  parts_.journal.Append(std::move(entry), [this, &request = call.request, counts, bytes = json->size(),
+                                           answered](Result<Appended> appended) {
     if (!appended) {
       http::Response response = IsBusy(appended.error().code) ? Busy(appended.error(), request.id)
                                                               : ProblemResponse(appended.error(), request.id);
@@ -169,11 +169,11 @@ http::Response Api::ListProcesses(const Call& call) {
   if (!asked) return BadRequest(call.request, asked.error());
   const Revision head = parts_.feed.head(), revision = asked->value_or(head);
   if (revision > head) {
-    return ProblemResponse({ErrorCode::kNotFound,
-                            "there is no revision " + std::to_string(revision) + "; the newest is " +
-                                std::to_string(head),
-                            {}},
-                           call.request.id);
+    return ProblemResponse(
+        {ErrorCode::kNotFound,
+         "there is no revision " + std::to_string(revision) + "; the newest is " + std::to_string(head),
+         {}},
+        call.request.id);
   }
   const Result<std::uint64_t> limit = ReadNumber(call.request, "limit", 100, 0, kMostProcesses);
   if (!limit) return BadRequest(call.request, limit.error());

@@ -96,7 +96,6 @@ class EventReader {
   void Attributes(std::string_view name) { CheckAttributes(name, Needed(name)); }
   void OptionalAttributes(std::string_view name) { CheckAttributes(name, Find(name)); }
 
-  // Each of the object's values counts something; `check` looks at the list's elements.
   void Counts(std::string_view name) {
     const Value* value = Needed(name);
     if (value == nullptr) return;
@@ -108,6 +107,8 @@ class EventReader {
       }
     }
   }
+
+  // A list of objects, of which `check` looks at each.
   template <typename Check>
   void List(std::string_view name, Check check) {
     const Value* value = Needed(name);
@@ -116,12 +117,12 @@ class EventReader {
     if (value->AsArray().size() > kMostCounts) return TooLarge(name, kMostCounts);
     for (std::size_t i = 0; i < value->AsArray().size(); ++i) {
       const Value& element = value->AsArray()[i];
+      EventReader reader(element, now_ms_);
+      if (element.is_object()) check(reader);
+      if (element.is_object() && !reader.fault_) continue;
       const std::string at = std::string(name) + "[" + std::to_string(i) + "]";
       if (!element.is_object()) return Wrong(at, "expected an object");
-      EventReader reader(element, now_ms_);
-      check(reader);
-      if (!reader.fault_) continue;
-      fault_ = Fault{reader.fault_->reason, at + "." + reader.fault_->message};
+      if (!fault_) fault_ = Fault{reader.fault_->reason, at + "." + reader.fault_->message};
       return;
     }
   }

@@ -22,6 +22,7 @@ void Net(std::string_view input);        // addresses and Retry-After
 void Operands(std::string_view input);   // percentages, durations, days, times, margins, versions, networks
 void Http(std::string_view input);       // percent-decoding, ETag lists, Accept-Encoding, routes
 void Auth(std::string_view input);       // the text of a key; the id of an event to resume from
+void Ingest(std::string_view input);     // a batch of events, packed or not; a process's status
 void Evaluator(std::string_view input);  // {"entities":[…],"changes":[…],"contexts":[…],"now":…}
 
 struct Target {
@@ -38,7 +39,8 @@ inline constexpr Target kTargets[] = {{"yaml", Yaml, "experiments/shop"},
                                       {"operands", Operands},
                                       {"http", Http},
                                       {"auth", Auth},
-                                      {"evaluator", Evaluator}};
+                                      {"evaluator", Evaluator},
+                                      {"ingest", Ingest}};
 
 // A promise that has to hold for every input.
 inline void Require(bool holds, const std::string& promise) {

@@ -8,9 +8,9 @@ namespace guidon {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::Gzip;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::Gzip;
 
 constexpr const char* kScope = "/api/v1/projects/shop/environments/production";
 
@@ -56,7 +56,8 @@ TEST_F(EventsTest, ABatchThatWasAcceptedIsInTheJournalAsItWasSent) {
   EXPECT_EQ(journal.status, 200);
   EXPECT_EQ(journal.Header("Content-Type"), "application/x-ndjson");
   EXPECT_EQ(journal.body, R"({"sequence":1,"received":1798761600000,"project":"shop","environment":"production",)"
-                          R"("key":")" + std::string(ParseKey(key)->selector) +
+                          R"("key":")" +
+                              std::string(ParseKey(key)->selector) +
                               R"(","batch":"batch-0000000001","sent":1798761600123,"instance":"i1","events":[)" +
                               Track("order") + "," + Track("return") + "]}\n");
 }

@@ -178,8 +178,9 @@ class Checker {
   void Schema(const Value& schema, const std::string& where) {
     if (schema.is_bool()) return;
     Known(schema, where,
-          {"$ref", "type", "enum", "const", "properties", "required", "additionalProperties", "items", "minItems",
-           "pattern", "minimum", "minLength", "maxLength", "default", "description", "format", "allOf", "readOnly"});
+          {"$ref",     "type",     "enum",        "const",   "properties", "required",  "additionalProperties",
+           "items",    "minItems", "pattern",     "minimum", "maximum",    "minLength", "maxLength",
+           "maxItems", "default",  "description", "format",  "allOf",      "readOnly"});
     static const std::set<std::string> kTypes = {"object", "array", "string", "integer", "number", "boolean", "null"};
     if (const Value* type = schema.Find("type")) {
       const Array types = type->is_array() ? type->AsArray() : Array{*type};

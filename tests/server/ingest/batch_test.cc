@@ -151,6 +151,7 @@ TEST(BatchTest, AnEventThatBreaksARuleIsNamedWithTheMemberAndTheReason) {
            {With(kEvaluations, "counts", R"([{"flag":"a","reason":"R","variation":3,"count":1}])"),
             "wrong_value: counts[0].variation: " + text},
            {With(kEvaluations, "counts", "[" + counts + "]"), "too_large: counts: larger than 10000"},
+           {With(With(kEvaluations, "from", ""), "counts", "[{}]"), "missing_member: from: missing"},  // the first
            {With(kTrack, "event", ""), "missing_member: event: missing"},
            {With(kTrack, "value", "\"31.5\""), "wrong_value: value: expected a number"},
            {With(kTrack, "context", ""), "missing_member: context: missing"},
