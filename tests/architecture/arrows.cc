@@ -58,7 +58,7 @@ const std::vector<Library>& Libraries() {
   static const std::vector<Library> kLibraries = {
       {"boost/math/",    {"stats"}},
       {"boost/",         {"server"}},
-      {"rocksdb/",       {"server/store"}},
+      {"rocksdb/",       {"server/store", "bench"}},
       {"yaml-cpp/",      {"yaml"}},
       {"httplib.h",      {"net", "bench", "examples"}},
       {"simdjson.h",     {"core/base"}},

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 
 #include "core/base/json.h"
@@ -43,6 +45,25 @@ class DiskFullTest : public ::testing::Test {
   HttpAnswer Put(const std::string& flag) {
     const std::string body = R"({"flag": ")" + flag + R"(", "type": "boolean"})";
     return server_->Call("PUT", "/api/v1/projects/shop/flags/" + flag, {.body = body});
+  }
+  HttpAnswer Send(const std::string& batch) {
+    const auto now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+    const std::string body = R"({"batch":")" + batch + R"(","events":[{"type":"track","time":)" +
+                             std::to_string(now.count()) + R"(,"event":"order","context":{}}]})";
+    return HttpCall(server_->port(), "POST", "/sdk/v1/events", {.key = key_, .body = body});
+  }
+  // Those in the journal, each with a blank after it.
+  std::string Batches() {
+    const std::string journal =
+        server_->Call("GET", "/api/v1/projects/shop/environments/production/events?limit=1000").body;
+    const std::string name = "\"batch\":\"";
+    std::string ids;
+    for (std::size_t at = 0; (at = journal.find(name, at)) != std::string::npos;) {
+      at += name.size();
+      ids += journal.substr(at, journal.find('"', at) - at) + " ";
+    }
+    return ids;
   }
   int StatusOf(const std::string& flag) { return server_->Call("GET", "/api/v1/projects/shop/flags/" + flag).status; }
   std::string Metric(const std::string& name) {
@@ -107,6 +128,32 @@ TEST_F(DiskFullTest, WritesAreRefusedReadsAndStreamsGoOnAndWritesComeBack) {
   EXPECT_EQ(StatusOf("before"), 200);
   EXPECT_EQ(StatusOf("after"), 200);
   EXPECT_EQ(StatusOf("refused"), 404);
+}
+
+TEST_F(DiskFullTest, EventsAreRefusedWithATimeToComeBackAndTheSameBatchIsTakenOnceThereIsRoom) {
+  ASSERT_EQ(Send("batch-before-it-is-full").status, 202);
+  Fill();
+  for (int i = 0; i < 3; ++i) {
+    const HttpAnswer refused = Send("batch-while-it-is-full");
+    EXPECT_EQ(refused.status, 507) << refused.body;
+    EXPECT_GE(std::atoi(refused.Header("Retry-After").c_str()), 1);
+  }
+  EXPECT_EQ(Batches(), "batch-before-it-is-full ") << "reading goes on";
+  MakeRoom();
+  EXPECT_EQ(Send("batch-while-it-is-full").body, R"({"accepted":1,"rejected":[],"duplicate":false})");
+  EXPECT_EQ(Batches(), "batch-before-it-is-full batch-while-it-is-full ");
+
+  FillUnseen();
+  const HttpAnswer unknown = Send("batch-cut-in-half");
+  EXPECT_EQ(unknown.status, 500) << unknown.body;
+  EXPECT_THAT(unknown.body, HasSubstr("\"code\":\"indeterminate\""));
+  MakeRoom();
+  HttpAnswer again;
+  EXPECT_TRUE(Eventually([&] { return (again = Send("batch-cut-in-half")).status == 202; })) << again.body;
+  EXPECT_EQ(Batches(), "batch-before-it-is-full batch-while-it-is-full batch-cut-in-half ");
+  server_->Kill();
+  server_->Start();
+  EXPECT_EQ(Batches(), "batch-before-it-is-full batch-while-it-is-full batch-cut-in-half ");
 }
 
 TEST_F(DiskFullTest, AWriteThatTheFullDiskCutsInHalfIsUnknownAndStoredOnceThereIsRoom) {

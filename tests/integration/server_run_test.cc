@@ -3,11 +3,15 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cctype>
+#include <ctime>
 #include <map>
 #include <regex>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "core/base/json.h"
 #include "tests/support/guidond.h"
@@ -310,6 +314,66 @@ TEST_F(ServerRunTest, EveryLogLineIsReadableRequestsHaveTheirIdAndKeysAreNowhere
     EXPECT_TRUE(answer.status < 400 || answer.body.find(answer.Header("X-Request-Id")) != std::string::npos)
         << answer.body;
   }
+}
+
+// ---- Events ----------------------------------------------------------------------------------------------------
+
+TEST_F(ServerRunTest, WhatEventsAndStatusesHoldIsNeverLogged) {
+  Start({.arguments = {"--log-level", "debug"}});
+  const auto send = [&](const char* path, const std::string& body) {
+    return HttpCall(server_->port(), "POST", path, {.key = sdk_key_, .body = body}).status;
+  };
+  const std::string track = R"({"type":"track","time":)" + std::to_string(std::time(nullptr) * 1000) +
+                            R"(,"event":"whispered","context":{"key":"whispered"}})";
+  EXPECT_EQ(send("/sdk/v1/events", R"({"batch":"batch-0000000001","events":[)" + track + "]}"), 202);
+  EXPECT_EQ(send("/sdk/v1/events", R"({"batch":"batch-0000000002","events":["whispered"]})"), 202);
+  EXPECT_EQ(send("/sdk/v1/events", R"({"whispered":1,"whispered":2})"), 400);
+  EXPECT_EQ(send("/sdk/v1/status", R"({"instance":"whispered","application":{"name":"whispered"}})"), 204);
+  EXPECT_EQ(send("/sdk/v1/status", R"({"instance":["whispered"]})"), 400);
+  const HttpAnswer metrics = server_->Call("GET", "/metrics");
+  EXPECT_THAT(metrics.body, HasSubstr("guidon_processes{project=\"shop\",environment=\"production\"} 1\n"));
+  EXPECT_THAT(metrics.body, HasSubstr("guidon_journal_commit_seconds_count 1\n"));
+  std::vector<std::string> faults;
+  ReadMetrics(metrics.body, faults);
+  EXPECT_THAT(faults, ::testing::IsEmpty());
+  EXPECT_EQ(server_->Stop(), 0);
+  EXPECT_THAT(server_->Log(), HasSubstr("route=sendEvents"));
+  EXPECT_THAT(server_->Log(), Not(HasSubstr("whispered")));
+}
+
+TEST_F(ServerRunTest, AStopAnswersTheEventsUnderWayAndLosesNoneOfThem) {
+  Start();
+  std::atomic<int> accepted{0};
+  std::vector<std::thread> senders;
+  for (int sender = 0; sender < 4; ++sender) {
+    senders.emplace_back([&, sender] {
+      for (int i = 0;; ++i) {
+        const std::string body = R"({"batch":"batch-)" + std::to_string(1'000'000'000 + 1'000'000 * sender + i) +
+                                 R"(","events":[{"type":"dropped","counts":{}}]})";
+        try {
+          if (HttpCall(server_->port(), "POST", "/sdk/v1/events", {.key = sdk_key_, .body = body}).status != 202)
+            return;
+        } catch (const std::exception&) {
+          return;  // nobody listens any more
+        }
+        ++accepted;
+      }
+    });
+  }
+  EXPECT_TRUE(Eventually([&] { return accepted >= 20; }));
+  EXPECT_EQ(server_->Stop(), 0);
+  for (std::thread& sender : senders) sender.join();
+  server_->Start();
+  int kept = 0;
+  for (std::string after = "0", more = "true"; more == "true";) {
+    const HttpAnswer page =
+        server_->Call("GET", "/api/v1/projects/shop/environments/production/events?limit=1000&after=" + after);
+    ASSERT_EQ(page.status, 200) << page.body;
+    kept += static_cast<int>(std::count(page.body.begin(), page.body.end(), '\n'));
+    after = page.Header("Guidon-After");
+    more = page.Header("Guidon-More");
+  }
+  EXPECT_GE(kept, accepted);
 }
 
 }  // namespace
