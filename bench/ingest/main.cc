@@ -1,0 +1,149 @@
+// ./dev bench ingest: events that guidond makes durable in a second, beside bare RocksDB (bench/README.md).
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "bench/floor/write_batch.h"
+#include "tests/support/guidond.h"
+
+namespace guidon::bench {
+namespace {
+
+using testing::Guidond;
+using testing::HttpAnswer;
+using testing::HttpConnection;
+using testing::TemporaryFolder;
+
+constexpr char kUsage[] =
+    "Usage: bench_ingest [--json FILE] [--seconds S] [--pairs N] [--clients N]\n"
+    "\n"
+    "  --json FILE   also writes a list of {name, ours, floor, ratio, unit}\n"
+    "  --seconds S   of each measurement (3)\n"
+    "  --pairs N     of floor and ours, in turn, whose median counts (5)\n"
+    "  --clients N   keep-alive connections, and threads of the floor (64)\n";
+constexpr int kEvents = 100;  // in a batch
+
+struct Arguments {
+  std::string json;
+  int seconds = 3, pairs = 5, clients = 64;
+};
+
+bool Read(int argc, char** argv, Arguments& out) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view name = argv[i];
+    if (++i == argc) return false;
+    const std::string_view text = argv[i];
+    int* number = name == "--seconds" ? &out.seconds : name == "--pairs" ? &out.pairs : &out.clients;
+    if (name == "--json") {
+      out.json = text;
+    } else if (name != "--seconds" && name != "--pairs" && name != "--clients") {
+      return false;
+    } else if (std::from_chars(text.data(), text.data() + text.size(), *number).ptr != text.data() + text.size() ||
+               *number < 1) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::string Event() {
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  return R"({"type":"track","time":)" + std::to_string(now.count()) +
+         R"(,"event":"order","value":31.5,"context":{"key":"user-42","account_id":"acct-17","country":"DE"},)"
+         R"("attributes":{"currency":"EUR"}})";
+}
+
+// One client: batch after batch on one connection, each sent when the one before is durable. Accepted batches.
+int SendBatches(std::uint16_t port, const std::string& key, const std::string& prefix, const std::string& events,
+                const std::atomic<bool>& stopping) {
+  HttpConnection connection(port);
+  int batches = 0;
+  while (!stopping) {
+    const std::string body =
+        R"({"batch":")" + prefix + std::to_string(1'000'000'000 + batches) + R"(","events":[)" + events + "]}";
+    connection.Send("POST /sdk/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key +
+                    "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+                    "\r\n\r\n" + body);
+    const HttpAnswer answer = connection.ReadAnswer();
+    if (answer.status != 202 || answer.body.find("\"accepted\":100,") == std::string::npos) {
+      std::fprintf(stderr, "a batch was not taken: %d %s%s\n", answer.status, answer.body.c_str(),
+                   answer.fault.c_str());
+      return batches;
+    }
+    ++batches;
+  }
+  return batches;
+}
+
+// Events per second.
+double Ours(int clients, std::chrono::milliseconds time) {
+  Guidond server;
+  server.Call("POST", "/api/v1/projects", {.body = R"({"project":"shop","environments":{"production":{}}})"});
+  const std::string key = server.CreateSdkKey("shop", "production");
+  std::string events = Event();
+  for (int i = 1; i < kEvents; ++i) events += "," + Event();
+  std::atomic<bool> stopping{false};
+  std::atomic<int> batches{0};
+  std::vector<std::thread> threads;
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < clients; ++i) {
+    threads.emplace_back([&, i] {
+      batches += SendBatches(server.port(), key, "client-" + std::to_string(i) + "-batch-", events, stopping);
+    });
+  }
+  std::this_thread::sleep_for(time);
+  stopping = true;
+  for (std::thread& thread : threads) thread.join();
+  return kEvents * static_cast<double>(batches) /
+         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double Floor(int clients, std::chrono::milliseconds time) {
+  const TemporaryFolder folder;
+  return SyncedWriteBatches(folder / "db", clients, Event(), time);
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  if (!Read(argc, argv, arguments)) {
+    std::fputs(kUsage, stderr);
+    return 2;
+  }
+  const std::chrono::seconds time(arguments.seconds);
+  std::vector<double> floors, ours, ratios;
+  std::printf("%-8s %14s %14s %8s\n", "pair", "floor ev/s", "ours ev/s", "ratio");
+  for (int pair = 1; pair <= arguments.pairs; ++pair) {
+    floors.push_back(Floor(arguments.clients, time));
+    ours.push_back(Ours(arguments.clients, time));
+    ratios.push_back(floors.back() > 0 ? ours.back() / floors.back() : 0);
+    std::printf("%-8d %14.0f %14.0f %8.2f\n", pair, floors.back(), ours.back(), ratios.back());
+    std::fflush(stdout);
+  }
+  std::printf("%-8s %14.0f %14.0f %8.2f\n", "median", Median(floors), Median(ours), Median(ratios));
+  if (arguments.json.empty()) return 0;
+  std::ofstream file(arguments.json);
+  file << "[{\"name\":\"ingest_eps\",\"ours\":" << Median(ours) << ",\"floor\":" << Median(floors)
+       << ",\"ratio\":" << Median(ratios) << ",\"unit\":\"events/s\"}]\n";
+  file.close();
+  return file ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace guidon::bench
+
+int main(int argc, char** argv) {
+  return guidon::bench::Main(argc, argv);
+}
