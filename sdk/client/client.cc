@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -321,6 +322,23 @@ Pin Client::Pin() const {
 }
 Subscription Client::OnChange(std::function<void(const RulesetChange&)> callback) {
   return core_->Subscribe(std::move(callback));
+}
+
+void Client::Track(std::string_view event, const Context& context) const noexcept {
+  Track(event, context, Object());
+}
+void Client::Track(std::string_view event, const Context& context, double value) const noexcept {
+  Track(event, context, value, Object());
+}
+void Client::Track(std::string_view event, const Context& context, const Object& attributes) const noexcept {
+  core_->outbox->Track({event, context, std::nullopt, attributes});
+}
+void Client::Track(std::string_view event, const Context& context, double value,
+                   const Object& attributes) const noexcept {
+  core_->outbox->Track({event, context, value, attributes});
+}
+bool Client::Flush(std::chrono::milliseconds deadline) const {
+  return core_->Flush(deadline);
 }
 bool Client::Close(std::chrono::milliseconds deadline) {
   return core_->Close(deadline);

@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{50};              // `now` is at most this old, and a little scheduling
 constexpr std::size_t kMaxUnknownFlags = 256;  // keys that are remembered as unknown; later ones are not said
 constexpr milliseconds kCacheInterval{1'000};
+constexpr milliseconds kTimeToEnd{250};  // of the deadline of Close, at most, for all but the last events
 
 std::int64_t SystemMs() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -31,16 +32,28 @@ milliseconds Bounded(milliseconds time) {
 }
 
 ClientConfig Usable(ClientConfig config) {
-  for (milliseconds* time : {&config.connect_timeout, &config.silence_timeout, &config.backoff_first,
-                             &config.backoff_most, &config.unauthorised_recheck}) {
+  for (milliseconds* time :
+       {&config.connect_timeout, &config.silence_timeout, &config.backoff_first, &config.backoff_most,
+        &config.unauthorised_recheck, &config.flush_interval, &config.request_timeout, &config.max_batch_age,
+        &config.status_interval, &config.status_delay}) {
     *time = std::clamp<milliseconds>(*time, milliseconds(1), std::chrono::hours(24));
   }
+  config.max_queued_events = std::max<std::size_t>(config.max_queued_events, 1);
+  config.max_queued_bytes = std::max<std::size_t>(config.max_queued_bytes, 64u << 10);
   return config;
 }
 
 // Before the first ruleset: no flags.
 std::shared_ptr<const RulesetView> EmptyView(const std::shared_ptr<Lineage>& lineage) {
   return std::make_shared<const RulesetView>(RulesetView{Compile(Snapshot(), {lineage, {}}), false, {}});
+}
+
+RecorderOptions RecordedBy(const ClientConfig& config) {
+  RecorderOptions options;
+  options.private_attributes = config.private_attributes;
+  options.all_attributes_private = config.all_attributes_private;
+  options.exposures = config.send_events;
+  return options;
 }
 
 // Threads that are made meanwhile have all signals blocked but those that a fault raises in the thread itself:
@@ -67,8 +80,10 @@ ClientCore::ClientCore(ClientConfig given)
     : config(Usable(std::move(given))),
       lineage(std::make_shared<Lineage>()),
       has_hooks(!config.hooks.empty()),
+      recorder(RecordedBy(config)),
       current(EmptyView(lineage)),
       now_ms(SystemMs()),
+      outbox(std::make_unique<Outbox>(*this)),
       state_(lineage) {}
 
 // ---- Life --------------------------------------------------------------------------------------------------------
@@ -87,7 +102,9 @@ void ClientCore::Start() {
     StartWorker(workers_[kClock], &ClientCore::RunClock);
     StartWorker(workers_[kKeeper], &ClientCore::RunKeeper);
     if (!config.server.empty()) StartWorker(workers_[kSource], &ClientCore::RunSource);
+    if (outbox->HasWork()) StartWorker(workers_[kOutbox], &ClientCore::RunOutbox);
   } catch (const std::system_error& e) {
+    outbox->Stop();
     status_.state = ClientState::kOffline;
     status_.last_error = std::string("the system gives no thread: ") + e.what();
   }
@@ -144,6 +161,10 @@ void ClientCore::RunSource() {
   RunStreamSource(*this);
 }
 
+void ClientCore::RunOutbox() {
+  outbox->Run();
+}
+
 void ClientCore::RunClock() {
   while (!closing()) {
     now_ms.store(SystemMs(), std::memory_order_relaxed);
@@ -173,11 +194,12 @@ void ClientCore::RunKeeper() {
 }
 
 void ClientCore::DoChores() {
-  std::vector<std::string> unsaid;
+  std::vector<std::string> unsaid, warnings;
   bool write = false;
   {
     MutexLock lock(mutex_);
     unsaid.swap(unsaid_);
+    warnings.swap(warnings_);
     write = is_cache_old_;  // it is due, or there will be no later time
     if (write) {
       is_cache_old_ = false;
@@ -186,18 +208,32 @@ void ClientCore::DoChores() {
   }
   if (write) WriteCache();
   SayUnknownFlags(unsaid);
+  for (const std::string& warning : warnings) Log(LogLevel::kWarning, warning);
 }
 
 bool ClientCore::HasChore() const {
-  return !unsaid_.empty() || (is_cache_old_ && Clock::now() - cache_written_ >= kCacheInterval);
+  return !unsaid_.empty() || !warnings_.empty() || (is_cache_old_ && Clock::now() - cache_written_ >= kCacheInterval);
 }
 
 bool ClientCore::AllDone() const {
   return std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) { return worker.is_done; });
 }
 
+bool ClientCore::Flush(milliseconds deadline) {
+  return outbox->Flush(Bounded(deadline));
+}
+
+void ClientCore::RenewEvents() {
+  recorder.ContinueInChild();
+  outbox->LeaveInChild();
+  left_outboxes_.push_back(std::move(outbox));  // a thread of this client that forked may still be in it
+  outbox = std::make_unique<Outbox>(*this);
+  outbox->NoteApplied();  // so that the server hears of this process soon
+}
+
 bool ClientCore::Close(milliseconds deadline) {
   const Clock::time_point until = Clock::now() + Bounded(deadline);
+  Flush(Bounded(deadline) - std::min(kTimeToEnd, Bounded(deadline) / 4));
   std::vector<std::thread> ended;
   bool is_done = false;
   {
@@ -205,6 +241,7 @@ bool ClientCore::Close(milliseconds deadline) {
     // A callback that closes its own client holds the source up itself.
     keep_until_ = workers_[kSource].id == std::this_thread::get_id() ? Clock::now() : until;
     closing_.store(true);
+    outbox->Stop();
     changed_.NotifyAll();
     chores_.NotifyAll();
     // A callback that closes its own client cannot wait for its own thread.
@@ -216,6 +253,7 @@ bool ClientCore::Close(milliseconds deadline) {
     while (!others_done()) {
       // Stop only shuts the socket down; a call that has not opened it yet is stopped by the next round.
       if (http_ != nullptr) http_->Stop(milliseconds(0));
+      outbox->Stop();
       const Clock::time_point now = Clock::now();
       if (now >= until) break;
       changed_.WaitUntil(lock, std::min(until, now + milliseconds(5)), others_done);
@@ -261,6 +299,7 @@ ClientStatus ClientCore::Status() {
     }
   }
   const std::shared_ptr<const RulesetView> view = current.Share();
+  status.events = outbox->Status();
   for (const BrokenFlag& broken : view->ruleset->broken()) status.broken.emplace_back(broken.key, broken.reason);
   return status;
 }
@@ -296,6 +335,11 @@ void ClientCore::Log(LogLevel level, const std::string& message) const noexcept 
   }
 }
 
+void ClientCore::SayLater(std::string warning) {
+  MutexLock lock(mutex_);
+  warnings_.push_back(std::move(warning));
+}
+
 // ---- Publishing --------------------------------------------------------------------------------------------------
 
 Applied ClientCore::Take(DocumentKind kind, std::string_view text, std::string_view event_id, RulesetSource source) {
@@ -324,6 +368,7 @@ Applied ClientCore::Take(DocumentKind kind, std::string_view text, std::string_v
   }
   for (const std::string& warning : warnings) Log(LogLevel::kWarning, warning);
   if (applied.outcome != ApplyOutcome::kApplied) return applied;
+  outbox->NoteApplied();
   for (const BrokenFlag& broken : ruleset->broken()) {
     if (before->BrokenReason(broken.key) == broken.reason) continue;  // said already
     Log(LogLevel::kWarning, "flag '" + broken.key + "' cannot be evaluated by this version: " + broken.reason);
@@ -373,6 +418,11 @@ bool ClientCore::has_ruleset() const {
 std::string ClientCore::EventId() const {
   MutexLock lock(state_mutex_);
   return state_.EventId();
+}
+
+Held ClientCore::WhatIsHeld() const {
+  MutexLock lock(state_mutex_);
+  return {state_.header().epoch, state_.header().revision, state_.digest()};
 }
 
 void ClientCore::WriteCache() {

@@ -2,8 +2,8 @@
 //
 // Threads: the source thread connects, applies, publishes and tells; the clock thread moves the coarse clock; the
 // keeper thread writes the cache file and says what has to be said about unknown flags, so that neither a slow disk nor
-// a slow log delays the other two. All block the signals that an application may want for itself. Readers touch
-// `current`, `now_ms` and `recorder` only.
+// a slow log delays the other two; the outbox thread sends events (sdk/events/outbox.h). All block the signals that an
+// application may want for itself. Readers touch `current`, `now_ms` and `recorder` only.
 //
 // Locks, outer first: state_mutex_, mutex_. Neither is held while a callback of the application runs.
 #pragma once
@@ -25,6 +25,7 @@
 #include "core/base/published.h"
 #include "core/ruleset/ruleset.h"
 #include "net/http_client.h"
+#include "sdk/events/outbox.h"
 #include "sdk/events/recorder.h"
 #include "sdk/state/ruleset_state.h"
 
@@ -54,6 +55,9 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   Published<RulesetView> current;
   std::atomic<std::int64_t> now_ms;
 
+  // What leaves the process. Another one in the child of a fork().
+  std::unique_ptr<Outbox> outbox;
+
   // A read of an unknown flag. Said once per key, off this thread; keys beyond a bound are not remembered.
   void NoteUnknownFlag(std::string_view key) noexcept GUIDON_THREAD_ANNOTATION(no_thread_safety_analysis);  // try_lock
 
@@ -62,6 +66,9 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   Readiness WaitReady(std::chrono::milliseconds timeout) GUIDON_EXCLUDES(mutex_);
   ClientStatus Status() GUIDON_EXCLUDES(mutex_);
   Subscription Subscribe(std::function<void(const RulesetChange&)> callback) GUIDON_EXCLUDES(mutex_);
+  bool Flush(std::chrono::milliseconds deadline);
+  // In the child of a fork(), with the outbox's lock held, before a thread is started: events begin anew there.
+  void RenewEvents();
   bool Close(std::chrono::milliseconds deadline) GUIDON_EXCLUDES(mutex_);
 
   // ---- For where rulesets come from: one thread at a time ----
@@ -71,10 +78,13 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   void Confirm() GUIDON_EXCLUDES(mutex_);  // the server said that what is held is current
   bool has_ruleset() const GUIDON_EXCLUDES(state_mutex_);
   std::string EventId() const GUIDON_EXCLUDES(state_mutex_);
+  Held WhatIsHeld() const GUIDON_EXCLUDES(state_mutex_);
 
   void SetState(ClientState state, std::string error = "") GUIDON_EXCLUDES(mutex_);
   void CountReconnect() GUIDON_EXCLUDES(mutex_);
   void Log(LogLevel level, const std::string& message) const noexcept;
+  // A warning, said by the keeper: for threads that must not wait for a log.
+  void SayLater(std::string warning) GUIDON_EXCLUDES(mutex_);
   bool closing() const { return closing_.load(); }
   // Sleeps; false when closing.
   bool Sleep(std::chrono::milliseconds time) GUIDON_EXCLUDES(mutex_);
@@ -104,6 +114,7 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   void RunSource() GUIDON_EXCLUDES(mutex_);
   void RunClock() GUIDON_EXCLUDES(mutex_);
   void RunKeeper() GUIDON_EXCLUDES(mutex_);
+  void RunOutbox();
   void DoChores() GUIDON_EXCLUDES(state_mutex_, mutex_);
   void WriteCache() GUIDON_EXCLUDES(state_mutex_, mutex_);
   void SayUnknownFlags(const std::vector<std::string>& keys);
@@ -127,11 +138,13 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   Clock::time_point confirmed_ GUIDON_GUARDED_BY(mutex_);
   bool has_confirmation_ GUIDON_GUARDED_BY(mutex_) = false;
   net::HttpClient* http_ GUIDON_GUARDED_BY(mutex_) = nullptr;
-  enum : std::size_t { kClock, kKeeper, kSource };
-  std::array<Worker, 3> workers_ GUIDON_GUARDED_BY(mutex_);
+  enum : std::size_t { kClock, kKeeper, kSource, kOutbox };
+  std::array<Worker, 4> workers_ GUIDON_GUARDED_BY(mutex_);
   Clock::time_point keep_until_ GUIDON_GUARDED_BY(mutex_){};  // how long the keeper waits for the source at the end
   std::set<std::string, std::less<>> unknown_ GUIDON_GUARDED_BY(mutex_);  // keys that were noted
-  std::vector<std::string> unsaid_ GUIDON_GUARDED_BY(mutex_);
+  std::vector<std::string> unsaid_ GUIDON_GUARDED_BY(mutex_);             // of those
+  std::vector<std::string> warnings_ GUIDON_GUARDED_BY(mutex_);           // to be said
+  std::vector<std::unique_ptr<Outbox>> left_outboxes_;                    // of processes that this one was forked from
   bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;
   Clock::time_point cache_written_ GUIDON_GUARDED_BY(mutex_){};
   std::vector<std::shared_ptr<Subscriber>> subscribers_ GUIDON_GUARDED_BY(mutex_);

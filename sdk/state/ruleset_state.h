@@ -52,6 +52,7 @@ class RulesetState {
   // Null until the first snapshot.
   const std::shared_ptr<const Ruleset>& ruleset() const { return ruleset_; }
   const SnapshotHeader& header() const { return header_; }
+  std::string digest() const { return digest_.ToHex(); }
   std::string EventId() const;  // "<epoch>-<revision>", or ""
 
  private:

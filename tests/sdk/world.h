@@ -180,6 +180,7 @@ inline ClientConfig ConfigFor(const std::string& server) {
   config.backoff_most = std::chrono::milliseconds(4);
   config.failures_before_polling = 1'000'000;
   config.unauthorised_recheck = std::chrono::hours(1);
+  config.send_events = config.send_status = false;
   return config;
 }
 

@@ -179,9 +179,31 @@ class GUIDON_API Client : public Reads<Client> {
   // subscribe, and close the client. What it throws is logged and dropped. While it runs, no further change arrives.
   [[nodiscard]] Subscription OnChange(std::function<void(const RulesetChange&)> callback);
 
-  // Stops the background work and writes what the cache file does not have yet; reads go on with what is held. True
-  // when all threads ended within the deadline; one that is stuck in the system's name resolution, in a callback of the
-  // application or is the calling one itself is left to end by itself. A second call changes nothing.
+  // Something happened to `context` that experiments are measured by: an order and its amount, an error, the time that
+  // a page took. Key and attributes of the context go with it (lists, objects and what is private do not, nor text of
+  // more than 1 024 bytes), and so do the event's own attributes: text, numbers and booleans.
+  //
+  //   client.Track("order", user, 31.50, {{"currency", "EUR"}});
+  //
+  // Never throws and never waits for the network; a microsecond or so. What the server cannot be sent is dropped and
+  // counted in Status(): when too much waits already, or when it is no event (no name, one of more than 1 024 bytes, a
+  // value that is not finite, more than 16 KiB in all).
+  void Track(std::string_view event, const Context& context) const noexcept;
+  void Track(std::string_view event, const Context& context, double value) const noexcept;
+  void Track(std::string_view event, const Context& context, const Object& attributes) const noexcept;
+  void Track(std::string_view event, const Context& context, double value, const Object& attributes) const noexcept;
+
+  // Sends what waits: true when all that was tracked, exposed and counted before the call is durable on the server (or
+  // nothing is to be sent: no server is configured, or send_events is false). False at the deadline, and as soon as it
+  // is clear that it will not be true: the key is not accepted, events were lost, the client closes. Events are sent
+  // without it, too.
+  bool Flush(std::chrono::milliseconds deadline) const;
+
+  // Flushes, then stops the background work and writes what the cache file does not have yet; reads go on with what is
+  // held. True when all threads ended within the deadline; one that is stuck in the system's name resolution, in a
+  // callback of the application or is the calling one itself is left to end by itself. Events that could not be sent
+  // are dropped; a part of the deadline, at most 250 ms, is kept for what comes after them. A second call changes
+  // nothing.
   bool Close(std::chrono::milliseconds deadline);
 
  private:

@@ -11,6 +11,7 @@
 #include <guidon/export.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -53,6 +54,25 @@ struct ClientConfig {
   std::chrono::milliseconds backoff_most{30'000};     // … up to this; each delay is random below its ceiling
   int failures_before_polling = 3;                    // streams that fail in a row before the ruleset is polled, too
   std::chrono::milliseconds unauthorised_recheck{300'000};  // after a 401, 403 or 404
+
+  // What is sent about what happens in this process.
+  bool send_events = true;  // exposures, counts of evaluations, Track; false: nothing of it is kept, or leaves
+  bool send_status = true;  // which ruleset this process holds, so that operators see how far a change has come
+  // Attributes that never leave this process, by name, from contexts and from Track; "key" is the context's key. An
+  // experiment that is randomised by one of them records no exposures.
+  std::vector<std::string> private_attributes{};
+  bool all_attributes_private = false;  // of contexts, only the key leaves
+
+  // Events wait in two queues, of exposures and of what is tracked, each bounded by both numbers. What finds its queue
+  // full is dropped and counted in Status(); what was queued does not give way. At least 1 and 64 KiB.
+  std::size_t max_queued_events = 20'000;
+  std::size_t max_queued_bytes = 4u << 20;
+  // The times have the bounds of those above.
+  std::chrono::milliseconds flush_interval{10'000};   // events are sent at random moments, so far apart or half of it
+  std::chrono::milliseconds request_timeout{15'000};  // until a batch is answered
+  std::chrono::milliseconds max_batch_age{std::chrono::hours(24)};  // a batch without a clear answer is dropped then
+  std::chrono::milliseconds status_interval{60'000};                // between two statuses, when nothing changes
+  std::chrono::milliseconds status_delay{5'000};                    // after a change, at a random moment within
 
   LogSink log{};  // empty: silent
 

@@ -29,6 +29,29 @@ GUIDON_API std::string_view ToString(ClientState state) noexcept;  // "initialis
 enum class RulesetSource : std::uint8_t { kNone, kBootstrap, kCache, kServer, kTest };
 GUIDON_API std::string_view ToString(RulesetSource source) noexcept;  // "none", "bootstrap", …
 
+// What the client could not keep for the server, since it was made.
+struct DroppedEvents {
+  std::uint64_t exposures = 0;  // there was no room
+  std::uint64_t track = 0;      // calls of Track for which there was no room, or which came after Close
+  std::uint64_t invalid = 0;    // calls of Track that were no event; the first one is logged
+  std::uint64_t batches = 0;    // that the server refused as a whole, or gave no clear answer to for a day
+  std::uint64_t rejected = 0;   // events that the server left out of a batch
+
+  friend bool operator==(const DroppedEvents& a, const DroppedEvents& b) noexcept {
+    return a.exposures == b.exposures && a.track == b.track && a.invalid == b.invalid && a.batches == b.batches &&
+           a.rejected == b.rejected;
+  }
+  friend bool operator!=(const DroppedEvents& a, const DroppedEvents& b) noexcept { return !(a == b); }
+};
+
+// How far events have come.
+struct EventStatus {
+  std::size_t queued = 0;     // exposures and tracked events that are not durable yet
+  std::uint64_t batches = 0;  // that the server has made durable
+  DroppedEvents dropped;
+  std::string last_error;  // of the last attempt, when it failed
+};
+
 struct ClientStatus {
   ClientState state = ClientState::kInitialising;
   RulesetSource source = RulesetSource::kNone;
@@ -47,6 +70,7 @@ struct ClientStatus {
   std::uint64_t changes = 0;     // changes applied
   std::uint64_t refused = 0;     // documents and events that were older, damaged, unreadable or did not fit
   std::uint64_t reconnects = 0;  // streams that ended, or were never there
+  EventStatus events;
 };
 
 }  // namespace guidon

@@ -1,0 +1,248 @@
+#include "sdk/events/event_json.h"
+
+#include <zlib.h>
+
+#include <cmath>
+#include <utility>
+
+#include "core/base/json.h"
+#include "core/eval/context_scalars.h"
+
+namespace guidon::internal {
+namespace {
+
+constexpr std::size_t kMostBroken = 100;
+
+// Text that can be a name, a key or a unit.
+bool IsName(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxNameBytes && IsValidUtf8(text);
+}
+
+// Members of an object, one after the other.
+class Members {
+ public:
+  explicit Members(std::string& out) : out_(out) {}
+
+  Members& Text(std::string_view name, std::string_view text) {
+    Name(name);
+    AppendJsonString(out_, text);
+    return *this;
+  }
+  Members& TextIfAny(std::string_view name, std::string_view text) { return text.empty() ? *this : Text(name, text); }
+  template <typename T>
+  Members& Number(std::string_view name, T number) {
+    return Any(name, Value(number));
+  }
+  Members& Any(std::string_view name, const Value& value) {
+    Name(name);
+    AppendJson(out_, value);
+    return *this;
+  }
+  Members& Raw(std::string_view name, std::string_view json) {
+    Name(name);
+    out_ += json;
+    return *this;
+  }
+
+ private:
+  void Name(std::string_view name) {
+    if (!is_first_) out_ += ',';
+    is_first_ = false;
+    AppendJsonString(out_, name);
+    out_ += ':';
+  }
+
+  std::string& out_;
+  bool is_first_ = true;
+};
+
+// What can be said about an attribute in an event: text, a finite number or a boolean.
+bool IsSayable(const Value& value) {
+  if (value.is_string()) return IsValidUtf8(value.AsString());
+  return value.is_bool() || (value.is_number() && std::isfinite(value.AsDouble()));
+}
+
+Value ValueOf(const ContextScalar& scalar) {
+  switch (scalar.kind) {
+    case ContextScalar::Kind::kBool:
+      return scalar.truth;
+    case ContextScalar::Kind::kInt:
+      return scalar.whole;
+    case ContextScalar::Kind::kDouble:
+      return scalar.number;
+    case ContextScalar::Kind::kText:
+      return scalar.text;
+  }
+  return {};
+}
+
+std::string EncodeContext(const Context& context, const PrivateAttributes& without) {
+  std::string json = "{";
+  Members members(json);
+  ContextScalars::ForEach(context, [&](const ContextScalar& scalar) {
+    const bool is_long = scalar.kind == ContextScalar::Kind::kText && scalar.text.size() > kMaxNameBytes;
+    if (is_long || !IsName(scalar.name) || without.Covers(scalar.name)) return;
+    const Value value = ValueOf(scalar);
+    if (IsSayable(value)) members.Any(scalar.name, value);
+  });
+  return json + "}";
+}
+
+std::string EncodeObject(const Object& object, const PrivateAttributes& without) {
+  std::string json = "{";
+  Members members(json);
+  for (const Member& member : object) {
+    if (!IsName(member.name) || !IsSayable(member.value) || without.Covers(member.name)) continue;
+    members.Any(member.name, member.value);
+  }
+  return json + "}";
+}
+
+std::string_view ToString(Consulted::Role role) {
+  switch (role) {
+    case Consulted::Role::kAssigned:
+      return "assigned";
+    case Consulted::Role::kHeldOut:
+      return "held_out";
+    case Consulted::Role::kComparison:
+      return "comparison";
+  }
+  return "assigned";
+}
+
+}  // namespace
+
+Result<std::string> EncodeTrack(const TrackCall& call, std::int64_t time_ms, const Privacy& privacy) {
+  if (call.event.empty()) return Fail(ErrorCode::kInvalid, "the event has no name");
+  if (call.event.size() > kMaxNameBytes) {
+    return Fail(ErrorCode::kInvalid, "the event's name has " + std::to_string(call.event.size()) + " bytes; at most " +
+                                         std::to_string(kMaxNameBytes) + " are allowed");
+  }
+  if (!IsValidUtf8(call.event)) return Fail(ErrorCode::kInvalid, "the event's name is not UTF-8");
+  const std::string name(call.event);
+  if (call.value && !std::isfinite(*call.value))
+    return Fail(ErrorCode::kInvalid, "the value of event '" + name + "' is not finite");
+  std::string json = R"({"type":"track",)";
+  Members members(json);
+  members.Number("time", time_ms).Text("event", call.event);
+  if (call.value) members.Number("value", *call.value);
+  members.Raw("context", EncodeContext(call.context, privacy.of_contexts));
+  if (!call.attributes.empty()) members.Raw("attributes", EncodeObject(call.attributes, privacy.of_events));
+  json += '}';
+  if (json.size() > kMaxEventBytes) {
+    return Fail(ErrorCode::kInvalid, "event '" + name + "' has " + std::to_string(json.size()) +
+                                         " bytes with its context and attributes; at most " +
+                                         std::to_string(kMaxEventBytes) + " are allowed");
+  }
+  return json;
+}
+
+std::string EncodeExposure(const RecordedExposure& e) {
+  // The rest was valid in the ruleset.
+  if (!IsName(e.unit) || !IsName(e.unit_attribute)) return "";
+  std::string json = R"({"type":"exposure",)";
+  Members members(json);
+  members.Number("time", e.time_ms).Text("flag", e.flag).Text("experiment", e.experiment);
+  members.Number("iteration", e.iteration);
+  if (e.role != Consulted::Role::kComparison) members.TextIfAny("variant", e.variant);
+  members.Text("role", ToString(e.role)).TextIfAny("holdout", e.holdout);
+  if (e.forced) members.Any("forced", true);
+  members.Text("unit_attribute", e.unit_attribute).Text("unit", e.unit);
+  if (e.bucket >= 0) members.Number("bucket", e.bucket);
+  members.Number("revision", e.revision);
+  if (e.context.is_object()) members.Raw("context", EncodeObject(e.context.AsObject(), PrivateAttributes()));
+  json += '}';
+  return json.size() <= kMaxEventBytes ? json : "";
+}
+
+std::string WithEpoch(std::string_view exposure, std::string_view epoch) {
+  std::string json(exposure.substr(0, exposure.size() - 1));
+  json += R"(,"epoch":)";
+  AppendJsonString(json, epoch);
+  return json + "}";
+}
+
+std::string EncodeEvaluations(const std::vector<EvaluationCount>& counts, std::int64_t from_ms, std::int64_t to_ms,
+                              std::size_t max_bytes, std::size_t* taken) {
+  *taken = 0;
+  std::string json = R"({"type":"evaluations","from":)" + std::to_string(from_ms) + R"(,"to":)" +
+                     std::to_string(to_ms) + R"(,"counts":[)";
+  std::size_t written = 0;
+  for (const EvaluationCount& count : counts) {
+    // No flag can have such a key, so nobody will look for how often it was asked for.
+    if (!IsName(count.flag)) {
+      ++*taken;
+      continue;
+    }
+    std::string entry = written == 0 ? "{" : ",{";
+    Members members(entry);
+    members.Text("flag", count.flag).TextIfAny("variation", count.variation).Text("reason", ToString(count.reason));
+    members.TextIfAny("error", ToString(count.error)).Number("count", count.count);
+    entry += '}';
+    // The first one in any case: there must be some way on.
+    if (written == kMaxCounts || (written > 0 && json.size() + entry.size() + 2 > max_bytes)) break;
+    json += entry;
+    ++*taken;
+    ++written;
+  }
+  return written == 0 ? "" : json + "]}";
+}
+
+std::string EncodeDropped(const DroppedEvents& dropped) {
+  std::string json = R"({"type":"dropped","counts":{)";
+  Members members(json);
+  for (const auto& [name, count] : {std::pair("exposures", dropped.exposures), std::pair("track", dropped.track),
+                                    std::pair("invalid", dropped.invalid), std::pair("batches", dropped.batches)}) {
+    if (count > 0) members.Number(name, count);
+  }
+  return json + "}}";
+}
+
+std::string EncodeSender(const ClientConfig& config, std::string_view instance) {
+  std::string json = R"("sdk":{"name":"guidon-cpp","version":")" GUIDON_VERSION "\"}";
+  if (IsName(config.application)) {
+    json += R"(,"application":{)";
+    Members members(json);
+    members.Text("name", config.application);
+    if (IsName(config.application_version)) members.Text("version", config.application_version);
+    json += '}';
+  }
+  return json + R"(,"instance":")" + std::string(instance) + "\"";
+}
+
+std::string EncodeStatus(const ClientStatus& status, const Held& held, std::string_view sender) {
+  std::string json = R"({"schema":1,)" + std::string(sender) + ",";
+  Members members(json);
+  members.TextIfAny("epoch", held.epoch).Number("revision", held.revision).Text("digest", held.digest);
+  members.Text("source", ToString(status.source)).Text("state", ToString(status.state));
+  members.Number("age_ms", status.age.count());
+  Array broken;
+  for (const auto& [flag, reason] : status.broken) {
+    if (broken.size() < kMostBroken) broken.emplace_back(flag);
+  }
+  const DroppedEvents& dropped = status.events.dropped;
+  members.Any("broken", broken);
+  members.Any("dropped", Object{{"exposures", dropped.exposures},
+                                {"track", dropped.track},
+                                {"invalid", dropped.invalid},
+                                {"batches", dropped.batches},
+                                {"rejected", dropped.rejected}});
+  return json + "}";
+}
+
+std::string Gzip(std::string_view text) {
+  constexpr int kGzipWindow = 15 + 16;
+  z_stream stream{};
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) return "";
+  std::string out(deflateBound(&stream, static_cast<uLong>(text.size())), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  deflate(&stream, Z_FINISH);  // there is room for all of it
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+}  // namespace guidon::internal
