@@ -71,17 +71,11 @@ class Application {
  public:
   using Tweak = std::function<void(ClientConfig&)>;
 
-  explicit Application(const Tweak& tweak = {}, World its_world = World(),
-                       ScriptedServer::Mode mode = ScriptedServer::Mode::kPlain)
-      : world(std::move(its_world)), server(mode) {
-    ClientConfig config = ConfigForEvents(server.url());
-    config.log = log.Sink();
-    if (tweak) tweak(config);
-    client = std::make_unique<Client>(config);
-    stream = AcceptStream(server, world.SnapshotEvent());
-    EXPECT_TRUE(stream);
-    EXPECT_TRUE(client->WaitReady(kPatience));
-  }
+  explicit Application(const Tweak& tweak = {}, World its_world = World())
+      : Application(its_world.SnapshotEvent(), tweak, its_world) {}
+  // With the flags and experiments of a workspace.
+  explicit Application(const Snapshot& snapshot, const Tweak& tweak = {})
+      : Application(EventOf(snapshot), tweak, World()) {}
   ~Application() {
     // Nobody answers any more: what is left need not be waited for.
     if (client != nullptr) client->Close(std::chrono::milliseconds(0));
@@ -105,11 +99,28 @@ class Application {
 
   DroppedEvents Dropped() const { return client->Status().events.dropped; }
 
-  World world;
+  World world;  // not of one that is of a workspace
   ScriptedServer server;
   Log log;
   std::unique_ptr<Client> client;
   std::unique_ptr<ScriptedServer::Connection> stream;
+
+ private:
+  Application(const std::string& first_event, const Tweak& tweak, World its_world) : world(std::move(its_world)) {
+    ClientConfig config = ConfigForEvents(server.url());
+    config.log = log.Sink();
+    if (tweak) tweak(config);
+    client = std::make_unique<Client>(config);
+    stream = AcceptStream(server, first_event);
+    EXPECT_TRUE(stream);
+    EXPECT_TRUE(client->WaitReady(kPatience));
+  }
+  static std::string EventOf(const Snapshot& snapshot) {
+    std::string text;
+    net::AppendSse(text, "snapshot", EncodeSnapshot(snapshot),
+                   snapshot.epoch + "-" + std::to_string(snapshot.revision));
+    return text;
+  }
 };
 
 }  // namespace guidon::testing
