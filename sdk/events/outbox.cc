@@ -83,7 +83,12 @@ void Outbox::Track(const TrackCall& call) noexcept {
     if (!url_) return;
     json->shrink_to_fit();
     MutexLock lock(mutex_);
-    if (stopping_ || !tracks_.TryPush({*std::move(json), nullptr})) ++status_.dropped.track;
+    if (stopping_ || !tracks_.TryPush({*std::move(json), nullptr})) {
+      ++status_.dropped.track;
+    } else if (tracks_.size() == kMaxBatchEvents) {  // enough for a batch
+      is_awake_ = true;
+      wake_.NotifyOne();
+    }
   } catch (...) {  // there is no memory
     MutexLock lock(mutex_);
     ++status_.dropped.track;
@@ -100,8 +105,8 @@ void Outbox::NoteFault(const std::string& fault) {
 }
 
 bool Outbox::Flush(milliseconds deadline) {
-  MutexLock lock(mutex_);
   if (!core_.config.send_events || !url_) return true;  // nothing was queued
+  MutexLock lock(mutex_);
   if (stopping_ || runner_ == std::this_thread::get_id()) return false;
   const std::uint64_t ticket = ++tickets_, losses = losses_, refusals = refusals_;
   is_awake_ = true;
@@ -164,10 +169,13 @@ void Outbox::Run() {
 }
 
 void Outbox::Step() {
-  const bool is_drained = core_.config.send_events && Drain();
-  if (core_.config.send_events && !round_) BeginRound();
-  if (round_) Advance(is_drained);
-  SendStatus();
+  if (core_.config.send_events) {
+    // A round first, and then what the recorder has: what was exposed before somebody asked for the round is in it.
+    if (!round_) BeginRound();
+    const bool is_drained = Drain();
+    if (round_) Advance(is_drained);
+  }
+  if (core_.config.send_status) SendStatus();
 }
 
 void Outbox::Stop() {
@@ -201,7 +209,7 @@ milliseconds Outbox::Random(milliseconds most) {
 
 // At random, so that what was started together does not send together.
 milliseconds Outbox::NextInterval() {
-  const milliseconds half = core_.config.flush_interval / 2;
+  const milliseconds half = std::max(core_.config.flush_interval / 2, milliseconds(1));
   return half + Random(half);
 }
 
@@ -498,7 +506,6 @@ void Outbox::TakeBack() {
 
 // When it is due: some time after a ruleset was applied, and every now and then. One that cannot be sent is dropped.
 void Outbox::SendStatus() {
-  if (!core_.config.send_status) return;
   const Clock::time_point now = Clock::now();
   {
     MutexLock lock(mutex_);
