@@ -225,10 +225,10 @@ bool ClientCore::Flush(milliseconds deadline) {
 
 void ClientCore::RenewEvents() {
   recorder.ContinueInChild();
-  outbox->LeaveInChild();
   left_outboxes_.push_back(std::move(outbox));  // a thread of this client that forked may still be in it
   outbox = std::make_unique<Outbox>(*this);
   outbox->NoteApplied();  // so that the server hears of this process soon
+  if (closing()) outbox->Stop();
 }
 
 bool ClientCore::Close(milliseconds deadline) {

@@ -67,7 +67,7 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   ClientStatus Status() GUIDON_EXCLUDES(mutex_);
   Subscription Subscribe(std::function<void(const RulesetChange&)> callback) GUIDON_EXCLUDES(mutex_);
   bool Flush(std::chrono::milliseconds deadline);
-  // In the child of a fork(), with the outbox's lock held, before a thread is started: events begin anew there.
+  // In the child of a fork(), after Outbox::LeaveInChild and before a thread is started: events begin anew there.
   void RenewEvents();
   bool Close(std::chrono::milliseconds deadline) GUIDON_EXCLUDES(mutex_);
 

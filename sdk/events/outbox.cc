@@ -191,7 +191,6 @@ void Outbox::LeaveInChild() {
   for (CondVar* condition : {&wake_, &settled_}) std::construct_at(condition);
   stopping_ = true;
   http_ = nullptr;
-  mutex_.unlock();
 }
 
 void Outbox::Wait() {

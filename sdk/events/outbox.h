@@ -57,13 +57,13 @@ class Outbox {
   void Stop() GUIDON_EXCLUDES(mutex_);
 
   // ---- fork() ----
-  // The lock is held across it. The child has an outbox of its own, with another instance and with nothing in it: what
-  // is queued and under way here is the parent's, and stays there as it is.
+  // The lock is held across it. The child has an outbox of its own, with another instance and nothing in it: what is
+  // queued and under way here is the parent's, which goes on with it.
   void HoldForFork() GUIDON_ACQUIRE(mutex_) { mutex_.lock(); }
-  void FreeInParent() GUIDON_RELEASE(mutex_) { mutex_.unlock(); }
-  // Gives the lock back in the child. Whoever comes back to it there, which is the thread that forked in a log of its
-  // own, finds it stopped; it may be destroyed when nobody does.
-  void LeaveInChild() GUIDON_RELEASE(mutex_);
+  void FreeAfterFork() GUIDON_RELEASE(mutex_) { mutex_.unlock(); }
+  // In the child, before FreeAfterFork: whoever comes back to this one, which is a thread that forked in a log of its
+  // own, finds it stopped. It may be destroyed when nobody does.
+  void LeaveInChild() GUIDON_REQUIRES(mutex_);
 
  private:
   using Clock = std::chrono::steady_clock;

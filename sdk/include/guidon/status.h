@@ -44,7 +44,7 @@ struct DroppedEvents {
   friend bool operator!=(const DroppedEvents& a, const DroppedEvents& b) noexcept { return !(a == b); }
 };
 
-// How far events have come.
+// How far events have come. A forked child begins with nothing: what its parent has not sent is the parent's.
 struct EventStatus {
   std::size_t queued = 0;     // exposures and tracked events that are not durable yet
   std::uint64_t batches = 0;  // that the server has made durable
