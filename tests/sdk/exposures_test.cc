@@ -75,7 +75,7 @@ TEST(ExposuresTest, AReadOfAnExperimentArrivesAsAnExposureAndIsCounted) {
   EXPECT_EQ(CountsOf(batch),
             (std::map<std::string, std::int64_t>{
                 {"layout " + variation + " SPLIT", 2}, {"banner on STATIC", 1}, {"baner ERROR FLAG_NOT_FOUND", 1}}));
-  const Value& counted = batch.EventsOf("evaluations")[0];
+  const Value counted = batch.EventsOf("evaluations")[0];
   EXPECT_LE(counted.Find("from")->AsInt(), counted.Find("to")->AsInt());
   EXPECT_LE(counted.Find("to")->AsInt(), batch.Get("sent").AsInt());
 }
