@@ -8,6 +8,10 @@
 //
 // Thread safety: one call of Send or Stream at a time; Stop from any thread. The calling thread never gets SIGPIPE,
 // whatever the process does with it.
+//
+// fork(): the child closes the connections of calls that were under way; the parent's go on, and nothing was sent on
+// them. All clients are idle in the child and may be used there; a call from one of whose handlers the process forked
+// ends in the child with kStopped. A fork waits for a TLS connection that is being set up, at most 50 ms.
 #pragma once
 
 #include <chrono>
@@ -89,5 +93,9 @@ class HttpClient {
 
 // Over cpp-httplib.
 std::unique_ptr<HttpClient> MakeHttpClient(Url url, HttpOptions options);
+
+// Registers the handlers of fork(), if that is not done yet. For those who register handlers of their own that take
+// locks under which they call Stop: these handlers must run before ours, and so be registered after them.
+void HandleForks();
 
 }  // namespace guidon::net

@@ -5,18 +5,30 @@
 // shut that down: this reaches the connection, wakes whoever waits on it, and cannot hit a descriptor that was closed
 // and given to somebody else meanwhile. A socket that is shut down before it is connected does not notice, so Stop
 // repeats it until the call is over. SIGPIPE is blocked in the calling thread during a call.
+//
+// fork(): all locks are taken around it. In the child, the descriptors of calls under way are closed; only close(2) is
+// called on them, so that nothing goes out and the parent's connection is not shut down. When the thread that forks is
+// itself within a call (in a handler of Stream), the child's copy of it goes on: it finds a socket that is connected to
+// nobody in place of the parent's, and its call ends. OpenSSL has locks of the whole process that it takes while it
+// sets up and ends a connection, and a child would inherit them locked: a fork waits until nobody is doing that
+// (TlsGate).
 #include <fcntl.h>
 #include <httplib.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cctype>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "net/http_client.h"
 
@@ -61,6 +73,7 @@ class Connection {
   void Watch(int socket) {
     std::lock_guard<std::mutex> lock(mutex_);
     CloseLocked();
+    socket_ = socket;
     copy_ = fcntl(socket, F_DUPFD_CLOEXEC, 0);
   }
   void Shutdown() {
@@ -72,14 +85,132 @@ class Connection {
     CloseLocked();
   }
 
+  // In the child of a fork, which has mutex_ locked. `is_used`: the calling thread is within the call.
+  void AbandonInChild(bool is_used) {
+    if (copy_ < 0) return;
+    // The library may have closed its own meanwhile, and the number may be somebody else's.
+    struct stat ours {
+    }, theirs{};
+    const bool is_open = fstat(copy_, &ours) == 0 && fstat(socket_, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+                         ours.st_ino == theirs.st_ino;
+    if (!is_used) {
+      if (is_open) close(socket_);
+      CloseLocked();
+      return;
+    }
+    const int to_nobody = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (is_open) dup3(to_nobody, socket_, O_CLOEXEC);
+    dup3(to_nobody, copy_, O_CLOEXEC);
+    close(to_nobody);
+  }
+  std::mutex& mutex() { return mutex_; }
+
  private:
   void CloseLocked() {
     if (copy_ >= 0) close(copy_);
     copy_ = -1;
   }
 
+  std::mutex mutex_;  // guards both
+  int socket_ = -1;   // the library's
+  int copy_ = -1;
+};
+
+// Where OpenSSL may hold locks of the whole process. Nobody enters while a fork is under way; a fork waits for those
+// inside, but not for longer than kPatience: whoever is inside for so long waits for the network, without such locks.
+class TlsGate {
+ public:
+  static constexpr std::chrono::milliseconds kPatience{50};
+
+  class Inside {
+   public:
+    explicit Inside(TlsGate& gate) : gate_(gate) {
+      std::lock_guard<std::mutex> lock(gate_.mutex_);
+      ++gate_.inside_;
+    }
+    ~Inside() {
+      std::lock_guard<std::mutex> lock(gate_.mutex_);
+      if (--gate_.inside_ == 0) gate_.empty_->notify_all();
+    }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+
+   private:
+    TlsGate& gate_;
+  };
+
+  // Returns with the lock held.
+  void CloseForFork() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    empty_->wait_for(lock, kPatience, [this] { return inside_ == 0; });
+    lock.release();
+  }
+  void OpenInParent() { mutex_.unlock(); }
+  // Whoever was inside is not in this process: handlers, which may fork, run outside.
+  void OpenInChild() {
+    inside_ = 0;
+    empty_.release();  // threads that are not here wait on it: not to be used or destroyed
+    empty_ = std::make_unique<std::condition_variable>();
+    mutex_.unlock();
+  }
+
+ private:
   std::mutex mutex_;
-  int copy_ = -1;  // guarded by mutex_
+  std::unique_ptr<std::condition_variable> empty_ = std::make_unique<std::condition_variable>();
+  int inside_ = 0;  // guarded by mutex_
+};
+
+// What has to be told of a fork. One at a time holds, frees or continues all of them.
+class ForkHandled {
+ public:
+  virtual void HoldForFork() = 0;
+  virtual void FreeInParent() = 0;
+  virtual void ContinueInChild() = 0;
+
+ protected:
+  ~ForkHandled() = default;
+};
+
+class Forks {
+ public:
+  // Never destroyed: the process may fork until it is gone.
+  static Forks& Get() {
+    static Forks* const forks = new Forks;
+    return *forks;
+  }
+  void Add(ForkHandled& client) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    clients_.push_back(&client);
+  }
+  void Remove(ForkHandled& client) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    clients_.erase(std::find(clients_.begin(), clients_.end(), &client));
+  }
+  TlsGate& tls() { return tls_; }
+
+ private:
+  Forks() {
+    pthread_atfork([] { Get().Hold(); }, [] { Get().FreeInParent(); }, [] { Get().ContinueInChild(); });
+  }
+  void Hold() {
+    tls_.CloseForFork();
+    mutex_.lock();
+    for (ForkHandled* client : clients_) client->HoldForFork();
+  }
+  void FreeInParent() {
+    for (ForkHandled* client : clients_) client->FreeInParent();
+    mutex_.unlock();
+    tls_.OpenInParent();
+  }
+  void ContinueInChild() {
+    for (ForkHandled* client : clients_) client->ContinueInChild();
+    mutex_.unlock();
+    tls_.OpenInChild();
+  }
+
+  TlsGate tls_;
+  std::mutex mutex_;
+  std::vector<ForkHandled*> clients_;  // guarded by mutex_
 };
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
@@ -121,17 +252,18 @@ class Deadline {
  public:
   Deadline(Connection& connection, std::chrono::milliseconds time)
       : connection_(connection), until_(Clock::now() + time), thread_([this] { Run(); }) {}
-  ~Deadline() {
-    Disarm();
-    thread_.join();
-  }
+  ~Deadline() { Disarm(); }
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
+  // Afterwards there is no thread any more: a handler of Stream may fork.
   void Disarm() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    is_over_ = true;
-    changed_.notify_all();
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      is_over_ = true;
+      changed_.notify_all();
+    }
+    if (thread_.joinable()) thread_.join();
   }
   bool passed() const { return passed_; }
 
@@ -161,10 +293,16 @@ HttpResponse HeadOf(const httplib::Response& response) {
   return head;
 }
 
-class HttplibClient final : public HttpClient {
+class HttplibClient final : public HttpClient, private ForkHandled {
  public:
-  HttplibClient(Url url, HttpOptions options) : url_(std::move(url)), options_(std::move(options)) {}
-  ~HttplibClient() override { Stop(std::chrono::milliseconds(0)); }
+  HttplibClient(Url url, HttpOptions options)
+      : url_(std::move(url)), options_(std::move(options)), idle_(std::make_unique<std::condition_variable>()) {
+    Forks::Get().Add(*this);
+  }
+  ~HttplibClient() override {
+    Stop(std::chrono::milliseconds(0));
+    Forks::Get().Remove(*this);
+  }
 
   HttpResult Send(const HttpRequest& request) override {
     HttpRequest message = request;
@@ -195,7 +333,7 @@ class HttplibClient final : public HttpClient {
     while (busy_) {
       connection_.Shutdown();
       const auto next = std::min(deadline, Clock::now() + std::chrono::milliseconds(5));
-      idle_.wait_until(lock, next, [&] { return !busy_; });
+      idle_->wait_until(lock, next, [&] { return !busy_; });
       if (busy_ && Clock::now() >= deadline) return false;
     }
     return true;
@@ -214,12 +352,13 @@ class HttplibClient final : public HttpClient {
     explicit Call(HttplibClient& client) : client_(client) {
       std::lock_guard<std::mutex> lock(client_.mutex_);
       client_.busy_ = true;
+      client_.caller_ = std::this_thread::get_id();
     }
     ~Call() {
       client_.connection_.Close();
       std::lock_guard<std::mutex> lock(client_.mutex_);
       client_.busy_ = false;
-      client_.idle_.notify_all();
+      client_.idle_->notify_all();
     }
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
@@ -227,6 +366,25 @@ class HttplibClient final : public HttpClient {
    private:
     HttplibClient& client_;
   };
+
+  // ---- fork() ----
+  void HoldForFork() override {
+    mutex_.lock();
+    connection_.mutex().lock();
+  }
+  void FreeInParent() override {
+    connection_.mutex().unlock();
+    mutex_.unlock();
+  }
+  void ContinueInChild() override {
+    const bool is_used = busy_ && caller_ == std::this_thread::get_id();
+    connection_.AbandonInChild(is_used);
+    if (is_used) stopped_ = true;
+    busy_ = is_used;
+    idle_.release();  // threads that are not here wait on it: not to be used or destroyed
+    idle_ = std::make_unique<std::condition_variable>();
+    FreeInParent();
+  }
 
   HttpResult Failed(HttpFailure failure, const std::string& what) const {
     HttpResult result;
@@ -250,6 +408,11 @@ class HttplibClient final : public HttpClient {
   }
 
   HttpResult Perform(const HttpRequest& request, const Exchange& exchange) {
+    std::optional<TlsGate::Inside> in_tls;  // while a connection is set up and ended, and outside of handlers
+    const auto enter_tls = [&] {
+      if (url_.tls && !in_tls) in_tls.emplace(Forks::Get().tls());
+    };
+    enter_tls();
     const std::unique_ptr<httplib::ClientImpl> http = MakeConnection();
     if (!http->is_valid()) return Failed(HttpFailure::kTls, "was not asked: TLS cannot be set up");
     httplib::Request message;
@@ -263,17 +426,23 @@ class HttplibClient final : public HttpClient {
     HttpResult result;
     Deadline deadline(connection_, options_.total);
     message.response_handler = [&](const httplib::Response& response) {
-      if (!exchange.is_bounded) deadline.Disarm();
+      if (!exchange.is_bounded) {
+        deadline.Disarm();
+        in_tls.reset();
+      }
       last_byte = Clock::now().time_since_epoch().count();
       result.response = HeadOf(response);
       refused = exchange.on_head && !exchange.on_head(result.response);
+      if (refused || stopped_) enter_tls();
       return !refused && !stopped_;
     };
     message.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
       last_byte = Clock::now().time_since_epoch().count();
       refused = !exchange.on_bytes(std::string_view(data, size));
+      if (refused || stopped_) enter_tls();
       return !refused && !stopped_;
     };
+    http->set_logger([&](const httplib::Request&, const httplib::Response&) { enter_tls(); });  // the answer has ended
     httplib::Response response;
     httplib::Error error = httplib::Error::Success;
     const bool sent = http->send(message, response, error);
@@ -335,9 +504,10 @@ class HttplibClient final : public HttpClient {
   std::atomic<bool> stopped_{false};
   Connection connection_;
 
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  bool busy_ = false;  // guarded by mutex_
+  std::mutex mutex_;  // guards the rest
+  std::unique_ptr<std::condition_variable> idle_;
+  bool busy_ = false;
+  std::thread::id caller_;  // while busy
 };
 
 }  // namespace
@@ -347,6 +517,10 @@ std::string_view HttpResponse::Header(std::string_view name) const {
     if (EqualsIgnoringCase(key, name)) return value;
   }
   return {};
+}
+
+void HandleForks() {
+  Forks::Get();
 }
 
 std::unique_ptr<HttpClient> MakeHttpClient(Url url, HttpOptions options) {

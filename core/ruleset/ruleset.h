@@ -35,6 +35,7 @@ class KeySlots {
  public:
   std::uint32_t SlotOf(std::string_view key);
   std::string KeyOf(std::uint32_t slot) const;  // linear; "" when there is none
+  Mutex& mutex() { return mutex_; }             // for who holds it across a fork()
 
  private:
   mutable Mutex mutex_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -56,6 +57,9 @@ RecorderOptions RecordedBy(const ClientConfig& config) {
   return options;
 }
 
+// Keeps a client of which this thread is a leftover.
+thread_local std::shared_ptr<const ClientCore> leftover_of;
+
 // Threads that are made meanwhile have all signals blocked but those that a fault raises in the thread itself:
 // handlers of the application run on the application's threads.
 class WithoutSignals {
@@ -84,7 +88,13 @@ ClientCore::ClientCore(ClientConfig given)
       current(EmptyView(lineage)),
       now_ms(SystemMs()),
       outbox(std::make_unique<Outbox>(*this)),
-      state_(lineage) {}
+      state_(lineage) {
+  EnlistForForks(*this);
+}
+
+ClientCore::~ClientCore() {
+  StrikeFromForks(*this);
+}
 
 // ---- Life --------------------------------------------------------------------------------------------------------
 
@@ -96,8 +106,13 @@ void ClientCore::Start() {
   } else if (has_ruleset()) {
     SetState(ClientState::kStale);
   }
-  const WithoutSignals without_signals;
   MutexLock lock(mutex_);
+  is_started_ = true;
+  StartWorkers();
+}
+
+void ClientCore::StartWorkers() {
+  const WithoutSignals without_signals;
   try {
     StartWorker(workers_[kClock], &ClientCore::RunClock);
     StartWorker(workers_[kKeeper], &ClientCore::RunKeeper);
@@ -112,15 +127,19 @@ void ClientCore::Start() {
 
 void ClientCore::StartWorker(Worker& worker, void (ClientCore::*run)()) {
   // The new thread waits for mutex_, which the caller holds, before it says that it is done.
-  worker.thread = std::thread([self = shared_from_this(), run, &worker] {
-    ((*self).*run)();
-    MutexLock lock(self->mutex_);
+  worker.thread = std::thread([this, run, &worker] {
+    (this->*run)();
+    if (IsLeftover()) return;          // `worker` is another thread's
+    std::shared_ptr<ClientCore> self;  // goes last, without the lock
+    MutexLock lock(mutex_);
+    self = std::move(worker.self);
     worker.is_done = true;
-    self->changed_.NotifyAll();
-    self->chores_.NotifyAll();
+    changed_.NotifyAll();
+    chores_.NotifyAll();
   });
   worker.id = worker.thread.get_id();
   worker.is_done = false;
+  worker.self = shared_from_this();
 }
 
 // The cache is what a server last sent; bootstrap is what somebody put there. Returns what was wrong with the last of
@@ -185,6 +204,7 @@ void ClientCore::RunKeeper() {
       is_last = closing();
     }
     DoChores();
+    if (IsLeftover()) return;
   }
   {
     MutexLock lock(mutex_);
@@ -306,7 +326,7 @@ ClientStatus ClientCore::Status() {
 
 void ClientCore::SetState(ClientState state, std::string error) {
   MutexLock lock(mutex_);
-  if (status_.state == ClientState::kClosed) return;
+  if (status_.state == ClientState::kClosed || IsLeftover()) return;
   status_.state = state;
   status_.last_error = std::move(error);
   changed_.NotifyAll();
@@ -323,9 +343,14 @@ bool ClientCore::Sleep(milliseconds time) {
   return !closing();
 }
 
-void ClientCore::SetHttp(net::HttpClient* http) {
+void ClientCore::AnnounceHttp(net::HttpClient& http) {
   MutexLock lock(mutex_);
-  http_ = http;
+  http_ = &http;
+}
+
+void ClientCore::WithdrawHttp(net::HttpClient& http) {
+  MutexLock lock(mutex_);
+  if (http_ == &http) http_ = nullptr;
 }
 
 void ClientCore::Log(LogLevel level, const std::string& message) const noexcept {
@@ -458,7 +483,7 @@ void ClientCore::Tell(const RulesetChange& change) {
 
 void ClientCore::Call(Subscriber& subscriber, const RulesetChange& change) {
   {
-    MutexLock lock(subscriber.mutex);
+    MutexLock lock(mutex_);
     if (subscriber.ended) return;
     ++subscriber.depth;
     subscriber.runner = std::this_thread::get_id();
@@ -470,19 +495,92 @@ void ClientCore::Call(Subscriber& subscriber, const RulesetChange& change) {
   } catch (...) {
     Log(LogLevel::kError, "a callback of OnChange threw");
   }
-  MutexLock lock(subscriber.mutex);
-  if (--subscriber.depth == 0) subscriber.returned.NotifyAll();
+  MutexLock lock(mutex_);
+  if (--subscriber.depth == 0) changed_.NotifyAll();
 }
 
 void ClientCore::End(const std::shared_ptr<Subscriber>& subscriber) {
-  {
-    MutexLock lock(mutex_);
-    std::erase(subscribers_, subscriber);
-  }
-  MutexLock lock(subscriber->mutex);
+  MutexLock lock(mutex_);
+  std::erase(subscribers_, subscriber);
   subscriber->ended = true;
   if (subscriber->depth > 0 && subscriber->runner == std::this_thread::get_id()) return;
-  subscriber->returned.Wait(lock, [&]() GUIDON_REQUIRES(subscriber->mutex) { return subscriber->depth == 0; });
+  changed_.Wait(lock, [&] { return subscriber->depth == 0; });
+}
+
+// ---- fork() ------------------------------------------------------------------------------------------------------
+
+void ClientCore::HoldForFork() GUIDON_THREAD_ANNOTATION(no_thread_safety_analysis) {
+  state_mutex_.lock();
+  mutex_.lock();
+  outbox->HoldForFork();
+  for (KeySlots* slots : {&lineage->flags, &lineage->segments, &lineage->experiments}) slots->mutex().lock();
+}
+
+void ClientCore::FreeInParent() GUIDON_THREAD_ANNOTATION(no_thread_safety_analysis) {
+  for (KeySlots* slots : {&lineage->flags, &lineage->segments, &lineage->experiments}) slots->mutex().unlock();
+  outbox->FreeAfterFork();
+  mutex_.unlock();
+  state_mutex_.unlock();
+}
+
+std::shared_ptr<void> ClientCore::ContinueInChild() GUIDON_THREAD_ANNOTATION(no_thread_safety_analysis) {
+  const std::shared_ptr<ClientCore> self = weak_from_this().lock();
+  if (self != nullptr) {
+    LeaveOldThreads();
+    outbox->LeaveInChild();
+  }
+  FreeInParent();
+  if (self == nullptr) return nullptr;
+  // What reads left behind and what is on its way belongs to the parent.
+  RenewEvents();
+  RenewPatterns();
+  MutexLock lock(mutex_);
+  ++status_.forks;
+  if (closing_.load()) {
+    status_.state = ClientState::kClosed;  // nobody is left to finish closing it
+  } else if (is_started_) {                // and not still made, by a thread that is not here or goes on with it
+    if (status_.state != ClientState::kOffline) {
+      status_.state = status_.source == RulesetSource::kNone ? ClientState::kInitialising : ClientState::kStale;
+      status_.last_error.clear();
+    }
+    StartWorkers();
+  }
+  return self;
+}
+
+void ClientCore::RenewPatterns() {
+  MutexLock lock(state_mutex_);
+  try {
+    if (!state_.RenewPatterns()) return;
+    const std::shared_ptr<const RulesetView> held = current.Share();
+    const SnapshotHeader& header = state_.header();
+    RecordedRuleset recorded = recorder.Enlist(*state_.ruleset(), header.epoch, header.environment, &held->recorded);
+    current.Publish(std::make_shared<const RulesetView>(RulesetView{state_.ruleset(), true, std::move(recorded)}));
+  } catch (const std::exception&) {  // there is no memory: the next change brings new ones
+  }
+}
+
+// std::thread, and the condition variables on which threads waited that are not here, must not be destroyed or used:
+// they are made anew in their place.
+void ClientCore::LeaveOldThreads() GUIDON_THREAD_ANNOTATION(no_thread_safety_analysis) {
+  for (CondVar* condition : {&changed_, &chores_}) std::construct_at(condition);
+  for (Worker& worker : workers_) {
+    if (!worker.is_done && worker.id == std::this_thread::get_id()) leftover_of = worker.self;
+    std::construct_at(&worker.thread);
+    worker.id = {};
+    worker.is_done = true;
+    worker.self.reset();
+  }
+  for (const auto& subscriber : subscribers_) {
+    if (subscriber->runner != std::this_thread::get_id()) subscriber->depth = 0;
+  }
+  http_ = nullptr;
+  unsaid_.clear();  // the parent says and writes it
+  is_cache_old_ = false;
+}
+
+bool ClientCore::IsLeftover() const noexcept {
+  return leftover_of.get() == this;
 }
 
 // ---- Unknown flags -----------------------------------------------------------------------------------------------

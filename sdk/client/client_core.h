@@ -5,7 +5,8 @@
 // a slow log delays the other two; the outbox thread sends events (sdk/events/outbox.h). All block the signals that an
 // application may want for itself. Readers touch `current`, `now_ms` and `recorder` only.
 //
-// Locks, outer first: state_mutex_, mutex_. Neither is held while a callback of the application runs.
+// Locks, outer first: state_mutex_, mutex_, those of the outbox and of the lineage. None is held while a callback of the
+// application runs. All are held across a fork(); the child starts threads of its own (sdk/client/fork.h).
 #pragma once
 
 #include <guidon/client.h>
@@ -25,6 +26,7 @@
 #include "core/base/published.h"
 #include "core/ruleset/ruleset.h"
 #include "net/http_client.h"
+#include "sdk/client/fork.h"
 #include "sdk/events/outbox.h"
 #include "sdk/events/recorder.h"
 #include "sdk/state/ruleset_state.h"
@@ -41,9 +43,10 @@ struct RulesetView {
 // What a ruleset, or news of it, arrives as.
 enum class DocumentKind { kSnapshot, kChange, kHeartbeat };
 
-class ClientCore : public std::enable_shared_from_this<ClientCore> {
+class ClientCore final : public std::enable_shared_from_this<ClientCore>, private ForkParticipant {
  public:
   explicit ClientCore(ClientConfig config);
+  ~ClientCore();
 
   // ---- Constant after construction ----
   const ClientConfig config;  // with times that can be worked with
@@ -67,8 +70,6 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   ClientStatus Status() GUIDON_EXCLUDES(mutex_);
   Subscription Subscribe(std::function<void(const RulesetChange&)> callback) GUIDON_EXCLUDES(mutex_);
   bool Flush(std::chrono::milliseconds deadline);
-  // In the child of a fork(), after Outbox::LeaveInChild and before a thread is started: events begin anew there.
-  void RenewEvents();
   bool Close(std::chrono::milliseconds deadline) GUIDON_EXCLUDES(mutex_);
 
   // ---- For where rulesets come from: one thread at a time ----
@@ -85,31 +86,36 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   void Log(LogLevel level, const std::string& message) const noexcept;
   // A warning, said by the keeper: for threads that must not wait for a log.
   void SayLater(std::string warning) GUIDON_EXCLUDES(mutex_);
-  bool closing() const { return closing_.load(); }
+  // The calling thread is to leave what it does for this client and end.
+  bool closing() const { return closing_.load() || IsLeftover(); }
+  // Whether the calling thread was a worker of this client in the parent, and forked in a callback or log: in the child
+  // there is another one in its place, and it only finds its way out.
+  bool IsLeftover() const noexcept;
   // Sleeps; false when closing.
   bool Sleep(std::chrono::milliseconds time) GUIDON_EXCLUDES(mutex_);
-  // The HTTP client of the call under way, for Close to stop; null when there is none.
-  void SetHttp(net::HttpClient* http) GUIDON_EXCLUDES(mutex_);
+  // The HTTP client of the call under way, for Close to stop.
+  void AnnounceHttp(net::HttpClient& http) GUIDON_EXCLUDES(mutex_);
+  void WithdrawHttp(net::HttpClient& http) GUIDON_EXCLUDES(mutex_);
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  // One callback. `depth` grows when a callback causes the next change itself.
+  // One callback. `depth` grows when a callback causes the next change itself. Guarded by mutex_, but for `call`.
   struct Subscriber {
-    Mutex mutex;
-    CondVar returned;
     std::function<void(const RulesetChange&)> call;
-    bool ended GUIDON_GUARDED_BY(mutex) = false;
-    int depth GUIDON_GUARDED_BY(mutex) = 0;
-    std::thread::id runner GUIDON_GUARDED_BY(mutex);
+    bool ended = false;
+    int depth = 0;
+    std::thread::id runner;
   };
   struct Worker {
     std::thread thread;
     std::thread::id id;
     bool is_done = true;
+    std::shared_ptr<ClientCore> self;  // while it runs
   };
 
   std::string LoadLocal();
+  void StartWorkers() GUIDON_REQUIRES(mutex_);
   void StartWorker(Worker& worker, void (ClientCore::*run)()) GUIDON_REQUIRES(mutex_);
   void RunSource() GUIDON_EXCLUDES(mutex_);
   void RunClock() GUIDON_EXCLUDES(mutex_);
@@ -126,15 +132,24 @@ class ClientCore : public std::enable_shared_from_this<ClientCore> {
   void Call(Subscriber& subscriber, const RulesetChange& change);
   void End(const std::shared_ptr<Subscriber>& subscriber) GUIDON_EXCLUDES(mutex_);
 
+  // ---- fork() ----
+  void HoldForFork() override;
+  void FreeInParent() override;
+  std::shared_ptr<void> ContinueInChild() override;
+  void LeaveOldThreads();
+  void RenewEvents();  // after Outbox::LeaveInChild and before a thread is started: events begin anew in the child
+  void RenewPatterns() GUIDON_EXCLUDES(state_mutex_);
+
   mutable Mutex state_mutex_;
   RulesetState state_ GUIDON_GUARDED_BY(state_mutex_);
 
   std::atomic<bool> closing_{false};  // set under mutex_, so that nobody who waits misses it
 
   mutable Mutex mutex_;
-  CondVar changed_;  // status, closing, the end of a worker
+  CondVar changed_;  // status, closing, the end of a worker or of a callback
   CondVar chores_;   // for the keeper
   ClientStatus status_ GUIDON_GUARDED_BY(mutex_);
+  bool is_started_ GUIDON_GUARDED_BY(mutex_) = false;
   Clock::time_point confirmed_ GUIDON_GUARDED_BY(mutex_);
   bool has_confirmation_ GUIDON_GUARDED_BY(mutex_) = false;
   net::HttpClient* http_ GUIDON_GUARDED_BY(mutex_) = nullptr;

@@ -18,6 +18,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr milliseconds kAfterFork{500};   // at most, before a child's first attempt
 constexpr milliseconds kHealthy{10'000};  // a stream that stayed up for so long starts the backoff anew
 
 // How an attempt ended, and what to do next.
@@ -51,6 +52,11 @@ class Source {
         backoff_({core.config.backoff_first, core.config.backoff_most}, RandomSeed()) {}
 
   void Run() {
+    // A child waits a little: one that is there to exec() asks nobody, and many of one parent do not come at once.
+    if (core_.Status().forks > 0) {
+      const milliseconds first = std::min(core_.config.backoff_first, kAfterFork);
+      core_.Sleep(net::Backoff({first, first}, RandomSeed()).Next());
+    }
     while (!core_.closing()) {
       Ending ending = Attempt([this] { return RunStream(); });
       if (core_.closing()) return;
@@ -116,13 +122,14 @@ class Source {
   // Announces the call under way to Close for as long as it lives.
   class Announced {
    public:
-    Announced(ClientCore& core, net::HttpClient& http) : core_(core) { core_.SetHttp(&http); }
-    ~Announced() { core_.SetHttp(nullptr); }
+    Announced(ClientCore& core, net::HttpClient& http) : core_(core), http_(http) { core_.AnnounceHttp(http); }
+    ~Announced() { core_.WithdrawHttp(http_); }
     Announced(const Announced&) = delete;
     Announced& operator=(const Announced&) = delete;
 
    private:
     ClientCore& core_;
+    net::HttpClient& http_;
   };
 
   // --- the stream ---
@@ -184,7 +191,7 @@ class Source {
   // False ends the stream; `ending_` says how.
   bool Feed(std::string_view bytes) {
     const bool fits = parser_.Feed(bytes, [this](const net::SseEvent& event) {
-      if (!ending_) Take(event);
+      if (!ending_ && !core_.IsLeftover()) Take(event);
     });
     if (!fits && !ending_) ending_ = Ending{Ending::Kind::kFailed, milliseconds(0), "an event is too large"};
     if (parser_.retry()) backoff_.SetFirst(*parser_.retry());

@@ -1,5 +1,7 @@
 #include "sdk/state/ruleset_state.h"
 
+#include <algorithm>
+
 #include "core/base/json.h"
 
 namespace guidon {
@@ -127,6 +129,16 @@ Applied RulesetState::TakeHeartbeat(std::string_view data, std::string_view even
   }
   MoveTo(said);
   return {};
+}
+
+bool RulesetState::RenewPatterns() {
+  // The operator's name in quotes, as in any record that has it; it may stand elsewhere, too.
+  const auto has_pattern = [](const auto& record) { return record.second.find("\"matches\"") != std::string::npos; };
+  if (!has_ruleset() || std::none_of(records_.begin(), records_.end(), has_pattern)) return false;
+  const Result<SnapshotDocument> decoded = DecodeSnapshot(Document());
+  if (!decoded) return false;  // it was read before
+  ruleset_ = Compile(decoded->snapshot, {lineage_, decoded->undecodable});
+  return true;
 }
 
 std::string RulesetState::Document() const {

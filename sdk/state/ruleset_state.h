@@ -45,6 +45,10 @@ class RulesetState {
   Applied TakeChange(std::string_view data, std::string_view event_id);
   Applied TakeHeartbeat(std::string_view data, std::string_view event_id);
 
+  // Compiles anew what holds locks of its own: patterns (RE2), which a thread that is not in the child of a fork() may
+  // have locked. True when there is another ruleset now; what throws leaves it as it was.
+  bool RenewPatterns();
+
   // The ruleset document of what is held, for the cache file.
   std::string Document() const;
 

@@ -22,6 +22,8 @@
 #include <utility>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include <guidon/client.h>
 #include <guidon/value.h>
 #include "core/base/json.h"
@@ -182,6 +184,19 @@ inline ClientConfig ConfigFor(const std::string& server) {
   config.unauthorised_recheck = std::chrono::hours(1);
   config.send_events = config.send_status = false;
   return config;
+}
+
+// The same for a scripted server, whose certificate is trusted.
+inline ClientConfig ConfigFor(const ScriptedServer& server) {
+  ClientConfig config = ConfigFor(server.url());
+  config.ca_file = server.certificate_file();
+  return config;
+}
+
+// For tests that hold over plain and over TLS.
+inline const auto kBothModes = ::testing::Values(ScriptedServer::Mode::kPlain, ScriptedServer::Mode::kTls);
+inline std::string NameOfMode(const ::testing::TestParamInfo<ScriptedServer::Mode>& info) {
+  return info.param == ScriptedServer::Mode::kTls ? "Tls" : "Plain";
 }
 
 inline bool SendStreamHead(ScriptedServer::Connection& connection) {

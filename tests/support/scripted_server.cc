@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <stdexcept>
 
 namespace guidon::testing {
@@ -84,6 +86,15 @@ int Listen(std::uint16_t* port, int backlog) {
 
 std::string Address(const char* scheme, std::uint16_t port) {
   return std::string(scheme) + "://127.0.0.1:" + std::to_string(port);
+}
+
+// Returns the path of a new file.
+std::string WriteTemporary(std::string_view text) {
+  std::string path = (std::filesystem::temp_directory_path() / "guidon-scripted-XXXXXX").string();
+  const int file = ::mkstemp(path.data());
+  if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) Give("temporary file");
+  ::close(file);
+  return path;
 }
 
 // "Name: value" lines up to the empty one.
@@ -287,11 +298,13 @@ ScriptedServer::ScriptedServer(Mode mode) {
   if (mode == Mode::kTls) {
     context_ = std::make_unique<Context>();
     certificate_ = context_->MakeCertificate();
+    certificate_file_ = WriteTemporary(certificate_);
   }
   Start();
 }
 ScriptedServer::~ScriptedServer() {
   Stop();
+  if (!certificate_file_.empty()) ::unlink(certificate_file_.c_str());
 }
 
 std::string ScriptedServer::url() const {

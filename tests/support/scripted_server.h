@@ -90,6 +90,8 @@ class ScriptedServer {
   std::uint16_t port() const { return port_; }
   // PEM of the certificate, which names 127.0.0.1 and localhost.
   const std::string& certificate() const { return certificate_; }
+  // The same in a file that is there for as long as the server; "" without TLS.
+  const std::string& certificate_file() const { return certificate_file_; }
 
   // The next connection with its request; connections that end before one is there count as none and are passed over.
   // nullptr when there is none in time.
@@ -115,6 +117,7 @@ class ScriptedServer {
   int listener_ = -1;
   std::unique_ptr<Context> context_;
   std::string certificate_;
+  std::string certificate_file_;
 };
 
 // An address at which connecting neither succeeds nor fails: the queue of its listener is full.

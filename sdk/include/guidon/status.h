@@ -71,6 +71,9 @@ struct ClientStatus {
   std::uint64_t refused = 0;     // documents and events that were older, damaged, unreadable or did not fit
   std::uint64_t reconnects = 0;  // streams that ended, or were never there
   EventStatus events;
+  // How many fork() lie between the process that made the client and this one: a child begins with what its parent
+  // held, as `stale`, and has a stream of its own soon. The counts above go on from the parent's.
+  std::uint32_t forks = 0;
 };
 
 }  // namespace guidon
