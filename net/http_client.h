@@ -4,14 +4,14 @@
 //   HttpResult result = http->Send({.method = "GET", .path = "/sdk/v1/ruleset"});
 //   if (!result.ok()) Log(result.message);
 //
-// Redirects are not followed: a 302 is an answer like any other. A new connection for each call.
+// Redirects are not followed: a 302 is an answer like any other. A new connection for each call. TLS is 1.2 or later.
 //
 // Thread safety: one call of Send or Stream at a time; Stop from any thread. The calling thread never gets SIGPIPE,
 // whatever the process does with it.
 //
 // fork(): the child closes the connections of calls that were under way; the parent's go on, and nothing was sent on
 // them. All clients are idle in the child and may be used there; a call from one of whose handlers the process forked
-// ends in the child with kStopped. A fork waits for a TLS connection that is being set up, at most 50 ms.
+// ends in the child with kStopped. A fork waits for a TLS connection that is being set up, at most 500 ms.
 #pragma once
 
 #include <chrono>
@@ -71,6 +71,10 @@ struct HttpOptions {
   std::chrono::milliseconds total{60'000};    // of Send as a whole; of Stream until its head is there
   std::size_t max_body_bytes = 64u << 20;     // of Send, after decompression; Stream has none
   std::string ca_file;                        // PEM with the authorities to trust instead of the system's
+  // PEM of the certificate, with what stands between it and the authority after it, and of its key, not encrypted: for
+  // servers that ask who we are. Both or none.
+  std::string client_certificate_file;
+  std::string client_key_file;
 };
 
 class HttpClient {

@@ -14,6 +14,8 @@
 // (TlsGate).
 #include <fcntl.h>
 #include <httplib.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -104,6 +106,11 @@ class Connection {
     close(to_nobody);
   }
   std::mutex& mutex() { return mutex_; }
+  // Whether it came so far in this call as to have an address to connect to.
+  bool has_socket() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return copy_ >= 0;
+  }
 
  private:
   void CloseLocked() {
@@ -117,19 +124,22 @@ class Connection {
 };
 
 // Where OpenSSL may hold locks of the whole process. Nobody enters while a fork is under way; a fork waits for those
-// inside, but not for longer than kPatience: whoever is inside for so long waits for the network, without such locks.
+// inside, but not for longer than kPatience, and for each only once: whoever is inside for so long waits for the
+// network, without such locks.
 class TlsGate {
  public:
-  static constexpr std::chrono::milliseconds kPatience{50};
+  static constexpr std::chrono::milliseconds kPatience{500};
 
   class Inside {
    public:
     explicit Inside(TlsGate& gate) : gate_(gate) {
       std::lock_guard<std::mutex> lock(gate_.mutex_);
+      since_ = gate_.forks_;
       ++gate_.inside_;
     }
     ~Inside() {
       std::lock_guard<std::mutex> lock(gate_.mutex_);
+      if (since_ != gate_.forks_) return;  // nobody waits for it any more
       if (--gate_.inside_ == 0) gate_.empty_->notify_all();
     }
     Inside(const Inside&) = delete;
@@ -137,27 +147,29 @@ class TlsGate {
 
    private:
     TlsGate& gate_;
+    unsigned since_;
   };
 
   // Returns with the lock held.
   void CloseForFork() {
     std::unique_lock<std::mutex> lock(mutex_);
     empty_->wait_for(lock, kPatience, [this] { return inside_ == 0; });
+    ++forks_;
+    inside_ = 0;
     lock.release();
   }
   void OpenInParent() { mutex_.unlock(); }
-  // Whoever was inside is not in this process: handlers, which may fork, run outside.
   void OpenInChild() {
-    inside_ = 0;
     empty_.release();  // threads that are not here wait on it: not to be used or destroyed
     empty_ = std::make_unique<std::condition_variable>();
     mutex_.unlock();
   }
 
  private:
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards the rest
   std::unique_ptr<std::condition_variable> empty_ = std::make_unique<std::condition_variable>();
-  int inside_ = 0;  // guarded by mutex_
+  unsigned forks_ = 0;
+  int inside_ = 0;  // that entered since the last fork
 };
 
 // What has to be told of a fork. One at a time holds, frees or continues all of them.
@@ -415,6 +427,9 @@ class HttplibClient final : public HttpClient, private ForkHandled {
     enter_tls();
     const std::unique_ptr<httplib::ClientImpl> http = MakeConnection();
     if (!http->is_valid()) return Failed(HttpFailure::kTls, "was not asked: TLS cannot be set up");
+    if (const std::string fault = SetUpTls(*http); !fault.empty()) {
+      return Failed(HttpFailure::kTls, "was not asked: " + fault);
+    }
     httplib::Request message;
     message.method = request.method;
     message.path = url_.prefix + request.path;
@@ -458,6 +473,26 @@ class HttplibClient final : public HttpClient, private ForkHandled {
     return result;
   }
 
+  // "" or what is wrong.
+  std::string SetUpTls(httplib::ClientImpl& http) const {
+    if (!url_.tls) return "";
+    SSL_CTX* const context = static_cast<httplib::SSLClient&>(http).ssl_context();
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    const std::string &certificate = options_.client_certificate_file, &key = options_.client_key_file;
+    if (certificate.empty() && key.empty()) return "";
+    if (certificate.empty() || key.empty()) return "of the client's certificate and key only one is configured";
+    // An encrypted key is refused; the default asks for its password on the terminal.
+    SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
+    std::string fault;
+    if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
+      fault = "the client's certificate '" + certificate + "' cannot be read";
+    } else if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
+      fault = "the client's key '" + key + "' cannot be read, is encrypted, or is not that of '" + certificate + "'";
+    }
+    ERR_clear_error();
+    return fault;
+  }
+
   std::unique_ptr<httplib::ClientImpl> MakeConnection() {
     std::unique_ptr<httplib::ClientImpl> http;
     if (url_.tls) {
@@ -480,12 +515,13 @@ class HttplibClient final : public HttpClient, private ForkHandled {
     return http;
   }
 
-  HttpResult Explain(httplib::Error error, Clock::time_point last_byte) const {
+  HttpResult Explain(httplib::Error error, Clock::time_point last_byte) {
     switch (error) {
       case httplib::Error::Connection:
       case httplib::Error::ConnectionTimeout:
       case httplib::Error::BindIPAddress:
-        return Failed(HttpFailure::kConnect, "does not accept connections");
+        return Failed(HttpFailure::kConnect, connection_.has_socket() ? "does not accept connections"
+                                                                      : "is not known: the name cannot be resolved");
       case httplib::Error::SSLConnection:
         return Failed(HttpFailure::kTls, "did not complete the TLS handshake");
       case httplib::Error::SSLLoadingCerts:

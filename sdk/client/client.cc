@@ -340,6 +340,9 @@ void Client::Track(std::string_view event, const Context& context, double value,
 bool Client::Flush(std::chrono::milliseconds deadline) const {
   return core_->Flush(deadline);
 }
+Subscription Client::OnStatus(std::function<void(const ClientStatus&)> callback) {
+  return core_->SubscribeToStatus(std::move(callback));
+}
 bool Client::Close(std::chrono::milliseconds deadline) {
   return core_->Close(deadline);
 }

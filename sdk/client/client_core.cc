@@ -22,6 +22,7 @@ constexpr milliseconds kTick{50};              // `now` is at most this old, and
 constexpr std::size_t kMaxUnknownFlags = 256;  // keys that are remembered as unknown; later ones are not said
 constexpr milliseconds kCacheInterval{1'000};
 constexpr milliseconds kTimeToEnd{250};  // of the deadline of Close, at most, for all but the last events
+constexpr milliseconds kNever = std::chrono::hours(24 * 365);
 
 std::int64_t SystemMs() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -29,10 +30,11 @@ std::int64_t SystemMs() {
 
 // A time that can be added to a clock's now: applications pass milliseconds::max() for "as long as it takes".
 milliseconds Bounded(milliseconds time) {
-  return std::clamp<milliseconds>(time, milliseconds(0), std::chrono::hours(24 * 365));
+  return std::clamp<milliseconds>(time, milliseconds(0), kNever);
 }
 
 ClientConfig Usable(ClientConfig config) {
+  config.serve_defaults_after = std::clamp<milliseconds>(config.serve_defaults_after, milliseconds(0), kNever);
   for (milliseconds* time :
        {&config.connect_timeout, &config.silence_timeout, &config.backoff_first, &config.backoff_most,
         &config.unauthorised_recheck, &config.flush_interval, &config.request_timeout, &config.max_batch_age,
@@ -44,7 +46,7 @@ ClientConfig Usable(ClientConfig config) {
   return config;
 }
 
-// Before the first ruleset: no flags.
+// Before the first ruleset, and when what is held is too old: no flags.
 std::shared_ptr<const RulesetView> EmptyView(const std::shared_ptr<Lineage>& lineage) {
   return std::make_shared<const RulesetView>(RulesetView{Compile(Snapshot(), {lineage, {}}), false, {}});
 }
@@ -106,8 +108,10 @@ void ClientCore::Start() {
   } else if (has_ruleset()) {
     SetState(ClientState::kStale);
   }
+  ServeDefaultsWhenTooOld();
   MutexLock lock(mutex_);
   is_started_ = true;
+  told_ = ConditionNow();
   StartWorkers();
 }
 
@@ -187,6 +191,7 @@ void ClientCore::RunOutbox() {
 void ClientCore::RunClock() {
   while (!closing()) {
     now_ms.store(SystemMs(), std::memory_order_relaxed);
+    ServeDefaultsWhenTooOld();
     MutexLock lock(mutex_);
     changed_.WaitFor(lock, kTick, [this] { return closing(); });
     if (HasChore()) chores_.NotifyOne();
@@ -229,10 +234,12 @@ void ClientCore::DoChores() {
   if (write) WriteCache();
   SayUnknownFlags(unsaid);
   for (const std::string& warning : warnings) Log(LogLevel::kWarning, warning);
+  TellStatus();
 }
 
 bool ClientCore::HasChore() const {
-  return !unsaid_.empty() || !warnings_.empty() || (is_cache_old_ && Clock::now() - cache_written_ >= kCacheInterval);
+  return !unsaid_.empty() || !warnings_.empty() || ConditionNow() != told_ ||
+         (is_cache_old_ && Clock::now() - cache_written_ >= kCacheInterval);
 }
 
 bool ClientCore::AllDone() const {
@@ -254,6 +261,7 @@ void ClientCore::RenewEvents() {
 bool ClientCore::Close(milliseconds deadline) {
   const Clock::time_point until = Clock::now() + Bounded(deadline);
   Flush(Bounded(deadline) - std::min(kTimeToEnd, Bounded(deadline) / 4));
+  outbox->Stop();
   std::vector<std::thread> ended;
   bool is_done = false;
   {
@@ -261,7 +269,6 @@ bool ClientCore::Close(milliseconds deadline) {
     // A callback that closes its own client holds the source up itself.
     keep_until_ = workers_[kSource].id == std::this_thread::get_id() ? Clock::now() : until;
     closing_.store(true);
-    outbox->Stop();
     changed_.NotifyAll();
     chores_.NotifyAll();
     // A callback that closes its own client cannot wait for its own thread.
@@ -271,9 +278,15 @@ bool ClientCore::Close(milliseconds deadline) {
       });
     };
     while (!others_done()) {
-      // Stop only shuts the socket down; a call that has not opened it yet is stopped by the next round.
-      if (http_ != nullptr) http_->Stop(milliseconds(0));
+      // Stop only shuts the socket down; a call that has not opened it yet is stopped by the next round. It may be the
+      // application's, so it is called without the lock.
+      std::shared_ptr<net::HttpClient> http = http_;
+      lock.native().unlock();
+      if (http != nullptr) http->Stop(milliseconds(0));
+      http.reset();
       outbox->Stop();
+      lock.native().lock();
+      if (others_done()) break;
       const Clock::time_point now = Clock::now();
       if (now >= until) break;
       changed_.WaitUntil(lock, std::min(until, now + milliseconds(5)), others_done);
@@ -316,6 +329,8 @@ ClientStatus ClientCore::Status() {
     status = status_;
     if (has_confirmation_) {
       status.age = std::chrono::duration_cast<milliseconds>(Clock::now() - confirmed_);
+      const bool is_fed = status.state == ClientState::kLive || status.state == ClientState::kPolling;
+      if (!is_fed) status.stale_since = std::chrono::system_clock::now() - status.age;
     }
   }
   const std::shared_ptr<const RulesetView> view = current.Share();
@@ -330,6 +345,7 @@ void ClientCore::SetState(ClientState state, std::string error) {
   status_.state = state;
   status_.last_error = std::move(error);
   changed_.NotifyAll();
+  if (ConditionNow() != told_) chores_.NotifyOne();
 }
 
 void ClientCore::CountReconnect() {
@@ -343,14 +359,15 @@ bool ClientCore::Sleep(milliseconds time) {
   return !closing();
 }
 
-void ClientCore::AnnounceHttp(net::HttpClient& http) {
+void ClientCore::AnnounceHttp(std::shared_ptr<net::HttpClient> http) {
   MutexLock lock(mutex_);
-  http_ = &http;
+  http_.swap(http);  // the old one goes without the lock
 }
 
-void ClientCore::WithdrawHttp(net::HttpClient& http) {
+void ClientCore::WithdrawHttp(const std::shared_ptr<net::HttpClient>& http) {
+  std::shared_ptr<net::HttpClient> old;
   MutexLock lock(mutex_);
-  if (http_ == &http) http_ = nullptr;
+  if (http_ == http) http_.swap(old);
 }
 
 void ClientCore::Log(LogLevel level, const std::string& message) const noexcept {
@@ -374,20 +391,14 @@ Applied ClientCore::Take(DocumentKind kind, std::string_view text, std::string_v
   std::vector<std::string> warnings;
   {
     MutexLock lock(state_mutex_);
-    const std::shared_ptr<const RulesetView> held = current.Share();
-    before = held->ruleset;
+    before = state_.has_ruleset() ? state_.ruleset() : current.Share()->ruleset;
     applied = kind == DocumentKind::kSnapshot ? state_.TakeSnapshot(text)
               : kind == DocumentKind::kChange ? state_.TakeChange(text, event_id)
                                               : state_.TakeHeartbeat(text, event_id);
     ruleset = state_.ruleset();
-    // By what readers have, not by what was held before this: had the one before not been published for want of
-    // memory, this one makes up for it.
-    if (ruleset != nullptr && ruleset != before) {
-      const SnapshotHeader& header = state_.header();
-      RecordedRuleset recorded = recorder.Enlist(*ruleset, header.epoch, header.environment, &held->recorded);
-      current.Publish(std::make_shared<const RulesetView>(RulesetView{ruleset, true, std::move(recorded)}));
-      warnings = recorder.TakeWarnings();
-    }
+    // What is refused or ignored does not end that defaults are served.
+    if (applied.outcome == ApplyOutcome::kApplied || applied.outcome == ApplyOutcome::kNothing) PublishHeld();
+    warnings = recorder.TakeWarnings();
     NoteTaken(applied, kind, source);
     change = {state_.header().revision, applied.flags, applied.anything};
   }
@@ -414,6 +425,7 @@ void ClientCore::NoteTaken(const Applied& applied, DocumentKind kind, RulesetSou
   if (applied.outcome == ApplyOutcome::kApplied) {
     ++(kind == DocumentKind::kSnapshot ? status_.snapshots : status_.changes);
   }
+  status_.serves_defaults = false;
   status_.source = source;
   status_.project = header.project;
   status_.environment = header.environment;
@@ -428,8 +440,42 @@ void ClientCore::NoteTaken(const Applied& applied, DocumentKind kind, RulesetSou
   changed_.NotifyAll();
 }
 
-void ClientCore::Confirm() {
+// By what readers have, not by what was held before: had the one before not been published for want of memory, this one
+// makes up for it.
+void ClientCore::PublishHeld() {
+  const std::shared_ptr<const Ruleset>& ruleset = state_.ruleset();
+  const std::shared_ptr<const RulesetView> seen = current.Share();
+  if (ruleset == nullptr || seen->ruleset == ruleset) return;
+  const SnapshotHeader& header = state_.header();
+  RecordedRuleset recorded = recorder.Enlist(*ruleset, header.epoch, header.environment, &seen->recorded);
+  current.Publish(std::make_shared<const RulesetView>(RulesetView{ruleset, true, std::move(recorded)}));
+}
+
+void ClientCore::ServeDefaultsWhenTooOld() {
+  if (!IsTooOld()) return;
+  MutexLock state_lock(state_mutex_);
+  if (!IsTooOld()) return;  // confirmed meanwhile
+  try {
+    current.Publish(EmptyView(lineage));
+  } catch (const std::exception&) {
+    return;  // there is no memory: at the next tick
+  }
   MutexLock lock(mutex_);
+  status_.serves_defaults = true;
+}
+
+bool ClientCore::IsTooOld() {
+  if (config.serve_defaults_after == milliseconds(0) || config.server.empty()) return false;
+  MutexLock lock(mutex_);
+  return status_.source != RulesetSource::kNone && !status_.serves_defaults &&
+         Clock::now() - confirmed_ >= config.serve_defaults_after;
+}
+
+void ClientCore::Confirm() {
+  MutexLock state_lock(state_mutex_);
+  PublishHeld();
+  MutexLock lock(mutex_);
+  status_.serves_defaults = false;
   status_.source = RulesetSource::kServer;
   has_confirmation_ = true;
   confirmed_ = Clock::now();
@@ -466,7 +512,18 @@ void ClientCore::WriteCache() {
 Subscription ClientCore::Subscribe(std::function<void(const RulesetChange&)> callback) {
   if (!callback) return {};
   auto subscriber = std::make_shared<Subscriber>();
-  subscriber->call = std::move(callback);
+  subscriber->on_change = std::move(callback);
+  return Add(std::move(subscriber));
+}
+
+Subscription ClientCore::SubscribeToStatus(std::function<void(const ClientStatus&)> callback) {
+  if (!callback) return {};
+  auto subscriber = std::make_shared<Subscriber>();
+  subscriber->on_status = std::move(callback);
+  return Add(std::move(subscriber));
+}
+
+Subscription ClientCore::Add(std::shared_ptr<Subscriber> subscriber) {
   MutexLock lock(mutex_);
   subscribers_.push_back(subscriber);
   return Subscription([self = shared_from_this(), subscriber] { self->End(subscriber); });
@@ -478,10 +535,29 @@ void ClientCore::Tell(const RulesetChange& change) {
     MutexLock lock(mutex_);
     subscribers = subscribers_;
   }
-  for (const auto& subscriber : subscribers) Call(*subscriber, change);
+  for (const auto& subscriber : subscribers) {
+    if (subscriber->on_change) Call(*subscriber, "OnChange", [&] { subscriber->on_change(change); });
+  }
 }
 
-void ClientCore::Call(Subscriber& subscriber, const RulesetChange& change) {
+ClientCore::Condition ClientCore::ConditionNow() const {
+  return {status_.state, status_.source, status_.serves_defaults, status_.epoch};
+}
+
+void ClientCore::TellStatus() {
+  std::vector<std::shared_ptr<Subscriber>> subscribers;
+  {
+    MutexLock lock(mutex_);
+    if (ConditionNow() == told_) return;
+    told_ = ConditionNow();
+    subscribers = subscribers_;
+  }
+  for (const auto& subscriber : subscribers) {
+    if (subscriber->on_status) Call(*subscriber, "OnStatus", [&] { subscriber->on_status(Status()); });
+  }
+}
+
+void ClientCore::Call(Subscriber& subscriber, const char* what, const std::function<void()>& call) {
   {
     MutexLock lock(mutex_);
     if (subscriber.ended) return;
@@ -489,11 +565,11 @@ void ClientCore::Call(Subscriber& subscriber, const RulesetChange& change) {
     subscriber.runner = std::this_thread::get_id();
   }
   try {
-    subscriber.call(change);
+    call();
   } catch (const std::exception& e) {
-    Log(LogLevel::kError, std::string("a callback of OnChange threw: ") + e.what());
+    Log(LogLevel::kError, std::string("a callback of ") + what + " threw: " + e.what());
   } catch (...) {
-    Log(LogLevel::kError, "a callback of OnChange threw");
+    Log(LogLevel::kError, std::string("a callback of ") + what + " threw");
   }
   MutexLock lock(mutex_);
   if (--subscriber.depth == 0) changed_.NotifyAll();
@@ -543,6 +619,7 @@ std::shared_ptr<void> ClientCore::ContinueInChild() GUIDON_THREAD_ANNOTATION(no_
       status_.state = status_.source == RulesetSource::kNone ? ClientState::kInitialising : ClientState::kStale;
       status_.last_error.clear();
     }
+    told_ = ConditionNow();
     StartWorkers();
   }
   return self;
@@ -551,11 +628,7 @@ std::shared_ptr<void> ClientCore::ContinueInChild() GUIDON_THREAD_ANNOTATION(no_
 void ClientCore::RenewPatterns() {
   MutexLock lock(state_mutex_);
   try {
-    if (!state_.RenewPatterns()) return;
-    const std::shared_ptr<const RulesetView> held = current.Share();
-    const SnapshotHeader& header = state_.header();
-    RecordedRuleset recorded = recorder.Enlist(*state_.ruleset(), header.epoch, header.environment, &held->recorded);
-    current.Publish(std::make_shared<const RulesetView>(RulesetView{state_.ruleset(), true, std::move(recorded)}));
+    if (state_.RenewPatterns() && current.Share()->is_ready) PublishHeld();
   } catch (const std::exception&) {  // there is no memory: the next change brings new ones
   }
 }
@@ -574,7 +647,7 @@ void ClientCore::LeaveOldThreads() GUIDON_THREAD_ANNOTATION(no_thread_safety_ana
   for (const auto& subscriber : subscribers_) {
     if (subscriber->runner != std::this_thread::get_id()) subscriber->depth = 0;
   }
-  http_ = nullptr;
+  http_.reset();    // which destroys nothing: the thread that made it has one, too, and is not here, or still needs it
   unsaid_.clear();  // the parent says and writes it
   is_cache_old_ = false;
 }

@@ -1,9 +1,10 @@
 // What a Client, its pins, its handles and its threads share. Internal to the SDK.
 //
 // Threads: the source thread connects, applies, publishes and tells; the clock thread moves the coarse clock; the
-// keeper thread writes the cache file and says what has to be said about unknown flags, so that neither a slow disk nor
-// a slow log delays the other two; the outbox thread sends events (sdk/events/outbox.h). All block the signals that an
-// application may want for itself. Readers touch `current`, `now_ms` and `recorder` only.
+// keeper thread writes the cache file, says what has to be said about unknown flags and tells of the status, so that
+// neither a slow disk nor a slow log or callback delays the other two; the outbox thread sends events
+// (sdk/events/outbox.h). All block the signals that an application may want for itself. Readers touch `current`,
+// `now_ms` and `recorder` only.
 //
 // Locks, outer first: state_mutex_, mutex_, those of the outbox and of the lineage. None is held while a callback of the
 // application runs. All are held across a fork(); the child starts threads of its own (sdk/client/fork.h).
@@ -20,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "core/base/mutex.h"
@@ -70,13 +72,15 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   ClientStatus Status() GUIDON_EXCLUDES(mutex_);
   Subscription Subscribe(std::function<void(const RulesetChange&)> callback) GUIDON_EXCLUDES(mutex_);
   bool Flush(std::chrono::milliseconds deadline);
+  Subscription SubscribeToStatus(std::function<void(const ClientStatus&)> callback) GUIDON_EXCLUDES(mutex_);
   bool Close(std::chrono::milliseconds deadline) GUIDON_EXCLUDES(mutex_);
 
   // ---- For where rulesets come from: one thread at a time ----
   // Applies, publishes, and then tells subscribers. `event_id`: of a change or heartbeat, may be empty.
   Applied Take(DocumentKind kind, std::string_view text, std::string_view event_id, RulesetSource source)
       GUIDON_EXCLUDES(state_mutex_, mutex_);
-  void Confirm() GUIDON_EXCLUDES(mutex_);  // the server said that what is held is current
+  // The server said that what is held is current.
+  void Confirm() GUIDON_EXCLUDES(state_mutex_, mutex_);
   bool has_ruleset() const GUIDON_EXCLUDES(state_mutex_);
   std::string EventId() const GUIDON_EXCLUDES(state_mutex_);
   Held WhatIsHeld() const GUIDON_EXCLUDES(state_mutex_);
@@ -94,15 +98,17 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   // Sleeps; false when closing.
   bool Sleep(std::chrono::milliseconds time) GUIDON_EXCLUDES(mutex_);
   // The HTTP client of the call under way, for Close to stop.
-  void AnnounceHttp(net::HttpClient& http) GUIDON_EXCLUDES(mutex_);
-  void WithdrawHttp(net::HttpClient& http) GUIDON_EXCLUDES(mutex_);
+  void AnnounceHttp(std::shared_ptr<net::HttpClient> http) GUIDON_EXCLUDES(mutex_);
+  void WithdrawHttp(const std::shared_ptr<net::HttpClient>& http) GUIDON_EXCLUDES(mutex_);
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  // One callback. `depth` grows when a callback causes the next change itself. Guarded by mutex_, but for `call`.
+  // One callback. `depth` grows when a callback causes the next change itself. Guarded by mutex_, but for the
+  // callbacks.
   struct Subscriber {
-    std::function<void(const RulesetChange&)> call;
+    std::function<void(const RulesetChange&)> on_change;  // one of the two
+    std::function<void(const ClientStatus&)> on_status;
     bool ended = false;
     int depth = 0;
     std::thread::id runner;
@@ -128,8 +134,17 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   bool AllDone() const GUIDON_REQUIRES(mutex_);
   void NoteTaken(const Applied& applied, DocumentKind kind, RulesetSource source) GUIDON_REQUIRES(state_mutex_)
       GUIDON_EXCLUDES(mutex_);
+  void PublishHeld() GUIDON_REQUIRES(state_mutex_);
+  void ServeDefaultsWhenTooOld() GUIDON_EXCLUDES(state_mutex_, mutex_);
+  bool IsTooOld() GUIDON_EXCLUDES(mutex_);
+  Subscription Add(std::shared_ptr<Subscriber> subscriber) GUIDON_EXCLUDES(mutex_);
   void Tell(const RulesetChange& change) GUIDON_EXCLUDES(mutex_);
-  void Call(Subscriber& subscriber, const RulesetChange& change);
+  void TellStatus() GUIDON_EXCLUDES(mutex_);
+  // What of a status is told when it changes.
+  using Condition = std::tuple<ClientState, RulesetSource, bool, std::string>;
+  Condition ConditionNow() const GUIDON_REQUIRES(mutex_);
+  // What the callback throws is logged.
+  void Call(Subscriber& subscriber, const char* what, const std::function<void()>& call) GUIDON_EXCLUDES(mutex_);
   void End(const std::shared_ptr<Subscriber>& subscriber) GUIDON_EXCLUDES(mutex_);
 
   // ---- fork() ----
@@ -152,7 +167,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   bool is_started_ GUIDON_GUARDED_BY(mutex_) = false;
   Clock::time_point confirmed_ GUIDON_GUARDED_BY(mutex_);
   bool has_confirmation_ GUIDON_GUARDED_BY(mutex_) = false;
-  net::HttpClient* http_ GUIDON_GUARDED_BY(mutex_) = nullptr;
+  std::shared_ptr<net::HttpClient> http_ GUIDON_GUARDED_BY(mutex_);
   enum : std::size_t { kClock, kKeeper, kSource, kOutbox };
   std::array<Worker, 4> workers_ GUIDON_GUARDED_BY(mutex_);
   Clock::time_point keep_until_ GUIDON_GUARDED_BY(mutex_){};  // how long the keeper waits for the source at the end
@@ -163,6 +178,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;
   Clock::time_point cache_written_ GUIDON_GUARDED_BY(mutex_){};
   std::vector<std::shared_ptr<Subscriber>> subscribers_ GUIDON_GUARDED_BY(mutex_);
+  Condition told_ GUIDON_GUARDED_BY(mutex_);  // what subscribers to the status know
 };
 
 // The way from a Client to its core, for those within the SDK.

@@ -179,18 +179,22 @@ void Outbox::Step() {
 }
 
 void Outbox::Stop() {
-  MutexLock lock(mutex_);
-  stopping_ = true;
-  if (http_ != nullptr) http_->Stop(milliseconds(0));
-  wake_.NotifyOne();
-  settled_.NotifyAll();
+  std::shared_ptr<net::HttpClient> http;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    http = http_;
+    wake_.NotifyOne();
+    settled_.NotifyAll();
+  }
+  if (http != nullptr) http->Stop(milliseconds(0));  // it may be the application's
 }
 
 // Threads that are not here may have waited on the conditions: they are made anew in their place.
 void Outbox::LeaveInChild() {
   for (CondVar* condition : {&wake_, &settled_}) std::construct_at(condition);
   stopping_ = true;
-  http_ = nullptr;
+  http_.reset();  // which destroys nothing: the thread that made it has one, too, and is not here, or still needs it
 }
 
 void Outbox::Wait() {
@@ -540,15 +544,15 @@ net::HttpResult Outbox::Post(const std::string& path, std::string_view text) {
     request.body = text;
   }
   const milliseconds patience = core_.config.request_timeout;
-  const std::unique_ptr<net::HttpClient> http = MakeHttp(core_.config, *url_, {patience, patience});
-  const auto announce = [this](net::HttpClient* under_way) {
+  const std::shared_ptr<net::HttpClient> http = MakeHttp(core_.config, *url_, {patience, patience});
+  const auto announce = [this](std::shared_ptr<net::HttpClient> under_way) {
     MutexLock lock(mutex_);
-    http_ = under_way;
+    http_.swap(under_way);
     return !stopping_;
   };
   net::HttpResult result;
   result.failure = net::HttpFailure::kStopped;
-  if (announce(http.get())) result = http->Send(request);
+  if (announce(http)) result = http->Send(request);
   announce(nullptr);
   return result;
 }

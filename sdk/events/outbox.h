@@ -140,7 +140,7 @@ class Outbox {
   std::uint64_t losses_ GUIDON_GUARDED_BY(mutex_) = 0;
   std::uint64_t refusals_ GUIDON_GUARDED_BY(mutex_) = 0;    // answers that say to look again slowly
   bool is_status_asked_ GUIDON_GUARDED_BY(mutex_) = false;  // a ruleset was applied
-  net::HttpClient* http_ GUIDON_GUARDED_BY(mutex_) = nullptr;
+  std::shared_ptr<net::HttpClient> http_ GUIDON_GUARDED_BY(mutex_);
   EventStatus status_ GUIDON_GUARDED_BY(mutex_);  // without `queued`, and without what the recorder dropped
 };
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "sdk/source/transport_client.h"
+
 namespace guidon::internal {
 namespace {
 
@@ -28,7 +30,12 @@ std::unique_ptr<net::HttpClient> MakeHttp(const ClientConfig& config, const net:
   options.silence = patience.silence;
   options.total = patience.total;
   options.ca_file = config.ca_file;
-  return net::MakeHttpClient(url, options);
+  options.client_certificate_file = config.client_certificate_file;
+  options.client_key_file = config.client_key_file;
+  if (!config.transport) return net::MakeHttpClient(url, options);
+  return AdaptTransport(
+      config.transport({config.server, options.connect, options.silence, options.total, options.max_body_bytes,
+                        options.ca_file, options.client_certificate_file, options.client_key_file}));
 }
 
 std::uint64_t RandomSeed() {

@@ -22,6 +22,7 @@ struct Patience {
   std::chrono::milliseconds silence;        // without a byte from the server
   std::chrono::milliseconds total{60'000};  // of a request with its answer; of the stream until its head is there
 };
+// Over the application's transport, if it has one; that may throw.
 std::unique_ptr<net::HttpClient> MakeHttp(const ClientConfig& config, const net::Url& url, const Patience& patience);
 
 // For backoffs and jitter: another one in each process, also after fork.

@@ -122,14 +122,16 @@ class Source {
   // Announces the call under way to Close for as long as it lives.
   class Announced {
    public:
-    Announced(ClientCore& core, net::HttpClient& http) : core_(core), http_(http) { core_.AnnounceHttp(http); }
+    Announced(ClientCore& core, std::shared_ptr<net::HttpClient> http) : core_(core), http_(std::move(http)) {
+      core_.AnnounceHttp(http_);
+    }
     ~Announced() { core_.WithdrawHttp(http_); }
     Announced(const Announced&) = delete;
     Announced& operator=(const Announced&) = delete;
 
    private:
     ClientCore& core_;
-    net::HttpClient& http_;
+    const std::shared_ptr<net::HttpClient> http_;
   };
 
   // --- the stream ---
@@ -150,8 +152,8 @@ class Source {
       return is_stream;
     };
     const auto on_bytes = [&](std::string_view bytes) { return Feed(bytes); };
-    const std::unique_ptr<net::HttpClient> http = MakeHttp(core_.config, url_, {core_.config.silence_timeout});
-    const Announced announced(core_, *http);
+    const std::shared_ptr<net::HttpClient> http = MakeHttp(core_.config, url_, {core_.config.silence_timeout});
+    const Announced announced(core_, http);
     const auto begin = std::chrono::steady_clock::now();
     const net::HttpResult result = http->Stream(request, on_head, on_bytes);
     // A stream that ends soon again and again must not be asked for again and again.
@@ -159,6 +161,12 @@ class Source {
     if (is_live_ && lived >= std::min(kHealthy, core_.config.backoff_most)) backoff_.Reset();
     if (ending_) return *ending_;
     if (result.response.status != 0 && !is_stream) return FromAnswer(result.response, "text/event-stream");
+    if (result.failure == net::HttpFailure::kTimeout && is_stream && !is_live_) {
+      return {Ending::Kind::kFailed, milliseconds(0),
+              url_.Authority() +
+                  " opened a stream on which no event came in time: does something in between hold the "
+                  "answer back?"};
+    }
     if (!result.ok()) return FromFailure(result);
     return {Ending::Kind::kFailed, milliseconds(0), url_.Authority() + " closed the stream"};
   }
@@ -178,6 +186,11 @@ class Source {
     }
     if (status == 404) {
       return {Ending::Kind::kUnauthorised, milliseconds(0), who + " has no such environment, or is no guidond (404)"};
+    }
+    if (status >= 300 && status < 400) {
+      return {Ending::Kind::kFailed, milliseconds(0),
+              who + " answered " + std::to_string(status) + ", to '" + std::string(response.Header("Location")) +
+                  "': redirects are not followed; configure the address of the server itself"};
     }
     if (status == 200) {
       return {Ending::Kind::kFailed, milliseconds(0),
@@ -256,8 +269,8 @@ class Source {
     request.headers = HeadersOf(core_.config);
     request.headers.emplace_back("Accept", "application/json");
     if (!etag_.empty() && !needs_all_) request.headers.emplace_back("If-None-Match", etag_);
-    const std::unique_ptr<net::HttpClient> http = MakeHttp(core_.config, url_, {core_.config.silence_timeout});
-    const Announced announced(core_, *http);
+    const std::shared_ptr<net::HttpClient> http = MakeHttp(core_.config, url_, {core_.config.silence_timeout});
+    const Announced announced(core_, http);
     const net::HttpResult result = http->Send(request);
     if (!result.ok()) return FromFailure(result);
     const net::HttpResponse& response = result.response;

@@ -27,6 +27,9 @@ using testing::World;
 
 const Context kUser("user-1");
 
+class CloseTest : public testing::OverBoth {};
+INSTANTIATE_TEST_SUITE_P(Over, CloseTest, testing::kBothModes, testing::NameOfMode);
+
 // --- configuration -------------------------------------------------------------------------------------------------
 
 TEST(ConfigurationTest, NothingAtAllIsOffline) {
@@ -97,24 +100,6 @@ TEST(ConfigurationTest, AnAuthorityFileThatIsNotThereIsNamed) {
   EXPECT_TRUE(Eventually([&] { return client.Status().last_error.find("/nowhere/ca.pem") != std::string::npos; }));
 }
 
-TEST(ConfigurationTest, OverTlsWithAnAuthorityOfItsOwn) {
-  ScriptedServer server(ScriptedServer::Mode::kTls);
-  testing::TemporaryFolder folder;
-  const std::string file = folder.File("ca.pem");
-  std::FILE* out = std::fopen(file.c_str(), "w");
-  std::fputs(server.certificate().c_str(), out);
-  std::fclose(out);
-  ClientConfig config = ConfigFor(server.url());
-  config.ca_file = file;
-  World world;
-  world.Serve("a", 1);
-  Client client(config);
-  const auto stream = AcceptStream(server, world.SnapshotEvent());
-  ASSERT_TRUE(stream && client.WaitReady(kPatience));
-  EXPECT_EQ(client.Int("a", kUser, 0), 1);
-  EXPECT_TRUE(client.Close(kPatience));
-}
-
 TEST(StatusTest, EveryStateAndSourceHasItsWord) {
   const std::pair<ClientState, const char*> states[] = {{ClientState::kInitialising, "initialising"},
                                                         {ClientState::kLive, "live"},
@@ -134,12 +119,9 @@ TEST(StatusTest, EveryStateAndSourceHasItsWord) {
 
 // --- closing -------------------------------------------------------------------------------------------------------
 
-TEST(CloseTest, WhileItStreamsEndsTheConnectionAndLeavesWhatIsHeld) {
-  ScriptedServer server;
-  World world;
-  world.Serve("a", 1);
-  Client client(ConfigFor(server.url()));
-  const auto stream = AcceptStream(server, world.SnapshotEvent());
+TEST_P(CloseTest, WhileItStreamsEndsTheConnectionAndLeavesWhatIsHeld) {
+  Client client(ConfigFor(server_));
+  const auto stream = AcceptStream(server_, world_.SnapshotEvent());
   ASSERT_TRUE(stream && client.WaitReady(kPatience));
   EXPECT_TRUE(client.Close(kPatience));
   EXPECT_TRUE(stream->WaitUntilClosed());
@@ -148,20 +130,19 @@ TEST(CloseTest, WhileItStreamsEndsTheConnectionAndLeavesWhatIsHeld) {
   EXPECT_TRUE(client.WaitReady(0ms));
   EXPECT_EQ(client.Pin().Int("a", kUser, 0), 1);
   EXPECT_TRUE(client.Close(0ms)) << "again";
-  EXPECT_FALSE(server.IsAsked(0ms));
+  EXPECT_FALSE(server_.IsAsked(0ms));
 }
 
-TEST(CloseTest, BeforeAnythingArrivedTellsWhoWaits) {
-  ScriptedServer server;
-  Client client(ConfigFor(server.url()));
+TEST_P(CloseTest, BeforeAnythingArrivedTellsWhoWaits) {
+  Client client(ConfigFor(server_));
   auto ready = std::async(std::launch::async, [&] { return client.WaitReady(milliseconds::max()); });
-  const auto request = server.Accept();
+  const auto request = server_.Accept();
   ASSERT_TRUE(request);
   EXPECT_TRUE(client.Close(kPatience));
   EXPECT_EQ(ready.get().cause, "closed");
 }
 
-TEST(CloseTest, WhileItConnects) {
+TEST(CloseOfDeafTest, WhileItConnects) {
   DeafServer server;
   ClientConfig config = ConfigFor(server.url());
   config.connect_timeout = 1h;
@@ -169,60 +150,52 @@ TEST(CloseTest, WhileItConnects) {
   EXPECT_TRUE(client.Close(kPatience));
 }
 
-TEST(CloseTest, WhileItWaitsForTheNextAttempt) {
-  ScriptedServer server;
-  ClientConfig config = ConfigFor(server.url());
+TEST_P(CloseTest, WhileItWaitsForTheNextAttempt) {
+  ClientConfig config = ConfigFor(server_);
   config.backoff_first = config.backoff_most = 24h;
   Client client(config);
-  ASSERT_TRUE(server.Serve([](auto& c) { c.SendAnswer(500); }).get());
+  ASSERT_TRUE(server_.Serve([](auto& c) { c.SendAnswer(500); }).get());
   ASSERT_TRUE(Eventually([&] { return !client.Status().last_error.empty(); }));
   EXPECT_TRUE(client.Close(kPatience));
 }
 
-TEST(CloseTest, WhileTheKeyIsNotAccepted) {
-  ScriptedServer server;
-  Client client(ConfigFor(server.url()));
-  ASSERT_TRUE(server.Serve([](auto& c) { c.SendAnswer(401); }).get());
+TEST_P(CloseTest, WhileTheKeyIsNotAccepted) {
+  Client client(ConfigFor(server_));
+  ASSERT_TRUE(server_.Serve([](auto& c) { c.SendAnswer(401); }).get());
   ASSERT_TRUE(WaitForState(client, ClientState::kUnauthorised));
   EXPECT_TRUE(client.Close(kPatience));
 }
 
-TEST(CloseTest, AtAnyMoment) {
-  World world;
-  world.Serve("a", 1);
+TEST_P(CloseTest, AtAnyMoment) {
   for (int i = 0; i < 60; ++i) {
-    ScriptedServer server;
-    Client client(ConfigFor(server.url()));
+    ScriptedServer server(GetParam());
+    Client client(ConfigFor(server));
     std::unique_ptr<ScriptedServer::Connection> stream;
     if (i % 3 > 0) stream = server.Accept();
-    if (i % 3 > 1) testing::SendStreamHead(*stream), stream->Send(world.SnapshotEvent());
+    if (i % 3 > 1) testing::SendStreamHead(*stream), stream->Send(world_.SnapshotEvent());
     ASSERT_TRUE(client.Close(kPatience)) << i;
   }
 }
 
-TEST(CloseTest, ByTwoThreadsAtOnce) {
-  ScriptedServer server;
-  Client client(ConfigFor(server.url()));
+TEST_P(CloseTest, ByTwoThreadsAtOnce) {
+  Client client(ConfigFor(server_));
   auto other = std::async(std::launch::async, [&] { return client.Close(kPatience); });
   EXPECT_TRUE(client.Close(kPatience));
   EXPECT_TRUE(other.get());
 }
 
-TEST(CloseTest, ACallbackThatHangsIsLeftAtTheDeadline) {
-  ScriptedServer server;
-  World world;
-  world.Serve("a", 1);
+TEST_P(CloseTest, ACallbackThatHangsIsLeftAtTheDeadline) {
   std::promise<void> entered, leave;
   std::promise<void> left;
   auto gate = leave.get_future().share();
   {
-    Client client(ConfigFor(server.url()));
+    Client client(ConfigFor(server_));
     const Subscription subscription = client.OnChange([&](const RulesetChange&) {
       entered.set_value();
       gate.wait();
       left.set_value();
     });
-    const auto stream = AcceptStream(server, world.SnapshotEvent());
+    const auto stream = AcceptStream(server_, world_.SnapshotEvent());
     ASSERT_TRUE(stream);
     entered.get_future().wait();
     EXPECT_FALSE(client.Close(20ms));
@@ -232,15 +205,12 @@ TEST(CloseTest, ACallbackThatHangsIsLeftAtTheDeadline) {
   EXPECT_EQ(left.get_future().wait_for(kPatience), std::future_status::ready);
 }
 
-TEST(CloseTest, FromACallbackOfItsOwn) {
-  ScriptedServer server;
-  World world;
-  world.Serve("a", 1);
-  Client client(ConfigFor(server.url()));
+TEST_P(CloseTest, FromACallbackOfItsOwn) {
+  Client client(ConfigFor(server_));
   std::promise<bool> closed;
   const Subscription subscription =
       client.OnChange([&](const RulesetChange&) { closed.set_value(client.Close(kPatience)); });
-  const auto stream = AcceptStream(server, world.SnapshotEvent());
+  const auto stream = AcceptStream(server_, world_.SnapshotEvent());
   ASSERT_TRUE(stream);
   EXPECT_FALSE(closed.get_future().get()) << "its own thread is still running";
   EXPECT_TRUE(stream->WaitUntilClosed());

@@ -35,7 +35,6 @@ using testing::TemporaryFolder;
 using testing::WaitForRevision;
 using testing::WaitForState;
 using testing::World;
-using Mode = ScriptedServer::Mode;
 
 const Context kUser("user-1");
 
@@ -108,16 +107,11 @@ std::set<ino_t> SocketsTo(std::uint16_t port) {
   return inodes;
 }
 
-class ForkTest : public ::testing::TestWithParam<Mode> {
+class ForkTest : public testing::OverBoth {
  protected:
-  ForkTest() : server_(GetParam()), config_(ConfigFor(server_)) { world_.Serve("a", 1); }
-
   TemporaryFolder folder_;
-  ScriptedServer server_;
-  ClientConfig config_;
-  World world_;
+  ClientConfig config_ = ConfigFor(server_);
 };
-
 INSTANTIATE_TEST_SUITE_P(Over, ForkTest, testing::kBothModes, testing::NameOfMode);
 
 // --- a prefork server ----------------------------------------------------------------------------------------------

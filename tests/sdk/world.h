@@ -199,6 +199,14 @@ inline std::string NameOfMode(const ::testing::TestParamInfo<ScriptedServer::Mod
   return info.param == ScriptedServer::Mode::kTls ? "Tls" : "Plain";
 }
 
+// A server over either, and an environment in which the flag "a" serves 1.
+class OverBoth : public ::testing::TestWithParam<ScriptedServer::Mode> {
+ protected:
+  OverBoth() { world_.Serve("a", 1); }
+  ScriptedServer server_{GetParam()};
+  World world_;
+};
+
 inline bool SendStreamHead(ScriptedServer::Connection& connection) {
   return connection.SendHead(200, {{"Content-Type", "text/event-stream; charset=utf-8"}});
 }

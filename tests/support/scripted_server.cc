@@ -22,6 +22,7 @@
 #include <charconv>
 #include <filesystem>
 #include <stdexcept>
+#include <tuple>
 
 namespace guidon::testing {
 namespace {
@@ -125,8 +126,8 @@ struct ScriptedServer::Context {
   SSL_CTX* ssl = ::SSL_CTX_new(::TLS_server_method());
   ~Context() { ::SSL_CTX_free(ssl); }
 
-  // A key and a certificate for 127.0.0.1 and localhost that signs itself. Returns its PEM.
-  std::string MakeCertificate() {
+  // A key and a certificate for 127.0.0.1 and localhost that signs itself. Returns the PEM of both.
+  std::pair<std::string, std::string> MakeCertificate() {
     EVP_PKEY* key = ::EVP_EC_gen("P-256");
     X509* certificate = ::X509_new();
     ::X509_set_version(certificate, 2);
@@ -148,16 +149,22 @@ struct ScriptedServer::Context {
     }
     ::X509_sign(certificate, key, ::EVP_sha256());
     const bool taken = ::SSL_CTX_use_certificate(ssl, certificate) == 1 && ::SSL_CTX_use_PrivateKey(ssl, key) == 1;
-    BIO* text = ::BIO_new(::BIO_s_mem());
-    ::PEM_write_bio_X509(text, certificate);
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(text, &data);
-    std::string pem(data, static_cast<std::size_t>(size));
-    ::BIO_free(text);
+    const auto pem_of = [](const auto& write) {
+      BIO* text = ::BIO_new(::BIO_s_mem());
+      write(text);
+      char* data = nullptr;
+      const long size = BIO_get_mem_data(text, &data);
+      std::string pem(data, static_cast<std::size_t>(size));
+      ::BIO_free(text);
+      return pem;
+    };
+    std::string pem = pem_of([&](BIO* text) { ::PEM_write_bio_X509(text, certificate); });
+    std::string key_pem =
+        pem_of([&](BIO* text) { ::PEM_write_bio_PrivateKey(text, key, nullptr, nullptr, 0, nullptr, nullptr); });
     ::X509_free(certificate);
     ::EVP_PKEY_free(key);
     if (!taken) Give("certificate");
-    return pem;
+    return {std::move(pem), std::move(key_pem)};
   }
 };
 
@@ -297,14 +304,24 @@ void ScriptedServer::Connection::Reset() {
 ScriptedServer::ScriptedServer(Mode mode) {
   if (mode == Mode::kTls) {
     context_ = std::make_unique<Context>();
-    certificate_ = context_->MakeCertificate();
+    std::string key;
+    std::tie(certificate_, key) = context_->MakeCertificate();
     certificate_file_ = WriteTemporary(certificate_);
+    key_file_ = WriteTemporary(key);
   }
   Start();
 }
 ScriptedServer::~ScriptedServer() {
   Stop();
-  if (!certificate_file_.empty()) ::unlink(certificate_file_.c_str());
+  for (const std::string& file : {certificate_file_, key_file_}) {
+    if (!file.empty()) ::unlink(file.c_str());
+  }
+}
+
+void ScriptedServer::DemandClientCertificate(const ScriptedServer& authority) {
+  if (::SSL_CTX_load_verify_locations(context_->ssl, authority.certificate_file_.c_str(), nullptr) != 1)
+    Give("authority");
+  ::SSL_CTX_set_verify(context_->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
 }
 
 std::string ScriptedServer::url() const {

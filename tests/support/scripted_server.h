@@ -92,6 +92,10 @@ class ScriptedServer {
   const std::string& certificate() const { return certificate_; }
   // The same in a file that is there for as long as the server; "" without TLS.
   const std::string& certificate_file() const { return certificate_file_; }
+  // Its key in a file, likewise: with certificate_file() an identity for a client.
+  const std::string& key_file() const { return key_file_; }
+  // From now on a client needs a certificate, and it has to be that of `authority`, which may be this server.
+  void DemandClientCertificate(const ScriptedServer& authority);
 
   // The next connection with its request; connections that end before one is there count as none and are passed over.
   // nullptr when there is none in time.
@@ -118,6 +122,7 @@ class ScriptedServer {
   std::unique_ptr<Context> context_;
   std::string certificate_;
   std::string certificate_file_;
+  std::string key_file_;
 };
 
 // An address at which connecting neither succeeds nor fails: the queue of its listener is full.

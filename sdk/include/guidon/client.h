@@ -179,6 +179,12 @@ class GUIDON_API Client : public Reads<Client> {
   // subscribe, and close the client. What it throws is logged and dropped. While it runs, no further change arrives.
   [[nodiscard]] Subscription OnChange(std::function<void(const RulesetChange&)> callback);
 
+  // `callback` is told when the state, the source, `serves_defaults` or the epoch changes: with the status as it is
+  // then, so what lasted for less than it takes to tell is passed over. It runs on a thread of the SDK, outside any
+  // lock, and may do all that callbacks of OnChange may; while it runs, no further status is told, and the cache file
+  // waits. Not told of Close.
+  [[nodiscard]] Subscription OnStatus(std::function<void(const ClientStatus&)> callback);
+
   // Something happened to `context` that experiments are measured by: an order and its amount, an error, the time that
   // a page took. Key and attributes of the context go with it (lists, objects and what is private do not, nor text of
   // more than 1 024 bytes), and so do the event's own attributes: text, numbers and booleans.

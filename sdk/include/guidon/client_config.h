@@ -9,6 +9,7 @@
 #pragma once
 
 #include <guidon/export.h>
+#include <guidon/transport.h>
 
 #include <chrono>
 #include <cstddef>
@@ -42,6 +43,12 @@ struct ClientConfig {
   std::string cache_file{};
 
   std::string ca_file{};  // PEM with the authorities to trust instead of the system's
+  // For servers that ask clients for a certificate: PEM of it (with those between it and the authority after it) and of
+  // its key, not encrypted. Both or none. Read anew for every connection, so they may be replaced while the client
+  // runs.
+  std::string client_certificate_file{};
+  std::string client_key_file{};
+  TransportFactory transport{};  // empty: cpp-httplib. See guidon/transport.h
 
   // Sent with every connection; shown to operators.
   std::string application{};
@@ -73,6 +80,13 @@ struct ClientConfig {
   std::chrono::milliseconds max_batch_age{std::chrono::hours(24)};  // a batch without a clear answer is dropped then
   std::chrono::milliseconds status_interval{60'000};                // between two statuses, when nothing changes
   std::chrono::milliseconds status_delay{5'000};                    // after a change, at a random moment within
+
+  // How old what is held may become before it is not served any more; 0, the default: it is served however old. Counted
+  // from when the server last confirmed it (from the file's time for the cache, from the start for bootstrap) by a
+  // clock that does not jump. Beyond, every read gives its default with ERROR and PROVIDER_NOT_READY, as before the
+  // first ruleset; as soon as the server confirms or sends one, flags are served again. A server confirms every 15 s:
+  // take a multiple of that. Without a `server` it means nothing. At most a year.
+  std::chrono::milliseconds serve_defaults_after{0};
 
   LogSink log{};  // empty: silent
 

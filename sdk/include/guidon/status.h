@@ -63,7 +63,11 @@ struct ClientStatus {
   // Since the server last confirmed what is held; of a ruleset from the cache, since the file was written. 0 when
   // nobody knows: there is nothing, or it is the bootstrap.
   std::chrono::milliseconds age{0};
-  std::string last_error;  // of the last attempt that failed; empty while live
+  // While the client is neither live nor polling: when the server last confirmed what is held, as far as that is known
+  // (of a ruleset from the cache: the file's time). Otherwise 1970.
+  std::chrono::system_clock::time_point stale_since{};
+  bool serves_defaults = false;  // what is held is older than ClientConfig::serve_defaults_after allows
+  std::string last_error;        // of the last attempt that failed; empty while live
   // Flags that this version cannot evaluate, with the reason.
   std::vector<std::pair<std::string, std::string>> broken;
   std::uint64_t snapshots = 0;   // whole rulesets applied
