@@ -97,6 +97,17 @@ TEST(NameTest, ANameThatIsNotKnownIsSaidAndTriedAgainUntilItIs) {
   EXPECT_EQ(client.Int("a", kUser, 0), 1);
 }
 
+TEST(NameTest, ACertificateOfAnotherNameIsNotTrusted) {
+  ScriptedServer server(ScriptedServer::Mode::kTls);
+  System::Resolve("impostor.test", "127.0.0.1");
+  ClientConfig config = ConfigFor(server);
+  config.server = "https://impostor.test:" + std::to_string(server.port());
+  Client client(config);
+  while (client.Status().last_error.empty()) EXPECT_FALSE(server.Accept(10ms)) << "no request comes so far";
+  EXPECT_THAT(client.Status().last_error, HasSubstr("impostor.test"));
+  EXPECT_THAT(client.Status().last_error, HasSubstr("not trusted for that name"));
+}
+
 TEST(NameTest, CloseLeavesALookupThatDoesNotReturnWithinItsDeadline) {
   World world;
   world.Serve("a", 1);

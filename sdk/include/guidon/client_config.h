@@ -84,8 +84,8 @@ struct ClientConfig {
   // How old what is held may become before it is not served any more; 0, the default: it is served however old. Counted
   // from when the server last confirmed it (from the file's time for the cache, from the start for bootstrap) by a
   // clock that does not jump. Beyond, every read gives its default with ERROR and PROVIDER_NOT_READY, as before the
-  // first ruleset; as soon as the server confirms or sends one, flags are served again. A server confirms every 15 s:
-  // take a multiple of that. Without a `server` it means nothing. At most a year.
+  // first ruleset; as soon as the server confirms or sends one, flags are served again; OnStatus tells of both. A
+  // server confirms every 15 s: take a multiple of that. Without a `server` it means nothing. At most a year.
   std::chrono::milliseconds serve_defaults_after{0};
 
   LogSink log{};  // empty: silent
