@@ -12,6 +12,7 @@ namespace guidon::internal {
 namespace {
 
 constexpr std::size_t kMostBroken = 100;
+constexpr std::size_t kMaxSenderBytes = 256;  // of a name or a version
 
 // Text that can be a name, a key or a unit.
 bool IsName(std::string_view text) {
@@ -150,7 +151,10 @@ std::string EncodeExposure(const RecordedExposure& e) {
   members.Text("unit_attribute", e.unit_attribute).Text("unit", e.unit);
   if (e.bucket >= 0) members.Number("bucket", e.bucket);
   members.Number("revision", e.revision);
-  if (e.context.is_object()) members.Raw("context", EncodeObject(e.context.AsObject(), PrivateAttributes()));
+  if (e.context.is_object()) {
+    const std::string context = EncodeObject(e.context.AsObject(), PrivateAttributes());
+    if (context.size() <= kMaxContextBytes) members.Raw("context", context);
+  }
   json += '}';
   return json.size() <= kMaxEventBytes ? json : "";
 }
@@ -200,11 +204,12 @@ std::string EncodeDropped(const DroppedEvents& dropped) {
 
 std::string EncodeSender(const ClientConfig& config, std::string_view instance) {
   std::string json = R"("sdk":{"name":"guidon-cpp","version":")" GUIDON_VERSION "\"}";
-  if (IsName(config.application)) {
+  const auto is_sayable = [](const std::string& text) { return IsName(text) && text.size() <= kMaxSenderBytes; };
+  if (is_sayable(config.application)) {
     json += R"(,"application":{)";
     Members members(json);
     members.Text("name", config.application);
-    if (IsName(config.application_version)) members.Text("version", config.application_version);
+    if (is_sayable(config.application_version)) members.Text("version", config.application_version);
     json += '}';
   }
   return json + R"(,"instance":")" + std::string(instance) + "\"";

@@ -51,7 +51,8 @@ std::string EncodeEvaluations(const std::vector<EvaluationCount>& counts, std::i
 
 std::string EncodeDropped(const DroppedEvents& dropped);
 
-// Who sends: "sdk":…,"application":…,"instance":… as members of an object.
+// Who sends: "sdk":…,"application":…,"instance":… as members of an object. An application's name or version that is not
+// UTF-8 or longer than 256 bytes is left out.
 std::string EncodeSender(const ClientConfig& config, std::string_view instance);
 
 // What a process holds, for POST /sdk/v1/status.

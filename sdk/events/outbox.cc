@@ -419,6 +419,7 @@ Outbox::Verdict Outbox::Judge(const net::HttpResult& result, milliseconds* asked
     case 202:
       return Verdict::kDurable;
     case 400:
+    case 415:
       *error = said + " to a batch of events: it is dropped";
       return Verdict::kRefused;
     case 401:
@@ -453,9 +454,10 @@ void Outbox::Durable(const net::HttpResponse& response) {
     count = std::max(count, batch_->events() - std::min(batch_->events(), taken));
   }
   if (count > 0) {
-    const Value* reason = named.front().Find("reason");
+    const Value* why = named.front().Find("message");
+    if (why == nullptr) why = named.front().Find("reason");
     Say(LogLevel::kWarning, url_->Authority() + " left out " + std::to_string(count) +
-                                " events: " + (reason == nullptr ? "" : reason->AsString()));
+                                " events: " + (why == nullptr ? "" : why->AsString()));
   } else {
     said_.clear();
   }

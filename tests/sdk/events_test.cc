@@ -386,10 +386,10 @@ TEST(EventsTest, ABatchWithoutAClearAnswerIsDroppedWhenItIsTooOld) {
 
 TEST(EventsTest, ABatchThatIsRefusedIsDroppedAndSaidOnceAndTheNextOneSaysSo) {
   Application application;
-  for (int i = 1; i <= 2; ++i) {
+  for (int i = 1; i <= 3; ++i) {
     TrackNumbers(*application.client, 0, 5);
     auto flushed = application.Flush();
-    application.TakeBatch(400);
+    application.TakeBatch(i <= 2 ? 400 : 415);
     EXPECT_FALSE(flushed.get()) << "what was queued will never be durable";
     EXPECT_EQ(application.Dropped().batches, static_cast<std::uint64_t>(i));
     EXPECT_EQ(application.client->Status().events.queued, 0u);
@@ -401,7 +401,7 @@ TEST(EventsTest, ABatchThatIsRefusedIsDroppedAndSaidOnceAndTheNextOneSaysSo) {
   EXPECT_TRUE(flushed.get());
   EXPECT_EQ(NumbersOf(batch), Numbers(5, 6));
   ASSERT_EQ(batch.EventsOf("dropped").size(), 1u) << batch.text;
-  EXPECT_EQ(*batch.EventsOf("dropped")[0].Find("counts"), Value(Object{{"batches", 2}}));
+  EXPECT_EQ(*batch.EventsOf("dropped")[0].Find("counts"), Value(Object{{"batches", 3}}));
   TrackNumbers(*application.client, 6, 7);
   flushed = application.Flush();
   batch = application.TakeBatch();
@@ -488,10 +488,11 @@ TEST(EventsTest, WhatTheServerLeavesOutOfABatchIsCountedAndSaid) {
   const auto connection = application.server.Accept();
   ASSERT_TRUE(connection);
   connection->SendAnswer(
-      202, {}, R"({"accepted":2,"rejected":[{"event":3,"reason":"the time is too far ahead"}],"duplicate":false})");
+      202, {},
+      R"({"accepted":2,"rejected":[{"event":3,"reason":"time_ahead","message":"time: too far ahead"}],"duplicate":false})");
   EXPECT_TRUE(flushed.get());
   EXPECT_EQ(application.Dropped().rejected, 3u) << "only the first ones are named";
-  EXPECT_EQ(application.log.Count("the time is too far ahead", LogLevel::kWarning), 1);
+  EXPECT_EQ(application.log.Count("left out 3 events: time: too far ahead", LogLevel::kWarning), 1);
   EXPECT_EQ(application.client->Status().events.queued, 0u);
 }
 

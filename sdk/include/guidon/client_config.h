@@ -50,7 +50,7 @@ struct ClientConfig {
   std::string client_key_file{};
   TransportFactory transport{};  // empty: cpp-httplib. See guidon/transport.h
 
-  // Sent with every connection; shown to operators.
+  // Sent with every connection; shown to operators. At most 256 bytes each.
   std::string application{};
   std::string application_version{};
 
