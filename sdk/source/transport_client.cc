@@ -10,7 +10,7 @@ namespace {
 
 net::HttpFailure FailureOf(TransportFailure failure) {
   switch (failure) {
-    case TransportFailure::kNone:
+    case TransportFailure::kAnswered:
       return net::HttpFailure::kNone;
     case TransportFailure::kConnect:
       return net::HttpFailure::kConnect;

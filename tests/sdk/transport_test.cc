@@ -138,7 +138,7 @@ class Memory {
     TransportResult Send(const TransportRequest& request) override {
       const std::lock_guard<std::mutex> lock(memory_.mutex);
       memory_.asked.push_back(request);
-      return {TransportFailure::kNone, "", {200, {{"content-type", "application/json"}}, memory_.document}};
+      return {TransportFailure::kAnswered, "", {200, {{"content-type", "application/json"}}, memory_.document}};
     }
     TransportResult Stream(const TransportRequest& request, const OnHead& on_head, const OnBytes& on_bytes) override {
       std::unique_lock<std::mutex> lock(memory_.mutex);

@@ -14,6 +14,8 @@
 // within Stream, the child's copy of that call is told by `on_bytes`, which returns false, to come back.
 #pragma once
 
+#include <guidon/export.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -42,18 +44,18 @@ struct TransportResponse {
 };
 
 enum class TransportFailure : std::uint8_t {
-  kNone,     // an answer came, whatever its status; redirects are answers, and not followed
-  kConnect,  // no such host, nobody listens, or not in time
-  kTls,      // no handshake, or a certificate that is not trusted
-  kTimeout,  // silence, or not done in time
-  kClosed,   // the connection ended before the answer did, what came was no HTTP, or it was too large
-  kStopped,  // Stop
-  kRefused,  // a callback of Stream returned false
-  kInvalid,  // the address, the options or the request cannot be meant: the client gives up
+  kAnswered,  // whatever the status; redirects are answers, and not followed
+  kConnect,   // no such host, nobody listens, or not in time
+  kTls,       // no handshake, or a certificate that is not trusted
+  kTimeout,   // silence, or not done in time
+  kClosed,    // the connection ended before the answer did, what came was no HTTP, or it was too large
+  kStopped,   // Stop
+  kRefused,   // a callback of Stream returned false
+  kInvalid,   // the address, the options or the request cannot be meant: the client gives up
 };
 
 struct TransportResult {
-  TransportFailure failure = TransportFailure::kNone;
+  TransportFailure failure = TransportFailure::kAnswered;
   std::string message{};         // for people, with the address of the server; the status and the log show it
   TransportResponse response{};  // of Stream: without the body, and also after kRefused
 };
@@ -70,7 +72,7 @@ struct TransportOptions {
   std::string client_key_file{};
 };
 
-class Transport {
+class GUIDON_API Transport {
  public:
   virtual ~Transport() = default;
 
