@@ -22,7 +22,7 @@ bool IsKey(Attribute attribute) {
 
 }  // namespace
 
-Context::Context() noexcept : slots_(inline_slots_), text_(inline_text_) {}
+Context::Context() noexcept : hashes_(inline_hashes_), slots_(inline_slots_), text_(inline_text_) {}
 
 Context::Context(std::string_view key) : Context() {
   SetKey(key);
@@ -55,12 +55,18 @@ Context& Context::operator=(Context&& other) noexcept {
   key_hash_ = other.key_hash_;
   values_ = std::move(other.values_);
   other.values_.clear();
+  more_hashes_ = std::move(other.more_hashes_);
   more_slots_ = std::move(other.more_slots_);
   more_text_ = std::move(other.more_text_);
-  if (inline_slots) std::copy_n(other.inline_slots_, slot_count_, inline_slots_);
+  if (inline_slots) {
+    std::copy_n(other.inline_hashes_, slot_count_, inline_hashes_);
+    std::copy_n(other.inline_slots_, slot_count_, inline_slots_);
+  }
   if (inline_text) std::memcpy(inline_text_, other.inline_text_, text_size_);
+  hashes_ = inline_slots ? inline_hashes_ : more_hashes_.get();
   slots_ = inline_slots ? inline_slots_ : more_slots_.get();
   text_ = inline_text ? inline_text_ : more_text_.get();
+  other.hashes_ = other.inline_hashes_;
   other.slots_ = other.inline_slots_;
   other.text_ = other.inline_text_;
   return *this;
@@ -69,16 +75,13 @@ Context& Context::operator=(Context&& other) noexcept {
 Context::~Context() = default;
 
 void Context::CopyFrom(const Context& other) {
-  if (other.slot_count_ > slot_capacity_) {
-    more_slots_ = std::make_unique<Slot[]>(other.slot_capacity_);
-    slots_ = more_slots_.get();
-    slot_capacity_ = other.slot_capacity_;
-  }
+  if (other.slot_count_ > slot_capacity_) GrowSlots(other.slot_capacity_);
   if (other.text_size_ > text_capacity_) {
     more_text_ = std::make_unique<char[]>(other.text_capacity_);
     text_ = more_text_.get();
     text_capacity_ = other.text_capacity_;
   }
+  std::copy_n(other.hashes_, other.slot_count_, hashes_);
   std::copy_n(other.slots_, other.slot_count_, slots_);
   std::memcpy(text_, other.text_, other.text_size_);
   slot_count_ = other.slot_count_;
@@ -159,7 +162,9 @@ Context& Context::Set(Attribute attribute, const Value& value) {
     case Value::Kind::kNull:
       if (Slot* slot = FindSlot(attribute)) {
         Release(*slot);
-        *slot = slots_[--slot_count_];
+        --slot_count_;
+        hashes_[slot - slots_] = hashes_[slot_count_];
+        *slot = slots_[slot_count_];
       }
       return *this;
     case Value::Kind::kBool:
@@ -200,13 +205,24 @@ void Context::Release(const Slot& slot) noexcept {
   values_.pop_back();
 }
 
+// Keeps the slots that there are.
+void Context::GrowSlots(std::uint32_t capacity) {
+  auto hashes = std::make_unique<std::uint64_t[]>(capacity);
+  auto slots = std::make_unique<Slot[]>(capacity);
+  std::copy_n(hashes_, slot_count_, hashes.get());
+  std::copy_n(slots_, slot_count_, slots.get());
+  more_hashes_ = std::move(hashes);
+  more_slots_ = std::move(slots);
+  hashes_ = more_hashes_.get();
+  slots_ = more_slots_.get();
+  slot_capacity_ = capacity;
+}
+
 Context::Slot* Context::FindSlot(Attribute attribute) noexcept {
   for (std::uint32_t i = 0; i < slot_count_; ++i) {
+    if (hashes_[i] != attribute.hash()) continue;
     Slot& slot = slots_[i];
-    if (slot.name_hash == attribute.hash() &&
-        std::string_view(text_ + slot.name_begin, slot.name_size) == attribute.name()) {
-      return &slot;
-    }
+    if (std::string_view(text_ + slot.name_begin, slot.name_size) == attribute.name()) return &slot;
   }
   return nullptr;
 }
@@ -219,20 +235,16 @@ Context::Slot& Context::SlotFor(Attribute attribute, std::uint32_t text_begin, s
     held->size = text_size;
     return *held;
   }
-  if (slot_count_ == slot_capacity_) {
-    auto more = std::make_unique<Slot[]>(slot_capacity_ * 2);
-    std::copy_n(slots_, slot_count_, more.get());
-    more_slots_ = std::move(more);
-    slots_ = more_slots_.get();
-    slot_capacity_ *= 2;
-  }
+  if (slot_count_ == slot_capacity_) GrowSlots(slot_capacity_ * 2);
   // A slot before its name is kept: with the value's place in it, so that a growth moves the value too.
+  hashes_[slot_count_] = attribute.hash();
   Slot& slot = slots_[slot_count_++];
-  slot = Slot{};
-  slot.kind = Kind::kText;
+  slot.whole = 0;
   slot.begin = text_begin;
   slot.size = text_size;
-  slot.name_hash = attribute.hash();
+  slot.name_begin = slot.name_size = 0;
+  slot.kind = Kind::kText;
+  slot.truth = false;
   const std::uint32_t name_begin = Keep(attribute.name());
   slot.name_begin = name_begin;
   slot.name_size = static_cast<std::uint32_t>(attribute.name().size());

@@ -8,19 +8,22 @@
 
 namespace guidon {
 
-// Reads a context's slots; the only friend that Context has.
+// Reads a context's slots.
 struct ContextReader {
   using Kind = Context::Kind;
   using Slot = Context::Slot;
 
   static const Slot* Find(const Context& context, std::uint64_t hash, std::string_view name) noexcept {
-    for (std::uint32_t i = 0; i < context.slot_count_; ++i) {
+    const std::uint64_t* hashes = context.hashes_;
+    for (std::uint32_t i = 0, count = context.slot_count_; i < count; ++i) {
+      if (hashes[i] != hash) continue;
       const Slot& slot = context.slots_[i];
-      if (slot.name_hash == hash && std::string_view(context.text_ + slot.name_begin, slot.name_size) == name) {
-        return &slot;
-      }
+      if (SameText({context.text_ + slot.name_begin, slot.name_size}, name)) return &slot;
     }
     return nullptr;
+  }
+  static const Slot* Find(const Context& context, const AttributeRef& attribute) noexcept {
+    return Find(context, attribute.hash, attribute.name);
   }
   static std::string_view TextOf(const Context& context, const Slot& slot) noexcept {
     return {context.text_ + slot.begin, slot.size};
@@ -102,7 +105,7 @@ Operand Read(const Context& context, const AttributeRef& attribute) noexcept {
     operand.has_hash = true;
     return operand;
   }
-  if (const auto* slot = ContextReader::Find(context, attribute.hash, attribute.name)) {
+  if (const auto* slot = ContextReader::Find(context, attribute)) {
     switch (slot->kind) {
       case ContextReader::Kind::kBool:
         operand.kind = Operand::Kind::kBool;
@@ -125,7 +128,7 @@ Operand Read(const Context& context, const AttributeRef& attribute) noexcept {
         return Operand::Of(ContextReader::ValueOf(context, *slot));
     }
   }
-  if (attribute.path.empty()) return operand;
+  if (!attribute.is_path) return operand;
   // The longest literal prefix is not sought: the first part names an object, each further part a member.
   const auto* slot = ContextReader::Find(context, Attribute::HashOf(attribute.path[0]), attribute.path[0]);
   if (slot == nullptr || slot->kind != ContextReader::Kind::kObject) return operand;
@@ -144,28 +147,30 @@ bool EqualFolded(std::string_view a, std::string_view b) noexcept {
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return FoldAscii(x) == y; });
 }
 
-bool HoldsText(const CompiledTest& test, const Operand& operand) noexcept {
-  if (!test.ignore_case) return test.texts.Find(operand.text, operand.TextHash()) != kNone;
+// --- tests: of one element of a list, or of a scalar; kNotIn is asked as kIn ---------------------------------------
+
+bool HoldsText(const Operands& operands, const Operand& operand) noexcept {
+  if (operands.texts.empty()) return false;
+  if (!operands.ignore_case) return operands.texts.Find(operand.text, operand.TextHash()) != kNone;
   char folded[256];
   if (operand.text.size() <= sizeof folded) {
     std::transform(operand.text.begin(), operand.text.end(), folded, FoldAscii);
     const std::string_view text(folded, operand.text.size());
-    return test.texts.Find(text, Hash64(text)) != kNone;
+    return operands.texts.Find(text, Hash64(text)) != kNone;
   }
-  const auto& texts = test.texts.texts();
-  return std::any_of(texts.begin(), texts.end(), [&](const std::string& t) { return EqualFolded(operand.text, t); });
+  return operands.texts.Any([&](std::string_view text) { return EqualFolded(operand.text, text); });
 }
 
-bool IsIn(const CompiledTest& test, const Operand& operand) noexcept {
+bool IsIn(const Operands& operands, const Operand& operand) noexcept {
   switch (operand.kind) {
     case Operand::Kind::kBool:
-      return operand.truth ? test.has_true : test.has_false;
+      return operand.truth ? operands.has_true : operands.has_false;
     case Operand::Kind::kInt:
-      return std::find(test.wholes.begin(), test.wholes.end(), operand.whole) != test.wholes.end();
+      return std::find(operands.wholes.begin(), operands.wholes.end(), operand.whole) != operands.wholes.end();
     case Operand::Kind::kDouble:
-      return std::find(test.numbers.begin(), test.numbers.end(), operand.number) != test.numbers.end();
+      return std::find(operands.numbers.begin(), operands.numbers.end(), operand.number) != operands.numbers.end();
     case Operand::Kind::kText:
-      return !test.texts.empty() && HoldsText(test, operand);
+      return HoldsText(operands, operand);
     default:
       return false;
   }
@@ -177,19 +182,20 @@ bool StartsWith(std::string_view text, std::string_view part, bool fold) noexcep
   return fold ? EqualFolded(text, part) : text == part;
 }
 
-bool HoldsPart(const CompiledTest& test, std::string_view text) noexcept {
-  for (const std::string& part : test.texts.texts()) {
-    switch (test.op) {
+bool HoldsPart(Operator op, const Operands& operands, std::string_view text) noexcept {
+  for (const std::string& part : operands.parts) {
+    switch (op) {
       case Operator::kStartsWith:
-        if (StartsWith(text, part, test.ignore_case)) return true;
+        if (StartsWith(text, part, operands.ignore_case)) return true;
         break;
       case Operator::kEndsWith:
-        if (text.size() >= part.size() && StartsWith(text.substr(text.size() - part.size()), part, test.ignore_case)) {
+        if (text.size() >= part.size() &&
+            StartsWith(text.substr(text.size() - part.size()), part, operands.ignore_case)) {
           return true;
         }
         break;
       default:
-        if (!test.ignore_case) {
+        if (!operands.ignore_case) {
           if (text.find(part) != std::string_view::npos) return true;
           break;
         }
@@ -201,12 +207,17 @@ bool HoldsPart(const CompiledTest& test, std::string_view text) noexcept {
   return false;
 }
 
+template <typename T>
+int Order(T a, T b) noexcept {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 // -1, 0, 1, or nothing when one is not a number. Exact also between whole numbers beyond 2^53 and doubles.
-std::optional<int> CompareNumber(const Operand& operand, const CompiledTest& test) noexcept {
-  const auto order = [](auto a, auto b) { return a < b ? -1 : a > b ? 1 : 0; };
+std::optional<int> CompareNumber(const Operand& operand, const Step& step) noexcept {
+  const bool is_whole = step.at == 1;
   if (operand.kind == Operand::Kind::kInt) {
-    if (!test.wholes.empty()) return order(operand.whole, test.wholes[0]);
-    const double wanted = test.numbers[0];
+    if (is_whole) return Order(operand.whole, step.whole);
+    const double wanted = step.number;
     if (wanted >= kTwoTo63) return -1;
     if (wanted < -kTwoTo63) return 1;
     const double floor = std::floor(wanted);
@@ -215,11 +226,31 @@ std::optional<int> CompareNumber(const Operand& operand, const CompiledTest& tes
   }
   if (operand.kind != Operand::Kind::kDouble || std::isnan(operand.number)) return std::nullopt;
   const double number = operand.number;
-  if (test.wholes.empty()) return order(number, test.numbers[0]);
+  if (!is_whole) return Order(number, step.number);
   if (number >= kTwoTo63) return 1;
   if (number < -kTwoTo63) return -1;
   const double floor = std::floor(number);
-  return static_cast<std::int64_t>(floor) < test.wholes[0] ? -1 : 1;
+  return static_cast<std::int64_t>(floor) < step.whole ? -1 : 1;
+}
+
+// Whether something that compares so (-1, 0, 1) with the operand satisfies the operator.
+bool Satisfies(Operator op, int order) noexcept {
+  switch (op) {
+    case Operator::kLt:
+    case Operator::kSemverLt:
+      return order < 0;
+    case Operator::kLte:
+    case Operator::kSemverLte:
+      return order <= 0;
+    case Operator::kGt:
+    case Operator::kSemverGt:
+      return order > 0;
+    case Operator::kGte:
+    case Operator::kSemverGte:
+      return order >= 0;
+    default:
+      return order == 0;
+  }
 }
 
 std::optional<std::int64_t> TimeOf(const Operand& operand) noexcept {
@@ -228,102 +259,138 @@ std::optional<std::int64_t> TimeOf(const Operand& operand) noexcept {
   return std::nullopt;
 }
 
-bool HoldsNumber(const CompiledTest& test, const Operand& operand) noexcept {
-  const std::optional<int> order = CompareNumber(operand, test);
-  if (!order) return false;
-  switch (test.op) {
-    case Operator::kLt:
-      return *order < 0;
-    case Operator::kLte:
-      return *order <= 0;
-    case Operator::kGt:
-      return *order > 0;
-    default:
-      return *order >= 0;
-  }
+// With a version that is not packed.
+bool HoldsVersion(Operator op, std::string_view text, std::string_view wanted_text) noexcept {
+  SemVer version, wanted;
+  if (!ParseSemVer(text, version) || !ParseSemVer(wanted_text, wanted)) return false;
+  return Satisfies(op, Compare(version, wanted));
 }
 
-bool HoldsVersion(const CompiledTest& test, const Operand& operand) noexcept {
-  SemVer version;
-  if (operand.kind != Operand::Kind::kText || !ParseSemVer(operand.text, version)) return false;
-  const int order = Compare(version, test.version);
-  switch (test.op) {
-    case Operator::kSemverEq:
-      return order == 0;
-    case Operator::kSemverLt:
-      return order < 0;
-    case Operator::kSemverLte:
-      return order <= 0;
-    case Operator::kSemverGt:
-      return order > 0;
-    default:
-      return order >= 0;
+bool HoldsPackedVersion(const Step& step, std::string_view text) noexcept {
+  if (const auto packed = PackVersion(text)) return Satisfies(step.op, Order(*packed, step.hash));
+  char digits[64];
+  char* end = digits;
+  for (const int shift : {42, 21, 0}) {
+    if (end != digits) *end++ = '.';
+    end = std::to_chars(end, digits + sizeof digits, step.hash >> shift & 0x1fffff).ptr;
   }
+  return HoldsVersion(step.op, text, {digits, static_cast<std::size_t>(end - digits)});
 }
 
-bool HoldsNetwork(const CompiledTest& test, const Operand& operand) noexcept {
+bool HoldsNetwork(const Operands& operands, std::string_view text) noexcept {
   Network address;
-  if (operand.kind != Operand::Kind::kText || operand.text.find('/') != std::string_view::npos ||
-      !ParseNetwork(operand.text, address)) {
-    return false;
-  }
-  return std::any_of(test.networks.begin(), test.networks.end(),
+  if (text.find('/') != std::string_view::npos || !ParseNetwork(text, address)) return false;
+  return std::any_of(operands.networks.begin(), operands.networks.end(),
                      [&](const Network& network) { return Contains(network, address); });
 }
 
-// One element or a scalar; kNotIn is asked as kIn.
-bool HoldsScalar(const CompiledTest& test, const Operand& operand) noexcept {
-  switch (test.op) {
-    case Operator::kIn:
-    case Operator::kNotIn:
-      return IsIn(test, operand);
+bool HoldsOperands(Operator op, const Operands& operands, const Operand& operand) noexcept {
+  if (op == Operator::kIn || op == Operator::kNotIn) return IsIn(operands, operand);
+  if (operand.kind != Operand::Kind::kText) return false;
+  switch (op) {
     case Operator::kStartsWith:
     case Operator::kEndsWith:
     case Operator::kContains:
-      return operand.kind == Operand::Kind::kText && HoldsPart(test, operand.text);
+      return HoldsPart(op, operands, operand.text);
     case Operator::kMatches:
-      return operand.kind == Operand::Kind::kText &&
-             std::any_of(test.patterns.begin(), test.patterns.end(), [&](const auto& pattern) {
-               return re2::RE2::PartialMatch(re2::StringPiece(operand.text.data(), operand.text.size()), *pattern);
-             });
-    case Operator::kLt:
-    case Operator::kLte:
-    case Operator::kGt:
-    case Operator::kGte:
-      return HoldsNumber(test, operand);
-    case Operator::kBefore: {
-      const auto time = TimeOf(operand);
-      return time && *time < test.wholes[0];
-    }
-    case Operator::kAfter: {
-      const auto time = TimeOf(operand);
-      return time && *time > test.wholes[0];
-    }
+      return std::any_of(operands.patterns.begin(), operands.patterns.end(), [&](const auto& pattern) {
+        return re2::RE2::PartialMatch(re2::StringPiece(operand.text.data(), operand.text.size()), *pattern);
+      });
     case Operator::kSemverEq:
     case Operator::kSemverLt:
     case Operator::kSemverLte:
     case Operator::kSemverGt:
     case Operator::kSemverGte:
-      return HoldsVersion(test, operand);
+      return HoldsVersion(op, operand.text, operands.version);
     case Operator::kInCidr:
-      return HoldsNetwork(test, operand);
-    case Operator::kExists:
-      break;
+      return HoldsNetwork(operands, operand.text);
+    default:
+      return false;
   }
-  return false;
 }
 
-bool Holds(const CompiledTest& test, const Context& context) noexcept {
-  const Operand operand = Read(context, test.attribute);
-  if (test.op == Operator::kExists) return (operand.kind != Operand::Kind::kMissing) == test.exists;
+bool HoldsScalar(const Step* steps, const Step& step, const Operand& operand) noexcept {
+  const bool is_text = operand.kind == Operand::Kind::kText;
+  switch (step.form) {
+    case Step::Form::kText:
+      return is_text && operand.TextHash() == step.hash && SameText(operand.text, Code::TextAt(steps, step.at));
+    case Step::Form::kTexts: {
+      if (!is_text) return false;
+      const std::uint64_t hash = operand.TextHash(), bits = FilterBits(hash);
+      if ((step.hash & bits) != bits) return false;
+      return (*Code::At<const TextSet*>(steps, step.at))->Find(operand.text, hash) != kNone;
+    }
+    case Step::Form::kInteger:
+      return operand.kind == Operand::Kind::kInt && operand.whole == step.whole;
+    case Step::Form::kTruth:
+      return operand.kind == Operand::Kind::kBool && operand.truth == (step.whole == 1);
+    case Step::Form::kNumber: {
+      const std::optional<int> order = CompareNumber(operand, step);
+      return order && Satisfies(step.op, *order);
+    }
+    case Step::Form::kVersion:
+      return is_text && HoldsPackedVersion(step, operand.text);
+    case Step::Form::kTime: {
+      const auto time = TimeOf(operand);
+      return time && (step.op == Operator::kBefore ? *time < step.whole : *time > step.whole);
+    }
+    case Step::Form::kOperands:
+      return HoldsOperands(step.op, *step.operands, operand);
+    default:
+      return false;
+  }
+}
+
+// A test of an attribute, whatever the context holds.
+bool HoldsAny(const Step* steps, const Step& step, const Context& context) noexcept {
+  const Operand operand = Read(context, *step.attribute);
+  if (step.form == Step::Form::kExists) return (operand.kind != Operand::Kind::kMissing) == (step.at == 1);
   bool holds = false;
   if (operand.kind == Operand::Kind::kList) {
     holds = std::any_of(operand.list->begin(), operand.list->end(),
-                        [&](const Value& element) { return HoldsScalar(test, Operand::Of(element)); });
+                        [&](const Value& element) { return HoldsScalar(steps, step, Operand::Of(element)); });
   } else if (operand.kind != Operand::Kind::kMissing) {
-    holds = HoldsScalar(test, operand);
+    holds = HoldsScalar(steps, step, operand);
   }
-  return test.op == Operator::kNotIn ? !holds : holds;
+  return holds != (step.op == Operator::kNotIn);
+}
+
+// The same, where the context holds what the form expects; else HoldsAny says it.
+inline bool Holds(const Step* steps, const Step& step, const Context& context) noexcept {
+  using Kind = ContextReader::Kind;
+  const AttributeRef& attribute = *step.attribute;
+  const auto* slot = ContextReader::Find(context, attribute);
+  if (slot == nullptr) {
+    if (attribute.is_key || attribute.is_path) return HoldsAny(steps, step, context);
+    return step.form == Step::Form::kExists ? step.at == 0 : step.op == Operator::kNotIn;
+  }
+  switch (step.form) {
+    case Step::Form::kText:
+      if (slot->kind != Kind::kText) break;
+      return (slot->text_hash == step.hash && SameText(ContextReader::TextOf(context, *slot),
+                                                       Code::TextAt(steps, step.at))) != (step.op == Operator::kNotIn);
+    case Step::Form::kTexts: {
+      if (slot->kind != Kind::kText) break;
+      const std::uint64_t bits = FilterBits(slot->text_hash);
+      const bool holds =
+          (step.hash & bits) == bits &&
+          (*Code::At<const TextSet*>(steps, step.at))->Find(ContextReader::TextOf(context, *slot), slot->text_hash) !=
+              kNone;
+      return holds != (step.op == Operator::kNotIn);
+    }
+    case Step::Form::kNumber:
+      if (slot->kind != Kind::kInt || step.at != 1) break;
+      return Satisfies(step.op, Order(slot->whole, step.whole));
+    case Step::Form::kVersion:
+      if (slot->kind != Kind::kText) break;
+      if (const auto packed = PackVersion(ContextReader::TextOf(context, *slot))) {
+        return Satisfies(step.op, Order(*packed, step.hash));
+      }
+      break;
+    default:
+      break;
+  }
+  return HoldsAny(steps, step, context);
 }
 
 // Text that is not empty, or a whole number up to 2^53 as decimal digits in `digits`. Empty: no unit.
@@ -348,6 +415,17 @@ std::int32_t ArmOf(const std::vector<ArmRange>& ranges, std::uint32_t bucket) no
   return kNone;
 }
 
+std::int32_t ArmOf(const SplitCode& split, std::uint32_t bucket) noexcept {
+  const SplitCode::Cut* cut = split.cuts();
+  // Mostly one cut per arm. After many changes of weights there are hundreds.
+  if (split.count > 16) {
+    cut = std::upper_bound(cut, cut + split.count, bucket,
+                           [](std::uint32_t b, const SplitCode::Cut& c) { return b < c.end; });
+  }
+  while (bucket >= cut->end) ++cut;  // the last ends beyond all buckets
+  return cut->arm;
+}
+
 bool InRanges(const std::vector<BucketRange>& ranges, std::uint32_t bucket) noexcept {
   return std::any_of(ranges.begin(), ranges.end(),
                      [&](const BucketRange& range) { return range.begin <= bucket && bucket < range.end; });
@@ -360,81 +438,93 @@ class Evaluation {
       : ruleset_(ruleset), context_(context), now_ms_(now_ms), sink_(sink) {}
 
   Decision Flag(std::uint32_t slot) {
-    Decision decision;
     const Ruleset::Entry* entry = ruleset_.At(slot);
-    if (entry == nullptr) {
-      decision.error = EvaluationError::kFlagNotFound;
-      return decision;
+    if (entry == nullptr) return internal::NotFound();
+    if constexpr (!Sink::kTraces) {
+      if (entry->kind == Ruleset::Entry::Kind::kConstant) return internal::ConstantDecision(*entry);
     }
-    decision.flag = entry->flag.get();
-    if (entry->is_broken) {
+    return Rules(*entry);
+  }
+
+  Decision Rules(const Ruleset::Entry& entry) {
+    Decision decision = internal::DecisionOf(entry);
+    if (entry.kind == Ruleset::Entry::Kind::kBroken) {
       decision.error = EvaluationError::kParseError;
       return decision;
     }
-    const CompiledFlag& flag = *entry->flag;
-    if (!flag.enabled) {
-      Trace("enabled", false);
-      decision.variation = flag.off;
-      decision.reason = Reason::kDisabled;
-      return decision;
-    }
-    bool asked_forced = entry->attached == nullptr;
-    for (const CompiledRule& rule : flag.rules) {
-      if (!asked_forced && rule.reason != Reason::kPrerequisiteFailed) {
-        asked_forced = true;
-        if (Forced(*entry, decision)) return decision;
+    if constexpr (Sink::kTraces) {
+      if (!entry.flag->enabled) {
+        Trace("enabled", false);
+        return internal::ConstantDecision(entry);
       }
-      if (rule.is_default && entry->attached != nullptr && Running(*entry, decision)) return decision;
-      if (Rule(*entry, rule, decision)) return decision;
     }
-    // Only a default split that found no unit comes here: its ranges leave no bucket to nobody.
-    decision.reason = Reason::kError;
-    decision.error = EvaluationError::kTargetingKeyMissing;
+    if (!Decide(entry, decision)) {
+      // Only a default split that found no unit comes here: its ranges leave no bucket to nobody.
+      decision.reason = Reason::kError;
+      decision.error = EvaluationError::kTargetingKeyMissing;
+    }
+    if (decision.variation >= 0) decision.truth = (entry.truths >> decision.variation & 1) != 0;
     return decision;
   }
 
  private:
-  // True when the rule decided.
-  bool Rule(const Ruleset::Entry& entry, const CompiledRule& rule, Decision& decision) {
-    if (rule.when != kNone && !Node(entry.flag->expr, rule.when)) {
-      TraceRule(*entry.flag, rule, "condition", false);
-      return false;
+  bool Decide(const Ruleset::Entry& entry, Decision& decision) {
+    const Step* steps = Code::StepsAfter(entry.rules, entry.rule_count);
+    bool asked_forced = entry.attached == nullptr;
+    const CompiledRule* const end = entry.rules + entry.rule_count;
+    for (const CompiledRule* rule = entry.rules; rule != end; ++rule) {
+      if (!asked_forced && rule->reason != Reason::kPrerequisiteFailed) {
+        asked_forced = true;
+        if (Forced(entry, decision)) return true;
+      }
+      if (rule->is_default && entry.attached != nullptr && Running(entry, decision)) return true;
+      if (rule->when != CompiledRule::kAlways && !Run(steps, rule->when)) {
+        TraceRule(entry, *rule, "condition", false);
+        continue;
+      }
+      if (Serve(entry, steps, *rule, decision)) return true;
     }
+    return false;
+  }
+
+  // True when the rule decided; its condition holds.
+  bool Serve(const Ruleset::Entry& entry, const Step* steps, const CompiledRule& rule, Decision& decision) {
     switch (rule.serve) {
       case CompiledRule::Serve::kVariation:
         decision.variation = rule.variation;
         break;
       case CompiledRule::Serve::kSelect: {
-        const std::int32_t target = entry.flag->targets.Find(context_.key(), ContextReader::KeyHash(context_));
+        const TextSet& targets = **Code::At<const TextSet*>(steps, rule.index);
+        const std::int32_t target = targets.Find(context_.key(), ContextReader::KeyHash(context_));
         if (target == kNone || context_.key().empty()) {
           Trace("targets", false);
           return false;
         }
-        decision.variation = entry.flag->target_of[static_cast<std::size_t>(target)];
+        decision.variation = static_cast<std::int16_t>(target);
         Trace("targets", true);
         break;
       }
       case CompiledRule::Serve::kSplit: {
-        const std::int32_t arm = Arm(entry.flag->splits[static_cast<std::size_t>(rule.index)]);
+        const std::int32_t arm = Arm(*Code::At<SplitCode>(steps, rule.index));
         if (arm == kNone) {
-          TraceRule(*entry.flag, rule, "bucket", false);
+          TraceRule(entry, rule, "bucket", false);
           return false;
         }
-        decision.variation = arm;
+        decision.variation = static_cast<std::int16_t>(arm);
         break;
       }
       case CompiledRule::Serve::kExperiment:
-        if (!NamedExperiment(entry, static_cast<std::uint32_t>(rule.index), decision)) {
-          TraceRule(*entry.flag, rule, "experiment", false);
+        if (!NamedExperiment(entry, rule.index, decision)) {
+          TraceRule(entry, rule, "experiment", false);
           return false;
         }
         decision.rule = rule.id;
-        TraceRule(*entry.flag, rule, "experiment", true);
+        TraceRule(entry, rule, "experiment", true);
         return true;
     }
     decision.rule = rule.id;
     decision.reason = rule.is_default && entry.is_static ? Reason::kStatic : rule.reason;
-    if (rule.serve != CompiledRule::Serve::kSelect) TraceRule(*entry.flag, rule, "serves", true);
+    if (rule.serve != CompiledRule::Serve::kSelect) TraceRule(entry, rule, "serves", true);
     return true;
   }
 
@@ -445,9 +535,7 @@ class Evaluation {
       const CompiledExperiment& experiment = *attached.experiment;
       if (experiment.status == ExperimentStatus::kConcluded) continue;
       for (const CompiledForce& force : experiment.force) {
-        const bool all = std::all_of(force.tests.begin(), force.tests.end(),
-                                     [&](const CompiledTest& test) { return Holds(test, context_); });
-        if (!all) continue;
+        if (!ForceHolds(force.tests.steps())) continue;
         Assign(attached, force.variant, Reason::kTargetingMatch, decision);
         decision.forced = true;
         char digits[24];
@@ -459,6 +547,15 @@ class Evaluation {
       }
     }
     return false;
+  }
+
+  // Tests of attributes and nothing else; no step of an explanation.
+  bool ForceHolds(const Step* steps) const {
+    for (const Step* step = steps;; ++step) {
+      const bool holds = step->form == Step::Form::kConstant ? step->at == 1 : HoldsAny(steps, *step, context_);
+      if (!holds) return false;
+      if (step->if_true == Step::kHolds) return true;
+    }
   }
 
   bool Running(const Ruleset::Entry& entry, Decision& decision) {
@@ -482,7 +579,7 @@ class Evaluation {
     const CompiledExperiment& experiment = *attached.experiment;
     const bool running = experiment.status == ExperimentStatus::kRunning;
     if (!running && experiment.status != ExperimentStatus::kConcluded) return false;
-    if (experiment.audience != kNone && !Node(experiment.expr, experiment.audience)) {
+    if (!experiment.audience.empty() && !Run(experiment.audience.steps(), 0)) {
       return Skip(experiment, "not in the audience");
     }
     char digits[24];
@@ -531,8 +628,8 @@ class Evaluation {
 
   static void Assign(const Ruleset::Attached& attached, std::int32_t variant, Reason reason, Decision& decision) {
     decision.experiment = attached.experiment;
-    decision.variant = variant;
-    decision.variation = attached.variations[static_cast<std::size_t>(variant)];
+    decision.variant = static_cast<std::int16_t>(variant);
+    decision.variation = static_cast<std::int16_t>(attached.variations[static_cast<std::size_t>(variant)]);
     decision.reason = reason;
   }
 
@@ -541,47 +638,47 @@ class Evaluation {
     return false;
   }
 
-  // --- splits and expressions ---
+  // --- splits and conditions ---
 
-  std::int32_t Arm(const Split& split) {
+  std::int32_t Arm(const SplitCode& split) {
     char digits[24];
-    const std::string_view unit = UnitOf(context_, split.scheme.unit, digits);
+    const std::string_view unit = UnitOf(context_, *split.unit, digits);
     if (unit.empty()) return kNone;
-    return ArmOf(split.ranges, BucketOf(split.scheme.prefix, unit));
+    return ArmOf(split, BucketOf(split.prefix, unit));
   }
 
-  bool Node(const Expr& expr, std::int32_t index) {
-    const auto& node = expr.nodes[static_cast<std::size_t>(index)];
-    using Kind = guidon::Node::Kind;
-    switch (node.kind) {
-      case Kind::kAll:
-        for (std::uint32_t i = node.begin; i < node.end; ++i) {
-          if (!Node(expr, static_cast<std::int32_t>(expr.children[i]))) return false;
-        }
-        return true;
-      case Kind::kAny:
-        for (std::uint32_t i = node.begin; i < node.end; ++i) {
-          if (Node(expr, static_cast<std::int32_t>(expr.children[i]))) return true;
-        }
-        return false;
-      case Kind::kNot:
-        return !Node(expr, static_cast<std::int32_t>(expr.children[node.begin]));
-      case Kind::kTest: {
-        const CompiledTest& test = expr.tests[node.begin];
-        const bool holds = Holds(test, context_);
-        TraceTest(test, holds);
+  // Whether the condition that begins at `first` holds.
+  bool Run(const Step* steps, std::uint32_t first) {
+    for (const Step* step = steps + first;;) {
+      const std::uint32_t target = StepHolds(steps, *step) ? step->if_true : step->if_false;
+      if (target == Step::kNext) {
+        ++step;  // so that the processor need not know the answer to go on
+      } else if (target >= Step::kFails) {
+        return target == Step::kHolds;
+      } else {
+        step = steps + target;
+      }
+    }
+  }
+
+  bool StepHolds(const Step* steps, const Step& step) {
+    switch (step.form) {
+      case Step::Form::kSegment:
+        return InSegment(step.at);
+      case Step::Form::kFlag:
+        return Serves(step);
+      case Step::Form::kBeforeNow:
+        return now_ms_ < step.whole;
+      case Step::Form::kAfterNow:
+        return now_ms_ > step.whole;
+      case Step::Form::kConstant:
+        return step.at == 1;
+      default: {
+        const bool holds = Holds(steps, step, context_);
+        TraceTest(step, holds);
         return holds;
       }
-      case Kind::kSegment:
-        return InSegment(node.slot);
-      case Kind::kFlag:
-        return Serves(expr, node);
-      case Kind::kBefore:
-        return now_ms_ < node.time;
-      case Kind::kAfter:
-        return now_ms_ > node.time;
     }
-    return false;
   }
 
   // Exclude beats include beats when.
@@ -591,9 +688,9 @@ class Evaluation {
     const std::string_view key = context_.key();
     const std::uint64_t hash = ContextReader::KeyHash(context_);
     bool in = false;
-    if (key.empty() || segment->exclude.empty() || segment->exclude.Find(key, hash) == kNone) {
-      in = !key.empty() && !segment->include.empty() && segment->include.Find(key, hash) != kNone;
-      if (!in && segment->when != kNone) in = Node(segment->expr, segment->when);
+    if (key.empty() || segment->exclude.Find(key, hash) == kNone) {
+      in = !key.empty() && segment->include.Find(key, hash) != kNone;
+      if (!in && !segment->when.empty()) in = Run(segment->when.steps(), 0);
     }
     if constexpr (Sink::kTraces) {
       sink_.Step(Object{{"step", "segment"}, {"segment", Value(segment->key)}, {"result", Value(in)}});
@@ -601,12 +698,12 @@ class Evaluation {
     return in;
   }
 
-  bool Serves(const Expr& expr, const guidon::Node& node) {
-    const Decision other = Flag(node.slot);
+  bool Serves(const guidon::Step& step) {
+    const Decision other = Flag(step.at);
     bool serves = false;
     if (other.reason != Reason::kDisabled && other.reason != Reason::kError && other.variation != kNone) {
       const std::string_view name = other.variation_name();
-      for (std::uint32_t i = node.begin; i < node.end && !serves; ++i) serves = expr.words[i] == name;
+      for (const std::string& word : *step.words) serves |= SameText(word, name);
     }
     if constexpr (Sink::kTraces) {
       sink_.Step(Object{{"step", "flag"},
@@ -624,22 +721,22 @@ class Evaluation {
     if constexpr (Sink::kTraces) sink_.Step(Object{{"step", Value(step)}, {"result", Value(result)}});
   }
 
-  void TraceRule([[maybe_unused]] const CompiledFlag& flag, [[maybe_unused]] const CompiledRule& rule,
+  void TraceRule([[maybe_unused]] const Ruleset::Entry& entry, [[maybe_unused]] const CompiledRule& rule,
                  [[maybe_unused]] std::string_view what, [[maybe_unused]] bool result) {
     if constexpr (Sink::kTraces) {
       std::string name = rule.is_default ? "default" : rule.reason == Reason::kPrerequisiteFailed ? "requires" : "rule";
       Object step{{"step", Value(std::move(name))}};
-      if (rule.id != kNone) step.Append("rule", Value(flag.rule_ids[static_cast<std::size_t>(rule.id)]));
+      if (rule.id != kNone) step.Append("rule", Value(entry.flag->rule_ids[static_cast<std::size_t>(rule.id)]));
       step.Append("what", Value(what));
       step.Append("result", Value(result));
       sink_.Step(std::move(step));
     }
   }
 
-  void TraceTest([[maybe_unused]] const CompiledTest& test, [[maybe_unused]] bool result) {
+  void TraceTest([[maybe_unused]] const guidon::Step& test, [[maybe_unused]] bool result) {
     if constexpr (Sink::kTraces) {
       sink_.Step(Object{{"step", "test"},
-                        {"attribute", Value(test.attribute.name)},
+                        {"attribute", Value(test.attribute->name)},
                         {"operator", Value(ToString(test.op))},
                         {"result", Value(result)}});
     }
@@ -675,10 +772,20 @@ std::string_view Decision::variant_name() const noexcept {
   return experiment->variants[static_cast<std::size_t>(variant)];
 }
 
-Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms) noexcept {
+namespace internal {
+
+Decision EvaluateRules(const Ruleset& ruleset, const Ruleset::Entry& entry, const Context& context,
+                       std::int64_t now_ms) noexcept {
   NoSink sink;
-  return Evaluation<NoSink>(ruleset, context, now_ms, sink).Flag(slot);
+  return Evaluation<NoSink>(ruleset, context, now_ms, sink).Rules(entry);
 }
+
+Decision EvaluateRules(const Ruleset& ruleset, const Ruleset::Entry& entry, const Context& context, std::int64_t now_ms,
+                       CallSink& sink) noexcept {
+  return Evaluation<CallSink>(ruleset, context, now_ms, sink).Rules(entry);
+}
+
+}  // namespace internal
 
 Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
                   CallSink& sink) noexcept {
@@ -693,34 +800,6 @@ Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& con
 Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
                   TraceSink& sink) {
   return Evaluation<TraceSink>(ruleset, context, now_ms, sink).Flag(slot);
-}
-
-void CheckType(WantedType wanted, Decision& decision) noexcept {
-  if (decision.flag == nullptr || decision.error == EvaluationError::kParseError) return;
-  const FlagType type = decision.flag->type;
-  bool fits = true;
-  switch (wanted) {
-    case WantedType::kBool:
-      fits = type == FlagType::kBoolean;
-      break;
-    case WantedType::kString:
-      fits = type == FlagType::kString;
-      break;
-    case WantedType::kDouble:
-      fits = type == FlagType::kNumber;
-      break;
-    case WantedType::kInt:
-      fits = type == FlagType::kNumber && (decision.variation == kNone || decision.value()->IsIntegral());
-      break;
-    case WantedType::kJson:
-      fits = type == FlagType::kJson;
-      break;
-  }
-  if (fits) return;
-  const CompiledFlag* flag = decision.flag;
-  decision = Decision();
-  decision.flag = flag;
-  decision.error = EvaluationError::kTypeMismatch;
 }
 
 std::string ErrorMessage(const Ruleset& ruleset, std::string_view key, const Decision& decision) {

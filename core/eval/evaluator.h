@@ -25,11 +25,13 @@ namespace guidon {
 struct Decision {
   const CompiledFlag* flag = nullptr;
   const CompiledExperiment* experiment = nullptr;
-  std::int32_t variation = kNone;  // kNone: the caller's default
-  std::int32_t variant = kNone;
-  std::int32_t rule = kNone;  // in flag->rule_ids
+  std::int16_t variation = kNone;  // kNone: the caller's default
+  std::int16_t variant = kNone;
+  std::int16_t rule = kNone;  // in flag->rule_ids
   Reason reason = Reason::kError;
   EvaluationError error = EvaluationError::kNone;
+  FlagType type = FlagType::kBoolean;  // of the flag
+  bool truth = false;                  // of a boolean flag: value()->AsBool(), which looks at less memory
   bool forced = false;
 
   // nullptr: the caller's default.
@@ -117,6 +119,88 @@ std::string ErrorMessage(const Ruleset& ruleset, std::string_view key, const Dec
 Value DescribeDecision(const Ruleset& ruleset, std::string_view key, const Decision& decision, const TraceSink* trace);
 
 // --- inline ---------------------------------------------------------------------------------------------------------
+
+namespace internal {
+
+// A flag that has to be looked at: `entry` is not constant.
+Decision EvaluateRules(const Ruleset& ruleset, const Ruleset::Entry& entry, const Context& context,
+                       std::int64_t now_ms) noexcept;
+Decision EvaluateRules(const Ruleset& ruleset, const Ruleset::Entry& entry, const Context& context, std::int64_t now_ms,
+                       CallSink& sink) noexcept;
+
+inline Decision DecisionOf(const Ruleset::Entry& entry) noexcept {
+  Decision decision;
+  decision.flag = entry.flag;
+  decision.type = entry.type;
+  return decision;
+}
+
+// A flag that answers one thing to everyone.
+inline Decision ConstantDecision(const Ruleset::Entry& entry) noexcept {
+  Decision decision = DecisionOf(entry);
+  decision.variation = entry.variation;
+  decision.reason = entry.reason;
+  decision.truth = entry.variation >= 0 && (entry.truths >> entry.variation & 1) != 0;
+  return decision;
+}
+
+inline Decision NotFound() noexcept {
+  Decision decision;
+  decision.error = EvaluationError::kFlagNotFound;
+  return decision;
+}
+
+inline void Mismatch(Decision& decision) noexcept {
+  const CompiledFlag* flag = decision.flag;
+  const FlagType type = decision.type;
+  decision = Decision();
+  decision.flag = flag;
+  decision.type = type;
+  decision.error = EvaluationError::kTypeMismatch;
+}
+
+}  // namespace internal
+
+inline Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context,
+                         std::int64_t now_ms) noexcept {
+  const Ruleset::Entry* entry = ruleset.At(slot);
+  if (entry == nullptr) return internal::NotFound();
+  if (entry->kind == Ruleset::Entry::Kind::kConstant) return internal::ConstantDecision(*entry);
+  return internal::EvaluateRules(ruleset, *entry, context, now_ms);
+}
+
+inline Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
+                         CallSink& sink) noexcept {
+  const Ruleset::Entry* entry = ruleset.At(slot);
+  if (entry == nullptr) return internal::NotFound();
+  if (entry->kind == Ruleset::Entry::Kind::kConstant) return internal::ConstantDecision(*entry);
+  return internal::EvaluateRules(ruleset, *entry, context, now_ms, sink);
+}
+
+inline void CheckType(WantedType wanted, Decision& decision) noexcept {
+  if (decision.flag == nullptr || decision.error == EvaluationError::kParseError) return;
+  bool fits = true;
+  switch (wanted) {
+    case WantedType::kBool:
+      fits = decision.type == FlagType::kBoolean;
+      break;
+    case WantedType::kString:
+      fits = decision.type == FlagType::kString;
+      break;
+    case WantedType::kDouble:
+      fits = decision.type == FlagType::kNumber;
+      break;
+    case WantedType::kInt:
+      fits = decision.type == FlagType::kNumber && (decision.variation == kNone || decision.value()->IsIntegral());
+      break;
+    case WantedType::kJson:
+      fits = decision.type == FlagType::kJson;
+      break;
+  }
+  if (!fits) [[unlikely]] {
+    internal::Mismatch(decision);
+  }
+}
 
 template <typename T>
 EvaluationDetail<T> DetailOf(const Ruleset& ruleset, std::string_view key, const Decision& decision) {

@@ -10,12 +10,6 @@
 namespace guidon {
 namespace {
 
-constexpr std::size_t kScanned = 4;  // sets up to this size are compared one by one
-
-char FoldAscii(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
 bool IsDigit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -78,37 +72,41 @@ int ComparePrerelease(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-TextSet::TextSet(std::vector<std::string> texts, bool fold_case) : texts_(std::move(texts)) {
-  for (std::string& text : texts_) {
-    if (fold_case) std::transform(text.begin(), text.end(), text.begin(), FoldAscii);
-    hashes_.push_back(Hash64(text));
+AttributeRef MakeAttribute(std::string_view name) {
+  AttributeRef ref;
+  ref.name = name;
+  ref.hash = Attribute::HashOf(name);
+  ref.is_key = name == "key" || name.empty();
+  std::size_t start = 0;
+  for (std::size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', start)) {
+    ref.path.emplace_back(name.substr(start, dot - start));
+    start = dot + 1;
   }
-  if (texts_.size() <= kScanned) return;
-  std::size_t cells = 16;
-  while (cells < 2 * texts_.size()) cells *= 2;
-  table_.assign(cells, kNone);
-  for (std::size_t i = 0; i < texts_.size(); ++i) {
-    if (Find(texts_[i], hashes_[i]) != kNone) continue;  // twice: the first counts
-    std::size_t cell = hashes_[i] & (cells - 1);
-    while (table_[cell] != kNone) cell = (cell + 1) & (cells - 1);
-    table_[cell] = static_cast<std::int32_t>(i);
-  }
+  if (!ref.path.empty()) ref.path.emplace_back(name.substr(start));
+  ref.is_path = !ref.path.empty();
+  return ref;
 }
 
-std::int32_t TextSet::Find(std::string_view text, std::uint64_t hash) const noexcept {
-  if (table_.empty()) {
-    for (std::size_t i = 0; i < texts_.size(); ++i) {
-      if (hashes_[i] == hash && texts_[i] == text) return static_cast<std::int32_t>(i);
+std::optional<std::uint64_t> PackVersion(std::string_view text) noexcept {
+  constexpr std::size_t kMaxDigits = 6;  // below 2^21
+  std::uint64_t packed = 0;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (int number = 0; number < 3; ++number) {
+    if (number > 0) {
+      if (at == end || *at != '.') return std::nullopt;
+      ++at;
     }
-    return kNone;
+    const char* const begin = at;
+    std::uint64_t value = 0;
+    while (at != end && IsDigit(*at) && at - begin <= static_cast<std::ptrdiff_t>(kMaxDigits)) {
+      value = value * 10 + static_cast<std::uint64_t>(*at++ - '0');
+    }
+    const auto digits = static_cast<std::size_t>(at - begin);
+    if (digits == 0 || digits > kMaxDigits || (digits > 1 && *begin == '0')) return std::nullopt;
+    packed = packed << 21 | value;
   }
-  const std::size_t mask = table_.size() - 1;
-  for (std::size_t cell = hash & mask;; cell = (cell + 1) & mask) {
-    const std::int32_t i = table_[cell];
-    if (i == kNone) return kNone;
-    const auto index = static_cast<std::size_t>(i);
-    if (hashes_[index] == hash && texts_[index] == text) return i;
-  }
+  return at == end ? std::optional(packed) : std::nullopt;
 }
 
 bool ParseSemVer(std::string_view text, SemVer& out) noexcept {

@@ -1,9 +1,11 @@
-// The compiled form of definitions: flat arrays, 32-bit indices, sets pre-hashed, expressions parsed, thresholds
-// scaled. Six ideas: Variation, Rule (when → serve), Serve (variation | split | select | experiment), Expr, Scheme,
-// Layer. Everything here is immutable once built and shared between rulesets.
+// The compiled form of definitions: what evaluation walks over lies in one piece of memory per flag, in the order in
+// which it is walked; what only a hit, an explanation or a report needs lies apart. Six ideas: Variation, Rule
+// (when → serve), Serve (variation | split | select | experiment), Expr, Scheme, Layer. Everything here is immutable
+// once built and shared between rulesets.
 //
 // Targets lower to a rule that selects by key, prerequisites to a rule that serves `off`, the default to a last rule
-// that always applies. docs/architecture.md draws it.
+// that always applies. A condition lowers to steps: tests in their authored order, each of which says where to go on
+// when it holds and when it does not. docs/architecture.md draws it, docs/decisions/hot-path.md says why.
 #pragma once
 
 #include <re2/re2.h>
@@ -21,34 +23,19 @@
 #include <guidon/value.h>
 #include "core/base/hash.h"
 #include "core/model/definitions.h"
+#include "core/ruleset/text_set.h"
 
 namespace guidon {
 
-inline constexpr std::int32_t kNone = -1;
-
-// An attribute as an expression names it. "key" is the context's key.
-struct AttributeRef {
-  std::string name;
+// An attribute as an expression names it. "key" is the context's key. In one cache line as far as a look-up goes.
+struct alignas(64) AttributeRef {
   std::uint64_t hash = 0;
   bool is_key = false;
-  std::vector<std::string> path;  // more than one part: also looked up within objects
+  bool is_path = false;  // more than one part: also looked up within objects
+  std::string name;
+  std::vector<std::string> path;  // of a path: its parts
 };
-
-// A set of texts, by hash; small ones are scanned, large ones probed.
-class TextSet {
- public:
-  TextSet() = default;
-  explicit TextSet(std::vector<std::string> texts, bool fold_case = false);
-  bool empty() const { return texts_.empty(); }
-  // The index of the text, or kNone.
-  std::int32_t Find(std::string_view text, std::uint64_t hash) const noexcept;
-  const std::vector<std::string>& texts() const { return texts_; }
-
- private:
-  std::vector<std::string> texts_;
-  std::vector<std::uint64_t> hashes_;
-  std::vector<std::int32_t> table_;  // open addressing by the hash's low bits; empty for small sets
-};
+AttributeRef MakeAttribute(std::string_view name);
 
 // Strict SemVer 2.0.0, as views into the text. Build metadata does not count.
 struct SemVer {
@@ -70,37 +57,62 @@ struct Network {
 bool ParseNetwork(std::string_view text, Network& out) noexcept;
 bool Contains(const Network& network, const Network& address) noexcept;
 
-// One operator applied to one attribute.
-struct CompiledTest {
-  Operator op = Operator::kIn;
+// What a test compares with, where a step has no room for it.
+struct Operands {
   bool ignore_case = false;
-  bool exists = true;  // kExists: the operand
-  AttributeRef attribute;
-  TextSet texts;                // kIn, kNotIn: the text operands; text operators: all of them, folded if ignore_case
-  std::vector<double> numbers;  // kIn, kNotIn: numbers that are not whole within int64; comparisons: the operand
-  std::vector<std::int64_t> wholes;          // kIn, kNotIn: whole numbers; before, after: epoch milliseconds
   bool has_true = false, has_false = false;  // kIn, kNotIn
+  TextSet texts;                             // kIn, kNotIn; folded if ignore_case
+  std::vector<std::string> parts;            // text operators; folded if ignore_case
+  std::vector<std::int64_t> wholes;          // kIn, kNotIn
+  std::vector<double> numbers;               // kIn, kNotIn: numbers that are not whole within int64
   std::vector<std::unique_ptr<re2::RE2>> patterns;
-  std::string version_text;  // what `version` points into
-  SemVer version;
+  std::string version;  // one that does not fit a step
   std::vector<Network> networks;
 };
 
-// An expression is a node in a flat array; children are nodes too, listed in `children`.
-struct Node {
-  enum class Kind : std::uint8_t { kAll, kAny, kNot, kTest, kSegment, kFlag, kBefore, kAfter };
-  Kind kind = Kind::kAll;
-  std::uint32_t begin = 0, end = 0;  // kAll, kAny, kNot: in children; kTest: begin in tests; kFlag: in words
-  std::uint32_t slot = 0;            // kSegment, kFlag
-  std::int64_t time = 0;             // kBefore, kAfter
-};
+// Three numbers below 2^21 without a prerelease, as one that compares as they do. Of anything else, nothing.
+std::optional<std::uint64_t> PackVersion(std::string_view text) noexcept;
 
-struct Expr {
-  std::vector<Node> nodes;
-  std::vector<std::uint32_t> children;
-  std::vector<CompiledTest> tests;
-  std::vector<std::string> words;  // variations that a flag condition accepts
+// One test of a condition, and where it leads. Half a cache line.
+struct Step {
+  enum class Form : std::uint8_t {
+    kText,      // kIn, kNotIn one text: its hash; `at` the text
+    kTexts,     // kIn, kNotIn several texts: a filter of their hashes; `at` a TextSet*
+    kInteger,   // kIn, kNotIn one whole number
+    kTruth,     // kIn, kNotIn one boolean, 0 or 1 in `whole`
+    kNumber,    // kLt … kGte: a number; whole within int64 if `at` is 1
+    kVersion,   // kSemverEq … kSemverGte: a packed version
+    kTime,      // kBefore, kAfter: epoch milliseconds
+    kExists,    // `at` is 1 or 0
+    kOperands,  // anything else about an attribute
+    kSegment,   // `at` is its slot
+    kFlag,      // `at` is its slot; the variations that are accepted
+    kBeforeNow,
+    kAfterNow,  // epoch milliseconds, of the time that evaluation is given
+    kConstant,  // `at` is 1 or 0: `all` and `any` of nothing
+  };
+  // Where a step leads: to another by its index, or out.
+  static constexpr std::uint32_t kNext = UINT32_MAX, kHolds = UINT32_MAX - 1, kFails = UINT32_MAX - 2;
+
+  const AttributeRef* attribute = nullptr;
+  Form form = Form::kConstant;
+  Operator op = Operator::kIn;
+  std::uint32_t at = 0;  // a place: 8-byte units from the first step
+  std::uint32_t if_true = kHolds, if_false = kFails;
+  union {
+    std::uint64_t hash = 0;  // also: filter, packed version
+    std::int64_t whole;
+    double number;
+    const Operands* operands;
+    const std::vector<std::string>* words;
+  };
 };
+static_assert(sizeof(Step) == 32);
+
+// Two bits of 64 for each hash in a set: a hash whose bits are not all there is not in it.
+constexpr std::uint64_t FilterBits(std::uint64_t hash) {
+  return (std::uint64_t{1} << (hash & 63)) | (std::uint64_t{1} << ((hash >> 6) & 63));
+}
 
 // Where a unit's bucket comes from.
 struct Scheme {
@@ -118,21 +130,72 @@ struct Split {
   std::vector<ArmRange> ranges;  // by begin
 };
 
+// A split within a flag's code, followed by `count` cuts: the first whose `end` is beyond a bucket says whose it is.
+struct SplitCode {
+  struct Cut {
+    std::uint32_t end;
+    std::int32_t arm;  // kNone: a gap
+  };
+  const AttributeRef* unit;
+  Murmur3Prefix prefix;
+  std::uint64_t count;
+  const Cut* cuts() const { return reinterpret_cast<const Cut*>(this + 1); }
+};
+static_assert(sizeof(SplitCode) % 8 == 0 && alignof(SplitCode) == 8);
+
 struct CompiledVariation {
   std::string name;
   Value value;
-  bool truth = false;
 };
 
 struct CompiledRule {
   enum class Serve : std::uint8_t { kVariation, kSplit, kSelect, kExperiment };
+  static constexpr std::uint32_t kAlways = UINT32_MAX;
+  std::uint32_t when = kAlways;    // its first step
+  std::uint32_t index = 0;         // kSplit: place of a SplitCode; kSelect: of a TextSet*; kExperiment: its slot
+  std::int16_t variation = kNone;  // kVariation; kNone: the caller's default
+  std::int16_t id = kNone;         // in rule_ids
   Serve serve = Serve::kVariation;
   Reason reason = Reason::kTargetingMatch;
   bool is_default = false;
-  std::int32_t when = kNone;       // node; kNone: always
-  std::int32_t variation = kNone;  // kVariation; kNone: the caller's default
-  std::int32_t index = kNone;      // kSplit: in splits; kExperiment: slot of the experiment
-  std::int32_t id = kNone;         // in rule_ids
+};
+static_assert(sizeof(CompiledRule) == 16);
+
+// Rules, the steps of their conditions, and what these refer to by place; in this order, in one piece.
+class Code {
+ public:
+  Code() = default;
+
+  bool empty() const { return memory_ == nullptr; }  // no rules and no steps
+  const CompiledRule* rules() const { return reinterpret_cast<const CompiledRule*>(memory_.get()); }
+  std::uint32_t rule_count() const { return rule_count_; }
+  const Step* steps() const { return StepsAfter(rules(), rule_count_); }
+
+  // The steps that follow so many rules.
+  static const Step* StepsAfter(const CompiledRule* rules, std::uint32_t count) {
+    const std::size_t size = (count * sizeof(CompiledRule) + sizeof(Step) - 1) / sizeof(Step) * sizeof(Step);
+    return reinterpret_cast<const Step*>(reinterpret_cast<const char*>(rules) + size);
+  }
+  // What lies at a place.
+  template <typename T>
+  static const T* At(const Step* steps, std::uint32_t place) {
+    return reinterpret_cast<const T*>(reinterpret_cast<const char*>(steps) + std::size_t{place} * 8);
+  }
+  static std::string_view TextAt(const Step* steps, std::uint32_t place) {
+    const auto* size = At<std::uint64_t>(steps, place);
+    return {reinterpret_cast<const char*>(size + 1), static_cast<std::size_t>(*size)};
+  }
+
+ private:
+  friend class CodeBuilder;
+  struct Free {
+    void operator()(char* memory) const { ::operator delete(memory, std::align_val_t(64)); }
+  };
+  std::unique_ptr<char, Free> memory_;
+  std::uint32_t rule_count_ = 0;
+  std::vector<std::unique_ptr<const Operands>> operands_;
+  std::vector<std::unique_ptr<const TextSet>> sets_;
+  std::vector<std::unique_ptr<const std::vector<std::string>>> words_;
 };
 
 struct CompiledFlag {
@@ -142,12 +205,8 @@ struct CompiledFlag {
   bool serves_one_thing = false;  // STATIC, unless an experiment runs on it
   std::int32_t off = kNone;
   std::vector<CompiledVariation> variations;
-  std::vector<CompiledRule> rules;
-  std::vector<Split> splits;
-  TextSet targets;                      // keys of all variations
-  std::vector<std::int32_t> target_of;  // by index in targets: variation
   std::vector<std::string> rule_ids;
-  Expr expr;
+  Code code;
   // What it needs: slots, for finding cycles and broken dependencies. Once for every time that it is named: an
   // evaluation may look as often.
   std::vector<std::uint32_t> needs_flags, needs_segments, needs_experiments;
@@ -156,13 +215,12 @@ struct CompiledFlag {
 struct CompiledSegment {
   std::string key;
   TextSet include, exclude;
-  std::int32_t when = kNone;
-  Expr expr;
+  Code when;  // empty: none
   std::vector<std::uint32_t> needs_flags, needs_segments;
 };
 
 struct CompiledForce {
-  std::vector<CompiledTest> tests;  // all must hold
+  Code tests;  // all must hold
   std::int32_t variant = 0;
 };
 
@@ -171,9 +229,8 @@ struct CompiledExperiment {
   std::string flag;
   std::uint32_t iteration = 0;
   ExperimentStatus status = ExperimentStatus::kDraft;
-  std::int32_t audience = kNone;
-  Expr expr;
-  Split split;  // ranges of the variants, as far as the ramp goes
+  Code audience;  // empty: everybody
+  Split split;    // ranges of the variants, as far as the ramp goes
   bool in_layer = false;
   Scheme layer;
   std::vector<BucketRange> slots;  // by begin

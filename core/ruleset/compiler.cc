@@ -6,140 +6,130 @@
 
 #include "core/model/names.h"
 #include "core/model/units.h"
+#include "core/ruleset/code_builder.h"
 
 namespace guidon {
 namespace {
 
-AttributeRef MakeAttribute(const std::string& name) {
-  AttributeRef ref;
-  ref.name = name;
-  ref.hash = Attribute::HashOf(name);
-  ref.is_key = name == "key" || name.empty();
-  std::size_t start = 0;
-  for (std::size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', start)) {
-    ref.path.push_back(name.substr(start, dot - start));
-    start = dot + 1;
-  }
-  if (!ref.path.empty()) ref.path.push_back(name.substr(start));
-  return ref;
+char FoldAscii(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
-// --- expressions ---------------------------------------------------------------------------------------------------
+// --- conditions ----------------------------------------------------------------------------------------------------
 
-class ExprCompiler {
+// Short-circuit code: every test leads to the next one that matters.
+class ConditionCompiler {
  public:
-  ExprCompiler(Expr& expr, Lineage& lineage, std::vector<std::uint32_t>& needs_flags,
-               std::vector<std::uint32_t>& needs_segments)
-      : expr_(expr), lineage_(lineage), needs_flags_(needs_flags), needs_segments_(needs_segments) {}
+  using Label = CodeBuilder::Label;
 
-  // The node of a condition.
-  Result<std::int32_t> Compile(const Condition& condition) {
-    std::vector<std::uint32_t> children;
-    for (const Clause& clause : condition.clauses) {
-      Result<std::int32_t> child = CompileClause(clause);
-      if (!child) return child;
-      children.push_back(static_cast<std::uint32_t>(*child));
+  ConditionCompiler(CodeBuilder& code, Lineage& lineage, std::vector<std::uint32_t>& needs_flags,
+                    std::vector<std::uint32_t>& needs_segments)
+      : code_(code), lineage_(lineage), needs_flags_(needs_flags), needs_segments_(needs_segments) {}
+
+  // Adds the steps of a condition. Recurses as deep as conditions are within each other, which the codec bounds.
+  Status Add(const Condition& condition, Label if_true, Label if_false) {
+    return AddAll(condition.clauses, if_true, if_false,
+                  [this](const Clause& clause, Label t, Label f) { return AddClause(clause, t, f); });
+  }
+
+  // Holds when the flag serves one of these variations.
+  void AddServes(const std::string& flag, const std::vector<std::string>& variations, Label if_true, Label if_false) {
+    Step step;
+    step.form = Step::Form::kFlag;
+    step.at = lineage_.flags.SlotOf(flag);
+    step.words = code_.Keep(variations);
+    needs_flags_.push_back(step.at);
+    code_.Add(step, if_true, if_false);
+  }
+
+  Status AddTest(const std::string& attribute, const Test& test, bool ignore_case, Label if_true, Label if_false) {
+    Step step;
+    step.attribute = lineage_.attributes.Of(attribute);
+    step.op = test.op;
+    if (Status lowered = Lower(test, ignore_case, step); !lowered) {
+      return Fail(ErrorCode::kInvalid,
+                  "'" + attribute + "' " + std::string(ToString(test.op)) + ": " + lowered.error().message);
     }
-    if (children.size() == 1) return static_cast<std::int32_t>(children[0]);
-    return Group(Node::Kind::kAll, children);
-  }
-
-  // True when the flag serves one of these variations.
-  std::int32_t Serves(const std::string& flag, const std::vector<std::string>& variations) {
-    Node node;
-    node.kind = Node::Kind::kFlag;
-    node.slot = lineage_.flags.SlotOf(flag);
-    node.begin = static_cast<std::uint32_t>(expr_.words.size());
-    expr_.words.insert(expr_.words.end(), variations.begin(), variations.end());
-    node.end = static_cast<std::uint32_t>(expr_.words.size());
-    needs_flags_.push_back(node.slot);
-    return Add(node);
-  }
-
-  std::int32_t Group(Node::Kind kind, const std::vector<std::uint32_t>& children) {
-    Node node;
-    node.kind = kind;
-    node.begin = static_cast<std::uint32_t>(expr_.children.size());
-    expr_.children.insert(expr_.children.end(), children.begin(), children.end());
-    node.end = static_cast<std::uint32_t>(expr_.children.size());
-    return Add(node);
+    code_.Add(step, if_true, if_false);
+    return {};
   }
 
  private:
-  std::int32_t Add(const Node& node) {
-    expr_.nodes.push_back(node);
-    return static_cast<std::int32_t>(expr_.nodes.size() - 1);
+  template <typename List, typename AddOne>
+  Status AddAll(const List& list, Label if_true, Label if_false, AddOne add) {
+    if (list.empty()) AddConstant(true, if_true, if_false);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const bool is_last = i + 1 == list.size();
+      const Label next = is_last ? if_true : code_.NewLabel();
+      if (Status added = add(list[i], next, if_false); !added) return added;
+      if (!is_last) code_.Bind(next);
+    }
+    return {};
   }
 
-  Result<std::int32_t> CompileClause(const Clause& clause) {
+  template <typename List, typename AddOne>
+  Status AddAny(const List& list, Label if_true, Label if_false, AddOne add) {
+    if (list.empty()) AddConstant(false, if_true, if_false);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const bool is_last = i + 1 == list.size();
+      const Label next = is_last ? if_false : code_.NewLabel();
+      if (Status added = add(list[i], if_true, next); !added) return added;
+      if (!is_last) code_.Bind(next);
+    }
+    return {};
+  }
+
+  void AddConstant(bool holds, Label if_true, Label if_false) {
+    Step step;
+    step.form = Step::Form::kConstant;
+    step.at = holds ? 1 : 0;
+    code_.Add(step, if_true, if_false);
+  }
+
+  Status AddClause(const Clause& clause, Label if_true, Label if_false) {
+    const auto add_child = [this](const Condition& condition, Label t, Label f) { return Add(condition, t, f); };
     switch (clause.kind) {
       case Clause::Kind::kAttribute:
-        return CompileMatcher(clause);
+        return AddAll(clause.tests, if_true, if_false, [&](const Test& test, Label t, Label f) {
+          return AddTest(clause.attribute, test, clause.ignore_case, t, f);
+        });
       case Clause::Kind::kAll:
-        return CompileChildren(Node::Kind::kAll, clause);
+        return AddAll(clause.children, if_true, if_false, add_child);
       case Clause::Kind::kAny:
-        return CompileChildren(Node::Kind::kAny, clause);
+        return AddAny(clause.children, if_true, if_false, add_child);
       case Clause::Kind::kNot:
-        return CompileChildren(Node::Kind::kNot, clause);
+        return AddAll(clause.children, if_false, if_true, add_child);
       case Clause::Kind::kSegment:
-        return CompileSegments(clause);
+        return AddAny(clause.segments, if_true, if_false, [this](const std::string& segment, Label t, Label f) {
+          AddSegment(segment, t, f);
+          return Status();
+        });
       case Clause::Kind::kFlag:
-        return Serves(clause.flag, clause.variations);
+        AddServes(clause.flag, clause.variations, if_true, if_false);
+        return {};
       case Clause::Kind::kNow:
-        return CompileNow(clause);
+        return AddAll(clause.tests, if_true, if_false,
+                      [this](const Test& test, Label t, Label f) { return AddNow(test, t, f); });
     }
     return Fail(ErrorCode::kInvalid, "a condition of unknown kind");
   }
 
-  Result<std::int32_t> CompileChildren(Node::Kind kind, const Clause& clause) {
-    std::vector<std::uint32_t> children;
-    for (const Condition& condition : clause.children) {
-      Result<std::int32_t> child = Compile(condition);
-      if (!child) return child;
-      children.push_back(static_cast<std::uint32_t>(*child));
-    }
-    return Group(kind, children);
+  void AddSegment(const std::string& segment, Label if_true, Label if_false) {
+    Step step;
+    step.form = Step::Form::kSegment;
+    step.at = lineage_.segments.SlotOf(segment);
+    needs_segments_.push_back(step.at);
+    code_.Add(step, if_true, if_false);
   }
 
-  Result<std::int32_t> CompileSegments(const Clause& clause) {
-    std::vector<std::uint32_t> children;
-    for (const std::string& segment : clause.segments) {
-      Node node;
-      node.kind = Node::Kind::kSegment;
-      node.slot = lineage_.segments.SlotOf(segment);
-      needs_segments_.push_back(node.slot);
-      children.push_back(static_cast<std::uint32_t>(Add(node)));
-    }
-    if (children.size() == 1) return static_cast<std::int32_t>(children[0]);
-    return Group(Node::Kind::kAny, children);
-  }
-
-  Result<std::int32_t> CompileNow(const Clause& clause) {
-    std::vector<std::uint32_t> children;
-    for (const Test& test : clause.tests) {
-      const auto time = test.operands.empty() ? std::nullopt : TimeOf(test.operands[0]);
-      if (!time) return Fail(ErrorCode::kInvalid, "a time that is none");
-      Node node;
-      node.kind = test.op == Operator::kBefore ? Node::Kind::kBefore : Node::Kind::kAfter;
-      node.time = *time;
-      children.push_back(static_cast<std::uint32_t>(Add(node)));
-    }
-    return Group(Node::Kind::kAll, children);
-  }
-
-  Result<std::int32_t> CompileMatcher(const Clause& clause) {
-    std::vector<std::uint32_t> children;
-    for (const Test& test : clause.tests) {
-      Result<CompiledTest> compiled = CompileTest(clause.attribute, test, clause.ignore_case);
-      if (!compiled) return Fail(compiled.error());
-      Node node;
-      node.kind = Node::Kind::kTest;
-      node.begin = static_cast<std::uint32_t>(expr_.tests.size());
-      expr_.tests.push_back(*std::move(compiled));
-      children.push_back(static_cast<std::uint32_t>(Add(node)));
-    }
-    if (children.size() == 1) return static_cast<std::int32_t>(children[0]);
-    return Group(Node::Kind::kAll, children);
+  Status AddNow(const Test& test, Label if_true, Label if_false) {
+    const auto time = test.operands.empty() ? std::nullopt : TimeOf(test.operands[0]);
+    if (!time) return Fail(ErrorCode::kInvalid, "a time that is none");
+    Step step;
+    step.form = test.op == Operator::kBefore ? Step::Form::kBeforeNow : Step::Form::kAfterNow;
+    step.whole = *time;
+    code_.Add(step, if_true, if_false);
+    return {};
   }
 
   static std::optional<std::int64_t> TimeOf(const Value& value) {
@@ -148,107 +138,156 @@ class ExprCompiler {
     return std::nullopt;
   }
 
- public:
-  static Result<CompiledTest> CompileTest(const std::string& attribute, const Test& test, bool ignore_case) {
-    CompiledTest compiled;
-    compiled.op = test.op;
-    compiled.ignore_case = ignore_case;
-    compiled.attribute = MakeAttribute(attribute);
-    std::vector<std::string> texts;
-    for (const Value& operand : test.operands) {
-      if (Status added = AddOperand(operand, ignore_case, compiled, texts); !added) {
-        return Fail(ErrorCode::kInvalid,
-                    "'" + attribute + "' " + std::string(ToString(test.op)) + ": " + added.error().message);
-      }
+  // The form of a test and its operand.
+  Status Lower(const Test& test, bool ignore_case, Step& step) {
+    if (test.op == Operator::kIn || test.op == Operator::kNotIn) {
+      LowerIn(test, ignore_case, step);
+      return {};
     }
-    compiled.texts = TextSet(std::move(texts), ignore_case);
-    return compiled;
+    Operands operands;
+    operands.ignore_case = ignore_case;
+    for (const Value& operand : test.operands) {
+      if (Status lowered = LowerOperand(operand, operands, step); !lowered) return lowered;
+    }
+    // kConstant is what a step begins as: its operand did not fit it.
+    if (step.form != Step::Form::kConstant) return {};
+    step.form = Step::Form::kOperands;
+    step.operands = code_.Keep(std::move(operands));
+    return {};
   }
 
- private:
-  static Status AddOperand(const Value& operand, bool ignore_case, CompiledTest& test,
-                           std::vector<std::string>& texts) {
-    switch (test.op) {
+  void LowerIn(const Test& test, bool ignore_case, Step& step) {
+    Operands operands;
+    operands.ignore_case = ignore_case;
+    std::vector<std::string> texts;
+    for (const Value& operand : test.operands) {
+      if (operand.is_bool()) (operand.AsBool() ? operands.has_true : operands.has_false) = true;
+      if (operand.is_string()) texts.push_back(operand.AsString());
+      if (operand.is_number() && operand.IsIntegral()) operands.wholes.push_back(operand.AsInt());
+      if (operand.is_number() && !operand.IsIntegral()) operands.numbers.push_back(operand.AsDouble());
+    }
+    const std::size_t kinds = (texts.empty() ? 0 : 1) + operands.wholes.size() + operands.numbers.size() +
+                              (operands.has_true ? 1 : 0) + (operands.has_false ? 1 : 0);
+    if (kinds == 1 && !texts.empty() && !ignore_case) {
+      LowerTexts(texts, step);
+    } else if (kinds == 1 && operands.wholes.size() == 1) {
+      step.form = Step::Form::kInteger;
+      step.whole = operands.wholes[0];
+    } else if (kinds == 1 && (operands.has_true || operands.has_false)) {
+      step.form = Step::Form::kTruth;
+      step.whole = operands.has_true ? 1 : 0;
+    } else {
+      if (ignore_case) {
+        for (std::string& text : texts) std::transform(text.begin(), text.end(), text.begin(), FoldAscii);
+      }
+      operands.texts = TextSet(texts);
+      step.form = Step::Form::kOperands;
+      step.operands = code_.Keep(std::move(operands));
+    }
+  }
+
+  void LowerTexts(const std::vector<std::string>& texts, Step& step) {
+    step.hash = 0;
+    if (texts.size() == 1) {
+      step.form = Step::Form::kText;
+      step.hash = Hash64(texts[0]);
+      step.at = code_.PlaceText(texts[0]);
+      return;
+    }
+    step.form = Step::Form::kTexts;
+    for (const std::string& text : texts) step.hash |= FilterBits(Hash64(text));
+    step.at = code_.PlaceSet(TextSet(texts));
+  }
+
+  // Into the step, or beside others into `operands`.
+  static Status LowerOperand(const Value& operand, Operands& operands, Step& step) {
+    switch (step.op) {
       case Operator::kIn:
       case Operator::kNotIn:
-        if (operand.is_bool()) (operand.AsBool() ? test.has_true : test.has_false) = true;
-        if (operand.is_string()) texts.push_back(operand.AsString());
-        if (operand.is_number() && operand.IsIntegral()) test.wholes.push_back(operand.AsInt());
-        if (operand.is_number() && !operand.IsIntegral()) test.numbers.push_back(operand.AsDouble());
-        return {};
+        break;
       case Operator::kStartsWith:
       case Operator::kEndsWith:
-      case Operator::kContains:
-        texts.push_back(operand.AsString());
+      case Operator::kContains: {
+        std::string& part = operands.parts.emplace_back(operand.AsString());
+        if (operands.ignore_case) std::transform(part.begin(), part.end(), part.begin(), FoldAscii);
         return {};
+      }
       case Operator::kMatches:
-        return AddPattern(operand.AsString(), ignore_case, test);
+        return AddPattern(operand.AsString(), operands);
       case Operator::kLt:
       case Operator::kLte:
       case Operator::kGt:
       case Operator::kGte:
-        test.numbers.push_back(operand.AsDouble());
-        if (operand.IsIntegral()) test.wholes.push_back(operand.AsInt());
+        step.form = Step::Form::kNumber;
+        step.at = operand.IsIntegral() ? 1 : 0;
+        if (step.at == 1) {
+          step.whole = operand.AsInt();
+        } else {
+          step.number = operand.AsDouble();
+        }
         return {};
       case Operator::kBefore:
       case Operator::kAfter: {
         const auto time = TimeOf(operand);
         if (!time) return Fail(ErrorCode::kInvalid, "not a time: " + operand.AsString());
-        test.wholes.push_back(*time);
+        step.form = Step::Form::kTime;
+        step.whole = *time;
         return {};
       }
       case Operator::kSemverEq:
       case Operator::kSemverLt:
       case Operator::kSemverLte:
       case Operator::kSemverGt:
-      case Operator::kSemverGte: {
-        SemVer ignored;
-        test.version_text = operand.AsString();
-        if (!ParseSemVer(test.version_text, ignored)) {
-          return Fail(ErrorCode::kInvalid, "not a version: '" + test.version_text + "'");
-        }
-        return {};
-      }
+      case Operator::kSemverGte:
+        return LowerVersion(operand.AsString(), operands, step);
       case Operator::kExists:
-        test.exists = operand.AsBool();
+        step.form = Step::Form::kExists;
+        step.at = operand.AsBool() ? 1 : 0;
         return {};
       case Operator::kInCidr: {
         Network network;
         if (!ParseNetwork(operand.AsString(), network)) {
           return Fail(ErrorCode::kInvalid, "not a network: '" + operand.AsString() + "'");
         }
-        test.networks.push_back(network);
+        operands.networks.push_back(network);
         return {};
       }
     }
     return Fail(ErrorCode::kInvalid, "an operator that this version does not know");
   }
 
-  static Status AddPattern(const std::string& text, bool ignore_case, CompiledTest& test) {
+  static Status LowerVersion(const std::string& text, Operands& operands, Step& step) {
+    if (const auto packed = PackVersion(text)) {
+      step.form = Step::Form::kVersion;
+      step.hash = *packed;
+      return {};
+    }
+    SemVer ignored;
+    if (!ParseSemVer(text, ignored)) return Fail(ErrorCode::kInvalid, "not a version: '" + text + "'");
+    operands.version = text;
+    return {};
+  }
+
+  static Status AddPattern(const std::string& text, Operands& operands) {
     re2::RE2::Options options;
     options.set_log_errors(false);
     options.set_max_mem(kMaxExpressionMemory);
-    options.set_case_sensitive(!ignore_case);
+    options.set_case_sensitive(!operands.ignore_case);
     auto pattern = std::make_unique<re2::RE2>(text, options);
     if (!pattern->ok()) return Fail(ErrorCode::kInvalid, "not a regular expression: " + pattern->error());
     if (pattern->ProgramSize() > kMaxExpressionProgram) {
       return Fail(ErrorCode::kInvalid, "a regular expression that compiles to more than " +
                                            std::to_string(kMaxExpressionProgram) + " instructions");
     }
-    test.patterns.push_back(std::move(pattern));
+    operands.patterns.push_back(std::move(pattern));
     return {};
   }
 
-  Expr& expr_;
+  CodeBuilder& code_;
   Lineage& lineage_;
   std::vector<std::uint32_t>& needs_flags_;
   std::vector<std::uint32_t>& needs_segments_;
 };
-
-// Views into texts that have found their final place.
-void PointVersions(Expr& expr) {
-  for (CompiledTest& test : expr.tests) ParseSemVer(test.version_text, test.version);
-}
 
 Scheme MakeScheme(const std::string& salt, const std::string& unit) {
   return {MakeAttribute(unit), Murmur3Prefix(salt + ":")};
@@ -282,6 +321,9 @@ bool CoverAll(const std::vector<ArmRange>& ranges) {
   return next >= kWhole;
 }
 
+// Variations and rules are numbered in 16 bits; the codec stops far earlier.
+constexpr std::size_t kMaxNumber = 32'000;
+
 // --- flags ---------------------------------------------------------------------------------------------------------
 
 class FlagCompiler {
@@ -291,19 +333,21 @@ class FlagCompiler {
         lineage_(lineage),
         targeting_(definition_.FindEnvironment(environment)),
         state_(record.state.FindEnvironment(environment)),
-        exprs_(flag_->expr, lineage, flag_->needs_flags, flag_->needs_segments) {}
+        conditions_(code_, lineage, flag_->needs_flags, flag_->needs_segments) {}
 
   Result<std::shared_ptr<const CompiledFlag>> Compile() {
     flag_->key = definition_.key;
     flag_->type = definition_.type;
     for (const Variation& variation : definition_.variations) {
-      flag_->variations.push_back({variation.name, variation.value, variation.value.AsBool()});
+      flag_->variations.push_back({variation.name, variation.value});
     }
+    if (flag_->variations.size() > kMaxNumber) return Fail(ErrorCode::kInvalid, "it has too many variations");
     if (definition_.type == FlagType::kBoolean) flag_->off = IndexOf("off");
     if (targeting_ != nullptr) {
       if (Status lowered = Lower(*targeting_); !lowered) return Fail(lowered.error());
     }
-    PointVersions(flag_->expr);
+    if (code_.rule_count() > kMaxNumber) return Fail(ErrorCode::kInvalid, "it has too many rules");
+    flag_->code = std::move(code_).Finish();
     return std::shared_ptr<const CompiledFlag>(std::move(flag_));
   }
 
@@ -340,44 +384,45 @@ class FlagCompiler {
   // Any that is not met serves `off`.
   void LowerRequirements(const Targeting& targeting) {
     for (const Requirement& requirement : targeting.requirements) {
-      const auto serves = static_cast<std::uint32_t>(exprs_.Serves(requirement.flag, requirement.is));
       CompiledRule rule;
-      rule.when = exprs_.Group(Node::Kind::kNot, {serves});
+      rule.when = code_.next();
+      conditions_.AddServes(requirement.flag, requirement.is, CodeBuilder::kFails, CodeBuilder::kHolds);
       rule.reason = Reason::kPrerequisiteFailed;
-      rule.variation = flag_->off;
-      flag_->rules.push_back(rule);
+      rule.variation = static_cast<std::int16_t>(flag_->off);
+      code_.AddRule(rule);
     }
   }
 
   Status LowerTargets(const Targeting& targeting) {
-    std::vector<std::string> keys;
+    std::vector<std::string_view> keys;
+    std::vector<std::int32_t> variations;
     for (const Targets& targets : targeting.targets) {
       Result<std::int32_t> variation = Known(targets.variation);
       if (!variation) return Fail(variation.error());
       keys.insert(keys.end(), targets.keys.begin(), targets.keys.end());
-      flag_->target_of.resize(keys.size(), *variation);
+      variations.resize(keys.size(), *variation);
     }
     if (keys.empty()) return {};
-    flag_->targets = TextSet(std::move(keys));
     CompiledRule rule;
     rule.serve = CompiledRule::Serve::kSelect;
-    flag_->rules.push_back(rule);
+    rule.index = code_.PlaceSet(TextSet(keys, variations));
+    code_.AddRule(rule);
     return {};
   }
 
   Status LowerRule(const Rule& rule) {
     CompiledRule compiled;
     if (rule.when) {
-      Result<std::int32_t> when = exprs_.Compile(*rule.when);
-      if (!when) return Fail(when.error());
-      compiled.when = *when;
+      compiled.when = code_.next();
+      Status added = conditions_.Add(*rule.when, CodeBuilder::kHolds, CodeBuilder::kFails);
+      if (!added) return added;
     }
     if (!rule.id.empty()) {
-      compiled.id = static_cast<std::int32_t>(flag_->rule_ids.size());
+      compiled.id = static_cast<std::int16_t>(flag_->rule_ids.size());
       flag_->rule_ids.push_back(rule.id);
     }
     if (Status served = LowerServe(rule.serve, rule.rollout, rule.by, rule.id, compiled); !served) return served;
-    flag_->rules.push_back(compiled);
+    code_.AddRule(compiled);
     return {};
   }
 
@@ -386,21 +431,21 @@ class FlagCompiler {
     if (const auto* experiment = std::get_if<ExperimentServe>(&serve)) {
       compiled.serve = CompiledRule::Serve::kExperiment;
       compiled.reason = Reason::kSplit;
-      compiled.index = static_cast<std::int32_t>(lineage_.experiments.SlotOf(experiment->experiment));
-      flag_->needs_experiments.push_back(static_cast<std::uint32_t>(compiled.index));
+      compiled.index = lineage_.experiments.SlotOf(experiment->experiment);
+      flag_->needs_experiments.push_back(compiled.index);
       return {};
     }
     const auto* fixed = std::get_if<FixedServe>(&serve);
     if (fixed != nullptr) {
       Result<std::int32_t> variation = Known(fixed->variation);
       if (!variation) return Fail(variation.error());
-      compiled.variation = *variation;
+      compiled.variation = static_cast<std::int16_t>(*variation);
       if (!rollout) return {};
     }
-    Split split;
+    std::vector<ArmRange> ranges;
     std::string salt = definition_.key;
     if (fixed != nullptr) {
-      split.ranges = RangesOf({{fixed->variation, {{0, kWhole}}}}, *rollout, {compiled.variation});
+      ranges = RangesOf({{fixed->variation, {{0, kWhole}}}}, *rollout, {compiled.variation});
     } else {
       const SplitState* state = FindSplit(split_id);
       if (state == nullptr) return Fail(ErrorCode::kInvalid, "the split '" + split_id + "' has no ranges");
@@ -411,16 +456,14 @@ class FlagCompiler {
         variations.push_back(*variation);
       }
       salt = state->salt;
-      split.ranges = RangesOf(state->arms, rollout.value_or(kWhole), variations);
-      if (compiled.is_default && !CoverAll(split.ranges)) {
+      ranges = RangesOf(state->arms, rollout.value_or(kWhole), variations);
+      if (compiled.is_default && !CoverAll(ranges)) {
         return Fail(ErrorCode::kInvalid, "the ranges of the split at `default` leave buckets to nobody");
       }
     }
-    split.scheme = MakeScheme(salt, by);
     compiled.serve = CompiledRule::Serve::kSplit;
     compiled.reason = Reason::kSplit;
-    compiled.index = static_cast<std::int32_t>(flag_->splits.size());
-    flag_->splits.push_back(std::move(split));
+    compiled.index = code_.PlaceSplit(lineage_.attributes.Of(by), Murmur3Prefix(salt + ":"), ranges);
     return {};
   }
 
@@ -428,7 +471,7 @@ class FlagCompiler {
     CompiledRule rule;
     rule.is_default = true;
     rule.variation = kNone;
-    flag_->serves_one_thing = flag_->rules.empty();
+    flag_->serves_one_thing = code_.rule_count() == 0;
     rule.reason = Reason::kDefault;
     if (targeting.default_serve) {
       const DefaultServe& serve = *targeting.default_serve;
@@ -439,7 +482,7 @@ class FlagCompiler {
     } else {
       flag_->serves_one_thing = false;
     }
-    flag_->rules.push_back(rule);
+    code_.AddRule(rule);
     return {};
   }
 
@@ -456,8 +499,31 @@ class FlagCompiler {
   const Targeting* targeting_;
   const TargetingState* state_;
   std::shared_ptr<CompiledFlag> flag_ = std::make_shared<CompiledFlag>();
-  ExprCompiler exprs_;
+  CodeBuilder code_;
+  ConditionCompiler conditions_;
 };
+
+Result<Code> CompileCondition(const Condition& condition, Lineage& lineage, std::vector<std::uint32_t>& needs_flags,
+                              std::vector<std::uint32_t>& needs_segments) {
+  CodeBuilder code;
+  ConditionCompiler conditions(code, lineage, needs_flags, needs_segments);
+  if (Status added = conditions.Add(condition, CodeBuilder::kHolds, CodeBuilder::kFails); !added) {
+    return Fail(added.error());
+  }
+  return std::move(code).Finish();
+}
+
+// Equality of each attribute: the same as a condition that names them all.
+Result<Code> CompileForce(const ForcedVariant& forced, Lineage& lineage) {
+  Condition condition;
+  for (const auto& [name, value] : forced.attributes) {
+    Clause& clause = condition.clauses.emplace_back();
+    clause.attribute = name;
+    clause.tests.push_back({Operator::kIn, {value}});
+  }
+  std::vector<std::uint32_t> no_flags, no_segments;
+  return CompileCondition(condition, lineage, no_flags, no_segments);
+}
 
 }  // namespace
 
@@ -472,11 +538,10 @@ Result<std::shared_ptr<const CompiledSegment>> CompileSegment(const SegmentRecor
   segment->include = TextSet(record.definition.include);
   segment->exclude = TextSet(record.definition.exclude);
   if (record.definition.when) {
-    ExprCompiler exprs(segment->expr, lineage, segment->needs_flags, segment->needs_segments);
-    Result<std::int32_t> when = exprs.Compile(*record.definition.when);
+    Result<Code> when =
+        CompileCondition(*record.definition.when, lineage, segment->needs_flags, segment->needs_segments);
     if (!when) return Fail(when.error());
-    segment->when = *when;
-    PointVersions(segment->expr);
+    segment->when = *std::move(when);
   }
   return std::shared_ptr<const CompiledSegment>(std::move(segment));
 }
@@ -496,11 +561,10 @@ Result<std::shared_ptr<const CompiledExperiment>> CompileExperiment(const Experi
     experiment->serves.push_back(variant.serves);
   }
   if (definition.audience) {
-    ExprCompiler exprs(experiment->expr, lineage, experiment->needs_flags, experiment->needs_segments);
-    Result<std::int32_t> audience = exprs.Compile(*definition.audience);
+    Result<Code> audience =
+        CompileCondition(*definition.audience, lineage, experiment->needs_flags, experiment->needs_segments);
     if (!audience) return Fail(audience.error());
-    experiment->audience = *audience;
-    PointVersions(experiment->expr);
+    experiment->audience = *std::move(audience);
   }
   const auto index_of = [&](const std::string& name) {
     const auto held = std::find(experiment->variants.begin(), experiment->variants.end(), name);
@@ -534,11 +598,9 @@ Result<std::shared_ptr<const CompiledExperiment>> CompileExperiment(const Experi
     CompiledForce compiled;
     compiled.variant = index_of(forced.variant);
     if (compiled.variant == kNone) return Fail(ErrorCode::kInvalid, "it has no variant '" + forced.variant + "'");
-    for (const auto& [name, value] : forced.attributes) {
-      Result<CompiledTest> test = ExprCompiler::CompileTest(name, {Operator::kIn, {value}}, false);
-      if (!test) return Fail(test.error());
-      compiled.tests.push_back(*std::move(test));
-    }
+    Result<Code> tests = CompileForce(forced, lineage);
+    if (!tests) return Fail(tests.error());
+    compiled.tests = *std::move(tests);
     experiment->force.push_back(std::move(compiled));
   }
   return std::shared_ptr<const CompiledExperiment>(std::move(experiment));

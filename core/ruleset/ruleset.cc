@@ -42,17 +42,26 @@ std::uint32_t KeySlots::SlotOf(std::string_view key) {
   MutexLock lock(mutex_);
   const auto held = slots_.find(key);
   if (held != slots_.end()) return held->second;
-  const auto slot = static_cast<std::uint32_t>(slots_.size());
-  slots_.emplace(std::string(key), slot);
+  const auto slot = static_cast<std::uint32_t>(keys_.size());
+  slots_.emplace(keys_.emplace_back(key), slot);
   return slot;
 }
 
-std::string KeySlots::KeyOf(std::uint32_t slot) const {
+std::string_view KeySlots::KeyOf(std::uint32_t slot) const {
   MutexLock lock(mutex_);
-  for (const auto& [key, held] : slots_) {
-    if (held == slot) return key;
-  }
-  return "";
+  return slot < keys_.size() ? std::string_view(keys_[slot]) : std::string_view();
+}
+
+AttributeNames::AttributeNames() = default;
+AttributeNames::~AttributeNames() = default;
+
+const AttributeRef* AttributeNames::Of(std::string_view name) {
+  MutexLock lock(mutex_);
+  const auto held = names_.find(name);
+  if (held != names_.end()) return held->second.get();
+  auto made = std::make_unique<const AttributeRef>(MakeAttribute(name));
+  const std::string_view kept = made->name;
+  return names_.emplace(kept, std::move(made)).first->second.get();
 }
 
 // Puts records in and out, then links what belongs together and finds what is broken.
@@ -75,7 +84,7 @@ class RulesetBuilder {
 
   void PutUndecodable(const Undecodable& entity) {
     Forget(entity.ref);
-    if (entity.ref.kind == EntityKind::kFlag) KeyAt(lineage().flags.SlotOf(entity.ref.key)) = entity.ref.key;
+    if (entity.ref.kind == EntityKind::kFlag) Touch(lineage().flags.SlotOf(entity.ref.key));
     r_.faults_[entity.ref] = {entity.message, entity.flag};
     if (entity.ref.kind != EntityKind::kSegment) experiments_changed_ = true;
   }
@@ -86,32 +95,83 @@ class RulesetBuilder {
     r_.revision_ = revision;
     if (experiments_changed_) CompileExperiments();
     Attach();
+    for (const std::uint32_t slot : touched_) r_.entries_[slot] = EntryOf(slot);
     FindBroken();
     BuildIndex();
     return std::move(ruleset_);
   }
 
  private:
-  Lineage& lineage() { return *r_.lineage_; }
+  using Entry = Ruleset::Entry;
 
-  std::string& KeyAt(std::uint32_t slot) {
-    if (slot >= r_.keys_.size()) {
-      r_.keys_.resize(slot + 1);
+  Lineage& lineage() { return *r_.lineage_; }
+  std::string_view KeyOf(std::uint32_t slot) const { return r_.lineage_->flags.KeyOf(slot); }
+  bool IsThere(std::uint32_t slot) const {
+    return slot < r_.entries_.size() && r_.entries_[slot].kind != Entry::Kind::kAbsent;
+  }
+
+  // There is a flag in this slot, if only one that cannot be compiled. Its entry is made anew at the end.
+  void Touch(std::uint32_t slot) {
+    if (slot >= r_.entries_.size()) {
+      r_.entries_.resize(slot + 1);
       r_.flags_.resize(slot + 1);
     }
-    return r_.keys_[slot];
+    r_.entries_[slot].kind = Entry::Kind::kBroken;
+    touched_.push_back(slot);
   }
 
   void PutFlag(const FlagRecord& record) {
     const std::string& key = record.definition.key;
     const std::uint32_t slot = lineage().flags.SlotOf(key);
-    KeyAt(slot) = key;
+    Touch(slot);
     auto compiled = CompileFlag(record, environment(record), lineage());
     if (!compiled) {
       r_.faults_[{EntityKind::kFlag, key}] = {compiled.error().message, {}};
       return;
     }
-    r_.flags_[slot].flag = *std::move(compiled);
+    r_.flags_[slot] = *std::move(compiled);
+  }
+
+  // Everything but whether it is broken by what it needs.
+  Entry EntryOf(std::uint32_t slot) const {
+    Entry entry;
+    if (!IsThere(slot)) return entry;
+    entry.kind = Entry::Kind::kBroken;
+    const CompiledFlag* flag = r_.flags_[slot].get();
+    if (flag == nullptr) return entry;
+    entry.flag = flag;
+    entry.type = flag->type;
+    entry.rules = flag->code.rules();
+    entry.rule_count = static_cast<std::uint16_t>(flag->code.rule_count());
+    const auto attached = r_.attached_.find(slot);
+    bool runs = false;
+    if (attached != r_.attached_.end()) {
+      entry.attached = attached->second.get();
+      for (const Ruleset::Attached& a : *entry.attached) runs |= a.experiment->status == ExperimentStatus::kRunning;
+    }
+    entry.is_static = flag->serves_one_thing && !runs;
+    entry.has_needs = entry.attached != nullptr || !flag->needs_flags.empty() || !flag->needs_segments.empty() ||
+                      !flag->needs_experiments.empty();
+    if (flag->type == FlagType::kBoolean) {
+      for (std::size_t i = 0; i < flag->variations.size(); ++i) {
+        if (flag->variations[i].value.AsBool()) entry.truths |= static_cast<std::uint8_t>(1u << i) & 15u;
+      }
+    }
+    return entry;
+  }
+
+  // How an entry answers that is not broken.
+  static void Settle(Entry& entry) {
+    entry.kind = Entry::Kind::kRules;
+    if (!entry.flag->enabled) {
+      entry.kind = Entry::Kind::kConstant;
+      entry.reason = Reason::kDisabled;
+      entry.variation = static_cast<std::int16_t>(entry.flag->off);
+    } else if (entry.is_static && entry.attached == nullptr) {
+      entry.kind = Entry::Kind::kConstant;
+      entry.reason = Reason::kStatic;
+      entry.variation = entry.rules[0].variation;
+    }
   }
 
   // Records carry one environment's targeting only.
@@ -135,8 +195,10 @@ class RulesetBuilder {
     switch (ref.kind) {
       case EntityKind::kFlag: {
         const std::uint32_t slot = lineage().flags.SlotOf(ref.key);
-        KeyAt(slot).clear();
-        r_.flags_[slot] = {};
+        was_there_.emplace(slot, IsThere(slot));
+        Touch(slot);
+        r_.entries_[slot].kind = Entry::Kind::kAbsent;
+        r_.flags_[slot] = nullptr;
         return;
       }
       case EntityKind::kSegment: {
@@ -204,40 +266,43 @@ class RulesetBuilder {
     return Fail(ErrorCode::kInvalid, AbsentText(kind, key));
   }
 
-  // Gives every flag the experiments that act on it, with variants resolved to the flag's variations.
+  // Gives flags the experiments that act on them, with variants resolved to the flag's variations: to all flags when an
+  // experiment changed, else to those that did.
   void Attach() {
+    if (experiments_changed_) {
+      for (const auto& [slot, list] : r_.attached_) touched_.push_back(slot);
+      r_.attached_.clear();
+    } else {
+      for (const std::uint32_t slot : touched_) r_.attached_.erase(slot);
+    }
+    std::sort(touched_.begin(), touched_.end());
+    touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
     std::map<std::uint32_t, std::vector<Ruleset::Attached>> lists;
     for (const auto& [key, experiment] : r_.experiments_) {
       const std::uint32_t slot = lineage().flags.SlotOf(experiment->flag);
-      if (slot >= r_.flags_.size() || !r_.flags_[slot].flag) continue;
-      const CompiledFlag& flag = *r_.flags_[slot].flag;
-      const std::uint32_t own = lineage().experiments.SlotOf(key);
-      Ruleset::Attached attached{experiment.get(), own, {}, true, {}};
-      for (const std::uint32_t named : flag.needs_experiments) attached.on_default &= named != own;
-      for (const std::string& serves : experiment->serves) {
-        std::int32_t index = kNone;
-        for (std::size_t i = 0; i < flag.variations.size(); ++i) {
-          if (flag.variations[i].name == serves) index = static_cast<std::int32_t>(i);
-        }
-        if (index == kNone) attached.fault = "the flag has no variation '" + serves + "'";
-        attached.variations.push_back(index);
-      }
-      lists[slot].push_back(std::move(attached));
+      if (!experiments_changed_ && !std::binary_search(touched_.begin(), touched_.end(), slot)) continue;
+      if (slot >= r_.flags_.size() || !r_.flags_[slot]) continue;
+      lists[slot].push_back(AttachedTo(*r_.flags_[slot], key, *experiment));
     }
-    for (std::uint32_t slot = 0; slot < r_.flags_.size(); ++slot) {
-      Ruleset::Entry& entry = r_.flags_[slot];
-      const auto list = lists.find(slot);
-      bool runs = false;
-      if (list == lists.end()) {
-        entry.attached = nullptr;
-      } else {
-        for (const Ruleset::Attached& attached : list->second) {
-          runs |= attached.experiment->status == ExperimentStatus::kRunning;
-        }
-        entry.attached = std::make_shared<const std::vector<Ruleset::Attached>>(std::move(list->second));
-      }
-      entry.is_static = entry.flag && entry.flag->serves_one_thing && !runs;
+    for (auto& [slot, list] : lists) {
+      if (experiments_changed_) touched_.push_back(slot);
+      r_.attached_[slot] = std::make_shared<const std::vector<Ruleset::Attached>>(std::move(list));
     }
+  }
+
+  Ruleset::Attached AttachedTo(const CompiledFlag& flag, const std::string& key, const CompiledExperiment& experiment) {
+    const std::uint32_t own = lineage().experiments.SlotOf(key);
+    Ruleset::Attached attached{&experiment, own, {}, true, {}};
+    for (const std::uint32_t named : flag.needs_experiments) attached.on_default &= named != own;
+    for (const std::string& serves : experiment.serves) {
+      std::int32_t index = kNone;
+      for (std::size_t i = 0; i < flag.variations.size(); ++i) {
+        if (flag.variations[i].name == serves) index = static_cast<std::int32_t>(i);
+      }
+      if (index == kNone) attached.fault = "the flag has no variation '" + serves + "'";
+      attached.variations.push_back(index);
+    }
+    return attached;
   }
 
   // --- what is broken: faults of its own, circles, bounds, and all that leans on those -----------------------------
@@ -274,26 +339,50 @@ class RulesetBuilder {
       if (ref.kind == EntityKind::kExperiment)
         experiment_faults_.emplace(fault.flag, "experiment '" + ref.key + "': " + fault.message);
     }
+    const std::vector<bool> at_fault = SlotsAtFault();
     std::map<std::string_view, std::uint32_t> broken;
     StartVisits();
-    for (std::uint32_t slot = 0; slot < r_.flags_.size(); ++slot) {
-      r_.flags_[slot].is_broken = !r_.keys_[slot].empty() && !VisitFrom({false, slot}).fault.empty();
-      if (r_.flags_[slot].is_broken) broken[r_.keys_[slot]] = slot;
+    for (std::uint32_t slot = 0; slot < r_.entries_.size(); ++slot) {
+      Entry& entry = r_.entries_[slot];
+      if (entry.kind == Entry::Kind::kAbsent) continue;
+      // Most flags need nothing, and are at nobody's mercy.
+      const bool is_sound = !entry.has_needs && !at_fault[slot];
+      if (is_sound || VisitFrom({false, slot}).fault.empty()) {
+        if (entry.kind == Entry::Kind::kBroken) Settle(entry);
+        continue;
+      }
+      entry.kind = Entry::Kind::kBroken;
+      broken[KeyOf(slot)] = slot;
     }
     if (broken.empty()) return;
     StartVisits();
     for (const auto& [key, slot] : broken) r_.broken_.push_back({std::string(key), VisitFrom({false, slot}).fault});
   }
 
+  // Flags that could not be read or compiled, or whose experiment could not.
+  std::vector<bool> SlotsAtFault() {
+    std::vector<bool> at_fault(r_.entries_.size());
+    const auto mark = [&](std::string_view key) {
+      const std::uint32_t slot = lineage().flags.SlotOf(key);
+      if (slot < at_fault.size()) at_fault[slot] = true;
+    };
+    for (const auto& [ref, fault] : r_.faults_) {
+      if (ref.kind == EntityKind::kFlag) mark(ref.key);
+      if (ref.kind == EntityKind::kExperiment && !fault.flag.empty()) mark(fault.flag);
+    }
+    return at_fault;
+  }
+
   void StartVisits() {
-    flag_visits_.assign(r_.flags_.size(), {});
+    flag_visits_.assign(r_.entries_.size(), {});
     segment_visits_.assign(r_.segments_.size(), {});
   }
 
   Visit& VisitOf(const Part& part) { return (part.is_segment ? segment_visits_ : flag_visits_)[part.slot]; }
 
   std::string NameOf(const Part& part) const {
-    return part.is_segment ? "segment '" + r_.segments_[part.slot]->key + "'" : "flag '" + r_.keys_[part.slot] + "'";
+    return part.is_segment ? "segment '" + r_.segments_[part.slot]->key + "'"
+                           : "flag '" + std::string(KeyOf(part.slot)) + "'";
   }
 
   // Depth first, with a stack of its own: a chain of flags may be as long as there are flags.
@@ -357,19 +446,21 @@ class RulesetBuilder {
 
   // Appends what the flag needs; returns its own fault, or "".
   std::string NeedsOfFlag(std::uint32_t slot, std::vector<Need>& needs) const {
-    const auto own = r_.faults_.find({EntityKind::kFlag, r_.keys_[slot]});
-    if (own != r_.faults_.end()) return own->second.message;
-    const auto experiment = experiment_faults_.find(r_.keys_[slot]);
-    if (experiment != experiment_faults_.end()) return experiment->second;
-    const CompiledFlag& flag = *r_.flags_[slot].flag;
+    if (!r_.faults_.empty()) {
+      const auto own = r_.faults_.find({EntityKind::kFlag, std::string(KeyOf(slot))});
+      if (own != r_.faults_.end()) return own->second.message;
+      const auto experiment = experiment_faults_.find(KeyOf(slot));
+      if (experiment != experiment_faults_.end()) return experiment->second;
+    }
+    const CompiledFlag& flag = *r_.flags_[slot];
     for (const std::uint32_t named : flag.needs_experiments) {
-      const EntityRef ref{EntityKind::kExperiment, r_.lineage_->experiments.KeyOf(named)};
+      const EntityRef ref{EntityKind::kExperiment, std::string(r_.lineage_->experiments.KeyOf(named))};
       // One that was read acts on its own flag only, which its faults break; one that was not might act on this.
       if (r_.faults_.contains(ref) && !r_.records_.contains(ref)) return AbsentText(ref.kind, ref.key);
     }
     std::string fault = Needs(flag.needs_flags, flag.needs_segments, 1, needs);
-    if (r_.flags_[slot].attached == nullptr) return fault;
-    for (const Ruleset::Attached& attached : *r_.flags_[slot].attached) {
+    if (r_.entries_[slot].attached == nullptr) return fault;
+    for (const Ruleset::Attached& attached : *r_.entries_[slot].attached) {
       const CompiledExperiment& acting = *attached.experiment;
       // Every rule that names it asks its audience anew.
       const auto times = attached.on_default
@@ -392,35 +483,37 @@ class RulesetBuilder {
                     std::uint64_t times, std::vector<Need>& needs) const {
     for (const std::uint32_t slot : flags) {
       // A flag that is not there is not met; one that is there and broken breaks this one.
-      if (slot < r_.keys_.size() && !r_.keys_[slot].empty()) needs.push_back({{false, slot}, times});
+      if (IsThere(slot)) needs.push_back({{false, slot}, times});
     }
     for (const std::uint32_t slot : segments) {
       if (r_.Segment(slot) == nullptr)
-        return "it needs " + AbsentText(EntityKind::kSegment, r_.lineage_->segments.KeyOf(slot));
+        return "it needs " + AbsentText(EntityKind::kSegment, std::string(r_.lineage_->segments.KeyOf(slot)));
       needs.push_back({{true, slot}, times});
     }
     return "";
   }
 
+  // Anew only when a flag came or went.
   void BuildIndex() {
-    std::size_t count = 0;
-    for (const std::string& key : r_.keys_) count += key.empty() ? 0 : 1;
-    std::size_t cells = 16;
-    while (cells < 2 * count) cells *= 2;
-    r_.index_.assign(cells, {});
-    r_.index_size_ = count;
-    for (std::uint32_t slot = 0; slot < r_.keys_.size(); ++slot) {
-      if (r_.keys_[slot].empty()) continue;
-      const std::uint64_t hash = Hash64(r_.keys_[slot]);
-      std::size_t cell = hash & (cells - 1);
-      while (r_.index_[cell].slot != Ruleset::kNoSlot) cell = (cell + 1) & (cells - 1);
-      r_.index_[cell] = {hash, slot};
+    bool is_same = r_.index_ != nullptr;
+    for (const auto& [slot, was_there] : was_there_) is_same &= was_there == IsThere(slot);
+    if (is_same) return;
+    std::vector<std::string_view> keys;
+    std::vector<std::int32_t> slots;
+    for (std::uint32_t slot = 0; slot < r_.entries_.size(); ++slot) {
+      if (!IsThere(slot)) continue;
+      keys.push_back(KeyOf(slot));
+      slots.push_back(static_cast<std::int32_t>(slot));
     }
+    r_.flag_count_ = keys.size();
+    r_.index_ = std::make_shared<const TextSet>(keys, slots);
   }
 
   std::shared_ptr<Ruleset> ruleset_;
   Ruleset& r_;
   bool experiments_changed_ = false;
+  std::vector<std::uint32_t> touched_;                                 // flags whose entry is made anew
+  std::map<std::uint32_t, bool> was_there_;                            // of those that were put or removed: before
   std::map<std::string, std::string, std::less<>> experiment_faults_;  // by flag, the first in order of keys
   std::vector<Visit> flag_visits_, segment_visits_;
 };
@@ -437,21 +530,11 @@ std::string_view Ruleset::BrokenReason(std::string_view key) const {
 
 std::vector<std::string> Ruleset::FlagKeys() const {
   std::vector<std::string> keys;
-  for (const std::string& key : keys_) {
-    if (!key.empty()) keys.push_back(key);
+  for (std::uint32_t slot = 0; slot < slot_count(); ++slot) {
+    if (At(slot) != nullptr) keys.emplace_back(KeyAt(slot));
   }
   std::sort(keys.begin(), keys.end());
   return keys;
-}
-
-std::uint32_t Ruleset::Find(std::string_view key) const noexcept {
-  if (index_.empty()) return kNoSlot;
-  const std::uint64_t hash = Hash64(key);
-  const std::size_t mask = index_.size() - 1;
-  for (std::size_t cell = hash & mask; index_[cell].slot != kNoSlot; cell = (cell + 1) & mask) {
-    if (index_[cell].hash == hash && keys_[index_[cell].slot] == key) return index_[cell].slot;
-  }
-  return kNoSlot;
 }
 
 std::shared_ptr<const Ruleset> Ruleset::With(const ChangeSet& changes, const std::vector<Undecodable>& undecodable,

@@ -14,18 +14,25 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include <guidon/evaluation_detail.h>
+#include "core/base/hash.h"
 #include "core/base/mutex.h"
 #include "core/model/definitions.h"
+#include "core/ruleset/text_set.h"
 
 namespace guidon {
 
+struct AttributeRef;
 struct CompiledFlag;
+struct CompiledRule;
 struct CompiledSegment;
 struct CompiledExperiment;
 
@@ -34,17 +41,32 @@ struct CompiledExperiment;
 class KeySlots {
  public:
   std::uint32_t SlotOf(std::string_view key);
-  std::string KeyOf(std::uint32_t slot) const;  // linear; "" when there is none
-  Mutex& mutex() { return mutex_; }             // for who holds it across a fork()
+  std::string_view KeyOf(std::uint32_t slot) const;  // valid while this exists; "" when there is none
+  Mutex& mutex() { return mutex_; }                   // for who holds it across a fork()
 
  private:
   mutable Mutex mutex_;
-  std::map<std::string, std::uint32_t, std::less<>> slots_ GUIDON_GUARDED_BY(mutex_);
+  std::deque<std::string> keys_ GUIDON_GUARDED_BY(mutex_);  // by slot
+  std::unordered_map<std::string_view, std::uint32_t> slots_ GUIDON_GUARDED_BY(mutex_);
 };
 
-// The slots of one lineage of rulesets.
+// Attributes that conditions and splits name, each once, so that the flags of a ruleset look at the same memory. Grows
+// only, like the slots.
+class AttributeNames {
+ public:
+  AttributeNames();
+  ~AttributeNames();
+  const AttributeRef* Of(std::string_view name);  // valid while this exists
+
+ private:
+  Mutex mutex_;
+  std::unordered_map<std::string_view, std::unique_ptr<const AttributeRef>> names_ GUIDON_GUARDED_BY(mutex_);
+};
+
+// What the rulesets of one lineage have in common.
 struct Lineage {
   KeySlots flags, segments, experiments;
+  AttributeNames attributes;
 };
 
 struct CompileOptions {
@@ -59,7 +81,7 @@ struct BrokenFlag {
 
 class Ruleset {
  public:
-  static constexpr std::uint32_t kNoSlot = UINT32_MAX;
+  static constexpr std::uint32_t kNoSlot = UINT32_MAX;  // kNone, unsigned
 
   // What one variant of an attached experiment serves, resolved to the flag's variations.
   struct Attached {
@@ -69,31 +91,50 @@ class Ruleset {
     bool on_default = false;               // runs on the traffic that reaches `default`
     std::string fault;                     // why it does not fit the flag; the flag is broken then
   };
-  struct Entry {
-    std::shared_ptr<const CompiledFlag> flag;
-    std::shared_ptr<const std::vector<Attached>> attached;  // in order of keys; null: none
-    bool is_broken = false;
-    bool is_static = false;
+  // A flag, in half a cache line: enough to answer when it always answers one thing.
+  struct alignas(32) Entry {
+    enum class Kind : std::uint8_t {
+      kAbsent,
+      kBroken,
+      kConstant,  // answers `reason` and `variation` to everyone
+      kRules,
+    };
+    const CompiledFlag* flag = nullptr;               // null: it could not even be compiled
+    const CompiledRule* rules = nullptr;              // of its code
+    const std::vector<Attached>* attached = nullptr;  // in order of keys; null: none
+    Kind kind = Kind::kAbsent;
+    FlagType type = FlagType::kBoolean;
+    Reason reason = Reason::kError;
+    bool is_static : 1 = false;
+    bool has_needs : 1 = false;   // of flags, segments or experiments
+    std::uint8_t truths : 4 = 0;  // of a boolean flag: the values of its variations
+    std::int16_t variation = kNone;
+    std::uint16_t rule_count = 0;
   };
+  static_assert(sizeof(Entry) == 32);
 
   ~Ruleset();
 
   Revision revision() const { return revision_; }
-  std::size_t flag_count() const { return index_size_; }
+  std::size_t flag_count() const { return flag_count_; }
   const std::vector<BrokenFlag>& broken() const { return broken_; }
   std::string_view BrokenReason(std::string_view key) const;  // "" when it is not
   std::vector<std::string> FlagKeys() const;                  // sorted
   const std::shared_ptr<Lineage>& lineage() const { return lineage_; }
 
   // The flag's slot, or kNoSlot. Cost: a hash of the key and a probe.
-  std::uint32_t Find(std::string_view key) const noexcept;
+  std::uint32_t Find(std::string_view key) const noexcept {
+    return static_cast<std::uint32_t>(index_->Find(key, Hash64(key)));
+  }
   // nullptr: no flag in that slot.
   const Entry* At(std::uint32_t slot) const noexcept {
-    return slot < flags_.size() && (flags_[slot].flag || flags_[slot].is_broken) ? &flags_[slot] : nullptr;
+    return slot < entries_.size() && entries_[slot].kind != Entry::Kind::kAbsent ? &entries_[slot] : nullptr;
   }
   // For walking all flags: slots are below slot_count(); KeyAt is "" where there is no flag.
-  std::uint32_t slot_count() const { return static_cast<std::uint32_t>(flags_.size()); }
-  std::string_view KeyAt(std::uint32_t slot) const { return keys_[slot]; }
+  std::uint32_t slot_count() const { return static_cast<std::uint32_t>(entries_.size()); }
+  std::string_view KeyAt(std::uint32_t slot) const {
+    return At(slot) == nullptr ? std::string_view() : lineage_->flags.KeyOf(slot);
+  }
   const CompiledSegment* Segment(std::uint32_t slot) const noexcept {
     return slot < segments_.size() ? segments_[slot].get() : nullptr;
   }
@@ -115,24 +156,21 @@ class Ruleset {
     std::string message;
     std::string flag;  // of an experiment: the flag that it acts on
   };
-  struct IndexCell {
-    std::uint64_t hash = 0;
-    std::uint32_t slot = kNoSlot;
-  };
 
   std::shared_ptr<Lineage> lineage_;
   Revision revision_ = 0;
-  std::vector<Entry> flags_;                                      // by slot
-  std::vector<std::string> keys_;                                 // by slot; empty where there is none
+  std::vector<Entry> entries_;                                    // by slot
+  std::vector<std::shared_ptr<const CompiledFlag>> flags_;        // by slot; they keep what entries point to
   std::vector<std::shared_ptr<const CompiledSegment>> segments_;  // by slot
-  std::vector<IndexCell> index_;                                  // open addressing, at most half full
-  std::size_t index_size_ = 0;
+  std::shared_ptr<const TextSet> index_;                          // keys to slots; shared until a flag comes or goes
+  std::size_t flag_count_ = 0;
   std::vector<BrokenFlag> broken_;
 
   std::map<EntityRef, Fault> faults_;  // kept so that dependents stay broken after other changes
   // Experiments, and what they lean on; few, and recompiled together when one of them changes.
   std::map<std::string, std::shared_ptr<const CompiledExperiment>> experiments_;
-  std::map<EntityRef, std::shared_ptr<const EntityRecord>> records_;  // experiments, layers and holdouts
+  std::map<std::uint32_t, std::shared_ptr<const std::vector<Attached>>> attached_;  // by the flag's slot
+  std::map<EntityRef, std::shared_ptr<const EntityRecord>> records_;                // experiments, layers and holdouts
 };
 
 std::shared_ptr<const Ruleset> Compile(const Snapshot& snapshot, CompileOptions options = {});

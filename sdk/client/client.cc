@@ -145,7 +145,11 @@ class Answered {
   // Fallback: a T, or what one is made from without a copy until it is needed.
   template <typename Fallback>
   T ValueOr(const Fallback& fallback) const noexcept {
-    if (const Value* value = decision_.value()) return T(Kind<T>::Of(*value));
+    if constexpr (std::is_same_v<T, bool>) {
+      if (decision_.variation != kNone) return decision_.truth;
+    } else {
+      if (const Value* value = decision_.value()) return T(Kind<T>::Of(*value));
+    }
     return T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback));
   }
 

@@ -90,17 +90,17 @@ class GUIDON_API Context {
 
   enum class Kind : std::uint8_t { kBool, kInt, kDouble, kText, kList, kObject };
   struct Slot {
-    std::uint64_t name_hash;
-    std::uint32_t name_begin, name_size;  // in text_
-    Kind kind;
-    bool truth;
-    std::uint32_t begin, size;  // kText: in text_; kList, kObject: `begin` is an index into values_
     union {
       std::int64_t whole;
       double number;
       std::uint64_t text_hash;
     };
+    std::uint32_t begin, size;            // kText: in text_; kList, kObject: `begin` is an index into values_
+    std::uint32_t name_begin, name_size;  // in text_
+    Kind kind;
+    bool truth;
   };
+  static_assert(sizeof(Slot) == 32, "two in a cache line");
 
   static constexpr std::size_t kInlineSlots = 8;
   static constexpr std::size_t kInlineText = 256;
@@ -110,6 +110,7 @@ class GUIDON_API Context {
   Context& SetKeyTo(const Value& value);
   Context& SetBool(Attribute attribute, bool truth);
   Context& SetInt(Attribute attribute, std::int64_t number);
+  void GrowSlots(std::uint32_t capacity);
   Slot* FindSlot(Attribute attribute) noexcept;
   Slot& SlotFor(Attribute attribute, std::uint32_t text_begin = 0, std::uint32_t text_size = 0);
   std::uint32_t Keep(std::string_view text);  // copies into text_; returns where it begins
@@ -117,20 +118,24 @@ class GUIDON_API Context {
   void Release(const Slot& slot) noexcept;
   void CopyFrom(const Context& other);
 
+  // What a look-up needs comes first: hashes of names, apart from what they stand for.
   std::uint32_t slot_count_ = 0;
   std::uint32_t slot_capacity_ = kInlineSlots;
+  std::uint64_t* hashes_;  // of names, by slot; inline_hashes_, or more_hashes_ once there are more
+  Slot* slots_;            // inline_slots_, or more_slots_
+  char* text_;             // inline_text_, or more_text_
   std::uint32_t text_size_ = 0;
   std::uint32_t text_capacity_ = kInlineText;
   std::uint32_t key_begin_ = 0;
   std::uint32_t key_size_ = 0;
   std::uint64_t key_hash_ = 0;
-  Slot* slots_;  // inline_slots_, or more_slots_ once there are more
-  char* text_;   // inline_text_, or more_text_
-  std::vector<Value> values_;
-  std::unique_ptr<Slot[]> more_slots_;
-  std::unique_ptr<char[]> more_text_;
+  std::uint64_t inline_hashes_[kInlineSlots];
   Slot inline_slots_[kInlineSlots];
   char inline_text_[kInlineText];
+  std::vector<Value> values_;
+  std::unique_ptr<std::uint64_t[]> more_hashes_;
+  std::unique_ptr<Slot[]> more_slots_;
+  std::unique_ptr<char[]> more_text_;
 };
 
 }  // namespace guidon
