@@ -13,14 +13,18 @@ using guidon::bench::RunOptions;
 
 constexpr char kUsage[] =
     "Usage: bench_eval [--json FILE] [--seconds S] [--repetitions N]\n"
+    "       bench_eval --count N WORKLOAD\n"
     "\n"
     "  --json FILE      also writes a list of {workload, access, threads, ns, allocs, murmur_ns}\n"
     "  --seconds S      of each repetition (0.2)\n"
-    "  --repetitions N  whose median counts (5)\n";
+    "  --repetitions N  whose median counts (5)\n"
+    "  --count N        only reads the workload N times, for ./dev bench instructions\n";
 
 struct Arguments {
   RunOptions options;
   std::string json;
+  std::size_t count = 0;
+  std::string counted;  // workload
   bool help = false;
 };
 
@@ -42,6 +46,9 @@ bool Read(int argc, char** argv, Arguments& out) {
       out.json = argv[i];
     } else if (name == "--seconds") {
       if (!Parse(argv[i], out.options.seconds)) return false;
+    } else if (name == "--count") {
+      if (!Parse(argv[i], out.count) || ++i == argc) return false;
+      out.counted = argv[i];
     } else if (name == "--repetitions") {
       if (!Parse(argv[i], out.options.repetitions)) return false;
     } else {
@@ -62,6 +69,11 @@ int main(int argc, char** argv) {
   if (arguments.help) {
     std::fputs(kUsage, stdout);
     return 0;
+  }
+  if (arguments.count > 0) {
+    const std::string fault = guidon::bench::RunCount(arguments.counted, arguments.count);
+    if (!fault.empty()) std::fprintf(stderr, "bench_eval: %s\n", fault.c_str());
+    return fault.empty() ? 0 : 1;
   }
   std::ofstream json;
   if (!arguments.json.empty()) {

@@ -31,14 +31,24 @@ std::string Cell(const Measurement* measured) {
   return text;
 }
 
+// "  12.3": nanoseconds alone.
+std::string Plain(const Measurement* measured) {
+  if (measured == nullptr) return std::string(8, ' ');
+  char text[32];
+  std::snprintf(text, sizeof text, "%8.1f", measured->ns);
+  return text;
+}
+
 std::string Row(const std::vector<Measurement>& list, const std::string& workload) {
   const Measurement* one = Find(list, workload, "handle", 1);
   const Measurement* two = Find(list, workload, "handle", 2);
-  char begin[32], end[32] = "";
+  char begin[32], target[16] = "", end[32] = "";
   std::snprintf(begin, sizeof begin, "%-18s", workload.c_str());
-  if (one != nullptr && two != nullptr) std::snprintf(end, sizeof end, "%6.2f", one->ns / two->ns);
-  return begin + Cell(Find(list, workload, "key", 1)) + Cell(one) + Cell(Find(list, workload, "key", 2)) + Cell(two) +
-         end + "\n";
+  std::snprintf(target, sizeof target, "%8s", "");
+  if (one != nullptr && one->target_ns > 0) std::snprintf(target, sizeof target, "%8.0f", one->target_ns);
+  if (one != nullptr && two != nullptr) std::snprintf(end, sizeof end, "%8.2f", one->ns / two->ns);
+  return begin + Cell(Find(list, workload, "key", 1)) + Cell(one) + target + "  " +
+         Plain(Find(list, workload, "key", 2)) + Plain(two) + end + "\n";
 }
 
 // What x is a multiple of.
@@ -79,8 +89,8 @@ std::string ToJson(const std::vector<Measurement>& measurements) {
 
 std::string ToTable(const std::vector<Measurement>& measurements) {
   std::string table =
-      "                         1 thread                    2 threads\n"
-      "                    key       handle          key       handle       faster\n";
+      "                            1 thread                        2 threads\n"
+      "                      key           handle    target       key  handle  faster\n";
   std::vector<std::string> names;
   double allocs = 0;
   for (const Measurement& m : measurements) {

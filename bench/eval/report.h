@@ -15,6 +15,7 @@ struct Measurement {
   double ns = 0;         // wall time of the whole program for one evaluation: two threads at full speed halve it
   double allocs = 0;     // for each evaluation
   double murmur_ns = 0;  // of the murmur loop on as many threads in the same run
+  double target_ns = 0;  // by handle on one thread; 0: none; of the table only
 };
 
 // A list of {"workload","access","threads","ns","allocs","murmur_ns"}, one for each measurement.

@@ -35,7 +35,7 @@ class Collector : public benchmark::BenchmarkReporter {
   // Medians; the murmur loop's are filled in by the caller.
   Measurement Of(const std::string& workload, const std::string& access, int threads) const {
     const Sample& sample = samples_.at({access.empty() ? workload : workload + "/" + access, threads});
-    return {workload, access, threads, Median(sample.ns), Median(sample.allocs), 0};
+    return {workload, access, threads, Median(sample.ns), Median(sample.allocs), 0, 0};
   }
 
  private:
@@ -124,11 +124,25 @@ RunResult RunEval(const RunOptions& options) {
       for (const char* access : {"key", "handle"}) {
         Measurement& measured = result.measurements.emplace_back(collector.Of(workload.name, access, threads));
         measured.murmur_ns = murmur;
+        measured.target_ns = workload.target_ns;
       }
     }
   }
   benchmark::Shutdown();
   return result;
+}
+
+void ReadForCounting(const Workload& workload, const std::vector<Context>& contexts, std::size_t count) {
+  workload.ByHandle(contexts, 0, count, [](auto&& value) { benchmark::DoNotOptimize(value); });
+}
+
+std::string RunCount(const std::string& name, std::size_t count) {
+  const std::vector<Context> contexts = MakeContexts();
+  const Workload workload = MakeWorkload(name);
+  if (workload.client == nullptr) return "there is no workload '" + name + "'";
+  if (std::string fault = Verify(workload, contexts); !fault.empty()) return fault;
+  ReadForCounting(workload, contexts, count);
+  return "";
 }
 
 }  // namespace guidon::bench

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/eval/report.h"
+#include "bench/eval/workloads.h"
 
 namespace guidon::bench {
 
@@ -21,5 +22,11 @@ struct RunResult {
 };
 
 RunResult RunEval(const RunOptions& options);
+
+// For scripts/count-instructions: verifies one workload, then reads it so many times by handle, all within
+// ReadForCounting, which a profiler finds by its name. Returns a fault, or "".
+std::string RunCount(const std::string& name, std::size_t count);
+[[gnu::noinline]] void ReadForCounting(const Workload& workload, const std::vector<Context>& contexts,
+                                       std::size_t count);
 
 }  // namespace guidon::bench

@@ -59,9 +59,16 @@ std::shared_ptr<Client> ClientWith(const std::vector<EncodedEntity>& entities) {
   return std::make_shared<Client>(std::move(config));
 }
 
+EncodedEntity Targets() {
+  std::string keys;
+  for (std::size_t i = 0; i < kTargets; ++i) keys += (i == 0 ? "\"user-" : ",\"user-") + std::to_string(i) + '"';
+  return BooleanFlag("invited", R"("targets":{"on":[)" + keys + R"(]},"default":"off")");
+}
+
 template <typename T>
-Workload Make(std::string name, const std::vector<EncodedEntity>& entities, const std::vector<std::string>& keys) {
-  Workload workload{std::move(name), ClientWith(entities), Reads<T>()};
+Workload Make(const std::vector<EncodedEntity>& entities, const std::vector<std::string>& keys) {
+  Workload workload;
+  workload.client = ClientWith(entities);
   Reads<T> reads;
   for (const std::string& key : keys) {
     reads.keys.push_back(key);
@@ -80,8 +87,53 @@ Workload MakeStore() {
   }
   std::mt19937_64 random(5'000);  // std::shuffle may differ between libraries; any scrambled order will do
   std::shuffle(keys.begin(), keys.end(), random);
-  return Make<bool>("store_5000", entities, keys);
+  return Make<bool>(entities, keys);
 }
+
+Workload MakeContextBuild() {
+  Workload workload = Make<bool>({ThreeRules("checkout.fast", kAgeRule)}, {"checkout.fast"});
+  workload.people = MakePeople();
+  return workload;
+}
+
+// --- all of them ----------------------------------------------------------------------------------------------------
+
+struct Recipe {
+  std::string_view name;
+  double target_ns;
+  Workload (*make)();
+};
+
+constexpr std::array<Recipe, 9> kRecipes = {{
+    {"no_rules", 15, [] { return Make<bool>({BooleanFlag("banner", R"("default":"on")")}, {"banner"}); }},
+    {"three_rules", 40, [] { return Make<bool>({ThreeRules("checkout.fast", kAgeRule)}, {"checkout.fast"}); }},
+    {"three_rules_semver", 90,
+     [] { return Make<bool>({ThreeRules("checkout.fast", kVersionRule)}, {"checkout.fast"}); }},
+    {"rollout", 35, [] { return Make<std::string>({ThreeWaySplit()}, {"theme"}); }},
+    {"prereq_segment", 60,
+     [] {
+       return Make<bool>(
+           {BooleanFlag(
+                "accounts.v2",
+                R"("rules":[{"id":"banned","when":{"email":"banned@shop.example"},"serve":"off"}],"default":"on")"),
+            BooleanFlag("accounts.export", R"("requires":[{"flag":"accounts.v2","is":"on"}],)"
+                                           R"("rules":[{"id":"members","when":{"segment":"members"},"serve":"on"}],)"
+                                           R"("default":"off")"),
+            Members()},
+           {"accounts.export"});
+     }},
+    {"store_5000", 60, MakeStore},
+    {"context_build", 120, MakeContextBuild},
+    {"targets_10000", 60, [] { return Make<bool>({Targets()}, {"invited"}); }},
+    {"regex", 250,
+     [] {
+       return Make<bool>(
+           {BooleanFlag("staff",
+                        R"("rules":[{"id":"staff","when":{"email":{"matches":"^[a-z0-9.+-]+@shop\\.example$"}},)"
+                        R"("serve":"on"}],"default":"off")")},
+           {"staff"});
+     }},
+}};
 
 // --- verification ---------------------------------------------------------------------------------------------------
 
@@ -130,16 +182,27 @@ std::string VerifySegment(const Reads<bool>& reads, const Context& context) {
   return VerifyOther(reads, stranger, {"off", "", Reason::kPrerequisiteFailed});
 }
 
+// Nobody else is a target, or has such an address.
+std::string VerifyHit(const Reads<bool>& reads, const Context& context) {
+  Context stranger = context;
+  stranger.SetKey("stranger").Set(kEmail, "user-1@shop-example");
+  return VerifyOther(reads, stranger, {"off", "", Reason::kDefault});
+}
+
 std::string VerifyWhole(const std::string& name, const Reads<bool>& reads, const Context& context) {
-  if (name == "three_rules" || name == "store_5000") return VerifyRules(reads, context, "seniors");
+  if (name == "three_rules" || name == "store_5000" || name == "context_build")
+    return VerifyRules(reads, context, "seniors");
   if (name == "three_rules_semver") return VerifyRules(reads, context, "next-app");
   if (name == "prereq_segment") return VerifySegment(reads, context);
+  if (name == "targets_10000" || name == "regex") return VerifyHit(reads, context);
   return "";
 }
 
 Expected ExpectedOf(const std::string& name) {
   if (name == "no_rules") return {"on", "", Reason::kStatic};
   if (name == "prereq_segment") return {"on", "members", Reason::kTargetingMatch};
+  if (name == "targets_10000") return {"on", "", Reason::kTargetingMatch};
+  if (name == "regex") return {"on", "staff", Reason::kTargetingMatch};
   return {"on", "pro", Reason::kTargetingMatch};
 }
 
@@ -177,38 +240,46 @@ std::string VerifyReads(const Workload& workload, const Reads<std::string>& read
 
 }  // namespace
 
-std::vector<Context> MakeContexts() {
+std::vector<Person> MakePeople() {
   constexpr std::array<const char*, 8> kCountries = {"DE", "FR", "NO", "SE", "IT", "ES", "NL", "PL"};  // in no rule
-  std::vector<Context> contexts;
-  contexts.reserve(kContexts);
+  std::vector<Person> people;
+  people.reserve(kContexts);
   for (std::size_t i = 0; i < kContexts; ++i) {
     const std::string user = "user-" + std::to_string(i);
-    Context& context = contexts.emplace_back(user);
-    context.Set("country", kCountries[i % kCountries.size()])
-        .Set("appVersion", "1." + std::to_string(i % 40) + "." + std::to_string(i % 7))
-        .Set("plan", "pro")
-        .Set("email", user + "@shop.example")
-        .Set("age", 18 + i % 48);  // up to 65
+    people.push_back({user, kCountries[i % kCountries.size()],
+                      "1." + std::to_string(i % 40) + "." + std::to_string(i % 7), "pro", user + "@shop.example",
+                      static_cast<int>(18 + i % 48)});  // up to 65
   }
+  return people;
+}
+
+std::vector<Context> MakeContexts() {
+  std::vector<Context> contexts;
+  contexts.reserve(kContexts);
+  for (const Person& person : MakePeople()) SetAll(person, contexts.emplace_back(person.key));
   return contexts;
+}
+
+std::vector<std::string> WorkloadNames() {
+  std::vector<std::string> names;
+  for (const Recipe& recipe : kRecipes) names.emplace_back(recipe.name);
+  return names;
+}
+
+Workload MakeWorkload(const std::string& name) {
+  for (const Recipe& recipe : kRecipes) {
+    if (recipe.name != name) continue;
+    Workload workload = recipe.make();
+    workload.name = name;
+    workload.target_ns = recipe.target_ns;
+    return workload;
+  }
+  return {};
 }
 
 std::vector<Workload> MakeWorkloads() {
   std::vector<Workload> workloads;
-  workloads.push_back(Make<bool>("no_rules", {BooleanFlag("banner", R"("default":"on")")}, {"banner"}));
-  workloads.push_back(Make<bool>("three_rules", {ThreeRules("checkout.fast", kAgeRule)}, {"checkout.fast"}));
-  workloads.push_back(Make<bool>("three_rules_semver", {ThreeRules("checkout.fast", kVersionRule)}, {"checkout.fast"}));
-  workloads.push_back(Make<std::string>("rollout", {ThreeWaySplit()}, {"theme"}));
-  workloads.push_back(Make<bool>(
-      "prereq_segment",
-      {BooleanFlag("accounts.v2",
-                   R"("rules":[{"id":"banned","when":{"email":"banned@shop.example"},"serve":"off"}],"default":"on")"),
-       BooleanFlag("accounts.export", R"("requires":[{"flag":"accounts.v2","is":"on"}],)"
-                                      R"("rules":[{"id":"members","when":{"segment":"members"},"serve":"on"}],)"
-                                      R"("default":"off")"),
-       Members()},
-      {"accounts.export"}));
-  workloads.push_back(MakeStore());
+  for (const Recipe& recipe : kRecipes) workloads.push_back(MakeWorkload(std::string(recipe.name)));
   return workloads;
 }
 

@@ -1,4 +1,4 @@
-// The six workloads of `./dev bench eval`: what an application does through the SDK's public face, from a bootstrap and
+// The workloads of `./dev bench eval`: what an application does through the SDK's public face, from a bootstrap and
 // without a server, over 1 000 contexts of five attributes each that are made before the clock starts.
 //
 //   no_rules            boolean, serves one thing to everyone
@@ -7,6 +7,11 @@
 //   rollout             string, 33/33/34 % by the context's key
 //   prereq_segment      boolean: a prerequisite, and a segment of 1 000 keys that holds every context
 //   store_5000          three_rules in a store of 5 000 such flags, walked in scrambled order
+//   context_build       three_rules for a context of six attributes that is made for each read
+//   targets_10000       boolean: 10 000 individual targets, of which every context is one
+//   regex               boolean: email matches an expression (hit)
+//
+// Instruction counts are kept of the first six (bench/instructions.json).
 //
 // Thread safety: a Workload is made and verified by one thread and read by many.
 #pragma once
@@ -23,6 +28,23 @@ namespace guidon::bench {
 
 inline constexpr std::size_t kContexts = 1'000;
 inline constexpr std::size_t kStoreFlags = 5'000;
+inline constexpr std::size_t kTargets = 10'000;
+
+// What an application knows of somebody.
+struct Person {
+  std::string key, country, app_version, plan, email;
+  int age = 0;
+};
+// user-0 … user-999.
+std::vector<Person> MakePeople();
+
+inline constexpr Attribute kCountry("country"), kAppVersion("appVersion"), kPlan("plan"), kEmail("email"), kAge("age"),
+    kBeta("beta");
+
+inline void SetAll(const Person& person, Context& context) {
+  context.Set(kCountry, person.country).Set(kAppVersion, person.app_version).Set(kPlan, person.plan);
+  context.Set(kEmail, person.email).Set(kAge, person.age);
+}
 
 // user-0 … user-999, each with country, appVersion, plan, email and age.
 std::vector<Context> MakeContexts();
@@ -36,8 +58,10 @@ struct Reads {
 
 struct Workload {
   std::string name;
+  double target_ns = 0;  // by handle, on one thread
   std::shared_ptr<Client> client;
   std::variant<Reads<bool>, Reads<std::string>> reads;
+  std::vector<Person> people;  // not empty: contexts are made of them, one for each read
 
   // Calls `use` with `count` results, from the context and the flag at `start` on, cycling through both.
   template <typename Use>
@@ -46,8 +70,10 @@ struct Workload {
   void ByHandle(const std::vector<Context>& contexts, std::size_t start, std::size_t count, Use&& use) const;
 };
 
-// All six, in the order above.
+// All, in the order above.
 std::vector<Workload> MakeWorkloads();
+std::vector<std::string> WorkloadNames();
+Workload MakeWorkload(const std::string& name);  // one of WorkloadNames()
 
 // Whether every read of the workload decides what it is there to decide, and in the way that it is there to measure:
 // the rules before the hit are looked at and miss, a changed context is answered otherwise. Empty, or what is wrong.
@@ -76,15 +102,33 @@ inline std::string ReadKey(const Client& client, const std::string& key, const C
   return client.String(key, context, "");
 }
 
+// Calls `read(flag, context)`: with contexts that are there, or with one of six attributes that is made for it.
+template <typename Read>
+void CycleContexts(const std::vector<Context>& contexts, const std::vector<Person>& people, std::size_t flags,
+                   std::size_t start, std::size_t count, Read&& read) {
+  if (people.empty()) {
+    Cycle(flags, contexts.size(), start, count,
+          [&](std::size_t flag, std::size_t context) { read(flag, contexts[context]); });
+    return;
+  }
+  Cycle(flags, people.size(), start, count, [&](std::size_t flag, std::size_t i) {
+    Context context(people[i].key);
+    SetAll(people[i], context);
+    context.Set(kBeta, true);
+    read(flag, context);
+  });
+}
+
 }  // namespace internal
 
 template <typename Use>
 void Workload::ByKey(const std::vector<Context>& contexts, std::size_t start, std::size_t count, Use&& use) const {
   std::visit(
       [&](const auto& r) {
-        internal::Cycle(r.keys.size(), contexts.size(), start, count, [&](std::size_t flag, std::size_t context) {
-          use(internal::ReadKey(*client, r.keys[flag], contexts[context], r));
-        });
+        internal::CycleContexts(contexts, people, r.keys.size(), start, count,
+                                [&](std::size_t flag, const Context& context) {
+                                  use(internal::ReadKey(*client, r.keys[flag], context, r));
+                                });
       },
       reads);
 }
@@ -93,8 +137,8 @@ template <typename Use>
 void Workload::ByHandle(const std::vector<Context>& contexts, std::size_t start, std::size_t count, Use&& use) const {
   std::visit(
       [&](const auto& r) {
-        internal::Cycle(r.handles.size(), contexts.size(), start, count,
-                        [&](std::size_t flag, std::size_t context) { use(r.handles[flag](contexts[context])); });
+        internal::CycleContexts(contexts, people, r.handles.size(), start, count,
+                                [&](std::size_t flag, const Context& context) { use(r.handles[flag](context)); });
       },
       reads);
 }

@@ -31,10 +31,17 @@ inline std::uint32_t Load32(const char* bytes) {
 
 // The last 0 … 3 bytes, little endian.
 inline std::uint32_t LoadTail(const char* bytes, std::size_t size) {
-  std::uint32_t k = 0;
-  for (std::size_t i = 0; i < size; ++i)
-    k |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
-  return k;
+  const auto byte = [bytes](std::size_t i) { return std::uint32_t{static_cast<unsigned char>(bytes[i])}; };
+  switch (size) {
+    case 3:
+      return byte(0) | byte(1) << 8 | byte(2) << 16;
+    case 2:
+      return byte(0) | byte(1) << 8;
+    case 1:
+      return byte(0);
+    default:
+      return 0;
+  }
 }
 
 inline std::uint32_t FinishTail(std::uint32_t state, std::uint32_t tail, std::uint32_t total_size) {

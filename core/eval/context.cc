@@ -15,12 +15,63 @@ bool IsUnit(std::int64_t number) {
   return -kLargest <= number && number <= kLargest;
 }
 
-bool IsKey(Attribute attribute) {
+// memcpy without a call: names and values are mostly short.
+inline void CopyText(char* to, const char* from, std::size_t size) noexcept {
+  if (size > 16) {
+    std::memcpy(to, from, size);
+  } else if (size >= 8) {
+    std::uint64_t first, last;
+    std::memcpy(&first, from, 8);
+    std::memcpy(&last, from + size - 8, 8);
+    std::memcpy(to, &first, 8);
+    std::memcpy(to + size - 8, &last, 8);
+  } else if (size >= 4) {
+    std::uint32_t first, last;
+    std::memcpy(&first, from, 4);
+    std::memcpy(&last, from + size - 4, 4);
+    std::memcpy(to, &first, 4);
+    std::memcpy(to + size - 4, &last, 4);
+  } else if (size > 0) {
+    to[0] = from[0];
+    to[size / 2] = from[size / 2];
+    to[size - 1] = from[size - 1];
+  }
+}
+
+inline bool IsKey(Attribute attribute) {
   constexpr Attribute kKey("key");
   return attribute.hash() == kKey.hash() && attribute.name() == kKey.name();
 }
 
 }  // namespace
+
+[[gnu::always_inline]] inline Context::Slot* Context::FindSlot(Attribute attribute) noexcept {
+  for (std::uint32_t i = 0; i < slot_count_; ++i) {
+    if (hashes_[i] != attribute.hash()) continue;
+    Slot& slot = slots_[i];
+    if (std::string_view(text_ + slot.name_begin, slot.name_size) == attribute.name()) return &slot;
+  }
+  return nullptr;
+}
+
+[[gnu::always_inline]] inline bool Context::HasRoomFor(Attribute attribute, std::size_t text_size) const noexcept {
+  return slot_count_ < slot_capacity_ && text_capacity_ - text_size_ >= attribute.name().size() &&
+         text_capacity_ - text_size_ - attribute.name().size() >= text_size;
+}
+
+[[gnu::always_inline]] inline Context::Slot& Context::Append(Attribute attribute, Kind kind) noexcept {
+  const std::string_view name = attribute.name();
+  hashes_[slot_count_] = attribute.hash();
+  Slot& slot = slots_[slot_count_++];
+  slot.begin = slot.size = 0;
+  slot.name_begin = text_size_;
+  slot.name_size = static_cast<std::uint32_t>(name.size());
+  slot.kind = kind;
+  slot.truth = false;
+  CopyText(text_ + text_size_, name.data(), name.size());
+  text_size_ += slot.name_size;
+  return slot;
+}
 
 Context::Context() noexcept : hashes_(inline_hashes_), slots_(inline_slots_), text_(inline_text_) {}
 
@@ -77,7 +128,7 @@ Context::~Context() = default;
 void Context::CopyFrom(const Context& other) {
   if (other.slot_count_ > slot_capacity_) GrowSlots(other.slot_capacity_);
   if (other.text_size_ > text_capacity_) {
-    more_text_ = std::make_unique<char[]>(other.text_capacity_);
+    more_text_ = std::make_unique<char[]>(other.text_capacity_ + kSlack);
     text_ = more_text_.get();
     text_capacity_ = other.text_capacity_;
   }
@@ -120,6 +171,15 @@ Context& Context::Set(Attribute attribute, std::string_view text) {
   if (IsKey(attribute)) return SetKey(text);
   const std::uint64_t hash = Hash64(text);
   const auto size = static_cast<std::uint32_t>(text.size());
+  if (HasRoomFor(attribute, size) && FindSlot(attribute) == nullptr) {
+    Slot& slot = Append(attribute, Kind::kText);
+    slot.text_hash = hash;
+    slot.begin = text_size_;
+    slot.size = size;
+    CopyText(text_ + text_size_, text.data(), size);
+    text_size_ += size;
+    return *this;
+  }
   const std::uint32_t begin = Keep(text);
   // From here on the value is only known to us: a growth while the name is kept must not lose it.
   Slot& slot = SlotFor(attribute, begin, size);
@@ -218,15 +278,6 @@ void Context::GrowSlots(std::uint32_t capacity) {
   slot_capacity_ = capacity;
 }
 
-Context::Slot* Context::FindSlot(Attribute attribute) noexcept {
-  for (std::uint32_t i = 0; i < slot_count_; ++i) {
-    if (hashes_[i] != attribute.hash()) continue;
-    Slot& slot = slots_[i];
-    if (std::string_view(text_ + slot.name_begin, slot.name_size) == attribute.name()) return &slot;
-  }
-  return nullptr;
-}
-
 Context::Slot& Context::SlotFor(Attribute attribute, std::uint32_t text_begin, std::uint32_t text_size) {
   if (Slot* held = FindSlot(attribute)) {
     Release(*held);
@@ -234,6 +285,12 @@ Context::Slot& Context::SlotFor(Attribute attribute, std::uint32_t text_begin, s
     held->begin = text_begin;
     held->size = text_size;
     return *held;
+  }
+  if (HasRoomFor(attribute, 0)) {
+    Slot& slot = Append(attribute, Kind::kText);
+    slot.begin = text_begin;
+    slot.size = text_size;
+    return slot;
   }
   if (slot_count_ == slot_capacity_) GrowSlots(slot_capacity_ * 2);
   // A slot before its name is kept: with the value's place in it, so that a growth moves the value too.
@@ -253,7 +310,7 @@ Context::Slot& Context::SlotFor(Attribute attribute, std::uint32_t text_begin, s
 
 std::uint32_t Context::Keep(std::string_view text) {
   if (text_capacity_ - text_size_ < text.size()) return Grow(text);
-  if (!text.empty()) std::memcpy(text_ + text_size_, text.data(), text.size());
+  CopyText(text_ + text_size_, text.data(), text.size());
   const std::uint32_t begin = text_size_;
   text_size_ += static_cast<std::uint32_t>(text.size());
   return begin;
@@ -268,7 +325,7 @@ std::uint32_t Context::Grow(std::string_view text) {
   }
   std::size_t capacity = kInlineText;
   while (capacity < 2 * live) capacity *= 2;
-  auto more = std::make_unique<char[]>(capacity);
+  auto more = std::make_unique<char[]>(capacity + kSlack);
   std::uint32_t size = 0;
   const auto move = [&](std::uint32_t& begin, std::uint32_t length) {
     std::memcpy(more.get() + size, text_ + begin, length);

@@ -14,19 +14,37 @@ struct ContextReader {
   using Slot = Context::Slot;
 
   static const Slot* Find(const Context& context, std::uint64_t hash, std::string_view name) noexcept {
-    const std::uint64_t* hashes = context.hashes_;
     for (std::uint32_t i = 0, count = context.slot_count_; i < count; ++i) {
-      if (hashes[i] != hash) continue;
+      if (context.hashes_[i] != hash) continue;
       const Slot& slot = context.slots_[i];
       if (SameText({context.text_ + slot.name_begin, slot.name_size}, name)) return &slot;
     }
     return nullptr;
   }
-  static const Slot* Find(const Context& context, const AttributeRef& attribute) noexcept {
-    return Find(context, attribute.hash, attribute.name);
+  // The same, for the one loop that everything goes through.
+  [[gnu::always_inline]] static const Slot* Find(const Context& context, const AttributeRef& attribute) noexcept {
+    const std::uint64_t* hashes = context.hashes_;
+    const std::uint64_t hash = attribute.hash;
+    for (std::uint32_t i = 0, count = context.slot_count_; i < count; ++i) {
+      if (hashes[i] == hash && IsCalled(context, context.slots_[i], attribute)) return &context.slots_[i];
+    }
+    return nullptr;
+  }
+  [[gnu::always_inline]] static bool IsCalled(const Context& context, const Slot& slot,
+                                              const AttributeRef& attribute) noexcept {
+    if (slot.name_size != attribute.name_size) return false;
+    const char* name = context.text_ + slot.name_begin;
+    std::uint64_t begin;
+    std::memcpy(&begin, name, 8);
+    if (((begin ^ attribute.begin) & attribute.begin_mask) != 0) return false;
+    return slot.name_size <= 8 || SameText(name + 8, attribute.name.data() + 8, slot.name_size - 8);
   }
   static std::string_view TextOf(const Context& context, const Slot& slot) noexcept {
     return {context.text_ + slot.begin, slot.size};
+  }
+  // `text` is from a step's code, where there is room.
+  static bool Is(const Context& context, const Slot& slot, std::string_view text) noexcept {
+    return slot.size == text.size() && SameRoomyText(context.text_ + slot.begin, text.data(), text.size());
   }
   static const Value& ValueOf(const Context& context, const Slot& slot) noexcept { return context.values_[slot.begin]; }
   static std::uint64_t KeyHash(const Context& context) noexcept { return context.key_hash_; }
@@ -182,34 +200,25 @@ bool StartsWith(std::string_view text, std::string_view part, bool fold) noexcep
   return fold ? EqualFolded(text, part) : text == part;
 }
 
-bool HoldsPart(Operator op, const Operands& operands, std::string_view text) noexcept {
-  for (const std::string& part : operands.parts) {
-    switch (op) {
-      case Operator::kStartsWith:
-        if (StartsWith(text, part, operands.ignore_case)) return true;
-        break;
-      case Operator::kEndsWith:
-        if (text.size() >= part.size() &&
-            StartsWith(text.substr(text.size() - part.size()), part, operands.ignore_case)) {
-          return true;
-        }
-        break;
-      default:
-        if (!operands.ignore_case) {
-          if (text.find(part) != std::string_view::npos) return true;
-          break;
-        }
-        for (std::size_t i = 0; i + part.size() <= text.size(); ++i) {
-          if (StartsWith(text.substr(i), part, true)) return true;
-        }
-    }
+bool HoldsPart(Operator op, std::string_view part, bool fold, std::string_view text) noexcept {
+  if (text.size() < part.size()) return false;
+  if (op == Operator::kStartsWith) return StartsWith(text, part, fold);
+  if (op == Operator::kEndsWith) return StartsWith(text.substr(text.size() - part.size()), part, fold);
+  if (!fold) return text.find(part) != std::string_view::npos;
+  for (std::size_t i = 0; i + part.size() <= text.size(); ++i) {
+    if (StartsWith(text.substr(i), part, true)) return true;
   }
   return false;
 }
 
 template <typename T>
 int Order(T a, T b) noexcept {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return (a > b ? 1 : 0) - (a < b ? 1 : 0);
+}
+
+// Whether something that compares so (-1, 0, 1) with the operand satisfies the operator.
+bool Satisfies(const Step& step, int order) noexcept {
+  return (step.accepts >> (order + 1) & 1) != 0;
 }
 
 // -1, 0, 1, or nothing when one is not a number. Exact also between whole numbers beyond 2^53 and doubles.
@@ -233,48 +242,27 @@ std::optional<int> CompareNumber(const Operand& operand, const Step& step) noexc
   return static_cast<std::int64_t>(floor) < step.whole ? -1 : 1;
 }
 
-// Whether something that compares so (-1, 0, 1) with the operand satisfies the operator.
-bool Satisfies(Operator op, int order) noexcept {
-  switch (op) {
-    case Operator::kLt:
-    case Operator::kSemverLt:
-      return order < 0;
-    case Operator::kLte:
-    case Operator::kSemverLte:
-      return order <= 0;
-    case Operator::kGt:
-    case Operator::kSemverGt:
-      return order > 0;
-    case Operator::kGte:
-    case Operator::kSemverGte:
-      return order >= 0;
-    default:
-      return order == 0;
-  }
-}
-
 std::optional<std::int64_t> TimeOf(const Operand& operand) noexcept {
   if (operand.kind == Operand::Kind::kInt) return operand.whole;
   if (operand.kind == Operand::Kind::kText) return ParseTime(operand.text);
   return std::nullopt;
 }
 
-// With a version that is not packed.
-bool HoldsVersion(Operator op, std::string_view text, std::string_view wanted_text) noexcept {
+bool HoldsVersion(const Step& step, std::string_view text, std::string_view wanted_text) noexcept {
   SemVer version, wanted;
   if (!ParseSemVer(text, version) || !ParseSemVer(wanted_text, wanted)) return false;
-  return Satisfies(op, Compare(version, wanted));
+  return Satisfies(step, Compare(version, wanted));
 }
 
 bool HoldsPackedVersion(const Step& step, std::string_view text) noexcept {
-  if (const auto packed = PackVersion(text)) return Satisfies(step.op, Order(*packed, step.hash));
+  if (std::uint64_t packed; PackVersion(text, packed)) return Satisfies(step, Order(packed, step.hash));
   char digits[64];
   char* end = digits;
   for (const int shift : {42, 21, 0}) {
     if (end != digits) *end++ = '.';
     end = std::to_chars(end, digits + sizeof digits, step.hash >> shift & 0x1fffff).ptr;
   }
-  return HoldsVersion(step.op, text, {digits, static_cast<std::size_t>(end - digits)});
+  return HoldsVersion(step, text, {digits, static_cast<std::size_t>(end - digits)});
 }
 
 bool HoldsNetwork(const Operands& operands, std::string_view text) noexcept {
@@ -284,14 +272,18 @@ bool HoldsNetwork(const Operands& operands, std::string_view text) noexcept {
                      [&](const Network& network) { return Contains(network, address); });
 }
 
-bool HoldsOperands(Operator op, const Operands& operands, const Operand& operand) noexcept {
+bool HoldsOperands(const Step& step, const Operand& operand) noexcept {
+  const Operands& operands = *step.operands;
+  const Operator op = step.op;
   if (op == Operator::kIn || op == Operator::kNotIn) return IsIn(operands, operand);
   if (operand.kind != Operand::Kind::kText) return false;
   switch (op) {
     case Operator::kStartsWith:
     case Operator::kEndsWith:
     case Operator::kContains:
-      return HoldsPart(op, operands, operand.text);
+      return std::any_of(operands.parts.begin(), operands.parts.end(), [&](const std::string& part) {
+        return HoldsPart(op, part, operands.ignore_case, operand.text);
+      });
     case Operator::kMatches:
       return std::any_of(operands.patterns.begin(), operands.patterns.end(), [&](const auto& pattern) {
         return re2::RE2::PartialMatch(re2::StringPiece(operand.text.data(), operand.text.size()), *pattern);
@@ -301,7 +293,7 @@ bool HoldsOperands(Operator op, const Operands& operands, const Operand& operand
     case Operator::kSemverLte:
     case Operator::kSemverGt:
     case Operator::kSemverGte:
-      return HoldsVersion(op, operand.text, operands.version);
+      return HoldsVersion(step, operand.text, operands.version);
     case Operator::kInCidr:
       return HoldsNetwork(operands, operand.text);
     default:
@@ -318,7 +310,7 @@ bool HoldsScalar(const Step* steps, const Step& step, const Operand& operand) no
       if (!is_text) return false;
       const std::uint64_t hash = operand.TextHash(), bits = FilterBits(hash);
       if ((step.hash & bits) != bits) return false;
-      return (*Code::At<const TextSet*>(steps, step.at))->Find(operand.text, hash) != kNone;
+      return TextSet::FindIn(Code::At<std::uint64_t>(steps, step.at), operand.text, hash) != kNone;
     }
     case Step::Form::kInteger:
       return operand.kind == Operand::Kind::kInt && operand.whole == step.whole;
@@ -326,23 +318,25 @@ bool HoldsScalar(const Step* steps, const Step& step, const Operand& operand) no
       return operand.kind == Operand::Kind::kBool && operand.truth == (step.whole == 1);
     case Step::Form::kNumber: {
       const std::optional<int> order = CompareNumber(operand, step);
-      return order && Satisfies(step.op, *order);
+      return order && Satisfies(step, *order);
     }
     case Step::Form::kVersion:
       return is_text && HoldsPackedVersion(step, operand.text);
     case Step::Form::kTime: {
       const auto time = TimeOf(operand);
-      return time && (step.op == Operator::kBefore ? *time < step.whole : *time > step.whole);
+      return time && Satisfies(step, Order(*time, step.whole));
     }
+    case Step::Form::kPart:
+      return is_text && HoldsPart(step.op, Code::TextAt(steps, step.at), false, operand.text);
     case Step::Form::kOperands:
-      return HoldsOperands(step.op, *step.operands, operand);
+      return HoldsOperands(step, operand);
     default:
       return false;
   }
 }
 
 // A test of an attribute, whatever the context holds.
-bool HoldsAny(const Step* steps, const Step& step, const Context& context) noexcept {
+[[gnu::noinline]] bool HoldsAny(const Step* steps, const Step& step, const Context& context) noexcept {
   const Operand operand = Read(context, *step.attribute);
   if (step.form == Step::Form::kExists) return (operand.kind != Operand::Kind::kMissing) == (step.at == 1);
   bool holds = false;
@@ -352,39 +346,48 @@ bool HoldsAny(const Step* steps, const Step& step, const Context& context) noexc
   } else if (operand.kind != Operand::Kind::kMissing) {
     holds = HoldsScalar(steps, step, operand);
   }
-  return holds != (step.op == Operator::kNotIn);
+  return holds != step.is_negated;
 }
 
-// The same, where the context holds what the form expects; else HoldsAny says it.
-inline bool Holds(const Step* steps, const Step& step, const Context& context) noexcept {
+constexpr unsigned Pair(Step::Form form, ContextReader::Kind kind) {
+  return static_cast<unsigned>(form) * 8 + static_cast<unsigned>(kind);
+}
+
+// The same, at once where the context holds what the form expects. It is in the one loop that everything goes through.
+[[gnu::always_inline]] inline bool Holds(const Step* steps, const Step& step, const Context& context) noexcept {
+  using Form = Step::Form;
   using Kind = ContextReader::Kind;
   const AttributeRef& attribute = *step.attribute;
   const auto* slot = ContextReader::Find(context, attribute);
-  if (slot == nullptr) {
+  if (slot == nullptr) [[unlikely]] {
     if (attribute.is_key || attribute.is_path) return HoldsAny(steps, step, context);
-    return step.form == Step::Form::kExists ? step.at == 0 : step.op == Operator::kNotIn;
+    return step.form == Form::kExists ? step.at == 0 : step.is_negated;
   }
-  switch (step.form) {
-    case Step::Form::kText:
-      if (slot->kind != Kind::kText) break;
-      return (slot->text_hash == step.hash && SameText(ContextReader::TextOf(context, *slot),
-                                                       Code::TextAt(steps, step.at))) != (step.op == Operator::kNotIn);
-    case Step::Form::kTexts: {
-      if (slot->kind != Kind::kText) break;
-      const std::uint64_t bits = FilterBits(slot->text_hash);
+  switch (Pair(step.form, slot->kind)) {
+    case Pair(Form::kText, Kind::kText): {
       const bool holds =
-          (step.hash & bits) == bits &&
-          (*Code::At<const TextSet*>(steps, step.at))->Find(ContextReader::TextOf(context, *slot), slot->text_hash) !=
-              kNone;
-      return holds != (step.op == Operator::kNotIn);
+          slot->text_hash == step.hash && ContextReader::Is(context, *slot, Code::TextAt(steps, step.at));
+      return holds != step.is_negated;
     }
-    case Step::Form::kNumber:
-      if (slot->kind != Kind::kInt || step.at != 1) break;
-      return Satisfies(step.op, Order(slot->whole, step.whole));
-    case Step::Form::kVersion:
-      if (slot->kind != Kind::kText) break;
-      if (const auto packed = PackVersion(ContextReader::TextOf(context, *slot))) {
-        return Satisfies(step.op, Order(*packed, step.hash));
+    case Pair(Form::kTexts, Kind::kText): {
+      const std::uint64_t bits = FilterBits(slot->text_hash);
+      const bool holds = (step.hash & bits) == bits &&
+                         TextSet::FindIn(Code::At<std::uint64_t>(steps, step.at), ContextReader::TextOf(context, *slot),
+                                         slot->text_hash) != kNone;
+      return holds != step.is_negated;
+    }
+    case Pair(Form::kPart, Kind::kText):
+      return HoldsPart(step.op, Code::TextAt(steps, step.at), false, ContextReader::TextOf(context, *slot));
+    case Pair(Form::kInteger, Kind::kInt):
+      return (slot->whole == step.whole) != step.is_negated;
+    case Pair(Form::kTruth, Kind::kBool):
+      return (slot->truth == (step.whole == 1)) != step.is_negated;
+    case Pair(Form::kNumber, Kind::kInt):
+      if (step.at == 1) return Satisfies(step, Order(slot->whole, step.whole));
+      break;
+    case Pair(Form::kVersion, Kind::kText):
+      if (std::uint64_t packed; PackVersion(ContextReader::TextOf(context, *slot), packed)) {
+        return Satisfies(step, Order(packed, step.hash));
       }
       break;
     default:
@@ -394,7 +397,8 @@ inline bool Holds(const Step* steps, const Step& step, const Context& context) n
 }
 
 // Text that is not empty, or a whole number up to 2^53 as decimal digits in `digits`. Empty: no unit.
-std::string_view UnitOf(const Context& context, const AttributeRef& attribute, char (&digits)[24]) noexcept {
+inline std::string_view UnitOf(const Context& context, const AttributeRef& attribute, char (&digits)[24]) noexcept {
+  if (attribute.is_key) return context.key();
   const Operand operand = Read(context, attribute);
   if (operand.kind == Operand::Kind::kText) return operand.text;
   if (operand.kind != Operand::Kind::kInt || operand.whole > kLargestUnit || operand.whole < -kLargestUnit) return {};
@@ -446,7 +450,10 @@ class Evaluation {
     return Rules(*entry);
   }
 
-  Decision Rules(const Ruleset::Entry& entry) {
+  [[gnu::noinline]] Decision Rules(const Ruleset::Entry& entry) { return RulesHere(entry); }
+  [[gnu::always_inline]] Decision RulesHere(const Ruleset::Entry& entry) {
+    // Most codes are this long. In a large store none of it is near, and the lines had better come at once.
+    for (const std::size_t line : {0, 1, 2}) __builtin_prefetch(reinterpret_cast<const char*>(entry.rules) + line * 64);
     Decision decision = internal::DecisionOf(entry);
     if (entry.kind == Ruleset::Entry::Kind::kBroken) {
       decision.error = EvaluationError::kParseError;
@@ -468,17 +475,20 @@ class Evaluation {
   }
 
  private:
-  bool Decide(const Ruleset::Entry& entry, Decision& decision) {
+  [[gnu::always_inline]] bool Decide(const Ruleset::Entry& entry, Decision& decision) {
     const Step* steps = Code::StepsAfter(entry.rules, entry.rule_count);
-    bool asked_forced = entry.attached == nullptr;
+    const bool has_experiments = entry.attached != nullptr;
+    bool asked_forced = false;
     const CompiledRule* const end = entry.rules + entry.rule_count;
     for (const CompiledRule* rule = entry.rules; rule != end; ++rule) {
-      if (!asked_forced && rule->reason != Reason::kPrerequisiteFailed) {
-        asked_forced = true;
-        if (Forced(entry, decision)) return true;
+      if (has_experiments) [[unlikely]] {
+        if (!asked_forced && rule->reason != Reason::kPrerequisiteFailed) {
+          asked_forced = true;
+          if (Forced(entry, decision)) return true;
+        }
+        if (rule->is_default && Running(entry, decision)) return true;
       }
-      if (rule->is_default && entry.attached != nullptr && Running(entry, decision)) return true;
-      if (rule->when != CompiledRule::kAlways && !Run(steps, rule->when)) {
+      if (rule->when != CompiledRule::kAlways && !RunHere(steps, rule->when)) {
         TraceRule(entry, *rule, "condition", false);
         continue;
       }
@@ -488,14 +498,15 @@ class Evaluation {
   }
 
   // True when the rule decided; its condition holds.
-  bool Serve(const Ruleset::Entry& entry, const Step* steps, const CompiledRule& rule, Decision& decision) {
+  [[gnu::always_inline]] bool Serve(const Ruleset::Entry& entry, const Step* steps, const CompiledRule& rule,
+                                    Decision& decision) {
     switch (rule.serve) {
       case CompiledRule::Serve::kVariation:
         decision.variation = rule.variation;
         break;
       case CompiledRule::Serve::kSelect: {
-        const TextSet& targets = **Code::At<const TextSet*>(steps, rule.index);
-        const std::int32_t target = targets.Find(context_.key(), ContextReader::KeyHash(context_));
+        const auto* targets = Code::At<std::uint64_t>(steps, rule.index);
+        const std::int32_t target = TextSet::FindIn(targets, context_.key(), ContextReader::KeyHash(context_));
         if (target == kNone || context_.key().empty()) {
           Trace("targets", false);
           return false;
@@ -648,7 +659,8 @@ class Evaluation {
   }
 
   // Whether the condition that begins at `first` holds.
-  bool Run(const Step* steps, std::uint32_t first) {
+  [[gnu::noinline]] bool Run(const Step* steps, std::uint32_t first) { return RunHere(steps, first); }
+  [[gnu::always_inline]] bool RunHere(const Step* steps, std::uint32_t first) {
     for (const Step* step = steps + first;;) {
       const std::uint32_t target = StepHolds(steps, *step) ? step->if_true : step->if_false;
       if (target == Step::kNext) {
@@ -661,7 +673,17 @@ class Evaluation {
     }
   }
 
-  bool StepHolds(const Step* steps, const Step& step) {
+  [[gnu::always_inline]] bool StepHolds(const Step* steps, const Step& step) {
+    if (step.form > Step::Form::kOperands) [[unlikely]] {
+      return OtherHolds(step);
+    }
+    const bool holds = Holds(steps, step, context_);
+    TraceTest(step, holds);
+    return holds;
+  }
+
+  // A step that looks at no attribute.
+  [[gnu::noinline]] bool OtherHolds(const Step& step) {
     switch (step.form) {
       case Step::Form::kSegment:
         return InSegment(step.at);
@@ -671,13 +693,8 @@ class Evaluation {
         return now_ms_ < step.whole;
       case Step::Form::kAfterNow:
         return now_ms_ > step.whole;
-      case Step::Form::kConstant:
+      default:
         return step.at == 1;
-      default: {
-        const bool holds = Holds(steps, step, context_);
-        TraceTest(step, holds);
-        return holds;
-      }
     }
   }
 
@@ -707,7 +724,7 @@ class Evaluation {
     }
     if constexpr (Sink::kTraces) {
       sink_.Step(Object{{"step", "flag"},
-                        {"flag", Value(other.flag == nullptr ? std::string() : other.flag->key)},
+                        {"flag", Value(other.flag == nullptr ? std::string_view() : other.flag->key)},
                         {"variation", Value(other.variation_name())},
                         {"reason", Value(ToString(other.reason))},
                         {"result", Value(serves)}});
@@ -777,12 +794,12 @@ namespace internal {
 Decision EvaluateRules(const Ruleset& ruleset, const Ruleset::Entry& entry, const Context& context,
                        std::int64_t now_ms) noexcept {
   NoSink sink;
-  return Evaluation<NoSink>(ruleset, context, now_ms, sink).Rules(entry);
+  return Evaluation<NoSink>(ruleset, context, now_ms, sink).RulesHere(entry);
 }
 
 Decision EvaluateRules(const Ruleset& ruleset, const Ruleset::Entry& entry, const Context& context, std::int64_t now_ms,
                        CallSink& sink) noexcept {
-  return Evaluation<CallSink>(ruleset, context, now_ms, sink).Rules(entry);
+  return Evaluation<CallSink>(ruleset, context, now_ms, sink).RulesHere(entry);
 }
 
 }  // namespace internal

@@ -30,14 +30,13 @@ std::uint32_t CodeBuilder::PlaceText(std::string_view text) {
   const auto place = static_cast<std::uint32_t>(data_.size());
   data_.push_back(text.size());
   Append(text.data(), text.size());
+  if (text.empty()) data_.push_back(0);  // 8 bytes may be read in any case
   return place;
 }
 
-std::uint32_t CodeBuilder::PlaceSet(TextSet set) {
-  code_.sets_.push_back(std::make_unique<const TextSet>(std::move(set)));
-  const TextSet* kept = code_.sets_.back().get();
+std::uint32_t CodeBuilder::PlaceSet(const TextSet& set) {
   const auto place = static_cast<std::uint32_t>(data_.size());
-  Append(&kept, sizeof kept);
+  data_.insert(data_.end(), set.words().begin(), set.words().end());
   return place;
 }
 
@@ -83,7 +82,8 @@ Code CodeBuilder::Finish() && {
     Step& step = steps_[i];
     step.if_true = Resolve(i, step.if_true);
     step.if_false = Resolve(i, step.if_false);
-    if (step.form == Step::Form::kText || step.form == Step::Form::kTexts) step.at += data_at;
+    using Form = Step::Form;
+    if (step.form == Form::kText || step.form == Form::kTexts || step.form == Form::kPart) step.at += data_at;
   }
   for (CompiledRule& rule : rules_) {
     const bool has_place = rule.serve == CompiledRule::Serve::kSplit || rule.serve == CompiledRule::Serve::kSelect;

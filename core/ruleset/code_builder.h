@@ -36,7 +36,7 @@ class CodeBuilder {
 
   // Places for `Step::at` and `CompiledRule::index`.
   std::uint32_t PlaceText(std::string_view text);
-  std::uint32_t PlaceSet(TextSet set);
+  std::uint32_t PlaceSet(const TextSet& set);  // not an empty one
   std::uint32_t PlaceSplit(const AttributeRef* unit, const Murmur3Prefix& prefix, const std::vector<ArmRange>& ranges);
   // Kept as long as the code.
   const Operands* Keep(Operands operands);

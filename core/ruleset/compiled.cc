@@ -76,6 +76,9 @@ AttributeRef MakeAttribute(std::string_view name) {
   AttributeRef ref;
   ref.name = name;
   ref.hash = Attribute::HashOf(name);
+  ref.name_size = static_cast<std::uint32_t>(name.size());
+  std::memcpy(&ref.begin, name.data(), std::min<std::size_t>(name.size(), 8));
+  std::memset(&ref.begin_mask, 0xff, std::min<std::size_t>(name.size(), 8));
   ref.is_key = name == "key" || name.empty();
   std::size_t start = 0;
   for (std::size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', start)) {
@@ -85,28 +88,6 @@ AttributeRef MakeAttribute(std::string_view name) {
   if (!ref.path.empty()) ref.path.emplace_back(name.substr(start));
   ref.is_path = !ref.path.empty();
   return ref;
-}
-
-std::optional<std::uint64_t> PackVersion(std::string_view text) noexcept {
-  constexpr std::size_t kMaxDigits = 6;  // below 2^21
-  std::uint64_t packed = 0;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (int number = 0; number < 3; ++number) {
-    if (number > 0) {
-      if (at == end || *at != '.') return std::nullopt;
-      ++at;
-    }
-    const char* const begin = at;
-    std::uint64_t value = 0;
-    while (at != end && IsDigit(*at) && at - begin <= static_cast<std::ptrdiff_t>(kMaxDigits)) {
-      value = value * 10 + static_cast<std::uint64_t>(*at++ - '0');
-    }
-    const auto digits = static_cast<std::size_t>(at - begin);
-    if (digits == 0 || digits > kMaxDigits || (digits > 1 && *begin == '0')) return std::nullopt;
-    packed = packed << 21 | value;
-  }
-  return at == end ? std::optional(packed) : std::nullopt;
 }
 
 bool ParseSemVer(std::string_view text, SemVer& out) noexcept {

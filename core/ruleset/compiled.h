@@ -30,6 +30,8 @@ namespace guidon {
 // An attribute as an expression names it. "key" is the context's key. In one cache line as far as a look-up goes.
 struct alignas(64) AttributeRef {
   std::uint64_t hash = 0;
+  std::uint64_t begin = 0, begin_mask = 0;  // the name's first 8 bytes as a word, and those bits of it that there are
+  std::uint32_t name_size = 0;
   bool is_key = false;
   bool is_path = false;  // more than one part: also looked up within objects
   std::string name;
@@ -70,21 +72,43 @@ struct Operands {
   std::vector<Network> networks;
 };
 
-// Three numbers below 2^21 without a prerelease, as one that compares as they do. Of anything else, nothing.
-std::optional<std::uint64_t> PackVersion(std::string_view text) noexcept;
+// A version of three numbers below 1 000 000 and nothing else, as one number that compares as they do. False: of
+// another kind, or no version.
+inline bool PackVersion(std::string_view text, std::uint64_t& out) noexcept {
+  constexpr std::ptrdiff_t kMaxDigits = 6;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const auto digit = [&] { return at == end ? 10u : static_cast<unsigned>(static_cast<unsigned char>(*at)) - '0'; };
+  out = 0;
+  for (int number = 0; number < 3; ++number) {
+    if (number > 0 && (at == end || *at++ != '.')) return false;
+    std::uint64_t value = digit();
+    if (value > 9) return false;
+    const char* const begin = at++;
+    if (value != 0) {  // no leading zeros: what follows a 0 is no digit, or a fault
+      for (unsigned next = digit(); next <= 9; next = digit()) {
+        value = value * 10 + next;
+        if (++at - begin > kMaxDigits) return false;
+      }
+    }
+    out = out << 21 | value;
+  }
+  return at == end;
+}
 
 // One test of a condition, and where it leads. Half a cache line.
 struct Step {
   enum class Form : std::uint8_t {
     kText,      // kIn, kNotIn one text: its hash; `at` the text
-    kTexts,     // kIn, kNotIn several texts: a filter of their hashes; `at` a TextSet*
+    kTexts,     // kIn, kNotIn several texts: a filter of their hashes; `at` the TextSet
     kInteger,   // kIn, kNotIn one whole number
     kTruth,     // kIn, kNotIn one boolean, 0 or 1 in `whole`
     kNumber,    // kLt … kGte: a number; whole within int64 if `at` is 1
     kVersion,   // kSemverEq … kSemverGte: a packed version
     kTime,      // kBefore, kAfter: epoch milliseconds
+    kPart,      // kStartsWith, kEndsWith, kContains one text: `at` the text
     kExists,    // `at` is 1 or 0
-    kOperands,  // anything else about an attribute
+    kOperands,  // anything else about an attribute; the last form that looks at one
     kSegment,   // `at` is its slot
     kFlag,      // `at` is its slot; the variations that are accepted
     kBeforeNow,
@@ -97,7 +121,9 @@ struct Step {
   const AttributeRef* attribute = nullptr;
   Form form = Form::kConstant;
   Operator op = Operator::kIn;
-  std::uint32_t at = 0;  // a place: 8-byte units from the first step
+  bool is_negated = false;   // kNotIn, which is asked as kIn
+  std::uint8_t accepts = 0;  // of what compares: bits for less (1), equal (2) and greater (4)
+  std::uint32_t at = 0;      // a place: 8-byte units from the first step
   std::uint32_t if_true = kHolds, if_false = kFails;
   union {
     std::uint64_t hash = 0;  // also: filter, packed version
@@ -109,9 +135,9 @@ struct Step {
 };
 static_assert(sizeof(Step) == 32);
 
-// Two bits of 64 for each hash in a set: a hash whose bits are not all there is not in it.
+// Three bits of 64 for each hash in a set: a hash whose bits are not all there is not in it.
 constexpr std::uint64_t FilterBits(std::uint64_t hash) {
-  return (std::uint64_t{1} << (hash & 63)) | (std::uint64_t{1} << ((hash >> 6) & 63));
+  return std::uint64_t{1} << (hash & 63) | std::uint64_t{1} << (hash >> 6 & 63) | std::uint64_t{1} << (hash >> 12 & 63);
 }
 
 // Where a unit's bucket comes from.
@@ -152,7 +178,7 @@ struct CompiledRule {
   enum class Serve : std::uint8_t { kVariation, kSplit, kSelect, kExperiment };
   static constexpr std::uint32_t kAlways = UINT32_MAX;
   std::uint32_t when = kAlways;    // its first step
-  std::uint32_t index = 0;         // kSplit: place of a SplitCode; kSelect: of a TextSet*; kExperiment: its slot
+  std::uint32_t index = 0;         // kSplit: place of a SplitCode; kSelect: of a TextSet; kExperiment: its slot
   std::int16_t variation = kNone;  // kVariation; kNone: the caller's default
   std::int16_t id = kNone;         // in rule_ids
   Serve serve = Serve::kVariation;
@@ -194,12 +220,11 @@ class Code {
   std::unique_ptr<char, Free> memory_;
   std::uint32_t rule_count_ = 0;
   std::vector<std::unique_ptr<const Operands>> operands_;
-  std::vector<std::unique_ptr<const TextSet>> sets_;
   std::vector<std::unique_ptr<const std::vector<std::string>>> words_;
 };
 
 struct CompiledFlag {
-  std::string key;
+  std::string_view key;  // kept by the lineage
   FlagType type = FlagType::kBoolean;
   bool enabled = false;
   bool serves_one_thing = false;  // STATIC, unless an experiment runs on it

@@ -15,6 +15,31 @@ char FoldAscii(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
+// Step::accepts.
+std::uint8_t AcceptedBy(Operator op) {
+  constexpr std::uint8_t kLess = 1, kEqual = 2, kGreater = 4;
+  switch (op) {
+    case Operator::kLt:
+    case Operator::kSemverLt:
+    case Operator::kBefore:
+      return kLess;
+    case Operator::kLte:
+    case Operator::kSemverLte:
+      return kLess | kEqual;
+    case Operator::kGt:
+    case Operator::kSemverGt:
+    case Operator::kAfter:
+      return kGreater;
+    case Operator::kGte:
+    case Operator::kSemverGte:
+      return kGreater | kEqual;
+    case Operator::kSemverEq:
+      return kEqual;
+    default:
+      return 0;
+  }
+}
+
 // --- conditions ----------------------------------------------------------------------------------------------------
 
 // Short-circuit code: every test leads to the next one that matters.
@@ -46,6 +71,8 @@ class ConditionCompiler {
     Step step;
     step.attribute = lineage_.attributes.Of(attribute);
     step.op = test.op;
+    step.is_negated = test.op == Operator::kNotIn;
+    step.accepts = AcceptedBy(test.op);
     if (Status lowered = Lower(test, ignore_case, step); !lowered) {
       return Fail(ErrorCode::kInvalid,
                   "'" + attribute + "' " + std::string(ToString(test.op)) + ": " + lowered.error().message);
@@ -148,6 +175,10 @@ class ConditionCompiler {
     operands.ignore_case = ignore_case;
     for (const Value& operand : test.operands) {
       if (Status lowered = LowerOperand(operand, operands, step); !lowered) return lowered;
+    }
+    if (operands.parts.size() == 1 && !ignore_case) {
+      step.form = Step::Form::kPart;
+      step.at = code_.PlaceText(operands.parts[0]);
     }
     // kConstant is what a step begins as: its operand did not fit it.
     if (step.form != Step::Form::kConstant) return {};
@@ -257,9 +288,9 @@ class ConditionCompiler {
   }
 
   static Status LowerVersion(const std::string& text, Operands& operands, Step& step) {
-    if (const auto packed = PackVersion(text)) {
+    if (std::uint64_t packed; PackVersion(text, packed)) {
       step.form = Step::Form::kVersion;
-      step.hash = *packed;
+      step.hash = packed;
       return {};
     }
     SemVer ignored;
@@ -336,8 +367,9 @@ class FlagCompiler {
         conditions_(code_, lineage, flag_->needs_flags, flag_->needs_segments) {}
 
   Result<std::shared_ptr<const CompiledFlag>> Compile() {
-    flag_->key = definition_.key;
+    flag_->key = lineage_.flags.KeyOf(lineage_.flags.SlotOf(definition_.key));
     flag_->type = definition_.type;
+    flag_->variations.reserve(definition_.variations.size());
     for (const Variation& variation : definition_.variations) {
       flag_->variations.push_back({variation.name, variation.value});
     }
@@ -373,6 +405,8 @@ class FlagCompiler {
       if (!off) return Fail(off.error());
       flag_->off = *off;
     }
+    flag_->rule_ids.reserve(static_cast<std::size_t>(std::count_if(targeting.rules.begin(), targeting.rules.end(),
+                                                                   [](const Rule& rule) { return !rule.id.empty(); })));
     LowerRequirements(targeting);
     if (Status lowered = LowerTargets(targeting); !lowered) return lowered;
     for (const Rule& rule : targeting.rules) {

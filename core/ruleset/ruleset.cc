@@ -129,7 +129,7 @@ class RulesetBuilder {
       r_.faults_[{EntityKind::kFlag, key}] = {compiled.error().message, {}};
       return;
     }
-    r_.flags_[slot] = *std::move(compiled);
+    r_.flags_.Set(slot, *std::move(compiled));
   }
 
   // Everything but whether it is broken by what it needs.
@@ -150,6 +150,7 @@ class RulesetBuilder {
       for (const Ruleset::Attached& a : *entry.attached) runs |= a.experiment->status == ExperimentStatus::kRunning;
     }
     entry.is_static = flag->serves_one_thing && !runs;
+    entry.needs_flags = !flag->needs_flags.empty();
     entry.has_needs = entry.attached != nullptr || !flag->needs_flags.empty() || !flag->needs_segments.empty() ||
                       !flag->needs_experiments.empty();
     if (flag->type == FlagType::kBoolean) {
@@ -198,12 +199,13 @@ class RulesetBuilder {
         was_there_.emplace(slot, IsThere(slot));
         Touch(slot);
         r_.entries_[slot].kind = Entry::Kind::kAbsent;
-        r_.flags_[slot] = nullptr;
+        if (r_.flags_[slot] != nullptr) r_.flags_.Set(slot, nullptr);
         return;
       }
       case EntityKind::kSegment: {
         const std::uint32_t slot = lineage().segments.SlotOf(ref.key);
         if (slot < r_.segments_.size()) r_.segments_[slot] = nullptr;
+        segments_changed_ = true;
         return;
       }
       case EntityKind::kLayer:
@@ -334,6 +336,7 @@ class RulesetBuilder {
   // Twice when there is something to say: which flags are broken does not depend on where the search begins, but the
   // words for a circle do, and the second search begins in order of keys.
   void FindBroken() {
+    if (SettleTouched()) return;
     r_.broken_.clear();
     for (const auto& [ref, fault] : r_.faults_) {
       if (ref.kind == EntityKind::kExperiment)
@@ -357,6 +360,47 @@ class RulesetBuilder {
     if (broken.empty()) return;
     StartVisits();
     for (const auto& [key, slot] : broken) r_.broken_.push_back({std::string(key), VisitFrom({false, slot}).fault});
+  }
+
+  // The short way, for a change of a few flags where nothing was broken before: what they broke can only be they
+  // themselves and the flags that need them. False: there is more to it, or something is broken now.
+  bool SettleTouched() {
+    if (!r_.faults_.empty() || !r_.broken_.empty() || experiments_changed_ || segments_changed_) return false;
+    // By way of a segment or an audience, anything might need them.
+    for (const auto& segment : r_.segments_) {
+      if (segment != nullptr && !segment->needs_flags.empty()) return false;
+    }
+    for (const auto& [key, experiment] : r_.experiments_) {
+      if (!experiment->needs_flags.empty()) return false;
+    }
+    StartVisits();
+    for (const std::uint32_t slot : WithThoseThatNeedThem(touched_)) {
+      if (IsThere(slot) && r_.entries_[slot].has_needs && !VisitFrom({false, slot}).fault.empty()) return false;
+    }
+    for (const std::uint32_t slot : touched_) {
+      if (IsThere(slot)) Settle(r_.entries_[slot]);
+    }
+    return true;
+  }
+
+  // Flags, and those that need them, through however many others.
+  std::vector<std::uint32_t> WithThoseThatNeedThem(std::vector<std::uint32_t> slots) const {
+    std::vector<bool> is_in(r_.entries_.size());
+    for (const std::uint32_t slot : slots) is_in[slot] = true;
+    for (std::size_t before = 0; before != slots.size();) {
+      before = slots.size();
+      for (std::uint32_t slot = 0; slot < r_.entries_.size(); ++slot) {
+        const Entry& entry = r_.entries_[slot];
+        if (!entry.needs_flags || is_in[slot] || !IsThere(slot)) continue;
+        const std::vector<std::uint32_t>& needs = entry.flag->needs_flags;
+        if (std::none_of(needs.begin(), needs.end(), [&](std::uint32_t n) { return n < is_in.size() && is_in[n]; })) {
+          continue;
+        }
+        is_in[slot] = true;
+        slots.push_back(slot);
+      }
+    }
+    return slots;
   }
 
   // Flags that could not be read or compiled, or whose experiment could not.
@@ -511,7 +555,7 @@ class RulesetBuilder {
 
   std::shared_ptr<Ruleset> ruleset_;
   Ruleset& r_;
-  bool experiments_changed_ = false;
+  bool experiments_changed_ = false, segments_changed_ = false;
   std::vector<std::uint32_t> touched_;                                 // flags whose entry is made anew
   std::map<std::uint32_t, bool> was_there_;                            // of those that were put or removed: before
   std::map<std::string, std::string, std::less<>> experiment_faults_;  // by flag, the first in order of keys

@@ -26,6 +26,7 @@
 #include "core/base/hash.h"
 #include "core/base/mutex.h"
 #include "core/model/definitions.h"
+#include "core/ruleset/shared_list.h"
 #include "core/ruleset/text_set.h"
 
 namespace guidon {
@@ -106,8 +107,9 @@ class Ruleset {
     FlagType type = FlagType::kBoolean;
     Reason reason = Reason::kError;
     bool is_static : 1 = false;
-    bool has_needs : 1 = false;   // of flags, segments or experiments
-    std::uint8_t truths : 4 = 0;  // of a boolean flag: the values of its variations
+    bool has_needs : 1 = false;    // of flags, segments or experiments
+    bool needs_flags : 1 = false;  // itself, not by way of others
+    std::uint8_t truths : 4 = 0;   // of a boolean flag: the values of its variations
     std::int16_t variation = kNone;
     std::uint16_t rule_count = 0;
   };
@@ -160,7 +162,7 @@ class Ruleset {
   std::shared_ptr<Lineage> lineage_;
   Revision revision_ = 0;
   std::vector<Entry> entries_;                                    // by slot
-  std::vector<std::shared_ptr<const CompiledFlag>> flags_;        // by slot; they keep what entries point to
+  SharedList<CompiledFlag> flags_;                                // by slot; they keep what entries point to
   std::vector<std::shared_ptr<const CompiledSegment>> segments_;  // by slot
   std::shared_ptr<const TextSet> index_;                          // keys to slots; shared until a flag comes or goes
   std::size_t flag_count_ = 0;

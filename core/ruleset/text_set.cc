@@ -1,5 +1,7 @@
 #include "core/ruleset/text_set.h"
 
+#include <cstring>
+
 #include "core/base/hash.h"
 
 namespace guidon {
@@ -22,22 +24,24 @@ TextSet::TextSet(const std::vector<std::string_view>& texts, const std::vector<s
 void TextSet::Reserve(std::size_t count, std::size_t bytes) {
   if (count == 0) return;
   std::size_t cells = 2;
-  while (cells < 2 * count) cells *= 2;
-  cells_.resize(cells);
-  texts_.reserve(bytes + count * sizeof(Head));
+  while (4 * cells < 5 * count) cells *= 2;
+  words_.reserve(1 + cells + 2 * count + bytes / 8);  // a head, and less than a word of padding
+  words_.assign(1 + cells, 0);
+  words_[0] = cells - 1;
 }
 
 void TextSet::Add(std::string_view text, std::int32_t number) {
   const std::uint64_t hash = Hash64(text);
   if (Find(text, hash) != kNone) return;
-  const std::size_t mask = cells_.size() - 1;
-  std::size_t i = hash & mask;
-  while (cells_[i].place != kNowhere) i = (i + 1) & mask;
-  cells_[i] = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::uint32_t>(texts_.size())};
+  const auto place = static_cast<std::uint32_t>(words_.size());
+  words_.resize(place + 1 + (text.size() + 7) / 8);
   const Head head{number, static_cast<std::uint32_t>(text.size())};
-  const char* bytes = reinterpret_cast<const char*>(&head);
-  texts_.insert(texts_.end(), bytes, bytes + sizeof head);
-  texts_.insert(texts_.end(), text.begin(), text.end());
+  std::memcpy(&words_[place], &head, sizeof head);
+  if (!text.empty()) std::memcpy(&words_[place] + 1, text.data(), text.size());
+  auto* cells = reinterpret_cast<Cell*>(words_.data() + 1);
+  std::size_t i = hash & words_[0];
+  while (cells[i].place != 0) i = (i + 1) & words_[0];
+  cells[i] = {static_cast<std::uint32_t>(hash >> 32), place};
 }
 
 }  // namespace guidon

@@ -1,7 +1,7 @@
 // A set of texts that gives each a number: looked up by hash, answered in two cache lines.
 //
-// Cells of four bytes of hash and a place, by open addressing and at most half full; at that place, all texts one after
-// the other. A miss looks at cells only.
+// Cells of four bytes of hash and a place, by open addressing and at most four fifths full; at that place, all texts
+// one after the other. A miss looks at cells only.
 //
 // Thread safety: immutable once made.
 #pragma once
@@ -17,27 +17,38 @@ inline constexpr std::int32_t kNone = -1;
 
 // memcmp without a call, for texts that are mostly short.
 inline bool SameText(const char* a, const char* b, std::size_t size) noexcept {
-  for (; size >= 8; a += 8, b += 8, size -= 8) {
-    std::uint64_t x, y;
-    __builtin_memcpy(&x, a, 8);
-    __builtin_memcpy(&y, b, 8);
-    if (x != y) return false;
+  const auto differs = [a, b](auto word, std::size_t at) {
+    auto other = word;
+    __builtin_memcpy(&word, a + at, sizeof word);
+    __builtin_memcpy(&other, b + at, sizeof other);
+    return word ^ other;
+  };
+  if (size >= 8) {
+    for (std::size_t at = 0; at + 8 < size; at += 8) {
+      if (differs(std::uint64_t{}, at) != 0) return false;
+    }
+    return differs(std::uint64_t{}, size - 8) == 0;
   }
-  if (size >= 4) {
-    std::uint32_t x, y, u, v;
-    __builtin_memcpy(&x, a, 4);
-    __builtin_memcpy(&y, b, 4);
-    __builtin_memcpy(&u, a + size - 4, 4);
-    __builtin_memcpy(&v, b + size - 4, 4);
-    return ((x ^ y) | (u ^ v)) == 0;
-  }
-  for (std::size_t i = 0; i < size; ++i) {
-    if (a[i] != b[i]) return false;
-  }
-  return true;
+  if (size >= 4) return (differs(std::uint32_t{}, 0) | differs(std::uint32_t{}, size - 4)) == 0;
+  if (size >= 2) return (differs(std::uint16_t{}, 0) | differs(std::uint16_t{}, size - 2)) == 0;
+  return size == 0 || *a == *b;
 }
 inline bool SameText(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() && SameText(a.data(), b.data(), a.size());
+}
+
+// The same where 8 bytes may be read from both, however short they are. `size` is that of both.
+inline bool SameRoomyText(const char* a, const char* b, std::size_t size) noexcept {
+  if (size > 8) return SameText(a, b, size);
+  if (size == 0) return true;
+  std::uint64_t x, y;
+  __builtin_memcpy(&x, a, 8);
+  __builtin_memcpy(&y, b, 8);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return (x ^ y) << (64 - 8 * size) == 0;
+#else
+  return (x ^ y) >> (64 - 8 * size) == 0;
+#endif
 }
 
 class TextSet {
@@ -48,49 +59,55 @@ class TextSet {
   // With a number for each text.
   TextSet(const std::vector<std::string_view>& texts, const std::vector<std::int32_t>& numbers);
 
-  bool empty() const noexcept { return cells_.empty(); }
+  bool empty() const noexcept { return words_.empty(); }
   // The number of the text, or kNone. `hash` is its Hash64.
   std::int32_t Find(std::string_view text, std::uint64_t hash) const noexcept {
-    if (cells_.empty()) return kNone;
-    const std::size_t mask = cells_.size() - 1;
+    return words_.empty() ? kNone : FindIn(words_.data(), text, hash);
+  }
+  // The set as plain memory, to lie among other things, and the same look-up there. Not of an empty one.
+  const std::vector<std::uint64_t>& words() const { return words_; }
+  static std::int32_t FindIn(const std::uint64_t* words, std::string_view text, std::uint64_t hash) noexcept {
+    const std::size_t mask = words[0];
+    const auto* cells = reinterpret_cast<const Cell*>(words + 1);
     const auto tag = static_cast<std::uint32_t>(hash >> 32);
-    for (std::size_t i = hash & mask; cells_[i].place != kNowhere; i = (i + 1) & mask) {
-      if (cells_[i].tag != tag) continue;
-      const char* entry = texts_.data() + cells_[i].place;
-      Head head;
-      __builtin_memcpy(&head, entry, sizeof head);
-      if (SameText({entry + sizeof head, head.size}, text)) return head.number;
+    for (std::size_t i = hash & mask; cells[i].place != 0; i = (i + 1) & mask) {
+      if (cells[i].tag != tag) continue;
+      const Head* head = HeadAt(words, cells[i].place);
+      if (SameText(head->text(), text)) return head->number;
     }
     return kNone;
   }
   // Calls visit(text) for each; until one answers true, which is then the answer.
   template <typename Visit>
   bool Any(Visit&& visit) const {
-    for (const Cell& cell : cells_) {
-      if (cell.place == kNowhere) continue;
-      Head head;
-      __builtin_memcpy(&head, texts_.data() + cell.place, sizeof head);
-      if (visit(std::string_view(texts_.data() + cell.place + sizeof head, head.size))) return true;
+    if (empty()) return false;
+    const auto* cells = reinterpret_cast<const Cell*>(words_.data() + 1);
+    for (std::size_t i = 0; i <= words_[0]; ++i) {
+      if (cells[i].place != 0 && visit(HeadAt(words_.data(), cells[i].place)->text())) return true;
     }
     return false;
   }
 
  private:
-  static constexpr std::uint32_t kNowhere = UINT32_MAX;
   struct Cell {
-    std::uint32_t tag = 0;
-    std::uint32_t place = kNowhere;  // in texts_
+    std::uint32_t tag;
+    std::uint32_t place;  // of a Head, in words from the first; 0: free
   };
+  // Followed by the text.
   struct Head {
     std::int32_t number;
     std::uint32_t size;
+    std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), size}; }
   };
+  static_assert(sizeof(Cell) == 8 && sizeof(Head) == 8);
+  static const Head* HeadAt(const std::uint64_t* words, std::uint32_t place) {
+    return reinterpret_cast<const Head*>(words + place);
+  }
 
   void Reserve(std::size_t count, std::size_t bytes);
   void Add(std::string_view text, std::int32_t number);
 
-  std::vector<Cell> cells_;
-  std::vector<char> texts_;  // Head and text of each
+  std::vector<std::uint64_t> words_;  // the number of cells less one, the cells, each head with its text
 };
 
 }  // namespace guidon

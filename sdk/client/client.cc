@@ -95,20 +95,16 @@ void NoteConsulted(void* question, const Consulted&) noexcept {
   static_cast<Question*>(question)->has_consulted = true;
 }
 
-Decision Mismatch(const CompiledFlag& flag, WantedType wanted) noexcept {
-  Decision decision;
-  decision.flag = &flag;
-  CheckType(wanted, decision);
-  return decision;
-}
-
 // A flag of another type is not evaluated: nothing is consulted for a caller who sees its own default.
 template <typename T, typename... Sink>
 Decision Decide(const Question& asked, Sink&... sink) noexcept {
   if constexpr (!std::is_same_v<T, NameOnly>) {
     const Ruleset::Entry* entry = asked.view.ruleset->At(asked.slot);
-    if (entry != nullptr && !entry->is_broken && entry->flag->type != Kind<T>::kType) [[unlikely]] {
-      return Mismatch(*entry->flag, Kind<T>::kWanted);
+    if (entry != nullptr && entry->kind != Ruleset::Entry::Kind::kBroken && entry->type != Kind<T>::kType)
+        [[unlikely]] {
+      Decision mismatch = internal::DecisionOf(*entry);
+      internal::Mismatch(mismatch);
+      return mismatch;
     }
   }
   return Evaluate(*asked.view.ruleset, asked.slot, asked.context, asked.now_ms, sink...);

@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 #include <tuple>
+#include <type_traits>
 
 #include "bench/eval/allocations.h"
 #include "bench/eval/report.h"
@@ -32,27 +33,52 @@ TEST(WorkloadTest, EachDecidesWhatItIsThereToDecide) {
     EXPECT_EQ(Verify(workload, contexts), "");
     names.push_back(workload.name);
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"no_rules", "three_rules", "three_rules_semver", "rollout",
-                                             "prereq_segment", "store_5000"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"no_rules", "three_rules", "three_rules_semver", "rollout", "prereq_segment",
+                                      "store_5000", "context_build", "targets_10000", "regex"}));
 }
 
 TEST(WorkloadTest, VerificationSeesContextsThatDecideOtherwise) {
   std::vector<Context> contexts = MakeContexts();
-  contexts[500].Set("plan", "free").Set("country", "US").SetKey("stranger");
+  contexts[500].Set("plan", "free").Set("country", "US").Set("email", "nobody").SetKey("stranger");
   std::vector<std::string> wrong;
   for (const Workload& workload : Workloads()) {
     if (!Verify(workload, contexts).empty()) wrong.push_back(workload.name);
   }
   // The others look at nothing that was changed, or follow the key.
-  EXPECT_EQ(wrong, (std::vector<std::string>{"three_rules", "three_rules_semver", "prereq_segment", "store_5000"}));
+  EXPECT_EQ(wrong, (std::vector<std::string>{"three_rules", "three_rules_semver", "prereq_segment", "store_5000",
+                                             "context_build", "targets_10000", "regex"}));
 }
 
 TEST(WorkloadTest, TheStoreIsWalkedWholeInAnotherOrderThanItsOwn) {
-  const Workload& store = Workloads().back();
+  const Workload& store = Workloads()[5];
   const auto& keys = std::get<Reads<bool>>(store.reads).keys;
   EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), 5'000u);
   EXPECT_FALSE(std::is_sorted(keys.begin(), keys.end()));
   EXPECT_NE(keys.front(), "store.flag-0");
+}
+
+TEST(WorkloadTest, AContextThatIsMadeForAReadHasSixAttributesAndAnswersAlike) {
+  const Workload workload = MakeWorkload("context_build");
+  ASSERT_EQ(workload.people.size(), 1'000u);
+  internal::CycleContexts({}, workload.people, 1, 7, 1, [](std::size_t, const Context& context) {
+    EXPECT_EQ(
+        ToJson(context.ToValue()),
+        R"({"key":"user-7","country":"PL","appVersion":"1.7.0","plan":"pro","email":"user-7@shop.example","age":25,)"
+        R"("beta":true})");
+  });
+  std::uint64_t on = 0;
+  const auto count = [&](const auto& value) {
+    if constexpr (std::is_same_v<decltype(value), const bool&>) on += value ? 1 : 0;
+  };
+  workload.ByHandle({}, 0, 1'000, count);
+  workload.ByKey({}, 0, 1'000, count);
+  EXPECT_EQ(on, 2'000u);
+}
+
+TEST(CountTest, ReadsOneWorkloadAndKnowsNoOther) {
+  EXPECT_EQ(RunCount("no_rules", 10), "");
+  EXPECT_EQ(RunCount("no_such", 10), "there is no workload 'no_such'");
 }
 
 TEST(WorkloadTest, ReadsByHandleAndByKeyAllocateNothing) {
@@ -111,8 +137,7 @@ TEST(ReportTest, AShortRunGivesEveryFigureAsJsonAndFitsATerminal) {
     seen.emplace(entry.Find("workload")->AsString(), entry.Find("access")->AsString(), entry.Find("threads")->AsInt());
   }
   std::set<std::tuple<std::string, std::string, std::int64_t>> wanted;
-  for (const char* workload :
-       {"no_rules", "three_rules", "three_rules_semver", "rollout", "prereq_segment", "store_5000"}) {
+  for (const std::string& workload : WorkloadNames()) {
     for (const char* access : {"key", "handle"}) {
       for (const int threads : {1, 2}) wanted.emplace(workload, access, threads);
     }

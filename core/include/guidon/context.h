@@ -104,6 +104,7 @@ class GUIDON_API Context {
 
   static constexpr std::size_t kInlineSlots = 8;
   static constexpr std::size_t kInlineText = 256;
+  static constexpr std::size_t kSlack = 8;  // behind text_, so that short texts may be looked at 8 bytes at a time
 
   static bool IsHeldByIndex(const Slot& slot) { return slot.kind == Kind::kList || slot.kind == Kind::kObject; }
 
@@ -111,6 +112,8 @@ class GUIDON_API Context {
   Context& SetBool(Attribute attribute, bool truth);
   Context& SetInt(Attribute attribute, std::int64_t number);
   void GrowSlots(std::uint32_t capacity);
+  bool HasRoomFor(Attribute attribute, std::size_t text_size) const noexcept;
+  Slot& Append(Attribute attribute, Kind kind) noexcept;  // there is room, and no such attribute yet
   Slot* FindSlot(Attribute attribute) noexcept;
   Slot& SlotFor(Attribute attribute, std::uint32_t text_begin = 0, std::uint32_t text_size = 0);
   std::uint32_t Keep(std::string_view text);  // copies into text_; returns where it begins
@@ -131,7 +134,7 @@ class GUIDON_API Context {
   std::uint64_t key_hash_ = 0;
   std::uint64_t inline_hashes_[kInlineSlots];
   Slot inline_slots_[kInlineSlots];
-  char inline_text_[kInlineText];
+  char inline_text_[kInlineText + kSlack];
   std::vector<Value> values_;
   std::unique_ptr<std::uint64_t[]> more_hashes_;
   std::unique_ptr<Slot[]> more_slots_;

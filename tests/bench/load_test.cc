@@ -1,0 +1,28 @@
+// The benchmark loads what it says: its environment is as large and as sound as it is said to be, and its changes are.
+#include <gtest/gtest.h>
+
+#include "bench/load/environment.h"
+#include "core/ruleset/ruleset.h"
+#include "sdk/state/ruleset_state.h"
+
+namespace guidon::bench {
+namespace {
+
+TEST(LoadTest, TheEnvironmentIsOfItsSizeSoundAndChangesOneFlagAtATime) {
+  std::vector<EncodedEntity> entities = MakeEnvironment();
+  const std::string document = ToDocument(entities);
+  EXPECT_GT(document.size(), 4'500'000u);
+  EXPECT_LT(document.size(), 5'500'000u);
+  RulesetState state(std::make_shared<Lineage>());
+  const Applied taken = state.TakeSnapshot(document);
+  ASSERT_EQ(taken.outcome, ApplyOutcome::kApplied) << taken.message;
+  EXPECT_EQ(state.ruleset()->flag_count(), kLoadedFlags);
+  ASSERT_TRUE(state.ruleset()->broken().empty()) << state.ruleset()->broken()[0].reason;
+  const Applied applied = state.TakeChange(ToChange(entities, 17, 1), "");
+  ASSERT_EQ(applied.outcome, ApplyOutcome::kApplied) << applied.message;
+  EXPECT_EQ(applied.flags, (std::vector<std::string>{entities[17].key}));
+  EXPECT_EQ(state.ruleset()->revision(), 2u);
+}
+
+}  // namespace
+}  // namespace guidon::bench
