@@ -805,11 +805,6 @@ Decision EvaluateRules(const Ruleset& ruleset, const Ruleset::Entry& entry, cons
 }  // namespace internal
 
 Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
-                  CallSink& sink) noexcept {
-  return Evaluation<CallSink>(ruleset, context, now_ms, sink).Flag(slot);
-}
-
-Decision Evaluate(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms,
                   ExperimentSink& sink) {
   return Evaluation<ExperimentSink>(ruleset, context, now_ms, sink).Flag(slot);
 }

@@ -87,7 +87,7 @@ RecordedRuleset Recorder::Enlist(const Ruleset& ruleset, std::string_view epoch,
   for (std::uint32_t slot = 0; slot < recorded.size; ++slot) {
     const Ruleset::Entry* entry = ruleset.At(slot);
     if (entry == nullptr) continue;
-    const CompiledFlag* flag = entry->flag.get();
+    const CompiledFlag* flag = entry->flag;
     const bool is_same = before != nullptr && slot < before->size && flag != nullptr && before->compiled[slot] == flag;
     const CountedFlag* counted = is_same ? before->counted[slot] : CountedFlagOf(ruleset.KeyAt(slot), flag);
     recorded.compiled[slot] = flag;
