@@ -38,7 +38,8 @@ std::string RecordOf(std::size_t flag, std::size_t number) {
       R"({"definition":{"flag":")" + key + R"(","type":")" + (is_text ? "string" : "boolean") +
       R"(","description":"Rolls out number )" + std::to_string(number) +
       R"( of the new way to show what is in the basket, on every page that has one, to those who have )"
-      R"(seen the old one before","owner":"payments","tags":["checkout","web","q2"],"expires":)"
+      R"(seen the old one before; off when orders fall, and gone when everybody has had it for a )"
+      R"(month, which is when the old pages are taken away, too","owner":"payments","tags":["checkout","web","q2"],"expires":)"
       R"("2027-03-31",)";
   if (is_text) {
     record += R"("variations":{"compact":"compact","wide":"wide","list":"list","none":"none"},)";

@@ -18,7 +18,7 @@ inline constexpr std::size_t kLoadedFlags = 5'000;
 std::vector<EncodedEntity> MakeEnvironment();
 std::string ToDocument(const std::vector<EncodedEntity>& entities);  // of revision 1
 
-// The same flag again with other weights of nothing: `number` makes it differ.
+// A flag of the environment as it is after a change; `number` makes it differ.
 EncodedEntity ChangedFlag(std::size_t flag, std::size_t number);
 // `from` -> `from` + 1, of an environment that is `entities` until then; replaces the flag there.
 std::string ToChange(std::vector<EncodedEntity>& entities, std::size_t flag, Revision from);

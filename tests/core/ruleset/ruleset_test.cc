@@ -82,6 +82,22 @@ TEST(RulesetTest, AChangeOfOneFlagSharesTheOthersAndLeavesTheOldRulesetAsItWas) 
   EXPECT_EQ(Serves(*after, after->Find("c")), "off") << "c requires a, which is off now";
 }
 
+TEST(RulesetTest, AChangeThatClosesACircleBreaksItAndTheNextOneMendsIt) {
+  const auto sound = Compile(ThreeFlags());
+  const auto circle = sound->With(
+      {{FlagOf(BooleanFlag("a", R"("requires": [{"flag": "c", "is": "on"}], "default": "on")"))}, {}}, {}, 2);
+  EXPECT_EQ(circle->broken().size(), 2u);
+  EXPECT_EQ(Serves(*circle, circle->Find("a")), "PARSE_ERROR");
+  EXPECT_EQ(Serves(*circle, circle->Find("b")), "on");
+  EXPECT_EQ(Serves(*circle, circle->Find("c")), "PARSE_ERROR");
+  const auto mended = circle->With({{FlagOf(BooleanFlag("a", R"("default": "on")"))}, {}}, {}, 3);
+  EXPECT_TRUE(mended->broken().empty());
+  for (const char* key : {"a", "b", "c"}) EXPECT_EQ(Serves(*mended, mended->Find(key)), "on");
+  const auto gone = mended->With({{}, {{EntityKind::kFlag, "a"}}}, {}, 4);
+  EXPECT_TRUE(gone->broken().empty()) << "a prerequisite that is missing is not met, and no fault";
+  EXPECT_EQ(Serves(*gone, gone->Find("c")), "off");
+}
+
 TEST(RulesetTest, AFlagKeepsItsSlotWhileItIsChangedRemovedAndAddedAgain) {
   const auto first = Compile(ThreeFlags());
   const std::uint32_t slot = first->Find("b");
