@@ -171,25 +171,20 @@ std::string EncodeEvaluations(const std::vector<EvaluationCount>& counts, std::i
   *taken = 0;
   std::string json = R"({"type":"evaluations","from":)" + std::to_string(from_ms) + R"(,"to":)" +
                      std::to_string(to_ms) + R"(,"counts":[)";
-  std::size_t written = 0;
   for (const EvaluationCount& count : counts) {
-    // No flag can have such a key, so nobody will look for how often it was asked for.
-    if (!IsName(count.flag)) {
-      ++*taken;
-      continue;
-    }
-    std::string entry = written == 0 ? "{" : ",{";
+    std::string entry = *taken == 0 ? "{" : ",{";
     Members members(entry);
-    members.Text("flag", count.flag).TextIfAny("variation", count.variation).Text("reason", ToString(count.reason));
+    members.Text("flag", IsName(count.flag) ? std::string_view(count.flag) : kOtherFlags)
+        .TextIfAny("variation", count.variation)
+        .Text("reason", ToString(count.reason));
     members.TextIfAny("error", ToString(count.error)).Number("count", count.count);
     entry += '}';
     // The first one in any case: there must be some way on.
-    if (written == kMaxCounts || (written > 0 && json.size() + entry.size() + 2 > max_bytes)) break;
+    if (*taken == kMaxCounts || (*taken > 0 && json.size() + entry.size() + 2 > max_bytes)) break;
     json += entry;
     ++*taken;
-    ++written;
   }
-  return written == 0 ? "" : json + "]}";
+  return *taken == 0 ? "" : json + "]}";
 }
 
 std::string EncodeDropped(const DroppedEvents& dropped) {

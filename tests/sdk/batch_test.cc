@@ -154,11 +154,12 @@ TEST(EventJsonTest, CountsAreCutByBytesAndByEntriesAndNoneIsMissing) {
   }
 }
 
-TEST(EventJsonTest, AKeyThatNoFlagCanHaveIsCountedNowhere) {
+TEST(EventJsonTest, WhatCanBeNoKeyIsCountedAsAnother) {
   std::size_t taken = 0;
-  const std::vector<EvaluationCount> counts = {CountOf("\xff", 1), CountOf(std::string(2'000, 'x'), 1)};
-  EXPECT_EQ(EncodeEvaluations(counts, 1, 2, 10'000, &taken), "");
+  const std::vector<EvaluationCount> counts = {CountOf("\xff", 1), CountOf(std::string(2'000, 'x'), 2)};
+  const Value event = Read(EncodeEvaluations(counts, 1, 2, 10'000, &taken));
   EXPECT_EQ(taken, 2u);
+  for (const Value& entry : event.Find("counts")->AsArray()) EXPECT_EQ(*entry.Find("flag"), Value(kOtherFlags));
 }
 
 // ---- Batches -----------------------------------------------------------------------------------------------------
