@@ -65,7 +65,8 @@ constexpr const char* kInOtherLanguages[][2] = {
 
 Finished RunIn(const char* const (&language)[2], const std::string& server, const std::string& key) {
   std::vector<std::string> command;
-  std::istringstream words(std::string(language[0]) + " " + language[1]);
+  const std::string program = std::string(language[0]) + " " + language[1];
+  std::istringstream words(program);
   for (std::string word; words >> word;) command.push_back(word);
   command.push_back(server);
   return guidon::testing::Run(command, {"GUIDON_SDK_KEY=" + key, "GUIDON_LIBRARY=" GUIDON_LIBRARY_FILE});

@@ -20,6 +20,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/sdk/application.h"
+#include "tests/sdk/trial.h"
 #include "tests/sdk/world.h"
 
 namespace guidon {
@@ -488,6 +490,88 @@ TEST(ForkOfTestSourceTest, ACallbackForksAndBothGoOnSetting) {
   flags.Set("a", 1);
   EXPECT_EQ(child->Join(), "ok");
   EXPECT_EQ(client.Int("a", kUser, 0), 5);
+}
+
+// --- events --------------------------------------------------------------------------------------------------------
+
+// The next batch; streams that are asked for meanwhile are kept open in `streams`.
+testing::SentBatch TakeBatch(ScriptedServer& server,
+                             std::vector<std::unique_ptr<ScriptedServer::Connection>>& streams) {
+  while (true) {
+    auto connection = server.Accept();
+    if (connection == nullptr) throw std::runtime_error("no batch came");
+    if (connection->request().method == "GET") {
+      testing::SendStreamHead(*connection);
+      streams.push_back(std::move(connection));
+      continue;
+    }
+    testing::SentBatch batch(connection->request());
+    connection->SendAnswer(202, {}, testing::Accepted(batch.events().size()));
+    return batch;
+  }
+}
+
+TEST(ForkEventsTest, TheChildSendsWhatHappenedInItAndTheParentAllOfItsOwn) {
+  testing::Application application(testing::TrialWorkspace());
+  const Client& client = *application.client;
+  client.Track("parents", kUser);
+  client.Bool("layout", testing::Account(1), false);
+  ASSERT_TRUE(Eventually([&] { return client.Status().events.queued == 2; }));
+  client.Bool("layout", testing::Account(2), false);  // still where it was recorded, maybe
+
+  Child child([&]() -> std::string {
+    GUIDON_CHECK(client.Status().events.queued == 0);
+    client.Track("childs", kUser);
+    client.Bool("layout", testing::Account(1), false);
+    GUIDON_CHECK(client.Flush(kPatience));
+    GUIDON_CHECK(client.Status().events.batches == 1);
+    return "";
+  });
+  std::vector<std::unique_ptr<ScriptedServer::Connection>> streams;
+  const testing::SentBatch childs = TakeBatch(application.server, streams);
+  EXPECT_EQ(child.Join(), "ok");
+  auto flushed = application.Flush();
+  const testing::SentBatch parents = TakeBatch(application.server, streams);
+  EXPECT_TRUE(flushed.get());
+
+  ASSERT_EQ(childs.EventsOf("track").size(), 1u);
+  EXPECT_EQ(*childs.EventsOf("track")[0].Find("event"), Value("childs"));
+  ASSERT_EQ(childs.EventsOf("exposure").size(), 1u) << "what the parent exposed says nothing of the child";
+  EXPECT_EQ(*childs.EventsOf("exposure")[0].Find("unit"), Value("acct-1"));
+  ASSERT_EQ(parents.EventsOf("track").size(), 1u);
+  EXPECT_EQ(*parents.EventsOf("track")[0].Find("event"), Value("parents"));
+  EXPECT_EQ(parents.EventsOf("exposure").size(), 2u);
+  const auto reads_of = [](const testing::SentBatch& batch) {
+    std::int64_t reads = 0;
+    for (const Value& event : batch.EventsOf("evaluations")) {
+      for (const Value& entry : event.Find("counts")->AsArray()) reads += entry.Find("count")->AsInt();
+    }
+    return reads;
+  };
+  EXPECT_EQ(reads_of(childs), 1);
+  EXPECT_EQ(reads_of(parents), 2);
+  EXPECT_NE(childs.id(), parents.id());
+  EXPECT_NE(childs.Get("instance"), parents.Get("instance"));
+  EXPECT_EQ(application.Dropped(), DroppedEvents());
+}
+
+TEST(ForkEventsTest, ABatchThatIsUnderWayAtTheForkStaysTheParents) {
+  testing::Application application;
+  const Client& client = *application.client;
+  client.Track("parents", kUser);
+  auto flushed = application.Flush();
+  const auto under_way = application.server.Accept();
+  ASSERT_TRUE(under_way);
+  Child child([&]() -> std::string {
+    GUIDON_CHECK(client.Status().events.queued == 0);
+    GUIDON_CHECK(client.Flush(kPatience));  // there is nothing
+    GUIDON_CHECK(client.Status().events.batches == 0);
+    return "";
+  });
+  EXPECT_EQ(child.Join(), "ok");
+  under_way->SendAnswer(202);
+  EXPECT_TRUE(flushed.get());
+  EXPECT_EQ(client.Status().events.batches, 1u);
 }
 
 }  // namespace
