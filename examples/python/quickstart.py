@@ -25,6 +25,12 @@ class Config(ctypes.Structure):
         ("application_version", ctypes.c_char_p),
         ("connect_timeout_ms", ctypes.c_int64),
         ("silence_timeout_ms", ctypes.c_int64),
+        ("client_certificate_file", ctypes.c_char_p),
+        ("client_key_file", ctypes.c_char_p),
+        ("private_attributes", ctypes.c_void_p),
+        ("private_attribute_count", ctypes.c_size_t),
+        ("serve_defaults_after_ms", ctypes.c_int64),
+        ("without_events", ctypes.c_bool),
         ("log", ctypes.c_void_p),
         ("log_user", ctypes.c_void_p),
     ]

@@ -138,6 +138,13 @@ guidon::ClientConfig ConfigOf(const guidon_config& given) {
   config.application_version = TextOf(given.application_version);
   if (given.connect_timeout_ms > 0) config.connect_timeout = milliseconds(given.connect_timeout_ms);
   if (given.silence_timeout_ms > 0) config.silence_timeout = milliseconds(given.silence_timeout_ms);
+  config.client_certificate_file = TextOf(given.client_certificate_file);
+  config.client_key_file = TextOf(given.client_key_file);
+  for (std::size_t i = 0; given.private_attributes != nullptr && i < given.private_attribute_count; ++i) {
+    config.private_attributes.emplace_back(TextOf(given.private_attributes[i]));
+  }
+  if (given.serve_defaults_after_ms > 0) config.serve_defaults_after = milliseconds(given.serve_defaults_after_ms);
+  config.send_events = !given.without_events;
   if (given.log != nullptr) {
     config.log = [log = given.log, user = given.log_user](guidon::LogLevel level, std::string_view message) {
       log(user, static_cast<guidon_log_level>(level), std::string(message).c_str());
@@ -259,6 +266,30 @@ guidon_code guidon_client_status(const guidon_client* client, guidon_status* sta
     CopyInto(status->last_error, sizeof status->last_error, from.last_error);
     return GUIDON_OK;
   });
+}
+
+guidon_code guidon_track(const guidon_client* client, const char* event, const guidon_context* context,
+                         const double* value, const guidon_attribute* attributes, size_t count) {
+  if (client == nullptr || event == nullptr || (attributes == nullptr && count > 0)) return GUIDON_INVALID_ARGUMENT;
+  return Coded([&] {
+    guidon::Object object;
+    for (size_t i = 0; i < count; ++i) {
+      const guidon_attribute& one = attributes[i];
+      if (one.name == nullptr) return GUIDON_INVALID_ARGUMENT;
+      object.Set(one.name, one.text != nullptr ? guidon::Value(one.text) : guidon::Value(one.number));
+    }
+    if (value != nullptr) {
+      client->client.Track(event, ContextOf(context), *value, object);
+    } else {
+      client->client.Track(event, ContextOf(context), object);
+    }
+    return GUIDON_OK;
+  });
+}
+
+guidon_code guidon_flush(const guidon_client* client, int64_t deadline_ms) {
+  if (client == nullptr) return GUIDON_INVALID_ARGUMENT;
+  return Coded([&] { return client->client.Flush(TimeOf(deadline_ms)) ? GUIDON_OK : GUIDON_TIMED_OUT; });
 }
 
 guidon_subscription* guidon_client_on_change(guidon_client* client, void (*changed)(void* user, uint64_t revision),

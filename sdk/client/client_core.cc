@@ -255,7 +255,7 @@ void ClientCore::RenewEvents() {
   left_outboxes_.push_back(std::move(outbox));  // a thread of this client that forked may still be in it
   outbox = std::make_unique<Outbox>(*this);
   outbox->NoteApplied();  // so that the server hears of this process soon
-  if (closing()) outbox->Stop();
+  if (closing_.load()) outbox->Stop();
 }
 
 bool ClientCore::Close(milliseconds deadline) {

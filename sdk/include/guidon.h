@@ -112,18 +112,26 @@ typedef struct guidon_config {
   const char *application_version;
   int64_t connect_timeout_ms;
   int64_t silence_timeout_ms;
+  const char *client_certificate_file;
+  const char *client_key_file;
+  const char *const *private_attributes; /* names that never leave this process */
+  size_t private_attribute_count;
+  int64_t serve_defaults_after_ms; /* 0: what is held is served however old it is */
+  bool without_events;             /* no exposures, counts or tracked events leave this process */
   /* Called on threads of the SDK, maybe on several at once, and never on one because it evaluates. */
   void (*log)(void *user, guidon_log_level level, const char *message);
   void *log_user;
 } guidon_config;
-#define GUIDON_CONFIG_INIT {sizeof(guidon_config), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL}
+#define GUIDON_CONFIG_INIT                                                                                            \
+  {sizeof(guidon_config), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, false, NULL, NULL}
 
 /* Reads cache and bootstrap, then connects in the background. What is wrong with the configuration, the files or the
  * network is no error here: the status says it, and reads give their fallbacks. */
 GUIDON_EXPORT guidon_client *guidon_client_new(const guidon_config *config, guidon_error *error);
 /* Closes with a deadline of a second. */
 GUIDON_EXPORT void guidon_client_free(guidon_client *client);
-/* Stops the background work; reads go on with what is held. GUIDON_TIMED_OUT: a thread is left to end by itself. */
+/* Flushes, then stops the background work; reads go on with what is held. GUIDON_TIMED_OUT: a thread is left to end by
+ * itself. */
 GUIDON_EXPORT guidon_code guidon_client_close(guidon_client *client, int64_t deadline_ms);
 
 /* GUIDON_OK as soon as there is a ruleset from anywhere; GUIDON_NOT_READY with the cause. A negative time waits for as
@@ -154,6 +162,25 @@ typedef struct guidon_status {
 #define GUIDON_STATUS_INIT {sizeof(guidon_status), GUIDON_STATE_INITIALISING, 0, 0, 0, 0, "", "", ""}
 
 GUIDON_EXPORT guidon_code guidon_client_status(const guidon_client *client, guidon_status *status);
+
+/* ---- Events --------------------------------------------------------------------------------------------------- */
+
+/* An attribute of an event: text where it is not NULL, else the number. */
+typedef struct guidon_attribute {
+  const char *name;
+  const char *text;
+  double number;
+} guidon_attribute;
+
+/* Something happened to `context` that experiments are measured by. `value` may be NULL, and `attributes` where `count`
+ * is 0. Never waits for the network; what cannot be sent is dropped and counted. */
+GUIDON_EXPORT guidon_code guidon_track(const guidon_client *client, const char *event, const guidon_context *context,
+                                       const double *value, const guidon_attribute *attributes, size_t count);
+/* GUIDON_OK when all that was tracked, exposed and counted before the call is durable on the server, or nothing is to be
+ * sent; GUIDON_TIMED_OUT when it is not within the time, or will not be. */
+GUIDON_EXPORT guidon_code guidon_flush(const guidon_client *client, int64_t deadline_ms);
+
+/* ---- Changes -------------------------------------------------------------------------------------------------- */
 
 typedef struct guidon_subscription guidon_subscription;
 /* `changed` runs on a thread of the SDK after a ruleset was published. */
