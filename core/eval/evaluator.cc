@@ -452,8 +452,6 @@ class Evaluation {
 
   [[gnu::noinline]] Decision Rules(const Ruleset::Entry& entry) { return RulesHere(entry); }
   [[gnu::always_inline]] Decision RulesHere(const Ruleset::Entry& entry) {
-    // Most codes are this long. In a large store none of it is near, and the lines had better come at once.
-    for (const std::size_t line : {0, 1, 2}) __builtin_prefetch(reinterpret_cast<const char*>(entry.rules) + line * 64);
     Decision decision = internal::DecisionOf(entry);
     if (entry.kind == Ruleset::Entry::Kind::kBroken) {
       decision.error = EvaluationError::kParseError;
@@ -465,12 +463,14 @@ class Evaluation {
         return internal::ConstantDecision(entry);
       }
     }
+    // Most codes are this long. In a large store none of it is near, and the lines had better come at once.
+    for (const std::size_t line : {0, 1, 2}) __builtin_prefetch(reinterpret_cast<const char*>(entry.rules) + line * 64);
     if (!Decide(entry, decision)) {
       // Only a default split that found no unit comes here: its ranges leave no bucket to nobody.
       decision.reason = Reason::kError;
       decision.error = EvaluationError::kTargetingKeyMissing;
     }
-    if (decision.variation >= 0) decision.truth = (entry.truths >> decision.variation & 1) != 0;
+    decision.truth = internal::TruthOf(entry, decision.variation);
     return decision;
   }
 

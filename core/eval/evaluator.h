@@ -135,12 +135,17 @@ inline Decision DecisionOf(const Ruleset::Entry& entry) noexcept {
   return decision;
 }
 
+// Of a boolean flag, whose variations are two at most; else false.
+inline bool TruthOf(const Ruleset::Entry& entry, std::int16_t variation) noexcept {
+  return (entry.truths >> (variation & 3) & 1) != 0;  // kNone: the fourth, which there is not
+}
+
 // A flag that answers one thing to everyone.
 inline Decision ConstantDecision(const Ruleset::Entry& entry) noexcept {
   Decision decision = DecisionOf(entry);
   decision.variation = entry.variation;
   decision.reason = entry.reason;
-  decision.truth = entry.variation >= 0 && (entry.truths >> entry.variation & 1) != 0;
+  decision.truth = TruthOf(entry, entry.variation);
   return decision;
 }
 

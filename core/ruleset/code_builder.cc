@@ -90,7 +90,7 @@ Code CodeBuilder::Finish() && {
     if (has_place) rule.index += data_at;
   }
   code_.rule_count_ = static_cast<std::uint32_t>(rules_.size());
-  const auto steps_at = reinterpret_cast<std::uintptr_t>(Code::StepsAfter(nullptr, code_.rule_count_));
+  const std::size_t steps_at = Code::StepsAt(code_.rule_count_);
   const std::size_t size = steps_at + steps_.size() * sizeof(Step) + data_.size() * 8;
   auto* memory = static_cast<char*>(::operator new(size, std::align_val_t(64)));
   code_.memory_.reset(memory);

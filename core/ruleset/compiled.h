@@ -197,10 +197,12 @@ class Code {
   std::uint32_t rule_count() const { return rule_count_; }
   const Step* steps() const { return StepsAfter(rules(), rule_count_); }
 
-  // The steps that follow so many rules.
+  // Where the steps begin that follow so many rules, in bytes.
+  static constexpr std::size_t StepsAt(std::uint32_t rule_count) {
+    return (rule_count * sizeof(CompiledRule) + sizeof(Step) - 1) / sizeof(Step) * sizeof(Step);
+  }
   static const Step* StepsAfter(const CompiledRule* rules, std::uint32_t count) {
-    const std::size_t size = (count * sizeof(CompiledRule) + sizeof(Step) - 1) / sizeof(Step) * sizeof(Step);
-    return reinterpret_cast<const Step*>(reinterpret_cast<const char*>(rules) + size);
+    return reinterpret_cast<const Step*>(reinterpret_cast<const char*>(rules) + StepsAt(count));
   }
   // What lies at a place.
   template <typename T>

@@ -373,7 +373,8 @@ class FlagCompiler {
     for (const Variation& variation : definition_.variations) {
       flag_->variations.push_back({variation.name, variation.value});
     }
-    if (flag_->variations.size() > kMaxNumber) return Fail(ErrorCode::kInvalid, "it has too many variations");
+    const std::size_t most = definition_.type == FlagType::kBoolean ? 2 : kMaxNumber;
+    if (flag_->variations.size() > most) return Fail(ErrorCode::kInvalid, "it has too many variations");
     if (definition_.type == FlagType::kBoolean) flag_->off = IndexOf("off");
     if (targeting_ != nullptr) {
       if (Status lowered = Lower(*targeting_); !lowered) return Fail(lowered.error());
