@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "bench/eval/allocations.h"
+#include <guidon/client.h>  // before core: g++ 12 takes its enumerators for hidden by a constant there
+
 #include "sdk/state/ruleset_state.h"
 #include "tests/sdk/world.h"
 
