@@ -48,8 +48,6 @@ if(TARGET guidond)
   install(TARGETS guidond RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
   install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/guidond.service
     DESTINATION lib/systemd/system COMPONENT server)
-  install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/guidond.yaml
-    DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/guidon COMPONENT server)
 endif()
 if(TARGET guidon)
   install(TARGETS guidon RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)

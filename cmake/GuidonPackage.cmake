@@ -25,7 +25,6 @@ set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "Guidon SDK: the shared library
  streamed from a Guidon server.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libguidon)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "")
 
 set(CPACK_COMPONENT_SDK_DESCRIPTION "Guidon SDK: headers and static libraries
  For C++17 and later, and for C.")
@@ -39,8 +38,6 @@ if(TARGET guidond)
   set(CPACK_COMPONENT_SERVER_DESCRIPTION "Guidon server
  Keeps feature flags and experiments, and streams every change to SDKs.")
   set(CPACK_DEBIAN_SERVER_PACKAGE_NAME guidon-server)
-  file(WRITE ${PROJECT_BINARY_DIR}/package/conffiles "/etc/guidon/guidond.yaml\n")
-  set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/package/conffiles)
 endif()
 if(TARGET guidon)
   list(APPEND CPACK_COMPONENTS_ALL cli)

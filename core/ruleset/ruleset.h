@@ -43,7 +43,7 @@ class KeySlots {
  public:
   std::uint32_t SlotOf(std::string_view key);
   std::string_view KeyOf(std::uint32_t slot) const;  // valid while this exists; "" when there is none
-  Mutex& mutex() { return mutex_; }                   // for who holds it across a fork()
+  Mutex& mutex() { return mutex_; }                  // for who holds it across a fork()
 
  private:
   mutable Mutex mutex_;

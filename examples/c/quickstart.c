@@ -7,15 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   guidon_config config = GUIDON_CONFIG_INIT;
   guidon_error error = GUIDON_ERROR_INIT;
   config.server = argc > 1 ? argv[1] : "http://127.0.0.1:8400";
   config.key = getenv("GUIDON_SDK_KEY");
-  guidon_client *client = guidon_client_new(&config, &error);
+  guidon_client* client = guidon_client_new(&config, &error);
   if (guidon_client_wait_ready(client, 2000, &error) != GUIDON_OK) fprintf(stderr, "%s\n", error.message);
 
-  guidon_context *user = guidon_context_new("user-42");
+  guidon_context* user = guidon_context_new("user-42");
   guidon_context_set_text(user, "country", "DE");
   guidon_context_set_text(user, "plan", "pro");
   printf("payments.v2 is %s\n", guidon_bool(client, "payments.v2", user, false) ? "on" : "off");

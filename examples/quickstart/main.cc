@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "flags.h"  // guidon generate cpp experiments/shop -o examples/quickstart/flags.h
+#include "examples/quickstart/flags.h"  // by `guidon generate cpp experiments/shop`
 
 int main(int argc, char** argv) {
   guidon::ClientConfig config;

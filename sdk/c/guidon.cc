@@ -231,8 +231,7 @@ guidon_client* guidon_client_new(const guidon_config* config, guidon_error* erro
     return nullptr;
   }
   Say(error, GUIDON_OK, "");
-  return Guarded<guidon_client*>(error, nullptr,
-                                 [&] { return new guidon_client{guidon::Client(ConfigOf(*config))}; });
+  return Guarded<guidon_client*>(error, nullptr, [&] { return new guidon_client{guidon::Client(ConfigOf(*config))}; });
 }
 
 void guidon_client_free(guidon_client* client) {
@@ -319,8 +318,8 @@ double guidon_double(const guidon_client* client, const char* flag, const guidon
   return client == nullptr ? fallback : client->client.Double(TextOf(flag), ContextOf(context), fallback);
 }
 
-size_t guidon_string(const guidon_client* client, const char* flag, const guidon_context* context,
-                     const char* fallback, char* buffer, size_t capacity) {
+size_t guidon_string(const guidon_client* client, const char* flag, const guidon_context* context, const char* fallback,
+                     char* buffer, size_t capacity) {
   if (client == nullptr) return Give(TextOf(fallback), buffer, capacity);
   return Give(client->client.String(TextOf(flag), ContextOf(context), TextOf(fallback)), buffer, capacity);
 }

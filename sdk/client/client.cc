@@ -414,7 +414,8 @@ int Client::ReadVariation(std::string_view flag, const Context& context, const s
 int Pin::ReadVariation(std::string_view flag, const Context& context, const std::string_view* names, int count,
                        int fallback) const noexcept {
   const Question asked(*core_, *view_, flag, context);
-  if (core_->has_hooks) [[unlikely]] return VariationHooked(asked, names, count, fallback);
+  if (core_->has_hooks) [[unlikely]]
+    return VariationHooked(asked, names, count, fallback);
   return AnswerVariation<kRecorded>(asked, names, count, fallback);
 }
 

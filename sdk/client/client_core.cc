@@ -647,7 +647,7 @@ void ClientCore::LeaveOldThreads() GUIDON_THREAD_ANNOTATION(no_thread_safety_ana
   for (const auto& subscriber : subscribers_) {
     if (subscriber->runner != std::this_thread::get_id()) subscriber->depth = 0;
   }
-  http_.reset();  // which destroys nothing: the thread that made it has one, too, and is not here, or still needs it
+  http_.reset();    // which destroys nothing: the thread that made it has one, too, and is not here, or still needs it
   unsaid_.clear();  // the parent says and writes it
   warnings_.clear();
   is_cache_old_ = false;

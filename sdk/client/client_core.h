@@ -6,8 +6,8 @@
 // (sdk/events/outbox.h). All block the signals that an application may want for itself. Readers touch `current`,
 // `now_ms` and `recorder` only.
 //
-// Locks, outer first: state_mutex_, mutex_, those of the outbox and of the lineage. None is held while a callback of the
-// application runs. All are held across a fork(); the child starts threads of its own (sdk/client/fork.h).
+// Locks, outer first: state_mutex_, mutex_, those of the outbox and of the lineage. None is held while a callback of
+// the application runs. All are held across a fork(); the child starts threads of its own (sdk/client/fork.h).
 #pragma once
 
 #include <guidon/client.h>

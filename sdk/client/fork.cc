@@ -9,6 +9,7 @@
 #include "core/base/mutex.h"
 #include "core/base/published.h"
 #include "net/http_client.h"
+#include "sdk/events/shard.h"
 
 namespace guidon::internal {
 namespace {
@@ -35,6 +36,7 @@ class Registry {
   Registry() {
     epoch::Reclaim();  // which registers its own
     net::HandleForks();
+    ShardMutex();  // likewise: a participant that holds its locks counts and exposes
     pthread_atfork([] { Get().Hold(); }, [] { Get().FreeInParent(); }, [] { Get().ContinueInChild(); });
   }
 

@@ -5,8 +5,8 @@
 // and their threads are started again. docs/decisions/fork.md says why there and not at the first use.
 //
 // Lock order: a participant takes its locks as it always does. No two participants' locks are ever held together by
-// anything but a fork, so their order among each other does not matter; what they have inside (net, the registry of
-// readers) is registered before, and so taken after them.
+// anything but a fork, so their order among each other does not matter; what they have inside (net, the registries of
+// readers and of what reads leave behind) is registered before, and so taken after them.
 //
 // Thread safety: any thread. vfork, posix_spawn and a bare clone run none of this.
 #pragma once

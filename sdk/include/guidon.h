@@ -13,20 +13,20 @@
  *   guidon_context_free(user);
  *   guidon_client_free(client);
  *
- * C99, for C and for every language that calls C. What happens is what guidon/client.h says of the C++ calls behind it: a
- * read looks at one immutable ruleset in this process, does no I/O, takes no lock, waits for nobody.
+ * C99, for C and for every language that calls C. What happens is what guidon/client.h says of the C++ calls behind it:
+ * a read looks at one immutable ruleset in this process, does no I/O, takes no lock, waits for nobody.
  *
  * Text is UTF-8 that ends in NUL. Nothing that is passed in is kept beyond the call but the callbacks and their `user`.
  * Functions take NULL for every object: a read gives its fallback then, others give GUIDON_INVALID_ARGUMENT.
  *
  * Errors are a code, and a message where the call takes a guidon_error, which may be NULL. No C++ exception comes out.
  *
- * Structures begin with their size as the caller was compiled with it (the GUIDON_..._INIT macros set it), so that later
- * versions can add fields at the end: a program runs with a newer library as it is. A size that this library has never
- * had is GUIDON_INVALID_ARGUMENT.
+ * Structures begin with their size as the caller was compiled with it (the GUIDON_..._INIT macros set it), so that
+ * later versions can add fields at the end: a program runs with a newer library as it is. A size that this library has
+ * never had is GUIDON_INVALID_ARGUMENT.
  *
- * Thread safety: every function may be called from any thread, but one guidon_context is changed by one thread at a time
- * while nobody reads it, and an object is freed once, when nobody uses it any more.
+ * Thread safety: every function may be called from any thread, but one guidon_context is changed by one thread at a
+ * time while nobody reads it, and an object is freed once, when nobody uses it any more.
  */
 #ifndef GUIDON_H
 #define GUIDON_H
@@ -46,7 +46,7 @@ extern "C" {
 #endif
 
 /* "0.1.0": of the library that is loaded. */
-GUIDON_EXPORT const char *guidon_version(void);
+GUIDON_EXPORT const char* guidon_version(void);
 
 /* ---- Errors ------------------------------------------------------------------------------------------------- */
 
@@ -66,26 +66,27 @@ typedef struct guidon_error {
   guidon_code code;
   char message[GUIDON_MESSAGE_SIZE]; /* for people; cut to fit */
 } guidon_error;
-#define GUIDON_ERROR_INIT {sizeof(guidon_error), GUIDON_OK, ""}
+#define GUIDON_ERROR_INIT \
+  { sizeof(guidon_error), GUIDON_OK, "" }
 
 /* ---- Contexts: who a flag is evaluated for ------------------------------------------------------------------- */
 
 typedef struct guidon_context guidon_context;
 
 /* NULL when there is no memory. `key` may be NULL: splits by key find no unit then. */
-GUIDON_EXPORT guidon_context *guidon_context_new(const char *key);
-GUIDON_EXPORT guidon_context *guidon_context_copy(const guidon_context *context);
-GUIDON_EXPORT void guidon_context_free(guidon_context *context);
+GUIDON_EXPORT guidon_context* guidon_context_new(const char* key);
+GUIDON_EXPORT guidon_context* guidon_context_copy(const guidon_context* context);
+GUIDON_EXPORT void guidon_context_free(guidon_context* context);
 /* Empties it and gives it another key: for a loop over many users. */
-GUIDON_EXPORT guidon_code guidon_context_reset(guidon_context *context, const char *key);
+GUIDON_EXPORT guidon_code guidon_context_reset(guidon_context* context, const char* key);
 
 /* Sets or replaces. NULL text removes. */
-GUIDON_EXPORT guidon_code guidon_context_set_text(guidon_context *context, const char *name, const char *text);
-GUIDON_EXPORT guidon_code guidon_context_set_int(guidon_context *context, const char *name, int64_t number);
-GUIDON_EXPORT guidon_code guidon_context_set_double(guidon_context *context, const char *name, double number);
-GUIDON_EXPORT guidon_code guidon_context_set_bool(guidon_context *context, const char *name, bool truth);
+GUIDON_EXPORT guidon_code guidon_context_set_text(guidon_context* context, const char* name, const char* text);
+GUIDON_EXPORT guidon_code guidon_context_set_int(guidon_context* context, const char* name, int64_t number);
+GUIDON_EXPORT guidon_code guidon_context_set_double(guidon_context* context, const char* name, double number);
+GUIDON_EXPORT guidon_code guidon_context_set_bool(guidon_context* context, const char* name, bool truth);
 /* A list of texts, which operators look into; `count` of them. */
-GUIDON_EXPORT guidon_code guidon_context_set_texts(guidon_context *context, const char *name, const char *const *texts,
+GUIDON_EXPORT guidon_code guidon_context_set_texts(guidon_context* context, const char* name, const char* const* texts,
                                                    size_t count);
 
 /* ---- Clients -------------------------------------------------------------------------------------------------- */
@@ -102,41 +103,45 @@ typedef enum guidon_log_level {
 /* What is NULL or 0 is as in guidon/client_config.h. */
 typedef struct guidon_config {
   size_t size;
-  const char *server; /* http(s)://host[:port][/prefix] */
-  const char *key;
-  const char *bootstrap_file;
-  const char *bootstrap; /* a ruleset document */
-  const char *cache_file;
-  const char *ca_file;
-  const char *application;
-  const char *application_version;
+  const char* server; /* http(s)://host[:port][/prefix] */
+  const char* key;
+  const char* bootstrap_file;
+  const char* bootstrap; /* a ruleset document */
+  const char* cache_file;
+  const char* ca_file;
+  const char* application;
+  const char* application_version;
   int64_t connect_timeout_ms;
   int64_t silence_timeout_ms;
-  const char *client_certificate_file;
-  const char *client_key_file;
-  const char *const *private_attributes; /* names that never leave this process */
+  const char* client_certificate_file;
+  const char* client_key_file;
+  const char* const* private_attributes; /* names that never leave this process */
   size_t private_attribute_count;
   int64_t serve_defaults_after_ms; /* 0: what is held is served however old it is */
   bool without_events;             /* no exposures, counts or tracked events leave this process */
   /* Called on threads of the SDK, maybe on several at once, and never on one because it evaluates. */
-  void (*log)(void *user, guidon_log_level level, const char *message);
-  void *log_user;
+  void (*log)(void* user, guidon_log_level level, const char* message);
+  void* log_user;
 } guidon_config;
 #define GUIDON_CONFIG_INIT                                                                                            \
-  {sizeof(guidon_config), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, false, NULL, NULL}
+  {                                                                                                                   \
+    sizeof(guidon_config), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, false, NULL, \
+        NULL                                                                                                          \
+  }
 
 /* Reads cache and bootstrap, then connects in the background. What is wrong with the configuration, the files or the
  * network is no error here: the status says it, and reads give their fallbacks. */
-GUIDON_EXPORT guidon_client *guidon_client_new(const guidon_config *config, guidon_error *error);
+GUIDON_EXPORT guidon_client* guidon_client_new(const guidon_config* config, guidon_error* error);
 /* Closes with a deadline of a second. */
-GUIDON_EXPORT void guidon_client_free(guidon_client *client);
+GUIDON_EXPORT void guidon_client_free(guidon_client* client);
 /* Flushes, then stops the background work; reads go on with what is held. GUIDON_TIMED_OUT: a thread is left to end by
  * itself. */
-GUIDON_EXPORT guidon_code guidon_client_close(guidon_client *client, int64_t deadline_ms);
+GUIDON_EXPORT guidon_code guidon_client_close(guidon_client* client, int64_t deadline_ms);
 
 /* GUIDON_OK as soon as there is a ruleset from anywhere; GUIDON_NOT_READY with the cause. A negative time waits for as
  * long as it takes. */
-GUIDON_EXPORT guidon_code guidon_client_wait_ready(const guidon_client *client, int64_t timeout_ms, guidon_error *error);
+GUIDON_EXPORT guidon_code guidon_client_wait_ready(const guidon_client* client, int64_t timeout_ms,
+                                                   guidon_error* error);
 
 typedef enum guidon_state {
   GUIDON_STATE_INITIALISING = 0,
@@ -159,54 +164,55 @@ typedef struct guidon_status {
   char epoch[33];
   char last_error[GUIDON_MESSAGE_SIZE];
 } guidon_status;
-#define GUIDON_STATUS_INIT {sizeof(guidon_status), GUIDON_STATE_INITIALISING, 0, 0, 0, 0, "", "", ""}
+#define GUIDON_STATUS_INIT \
+  { sizeof(guidon_status), GUIDON_STATE_INITIALISING, 0, 0, 0, 0, "", "", "" }
 
-GUIDON_EXPORT guidon_code guidon_client_status(const guidon_client *client, guidon_status *status);
+GUIDON_EXPORT guidon_code guidon_client_status(const guidon_client* client, guidon_status* status);
 
 /* ---- Events --------------------------------------------------------------------------------------------------- */
 
 /* An attribute of an event: text where it is not NULL, else the number. */
 typedef struct guidon_attribute {
-  const char *name;
-  const char *text;
+  const char* name;
+  const char* text;
   double number;
 } guidon_attribute;
 
 /* Something happened to `context` that experiments are measured by. `value` may be NULL, and `attributes` where `count`
  * is 0. Never waits for the network; what cannot be sent is dropped and counted. */
-GUIDON_EXPORT guidon_code guidon_track(const guidon_client *client, const char *event, const guidon_context *context,
-                                       const double *value, const guidon_attribute *attributes, size_t count);
-/* GUIDON_OK when all that was tracked, exposed and counted before the call is durable on the server, or nothing is to be
- * sent; GUIDON_TIMED_OUT when it is not within the time, or will not be. */
-GUIDON_EXPORT guidon_code guidon_flush(const guidon_client *client, int64_t deadline_ms);
+GUIDON_EXPORT guidon_code guidon_track(const guidon_client* client, const char* event, const guidon_context* context,
+                                       const double* value, const guidon_attribute* attributes, size_t count);
+/* GUIDON_OK when all that was tracked, exposed and counted before the call is durable on the server, or nothing is to
+ * be sent; GUIDON_TIMED_OUT when it is not within the time, or will not be. */
+GUIDON_EXPORT guidon_code guidon_flush(const guidon_client* client, int64_t deadline_ms);
 
 /* ---- Changes -------------------------------------------------------------------------------------------------- */
 
 typedef struct guidon_subscription guidon_subscription;
 /* `changed` runs on a thread of the SDK after a ruleset was published. */
-GUIDON_EXPORT guidon_subscription *guidon_client_on_change(guidon_client *client,
-                                                           void (*changed)(void *user, uint64_t revision), void *user);
+GUIDON_EXPORT guidon_subscription* guidon_client_on_change(guidon_client* client,
+                                                           void (*changed)(void* user, uint64_t revision), void* user);
 /* Afterwards the callback is neither running nor called again. */
-GUIDON_EXPORT void guidon_subscription_free(guidon_subscription *subscription);
+GUIDON_EXPORT void guidon_subscription_free(guidon_subscription* subscription);
 
 /* ---- Reads ---------------------------------------------------------------------------------------------------- */
 
-GUIDON_EXPORT bool guidon_bool(const guidon_client *client, const char *flag, const guidon_context *context,
+GUIDON_EXPORT bool guidon_bool(const guidon_client* client, const char* flag, const guidon_context* context,
                                bool fallback);
-GUIDON_EXPORT int64_t guidon_int(const guidon_client *client, const char *flag, const guidon_context *context,
+GUIDON_EXPORT int64_t guidon_int(const guidon_client* client, const char* flag, const guidon_context* context,
                                  int64_t fallback);
-GUIDON_EXPORT double guidon_double(const guidon_client *client, const char *flag, const guidon_context *context,
+GUIDON_EXPORT double guidon_double(const guidon_client* client, const char* flag, const guidon_context* context,
                                    double fallback);
 /* Copies the text and its NUL into `buffer`, cut to fit (between characters); returns how many bytes it has without the
  * NUL, so a return of `capacity` or more says that it was cut. `buffer` may be NULL when `capacity` is 0. */
-GUIDON_EXPORT size_t guidon_string(const guidon_client *client, const char *flag, const guidon_context *context,
-                                   const char *fallback, char *buffer, size_t capacity);
+GUIDON_EXPORT size_t guidon_string(const guidon_client* client, const char* flag, const guidon_context* context,
+                                   const char* fallback, char* buffer, size_t capacity);
 /* The same for a json flag, as JSON text. Not for hot code: it writes the text anew. `fallback` is given as it is. */
-GUIDON_EXPORT size_t guidon_json(const guidon_client *client, const char *flag, const guidon_context *context,
-                                 const char *fallback, char *buffer, size_t capacity);
+GUIDON_EXPORT size_t guidon_json(const guidon_client* client, const char* flag, const guidon_context* context,
+                                 const char* fallback, char* buffer, size_t capacity);
 /* Which variation is served, by its name: an index into the `count` names, or `fallback`. */
-GUIDON_EXPORT int guidon_variation(const guidon_client *client, const char *flag, const guidon_context *context,
-                                   const char *const *names, int count, int fallback);
+GUIDON_EXPORT int guidon_variation(const guidon_client* client, const char* flag, const guidon_context* context,
+                                   const char* const* names, int count, int fallback);
 
 typedef enum guidon_reason {
   GUIDON_REASON_STATIC = 0,
@@ -242,43 +248,45 @@ typedef struct guidon_detail {
   char variant[GUIDON_NAME_SIZE];
   char message[GUIDON_MESSAGE_SIZE]; /* with an error */
 } guidon_detail;
-#define GUIDON_DETAIL_INIT {sizeof(guidon_detail), GUIDON_REASON_ERROR, GUIDON_EVALUATION_OK, 0, false, "", "", "", "", ""}
+#define GUIDON_DETAIL_INIT \
+  { sizeof(guidon_detail), GUIDON_REASON_ERROR, GUIDON_EVALUATION_OK, 0, false, "", "", "", "", "" }
 
 /* `detail` may be NULL; one of a size that this library does not know is left as it is. */
-GUIDON_EXPORT bool guidon_bool_detail(const guidon_client *client, const char *flag, const guidon_context *context,
-                                      bool fallback, guidon_detail *detail);
-GUIDON_EXPORT int64_t guidon_int_detail(const guidon_client *client, const char *flag, const guidon_context *context,
-                                        int64_t fallback, guidon_detail *detail);
-GUIDON_EXPORT double guidon_double_detail(const guidon_client *client, const char *flag, const guidon_context *context,
-                                          double fallback, guidon_detail *detail);
-GUIDON_EXPORT size_t guidon_string_detail(const guidon_client *client, const char *flag, const guidon_context *context,
-                                          const char *fallback, char *buffer, size_t capacity, guidon_detail *detail);
+GUIDON_EXPORT bool guidon_bool_detail(const guidon_client* client, const char* flag, const guidon_context* context,
+                                      bool fallback, guidon_detail* detail);
+GUIDON_EXPORT int64_t guidon_int_detail(const guidon_client* client, const char* flag, const guidon_context* context,
+                                        int64_t fallback, guidon_detail* detail);
+GUIDON_EXPORT double guidon_double_detail(const guidon_client* client, const char* flag, const guidon_context* context,
+                                          double fallback, guidon_detail* detail);
+GUIDON_EXPORT size_t guidon_string_detail(const guidon_client* client, const char* flag, const guidon_context* context,
+                                          const char* fallback, char* buffer, size_t capacity, guidon_detail* detail);
 
-/* ---- Handles: a flag whose key is looked up once, also when the flag arrives later ---------------------------------- */
+/* ---- Handles: a flag whose key is looked up once, also when the flag arrives later ----------------------------------
+ */
 
 /* NULL when there is no memory, or no client. A handle may outlive its client, and goes on with what was held then. */
 typedef struct guidon_bool_flag guidon_bool_flag;
-GUIDON_EXPORT guidon_bool_flag *guidon_bool_flag_new(const guidon_client *client, const char *flag, bool fallback);
-GUIDON_EXPORT void guidon_bool_flag_free(guidon_bool_flag *flag);
-GUIDON_EXPORT bool guidon_bool_flag_read(const guidon_bool_flag *flag, const guidon_context *context);
+GUIDON_EXPORT guidon_bool_flag* guidon_bool_flag_new(const guidon_client* client, const char* flag, bool fallback);
+GUIDON_EXPORT void guidon_bool_flag_free(guidon_bool_flag* flag);
+GUIDON_EXPORT bool guidon_bool_flag_read(const guidon_bool_flag* flag, const guidon_context* context);
 
 typedef struct guidon_int_flag guidon_int_flag;
-GUIDON_EXPORT guidon_int_flag *guidon_int_flag_new(const guidon_client *client, const char *flag, int64_t fallback);
-GUIDON_EXPORT void guidon_int_flag_free(guidon_int_flag *flag);
-GUIDON_EXPORT int64_t guidon_int_flag_read(const guidon_int_flag *flag, const guidon_context *context);
+GUIDON_EXPORT guidon_int_flag* guidon_int_flag_new(const guidon_client* client, const char* flag, int64_t fallback);
+GUIDON_EXPORT void guidon_int_flag_free(guidon_int_flag* flag);
+GUIDON_EXPORT int64_t guidon_int_flag_read(const guidon_int_flag* flag, const guidon_context* context);
 
 typedef struct guidon_double_flag guidon_double_flag;
-GUIDON_EXPORT guidon_double_flag *guidon_double_flag_new(const guidon_client *client, const char *flag,
+GUIDON_EXPORT guidon_double_flag* guidon_double_flag_new(const guidon_client* client, const char* flag,
                                                          double fallback);
-GUIDON_EXPORT void guidon_double_flag_free(guidon_double_flag *flag);
-GUIDON_EXPORT double guidon_double_flag_read(const guidon_double_flag *flag, const guidon_context *context);
+GUIDON_EXPORT void guidon_double_flag_free(guidon_double_flag* flag);
+GUIDON_EXPORT double guidon_double_flag_read(const guidon_double_flag* flag, const guidon_context* context);
 
 typedef struct guidon_string_flag guidon_string_flag;
-GUIDON_EXPORT guidon_string_flag *guidon_string_flag_new(const guidon_client *client, const char *flag,
-                                                         const char *fallback);
-GUIDON_EXPORT void guidon_string_flag_free(guidon_string_flag *flag);
-GUIDON_EXPORT size_t guidon_string_flag_read(const guidon_string_flag *flag, const guidon_context *context,
-                                             char *buffer, size_t capacity);
+GUIDON_EXPORT guidon_string_flag* guidon_string_flag_new(const guidon_client* client, const char* flag,
+                                                         const char* fallback);
+GUIDON_EXPORT void guidon_string_flag_free(guidon_string_flag* flag);
+GUIDON_EXPORT size_t guidon_string_flag_read(const guidon_string_flag* flag, const guidon_context* context,
+                                             char* buffer, size_t capacity);
 
 #ifdef __cplusplus
 }

@@ -139,6 +139,7 @@ std::vector<SourceFile> ReadTree(const std::filesystem::path& root) {
     if (!std::filesystem::exists(root / top)) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root / top)) {
       if (!entry.is_regular_file() || !IsSource(entry.path())) continue;
+      if (entry.path().generic_string().find("/node_modules/") != std::string::npos) continue;  // somebody else's
       std::ifstream in(entry.path(), std::ios::binary);
       files.push_back({entry.path().lexically_relative(root).generic_string(),
                        std::string(std::istreambuf_iterator<char>(in), {})});

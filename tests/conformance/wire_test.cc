@@ -256,6 +256,7 @@ ClientConfig ConfigFor(const ScriptedServer& server, const Transcript& transcrip
   config.backoff_most = std::chrono::milliseconds(4);
   config.failures_before_polling = 1'000'000;
   config.unauthorised_recheck = std::chrono::hours(1);
+  config.send_events = config.send_status = false;  // every connection is the stream's
   for (const Connection& connection : transcript.connections) {
     if (connection.retry_ms) config.backoff_first = config.backoff_most = std::chrono::hours(24);
   }

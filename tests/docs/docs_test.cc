@@ -86,7 +86,8 @@ std::vector<fs::path> Documents() {
   std::vector<fs::path> files;
   for (auto it = fs::recursive_directory_iterator(kRoot); it != fs::recursive_directory_iterator(); ++it) {
     const std::string name = it->path().filename().string();
-    if (it->is_directory() && (name == "build" || name.starts_with('.'))) it.disable_recursion_pending();
+    const bool is_ours = name != "build" && name != "node_modules" && !name.starts_with('.');
+    if (it->is_directory() && !is_ours) it.disable_recursion_pending();
     if (it->is_regular_file() && it->path().extension() == ".md") files.push_back(it->path());
   }
   return files;
@@ -192,7 +193,8 @@ TEST(DocumentsTest, LinksLeadToFilesThatAreThere) {
   const std::regex link("\\]\\(([^)#\\s]+)[^)]*\\)");
   std::size_t links = 0;
   for (const fs::path& file : Documents()) {
-    const std::string text = ReadAll(file);
+    // Not in code, where a lambda looks like one.
+    const std::string text = std::regex_replace(ReadAll(file), std::regex("```[^`]*```"), "");
     for (std::sregex_iterator it(text.begin(), text.end(), link), end; it != end; ++it) {
       const std::string target = (*it)[1];
       if (target.find("://") != std::string::npos) continue;

@@ -154,10 +154,10 @@ TEST(EventsKillTest, EveryEventIsInTheJournalOnceWhateverBecomesOfTheServer) {
   std::mt19937 random(static_cast<unsigned>(seed));
   Guidond server;
   Forwarder front;
-  ASSERT_EQ(server.Call("POST", "/api/v1/projects",
-                        {.body = R"({"project": "shop", "environments": {"production": {}}})"})
-                .status,
-            201);
+  ASSERT_EQ(
+      server.Call("POST", "/api/v1/projects", {.body = R"({"project": "shop", "environments": {"production": {}}})"})
+          .status,
+      201);
   const HttpAnswer changed = server.Call("POST", "/api/v1/projects/shop/changes", {.body = R"({"changes": [
       {"kind": "flag", "key": "layout", "definition": {"flag": "layout", "type": "boolean", "owner": "tests",
        "environments": {"production": {"enabled": true, "default": "off"}}}},

@@ -1,4 +1,5 @@
-// The C interface, as C and other languages call it: what it answers, what it refuses, and that nothing throws out of it.
+// The C interface, as C and other languages call it: what it answers, what it refuses, and that nothing throws out of
+// it.
 #include <guidon.h>
 
 #include <gtest/gtest.h>
@@ -30,14 +31,13 @@ std::string Document() {
   world.Serve("retries", 3);
   world.Serve("ratio", 0.25);
   world.Serve("limits", Object{{"rps", 200}});
-  const auto rule = [](const Value& when) {
-    return Object{{"when", when}, {"serve", "on"}, {"id", "rule"}};
-  };
+  const auto rule = [](const Value& when) { return Object{{"when", when}, {"serve", "on"}, {"id", "rule"}}; };
   const auto boolean = [&](std::string_view key, const Value& when) {
-    return Object{{"flag", key},
-                  {"type", "boolean"},
-                  {"environments",
-                   Object{{"production", Object{{"enabled", true}, {"rules", Array{rule(when)}}, {"default", "off"}}}}}};
+    return Object{
+        {"flag", key},
+        {"type", "boolean"},
+        {"environments",
+         Object{{"production", Object{{"enabled", true}, {"rules", Array{rule(when)}}, {"default", "off"}}}}}};
   };
   world.Put("flag", "german", boolean("german", Object{{"country", "DE"}}));
   world.Put("flag", "adult", boolean("adult", Object{{"age", Object{{"gte", 18}}}}));
@@ -254,8 +254,8 @@ TEST(CInterfaceTest, ALiveClientHasAStatusAndTellsOfChanges) {
 
   std::atomic<std::uint64_t> seen{0};
   guidon_subscription* subscription = guidon_client_on_change(
-      client.get(), [](void* user, std::uint64_t revision) { *static_cast<std::atomic<std::uint64_t>*>(user) = revision; },
-      &seen);
+      client.get(),
+      [](void* user, std::uint64_t revision) { *static_cast<std::atomic<std::uint64_t>*>(user) = revision; }, &seen);
   ASSERT_NE(subscription, nullptr);
   stream->Send(world.Serve("on", true));
   EXPECT_TRUE(Eventually([&] { return seen == world.revision(); }));

@@ -1,8 +1,8 @@
 // RulesetState when there is no memory: whatever allocation fails, it holds the whole of before or the whole of after.
 #include <gtest/gtest.h>
 
-#include "bench/eval/allocations.h"
 #include <guidon/client.h>  // before core: g++ 12 takes its enumerators for hidden by a constant there
+#include "bench/eval/allocations.h"
 
 #include "sdk/state/ruleset_state.h"
 #include "tests/sdk/world.h"

@@ -10,10 +10,10 @@
 // Thread safety: every method may be called from any thread.
 #pragma once
 
-#include <guidon/export.h>
 #include <guidon/client_config.h>
 #include <guidon/context.h>
 #include <guidon/evaluation_detail.h>
+#include <guidon/export.h>
 #include <guidon/status.h>
 #include <guidon/value.h>
 
@@ -80,8 +80,8 @@ class GUIDON_API Subscription {
 };
 
 // The reads that Client, Pin and Peek share. `fallback` is returned when the flag cannot be evaluated, or serves
-// nothing; ...Detail() says why. Int() is for numbers without a fraction. Cost: tens of nanoseconds; ...Detail() and results of
-// text or JSON copy, so they may allocate.
+// nothing; ...Detail() says why. Int() is for numbers without a fraction. Cost: tens of nanoseconds; ...Detail() and
+// results of text or JSON copy, so they may allocate.
 //
 // A read is counted, by flag, variation, reason and error, and records an exposure for each experiment that had a say
 // in it, unless the answer is TYPE_MISMATCH. What is only looked at, and not shown to anybody, is read through Peek().
