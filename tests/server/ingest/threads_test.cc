@@ -146,6 +146,7 @@ TEST(JournalThreadsTest, WhoFollowsSeesEveryEntryOnceInTheSameOrderAndARestartCh
   journal->Append(EntryOf("batch-after-restart"), [&](const Result<Appended>& appended) {
     EXPECT_GT(appended->sequence, all.back().first) << "numbers go on";
   });
+  journal.reset();  // waits for the answer
 }
 
 }  // namespace
