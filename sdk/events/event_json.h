@@ -63,7 +63,4 @@ struct Held {
 };
 std::string EncodeStatus(const ClientStatus& status, const Held& held, std::string_view sender);
 
-// "" when there is no memory for it.
-std::string Gzip(std::string_view text);
-
 }  // namespace guidon::internal

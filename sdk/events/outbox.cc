@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "net/gzip.h"
 #include "sdk/client/client_core.h"
 #include "sdk/source/http.h"
 
@@ -539,7 +540,7 @@ net::HttpResult Outbox::Post(const std::string& path, std::string_view text) {
   request.path = path;
   request.headers = HeadersOf(core_.config);
   request.headers.emplace_back("Content-Type", "application/json");
-  if (text.size() >= kCompressFrom) request.body = Gzip(text);
+  if (text.size() >= kCompressFrom) request.body = net::Gzip(text);
   if (!request.body.empty()) {
     request.headers.emplace_back("Content-Encoding", "gzip");
   } else {

@@ -1,12 +1,11 @@
 #include "server/feed/feed.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "core/base/json.h"
+#include "net/gzip.h"
 #include "net/sse.h"
 
 namespace guidon {
@@ -25,22 +24,6 @@ Bytes EncodeEvent(std::string_view type, std::string_view id, std::string_view d
 
 EntityRef RefOf(const EncodedEntity& entity) {
   return {*EntityKindFromString(entity.kind), entity.key};
-}
-
-// gzip with zlib's default level: a ruleset compresses about tenfold.
-std::string Gzip(std::string_view text) {
-  z_stream stream{};
-  constexpr int kGzipWindow = 15 + 16;
-  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) return {};
-  std::string out(deflateBound(&stream, static_cast<uLong>(text.size())), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
 }
 
 // "<epoch>-<revision>"; nullopt when it is not one of this epoch.
@@ -111,7 +94,7 @@ Channel::Document Channel::Current(bool with_gzip) {
   }
   if (with_gzip && !document.gzip) {
     // Compressing takes milliseconds: outside the lock. Two callers may do it at once; both results are the same.
-    document.gzip = Share(Gzip(*document.plain));
+    document.gzip = Share(net::Gzip(*document.plain));
     MutexLock lock(mutex_);
     if (document_ == document.plain) document_gzip_ = document.gzip;
   }

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <atomic>
 #include <fstream>
@@ -13,12 +12,14 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/gzip.h"
 #include "tests/support/scripted_server.h"
 
 namespace guidon::net {
 namespace {
 
 using testing::DeafServer;
+using testing::Gzip;
 using testing::ScriptedServer;
 using Connection = ScriptedServer::Connection;
 using std::chrono::milliseconds;
@@ -37,20 +38,6 @@ std::unique_ptr<HttpClient> ClientFor(const std::string& address, HttpOptions op
 
 HttpResult Get(ScriptedServer& server, HttpOptions options = {kLong, kLong, kLong}) {
   return ClientFor(server.url(), options)->Send({"GET", "/x", {}, ""});
-}
-
-std::string Gzip(std::string_view text) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string packed(compressBound(text.size()) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
 }
 
 // --- requests and answers ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/json.h"
+#include "net/gzip.h"
 #include "sdk/events/batch.h"
 #include "sdk/events/event_json.h"
 #include "tests/support/gunzip.h"
@@ -196,8 +197,8 @@ TEST(BatchTest, TheEpochIsSaidWithEachExposureWhenThereAreSeveral) {
 TEST(BatchTest, WhatIsCompressedIsTheSameAfterwards) {
   std::string text;
   for (int i = 0; i < 10'000; ++i) text += std::to_string(i * 7'919);
-  EXPECT_EQ(testing::Gunzip(Gzip(text)), text);
-  EXPECT_LT(Gzip(text).size(), text.size());
+  EXPECT_EQ(testing::Gunzip(net::Gzip(text)), text);
+  EXPECT_LT(net::Gzip(text).size(), text.size());
 }
 
 // ---- Queue -------------------------------------------------------------------------------------------------------
