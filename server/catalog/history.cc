@@ -5,14 +5,6 @@
 #include <vector>
 
 namespace guidon {
-namespace {
-
-Timestamp SystemNow() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
-}  // namespace
-
 Result<std::optional<Revision>> OldestToKeep(const Store& store, Timestamp cutoff) {
   // The first revision after the cutoff, by halves.
   Revision low = 1, high = store.Head().revision + 1;
@@ -50,35 +42,11 @@ Result<HistoryLook> TrimHistory(Store& store, Timestamp now, std::chrono::millis
   return look;
 }
 
-HistoryKeeper::HistoryKeeper(Store& store, HistoryOptions options) : store_(store), options_(std::move(options)) {
-  thread_ = std::thread([this] { Run(); });
-}
-
-HistoryKeeper::~HistoryKeeper() {
-  {
-    MutexLock lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.NotifyAll();
-  thread_.join();
-}
-
-bool HistoryKeeper::stopping() {
-  MutexLock lock(mutex_);
-  return stopping_;
-}
-
-bool HistoryKeeper::StopsWithin(std::chrono::milliseconds time) {
-  MutexLock lock(mutex_);
-  return changed_.WaitFor(lock, time, [this]() GUIDON_REQUIRES(mutex_) { return stopping_; });
-}
-
-void HistoryKeeper::Run() {
-  for (auto pause = options_.first_look; !StopsWithin(pause); pause = options_.interval) {
-    const Timestamp now = options_.clock ? options_.clock() : SystemNow();
-    const Result<HistoryLook> look = TrimHistory(store_, now, options_.keep, [this] { return stopping(); });
-    if (options_.report) options_.report(look);
-  }
-}
+HistoryKeeper::HistoryKeeper(Store& store, HistoryOptions options)
+    : keeper_({options.first_look, options.interval, options.clock},
+              [&store, keep = options.keep, report = options.report](Timestamp now, const std::function<bool()>& stop) {
+                const Result<HistoryLook> look = TrimHistory(store, now, keep, stop);
+                if (report) report(look);
+              }) {}
 
 }  // namespace guidon

@@ -16,10 +16,9 @@
 #include <chrono>
 #include <functional>
 #include <optional>
-#include <thread>
 
-#include "core/base/mutex.h"
 #include "core/base/result.h"
+#include "server/store/keeper.h"
 #include "server/store/store.h"
 
 namespace guidon {
@@ -50,22 +49,11 @@ struct HistoryOptions {
 
 class HistoryKeeper {
  public:
-  HistoryKeeper(Store& store, HistoryOptions options);  // the store outlives it
-  ~HistoryKeeper();  // ends a compaction under way; the next one goes on where it stopped
-  HistoryKeeper(const HistoryKeeper&) = delete;
-  HistoryKeeper& operator=(const HistoryKeeper&) = delete;
+  // The store outlives it. Destroyed, it ends a compaction under way; the next one goes on where it stopped.
+  HistoryKeeper(Store& store, HistoryOptions options);
 
  private:
-  void Run();
-  bool stopping();
-  bool StopsWithin(std::chrono::milliseconds time);
-
-  Store& store_;
-  const HistoryOptions options_;
-  Mutex mutex_;
-  CondVar changed_;
-  bool stopping_ GUIDON_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  Keeper keeper_;
 };
 
 }  // namespace guidon

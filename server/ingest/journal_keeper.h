@@ -7,11 +7,10 @@
 
 #include <chrono>
 #include <functional>
-#include <thread>
 
-#include "core/base/mutex.h"
 #include "core/base/result.h"
 #include "server/ingest/journal.h"
+#include "server/store/keeper.h"
 
 namespace guidon {
 
@@ -28,22 +27,11 @@ struct JournalKeeperOptions {
 
 class JournalKeeper {
  public:
-  JournalKeeper(Journal& journal, JournalKeeperOptions options);  // the journal outlives it
-  ~JournalKeeper();                                               // ends after the transaction under way
-  JournalKeeper(const JournalKeeper&) = delete;
-  JournalKeeper& operator=(const JournalKeeper&) = delete;
+  // The journal outlives it. Destroyed, it ends after the transaction under way.
+  JournalKeeper(Journal& journal, JournalKeeperOptions options);
 
  private:
-  void Run();
-  bool stopping();
-  bool StopsWithin(std::chrono::milliseconds time);
-
-  Journal& journal_;
-  const JournalKeeperOptions options_;
-  Mutex mutex_;
-  CondVar changed_;
-  bool stopping_ GUIDON_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  Keeper keeper_;
 };
 
 }  // namespace guidon
