@@ -1,7 +1,6 @@
 #include "cli/cpp_header.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <map>
 #include <vector>

@@ -126,6 +126,20 @@ void Describe(const guidon::EvaluationDetail<T>& from, guidon_detail* to) {
   CopyInto(to->message, sizeof to->message, from.message);
 }
 
+template <typename T>
+using DetailRead = guidon::EvaluationDetail<T> (guidon::Reads<guidon::Client>::*)(std::string_view,
+                                                                                  const guidon::Context&,
+                                                                                  T) const noexcept;
+
+template <typename T>
+T ReadDetail(DetailRead<T> read, const guidon_client* client, const char* flag, const guidon_context* context,
+             T fallback, guidon_detail* detail) {
+  if (client == nullptr) return fallback;
+  const guidon::EvaluationDetail<T> answer = (client->client.*read)(TextOf(flag), ContextOf(context), fallback);
+  Describe(answer, detail);
+  return answer.value;
+}
+
 guidon::ClientConfig ConfigOf(const guidon_config& given) {
   guidon::ClientConfig config;
   config.server = TextOf(given.server);
@@ -349,26 +363,17 @@ int guidon_variation(const guidon_client* client, const char* flag, const guidon
 
 bool guidon_bool_detail(const guidon_client* client, const char* flag, const guidon_context* context, bool fallback,
                         guidon_detail* detail) {
-  if (client == nullptr) return fallback;
-  const auto read = client->client.BoolDetail(TextOf(flag), ContextOf(context), fallback);
-  Describe(read, detail);
-  return read.value;
+  return ReadDetail(&guidon::Client::BoolDetail, client, flag, context, fallback, detail);
 }
 
 int64_t guidon_int_detail(const guidon_client* client, const char* flag, const guidon_context* context,
                           int64_t fallback, guidon_detail* detail) {
-  if (client == nullptr) return fallback;
-  const auto read = client->client.IntDetail(TextOf(flag), ContextOf(context), fallback);
-  Describe(read, detail);
-  return read.value;
+  return ReadDetail(&guidon::Client::IntDetail, client, flag, context, fallback, detail);
 }
 
 double guidon_double_detail(const guidon_client* client, const char* flag, const guidon_context* context,
                             double fallback, guidon_detail* detail) {
-  if (client == nullptr) return fallback;
-  const auto read = client->client.DoubleDetail(TextOf(flag), ContextOf(context), fallback);
-  Describe(read, detail);
-  return read.value;
+  return ReadDetail(&guidon::Client::DoubleDetail, client, flag, context, fallback, detail);
 }
 
 size_t guidon_string_detail(const guidon_client* client, const char* flag, const guidon_context* context,
