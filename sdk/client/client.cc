@@ -148,6 +148,18 @@ class Answered {
     }
     return T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback));
   }
+  template <typename Fallback>
+  EvaluationDetail<T> DetailOr(const Question& asked, const Fallback& fallback) const noexcept {
+    EvaluationDetail<T> detail = DetailOf<T>(*asked.view.ruleset, asked.flag, decision_);
+    detail.value = ValueOr(fallback);
+    return detail;
+  }
+  // What hooks are told: the same with any type of value.
+  HookDetail DetailFor(const Question& asked, Value value) const noexcept {
+    HookDetail detail = DetailOf<Value>(*asked.view.ruleset, asked.flag, decision_);
+    detail.value = std::move(value);
+    return detail;
+  }
 
  private:
   // Whether the number is whole, and the experiments count, is only known now. Few flags of numbers have experiments;
@@ -178,10 +190,7 @@ T Answer(Question asked, const Fallback& fallback) noexcept {
 
 template <typename T, Trace kTrace, typename Fallback>
 EvaluationDetail<T> AnswerDetail(Question asked, const Fallback& fallback) noexcept {
-  const Answered<T, kTrace> answered(asked);
-  EvaluationDetail<T> detail = DetailOf<T>(*asked.view.ruleset, asked.flag, answered.decision());
-  detail.value = answered.ValueOr(fallback);
-  return detail;
+  return Answered<T, kTrace>(asked).DetailOr(asked, fallback);
 }
 
 constexpr Trace kRecorded = Trace::kCountAndExposures;
@@ -198,38 +207,27 @@ int AnswerVariation(Question asked, const std::string_view* names, int count, in
   return IndexOf(Answered<NameOnly, kTrace>(asked).decision(), names, count, fallback);
 }
 
-HookDetail ForHooks(const EvaluationDetail<Value>& detail) {
-  return detail;
-}
-template <typename T>
-HookDetail ForHooks(const EvaluationDetail<T>& detail) {
-  HookDetail hooked;
-  hooked.value = Value(detail.value);
-  hooked.reason = detail.reason;
-  hooked.error = detail.error;
-  hooked.message = detail.message;
-  hooked.variation = detail.variation;
-  hooked.rule = detail.rule;
-  hooked.experiment = detail.experiment;
-  hooked.variant = detail.variant;
-  hooked.forced = detail.forced;
-  hooked.revision = detail.revision;
-  return hooked;
-}
-
-// With the hooks of the application around it. The question's view is owned by somebody meanwhile, not guarded: hooks
-// take their time.
-template <typename T, typename Fallback>
-EvaluationDetail<T> AnswerHooked(const Question& asked, const Fallback& fallback) noexcept {
-  EvaluationDetail<T> answer;
-  const Value given = Value(T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback)));
+// With the hooks of the application around it: `answer` answers for the context that they leave. The question's view is
+// owned by somebody meanwhile, not guarded: hooks take their time.
+template <typename Answering>
+void WithHooks(const Question& asked, ReadType type, const Value& given, const Answering& answer) noexcept {
   const auto evaluate = [&](const Context& context) {
-    answer = AnswerDetail<T, kRecorded>({asked.core, asked.view, asked.slot, asked.flag, context}, fallback);
-    return ForHooks(answer);
+    return answer(Question(asked.core, asked.view, asked.slot, asked.flag, context));
   };
   const auto complain = [&](const std::string& message) { asked.core.Log(LogLevel::kError, message); };
-  internal::RunHooks(asked.core.config.hooks, {asked.flag, Kind<T>::kRead, given, asked.context}, evaluate, complain);
-  return answer;
+  internal::RunHooks(asked.core.config.hooks, {asked.flag, type, given, asked.context}, evaluate, complain);
+}
+
+template <typename T, typename Fallback>
+EvaluationDetail<T> AnswerHooked(const Question& asked, const Fallback& fallback) noexcept {
+  EvaluationDetail<T> detail;
+  const Value given = Value(T(static_cast<const std::unwrap_reference_t<Fallback>&>(fallback)));
+  WithHooks(asked, Kind<T>::kRead, given, [&](Question with) {
+    const Answered<T, kRecorded> answered(with);
+    detail = answered.DetailOr(with, fallback);
+    return answered.DetailFor(with, Value(detail.value));
+  });
+  return detail;
 }
 
 // What is current is guarded for the few lines of an evaluation, and owned where hooks run. `ask` makes the question of
@@ -263,22 +261,16 @@ EvaluationDetail<T> DetailPinned(const Question& asked, const Fallback& fallback
   return asked.core.has_hooks ? AnswerHooked<T>(asked, fallback) : AnswerDetail<T, kRecorded>(asked, fallback);
 }
 
-// What hooks are told of a read of the variation's name: the name is its value.
+// For hooks, the name is the value.
 int VariationHooked(const Question& asked, const std::string_view* names, int count, int fallback) noexcept {
   int index = fallback;
   const Value given = fallback >= 0 && fallback < count ? Value(names[fallback]) : Value();
-  const auto evaluate = [&](const Context& context) {
-    Question changed(asked.core, asked.view, asked.slot, asked.flag, context);
-    const Answered<NameOnly, kRecorded> answered(changed);
+  WithHooks(asked, ReadType::kVariation, given, [&](Question with) {
+    const Answered<NameOnly, kRecorded> answered(with);
     const Decision& decision = answered.decision();
     index = IndexOf(decision, names, count, fallback);
-    HookDetail detail = DetailOf<Value>(*asked.view.ruleset, asked.flag, decision);
-    detail.value = decision.variation == kNone ? given : Value(decision.variation_name());
-    return detail;
-  };
-  const auto complain = [&](const std::string& message) { asked.core.Log(LogLevel::kError, message); };
-  internal::RunHooks(asked.core.config.hooks, {asked.flag, ReadType::kVariation, given, asked.context}, evaluate,
-                     complain);
+    return answered.DetailFor(with, decision.variation == kNone ? given : Value(decision.variation_name()));
+  });
   return index;
 }
 
