@@ -95,7 +95,7 @@ std::uint32_t Murmur3Prefix::Finish(std::string_view text) const noexcept {
   return FinishTail(state, static_cast<std::uint32_t>(waiting), prefix_size_ + static_cast<std::uint32_t>(text.size()));
 }
 
-std::uint64_t Hash64(std::string_view text) noexcept {
+std::uint64_t Xxh3(std::string_view text) noexcept {
   return XXH3_64bits(text.data(), text.size());
 }
 

@@ -1,7 +1,6 @@
 // The hashes of the project and what each is for.
 //
 //   Murmur3      bucketing; frozen, the same bits in every language (docs/spec/bucketing.md)
-//   Fnv1a64      attribute names, at compile time
 //   Hash64       tables in memory: sets of values, indexes; never stored, never on the wire
 //   Digest128    what a client holds against what the server has (docs/spec/wire.md)
 //
@@ -12,6 +11,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <guidon/context.h>
 
 namespace guidon {
 
@@ -33,13 +34,21 @@ class Murmur3Prefix {
   std::uint32_t prefix_size_;
 };
 
-constexpr std::uint64_t Fnv1a64(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325ull;
-  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  return hash;
+// murmur3's finaliser, 64 bits: every bit of the result depends on every bit of `word`, and no two words give the same.
+constexpr std::uint64_t Mix64(std::uint64_t word) noexcept {
+  word = (word ^ (word >> 33)) * 0xff51afd7ed558ccdull;
+  word = (word ^ (word >> 33)) * 0xc4ceb9fe1a85ec53ull;
+  return word ^ (word >> 33);
 }
 
-std::uint64_t Hash64(std::string_view text) noexcept;  // XXH3, seed 0
+std::uint64_t Xxh3(std::string_view text) noexcept;  // 64 bits, seed 0
+
+// Texts of up to kShortText bytes differ whenever their hashes do not: who knows that both are short need not look at
+// them.
+inline constexpr std::size_t kShortText = 7;
+inline std::uint64_t Hash64(std::string_view text) noexcept {
+  return text.size() <= kShortText ? Mix64(internal::NumberOfShort(text)) : Xxh3(text);
+}
 
 // XOR over all entities of XXH3-128 (seed 0) of kind NUL key NUL bytes. Adding and removing are the same operation.
 class Digest128 {

@@ -57,7 +57,7 @@ struct Entered {
   std::uint64_t before;  // what the slot held: 0, or the epoch of the guard around this one
 };
 
-inline Entered Enter() noexcept {
+[[gnu::always_inline]] inline Entered Enter() noexcept {
   Slot* slot = own_slot;
   if (slot == nullptr) [[unlikely]] {
     slot = TakeSlot();
@@ -75,7 +75,7 @@ inline Entered Enter() noexcept {
   return {slot, before};
 }
 
-inline void Leave(const Entered& entered) noexcept {
+[[gnu::always_inline]] inline void Leave(const Entered& entered) noexcept {
   entered.slot->since.store(entered.before, std::memory_order_release);
 }
 
@@ -111,7 +111,7 @@ class Published {
   // nor take a lock; to keep a version for longer, or to give it to another thread, use Share().
   class Guard {
    public:
-    ~Guard() { epoch::Leave(entered_); }
+    [[gnu::always_inline]] ~Guard() { epoch::Leave(entered_); }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
@@ -121,7 +121,7 @@ class Published {
 
    private:
     friend class Published;
-    explicit Guard(const Published& published) noexcept
+    [[gnu::always_inline]] explicit Guard(const Published& published) noexcept
         : entered_(epoch::Enter()), value_(published.value_.load(std::memory_order_seq_cst)) {}
 
     epoch::Entered entered_;
@@ -136,7 +136,7 @@ class Published {
   Published(const Published&) = delete;
   Published& operator=(const Published&) = delete;
 
-  Guard Read() const noexcept { return Guard(*this); }
+  [[gnu::always_inline]] Guard Read() const noexcept { return Guard(*this); }
 
   // The current version, owned. Counts references, so threads that do it all the time get into each other's way.
   std::shared_ptr<const T> Share() const noexcept {

@@ -40,23 +40,23 @@ inline void CopyText(char* to, const char* from, std::size_t size) noexcept {
 
 inline bool IsKey(Attribute attribute) {
   constexpr Attribute kKey("key");
-  return attribute.hash() == kKey.hash() && attribute.name() == kKey.name();
+  return attribute.hash() == kKey.hash() && (Attribute::kNamesInHash || attribute.name() == kKey.name());
 }
 
 }  // namespace
 
 [[gnu::always_inline]] inline Context::Slot* Context::FindSlot(Attribute attribute) noexcept {
+  const std::uint64_t hash = attribute.hash();
   for (std::uint32_t i = 0; i < slot_count_; ++i) {
-    if (hashes_[i] != attribute.hash()) continue;
-    Slot& slot = slots_[i];
-    if (std::string_view(text_ + slot.name_begin, slot.name_size) == attribute.name()) return &slot;
+    if (hashes_[i] == hash && (IsItsName(hash) || NameOf(i) == attribute.name())) return &slots_[i];
   }
   return nullptr;
 }
 
 [[gnu::always_inline]] inline bool Context::HasRoomFor(Attribute attribute, std::size_t text_size) const noexcept {
-  return slot_count_ < slot_capacity_ && text_capacity_ - text_size_ >= attribute.name().size() &&
-         text_capacity_ - text_size_ - attribute.name().size() >= text_size;
+  const std::size_t name_size = IsItsName(attribute.hash()) ? 0 : attribute.name().size();
+  return slot_count_ < slot_capacity_ && text_capacity_ - text_size_ >= name_size &&
+         text_capacity_ - text_size_ - name_size >= text_size;
 }
 
 [[gnu::always_inline]] inline Context::Slot& Context::Append(Attribute attribute, Kind kind) noexcept {
@@ -68,8 +68,10 @@ inline bool IsKey(Attribute attribute) {
   slot.name_size = static_cast<std::uint32_t>(name.size());
   slot.kind = kind;
   slot.truth = false;
-  CopyText(text_ + text_size_, name.data(), name.size());
-  text_size_ += slot.name_size;
+  if (!IsItsName(attribute.hash())) {
+    CopyText(text_ + text_size_, name.data(), name.size());
+    text_size_ += slot.name_size;
+  }
   return slot;
 }
 
@@ -302,8 +304,7 @@ Context::Slot& Context::SlotFor(Attribute attribute, std::uint32_t text_begin, s
   slot.name_begin = slot.name_size = 0;
   slot.kind = Kind::kText;
   slot.truth = false;
-  const std::uint32_t name_begin = Keep(attribute.name());
-  slot.name_begin = name_begin;
+  if (!IsItsName(attribute.hash())) slot.name_begin = Keep(attribute.name());
   slot.name_size = static_cast<std::uint32_t>(attribute.name().size());
   return slot;
 }
@@ -321,7 +322,7 @@ std::uint32_t Context::Keep(std::string_view text) {
 std::uint32_t Context::Grow(std::string_view text) {
   std::size_t live = key_size_ + text.size();
   for (std::uint32_t i = 0; i < slot_count_; ++i) {
-    live += slots_[i].name_size + (slots_[i].kind == Kind::kText ? slots_[i].size : 0);
+    live += (IsItsName(hashes_[i]) ? 0 : slots_[i].name_size) + (slots_[i].kind == Kind::kText ? slots_[i].size : 0);
   }
   std::size_t capacity = kInlineText;
   while (capacity < 2 * live) capacity *= 2;
@@ -334,7 +335,7 @@ std::uint32_t Context::Grow(std::string_view text) {
   };
   move(key_begin_, key_size_);
   for (std::uint32_t i = 0; i < slot_count_; ++i) {
-    move(slots_[i].name_begin, slots_[i].name_size);
+    if (!IsItsName(hashes_[i])) move(slots_[i].name_begin, slots_[i].name_size);
     if (slots_[i].kind == Kind::kText) move(slots_[i].begin, slots_[i].size);
   }
   const std::uint32_t begin = size;
@@ -370,7 +371,7 @@ Value Context::ToValue() const {
         value = values_[slot.begin];
         break;
     }
-    object.Append(std::string_view(text_ + slot.name_begin, slot.name_size), std::move(value));
+    object.Append(NameOf(i), std::move(value));
   }
   return object;
 }

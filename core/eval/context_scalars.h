@@ -12,7 +12,7 @@ namespace guidon {
 
 struct ContextScalar {
   enum class Kind : std::uint8_t { kBool, kInt, kDouble, kText };
-  std::string_view name;
+  std::string_view name;  // valid while nobody sets anything
   Kind kind = Kind::kText;
   bool truth = false;
   std::int64_t whole = 0;
@@ -32,13 +32,13 @@ struct ContextScalars {
       take(scalar);
     }
     for (std::uint32_t i = 0; i < context.slot_count_; ++i) {
+      scalar.name = context.NameOf(i);
       if (Read(context, context.slots_[i], scalar)) take(scalar);
     }
   }
 
  private:
   static bool Read(const Context& context, const Context::Slot& slot, ContextScalar& out) {
-    out.name = {context.text_ + slot.name_begin, slot.name_size};
     switch (slot.kind) {
       case Context::Kind::kBool:
         out.kind = ContextScalar::Kind::kBool;

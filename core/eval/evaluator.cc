@@ -13,31 +13,21 @@ struct ContextReader {
   using Kind = Context::Kind;
   using Slot = Context::Slot;
 
-  static const Slot* Find(const Context& context, std::uint64_t hash, std::string_view name) noexcept {
-    for (std::uint32_t i = 0, count = context.slot_count_; i < count; ++i) {
-      if (context.hashes_[i] != hash) continue;
-      const Slot& slot = context.slots_[i];
-      if (SameText({context.text_ + slot.name_begin, slot.name_size}, name)) return &slot;
-    }
-    return nullptr;
-  }
-  // The same, for the one loop that everything goes through.
-  [[gnu::always_inline]] static const Slot* Find(const Context& context, const AttributeRef& attribute) noexcept {
+  [[gnu::always_inline]] static const Slot* Find(const Context& context, std::uint64_t hash,
+                                                 const std::string& name) noexcept {
     const std::uint64_t* hashes = context.hashes_;
-    const std::uint64_t hash = attribute.hash;
     for (std::uint32_t i = 0, count = context.slot_count_; i < count; ++i) {
-      if (hashes[i] == hash && IsCalled(context, context.slots_[i], attribute)) return &context.slots_[i];
+      if (hashes[i] != hash) continue;
+      if (Context::IsItsName(hash) || IsCalled(context, i, name)) return &context.slots_[i];
     }
     return nullptr;
   }
-  [[gnu::always_inline]] static bool IsCalled(const Context& context, const Slot& slot,
-                                              const AttributeRef& attribute) noexcept {
-    if (slot.name_size != attribute.name_size) return false;
-    const char* name = context.text_ + slot.name_begin;
-    std::uint64_t begin;
-    std::memcpy(&begin, name, 8);
-    if (((begin ^ attribute.begin) & attribute.begin_mask) != 0) return false;
-    return slot.name_size <= 8 || SameText(name + 8, attribute.name.data() + 8, slot.name_size - 8);
+  // Not inline, so that the look at short names has nothing to do for longer ones.
+  [[gnu::noinline]] static bool IsCalled(const Context& context, std::uint32_t slot, const std::string& name) noexcept {
+    return SameText(context.NameOf(slot), name);
+  }
+  [[gnu::always_inline]] static const Slot* Find(const Context& context, const AttributeRef& attribute) noexcept {
+    return Find(context, attribute.hash, attribute.name);
   }
   static std::string_view TextOf(const Context& context, const Slot& slot) noexcept {
     return {context.text_ + slot.begin, slot.size};
@@ -304,6 +294,8 @@ bool HoldsOperands(const Step& step, const Operand& operand) noexcept {
 bool HoldsScalar(const Step* steps, const Step& step, const Operand& operand) noexcept {
   const bool is_text = operand.kind == Operand::Kind::kText;
   switch (step.form) {
+    case Step::Form::kShort:
+      return is_text && operand.text.size() == step.at && operand.TextHash() == step.hash;
     case Step::Form::kText:
       return is_text && operand.TextHash() == step.hash && SameText(operand.text, Code::TextAt(steps, step.at));
     case Step::Form::kTexts: {
@@ -364,6 +356,8 @@ constexpr unsigned Pair(Step::Form form, ContextReader::Kind kind) {
     return step.form == Form::kExists ? step.at == 0 : step.is_negated;
   }
   switch (Pair(step.form, slot->kind)) {
+    case Pair(Form::kShort, Kind::kText):
+      return (slot->text_hash == step.hash && slot->size == step.at) != step.is_negated;
     case Pair(Form::kText, Kind::kText): {
       const bool holds =
           slot->text_hash == step.hash && ContextReader::Is(context, *slot, Code::TextAt(steps, step.at));
@@ -463,8 +457,6 @@ class Evaluation {
         return internal::ConstantDecision(entry);
       }
     }
-    // Most codes are this long. In a large store none of it is near, and the lines had better come at once.
-    for (const std::size_t line : {0, 1, 2}) __builtin_prefetch(reinterpret_cast<const char*>(entry.rules) + line * 64);
     if (!Decide(entry, decision)) {
       // Only a default split that found no unit comes here: its ranges leave no bucket to nobody.
       decision.reason = Reason::kError;

@@ -76,9 +76,6 @@ AttributeRef MakeAttribute(std::string_view name) {
   AttributeRef ref;
   ref.name = name;
   ref.hash = Attribute::HashOf(name);
-  ref.name_size = static_cast<std::uint32_t>(name.size());
-  std::memcpy(&ref.begin, name.data(), std::min<std::size_t>(name.size(), 8));
-  std::memset(&ref.begin_mask, 0xff, std::min<std::size_t>(name.size(), 8));
   ref.is_key = name == "key" || name.empty();
   std::size_t start = 0;
   for (std::size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', start)) {

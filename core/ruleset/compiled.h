@@ -27,11 +27,9 @@
 
 namespace guidon {
 
-// An attribute as an expression names it. "key" is the context's key. In one cache line as far as a look-up goes.
-struct alignas(64) AttributeRef {
+// An attribute as an expression names it. "key" is the context's key.
+struct AttributeRef {
   std::uint64_t hash = 0;
-  std::uint64_t begin = 0, begin_mask = 0;  // the name's first 8 bytes as a word, and those bits of it that there are
-  std::uint32_t name_size = 0;
   bool is_key = false;
   bool is_path = false;  // more than one part: also looked up within objects
   std::string name;
@@ -99,6 +97,7 @@ inline bool PackVersion(std::string_view text, std::uint64_t& out) noexcept {
 // One test of a condition, and where it leads. Half a cache line.
 struct Step {
   enum class Form : std::uint8_t {
+    kShort,     // kIn, kNotIn one text of up to kShortText bytes: its hash; `at` its size
     kText,      // kIn, kNotIn one text: its hash; `at` the text
     kTexts,     // kIn, kNotIn several texts: a filter of their hashes; `at` the TextSet
     kInteger,   // kIn, kNotIn one whole number

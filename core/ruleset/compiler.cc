@@ -220,9 +220,10 @@ class ConditionCompiler {
   void LowerTexts(const std::vector<std::string>& texts, Step& step) {
     step.hash = 0;
     if (texts.size() == 1) {
-      step.form = Step::Form::kText;
+      const bool is_short = texts[0].size() <= kShortText;
+      step.form = is_short ? Step::Form::kShort : Step::Form::kText;
       step.hash = Hash64(texts[0]);
-      step.at = code_.PlaceText(texts[0]);
+      step.at = is_short ? static_cast<std::uint32_t>(texts[0].size()) : code_.PlaceText(texts[0]);
       return;
     }
     step.form = Step::Form::kTexts;

@@ -97,6 +97,11 @@ class RulesetBuilder {
     Attach();
     for (const std::uint32_t slot : touched_) r_.entries_[slot] = EntryOf(slot);
     FindBroken();
+    r_.codes_.resize(r_.entries_.size());
+    for (const std::uint32_t slot : touched_) {
+      const Entry& entry = r_.entries_[slot];
+      r_.codes_[slot] = entry.kind == Entry::Kind::kRules ? entry.rules : nullptr;
+    }
     BuildIndex();
     return std::move(ruleset_);
   }

@@ -25,8 +25,9 @@ void TextSet::Reserve(std::size_t count, std::size_t bytes) {
   if (count == 0) return;
   std::size_t cells = 2;
   while (4 * cells < 5 * count) cells *= 2;
-  words_.reserve(1 + cells + 2 * count + bytes / 8);  // a head, and less than a word of padding
-  words_.assign(1 + cells, 0);
+  const std::size_t cell_words = WordsOf(cells * sizeof(Cell));
+  words_.reserve(1 + cell_words + WordsOf(bytes + count * (sizeof(Head) + 7)));  // with the padding
+  words_.assign(1 + cell_words, 0);
   words_[0] = cells - 1;
 }
 
@@ -34,14 +35,15 @@ void TextSet::Add(std::string_view text, std::int32_t number) {
   const std::uint64_t hash = Hash64(text);
   if (Find(text, hash) != kNone) return;
   const auto place = static_cast<std::uint32_t>(words_.size());
-  words_.resize(place + 1 + (text.size() + 7) / 8);
-  const Head head{number, static_cast<std::uint32_t>(text.size())};
-  std::memcpy(&words_[place], &head, sizeof head);
-  if (!text.empty()) std::memcpy(&words_[place] + 1, text.data(), text.size());
+  words_.resize(place + WordsOf(sizeof(Head) + text.size()));
+  const Head head{static_cast<std::uint32_t>(text.size())};
+  auto* const bytes = reinterpret_cast<char*>(&words_[place]);
+  std::memcpy(bytes, &head, sizeof head);
+  if (!text.empty()) std::memcpy(bytes + sizeof head, text.data(), text.size());
   auto* cells = reinterpret_cast<Cell*>(words_.data() + 1);
   std::size_t i = hash & words_[0];
   while (cells[i].place != 0) i = (i + 1) & words_[0];
-  cells[i] = {static_cast<std::uint32_t>(hash >> 32), place};
+  cells[i] = {static_cast<std::uint32_t>(hash >> 32), place, number};
 }
 
 }  // namespace guidon

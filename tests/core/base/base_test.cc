@@ -1,8 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
 
 #include "core/base/hash.h"
 #include "core/base/issue.h"
@@ -114,6 +120,49 @@ TEST(HashTest, PrefixStateEqualsHashingTheWhole) {
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     EXPECT_EQ(Murmur3Prefix(text.substr(0, cut)).Finish(text.substr(cut)), Murmur3(text)) << cut;
   }
+}
+
+// Whoever compares the hashes of short texts does not look at the texts.
+TEST(HashTest, ShortTextsWithTheSameHashAreTheSame) {
+  std::unordered_map<std::uint64_t, std::string> seen;
+  const auto see = [&seen](const std::string& text) {
+    ASSERT_LE(text.size(), kShortText);
+    const auto [held, is_new] = seen.emplace(Hash64(text), text);
+    ASSERT_TRUE(is_new || held->second == text) << "sizes " << held->second.size() << " and " << text.size();
+  };
+  see("");
+  for (int a = 0; a < 256; ++a) {
+    see(std::string(1, static_cast<char>(a)));
+    for (int b = 0; b < 256; ++b) see({static_cast<char>(a), static_cast<char>(b)});
+  }
+  // Longer ones that differ in one byte, or in their size alone.
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 2'000; ++i) {
+    std::string text(3 + random() % 5, '\0');
+    for (char& c : text) c = static_cast<char>(random() % 3);
+    see(text);
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      std::string other = text;
+      other[at] = static_cast<char>(random());
+      see(other);
+    }
+  }
+  EXPECT_GT(seen.size(), 70'000u);
+}
+
+TEST(HashTest, AttributesHaveTheSameHashWhenTheyAreCompiledAndWhenTheyAreRead) {
+  constexpr std::string_view kText = "an attribute of forty bytes, and no more";
+  constexpr auto kHashes = []<std::size_t... sizes>(std::string_view text, std::index_sequence<sizes...>) {
+    return std::array{Attribute::HashOf(text.substr(0, sizes))...};
+  }(kText, std::make_index_sequence<kText.size() + 1>());
+  std::set<std::uint64_t> all;
+  for (std::size_t size = 0; size <= kText.size(); ++size) {
+    const std::string name(kText.substr(0, size));  // where it ends, the memory may, too
+    EXPECT_EQ(Attribute::HashOf(name), kHashes[size]) << name;
+    EXPECT_EQ((kHashes[size] & Attribute::kIsHashed) == 0, Attribute::kNamesInHash && size <= kShortText) << name;
+    all.insert(kHashes[size]);
+  }
+  EXPECT_EQ(all.size(), kText.size() + 1);
 }
 
 TEST(HashTest, DigestDoesNotDependOnOrderAndForgetsWhatIsRemoved) {

@@ -153,6 +153,27 @@ TEST(ContextTest, IsMadeFromAnObject) {
   }
 }
 
+// Short names are kept in another place than long ones; some of each, through every way to have a context.
+TEST(ContextTest, NamesOfEveryLengthAreTheirOwn) {
+  const std::string letters = "abcdefghijklmnop";
+  Context context("k");
+  std::string expected = R"({"key":"k")";
+  for (std::size_t size = 1; size <= letters.size(); ++size) {
+    const std::string name = letters.substr(0, size);
+    context.Set(Attribute(name), static_cast<int>(size)).Set(Attribute(name), name);
+    expected += ",\"" + name + "\":\"" + name + "\"";
+  }
+  expected += "}";
+  EXPECT_EQ(TextOf(context), expected);
+  Context copy = context, assigned("other");
+  assigned = copy;
+  const Context moved = std::move(copy);
+  EXPECT_EQ(TextOf(assigned), expected);
+  EXPECT_EQ(TextOf(moved), expected);
+  for (std::size_t size = 1; size <= letters.size(); ++size) context.Set(letters.substr(0, size), Value());
+  EXPECT_EQ(TextOf(context), R"({"key":"k"})");
+}
+
 TEST(ContextTest, NamesAndValuesMayBeAnyBytes) {
   Context context(std::string_view("\xff\x00\xfe", 3));
   context.Set(std::string_view("", 0), "empty name").Set(std::string_view("a\0b", 3), std::string_view("\0", 1));
