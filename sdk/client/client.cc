@@ -17,6 +17,8 @@ namespace guidon {
 namespace {
 
 using internal::ClientCore;
+using internal::CountRow;
+using internal::Recorder;
 using internal::RulesetView;
 
 // How each type of read is asked for and taken out of a flag's value.
@@ -68,12 +70,7 @@ struct Kind<NameOnly> {
 // One read: which flag of which ruleset, for whom, and whose it is.
 struct Question {
   Question(ClientCore& asked, const RulesetView& seen, std::uint32_t at, std::string_view key, const Context& who)
-      : core(asked),
-        view(seen),
-        slot(at),
-        flag(key),
-        context(who),
-        now_ms(asked.now_ms.load(std::memory_order_relaxed)) {}
+      : core(asked), view(seen), slot(at), flag(key), context(who) {}
   Question(ClientCore& asked, const RulesetView& seen, std::string_view key, const Context& who)
       : Question(asked, seen, seen.ruleset->Find(key), key, who) {}
 
@@ -82,22 +79,28 @@ struct Question {
   std::uint32_t slot;
   std::string_view flag;
   const Context& context;
-  std::int64_t now_ms;
-  bool has_consulted = false;  // an experiment
 };
 
-void Expose(void* question, const Consulted& consulted) noexcept {
-  const Question& asked = *static_cast<Question*>(question);
-  asked.core.recorder.Expose(asked.view.recorded, asked.context, asked.now_ms, consulted);
+// What an evaluation tells of the experiments that it consults.
+struct Listener {
+  const Question& asked;
+  std::int64_t now_ms;
+  bool has_consulted = false;
+};
+
+void Expose(void* self, const Consulted& consulted) noexcept {
+  const Listener& listener = *static_cast<Listener*>(self);
+  const Question& asked = listener.asked;
+  asked.core.recorder.Expose(asked.view.recorded, asked.context, listener.now_ms, consulted);
 }
 
-void NoteConsulted(void* question, const Consulted&) noexcept {
-  static_cast<Question*>(question)->has_consulted = true;
+void NoteConsulted(void* self, const Consulted&) noexcept {
+  static_cast<Listener*>(self)->has_consulted = true;
 }
 
 // A flag of another type is not evaluated: nothing is consulted for a caller who sees its own default.
 template <typename T, typename... Sink>
-Decision Decide(const Question& asked, Sink&... sink) noexcept {
+[[gnu::always_inline]] inline Decision Decide(const Question& asked, std::int64_t now_ms, Sink&... sink) noexcept {
   if constexpr (!std::is_same_v<T, NameOnly>) {
     const Ruleset::Entry* entry = asked.view.ruleset->At(asked.slot);
     if (entry != nullptr && entry->kind != Ruleset::Entry::Kind::kBroken && entry->type != Kind<T>::kType)
@@ -107,19 +110,19 @@ Decision Decide(const Question& asked, Sink&... sink) noexcept {
       return mismatch;
     }
   }
-  return Evaluate(*asked.view.ruleset, asked.slot, asked.context, asked.now_ms, sink...);
+  return Evaluate(*asked.view.ruleset, asked.slot, asked.context, now_ms, sink...);
 }
 
 // What a read leaves behind.
 enum class Trace { kNothing, kCountAndExposures };
 
 template <typename T, Trace kTrace>
-Decision DecideLeaving(Question& asked) noexcept {
+[[gnu::always_inline]] inline Decision DecideLeaving(Listener& listener) noexcept {
   if constexpr (kTrace == Trace::kNothing) {
-    return Decide<T>(asked);
+    return Decide<T>(listener.asked, listener.now_ms);
   } else {
-    CallSink sink{Kind<T>::kWanted == WantedType::kInt ? &NoteConsulted : &Expose, &asked};
-    return Decide<T>(asked, sink);
+    CallSink sink{Kind<T>::kWanted == WantedType::kInt ? &NoteConsulted : &Expose, &listener};
+    return Decide<T>(listener.asked, listener.now_ms, sink);
   }
 }
 
@@ -127,15 +130,8 @@ Decision DecideLeaving(Question& asked) noexcept {
 template <typename T, Trace kTrace>
 class Answered {
  public:
-  explicit Answered(Question& asked) noexcept : decision_(DecideLeaving<T, kTrace>(asked)) {
-    if constexpr (Kind<T>::kWanted == WantedType::kInt) CheckWhole(asked);
-    if (decision_.error == EvaluationError::kFlagNotFound) [[unlikely]] {
-      CheckReady(asked);
-    }
-    if constexpr (kTrace != Trace::kNothing) {
-      asked.core.recorder.Count(asked.view.recorded, asked.slot, asked.flag, decision_);
-    }
-  }
+  [[gnu::always_inline]] explicit Answered(const Question& asked) noexcept
+      : Answered(asked, {asked, asked.core.now_ms.load(std::memory_order_relaxed)}) {}
   const Decision& decision() const noexcept { return decision_; }
 
   // Fallback: a T, or what one is made from without a copy until it is needed.
@@ -162,13 +158,34 @@ class Answered {
   }
 
  private:
+  [[gnu::always_inline]] Answered(const Question& asked, Listener listener) noexcept
+      : row_(RowFor(asked)), decision_(DecideLeaving<T, kTrace>(listener)) {
+    if constexpr (Kind<T>::kWanted == WantedType::kInt) CheckWhole(listener);
+    if (decision_.error == EvaluationError::kFlagNotFound) [[unlikely]] {
+      CheckReady(asked);
+    }
+    if constexpr (kTrace != Trace::kNothing) {
+      if (!Recorder::TryCount(row_, decision_.variation, decision_.reason)) [[unlikely]] {
+        asked.core.recorder.Count(asked.view.recorded, asked.slot, asked.flag, decision_);
+      }
+    }
+  }
+
+  // What will be counted in: asked for before the evaluation, so that it comes near meanwhile.
+  static CountRow RowFor(const Question& asked) noexcept {
+    if (kTrace == Trace::kNothing || asked.slot >= asked.view.recorded.size) return nullptr;
+    const CountRow row = asked.core.recorder.RowOf(asked.view.recorded, asked.slot);
+    __builtin_prefetch(row, 1);
+    return row;
+  }
+
   // Whether the number is whole, and the experiments count, is only known now. Few flags of numbers have experiments;
   // those are evaluated once more.
-  void CheckWhole(Question& asked) noexcept {
+  void CheckWhole(Listener& listener) noexcept {
     CheckType(WantedType::kInt, decision_);
-    if (!asked.has_consulted || decision_.error == EvaluationError::kTypeMismatch) return;
-    CallSink exposing{&Expose, &asked};
-    Decide<T>(asked, exposing);
+    if (!listener.has_consulted || decision_.error == EvaluationError::kTypeMismatch) return;
+    CallSink exposing{&Expose, &listener};
+    Decide<T>(listener.asked, listener.now_ms, exposing);
   }
 
   // Before the first ruleset there is no flag.
@@ -180,16 +197,42 @@ class Answered {
     }
   }
 
+  const CountRow row_;
   Decision decision_;
 };
 
+// What a question consists of comes one by one, so that asking needs no memory.
 template <typename T, Trace kTrace, typename Fallback>
-T Answer(Question asked, const Fallback& fallback) noexcept {
-  return Answered<T, kTrace>(asked).ValueOr(fallback);
+[[gnu::noinline]] T AnswerAny(ClientCore& core, const RulesetView& view, std::uint32_t slot, std::string_view flag,
+                              const Context& context, const Fallback& fallback) noexcept {
+  return Answered<T, kTrace>({core, view, slot, flag, context}).ValueOr(fallback);
+}
+
+// A flag that answers one thing to everyone, and was counted so before, is answered on the spot.
+template <typename T, Trace kTrace, typename Fallback>
+[[gnu::always_inline]] inline T Answer(const Question& asked, const Fallback& fallback) noexcept {
+  asked.view.ruleset->Prefetch(asked.slot);
+  if constexpr (!std::is_same_v<T, std::int64_t>) {  // whether a number is whole has to be looked at
+    const Ruleset::Entry* const entry = asked.view.ruleset->At(asked.slot);
+    if (entry != nullptr && entry->kind == Ruleset::Entry::Kind::kConstant && entry->type == Kind<T>::kType) {
+      const bool is_done = kTrace == Trace::kNothing
+                               ? entry->variation != kNone
+                               : Recorder::TryCount(asked.core.recorder.RowOf(asked.view.recorded, asked.slot),
+                                                    entry->variation, entry->reason);
+      if (is_done) [[likely]] {
+        if constexpr (std::is_same_v<T, bool>) {
+          return internal::TruthOf(*entry, entry->variation);
+        } else {
+          return T(Kind<T>::Of(entry->flag->variations[static_cast<std::size_t>(entry->variation)].value));
+        }
+      }
+    }
+  }
+  return AnswerAny<T, kTrace>(asked.core, asked.view, asked.slot, asked.flag, asked.context, fallback);
 }
 
 template <typename T, Trace kTrace, typename Fallback>
-EvaluationDetail<T> AnswerDetail(Question asked, const Fallback& fallback) noexcept {
+EvaluationDetail<T> AnswerDetail(const Question& asked, const Fallback& fallback) noexcept {
   return Answered<T, kTrace>(asked).DetailOr(asked, fallback);
 }
 
@@ -203,7 +246,7 @@ int IndexOf(const Decision& decision, const std::string_view* names, int count, 
 }
 
 template <Trace kTrace>
-int AnswerVariation(Question asked, const std::string_view* names, int count, int fallback) noexcept {
+int AnswerVariation(const Question& asked, const std::string_view* names, int count, int fallback) noexcept {
   return IndexOf(Answered<NameOnly, kTrace>(asked).decision(), names, count, fallback);
 }
 
@@ -233,10 +276,15 @@ EvaluationDetail<T> AnswerHooked(const Question& asked, const Fallback& fallback
 // What is current is guarded for the few lines of an evaluation, and owned where hooks run. `ask` makes the question of
 // a view.
 template <typename T, typename Ask, typename Fallback>
-T ReadCurrent(ClientCore& core, const Ask& ask, const Fallback& fallback) noexcept {
+[[gnu::noinline, gnu::cold]] EvaluationDetail<T> HookedCurrent(ClientCore& core, const Ask& ask,
+                                                               const Fallback& fallback) noexcept {
+  const std::shared_ptr<const RulesetView> view = core.current.Share();
+  return AnswerHooked<T>(ask(*view), fallback);
+}
+template <typename T, typename Ask, typename Fallback>
+[[gnu::always_inline]] inline T ReadCurrent(ClientCore& core, const Ask& ask, const Fallback& fallback) noexcept {
   if (core.has_hooks) [[unlikely]] {
-    const std::shared_ptr<const RulesetView> view = core.current.Share();
-    return AnswerHooked<T>(ask(*view), fallback).value;
+    return HookedCurrent<T>(core, Ask(ask), fallback).value;
   }
   const Published<RulesetView>::Guard view = core.current.Read();
   return Answer<T, kRecorded>(ask(*view), fallback);
@@ -244,8 +292,7 @@ T ReadCurrent(ClientCore& core, const Ask& ask, const Fallback& fallback) noexce
 template <typename T, typename Ask, typename Fallback>
 EvaluationDetail<T> DetailCurrent(ClientCore& core, const Ask& ask, const Fallback& fallback) noexcept {
   if (core.has_hooks) [[unlikely]] {
-    const std::shared_ptr<const RulesetView> view = core.current.Share();
-    return AnswerHooked<T>(ask(*view), fallback);
+    return HookedCurrent<T>(core, ask, fallback);
   }
   const Published<RulesetView>::Guard view = core.current.Read();
   return AnswerDetail<T, kRecorded>(ask(*view), fallback);

@@ -87,10 +87,10 @@ ThreadCounts::Word* ThreadCounts::Short(const CountedFlag& flag, const Decision&
   if (chunk.load(std::memory_order_relaxed) == nullptr) {
     chunk.store(new Word[CountPlace::kChunkWords](), std::memory_order_release);
   }
-  Word& word = chunk.load(std::memory_order_relaxed)[flag.place().word() + ShortOf(decision)];
-  const std::uint64_t held = word.load(std::memory_order_relaxed);
-  if (held == 0) word.store(TagOf(decision) << kCountBits, std::memory_order_relaxed);
-  return held == 0 || held >> kCountBits == TagOf(decision) ? &word : nullptr;
+  Word& word = Row(flag.place())[ShortOf(decision.variation, decision.reason)];
+  const std::uint64_t held = word.load(std::memory_order_relaxed), tag = TagOf(decision.reason);
+  if (held == 0) word.store(tag << kCountBits, std::memory_order_relaxed);
+  return held == 0 || held >> kCountBits == tag ? &word : nullptr;
 }
 
 ThreadCounts::Word* ThreadCounts::All(const CountedFlag& flag) {

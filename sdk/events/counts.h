@@ -59,6 +59,9 @@ struct CountPlace {
   std::uint32_t word() const noexcept { return value % kChunkWords; }
 };
 
+// A thread's short counters of one flag; null: it has none, or not yet.
+using CountRow = std::atomic<std::uint64_t>*;
+
 // A flag with the variations that it has, or had.
 class CountedFlag {
  public:
@@ -103,22 +106,25 @@ class ThreadCounts {
   ThreadCounts(const ThreadCounts&) = delete;
   ThreadCounts& operator=(const ThreadCounts&) = delete;
 
-  // False when there is no short counter for it, or not yet: nothing was counted.
-  bool TryCount(CountPlace place, const Decision& decision) noexcept {
+  [[gnu::always_inline]] CountRow Row(CountPlace place) noexcept {
     Word* const chunk = chunks_[place.chunk()].load(std::memory_order_relaxed);
-    if (chunk == nullptr || decision.variation == kNone) [[unlikely]] {
+    return chunk == nullptr ? nullptr : chunk + place.word();
+  }
+  // False when there is no short counter for it, or not yet: nothing was counted. `variation`: kNone, or of the flag.
+  [[gnu::always_inline]] static bool TryCount(CountRow row, std::int16_t variation, Reason reason) noexcept {
+    if (row == nullptr || variation == kNone) [[unlikely]] {
       return false;
     }
-    assert(decision.error == EvaluationError::kNone && decision.reason != Reason::kError);
-    Word& word = chunk[place.word() + ShortOf(decision)];
+    assert(reason != Reason::kError);
+    Word& word = row[ShortOf(variation, reason)];
     const std::uint64_t held = word.load(std::memory_order_relaxed);
-    if (held >> kCountBits != TagOf(decision)) [[unlikely]] {
+    if (held >> kCountBits != TagOf(reason)) [[unlikely]] {
       return false;
     }
     word.store(held + 1, std::memory_order_relaxed);
     return true;
   }
-  // The same, and makes the counter first if need be; throws bad_alloc.
+  // Counts in any case, and makes the counter first if need be; throws bad_alloc.
   void Count(const CountedFlag& flag, const Decision& decision);
 
   // For any thread: adds the counts of the flag's outcomes to `totals`. False when there are none.
@@ -128,11 +134,11 @@ class ThreadCounts {
   using Word = std::atomic<std::uint64_t>;
   static constexpr int kCountBits = 60;
   static constexpr std::uint64_t kCountMask = (std::uint64_t{1} << kCountBits) - 1;
-  static std::uint64_t TagOf(const Decision& decision) noexcept {
-    return static_cast<std::uint64_t>(decision.reason) + 1;  // 0: nobody's yet
+  static std::uint64_t TagOf(Reason reason) noexcept {
+    return static_cast<std::uint64_t>(reason) + 1;  // 0: nobody's yet
   }
-  static std::uint32_t ShortOf(const Decision& decision) noexcept {
-    return 2 * static_cast<std::uint32_t>(decision.variation) + (static_cast<std::uint32_t>(decision.reason) & 1);
+  static std::uint32_t ShortOf(std::int16_t variation, Reason reason) noexcept {
+    return 2 * static_cast<std::uint32_t>(variation) + (static_cast<std::uint32_t>(reason) & 1);
   }
 
   // Lists of all outcomes, by the flag's number.

@@ -29,19 +29,12 @@ std::tuple<std::string, std::string, Reason, EvaluationError> KeyOf(const Outcom
   return {std::string(name.flag), std::string(name.variation), name.reason, name.error};
 }
 
-// murmur3's finaliser: every bit of the result depends on every bit of `bits`.
-std::uint64_t Mix(std::uint64_t bits) noexcept {
-  bits = (bits ^ (bits >> 33)) * 0xff51afd7ed558ccdull;
-  bits = (bits ^ (bits >> 33)) * 0xc4ceb9fe1a85ec53ull;
-  return bits ^ (bits >> 33);
-}
-
 std::uint64_t FingerprintOf(std::uint64_t seed, const Consulted& consulted) noexcept {
   const std::uint64_t details = (std::uint64_t{consulted.experiment->iteration} << 32) |
                                 (static_cast<std::uint64_t>(static_cast<std::uint16_t>(consulted.variant)) << 8) |
                                 (static_cast<std::uint64_t>(consulted.role) << 1) | (consulted.forced ? 1 : 0);
-  const std::uint64_t position = Mix(Mix(seed ^ Hash64(consulted.experiment->key)) + details);
-  return std::max<std::uint64_t>(1, Mix(position + Hash64(consulted.unit)));  // 0 is a place that remembers nothing
+  const std::uint64_t position = Mix64(Mix64(seed ^ Hash64(consulted.experiment->key)) + details);
+  return std::max<std::uint64_t>(1, Mix64(position + Hash64(consulted.unit)));  // 0 is a place that remembers nothing
 }
 
 RecordedExposure ExposureOf(const RecordedRuleset& recorded, std::int64_t now_ms, const Consulted& consulted) noexcept {
@@ -97,7 +90,7 @@ RecordedRuleset Recorder::Enlist(const Ruleset& ruleset, std::string_view epoch,
   recorded.epoch = epoch;
   recorded.environment = environment;
   recorded.revision = ruleset.revision();
-  recorded.seed = Mix(Mix(Hash64(epoch)) + Hash64(environment));
+  recorded.seed = Mix64(Mix64(Hash64(epoch)) + Hash64(environment));
   if (options_.exposures && !private_.empty()) WarnOfPrivateUnits(ruleset);
   return recorded;
 }

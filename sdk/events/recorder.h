@@ -89,6 +89,10 @@ class Recorder {
   // `slot` and `decision` are of the ruleset that was enlisted, which lives; `key` is as the caller named it.
   void Count(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
              const Decision& decision) noexcept;
+  // The same in two steps, for a flag that there is: so that what will be counted in can come near while the flag is
+  // evaluated. False: nothing was counted, and Count has to.
+  CountRow RowOf(const RecordedRuleset& recorded, std::uint32_t slot) noexcept;
+  static bool TryCount(CountRow row, std::int16_t variation, Reason reason) noexcept;
   // Does nothing when the thread remembers that it did, when there is no unit, or when the unit is private.
   void Expose(const RecordedRuleset& recorded, const Context& context, std::int64_t now_ms,
               const Consulted& consulted) noexcept;
@@ -158,9 +162,17 @@ class Recorder {
 
 // --- inline ---------------------------------------------------------------------------------------------------------
 
+[[gnu::always_inline]] inline CountRow Recorder::RowOf(const RecordedRuleset& recorded, std::uint32_t slot) noexcept {
+  return shards_.Own().counts.Row(recorded.places[slot]);
+}
+
+[[gnu::always_inline]] inline bool Recorder::TryCount(CountRow row, std::int16_t variation, Reason reason) noexcept {
+  return ThreadCounts::TryCount(row, variation, reason);
+}
+
 inline void Recorder::Count(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
                             const Decision& decision) noexcept {
-  if (slot >= recorded.size || !shards_.Own().counts.TryCount(recorded.places[slot], decision)) [[unlikely]] {
+  if (slot >= recorded.size || !TryCount(RowOf(recorded, slot), decision.variation, decision.reason)) [[unlikely]] {
     CountRarely(recorded, slot, key, decision);
   }
 }

@@ -60,7 +60,7 @@ class ShardList {
   ShardList& operator=(const ShardList&) = delete;
 
   // This thread's. Without memory for one: Nobodys().
-  Shard& Own() noexcept { return marks.last.list == id_ ? *marks.last.shard : Find(); }
+  [[gnu::always_inline]] Shard& Own() noexcept { return marks.last.list == id_ ? *marks.last.shard : Find(); }
   // Has no counters and no exposures, and is never written.
   static Shard& Nobodys() noexcept;
 
