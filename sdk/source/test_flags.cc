@@ -4,33 +4,13 @@
 
 #include <utility>
 
+#include "sdk/source/plain_flag.h"
+
 namespace guidon {
 namespace internal {
 namespace {
 
 constexpr char kEnvironment[] = "test";
-
-// Enabled, and served to everyone.
-EncodedEntity FlagOf(std::string_view key, Value value) {
-  FlagRecord record;
-  FlagDefinition& flag = record.definition;
-  flag.key = key;
-  std::string served = "value";
-  if (value.is_bool()) {
-    flag.type = FlagType::kBoolean;
-    flag.variations = {{"on", true}, {"off", false}};
-    served = value.AsBool() ? "on" : "off";
-  } else {
-    flag.type = value.is_string() ? FlagType::kString : value.is_number() ? FlagType::kNumber : FlagType::kJson;
-    flag.variations = {{served, std::move(value)}};
-  }
-  Targeting targeting;
-  targeting.environment = kEnvironment;
-  targeting.enabled = true;
-  targeting.default_serve = DefaultServe{FixedServe{served}, ""};
-  flag.environments.push_back(std::move(targeting));
-  return EncodeEntity(record);
-}
 
 // Why no document could carry it, or "".
 std::string FaultOf(const EncodedEntity& entity) {
@@ -72,7 +52,7 @@ void TestFlags::Attach(const std::shared_ptr<ClientCore>& client) {
 
 void TestFlags::Set(std::string_view flag, Value value) {
   const Turn turn(*this);
-  const EncodedEntity entity = FlagOf(flag, std::move(value));
+  const EncodedEntity entity = PlainFlag(flag, std::move(value), kEnvironment);
   std::string fault = FaultOf(entity);
   {
     MutexLock lock(mutex_);
