@@ -332,7 +332,7 @@ std::string_view ToString(ClientState state) noexcept {
 }
 
 std::string_view ToString(RulesetSource source) noexcept {
-  constexpr std::array<std::string_view, 5> kWords = {"none", "bootstrap", "cache", "server", "test"};
+  constexpr std::array<std::string_view, 6> kWords = {"none", "bootstrap", "cache", "server", "test", "file"};
   return kWords[static_cast<std::size_t>(source)];
 }
 

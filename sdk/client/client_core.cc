@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/issue.h"
+#include "sdk/source/file_source.h"
 #include "sdk/source/stream_source.h"
 #include "sdk/state/cache_file.h"
 
@@ -33,12 +34,33 @@ milliseconds Bounded(milliseconds time) {
   return std::clamp<milliseconds>(time, milliseconds(0), kNever);
 }
 
+void Say(const LogSink& log, LogLevel level, std::string_view message) noexcept {
+  try {
+    if (log) log(level, message);
+  } catch (...) {  // the application's; there is nobody to tell
+  }
+}
+
+// A flag file stands alone: what somebody tries with it is not to be told to a server as what users were shown.
+void SetAsideWhatAFlagFileReplaces(ClientConfig& config) {
+  if (config.flag_file.empty()) return;
+  if (!config.server.empty()) {
+    Say(config.log, LogLevel::kWarning,
+        "flags are those of the flag file " + config.flag_file + ": " + config.server +
+            " is not asked, and nothing is sent to it");
+  }
+  for (std::string* other : {&config.server, &config.cache_file, &config.bootstrap_file, &config.bootstrap}) {
+    other->clear();
+  }
+}
+
 ClientConfig Usable(ClientConfig config) {
+  SetAsideWhatAFlagFileReplaces(config);
   config.serve_defaults_after = std::clamp<milliseconds>(config.serve_defaults_after, milliseconds(0), kNever);
   for (milliseconds* time :
        {&config.connect_timeout, &config.silence_timeout, &config.backoff_first, &config.backoff_most,
         &config.unauthorised_recheck, &config.flush_interval, &config.request_timeout, &config.max_batch_age,
-        &config.status_interval, &config.status_delay}) {
+        &config.status_interval, &config.status_delay, &config.flag_file_interval}) {
     *time = std::clamp<milliseconds>(*time, milliseconds(1), std::chrono::hours(24));
   }
   config.max_queued_events = std::max<std::size_t>(config.max_queued_events, 1);
@@ -102,7 +124,12 @@ ClientCore::~ClientCore() {
 
 void ClientCore::Start() {
   std::string fault = LoadLocal();
-  if (config.server.empty()) {
+  if (!config.flag_file.empty()) {
+    auto source = std::make_shared<FileSource>(*this);
+    source->Look();
+    MutexLock lock(mutex_);
+    file_source_ = std::move(source);
+  } else if (config.server.empty()) {
     if (fault.empty()) fault = "no server is configured, and no ruleset was given";
     SetState(ClientState::kOffline, has_ruleset() ? "" : std::move(fault));
   } else if (has_ruleset()) {
@@ -120,7 +147,7 @@ void ClientCore::StartWorkers() {
   try {
     StartWorker(workers_[kClock], &ClientCore::RunClock);
     StartWorker(workers_[kKeeper], &ClientCore::RunKeeper);
-    if (!config.server.empty()) StartWorker(workers_[kSource], &ClientCore::RunSource);
+    if (HasSource()) StartWorker(workers_[kSource], &ClientCore::RunSource);
     if (outbox->HasWork()) StartWorker(workers_[kOutbox], &ClientCore::RunOutbox);
   } catch (const std::system_error& e) {
     outbox->Stop();
@@ -181,7 +208,17 @@ std::string ClientCore::LoadLocal() {
 }
 
 void ClientCore::RunSource() {
-  RunStreamSource(*this);
+  if (config.flag_file.empty()) {
+    RunStreamSource(*this);
+    return;
+  }
+  std::shared_ptr<FileSource> source;
+  {
+    MutexLock lock(mutex_);
+    if (file_source_ == nullptr) file_source_ = std::make_shared<FileSource>(*this);  // in the child of a fork()
+    source = file_source_;
+  }
+  source->Run();
 }
 
 void ClientCore::RunOutbox() {
@@ -271,6 +308,7 @@ bool ClientCore::Close(milliseconds deadline) {
     closing_.store(true);
     changed_.NotifyAll();
     chores_.NotifyAll();
+    if (file_source_ != nullptr) file_source_->Wake();
     // A callback that closes its own client cannot wait for its own thread.
     const auto others_done = [this]() GUIDON_REQUIRES(mutex_) {
       return std::all_of(workers_.begin(), workers_.end(), [](const Worker& worker) {
@@ -353,6 +391,11 @@ void ClientCore::CountReconnect() {
   ++status_.reconnects;
 }
 
+void ClientCore::CountRefused() {
+  MutexLock lock(mutex_);
+  ++status_.refused;
+}
+
 bool ClientCore::Sleep(milliseconds time) {
   MutexLock lock(mutex_);
   changed_.WaitFor(lock, Bounded(time), [this] { return closing(); });
@@ -371,10 +414,7 @@ void ClientCore::WithdrawHttp(const std::shared_ptr<net::HttpClient>& http) {
 }
 
 void ClientCore::Log(LogLevel level, const std::string& message) const noexcept {
-  try {
-    if (config.log) config.log(level, message);
-  } catch (...) {  // the application's; there is nobody to tell
-  }
+  Say(config.log, level, message);
 }
 
 void ClientCore::SayLater(std::string warning) {
@@ -391,8 +431,9 @@ Applied ClientCore::Take(DocumentKind kind, std::string_view text, std::string_v
   std::vector<std::string> warnings;
   {
     MutexLock lock(state_mutex_);
+    const Order order = source == RulesetSource::kFile ? Order::kAny : Order::kGrowing;
     before = state_.has_ruleset() ? state_.ruleset() : current.Share()->ruleset;
-    applied = kind == DocumentKind::kSnapshot ? state_.TakeSnapshot(text)
+    applied = kind == DocumentKind::kSnapshot ? state_.TakeSnapshot(text, order)
               : kind == DocumentKind::kChange ? state_.TakeChange(text, event_id)
                                               : state_.TakeHeartbeat(text, event_id);
     ruleset = state_.ruleset();
@@ -471,12 +512,12 @@ bool ClientCore::IsTooOld() {
          Clock::now() - confirmed_ >= config.serve_defaults_after;
 }
 
-void ClientCore::Confirm() {
+void ClientCore::Confirm(RulesetSource source) {
   MutexLock state_lock(state_mutex_);
   PublishHeld();
   MutexLock lock(mutex_);
   status_.serves_defaults = false;
-  status_.source = RulesetSource::kServer;
+  status_.source = source;
   has_confirmation_ = true;
   confirmed_ = Clock::now();
 }
@@ -647,6 +688,8 @@ void ClientCore::LeaveOldThreads() GUIDON_THREAD_ANNOTATION(no_thread_safety_ana
   for (const auto& subscriber : subscribers_) {
     if (subscriber->runner != std::this_thread::get_id()) subscriber->depth = 0;
   }
+  if (file_source_ != nullptr) file_source_->CloseInChild();
+  file_source_.reset();
   http_.reset();    // which destroys nothing: the thread that made it has one, too, and is not here, or still needs it
   unsaid_.clear();  // the parent says and writes it
   warnings_.clear();

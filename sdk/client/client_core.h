@@ -1,10 +1,10 @@
 // What a Client, its pins, its handles and its threads share. Internal to the SDK.
 //
-// Threads: the source thread connects, applies, publishes and tells; the clock thread moves the coarse clock; the
-// keeper thread writes the cache file, says what has to be said about unknown flags and tells of the status, so that
-// neither a slow disk nor a slow log or callback delays the other two; the outbox thread sends events
-// (sdk/events/outbox.h). All block the signals that an application may want for itself. Readers touch `current`,
-// `now_ms` and `recorder` only.
+// Threads: the source thread connects, or watches the flag file, applies, publishes and tells; the clock thread moves
+// the coarse clock; the keeper thread writes the cache file, says what has to be said about unknown flags and tells of
+// the status, so that neither a slow disk nor a slow log or callback delays the other two; the outbox thread sends
+// events (sdk/events/outbox.h). All block the signals that an application may want for itself. Readers touch
+// `current`, `now_ms` and `recorder` only.
 //
 // Locks, outer first: state_mutex_, mutex_, those of the outbox and of the lineage. None is held while a callback of
 // the application runs. All are held across a fork(); the child starts threads of its own (sdk/client/fork.h).
@@ -45,6 +45,8 @@ struct RulesetView {
 // What a ruleset, or news of it, arrives as.
 enum class DocumentKind { kSnapshot, kChange, kHeartbeat };
 
+class FileSource;
+
 class ClientCore final : public std::enable_shared_from_this<ClientCore>, private ForkParticipant {
  public:
   explicit ClientCore(ClientConfig config);
@@ -79,14 +81,15 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   // Applies, publishes, and then tells subscribers. `event_id`: of a change or heartbeat, may be empty.
   Applied Take(DocumentKind kind, std::string_view text, std::string_view event_id, RulesetSource source)
       GUIDON_EXCLUDES(state_mutex_, mutex_);
-  // The server said that what is held is current.
-  void Confirm() GUIDON_EXCLUDES(state_mutex_, mutex_);
+  // The server, or the flag file, says what is held.
+  void Confirm(RulesetSource source = RulesetSource::kServer) GUIDON_EXCLUDES(state_mutex_, mutex_);
   bool has_ruleset() const GUIDON_EXCLUDES(state_mutex_);
   std::string EventId() const GUIDON_EXCLUDES(state_mutex_);
   Held WhatIsHeld() const GUIDON_EXCLUDES(state_mutex_);
 
   void SetState(ClientState state, std::string error = "") GUIDON_EXCLUDES(mutex_);
   void CountReconnect() GUIDON_EXCLUDES(mutex_);
+  void CountRefused() GUIDON_EXCLUDES(mutex_);
   void Log(LogLevel level, const std::string& message) const noexcept;
   // A warning, said by the keeper: for threads that must not wait for a log.
   void SayLater(std::string warning) GUIDON_EXCLUDES(mutex_);
@@ -121,6 +124,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   };
 
   std::string LoadLocal();
+  bool HasSource() const { return !config.server.empty() || !config.flag_file.empty(); }
   void StartWorkers() GUIDON_REQUIRES(mutex_);
   void StartWorker(Worker& worker, void (ClientCore::*run)()) GUIDON_REQUIRES(mutex_);
   void RunSource() GUIDON_EXCLUDES(mutex_);
@@ -168,6 +172,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   Clock::time_point confirmed_ GUIDON_GUARDED_BY(mutex_);
   bool has_confirmation_ GUIDON_GUARDED_BY(mutex_) = false;
   std::shared_ptr<net::HttpClient> http_ GUIDON_GUARDED_BY(mutex_);
+  std::shared_ptr<FileSource> file_source_ GUIDON_GUARDED_BY(mutex_);  // of a client with a flag file
   enum : std::size_t { kClock, kKeeper, kSource, kOutbox };
   std::array<Worker, 4> workers_ GUIDON_GUARDED_BY(mutex_);
   Clock::time_point keep_until_ GUIDON_GUARDED_BY(mutex_){};  // how long the keeper waits for the source at the end

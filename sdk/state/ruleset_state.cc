@@ -18,14 +18,14 @@ Applied NeedsAll(std::string message) {
 
 RulesetState::RulesetState(std::shared_ptr<Lineage> lineage) : lineage_(std::move(lineage)) {}
 
-Applied RulesetState::TakeSnapshot(std::string_view document) {
+Applied RulesetState::TakeSnapshot(std::string_view document, Order order) {
   Result<SnapshotDocument> decoded = DecodeSnapshot(document);
   if (!decoded) return Refused(decoded.error().message);
   const Snapshot& snapshot = decoded->snapshot;
   // Of another environment when the application was given another key, but has kept its cache file.
   const bool comparable = has_ruleset() && snapshot.epoch == header_.epoch && snapshot.project == header_.project &&
                           snapshot.environment == header_.environment;
-  if (comparable && snapshot.revision < header_.revision) {
+  if (comparable && order == Order::kGrowing && snapshot.revision < header_.revision) {
     return Refused("a ruleset of revision " + std::to_string(snapshot.revision) + ", older than revision " +
                    std::to_string(header_.revision) + " that is held");
   }

@@ -35,12 +35,14 @@ struct Applied {
   bool anything = false;             // something that several flags may share changed
 };
 
+// Whether a document may be of a lower revision than what is held of the same environment and epoch.
+enum class Order { kGrowing, kAny };
+
 class RulesetState {
  public:
   explicit RulesetState(std::shared_ptr<Lineage> lineage);
 
-  // A document of the same environment and epoch, but of an older revision, is refused.
-  Applied TakeSnapshot(std::string_view document);
+  Applied TakeSnapshot(std::string_view document, Order order = Order::kGrowing);
   // `event_id` as it was sent, "<epoch>-<revision>"; one of another epoch than what is held needs a snapshot.
   Applied TakeChange(std::string_view data, std::string_view event_id);
   Applied TakeHeartbeat(std::string_view data, std::string_view event_id);

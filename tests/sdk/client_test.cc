@@ -109,11 +109,9 @@ TEST(StatusTest, EveryStateAndSourceHasItsWord) {
                                                         {ClientState::kOffline, "offline"},
                                                         {ClientState::kClosed, "closed"}};
   for (const auto& [state, word] : states) EXPECT_EQ(ToString(state), word);
-  const std::pair<RulesetSource, const char*> sources[] = {{RulesetSource::kNone, "none"},
-                                                           {RulesetSource::kBootstrap, "bootstrap"},
-                                                           {RulesetSource::kCache, "cache"},
-                                                           {RulesetSource::kServer, "server"},
-                                                           {RulesetSource::kTest, "test"}};
+  const std::pair<RulesetSource, const char*> sources[] = {
+      {RulesetSource::kNone, "none"},     {RulesetSource::kBootstrap, "bootstrap"}, {RulesetSource::kCache, "cache"},
+      {RulesetSource::kServer, "server"}, {RulesetSource::kTest, "test"},           {RulesetSource::kFile, "file"}};
   for (const auto& [source, word] : sources) EXPECT_EQ(ToString(source), word);
 }
 

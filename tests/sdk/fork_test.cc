@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <set>
@@ -490,6 +491,106 @@ TEST(ForkOfTestSourceTest, ACallbackForksAndBothGoOnSetting) {
   flags.Set("a", 1);
   EXPECT_EQ(child->Join(), "ok");
   EXPECT_EQ(client.Int("a", kUser, 0), 5);
+}
+
+// --- a flag file ---------------------------------------------------------------------------------------------------
+
+void Replace(const std::string& path, std::string_view text) {
+  std::ofstream(path + ".new") << text;
+  std::filesystem::rename(path + ".new", path);
+}
+
+int InotifyDescriptors() {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry, gone) == "anon_inode:inotify") ++count;
+  }
+  return count;
+}
+
+class ForkOfFlagFileTest : public ::testing::Test {
+ protected:
+  ForkOfFlagFileTest() {
+    config_.flag_file = folder_.File("flags.json");
+    config_.flag_file_interval = 24h;
+    Replace(config_.flag_file, R"({"a": 1})");
+  }
+  TemporaryFolder folder_;
+  ClientConfig config_;
+};
+
+TEST_F(ForkOfFlagFileTest, TheChildWatchesItByItselfAndTheParentGoesOn) {
+  Client client(config_);
+  const auto change_to = [&](int value) -> std::string {
+    GUIDON_CHECK(client.Int("a", kUser, 0) == value - 1);
+    GUIDON_CHECK(WaitForState(client, ClientState::kLive));
+    GUIDON_CHECK(InotifyDescriptors() == 1);
+    Replace(config_.flag_file, "{\"a\": " + std::to_string(value) + "}");
+    GUIDON_CHECK(Eventually([&] { return client.Int("a", kUser, 0) == value; }));
+    GUIDON_CHECK(client.Status().revision == static_cast<std::uint64_t>(value));
+    return "";
+  };
+  Child first([&]() -> std::string {
+    if (std::string fault = change_to(2); !fault.empty()) return fault;
+    return Child([&] { return change_to(3); }).Join() == "ok" ? "" : "the grandchild is not served";
+  });
+  EXPECT_EQ(first.Join(), "ok");
+  ASSERT_TRUE(Eventually([&] { return client.Int("a", kUser, 0) == 3; }));
+  Child second([&] { return change_to(4); });
+  EXPECT_EQ(second.Join(), "ok");
+  EXPECT_EQ(InotifyDescriptors(), 1);
+}
+
+TEST_F(ForkOfFlagFileTest, ACallbackForksAndBothGoOnWatching) {
+  Client client(config_);
+  std::unique_ptr<Child> child;
+  std::promise<void> forked;
+  const Subscription subscription = client.OnChange([&](const RulesetChange&) {
+    if (is_child || child != nullptr) return;
+    child = std::make_unique<Child>([&]() -> std::string {  // on what was the source's thread
+      GUIDON_CHECK(WaitForState(client, ClientState::kLive));
+      GUIDON_CHECK(Eventually([&] { return client.Int("a", kUser, 0) == 3; }));
+      GUIDON_CHECK(client.Close(kPatience));
+      return "";
+    });
+    forked.set_value();
+  });
+  Replace(config_.flag_file, R"({"a": 2})");
+  forked.get_future().wait();
+  Replace(config_.flag_file, R"({"a": 3})");
+  EXPECT_EQ(child->Join(), "ok");
+  EXPECT_TRUE(Eventually([&] { return client.Int("a", kUser, 0) == 3; }));
+}
+
+TEST_F(ForkOfFlagFileTest, ACallbackThatReturnsInTheChildLeavesItsWatchToAnother) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  Client client(config_);
+  std::promise<void> forked;
+  std::atomic<bool> did{false};
+  std::atomic<pid_t> pid{-1};
+  const Subscription subscription = client.OnChange([&](const RulesetChange&) {
+    if (is_child) {  // told by the child's own source
+      Child::Report(ends[1], client.Int("a", kUser, 0) == 3 ? "" : "told of something else");
+      ::_exit(0);
+    }
+    if (did.exchange(true)) return;
+    pid = ::fork();
+    is_child = pid == 0;
+    if (is_child) ::alarm(60);
+    if (!is_child) forked.set_value();
+  });
+  Replace(config_.flag_file, R"({"a": 2})");
+  forked.get_future().wait();
+  ::close(ends[1]);
+  Replace(config_.flag_file, R"({"a": 3})");
+  char said[64] = "";
+  EXPECT_GT(::read(ends[0], said, sizeof(said) - 1), 0);
+  EXPECT_STREQ(said, "ok");
+  ::waitpid(pid, nullptr, 0);
+  ::close(ends[0]);
+  EXPECT_TRUE(Eventually([&] { return client.Int("a", kUser, 0) == 3; }));
 }
 
 // --- events --------------------------------------------------------------------------------------------------------

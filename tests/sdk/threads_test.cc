@@ -2,6 +2,8 @@
 #include <guidon/test_source.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -117,6 +119,51 @@ TEST(ThreadsTest, ManyClientsComeAndGoWhileOneSourceSets) {
     });
   }
   for (int i = 1; i <= 300; ++i) flags.Set("a", i);
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(faults, 0);
+}
+
+TEST(ThreadsTest, AFlagFileThatIsReplacedAgainAndAgainWhileOthersRead) {
+  TemporaryFolder folder;
+  ClientConfig config;
+  config.flag_file = folder.File("flags.json");
+  config.flag_file_interval = 1ms;
+  const auto write = [&](const std::string& text) {
+    std::ofstream(config.flag_file + ".new") << text;
+    std::filesystem::rename(config.flag_file + ".new", config.flag_file);
+  };
+  write(R"({"left": 0, "right": 0})");
+  Client client(config);
+  std::atomic<bool> stop{false};
+  std::atomic<int> faults{0}, told{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&] {
+      const Context user("user-1");
+      const Flag<std::int64_t> left(client, "left", -1);
+      std::uint64_t last = 0;
+      while (!stop) {
+        const Pin pin = client.Pin();
+        if (left(user, pin) != pin.Int("right", user, -2)) ++faults;
+        if (pin.revision() < last) ++faults;
+        last = pin.revision();
+        client.Status();
+      }
+    });
+  }
+  const Subscription subscription = client.OnChange([&](const RulesetChange&) { ++told; });
+  for (int i = 1; i <= kChanges; ++i) {
+    const std::string text = std::to_string(i);
+    write(i % 10 == 0 ? "{\"left\": " : "{\"left\": " + text + ", \"right\": " + text + "}");
+  }
+  const std::string last = std::to_string(kChanges + 1);
+  write("{\"left\": " + last + ", \"right\": " + last + "}");
+  EXPECT_TRUE(Eventually([&] { return client.Int("left", Context("user-1"), -1) == kChanges + 1; }));
+  EXPECT_GT(told, 0);
+  std::thread closing([&] { EXPECT_TRUE(client.Close(kPatience)); });
+  EXPECT_TRUE(client.Close(kPatience));
+  closing.join();
   stop = true;
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(faults, 0);

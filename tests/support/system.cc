@@ -2,11 +2,13 @@
 
 #include <dlfcn.h>
 #include <netdb.h>
+#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -16,6 +18,7 @@ namespace guidon::testing {
 namespace {
 
 std::atomic<std::int64_t> jumped_ns{0};
+std::atomic<System::Inotify> inotify{System::Inotify::kWorks};
 
 struct Resolver {
   std::mutex mutex;
@@ -72,6 +75,10 @@ int System::Held() {
   return Resolver::Get().held;
 }
 
+void System::SetInotify(Inotify how) {
+  inotify = how;
+}
+
 }  // namespace guidon::testing
 
 extern "C" {
@@ -93,6 +100,24 @@ int getaddrinfo(const char* name, const char* service, const addrinfo* hints, ad
   if (!guidon::testing::IsOurs(name)) return real(name, service, hints, found);
   const std::string address = guidon::testing::Resolver::Get().AddressOf(name);
   return address.empty() ? EAI_NONAME : real(address.c_str(), service, hints, found);
+}
+
+int inotify_init1(int flags) noexcept {
+  if (guidon::testing::inotify == guidon::testing::System::Inotify::kAbsent) {
+    errno = EMFILE;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_inotify_init1, flags));
+}
+
+int inotify_add_watch(int inotify, const char* path, uint32_t mask) noexcept {
+  using Inotify = guidon::testing::System::Inotify;
+  if (guidon::testing::inotify == Inotify::kFull) {
+    errno = ENOSPC;
+    return -1;
+  }
+  if (guidon::testing::inotify == Inotify::kDeaf) mask = IN_UNMOUNT | IN_ONLYDIR;
+  return static_cast<int>(::syscall(SYS_inotify_add_watch, inotify, path, mask));
 }
 
 }  // extern "C"

@@ -157,8 +157,8 @@ class GUIDON_API Peek : public Reads<Peek> {
 
 class GUIDON_API Client : public Reads<Client> {
  public:
-  // Reads cache and bootstrap, then connects in the background. Never throws for what is wrong with the configuration,
-  // the files or the network: Status() and WaitReady() say it.
+  // Reads the flag file, or cache and bootstrap, then connects in the background. Never throws for what is wrong with
+  // the configuration, the files or the network: Status() and WaitReady() say it.
   explicit Client(ClientConfig config);
   // For tests of applications: no server, no files; what `source` sets. See guidon/test_source.h.
   explicit Client(TestSource& source);

@@ -31,7 +31,7 @@ enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 using LogSink = std::function<void(LogLevel level, std::string_view message)>;
 
 struct ClientConfig {
-  std::string server{};  // http(s)://host[:port][/prefix]; empty: no server at all, only bootstrap and cache
+  std::string server{};  // http(s)://host[:port][/prefix]; empty: no server at all, only what files say
   std::string key{};     // a server key, gdn_srv_…; says which project and environment
 
   // Read while the Client is made, so that flags are there before the network is.
@@ -41,6 +41,21 @@ struct ClientConfig {
   // the client closes) and read again at the next start; it wins over bootstrap. A damaged one is ignored, and logged.
   // One that another environment left is used until the server answers: give every environment a file of its own.
   std::string cache_file{};
+
+  // For local work, tests and deployments that hand out flags as files: flags are what this file says and nothing else,
+  // read while the Client is made and again whenever it changes. No server is asked or told of anything, and cache and
+  // bootstrap are not read. It is a ruleset document, as `guidon export` writes it, or flags by their keys:
+  //
+  //   {"new-checkout": true, "checkout.layout": "single", "account.returns_days": 14}
+  //
+  // (an object with a member `schema` is taken for the former). The system tells of changes, also when the file is
+  // replaced by a rename, or a symbolic link on the way to it is; where it does not (network mounts), the file is
+  // looked at every `flag_file_interval`, from a millisecond to a day. What cannot be used (missing, half-written,
+  // damaged, more than 64 MiB) leaves the flags as they are: Status() is `stale` then and says why, until the file is
+  // whole again. The file decides, so its revision may also be lower than the one before. Give new content by a rename:
+  // a file that is written in place may be read between two writes.
+  std::string flag_file{};
+  std::chrono::milliseconds flag_file_interval{2'000};
 
   std::string ca_file{};  // PEM with the authorities to trust instead of the system's
   // For servers that ask clients for a certificate: PEM of it (with those between it and the authority after it) and of

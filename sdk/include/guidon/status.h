@@ -16,17 +16,17 @@ namespace guidon {
 
 enum class ClientState : std::uint8_t {
   kInitialising,  // no ruleset yet: every read gives its default with PROVIDER_NOT_READY
-  kLive,          // the stream is open
-  kPolling,       // the stream fails; the ruleset is polled
-  kStale,         // there is a ruleset, but no connection (yet); `age` says how old it may be
+  kLive,          // the stream is open, or the flag file watched
+  kPolling,       // the stream fails and the ruleset is polled; or the system does not tell of changes of the flag file
+  kStale,         // there is a ruleset, but no connection (yet), or its file cannot be used; `age`: how old it may be
   kUnauthorised,  // the server does not accept the key; looked at again slowly
   kOffline,       // there is no server to ask: none is configured, or not in a way that one could be asked
   kClosed,
 };
 GUIDON_API std::string_view ToString(ClientState state) noexcept;  // "initialising", "live", …
 
-// Where the ruleset that is held came from.
-enum class RulesetSource : std::uint8_t { kNone, kBootstrap, kCache, kServer, kTest };
+// Where the ruleset that is held came from. kFile: ClientConfig::flag_file.
+enum class RulesetSource : std::uint8_t { kNone, kBootstrap, kCache, kServer, kTest, kFile };
 GUIDON_API std::string_view ToString(RulesetSource source) noexcept;  // "none", "bootstrap", …
 
 // What the client could not keep for the server, since it was made.
@@ -60,8 +60,9 @@ struct ClientStatus {
   std::string epoch;
   std::uint64_t revision = 0;
   std::size_t flags = 0;
-  // Since the server last confirmed what is held; of a ruleset from the cache, since the file was written. 0 when
-  // nobody knows: there is nothing, or it is the bootstrap.
+  // Since the server last confirmed what is held; of a ruleset from the cache, since the file was written; of a flag
+  // file, since it was last looked at and said what is held. 0 when nobody knows: there is nothing, or it is the
+  // bootstrap.
   std::chrono::milliseconds age{0};
   // While the client is neither live nor polling: when the server last confirmed what is held, as far as that is known
   // (of a ruleset from the cache: the file's time). Otherwise 1970.
