@@ -112,7 +112,7 @@ ClientCore::ClientCore(ClientConfig given)
       current(EmptyView(lineage)),
       now_ms(SystemMs()),
       outbox(std::make_unique<Outbox>(*this)),
-      state_(lineage) {
+      state_(lineage, config.flag_overrides ? Overrides::FromProcess() : Overrides()) {
   EnlistForForks(*this);
 }
 
@@ -440,6 +440,7 @@ Applied ClientCore::Take(DocumentKind kind, std::string_view text, std::string_v
     // What is refused or ignored does not end that defaults are served.
     if (applied.outcome == ApplyOutcome::kApplied || applied.outcome == ApplyOutcome::kNothing) PublishHeld();
     warnings = recorder.TakeWarnings();
+    for (std::string& warning : state_.TakeWarnings()) warnings.push_back(std::move(warning));
     NoteTaken(applied, kind, source);
     change = {state_.header().revision, applied.flags, applied.anything};
   }

@@ -16,7 +16,8 @@ Applied NeedsAll(std::string message) {
 
 }  // namespace
 
-RulesetState::RulesetState(std::shared_ptr<Lineage> lineage) : lineage_(std::move(lineage)) {}
+RulesetState::RulesetState(std::shared_ptr<Lineage> lineage, Overrides overrides)
+    : lineage_(std::move(lineage)), overrides_(std::move(overrides)) {}
 
 Applied RulesetState::TakeSnapshot(std::string_view document, Order order) {
   Result<SnapshotDocument> decoded = DecodeSnapshot(document);
@@ -35,20 +36,52 @@ Applied RulesetState::TakeSnapshot(std::string_view document, Order order) {
   }
   // All that can fail comes first.
   SnapshotHeader header{snapshot.project, snapshot.environment, snapshot.epoch, snapshot.revision};
-  std::map<Name, std::string> records;
+  Records records;
   for (EncodedEntity& entity : decoded->entities) {
     records[{std::move(entity.kind), std::move(entity.key)}] = std::move(entity.record);
   }
-  ruleset_ = Compile(snapshot, {lineage_, decoded->undecodable});
+  Put(WithOverrides(Compile(snapshot, {lineage_, decoded->undecodable}), records, {}));
   std::swap(header_, header);
   records_.swap(records);
   digest_ = decoded->digest;
   return {ApplyOutcome::kApplied, "", {}, true};
 }
 
+RulesetState::Compiled RulesetState::WithOverrides(std::shared_ptr<const Ruleset> held, const Records& first,
+                                                   const Records& second) const {
+  if (overrides_.empty()) return {held, held, {}};
+  const auto record_of = [&](const std::string& flag) -> const std::string* {
+    for (const Records* records : {&first, &second}) {
+      const auto found = records->find({"flag", flag});
+      if (found != records->end()) return &found->second;
+    }
+    return nullptr;
+  };
+  Overrides::Effect effect = overrides_.On(*held, record_of);
+  std::shared_ptr<const Ruleset> served =
+      effect.changes.empty() ? held : held->With(effect.changes, {}, held->revision());
+  return {std::move(held), std::move(served), std::move(effect.said)};
+}
+
+// The warnings may throw, and come first.
+bool RulesetState::Put(Compiled compiled) {
+  std::vector<std::string> warnings = warnings_;
+  for (const auto& [variable, text] : compiled.said) {
+    const auto said = said_.find(variable);
+    if (said == said_.end() || said->second != text) warnings.push_back(text);
+  }
+  warnings_.swap(warnings);
+  said_.swap(compiled.said);
+  held_.swap(compiled.held);
+  ruleset_.swap(compiled.served);
+  return said_ != compiled.said;
+}
+
 void RulesetState::MoveTo(Revision revision) {
   if (revision == header_.revision) return;
-  ruleset_ = ruleset_->AtRevision(revision);
+  std::shared_ptr<const Ruleset> held = held_->AtRevision(revision);
+  ruleset_ = ruleset_ == held_ ? held : ruleset_->AtRevision(revision);
+  held_ = std::move(held);
   header_.revision = revision;
 }
 
@@ -91,7 +124,7 @@ Applied RulesetState::TakeChange(std::string_view data, std::string_view event_i
     }
   };
   // All that can fail comes first: afterwards nodes only change places.
-  std::map<Name, std::string> records;
+  Records records;
   std::vector<Name> gone;
   for (EncodedEntity& entity : change->upserts) {
     note(entity.kind, entity.key);
@@ -101,7 +134,8 @@ Applied RulesetState::TakeChange(std::string_view data, std::string_view event_i
     note(ref.kind, ref.key);
     gone.emplace_back(ref.kind, ref.key);
   }
-  ruleset_ = ruleset_->With(change->changes, change->undecodable, change->to);
+  applied.anything |=
+      Put(WithOverrides(held_->With(change->changes, change->undecodable, change->to), records, records_));
   for (const Name& name : gone) records_.erase(name);
   while (!records.empty()) {
     auto node = records.extract(records.begin());
@@ -137,7 +171,7 @@ bool RulesetState::RenewPatterns() {
   if (!has_ruleset() || std::none_of(records_.begin(), records_.end(), has_pattern)) return false;
   const Result<SnapshotDocument> decoded = DecodeSnapshot(Document());
   if (!decoded) return false;  // it was read before
-  ruleset_ = Compile(decoded->snapshot, {lineage_, decoded->undecodable});
+  Put(WithOverrides(Compile(decoded->snapshot, {lineage_, decoded->undecodable}), records_, {}));
   return true;
 }
 

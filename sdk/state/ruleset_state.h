@@ -1,6 +1,9 @@
 // What a client holds of its environment: records as they were sent, their digest, and the compiled ruleset. Applies
 // what arrives by the rules of docs/spec/wire.md, whole or not at all.
 //
+// What is served may differ from what is held: by the overrides, which are put on top of every ruleset. Records, digest
+// and document are of what is held.
+//
 // What throws (there may be no memory) leaves it as it was.
 //
 // Thread safety: one thread at a time.
@@ -17,6 +20,7 @@
 #include "core/base/result.h"
 #include "core/codec/wire.h"
 #include "core/ruleset/ruleset.h"
+#include "sdk/state/overrides.h"
 
 namespace guidon {
 
@@ -40,7 +44,7 @@ enum class Order { kGrowing, kAny };
 
 class RulesetState {
  public:
-  explicit RulesetState(std::shared_ptr<Lineage> lineage);
+  explicit RulesetState(std::shared_ptr<Lineage> lineage, Overrides overrides = {});
 
   Applied TakeSnapshot(std::string_view document, Order order = Order::kGrowing);
   // `event_id` as it was sent, "<epoch>-<revision>"; one of another epoch than what is held needs a snapshot.
@@ -51,11 +55,14 @@ class RulesetState {
   // have locked. True when there is another ruleset now; what throws leaves it as it was.
   bool RenewPatterns();
 
+  // What there is to say of the overrides and was not said.
+  std::vector<std::string> TakeWarnings() { return std::exchange(warnings_, {}); }
+
   // The ruleset document of what is held, for the cache file.
   std::string Document() const;
 
   bool has_ruleset() const { return ruleset_ != nullptr; }
-  // Null until the first snapshot.
+  // What is served. Null until the first snapshot.
   const std::shared_ptr<const Ruleset>& ruleset() const { return ruleset_; }
   const SnapshotHeader& header() const { return header_; }
   std::string digest() const { return digest_.ToHex(); }
@@ -63,15 +70,29 @@ class RulesetState {
 
  private:
   using Name = std::pair<std::string, std::string>;  // kind, key
+  using Records = std::map<Name, std::string>;
+  // A ruleset of what would be held, and of what would be served.
+  struct Compiled {
+    std::shared_ptr<const Ruleset> held, served;
+    std::map<std::string, std::string> said;
+  };
 
+  // Finds records in `first`, or in `second`.
+  Compiled WithOverrides(std::shared_ptr<const Ruleset> held, const Records& first, const Records& second) const;
+  bool Put(Compiled compiled);  // whether overrides do something else than before
   void MoveTo(Revision revision);
   bool IsOfAnotherEpoch(std::string_view event_id) const;
 
   std::shared_ptr<Lineage> lineage_;  // of all its rulesets, so that slots stay
   SnapshotHeader header_;
-  std::map<Name, std::string> records_;
+  Records records_;
   Digest128 digest_;
-  std::shared_ptr<const Ruleset> ruleset_;
+  std::shared_ptr<const Ruleset> held_;     // of the records
+  std::shared_ptr<const Ruleset> ruleset_;  // with the overrides; the same without any
+
+  const Overrides overrides_;
+  std::map<std::string, std::string> said_;  // of overrides, by variable
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace guidon

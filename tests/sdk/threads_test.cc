@@ -129,6 +129,7 @@ TEST(ThreadsTest, AFlagFileThatIsReplacedAgainAndAgainWhileOthersRead) {
   ClientConfig config;
   config.flag_file = folder.File("flags.json");
   config.flag_file_interval = 1ms;
+  config.flag_overrides = true;  // there are none
   const auto write = [&](const std::string& text) {
     std::ofstream(config.flag_file + ".new") << text;
     std::filesystem::rename(config.flag_file + ".new", config.flag_file);

@@ -57,6 +57,14 @@ struct ClientConfig {
   std::string flag_file{};
   std::chrono::milliseconds flag_file_interval{2'000};
 
+  // Whether variables of the process override flags: GUIDON_FLAG_NEW_CHECKOUT=true has `new-checkout` serve true to
+  // everyone, whatever its source, its rules and experiments say. The name is the flag's key in upper case, with `_`
+  // for
+  // `.` and `-`; the value is `true` or `false`, a number, JSON, or for a text flag the text itself. Read once, while
+  // the Client is made. Each that is followed, and each that cannot be (another type, no such flag, two flags that it
+  // may mean), is logged as a warning. A detail says TARGETING_MATCH, with the variable as its rule.
+  bool flag_overrides = false;
+
   std::string ca_file{};  // PEM with the authorities to trust instead of the system's
   // For servers that ask clients for a certificate: PEM of it (with those between it and the authority after it) and of
   // its key, not encrypted. Both or none. Read anew for every connection, so they may be replaced while the client
