@@ -13,7 +13,8 @@ const Config = koffi.struct('guidon_config', {
   size: 'size_t', server: 'str', key: 'str', bootstrap_file: 'str', bootstrap: 'str', cache_file: 'str', ca_file: 'str',
   application: 'str', application_version: 'str', connect_timeout_ms: 'int64_t', silence_timeout_ms: 'int64_t',
   client_certificate_file: 'str', client_key_file: 'str', private_attributes: 'void *', private_attribute_count: 'size_t',
-  serve_defaults_after_ms: 'int64_t', without_events: 'bool', log: 'void *', log_user: 'void *',
+  serve_defaults_after_ms: 'int64_t', without_events: 'bool', flag_overrides: 'bool', flag_file: 'str',
+  flag_file_interval_ms: 'int64_t', log: 'void *', log_user: 'void *',
 });
 const guidonError = koffi.struct('guidon_error', { size: 'size_t', code: 'int', message: koffi.array('char', 512) });
 for (const type of ['guidon_client', 'guidon_context']) koffi.opaque(type);

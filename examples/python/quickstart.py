@@ -31,6 +31,9 @@ class Config(ctypes.Structure):
         ("private_attribute_count", ctypes.c_size_t),
         ("serve_defaults_after_ms", ctypes.c_int64),
         ("without_events", ctypes.c_bool),
+        ("flag_overrides", ctypes.c_bool),
+        ("flag_file", ctypes.c_char_p),
+        ("flag_file_interval_ms", ctypes.c_int64),
         ("log", ctypes.c_void_p),
         ("log_user", ctypes.c_void_p),
     ]

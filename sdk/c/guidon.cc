@@ -159,6 +159,9 @@ guidon::ClientConfig ConfigOf(const guidon_config& given) {
   }
   if (given.serve_defaults_after_ms > 0) config.serve_defaults_after = milliseconds(given.serve_defaults_after_ms);
   config.send_events = !given.without_events;
+  config.flag_overrides = given.flag_overrides;
+  config.flag_file = TextOf(given.flag_file);
+  if (given.flag_file_interval_ms > 0) config.flag_file_interval = milliseconds(given.flag_file_interval_ms);
   if (given.log != nullptr) {
     config.log = [log = given.log, user = given.log_user](guidon::LogLevel level, std::string_view message) {
       log(user, static_cast<guidon_log_level>(level), std::string(message).c_str());

@@ -119,18 +119,21 @@ typedef struct guidon_config {
   size_t private_attribute_count;
   int64_t serve_defaults_after_ms; /* 0: what is held is served however old it is */
   bool without_events;             /* no exposures, counts or tracked events leave this process */
+  bool flag_overrides;             /* GUIDON_FLAG_NEW_CHECKOUT=true in the environment overrides new-checkout */
+  const char* flag_file;           /* watched; flags are what it says, and no server is asked */
+  int64_t flag_file_interval_ms;
   /* Called on threads of the SDK, maybe on several at once, and never on one because it evaluates. */
   void (*log)(void* user, guidon_log_level level, const char* message);
   void* log_user;
 } guidon_config;
-#define GUIDON_CONFIG_INIT                                                                                            \
-  {                                                                                                                   \
-    sizeof(guidon_config), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, false, NULL, \
-        NULL                                                                                                          \
+#define GUIDON_CONFIG_INIT                                                                                             \
+  {                                                                                                                    \
+    sizeof(guidon_config), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, false, false, \
+        NULL, 0, NULL, NULL                                                                                            \
   }
 
-/* Reads cache and bootstrap, then connects in the background. What is wrong with the configuration, the files or the
- * network is no error here: the status says it, and reads give their fallbacks. */
+/* Reads the files that are configured, then connects in the background. What is wrong with the configuration, the files
+ * or the network is no error here: the status says it, and reads give their fallbacks. */
 GUIDON_EXPORT guidon_client* guidon_client_new(const guidon_config* config, guidon_error* error);
 /* Closes with a deadline of a second. */
 GUIDON_EXPORT void guidon_client_free(guidon_client* client);
@@ -160,7 +163,7 @@ typedef struct guidon_status {
   uint64_t flags;
   uint64_t broken; /* flags that this version cannot evaluate */
   int64_t age_ms;  /* since the server confirmed what is held; 0: nobody knows */
-  char source[16]; /* "none", "bootstrap", "cache", "server" */
+  char source[16]; /* "none", "bootstrap", "cache", "server", "file" */
   char epoch[33];
   char last_error[GUIDON_MESSAGE_SIZE];
 } guidon_status;

@@ -2,12 +2,15 @@
 // it.
 #include <guidon.h>
 
+#include <stdlib.h>
+
 #include <gtest/gtest.h>
 
 #include <array>
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -272,6 +275,28 @@ TEST(CInterfaceTest, ALiveClientHasAStatusAndTellsOfChanges) {
   EXPECT_EQ(guidon_client_close(client.get(), 20'000), GUIDON_OK);
   ASSERT_EQ(guidon_client_status(client.get(), &status), GUIDON_OK);
   EXPECT_EQ(status.state, GUIDON_STATE_CLOSED);
+}
+
+TEST(CInterfaceTest, FlagsMayComeFromAFileAndVariables) {
+  const TemporaryFolder folder;
+  const std::string file = folder.File("flags.json");
+  std::ofstream(file) << R"({"on": false, "retries": 3})";
+  ::setenv("GUIDON_FLAG_ON", "true", 1);
+  guidon_config config = GUIDON_CONFIG_INIT;
+  config.flag_file = file.c_str();
+  config.flag_file_interval_ms = 5;
+  config.flag_overrides = true;
+  const ClientPtr client{guidon_client_new(&config, nullptr), guidon_client_free};
+  ::unsetenv("GUIDON_FLAG_ON");
+  const ContextPtr user = User();
+  EXPECT_TRUE(guidon_bool(client.get(), "on", user.get(), false));
+  EXPECT_EQ(guidon_int(client.get(), "retries", user.get(), 0), 3);
+  guidon_status status = GUIDON_STATUS_INIT;
+  ASSERT_EQ(guidon_client_status(client.get(), &status), GUIDON_OK);
+  EXPECT_EQ(status.state, GUIDON_STATE_LIVE);
+  EXPECT_STREQ(status.source, "file");
+  std::ofstream(file) << R"({"on": false, "retries": 44})";
+  EXPECT_TRUE(Eventually([&] { return guidon_int(client.get(), "retries", user.get(), 0) == 44; }));
 }
 
 TEST(CInterfaceTest, ItsNumbersAreThoseOfTheCppInterface) {
