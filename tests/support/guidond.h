@@ -24,6 +24,7 @@ namespace guidon::testing {
 
 struct GuidondOptions {
   std::vector<std::string> arguments = {};    // beside --listen, --data and --port-file
+  std::string listen = "127.0.0.1:0";         // port 0: a free one, another at each start
   std::vector<std::string> environment = {};  // "NAME=value"
   std::string data = {};                      // a folder to use and to keep; empty: a temporary one
 };
@@ -36,7 +37,7 @@ class Guidond {
   explicit Guidond(GuidondOptions options = {});  // starts it
   ~Guidond();                                     // kills it, and removes a temporary data folder
 
-  // Starts it again, on the same data and another port, and waits until it listens.
+  // Starts it again, on the same data, and waits until it listens.
   void Start();
   // SIGTERM; waits for its end and says its exit code.
   int Stop();
