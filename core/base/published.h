@@ -103,6 +103,8 @@ std::size_t Reclaim();
 
 }  // namespace epoch
 
+// T derives from std::enable_shared_from_this<T>: Read() and Share() follow one and the same pointer, so that a thread
+// that does both never goes back.
 template <typename T>
 class Published {
  public:
@@ -129,8 +131,7 @@ class Published {
   };
 
   // `first` is not null, and neither is any later version.
-  explicit Published(std::shared_ptr<const T> first)
-      : value_(first.get()), keeper_(std::make_shared<const Owner>(std::move(first))), owner_(keeper_.get()) {
+  explicit Published(std::shared_ptr<const T> first) : value_(first.get()), keeper_(std::move(first)) {
     epoch::Prepare();
   }
   Published(const Published&) = delete;
@@ -140,32 +141,23 @@ class Published {
 
   // The current version, owned. Counts references, so threads that do it all the time get into each other's way.
   std::shared_ptr<const T> Share() const noexcept {
-    const epoch::Entered entered = epoch::Enter();
-    Owner shared = *owner_.load(std::memory_order_seq_cst);
-    epoch::Leave(entered);
-    return shared;
+    const Guard guard = Read();  // somebody owns the version for as long as it lasts
+    return guard->shared_from_this();
   }
 
   // Reads that begin after this returns see `next`, or what was published later still.
   void Publish(std::shared_ptr<const T> next) {
-    const T* value = next.get();
-    auto owner = std::make_shared<const Owner>(std::move(next));
     {
       epoch::WriterLock lock;
-      value_.store(value, std::memory_order_seq_cst);
-      owner_.store(owner.get(), std::memory_order_seq_cst);
-      keeper_.swap(owner);
+      value_.store(next.get(), std::memory_order_seq_cst);
+      keeper_.swap(next);
     }
-    epoch::Retire(std::move(owner));  // the old one by now
+    epoch::Retire(std::move(next));  // the old one by now
   }
 
  private:
-  using Owner = std::shared_ptr<const T>;
-
-  // Two ways to the same version: `value_` saves Read() a load, `owner_` lets Share() count a reference.
   std::atomic<const T*> value_;
-  std::shared_ptr<const Owner> keeper_;  // guarded by WriterLock
-  std::atomic<const Owner*> owner_;      // keeper_.get()
+  std::shared_ptr<const T> keeper_;  // owns *value_; guarded by WriterLock
 };
 
 }  // namespace guidon

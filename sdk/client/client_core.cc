@@ -70,7 +70,7 @@ ClientConfig Usable(ClientConfig config) {
 
 // Before the first ruleset, and when what is held is too old: no flags.
 std::shared_ptr<const RulesetView> EmptyView(const std::shared_ptr<Lineage>& lineage) {
-  return std::make_shared<const RulesetView>(RulesetView{Compile(Snapshot(), {lineage, {}}), false, {}});
+  return std::make_shared<const RulesetView>(Compile(Snapshot(), {lineage, {}}), false, RecordedRuleset());
 }
 
 RecorderOptions RecordedBy(const ClientConfig& config) {
@@ -490,7 +490,7 @@ void ClientCore::PublishHeld() {
   if (ruleset == nullptr || seen->ruleset == ruleset) return;
   const SnapshotHeader& header = state_.header();
   RecordedRuleset recorded = recorder.Enlist(*ruleset, header.epoch, header.environment, &seen->recorded);
-  current.Publish(std::make_shared<const RulesetView>(RulesetView{ruleset, true, std::move(recorded)}));
+  current.Publish(std::make_shared<const RulesetView>(ruleset, true, std::move(recorded)));
 }
 
 void ClientCore::ServeDefaultsWhenTooOld() {

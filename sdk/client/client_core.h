@@ -22,6 +22,7 @@
 #include <string_view>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "core/base/mutex.h"
@@ -36,9 +37,12 @@
 namespace guidon::internal {
 
 // One publication: the ruleset, or an empty one before the first, and what its reads are recorded as.
-struct RulesetView {
+struct RulesetView : std::enable_shared_from_this<RulesetView> {
+  RulesetView(std::shared_ptr<const Ruleset> its_ruleset, bool ready, RecordedRuleset recorded_as)
+      : ruleset(std::move(its_ruleset)), is_ready(ready), recorded(std::move(recorded_as)) {}
+
   std::shared_ptr<const Ruleset> ruleset;
-  bool is_ready = false;
+  bool is_ready;
   RecordedRuleset recorded;
 };
 
