@@ -35,6 +35,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Before every function of this interface. */
 #if defined(_WIN32)
 #define GUIDON_EXPORT
 #else
@@ -50,6 +51,7 @@ GUIDON_EXPORT const char* guidon_version(void);
 
 /* ---- Errors ------------------------------------------------------------------------------------------------- */
 
+/* What became of a call. */
 typedef enum guidon_code {
   GUIDON_OK = 0,
   GUIDON_INVALID_ARGUMENT = 1, /* NULL, a size this library does not know, a number that is not finite */
@@ -59,23 +61,29 @@ typedef enum guidon_code {
   GUIDON_FAILED = 5 /* anything else; the message says what */
 } guidon_code;
 
+/* Bytes of a message, its NUL among them. */
 #define GUIDON_MESSAGE_SIZE 512
 
+/* What became of a call, in words. Made with GUIDON_ERROR_INIT, and filled by the call. */
 typedef struct guidon_error {
-  size_t size;
-  guidon_code code;
+  size_t size;                       /* sizeof(guidon_error) */
+  guidon_code code;                  /* what the call returns, where it returns a code */
   char message[GUIDON_MESSAGE_SIZE]; /* for people; cut to fit */
 } guidon_error;
+/* No error. */
 #define GUIDON_ERROR_INIT \
   { sizeof(guidon_error), GUIDON_OK, "" }
 
 /* ---- Contexts: who a flag is evaluated for ------------------------------------------------------------------- */
 
+/* A key and attributes. */
 typedef struct guidon_context guidon_context;
 
 /* NULL when there is no memory. `key` may be NULL: splits by key find no unit then. */
 GUIDON_EXPORT guidon_context* guidon_context_new(const char* key);
+/* One of its own with the same content. NULL when there is no memory, or nothing to copy. */
 GUIDON_EXPORT guidon_context* guidon_context_copy(const guidon_context* context);
+/* When nobody evaluates it any more. NULL is left alone. */
 GUIDON_EXPORT void guidon_context_free(guidon_context* context);
 /* Empties it and gives it another key: for a loop over many users. */
 GUIDON_EXPORT guidon_code guidon_context_reset(guidon_context* context, const char* key);
@@ -91,8 +99,10 @@ GUIDON_EXPORT guidon_code guidon_context_set_texts(guidon_context* context, cons
 
 /* ---- Clients -------------------------------------------------------------------------------------------------- */
 
+/* A connection to one environment, and the flags that it keeps. Make one for a process, when it starts. */
 typedef struct guidon_client guidon_client;
 
+/* How much a line of the log matters. */
 typedef enum guidon_log_level {
   GUIDON_LOG_DEBUG = 0,
   GUIDON_LOG_INFO = 1,
@@ -100,32 +110,33 @@ typedef enum guidon_log_level {
   GUIDON_LOG_ERROR = 3
 } guidon_log_level;
 
-/* What is NULL or 0 is as in guidon/client_config.h. */
+/* What is NULL or 0 is as in guidon/client_config.h. Made with GUIDON_CONFIG_INIT; texts are copied by the call. */
 typedef struct guidon_config {
-  size_t size;
-  const char* server; /* http(s)://host[:port][/prefix] */
-  const char* key;
-  const char* bootstrap_file;
-  const char* bootstrap; /* a ruleset document */
-  const char* cache_file;
-  const char* ca_file;
-  const char* application;
-  const char* application_version;
-  int64_t connect_timeout_ms;
-  int64_t silence_timeout_ms;
-  const char* client_certificate_file;
-  const char* client_key_file;
+  size_t size;                           /* sizeof(guidon_config) */
+  const char* server;                    /* http(s)://host[:port][/prefix] */
+  const char* key;                       /* gdn_srv_… */
+  const char* bootstrap_file;            /* as `guidon export` writes it */
+  const char* bootstrap;                 /* a ruleset document */
+  const char* cache_file;                /* where the last ruleset is kept for the next start */
+  const char* ca_file;                   /* PEM with the authorities to trust instead of the system's */
+  const char* application;               /* shown to operators, at most 256 bytes; and so the next */
+  const char* application_version;       /* "2.4.1" */
+  int64_t connect_timeout_ms;            /* 0: 5 000 */
+  int64_t silence_timeout_ms;            /* without a byte for so long a stream is dead; 0: 45 000 */
+  const char* client_certificate_file;   /* PEM, for servers that ask for one */
+  const char* client_key_file;           /* PEM, not encrypted; both or none */
   const char* const* private_attributes; /* names that never leave this process */
-  size_t private_attribute_count;
-  int64_t serve_defaults_after_ms; /* 0: what is held is served however old it is */
-  bool without_events;             /* no exposures, counts or tracked events leave this process */
-  bool flag_overrides;             /* GUIDON_FLAG_NEW_CHECKOUT=true in the environment overrides new-checkout */
-  const char* flag_file;           /* watched; flags are what it says, and no server is asked */
-  int64_t flag_file_interval_ms;
+  size_t private_attribute_count;        /* how many those are */
+  int64_t serve_defaults_after_ms;       /* 0: what is held is served however old it is */
+  bool without_events;                   /* no exposures, counts or tracked events leave this process */
+  bool flag_overrides;                   /* GUIDON_FLAG_NEW_CHECKOUT=true in the environment overrides new-checkout */
+  const char* flag_file;                 /* watched; flags are what it says, and no server is asked */
+  int64_t flag_file_interval_ms;         /* it is looked at this often where the system is silent; 0: 2 000 */
   /* Called on threads of the SDK, maybe on several at once, and never on one because it evaluates. */
   void (*log)(void* user, guidon_log_level level, const char* message);
-  void* log_user;
+  void* log_user; /* given to `log` */
 } guidon_config;
+/* Everything as it is when nothing is said. */
 #define GUIDON_CONFIG_INIT                                                                                             \
   {                                                                                                                    \
     sizeof(guidon_config), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, false, false, \
@@ -146,6 +157,7 @@ GUIDON_EXPORT guidon_code guidon_client_close(guidon_client* client, int64_t dea
 GUIDON_EXPORT guidon_code guidon_client_wait_ready(const guidon_client* client, int64_t timeout_ms,
                                                    guidon_error* error);
 
+/* How the client and its server get along; see guidon/status.h. */
 typedef enum guidon_state {
   GUIDON_STATE_INITIALISING = 0,
   GUIDON_STATE_LIVE = 1,
@@ -156,29 +168,32 @@ typedef enum guidon_state {
   GUIDON_STATE_CLOSED = 6
 } guidon_state;
 
+/* A client as it was at one moment. Made with GUIDON_STATUS_INIT, and filled by guidon_client_status. */
 typedef struct guidon_status {
-  size_t size;
-  guidon_state state;
-  uint64_t revision;
-  uint64_t flags;
-  uint64_t broken; /* flags that this version cannot evaluate */
-  int64_t age_ms;  /* since the server confirmed what is held; 0: nobody knows */
-  char source[16]; /* "none", "bootstrap", "cache", "server", "file" */
-  char epoch[33];
-  char last_error[GUIDON_MESSAGE_SIZE];
+  size_t size;                          /* sizeof(guidon_status) */
+  guidon_state state;                   /* how it and its server get along */
+  uint64_t revision;                    /* of what is held; 0: nothing */
+  uint64_t flags;                       /* how many there are */
+  uint64_t broken;                      /* flags that this version cannot evaluate */
+  int64_t age_ms;                       /* since the server confirmed what is held; 0: nobody knows */
+  char source[16];                      /* "none", "bootstrap", "cache", "server", "file" */
+  char epoch[33];                       /* of the server's store; revisions grow within one */
+  char last_error[GUIDON_MESSAGE_SIZE]; /* of the last attempt that failed; empty while live */
 } guidon_status;
+/* Nothing is known. */
 #define GUIDON_STATUS_INIT \
   { sizeof(guidon_status), GUIDON_STATE_INITIALISING, 0, 0, 0, 0, "", "", "" }
 
+/* Takes locks for a moment, and copies text: for health checks and logs. */
 GUIDON_EXPORT guidon_code guidon_client_status(const guidon_client* client, guidon_status* status);
 
 /* ---- Events --------------------------------------------------------------------------------------------------- */
 
 /* An attribute of an event: text where it is not NULL, else the number. */
 typedef struct guidon_attribute {
-  const char* name;
-  const char* text;
-  double number;
+  const char* name; /* not NULL */
+  const char* text; /* NULL: it is the number */
+  double number;    /* finite */
 } guidon_attribute;
 
 /* Something happened to `context` that experiments are measured by. `value` may be NULL, and `attributes` where `count`
@@ -191,6 +206,7 @@ GUIDON_EXPORT guidon_code guidon_flush(const guidon_client* client, int64_t dead
 
 /* ---- Changes -------------------------------------------------------------------------------------------------- */
 
+/* A callback, until it is freed. */
 typedef struct guidon_subscription guidon_subscription;
 /* `changed` runs on a thread of the SDK after a ruleset was published. */
 GUIDON_EXPORT guidon_subscription* guidon_client_on_change(guidon_client* client,
@@ -200,6 +216,8 @@ GUIDON_EXPORT void guidon_subscription_free(guidon_subscription* subscription);
 
 /* ---- Reads ---------------------------------------------------------------------------------------------------- */
 
+/* What the flag serves to that context, or `fallback` when it cannot be evaluated, is of another type or serves
+ * nothing. guidon_int is for numbers without a fraction. Tens of nanoseconds, and no allocation. */
 GUIDON_EXPORT bool guidon_bool(const guidon_client* client, const char* flag, const guidon_context* context,
                                bool fallback);
 GUIDON_EXPORT int64_t guidon_int(const guidon_client* client, const char* flag, const guidon_context* context,
@@ -217,6 +235,7 @@ GUIDON_EXPORT size_t guidon_json(const guidon_client* client, const char* flag, 
 GUIDON_EXPORT int guidon_variation(const guidon_client* client, const char* flag, const guidon_context* context,
                                    const char* const* names, int count, int fallback);
 
+/* How an answer came about; see guidon/evaluation_detail.h. */
 typedef enum guidon_reason {
   GUIDON_REASON_STATIC = 0,
   GUIDON_REASON_DEFAULT = 1,
@@ -227,6 +246,7 @@ typedef enum guidon_reason {
   GUIDON_REASON_ERROR = 6
 } guidon_reason;
 
+/* Why the fallback was given. */
 typedef enum guidon_evaluation_error {
   GUIDON_EVALUATION_OK = 0,
   GUIDON_FLAG_NOT_FOUND = 1,
@@ -236,21 +256,23 @@ typedef enum guidon_evaluation_error {
   GUIDON_PROVIDER_NOT_READY = 5
 } guidon_evaluation_error;
 
+/* Bytes of a name, its NUL among them. */
 #define GUIDON_NAME_SIZE 129
 
-/* Why a read answers what it does. */
+/* Why a read answers what it does. Made with GUIDON_DETAIL_INIT, and filled by the read. */
 typedef struct guidon_detail {
-  size_t size;
-  guidon_reason reason;
-  guidon_evaluation_error error;
-  uint64_t revision;
-  bool forced;
-  char variation[GUIDON_NAME_SIZE]; /* empty: the fallback was given */
-  char rule[GUIDON_NAME_SIZE];
-  char experiment[GUIDON_NAME_SIZE];
-  char variant[GUIDON_NAME_SIZE];
+  size_t size;                       /* sizeof(guidon_detail) */
+  guidon_reason reason;              /* how the answer came about */
+  guidon_evaluation_error error;     /* anything but GUIDON_EVALUATION_OK: the fallback was given */
+  uint64_t revision;                 /* of the ruleset that answered */
+  bool forced;                       /* by the experiment's `qa: { force: … }` */
+  char variation[GUIDON_NAME_SIZE];  /* empty: the fallback was given */
+  char rule[GUIDON_NAME_SIZE];       /* id of the one that decided; empty: none, or one without */
+  char experiment[GUIDON_NAME_SIZE]; /* that decided, or in whose audience a held-out unit is */
+  char variant[GUIDON_NAME_SIZE];    /* of that experiment */
   char message[GUIDON_MESSAGE_SIZE]; /* with an error */
 } guidon_detail;
+/* Nothing was read. */
 #define GUIDON_DETAIL_INIT \
   { sizeof(guidon_detail), GUIDON_REASON_ERROR, GUIDON_EVALUATION_OK, 0, false, "", "", "", "", "" }
 
@@ -267,24 +289,29 @@ GUIDON_EXPORT size_t guidon_string_detail(const guidon_client* client, const cha
 /* ---- Handles: a flag whose key is looked up once, also when the flag arrives later ----------------------------------
  */
 
-/* NULL when there is no memory, or no client. A handle may outlive its client, and goes on with what was held then. */
+/* A handle may outlive its client, and goes on with what was held then. */
 typedef struct guidon_bool_flag guidon_bool_flag;
+typedef struct guidon_int_flag guidon_int_flag;
+typedef struct guidon_double_flag guidon_double_flag;
+typedef struct guidon_string_flag guidon_string_flag;
+
+/* NULL when there is no memory, or no client. `_free` when nobody reads it any more; `_read` as guidon_bool. */
 GUIDON_EXPORT guidon_bool_flag* guidon_bool_flag_new(const guidon_client* client, const char* flag, bool fallback);
 GUIDON_EXPORT void guidon_bool_flag_free(guidon_bool_flag* flag);
 GUIDON_EXPORT bool guidon_bool_flag_read(const guidon_bool_flag* flag, const guidon_context* context);
 
-typedef struct guidon_int_flag guidon_int_flag;
+/* As for guidon_bool_flag. */
 GUIDON_EXPORT guidon_int_flag* guidon_int_flag_new(const guidon_client* client, const char* flag, int64_t fallback);
 GUIDON_EXPORT void guidon_int_flag_free(guidon_int_flag* flag);
 GUIDON_EXPORT int64_t guidon_int_flag_read(const guidon_int_flag* flag, const guidon_context* context);
 
-typedef struct guidon_double_flag guidon_double_flag;
+/* As for guidon_bool_flag. */
 GUIDON_EXPORT guidon_double_flag* guidon_double_flag_new(const guidon_client* client, const char* flag,
                                                          double fallback);
 GUIDON_EXPORT void guidon_double_flag_free(guidon_double_flag* flag);
 GUIDON_EXPORT double guidon_double_flag_read(const guidon_double_flag* flag, const guidon_context* context);
 
-typedef struct guidon_string_flag guidon_string_flag;
+/* As for guidon_bool_flag; `_read` writes as guidon_string. */
 GUIDON_EXPORT guidon_string_flag* guidon_string_flag_new(const guidon_client* client, const char* flag,
                                                          const char* fallback);
 GUIDON_EXPORT void guidon_string_flag_free(guidon_string_flag* flag);

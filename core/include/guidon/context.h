@@ -64,9 +64,11 @@ constexpr std::uint64_t NumberOfShort(std::string_view text) noexcept {
 // The name of an attribute with its hash.
 class GUIDON_API Attribute {
  public:
+  // Keeps no copy of the name: a literal, or text that lives longer. Constant expressions hash at compile time.
   constexpr explicit Attribute(std::string_view name) noexcept : name_(name), hash_(HashOf(name)) {}
-  constexpr std::string_view name() const noexcept { return name_; }
-  constexpr std::uint64_t hash() const noexcept { return hash_; }
+
+  constexpr std::string_view name() const noexcept { return name_; }  // as it was given
+  constexpr std::uint64_t hash() const noexcept { return hash_; }     // HashOf(name())
 
   // Of a name of up to 7 bytes, the name itself, where bytes come in an order that allows it: its bytes, and its size
   // in the last. Of other names, a hash with the topmost bit set. Differs from one build to another.
@@ -91,10 +93,14 @@ class GUIDON_API Attribute {
   std::uint64_t hash_;
 };
 
+// A key and attributes. Each attribute has one value: text, a number, a boolean, a list or an object.
 class GUIDON_API Context {
  public:
-  Context() noexcept;  // no key: splits by key find no unit
-  explicit Context(std::string_view key);
+  Context() noexcept;                      // no key: splits by key find no unit
+  explicit Context(std::string_view key);  // of a user, an account, a device: what splits and lists go by
+
+  // A copy is deep, and allocates only where the original had to. One that was moved from may be assigned to, or
+  // destroyed.
   Context(const Context& other);
   Context(Context&& other) noexcept;
   Context& operator=(const Context& other);
@@ -105,24 +111,32 @@ class GUIDON_API Context {
   // `targetingKey` is taken. Members that are null are left out. Of another kind than an object: an empty context.
   static Context FromValue(const Value& value);
 
+  // Replaces the key.
   Context& SetKey(std::string_view key);
+  // Empty when there is none. Valid until the context changes.
   std::string_view key() const noexcept { return {text_ + key_begin_, key_size_}; }
 
   // Sets or replaces. A null Value, or no text at all (nullptr), removes. An attribute called "key" is the key, by the
-  // rules of FromValue.
+  // rules of FromValue. Cost: a look along the attributes that are there, and a copy of the text.
   Context& Set(Attribute attribute, std::string_view text);
   Context& Set(Attribute attribute, const char* text);
   Context& Set(Attribute attribute, const std::string& text) { return Set(attribute, std::string_view(text)); }
   Context& Set(Attribute attribute, double number);
   Context& Set(Attribute attribute, const Value& value);
+
+  // The same for booleans.
   template <typename T, std::enable_if_t<std::is_same_v<T, bool>, int> = 0>
   Context& Set(Attribute attribute, T truth) {
     return SetBool(attribute, truth);
   }
+
+  // For whole numbers, as 64 bits with a sign.
   template <typename T, std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, int> = 0>
   Context& Set(Attribute attribute, T number) {
     return SetInt(attribute, static_cast<std::int64_t>(number));
   }
+
+  // For any of these, by a name that is hashed now.
   template <typename T>
   Context& Set(std::string_view name, T&& value) {
     return Set(Attribute(name), std::forward<T>(value));

@@ -2,6 +2,7 @@
 // several libraries gets no symbol from this one but those of its public headers.
 #pragma once
 
+// Before what is to be seen from outside of the library.
 #if defined(_WIN32)
 #define GUIDON_API
 #else

@@ -25,27 +25,36 @@ namespace guidon {
 
 class Value;
 struct Member;
+
+// The elements of a list, in their order.
 using Array = std::vector<Value>;
 
 // The members of an object in their order. Look-up is linear: definitions are small, and evaluation never does it.
 class GUIDON_API Object {
  public:
+  // Empty, or with these members, of which no two may have the same name.
   Object() noexcept;
   Object(std::initializer_list<Member> members);
+
+  // Copies are deep.
   Object(const Object&);
   Object(Object&&) noexcept;
   Object& operator=(const Object&);
   Object& operator=(Object&&) noexcept;
   ~Object();
 
+  // Null when there is no such member. Valid until a member is added or erased.
   const Value* Find(std::string_view name) const noexcept;
   Value* Find(std::string_view name) noexcept;
+
   Value& Set(std::string_view name, Value value);     // replaces in place, or appends; returns what is stored
   Value& Append(std::string_view name, Value value);  // the caller knows that the name is new
-  bool Erase(std::string_view name);
+  bool Erase(std::string_view name);                  // false when there is no such member
 
-  std::size_t size() const noexcept;
-  bool empty() const noexcept { return size() == 0; }
+  std::size_t size() const noexcept;                   // how many members there are
+  bool empty() const noexcept { return size() == 0; }  // whether there is none
+
+  // The members in their order.
   const Member* begin() const noexcept;
   const Member* end() const noexcept;
   Member* begin() noexcept;
@@ -55,16 +64,25 @@ class GUIDON_API Object {
   std::vector<Member> members_;
 };
 
+// One JSON value, which owns all that is in it.
 class GUIDON_API Value {
  public:
+  // What it is. A whole number that fits in 64 bits is a kInt, any other number a kDouble.
   enum class Kind { kNull, kBool, kInt, kDouble, kString, kArray, kObject };
 
-  Value() noexcept;  // null
+  // Null.
+  Value() noexcept;
   Value(std::nullptr_t) noexcept;
+
+  // A boolean.
   template <typename T, std::enable_if_t<std::is_same_v<T, bool>, int> = 0>
   Value(T value) noexcept : Value(Storage(value)) {}
+
+  // A whole number; what is beyond int64 has to be a double.
   template <typename T, std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, int> = 0>
-  Value(T value) noexcept : Value(Storage(static_cast<std::int64_t>(value))) {}  // beyond int64: pass a double
+  Value(T value) noexcept : Value(Storage(static_cast<std::int64_t>(value))) {}
+
+  // A number, text (UTF-8; no null pointer), a list, an object.
   Value(double value) noexcept;
   Value(const char* text);
   Value(std::string_view text);
@@ -72,12 +90,14 @@ class GUIDON_API Value {
   Value(Array elements) noexcept;
   Value(Object members) noexcept;
 
+  // Copies are deep. What was moved from may be assigned to, or destroyed.
   Value(const Value&);
   Value(Value&&) noexcept;
   Value& operator=(const Value&);
   Value& operator=(Value&&) noexcept;
   ~Value();
 
+  // What it is.
   Kind kind() const noexcept { return static_cast<Kind>(storage_.index()); }
   bool is_null() const noexcept { return kind() == Kind::kNull; }
   bool is_bool() const noexcept { return kind() == Kind::kBool; }
@@ -116,9 +136,10 @@ class GUIDON_API Value {
   Storage storage_;
 };
 
+// A member of an object.
 struct GUIDON_API Member {
-  std::string name;
-  Value value;
+  std::string name;  // UTF-8
+  Value value;       // of any kind
 };
 
 }  // namespace guidon

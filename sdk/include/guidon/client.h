@@ -42,17 +42,18 @@ class TestSource;
 
 // Whether there is a ruleset, and if not, why not.
 struct Readiness {
-  bool ready = false;
+  bool ready = false;   // there is a ruleset, from wherever: reads are answered from it
   std::string cause{};  // "unauthorised: …", "timeout: still initialising", …; empty when ready
-  explicit operator bool() const noexcept { return ready; }
+
+  explicit operator bool() const noexcept { return ready; }  // `ready`
 };
 
 // A ruleset was replaced. `flags`: whose definition changed. `anything`: something shared changed (a segment, an
 // experiment, or the whole ruleset), so any flag may answer otherwise now.
 struct RulesetChange {
-  std::uint64_t revision = 0;
-  std::vector<std::string> flags{};
-  bool anything = false;
+  std::uint64_t revision = 0;        // of the ruleset that is read now
+  std::vector<std::string> flags{};  // their keys, those of new and of removed flags among them
+  bool anything = false;             // any flag may answer otherwise, also those that are not in `flags`
 };
 
 // Ends when it is destroyed: afterwards the callback is neither running nor called again, so hold no lock then that the
@@ -60,9 +61,11 @@ struct RulesetChange {
 // any more.
 class GUIDON_API Subscription {
  public:
-  Subscription() noexcept = default;
-  explicit Subscription(std::function<void()> end) : end_(std::move(end)) {}
-  ~Subscription() { End(); }
+  Subscription() noexcept = default;                                          // of nothing
+  explicit Subscription(std::function<void()> end) : end_(std::move(end)) {}  // for the SDK: `end` is called once
+  ~Subscription() { End(); }                                                  // waits for a call under way
+
+  // The other one is of nothing afterwards; what this one was of has ended.
   Subscription(Subscription&& other) noexcept : end_(std::exchange(other.end_, nullptr)) {}
   Subscription& operator=(Subscription&& other) noexcept {
     if (this != &other) {
@@ -71,6 +74,7 @@ class GUIDON_API Subscription {
     }
     return *this;
   }
+  // As if it were destroyed; a second call does nothing.
   void End() {
     if (end_) std::exchange(end_, nullptr)();
   }
@@ -88,6 +92,8 @@ class GUIDON_API Subscription {
 template <typename Reader>
 class GUIDON_API Reads {
  public:
+  // What the flag serves to that context; `fallback` when it cannot be evaluated, is of another type, or serves
+  // nothing.
   bool Bool(std::string_view flag, const Context& context, bool fallback) const noexcept;
   std::string String(std::string_view flag, const Context& context, std::string_view fallback) const noexcept;
   std::int64_t Int(std::string_view flag, const Context& context, std::int64_t fallback) const noexcept;
@@ -100,6 +106,7 @@ class GUIDON_API Reads {
   int Variation(std::string_view flag, const Context& context, const std::string_view* names, int count,
                 int fallback) const noexcept;
 
+  // The same with how it came about: reason, variation, rule, experiment, revision, or the error.
   EvaluationDetail<bool> BoolDetail(std::string_view flag, const Context& context, bool fallback) const noexcept;
   EvaluationDetail<std::string> StringDetail(std::string_view flag, const Context& context,
                                              std::string_view fallback) const noexcept;
@@ -114,8 +121,8 @@ class GUIDON_API Reads {
 // keeps its ruleset alive, so hold it for a request, not for ever.
 class GUIDON_API Pin : public Reads<Pin> {
  public:
-  std::uint64_t revision() const noexcept;
-  guidon::Peek Peek() const;  // at this revision
+  std::uint64_t revision() const noexcept;  // of the ruleset; 0: there was none when the pin was made
+  guidon::Peek Peek() const;                // at this revision
 
  private:
   friend class Client;
@@ -155,6 +162,8 @@ class GUIDON_API Peek : public Reads<Peek> {
   std::shared_ptr<const internal::RulesetView> view_;  // null: whichever is current
 };
 
+// A connection to one environment of one project, and the ruleset that it keeps. Make one for a process, when it
+// starts.
 class GUIDON_API Client : public Reads<Client> {
  public:
   // Reads the flag file, or cache and bootstrap, then connects in the background. Never throws for what is wrong with
@@ -170,9 +179,10 @@ class GUIDON_API Client : public Reads<Client> {
   // there is no server to ask, or the client was closed. milliseconds::max() waits for as long as it takes.
   Readiness WaitReady(std::chrono::milliseconds timeout) const;
 
+  // What is going on, all of one moment. Takes locks for a moment, and copies text: for health checks and logs.
   ClientStatus Status() const;
 
-  guidon::Pin Pin() const;
+  guidon::Pin Pin() const;    // the ruleset that is current now
   guidon::Peek Peek() const;  // at whichever revision is current when it reads
 
   // `callback` runs on a thread of the SDK, after the ruleset was published and outside any lock: it may read, pin,
@@ -241,8 +251,10 @@ class GUIDON_API Flag {
                     std::is_same_v<T, double> || std::is_same_v<T, Value>,
                 "a flag is a bool, std::string, std::int64_t, double or guidon::Value");
 
+  // Takes a lock for a moment; reads do not. `fallback` is given when the flag cannot be evaluated, or serves nothing.
   Flag(const Client& client, std::string_view key, T fallback);
 
+  // As Client's reads of that type, of whichever revision is current.
   T operator()(const Context& context) const noexcept;
   EvaluationDetail<T> Detail(const Context& context) const noexcept;
   // At the pin's revision; a pin of another client is asked by key.
@@ -253,7 +265,8 @@ class GUIDON_API Flag {
   EvaluationDetail<T> PeekDetail(const Context& context) const noexcept;
   T Peek(const Context& context, const Pin& pin) const noexcept;
   EvaluationDetail<T> PeekDetail(const Context& context, const Pin& pin) const noexcept;
-  const std::string& key() const noexcept { return key_; }
+
+  const std::string& key() const noexcept { return key_; }  // as it was given
 
  private:
   std::uint32_t SlotIn(const Pin& pin) const noexcept;

@@ -24,12 +24,14 @@ namespace guidon {
 
 class GUIDON_API Hook;
 
+// How much a line of the log matters.
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 
 // Called on threads of the SDK and in the Client's constructor, maybe on several at once; never on a thread because it
 // evaluates, and never under a lock. What it throws is dropped.
 using LogSink = std::function<void(LogLevel level, std::string_view message)>;
 
+// What a Client is made from. It is copied; changing it afterwards changes nothing.
 struct ClientConfig {
   std::string server{};  // http(s)://host[:port][/prefix]; empty: no server at all, only what files say
   std::string key{};     // a server key, gdn_srv_…; says which project and environment

@@ -39,15 +39,17 @@ enum class ReadType { kBool, kString, kInt, kDouble, kJson, kVariation };
 
 // A read, as its hooks see it; valid until it has ended.
 struct HookContext {
-  std::string_view flag;
-  ReadType type;
-  const Value& fallback;
+  std::string_view flag;       // its key
+  ReadType type;               // which of the reads it is
+  const Value& fallback;       // the caller's
   const Context& context;      // the caller's, or what a hook put in its place
   std::shared_ptr<void> data;  // this hook's own for this read, from Before to Finally; nobody else sees it
 };
 
+// What the caller is going to get; its value as JSON.
 using HookDetail = EvaluationDetail<Value>;
 
+// What an application derives from; whichever stages it does not override do nothing.
 class GUIDON_API Hook {
  public:
   virtual ~Hook() = default;
@@ -58,20 +60,27 @@ class GUIDON_API Hook {
     static_cast<void>(read);
     return std::nullopt;
   }
+
+  // The flag was evaluated.
   virtual void After(HookContext& read, const HookDetail& detail) {
     static_cast<void>(read);
     static_cast<void>(detail);
   }
+
+  // The fallback is given, and `detail.error` says why.
   virtual void Error(HookContext& read, const HookDetail& detail) {
     static_cast<void>(read);
     static_cast<void>(detail);
   }
+
+  // After either of them.
   virtual void Finally(HookContext& read, const HookDetail& detail) {
     static_cast<void>(read);
     static_cast<void>(detail);
   }
 };
 
+// What LoggingHook writes.
 struct LoggingHookOptions {
   bool include_context = false;  // the attributes of contexts may be personal data
 };
@@ -80,13 +89,14 @@ struct LoggingHookOptions {
 // and After at kDebug, Error at kError. OpenFeature's appendix A names the fields.
 GUIDON_API std::shared_ptr<Hook> LoggingHook(LogSink sink, LoggingHookOptions options = {});
 
-// An event for each read as OpenTelemetry's semantic conventions for feature flags have it (feature_flag.evaluation,
-// and the names of OpenFeature's appendix D), given to `emit`, which hands it to whatever OpenTelemetry the application
-// has: nothing of it is needed here. Views and pointers are valid within the call.
+// A read as OpenTelemetry's semantic conventions for feature flags have it. Views are valid within the call of `emit`.
 struct TelemetryEvent {
-  std::string_view name;
-  std::vector<std::pair<std::string_view, Value>> attributes;
+  std::string_view name;                                       // "feature_flag.evaluation"
+  std::vector<std::pair<std::string_view, Value>> attributes;  // by the names of OpenFeature's appendix D
 };
+
+// Gives an event for each read to `emit`, which hands it to whatever OpenTelemetry the application has: nothing of it
+// is needed here. `emit` is called on the threads that read, several at once.
 GUIDON_API std::shared_ptr<Hook> TelemetryHook(std::function<void(const TelemetryEvent& event)> emit);
 
 }  // namespace guidon

@@ -14,6 +14,7 @@
 
 namespace guidon {
 
+// How the client and its server get along.
 enum class ClientState : std::uint8_t {
   kInitialising,  // no ruleset yet: every read gives its default with PROVIDER_NOT_READY
   kLive,          // the stream is open, or the flag file watched
@@ -37,6 +38,7 @@ struct DroppedEvents {
   std::uint64_t batches = 0;    // that the server refused as a whole, or gave no clear answer to for a day
   std::uint64_t rejected = 0;   // events that the server left out of a batch
 
+  // All of them are the same, or not.
   friend bool operator==(const DroppedEvents& a, const DroppedEvents& b) noexcept {
     return a.exposures == b.exposures && a.track == b.track && a.invalid == b.invalid && a.batches == b.batches &&
            a.rejected == b.rejected;
@@ -48,18 +50,19 @@ struct DroppedEvents {
 struct EventStatus {
   std::size_t queued = 0;     // exposures and tracked events that are not durable yet
   std::uint64_t batches = 0;  // that the server has made durable
-  DroppedEvents dropped;
-  std::string last_error;  // of the last attempt, when it failed
+  DroppedEvents dropped;      // what could not be kept
+  std::string last_error;     // of the last attempt, when it failed
 };
 
+// A client as it was at one moment.
 struct ClientStatus {
-  ClientState state = ClientState::kInitialising;
-  RulesetSource source = RulesetSource::kNone;
-  std::string project;
-  std::string environment;
-  std::string epoch;
-  std::uint64_t revision = 0;
-  std::size_t flags = 0;
+  ClientState state = ClientState::kInitialising;  // how it and its server get along
+  RulesetSource source = RulesetSource::kNone;     // where what is held came from
+  std::string project;                             // of what is held, and so the next four; empty or 0: nothing
+  std::string environment;                         // its key within the project
+  std::string epoch;                               // of the server's store; another after it was restored
+  std::uint64_t revision = 0;                      // grows within an epoch
+  std::size_t flags = 0;                           // how many there are
   // Since the server last confirmed what is held; of a ruleset from the cache, since the file was written; of a flag
   // file, since it was last looked at and said what is held. 0 when nobody knows: there is nothing, or it is the
   // bootstrap.

@@ -28,8 +28,10 @@
 
 namespace guidon {
 
+// Names and values, in their order; a name may occur several times.
 using TransportHeaders = std::vector<std::pair<std::string, std::string>>;
 
+// What is asked.
 struct TransportRequest {
   std::string method{};        // "GET" or "POST"
   std::string path{};          // "/sdk/v1/stream": what comes after the address in TransportOptions, with its query
@@ -37,12 +39,14 @@ struct TransportRequest {
   std::string body{};          // of POST
 };
 
+// What was answered.
 struct TransportResponse {
   int status = 0;              // 0: none came
   TransportHeaders headers{};  // names in any case
   std::string body{};          // of Send, unpacked; a transport that does not unpack must not ask for gzip
 };
 
+// How a call ended.
 enum class TransportFailure : std::uint8_t {
   kAnswered,  // whatever the status; redirects are answers, and not followed
   kConnect,   // no such host, nobody listens, or not in time
@@ -54,8 +58,9 @@ enum class TransportFailure : std::uint8_t {
   kInvalid,   // the address, the options or the request cannot be meant: the client gives up
 };
 
+// How it ended, and with what.
 struct TransportResult {
-  TransportFailure failure = TransportFailure::kAnswered;
+  TransportFailure failure = TransportFailure::kAnswered;  // kAnswered: `response` is whole, as far as it goes
   std::string message{};         // for people, with the address of the server; the status and the log show it
   TransportResponse response{};  // of Stream: without the body, and also after kRefused
 };
@@ -67,21 +72,27 @@ struct TransportOptions {
   std::chrono::milliseconds silence{0};  // without a byte from the server: kTimeout
   std::chrono::milliseconds total{0};    // of Send as a whole; of Stream until its head is there
   std::size_t max_body_bytes = 0;        // of Send, unpacked
-  std::string ca_file{};                 // as in ClientConfig, and so the next two
+  // As in ClientConfig.
+  std::string ca_file{};
   std::string client_certificate_file{};
   std::string client_key_file{};
 };
 
+// One connection, or as many as it likes to make: what an application implements to bring its own HTTP. One thread
+// calls Send or Stream at a time; Stop comes from any other.
 class GUIDON_API Transport {
  public:
   virtual ~Transport() = default;
 
+  // Asks, and waits for the whole answer, at most as long as the options say.
   virtual TransportResult Send(const TransportRequest& request) = 0;
 
-  // `on_head` gets status and headers as soon as they are there, `on_bytes` every piece of the body as it comes in;
-  // both on the calling thread. False from either: come back with kRefused. Returns when the body ends.
+  // What Stream tells as it comes in; false: it is to come back with kRefused.
   using OnHead = std::function<bool(const TransportResponse&)>;
   using OnBytes = std::function<bool(std::string_view)>;
+
+  // `on_head` gets status and headers as soon as they are there, `on_bytes` every piece of the body as it comes in;
+  // both on the calling thread. Returns when the body ends.
   virtual TransportResult Stream(const TransportRequest& request, const OnHead& on_head, const OnBytes& on_bytes) = 0;
 
   // Makes a call under way come back soon, and all later ones at once, with kStopped. Does not wait. The client repeats
