@@ -119,10 +119,10 @@ Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, c
   answer.status = result.response.status;
   answer.text = std::move(result.response.body);
   Result<Value> parsed = ParseJson(answer.text);
-  if (parsed) answer.body = *std::move(parsed);
-  if (answer.ok() && !answer.body.is_object()) {
+  if (answer.ok() && !(parsed && parsed->is_object())) {
     return Fail(NotOurs(connection, answer.status, parsed ? "no JSON object" : "no JSON: " + parsed.error().message));
   }
+  if (parsed) answer.body = *std::move(parsed);
   return answer;
 }
 

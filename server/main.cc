@@ -1,6 +1,6 @@
 // guidond: the server.
-#include <signal.h>
 #include <sys/resource.h>
+#include <csignal>
 
 #include <cstdlib>
 #include <iostream>

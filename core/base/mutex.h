@@ -41,7 +41,7 @@ class GUIDON_CAPABILITY("mutex") Mutex {
 class GUIDON_SCOPED_CAPABILITY MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) GUIDON_ACQUIRE(mutex) : lock_(mutex.native()) {}
-  ~MutexLock() GUIDON_RELEASE() {}
+  ~MutexLock() GUIDON_RELEASE() {}  // NOLINT(modernize-use-equals-default): the annotation asks for a body
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
   std::unique_lock<std::mutex>& native() { return lock_; }

@@ -7,7 +7,7 @@
 // Ends on SIGTERM or SIGINT.
 #include <guidon/client.h>
 #include <httplib.h>
-#include <signal.h>
+#include <csignal>
 
 #include <cstdlib>
 #include <iostream>

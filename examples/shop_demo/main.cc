@@ -10,8 +10,8 @@
 // Ends on SIGTERM or SIGINT, or when its standard input ends.
 #include <guidon/client.h>
 #include <poll.h>
-#include <signal.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <atomic>
 #include <chrono>

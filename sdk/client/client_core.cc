@@ -1,6 +1,6 @@
 #include "sdk/client/client_core.h"
 
-#include <signal.h>
+#include <csignal>
 
 #include <algorithm>
 #include <exception>
@@ -565,7 +565,7 @@ Subscription ClientCore::SubscribeToStatus(std::function<void(const ClientStatus
   return Add(std::move(subscriber));
 }
 
-Subscription ClientCore::Add(std::shared_ptr<Subscriber> subscriber) {
+Subscription ClientCore::Add(const std::shared_ptr<Subscriber>& subscriber) {
   MutexLock lock(mutex_);
   subscribers_.push_back(subscriber);
   return Subscription([self = shared_from_this(), subscriber] { self->End(subscriber); });

@@ -145,7 +145,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   void PublishHeld() GUIDON_REQUIRES(state_mutex_);
   void ServeDefaultsWhenTooOld() GUIDON_EXCLUDES(state_mutex_, mutex_);
   bool IsTooOld() GUIDON_EXCLUDES(mutex_);
-  Subscription Add(std::shared_ptr<Subscriber> subscriber) GUIDON_EXCLUDES(mutex_);
+  Subscription Add(const std::shared_ptr<Subscriber>& subscriber) GUIDON_EXCLUDES(mutex_);
   void Tell(const RulesetChange& change) GUIDON_EXCLUDES(mutex_);
   void TellStatus() GUIDON_EXCLUDES(mutex_);
   // What of a status is told when it changes.

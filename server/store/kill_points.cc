@@ -1,7 +1,7 @@
 #include "server/store/kill_points.h"
 
-#include <signal.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <array>
 #include <charconv>

@@ -1,6 +1,6 @@
 // The examples, as they are built, against a guidond: what their comments promise, they do.
 #include <gtest/gtest.h>
-#include <signal.h>
+#include <csignal>
 
 #include <atomic>
 #include <fstream>

@@ -26,6 +26,7 @@
 #include <set>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include "core/base/json.h"
 #include "tests/support/guidond.h"
@@ -433,6 +434,7 @@ TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
     told = change.revision;
   });
   std::vector<std::unique_ptr<Reader>> readers;
+  readers.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     readers.push_back(std::make_unique<Reader>(scene, client, i, static_cast<unsigned>(seed + i)));
   }

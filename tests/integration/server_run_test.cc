@@ -1,7 +1,7 @@
 // guidond at work, seen from outside: what it logs and measures, what it refuses, how it stops.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
+#include <csignal>
 
 #include <algorithm>
 #include <atomic>

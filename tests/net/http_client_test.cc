@@ -1,8 +1,8 @@
 #include "net/http_client.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <atomic>
 #include <fstream>

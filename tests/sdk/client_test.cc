@@ -1,5 +1,5 @@
 // A client's life: configuration of any kind, and Close at any moment.
-#include <signal.h>
+#include <csignal>
 
 #include <future>
 

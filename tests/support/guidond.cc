@@ -1,6 +1,6 @@
 #include "tests/support/guidond.h"
 
-#include <signal.h>
+#include <csignal>
 
 #include <charconv>
 #include <cstdio>

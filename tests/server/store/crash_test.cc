@@ -1,10 +1,10 @@
 // kill -9 of a process that writes, at random times and at every kill point: what was acknowledged is there, what was
 // not is there whole or not at all, and nothing is out of order. GUIDON_STORE_KILLS says how often (50).
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cstdlib>
 #include <map>
