@@ -11,7 +11,6 @@
 #include <cstring>
 #include <exception>
 #include <filesystem>
-#include <new>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -82,9 +81,9 @@ void FileSource::Run() {
     if (core_.closing()) return;
     try {
       Look();
-    } catch (const std::bad_alloc&) {
+    } catch (const std::exception& e) {  // there is no memory
       must_read_ = true;
-      SayFault("there is no memory for it");
+      SayFault(std::string("cannot go on: ") + e.what());
     }
   }
 }

@@ -51,11 +51,16 @@ int FailEverywhere(const std::string& before, const std::string& after, RulesetS
   }
 }
 
-TEST(RulesetStateTest, WhatFailsForWantOfMemoryLeavesItAsItWas) {
+class RulesetStateTest : public ::testing::TestWithParam<Overrides::Variables> {};
+INSTANTIATE_TEST_SUITE_P(With, RulesetStateTest,
+                         ::testing::Values(Overrides::Variables(), Overrides::Variables{{"GUIDON_FLAG_B", "2"}}),
+                         [](const auto& with) { return with.param.empty() ? "NoOverrides" : "Overrides"; });
+
+TEST_P(RulesetStateTest, WhatFailsForWantOfMemoryLeavesItAsItWas) {
   World world;
   world.Serve("a.flag.whose.key.is.longer.than.a.short.string", "1");
   world.Serve("b", "1");
-  RulesetState state(std::make_shared<Lineage>());
+  RulesetState state(std::make_shared<Lineage>(), Overrides(GetParam()));
   ASSERT_EQ(state.TakeSnapshot(world.Document()).outcome, ApplyOutcome::kApplied);
   const std::string before = Held(state);
   World changed = world;
