@@ -24,6 +24,7 @@ namespace {
 
 using testing::Eventually;
 using testing::Forwarder;
+using testing::FromEnvironment;
 using testing::Guidond;
 using testing::HttpAnswer;
 using testing::HttpCall;
@@ -31,11 +32,6 @@ using testing::Pause;
 
 constexpr int kSenders = 4;
 constexpr const char* kJournal = "/api/v1/projects/shop/environments/production/events";
-
-int FromEnvironment(const char* name, int otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::atoi(text) : otherwise;
-}
 
 std::int64_t NowMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())

@@ -28,6 +28,7 @@ namespace {
 
 using testing::Eventually;
 using testing::Forwarder;
+using testing::FromEnvironment;
 using testing::Guidond;
 using testing::HttpAnswer;
 using testing::HttpCallOptions;
@@ -36,11 +37,6 @@ using testing::Pause;
 
 constexpr int kWriters = 3;
 constexpr int kStreams = 3;
-
-int FromEnvironment(const char* name, int otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::atoi(text) : otherwise;
-}
 
 std::string LeftOf(int writer) {
   return "left-" + std::to_string(writer);

@@ -22,16 +22,12 @@ namespace {
 
 using testing::Eventually;
 using testing::Forwarder;
+using testing::FromEnvironment;
 using testing::Guidond;
 using testing::HttpAnswer;
 
 constexpr int kApplications = 2;
 constexpr int kThreads = 2;  // of each
-
-int FromEnvironment(const char* name, int otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::atoi(text) : otherwise;
-}
 
 // What applications did, and what the journal says.
 struct Facts {

@@ -36,10 +36,12 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::Eventually;
+using testing::FromEnvironment;
 using testing::Guidond;
 using testing::HttpAnswer;
 using testing::HttpCall;
 using testing::Pause;
+using testing::ResidentKiB;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kThreads = 8;
@@ -48,19 +50,6 @@ constexpr int kSlowFlags = 50;  // each commit sets one of them
 constexpr int kUsers = 500;
 constexpr auto kBetweenCommits = 50ms;
 constexpr auto kBetweenKills = 5s;
-
-int FromEnvironment(const char* name, int otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::atoi(text) : otherwise;
-}
-
-std::size_t ResidentKiB() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return static_cast<std::size_t>(std::atoll(line.c_str() + 6));
-  }
-  return 0;
-}
 
 // A port that nobody is given by chance: below those that the system hands out, so that it is still free, and a client
 // cannot meet itself on it, while the server is gone.
@@ -440,7 +429,9 @@ TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
   }
 
   const auto begin = Clock::now(), end = begin + length;
-  auto next_kill = begin + kBetweenKills;
+  // At any moment between two commits.
+  const auto jitter = [&] { return std::chrono::microseconds(random() % 50'000); };
+  auto next_kill = begin + kBetweenKills + jitter();
   std::size_t level = 0;
   int kills = 0;
   for (std::uint64_t seen = 0; Clock::now() < end && !scene.IsFaulty(); Pause()) {
@@ -448,15 +439,14 @@ TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
     if (status.revision < seen) scene.Blame("the status goes back to revision " + std::to_string(status.revision));
     if (status.epoch != epoch) scene.Blame("the epoch is another: " + status.epoch);
     seen = status.revision;
-    if (level == 0 && Clock::now() >= begin + length / 5) level = ResidentKiB();
+    if (level == 0 && Clock::now() >= begin + length / 5) level = ResidentKiB(getpid());
     if (Clock::now() < next_kill) continue;
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 50'000));  // at any moment between two commits
     server.Kill();
     server.Start();
     ++kills;
-    next_kill += kBetweenKills;
+    next_kill += kBetweenKills + jitter();
   }
-  const std::size_t level_at_end = ResidentKiB();
+  const std::size_t level_at_end = ResidentKiB(getpid());
 
   writer.Stop();
   EXPECT_TRUE(Eventually([&] { return client.Status().revision >= writer.head() || scene.IsFaulty(); }))

@@ -6,6 +6,7 @@
 // more; within 25 % when it was shorter, for then the allocator and what else runs on the machine still show.
 #include <gtest/gtest.h>
 #include <guidon/client.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -24,25 +25,18 @@ namespace {
 
 using testing::Eventually;
 using testing::Forwarder;
+using testing::FromEnvironment;
 using testing::Guidond;
 using testing::HttpAnswer;
 using testing::Pause;
+using testing::ResidentKiB;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kApplications = 3;
 constexpr int kFlags = 50;
 
 std::chrono::seconds Duration() {
-  const char* text = std::getenv("GUIDON_SOAK_SECONDS");
-  return std::chrono::seconds(text != nullptr ? std::atoi(text) : 10);
-}
-
-std::size_t ResidentKiB(const std::string& process) {
-  std::ifstream status("/proc/" + process + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return static_cast<std::size_t>(std::atoll(line.c_str() + 6));
-  }
-  return 0;
+  return std::chrono::seconds(FromEnvironment("GUIDON_SOAK_SECONDS", 10));
 }
 
 std::string FlagOf(const std::string& key, std::int64_t number) {
@@ -183,19 +177,19 @@ TEST_F(SoakTest, RevisionsNeverGoBackAndMemoryHasALevel) {
 
   const auto begin = Clock::now();
   const auto end = begin + Duration() * 3 / 5, fifth = begin + Duration() * 3 / 25;
-  const std::string pid = std::to_string(server_.process().pid());
+  const pid_t pid = server_.process().pid();
   std::size_t server_level = 0, own_level = 0;
   const std::uint64_t first = head_;
   while (Clock::now() < end && !HasFailure()) {
     ASSERT_NO_FATAL_FAILURE(Change());
     if (server_level == 0 && Clock::now() >= fifth) {
       server_level = ResidentKiB(pid);
-      own_level = ResidentKiB("self");
+      own_level = ResidentKiB(getpid());
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   ExpectAllArrive(applications);
-  const std::size_t server_end = ResidentKiB(pid), own_end = ResidentKiB("self");
+  const std::size_t server_end = ResidentKiB(pid), own_end = ResidentKiB(getpid());
   std::uint64_t reads = 0;
   for (const auto& application : applications) reads += application->reads();
   std::cout << restarts << " restarts, then " << head_ - first << " changes; " << reads << " pinned reads; server "

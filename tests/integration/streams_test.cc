@@ -25,17 +25,14 @@
 namespace guidon {
 namespace {
 
+using testing::FromEnvironment;
 using testing::Guidond;
 using testing::HttpAnswer;
+using testing::ResidentKiB;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPatienceForAll{120};
 constexpr int kChanges = 10;
-
-int FromEnvironment(const char* name, int otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::atoi(text) : otherwise;
-}
 
 // For this process and the servers that it starts.
 void RaiseFileLimit() {
@@ -43,14 +40,6 @@ void RaiseFileLimit() {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-std::size_t ResidentKiB(pid_t pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return static_cast<std::size_t>(std::atoll(line.c_str() + 6));
-  }
-  return 0;
 }
 
 // Streams of one key, all in one epoll.

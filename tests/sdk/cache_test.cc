@@ -25,12 +25,10 @@ using testing::TemporaryFolder;
 using testing::WaitForRevision;
 using testing::WaitForState;
 using testing::World;
+using testing::WriteFile;
 
 const Context kUser("user-1");
 
-void Write(const std::string& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
 std::string Read(const std::string& path) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
@@ -163,7 +161,7 @@ TEST_F(CacheTest, ItWinsOverBootstrapAndIsResumedFrom) {
 
 TEST_F(CacheTest, ItsAgeIsThatOfTheFile) {
   World world = Serving(1);
-  Write(file_, world.Document());
+  WriteFile(file_, world.Document());
   std::filesystem::last_write_time(file_, std::filesystem::file_time_type::clock::now() - 1h);
   ScriptedServer server;
   const Client client(Cached(server.url()));
@@ -181,7 +179,7 @@ TEST_F(CacheTest, ADamagedFileIsIgnoredAndSaidAndReplaced) {
   for (const std::string& damaged :
        {std::string(), world.Document().substr(0, 100), turned, std::string("\0\xFF", 2), std::string(100'000, '[')}) {
     Log log;
-    Write(file_, damaged);
+    WriteFile(file_, damaged);
     ScriptedServer server;
     ClientConfig config = Cached(server.url());
     config.log = log.Sink();
@@ -220,7 +218,7 @@ TEST_F(CacheTest, AFileThatCannotBeReadOrWrittenIsSaidAndDisturbsNothing) {
 TEST_F(CacheTest, OfAnotherEnvironmentItGivesWayToTheServerWhateverTheRevisions) {
   World staging = Serving("staging", 500);
   staging.header().environment = "staging";
-  Write(file_, staging.Document());
+  WriteFile(file_, staging.Document());
   ScriptedServer server;
   World production = Serving("production", 3);
   Client client(Cached(server.url()));
@@ -242,7 +240,7 @@ TEST_F(CacheTest, WithoutAServerNothingIsWritten) {
 
 TEST_F(CacheTest, BootstrapIsAFileOrBytes) {
   const std::string file = folder_.File("export.json");
-  Write(file, Serving("file").Document());
+  WriteFile(file, Serving("file").Document());
   ClientConfig config;
   config.bootstrap = Serving("bytes").Document();
   EXPECT_EQ(Client(config).String("a", kUser, ""), "bytes");

@@ -33,7 +33,7 @@ class FlagFilePollingTest : public ::testing::TestWithParam<System::Inotify> {
   ~FlagFilePollingTest() override { System::SetInotify(System::Inotify::kWorks); }
 
   ClientState Good() const { return GetParam() == System::Inotify::kDeaf ? ClientState::kLive : ClientState::kPolling; }
-  void Write(const std::string& text) { std::ofstream(config_.flag_file, std::ios::binary) << text; }
+  void Write(const std::string& text) { testing::WriteFile(config_.flag_file, text); }
 
   TemporaryFolder folder_;
   Log log_;

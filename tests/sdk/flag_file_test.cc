@@ -21,21 +21,14 @@ using testing::Eventually;
 using ::testing::HasSubstr;
 using testing::kPatience;
 using testing::Log;
+using testing::ReplaceFile;
 using testing::TemporaryFolder;
 using testing::WaitForRevision;
 using testing::WaitForState;
 using testing::World;
+using testing::WriteFile;
 
 const Context kUser("user-1");
-
-void Write(const std::string& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-// As editors and tools do it.
-void Replace(const std::string& path, std::string_view text) {
-  Write(path + ".new", text);
-  std::filesystem::rename(path + ".new", path);
-}
 
 // The file is only looked at when the system tells something, unless a test sets another interval.
 class FlagFileTest : public ::testing::Test {
@@ -58,7 +51,7 @@ class FlagFileTest : public ::testing::Test {
 // --- what it says --------------------------------------------------------------------------------------------------
 
 TEST_F(FlagFileTest, FlagsByTheirKeysAreServedToEveryone) {
-  Write(file_, R"({"on": true, "layout": "single", "a": 14, "ratio": 0.5, "limits": {"rps": 200}, "list": [1]})");
+  WriteFile(file_, R"({"on": true, "layout": "single", "a": 14, "ratio": 0.5, "limits": {"rps": 200}, "list": [1]})");
   const Client client(config_);
   EXPECT_TRUE(client.WaitReady(0ms));
   const EvaluationDetail<bool> on = client.BoolDetail("on", kUser, false);
@@ -82,7 +75,7 @@ TEST_F(FlagFileTest, FlagsByTheirKeysAreServedToEveryone) {
 TEST_F(FlagFileTest, AnExportedDocumentIsServedAsItIs) {
   World world("epoch-1", 16);
   world.Serve("a", 1);
-  Write(file_, world.Document());
+  WriteFile(file_, world.Document());
   const Client client(config_);
   EXPECT_EQ(client.Int("a", kUser, 0), 1);
   const ClientStatus status = client.Status();
@@ -93,7 +86,7 @@ TEST_F(FlagFileTest, AnExportedDocumentIsServedAsItIs) {
 
 TEST_F(FlagFileTest, NoServerIsAskedAndNoOtherFileRead) {
   testing::ScriptedServer server;
-  Write(file_, R"({"a": 1})");
+  WriteFile(file_, R"({"a": 1})");
   config_.server = server.url();
   config_.key = "gdn_srv_test";
   config_.cache_file = folder_.File("cache.json");
@@ -117,13 +110,13 @@ TEST_F(FlagFileTest, NoServerIsAskedAndNoOtherFileRead) {
 // --- how it changes ------------------------------------------------------------------------------------------------
 
 TEST_F(FlagFileTest, ARenameOverItIsSeenAndTold) {
-  Write(file_, R"({"a": 1})");
+  WriteFile(file_, R"({"a": 1})");
   Client client(config_);
   const Flag<std::int64_t> handle(client, "a", 0);
   const Pin pin = client.Pin();
   std::promise<RulesetChange> told;
   Subscription changes = client.OnChange([&](const RulesetChange& change) { told.set_value(change); });
-  Replace(file_, R"({"a": 2, "b": true})");
+  ReplaceFile(file_, R"({"a": 2, "b": true})");
   const RulesetChange change = told.get_future().get();
   changes.End();
   EXPECT_TRUE(change.anything);
@@ -132,18 +125,18 @@ TEST_F(FlagFileTest, ARenameOverItIsSeenAndTold) {
   EXPECT_TRUE(client.Bool("b", kUser, false));
   EXPECT_EQ(handle(kUser, pin), 1);
   for (int i = 3; i < 10; ++i) {
-    Replace(file_, "{\"a\": " + std::to_string(i) + "}");
+    ReplaceFile(file_, "{\"a\": " + std::to_string(i) + "}");
     ASSERT_TRUE(WaitForA(client, i)) << i;
   }
   EXPECT_EQ(client.BoolDetail("b", kUser, false).error, EvaluationError::kFlagNotFound);
 }
 
 TEST_F(FlagFileTest, WritingInPlaceIsSeenWhenTheWriterIsDone) {
-  Write(file_, R"({"a": 1})");
+  WriteFile(file_, R"({"a": 1})");
   const Client client(config_);
-  Write(file_, R"({"a": 2})");
+  WriteFile(file_, R"({"a": 2})");
   EXPECT_TRUE(WaitForA(client, 2));
-  Write(file_, R"({"a": 3})");  // of the same size, maybe within the same tick
+  WriteFile(file_, R"({"a": 3})");  // of the same size, maybe within the same tick
   EXPECT_TRUE(WaitForA(client, 3));
 }
 
@@ -152,7 +145,7 @@ TEST_F(FlagFileTest, ALinkOnTheWayThatIsReplacedIsSeen) {
   const auto put = [&](int i) {
     const std::string name = "..version-" + std::to_string(i);
     std::filesystem::create_directory(folder_.File(name));
-    Write(folder_.File(name + "/flags.json"), "{\"a\": " + std::to_string(i) + "}");
+    WriteFile(folder_.File(name + "/flags.json"), "{\"a\": " + std::to_string(i) + "}");
     std::filesystem::create_directory_symlink(name, folder_.File("..data_tmp"));
     std::filesystem::rename(folder_.File("..data_tmp"), folder_.File("..data"));
     if (i > 1) std::filesystem::remove_all(folder_.File("..version-" + std::to_string(i - 1)));
@@ -170,29 +163,29 @@ TEST_F(FlagFileTest, ALinkOnTheWayThatIsReplacedIsSeen) {
 TEST_F(FlagFileTest, AFileElsewhereThatALinkLeadsToIsWatchedThere) {
   const TemporaryFolder elsewhere;
   const std::string real = elsewhere.File("real.json");
-  Write(real, R"({"a": 1})");
+  WriteFile(real, R"({"a": 1})");
   std::filesystem::create_symlink(real, file_);
   const Client client(config_);
-  Replace(real, R"({"a": 2})");
+  ReplaceFile(real, R"({"a": 2})");
   ASSERT_TRUE(WaitForA(client, 2));
   const TemporaryFolder third;
-  Write(third.File("other.json"), R"({"a": 3})");
+  WriteFile(third.File("other.json"), R"({"a": 3})");
   std::filesystem::create_symlink(third.File("other.json"), file_ + ".new");
   std::filesystem::rename(file_ + ".new", file_);
   ASSERT_TRUE(WaitForA(client, 3));
-  Replace(third.File("other.json"), R"({"a": 4})");
+  ReplaceFile(third.File("other.json"), R"({"a": 4})");
   EXPECT_TRUE(WaitForA(client, 4));
 }
 
 TEST_F(FlagFileTest, WhatOthersDoInTheFolderIsNothing) {
-  Write(file_, R"({"a": 1})");
+  WriteFile(file_, R"({"a": 1})");
   Client client(config_);
   std::atomic<int> told{0};
   const Subscription changes = client.OnChange([&](const RulesetChange&) { ++told; });
-  for (int i = 0; i < 100; ++i) Write(folder_.File("other-" + std::to_string(i)), "{}");
-  Replace(file_, R"({"a": 1})");    // the same
-  Replace(file_, R"({ "a": 1 })");  // and written otherwise
-  Replace(file_, R"({"a": 2})");
+  for (int i = 0; i < 100; ++i) WriteFile(folder_.File("other-" + std::to_string(i)), "{}");
+  ReplaceFile(file_, R"({"a": 1})");    // the same
+  ReplaceFile(file_, R"({ "a": 1 })");  // and written otherwise
+  ReplaceFile(file_, R"({"a": 2})");
   ASSERT_TRUE(WaitForA(client, 2) && Eventually([&] { return told == 1; }));
   EXPECT_EQ(client.Status().revision, 2u);
   EXPECT_EQ(client.Status().refused, 0u);
@@ -201,19 +194,19 @@ TEST_F(FlagFileTest, WhatOthersDoInTheFolderIsNothing) {
 TEST_F(FlagFileTest, TheFileDecidesSoItsRevisionMayGoBack) {
   World world("epoch-1", 100);
   world.Serve("a", 1);
-  Write(file_, world.Document());
+  WriteFile(file_, world.Document());
   const Client client(config_);
   ASSERT_EQ(client.Status().revision, 101u);
   World older("epoch-1", 10);
   older.Serve("a", 2);
-  Replace(file_, older.Document());
+  ReplaceFile(file_, older.Document());
   ASSERT_TRUE(WaitForA(client, 2));
   EXPECT_EQ(client.Status().revision, 11u);
-  Replace(file_, R"({"a": 3})");
+  ReplaceFile(file_, R"({"a": 3})");
   ASSERT_TRUE(WaitForA(client, 3));
   EXPECT_EQ(client.Status().revision, 12u);
   EXPECT_EQ(client.Status().epoch, "file");
-  Replace(file_, world.Document());
+  ReplaceFile(file_, world.Document());
   ASSERT_TRUE(WaitForA(client, 1));
   EXPECT_EQ(client.Status().revision, 101u);
 }
@@ -238,7 +231,7 @@ TEST_F(FlagFileTest, WhatCannotBeUsedLeavesTheFlagsAsTheyAreAndIsSaid) {
       {turned, "digest"},
       {R"({"schema": 1})", "snapshot"},
   };
-  Write(file_, R"({"a": 1})");
+  WriteFile(file_, R"({"a": 1})");
   Client client(config_);
   std::mutex mutex;
   std::vector<ClientState> states;
@@ -249,7 +242,7 @@ TEST_F(FlagFileTest, WhatCannotBeUsedLeavesTheFlagsAsTheyAreAndIsSaid) {
   std::uint64_t refused = 0;
   std::size_t told = 0;
   for (const auto& [content, said] : kDamaged) {
-    Replace(file_, content);
+    ReplaceFile(file_, content);
     ASSERT_TRUE(WaitForState(client, ClientState::kStale)) << content;
     const ClientStatus status = client.Status();
     EXPECT_EQ(status.source, RulesetSource::kFile);
@@ -259,7 +252,7 @@ TEST_F(FlagFileTest, WhatCannotBeUsedLeavesTheFlagsAsTheyAreAndIsSaid) {
     EXPECT_THAT(status.last_error, HasSubstr("what it said before is served until it is whole"));
     EXPECT_EQ(log_.Count(status.last_error, LogLevel::kWarning), 1) << log_.Text();
     EXPECT_EQ(client.Int("a", kUser, 0), 1) << content;
-    Replace(file_, R"({"a": 1})");
+    ReplaceFile(file_, R"({"a": 1})");
     ASSERT_TRUE(WaitForState(client, ClientState::kLive)) << content;
     EXPECT_EQ(client.Status().last_error, "");
     told += 2;
@@ -274,7 +267,7 @@ TEST_F(FlagFileTest, WhatCannotBeUsedLeavesTheFlagsAsTheyAreAndIsSaid) {
 }
 
 TEST_F(FlagFileTest, WhatIsNoReadableFileLeavesThemToo) {
-  Write(file_, R"({"a": 1})");
+  WriteFile(file_, R"({"a": 1})");
   const Client client(config_);
   const std::function<void()> kTakenAway[] = {
       [&] { std::filesystem::remove(file_); },
@@ -292,7 +285,7 @@ TEST_F(FlagFileTest, WhatIsNoReadableFileLeavesThemToo) {
     EXPECT_EQ(client.Int("a", kUser, 0), 1);
     EXPECT_NE(client.Status().stale_since, std::chrono::system_clock::time_point());
     std::filesystem::remove_all(file_);
-    Write(file_, R"({"a": 1})");
+    WriteFile(file_, R"({"a": 1})");
     ASSERT_TRUE(WaitForState(client, ClientState::kLive)) << log_.Text();
   }
 }
@@ -304,7 +297,7 @@ TEST_F(FlagFileTest, OneThatIsNotThereYetIsWaitedFor) {
   EXPECT_FALSE(ready);
   EXPECT_THAT(ready.cause, HasSubstr("cannot read " + file_));
   EXPECT_EQ(client.IntDetail("a", kUser, 7).error, EvaluationError::kProviderNotReady);
-  Write(file_, R"({"a": 1})");
+  WriteFile(file_, R"({"a": 1})");
   EXPECT_TRUE(client.WaitReady(kPatience));
   EXPECT_EQ(client.Int("a", kUser, 7), 1);
 }
@@ -317,7 +310,7 @@ TEST_F(FlagFileTest, AFolderThatComesAndGoesIsFoundAgain) {
   EXPECT_EQ(client.Status().state, ClientState::kInitialising);
   for (int i = 1; i < 4; ++i) {
     std::filesystem::create_directory(folder);
-    Write(folder + "/flags.json", "{\"a\": " + std::to_string(i) + "}");
+    WriteFile(folder + "/flags.json", "{\"a\": " + std::to_string(i) + "}");
     ASSERT_TRUE(WaitForA(client, i) && WaitForState(client, ClientState::kLive)) << log_.Text();
     std::filesystem::rename(folder, folder_.File("away-" + std::to_string(i)));
     ASSERT_TRUE(WaitForState(client, ClientState::kStale));
@@ -327,7 +320,7 @@ TEST_F(FlagFileTest, AFolderThatComesAndGoesIsFoundAgain) {
 // --- life ----------------------------------------------------------------------------------------------------------
 
 TEST_F(FlagFileTest, CloseEndsTheWaitAndReadsGoOn) {
-  Write(file_, R"({"a": 1})");
+  WriteFile(file_, R"({"a": 1})");
   Client client(config_);
   EXPECT_TRUE(client.Close(kPatience));
   EXPECT_EQ(client.Status().state, ClientState::kClosed);
@@ -335,27 +328,27 @@ TEST_F(FlagFileTest, CloseEndsTheWaitAndReadsGoOn) {
 }
 
 TEST_F(FlagFileTest, ACallbackMayWriteTheFileAndCloseTheClient) {
-  Write(file_, R"({"a": 1})");
+  WriteFile(file_, R"({"a": 1})");
   Client client(config_);
   std::promise<void> closed;
   const Subscription changes = client.OnChange([&](const RulesetChange& change) {
     if (change.revision < 4) {
-      Replace(file_, "{\"a\": " + std::to_string(change.revision + 1) + "}");
+      ReplaceFile(file_, "{\"a\": " + std::to_string(change.revision + 1) + "}");
       return;
     }
     client.Close(0ms);
     closed.set_value();
   });
-  Replace(file_, R"({"a": 2})");
+  ReplaceFile(file_, R"({"a": 2})");
   closed.get_future().wait();
   EXPECT_EQ(client.Int("a", kUser, 0), 4);
 }
 
 TEST_F(FlagFileTest, ManyClientsMayWatchOne) {
-  Write(file_, R"({"a": 1})");
+  WriteFile(file_, R"({"a": 1})");
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < 8; ++i) clients.push_back(std::make_unique<Client>(config_));
-  Replace(file_, R"({"a": 2})");
+  ReplaceFile(file_, R"({"a": 2})");
   for (const auto& client : clients) EXPECT_TRUE(WaitForA(*client, 2));
 }
 

@@ -33,6 +33,7 @@ using testing::AcceptStream;
 using testing::ConfigFor;
 using testing::Eventually;
 using testing::kPatience;
+using testing::ReplaceFile;
 using testing::ScriptedServer;
 using testing::TemporaryFolder;
 using testing::WaitForRevision;
@@ -88,6 +89,25 @@ class Child {
   pid_t pid_ = -1;
   int fault_ = -1;
   std::string said_;
+};
+
+// Forks in the callback of the first change that a client tells of: the child runs `body` on what was the source's
+// thread.
+class ForkAtFirstChange {
+ public:
+  ForkAtFirstChange(Client& client, std::function<std::string()> body)
+      : subscription_(client.OnChange([this, body = std::move(body)](const RulesetChange&) {
+          if (is_child || child_ != nullptr) return;
+          child_ = std::make_unique<Child>(body);
+          forked_.set_value();
+        })) {}
+  void Wait() { forked_.get_future().wait(); }
+  std::string Join() { return child_->Join(); }
+
+ private:
+  std::unique_ptr<Child> child_;
+  std::promise<void> forked_;
+  const Subscription subscription_;
 };
 
 // The first thing that is not as it should be, for the report of a child.
@@ -242,28 +262,22 @@ TEST_P(ForkTest, AClientThatIsStillConnectingForks) {
 
 TEST_P(ForkTest, ACallbackMayForkAndItsChildHasAThreadInItsPlace) {
   Client client(config_);
-  std::unique_ptr<Child> child;
-  std::promise<void> forked;
-  const Subscription subscription = client.OnChange([&](const RulesetChange&) {
-    if (is_child || child != nullptr) return;
-    child = std::make_unique<Child>([&]() -> std::string {  // on what was the source's thread
-      GUIDON_CHECK(client.Int("a", kUser, 0) == 1);
-      GUIDON_CHECK(WaitForState(client, ClientState::kLive));
-      GUIDON_CHECK(Eventually([&] { return client.Int("a", kUser, 0) == 2; }));
-      GUIDON_CHECK(client.Close(kPatience));
-      return "";
-    });
-    forked.set_value();
+  ForkAtFirstChange fork(client, [&]() -> std::string {
+    GUIDON_CHECK(client.Int("a", kUser, 0) == 1);
+    GUIDON_CHECK(WaitForState(client, ClientState::kLive));
+    GUIDON_CHECK(Eventually([&] { return client.Int("a", kUser, 0) == 2; }));
+    GUIDON_CHECK(client.Close(kPatience));
+    return "";
   });
   const auto stream = AcceptStream(server_, world_.SnapshotEvent());
   ASSERT_TRUE(stream);
-  forked.get_future().wait();
+  fork.Wait();
   ASSERT_TRUE(WaitForState(client, ClientState::kLive));
   const std::string change = world_.Serve("a", 2);
   const auto childs = AcceptStream(server_, change);
   ASSERT_TRUE(childs);
   ASSERT_TRUE(stream->Send(change));
-  EXPECT_EQ(child->Join(), "ok");
+  EXPECT_EQ(fork.Join(), "ok");
   ASSERT_TRUE(WaitForRevision(client, world_.revision()));
   EXPECT_EQ(client.Status().reconnects, 0u);
 }
@@ -495,11 +509,6 @@ TEST(ForkOfTestSourceTest, ACallbackForksAndBothGoOnSetting) {
 
 // --- a flag file ---------------------------------------------------------------------------------------------------
 
-void Replace(const std::string& path, std::string_view text) {
-  std::ofstream(path + ".new") << text;
-  std::filesystem::rename(path + ".new", path);
-}
-
 int InotifyDescriptors() {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -514,7 +523,7 @@ class ForkOfFlagFileTest : public ::testing::Test {
   ForkOfFlagFileTest() {
     config_.flag_file = folder_.File("flags.json");
     config_.flag_file_interval = 24h;
-    Replace(config_.flag_file, R"({"a": 1})");
+    ReplaceFile(config_.flag_file, R"({"a": 1})");
   }
   TemporaryFolder folder_;
   ClientConfig config_;
@@ -526,7 +535,7 @@ TEST_F(ForkOfFlagFileTest, TheChildWatchesItByItselfAndTheParentGoesOn) {
     GUIDON_CHECK(client.Int("a", kUser, 0) == value - 1);
     GUIDON_CHECK(WaitForState(client, ClientState::kLive));
     GUIDON_CHECK(InotifyDescriptors() == 1);
-    Replace(config_.flag_file, "{\"a\": " + std::to_string(value) + "}");
+    ReplaceFile(config_.flag_file, "{\"a\": " + std::to_string(value) + "}");
     GUIDON_CHECK(Eventually([&] { return client.Int("a", kUser, 0) == value; }));
     GUIDON_CHECK(client.Status().revision == static_cast<std::uint64_t>(value));
     return "";
@@ -544,22 +553,16 @@ TEST_F(ForkOfFlagFileTest, TheChildWatchesItByItselfAndTheParentGoesOn) {
 
 TEST_F(ForkOfFlagFileTest, ACallbackForksAndBothGoOnWatching) {
   Client client(config_);
-  std::unique_ptr<Child> child;
-  std::promise<void> forked;
-  const Subscription subscription = client.OnChange([&](const RulesetChange&) {
-    if (is_child || child != nullptr) return;
-    child = std::make_unique<Child>([&]() -> std::string {  // on what was the source's thread
-      GUIDON_CHECK(WaitForState(client, ClientState::kLive));
-      GUIDON_CHECK(Eventually([&] { return client.Int("a", kUser, 0) == 3; }));
-      GUIDON_CHECK(client.Close(kPatience));
-      return "";
-    });
-    forked.set_value();
+  ForkAtFirstChange fork(client, [&]() -> std::string {
+    GUIDON_CHECK(WaitForState(client, ClientState::kLive));
+    GUIDON_CHECK(Eventually([&] { return client.Int("a", kUser, 0) == 3; }));
+    GUIDON_CHECK(client.Close(kPatience));
+    return "";
   });
-  Replace(config_.flag_file, R"({"a": 2})");
-  forked.get_future().wait();
-  Replace(config_.flag_file, R"({"a": 3})");
-  EXPECT_EQ(child->Join(), "ok");
+  ReplaceFile(config_.flag_file, R"({"a": 2})");
+  fork.Wait();
+  ReplaceFile(config_.flag_file, R"({"a": 3})");
+  EXPECT_EQ(fork.Join(), "ok");
   EXPECT_TRUE(Eventually([&] { return client.Int("a", kUser, 0) == 3; }));
 }
 
@@ -581,10 +584,10 @@ TEST_F(ForkOfFlagFileTest, ACallbackThatReturnsInTheChildLeavesItsWatchToAnother
     if (is_child) ::alarm(60);
     if (!is_child) forked.set_value();
   });
-  Replace(config_.flag_file, R"({"a": 2})");
+  ReplaceFile(config_.flag_file, R"({"a": 2})");
   forked.get_future().wait();
   ::close(ends[1]);
-  Replace(config_.flag_file, R"({"a": 3})");
+  ReplaceFile(config_.flag_file, R"({"a": 3})");
   char said[64] = "";
   EXPECT_GT(::read(ends[0], said, sizeof(said) - 1), 0);
   EXPECT_STREQ(said, "ok");

@@ -22,11 +22,13 @@ using testing::ConfigFor;
 using testing::Eventually;
 using testing::kPatience;
 using testing::Log;
+using testing::ReplaceFile;
 using testing::ScriptedServer;
 using testing::TemporaryFolder;
 using testing::WaitForRevision;
 using testing::WaitForState;
 using testing::World;
+using testing::WriteFile;
 
 const Context kUser("user-1");
 
@@ -101,13 +103,12 @@ TEST_F(OverridesTest, NothingIsReadUnlessItIsEnabled) {
 TEST_F(OverridesTest, TheyAreReadOnce) {
   TemporaryFolder folder;
   config_.flag_file = folder.File("flags.json");
-  std::ofstream(config_.flag_file) << R"({"a": 1, "b": 1})";
+  WriteFile(config_.flag_file, R"({"a": 1, "b": 1})");
   auto variable = std::make_unique<Variable>("GUIDON_FLAG_A", "5");
   const Client client(config_);
   variable.reset();
   const Variable late("GUIDON_FLAG_B", "6");
-  std::ofstream(config_.flag_file + ".new") << R"({"a": 2, "b": 2})";
-  std::filesystem::rename(config_.flag_file + ".new", config_.flag_file);
+  ReplaceFile(config_.flag_file, R"({"a": 2, "b": 2})");
   EXPECT_TRUE(Eventually([&] { return client.Int("b", kUser, 0) == 2; }));
   EXPECT_EQ(client.Int("a", kUser, 0), 5);
   EXPECT_EQ(log_.Count("GUIDON_FLAG_A overrides flag 'a'"), 1) << "said once";

@@ -130,10 +130,7 @@ TEST(ThreadsTest, AFlagFileThatIsReplacedAgainAndAgainWhileOthersRead) {
   config.flag_file = folder.File("flags.json");
   config.flag_file_interval = 1ms;
   config.flag_overrides = true;  // there are none
-  const auto write = [&](const std::string& text) {
-    std::ofstream(config.flag_file + ".new") << text;
-    std::filesystem::rename(config.flag_file + ".new", config.flag_file);
-  };
+  const auto write = [&](const std::string& text) { testing::ReplaceFile(config.flag_file, text); };
   write(R"({"left": 0, "right": 0})");
   Client client(config);
   std::atomic<bool> stop{false};

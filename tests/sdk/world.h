@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -172,6 +173,15 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+inline void WriteFile(const std::string& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+// As editors and tools do it.
+inline void ReplaceFile(const std::string& path, std::string_view text) {
+  WriteFile(path + ".new", text);
+  std::filesystem::rename(path + ".new", path);
+}
 
 // Times that hurry, but for those that are to happen only when a test sets them.
 inline ClientConfig ConfigFor(const std::string& server) {

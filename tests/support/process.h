@@ -24,6 +24,12 @@ namespace guidon::testing {
 // How long a test waits for what should happen at once, on a machine that is busy. Waits end as soon as it happens.
 inline constexpr std::chrono::seconds kPatience{30};
 
+// A setting of this test, as `./dev test all` and people give them.
+int FromEnvironment(const char* name, int otherwise);
+
+// Of a process: 0 when there is none.
+std::size_t ResidentKiB(pid_t process);
+
 class Process {
  public:
   // `command[0]` is a path; `environment` ("NAME=value") is added to this process's own, without its GUIDON_*. Throws
