@@ -35,6 +35,8 @@ std::vector<std::string_view> RawElements(std::string_view text);
 
 // RFC 3629.
 bool IsValidUtf8(std::string_view text);
+// For messages: at most so many bytes of the text, never half a character, and … when there was more.
+std::string Shortened(std::string_view text, std::size_t most);
 
 // Compact. A double that is not finite (no reader lets one in) is written as null.
 std::string ToJson(const Value& value);

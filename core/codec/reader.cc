@@ -9,14 +9,9 @@
 namespace guidon::codec {
 namespace {
 
-constexpr std::size_t kShownTextBytes = 60;
-
-// At most kShownTextBytes of `text`, never half a character.
 std::string Shortened(std::string_view text) {
-  if (text.size() <= kShownTextBytes) return std::string(text);
-  std::size_t end = kShownTextBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "…";
+  constexpr std::size_t kMost = 60;
+  return guidon::Shortened(text, kMost);
 }
 
 std::string QuoteHint(const Value& value) {

@@ -36,11 +36,7 @@ bool IsNetwork(const std::string& text) {
 // As JSON, cut where it gets long.
 std::string Shown(const Value& operand) {
   constexpr std::size_t kMost = 80;
-  std::string text = ToJson(operand);
-  if (text.size() <= kMost) return text;
-  std::size_t end = kMost;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "…";
+  return Shortened(ToJson(operand), kMost);
 }
 
 Fault PatternFault(const std::string& text, bool ignore_case) {

@@ -51,13 +51,6 @@ std::string_view WhatIsWanted(FlagType type) {
   return "JSON";
 }
 
-std::string Shown(std::string text) {
-  if (text.size() <= kShown) return text;
-  text.resize(kShown);
-  while (!IsValidUtf8(text)) text.pop_back();
-  return text + "…";
-}
-
 // The variation that has this value, or a new one.
 std::string VariationWith(const Value& value, std::vector<Variation>* variations) {
   for (const Variation& variation : *variations) {
@@ -102,7 +95,7 @@ std::string Apply(const std::string& variable, const std::string& text, const st
   const std::optional<Value> value = ValueFor(type, text);
   if (!value) {
     return "flag '" + flag + "' is of type " + std::string(ToString(type)) + " and takes " +
-           std::string(WhatIsWanted(type)) + ", not '" + Shown(text) + "'";
+           std::string(WhatIsWanted(type)) + ", not '" + Shortened(text, kShown) + "'";
   }
   Override(variable, *value, record);
   return "";
@@ -146,7 +139,7 @@ Overrides::Effect Overrides::On(const Ruleset& ruleset,
       said = variable + " overrides nothing: " + fault;
       continue;
     }
-    said = variable + " overrides flag '" + flags[0] + "': everyone is served '" + Shown(text) + "'";
+    said = variable + " overrides flag '" + flags[0] + "': everyone is served '" + Shortened(text, kShown) + "'";
     RemoveExperimentsOn(flags[0], ruleset, &effect.changes);
     effect.changes.upserts.emplace_back(std::move(record));
   }
