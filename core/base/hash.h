@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include <guidon/context.h>
+#include <guidon/attribute.h>
 
 namespace guidon {
 

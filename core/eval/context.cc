@@ -54,13 +54,13 @@ inline bool IsKey(Attribute attribute) {
 }
 
 [[gnu::always_inline]] inline bool Context::HasRoomFor(Attribute attribute, std::size_t text_size) const noexcept {
-  const std::size_t name_size = IsItsName(attribute.hash()) ? 0 : attribute.name().size();
+  const std::size_t name_size = KeptOf(attribute).size();
   return slot_count_ < slot_capacity_ && text_capacity_ - text_size_ >= name_size &&
          text_capacity_ - text_size_ - name_size >= text_size;
 }
 
 [[gnu::always_inline]] inline Context::Slot& Context::Append(Attribute attribute, Kind kind) noexcept {
-  const std::string_view name = attribute.name();
+  const std::string_view name = KeptOf(attribute);
   hashes_[slot_count_] = attribute.hash();
   Slot& slot = slots_[slot_count_++];
   slot.begin = slot.size = 0;
@@ -68,10 +68,8 @@ inline bool IsKey(Attribute attribute) {
   slot.name_size = static_cast<std::uint32_t>(name.size());
   slot.kind = kind;
   slot.truth = false;
-  if (!IsItsName(attribute.hash())) {
-    CopyText(text_ + text_size_, name.data(), name.size());
-    text_size_ += slot.name_size;
-  }
+  CopyText(text_ + text_size_, name.data(), name.size());
+  text_size_ += slot.name_size;
   return slot;
 }
 
@@ -130,7 +128,7 @@ Context::~Context() = default;
 void Context::CopyFrom(const Context& other) {
   if (other.slot_count_ > slot_capacity_) GrowSlots(other.slot_capacity_);
   if (other.text_size_ > text_capacity_) {
-    more_text_ = std::make_unique<char[]>(other.text_capacity_ + kSlack);
+    more_text_ = std::make_unique<char[]>(other.text_capacity_);
     text_ = more_text_.get();
     text_capacity_ = other.text_capacity_;
   }
@@ -304,8 +302,10 @@ Context::Slot& Context::SlotFor(Attribute attribute, std::uint32_t text_begin, s
   slot.name_begin = slot.name_size = 0;
   slot.kind = Kind::kText;
   slot.truth = false;
-  if (!IsItsName(attribute.hash())) slot.name_begin = Keep(attribute.name());
-  slot.name_size = static_cast<std::uint32_t>(attribute.name().size());
+  const std::string_view name = KeptOf(attribute);
+  const std::uint32_t name_begin = Keep(name);
+  slot.name_begin = name_begin;
+  slot.name_size = static_cast<std::uint32_t>(name.size());
   return slot;
 }
 
@@ -322,11 +322,11 @@ std::uint32_t Context::Keep(std::string_view text) {
 std::uint32_t Context::Grow(std::string_view text) {
   std::size_t live = key_size_ + text.size();
   for (std::uint32_t i = 0; i < slot_count_; ++i) {
-    live += (IsItsName(hashes_[i]) ? 0 : slots_[i].name_size) + (slots_[i].kind == Kind::kText ? slots_[i].size : 0);
+    live += slots_[i].name_size + (slots_[i].kind == Kind::kText ? slots_[i].size : 0);
   }
   std::size_t capacity = kInlineText;
   while (capacity < 2 * live) capacity *= 2;
-  auto more = std::make_unique<char[]>(capacity + kSlack);
+  auto more = std::make_unique<char[]>(capacity);
   std::uint32_t size = 0;
   const auto move = [&](std::uint32_t& begin, std::uint32_t length) {
     std::memcpy(more.get() + size, text_ + begin, length);
@@ -335,7 +335,7 @@ std::uint32_t Context::Grow(std::string_view text) {
   };
   move(key_begin_, key_size_);
   for (std::uint32_t i = 0; i < slot_count_; ++i) {
-    if (!IsItsName(hashes_[i])) move(slots_[i].name_begin, slots_[i].name_size);
+    move(slots_[i].name_begin, slots_[i].name_size);
     if (slots_[i].kind == Kind::kText) move(slots_[i].begin, slots_[i].size);
   }
   const std::uint32_t begin = size;

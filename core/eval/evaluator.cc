@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <optional>
 
 namespace guidon {
@@ -32,9 +31,8 @@ struct ContextReader {
   static std::string_view TextOf(const Context& context, const Slot& slot) noexcept {
     return {context.text_ + slot.begin, slot.size};
   }
-  // `text` is from a step's code, where there is room.
   static bool Is(const Context& context, const Slot& slot, std::string_view text) noexcept {
-    return slot.size == text.size() && SameRoomyText(context.text_ + slot.begin, text.data(), text.size());
+    return SameText(TextOf(context, slot), text);
   }
   static const Value& ValueOf(const Context& context, const Slot& slot) noexcept { return context.values_[slot.begin]; }
   static std::uint64_t KeyHash(const Context& context) noexcept { return context.key_hash_; }

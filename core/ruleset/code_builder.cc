@@ -30,7 +30,6 @@ std::uint32_t CodeBuilder::PlaceText(std::string_view text) {
   const auto place = static_cast<std::uint32_t>(data_.size());
   data_.push_back(text.size());
   Append(text.data(), text.size());
-  if (text.empty()) data_.push_back(0);  // 8 bytes may be read in any case
   return place;
 }
 

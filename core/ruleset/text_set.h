@@ -38,20 +38,6 @@ inline bool SameText(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size() && SameText(a.data(), b.data(), a.size());
 }
 
-// The same where 8 bytes may be read from both, however short they are. `size` is that of both.
-inline bool SameRoomyText(const char* a, const char* b, std::size_t size) noexcept {
-  if (size > 8) return SameText(a, b, size);
-  if (size == 0) return true;
-  std::uint64_t x, y;
-  __builtin_memcpy(&x, a, 8);
-  __builtin_memcpy(&y, b, 8);
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  return (x ^ y) << (64 - 8 * size) == 0;
-#else
-  return (x ^ y) >> (64 - 8 * size) == 0;
-#endif
-}
-
 class TextSet {
  public:
   TextSet() = default;

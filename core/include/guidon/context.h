@@ -20,78 +20,11 @@
 #include <type_traits>
 #include <vector>
 
+#include <guidon/attribute.h>
 #include <guidon/export.h>
 #include <guidon/value.h>
 
 namespace guidon {
-
-namespace internal {
-
-// Bytes as a word, as memory has them.
-template <typename Word>
-constexpr Word WordAt(const char* bytes) noexcept {
-  Word word = 0;
-  if (__builtin_is_constant_evaluated()) {
-    for (std::size_t i = 0; i < sizeof word; ++i) {
-      const std::size_t byte = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? i : sizeof word - 1 - i;
-      word = static_cast<Word>(word | static_cast<Word>(Word{static_cast<unsigned char>(bytes[i])} << (8 * byte)));
-    }
-  } else {
-    __builtin_memcpy(&word, bytes, sizeof word);
-  }
-  return word;
-}
-
-// A text of up to 7 bytes as a number that no other such text has.
-constexpr std::uint64_t NumberOfShort(std::string_view text) noexcept {
-  const std::size_t size = text.size();
-  const char* const bytes = text.data();
-  std::uint64_t number = std::uint64_t{size} << 56;
-  if (size >= 4) {
-    number |= std::uint64_t{WordAt<std::uint32_t>(bytes + size - 4)} << (8 * (size - 4));
-    number |= WordAt<std::uint32_t>(bytes);
-  } else if (size >= 2) {
-    number |= std::uint64_t{WordAt<std::uint16_t>(bytes + size - 2)} << (8 * (size - 2));
-    number |= WordAt<std::uint16_t>(bytes);
-  } else if (size == 1) {
-    number |= WordAt<std::uint8_t>(bytes);
-  }
-  return number;
-}
-
-}  // namespace internal
-
-// The name of an attribute with its hash.
-class GUIDON_API Attribute {
- public:
-  // Keeps no copy of the name: a literal, or text that lives longer. Constant expressions hash at compile time.
-  constexpr explicit Attribute(std::string_view name) noexcept : name_(name), hash_(HashOf(name)) {}
-
-  constexpr std::string_view name() const noexcept { return name_; }  // as it was given
-  constexpr std::uint64_t hash() const noexcept { return hash_; }     // HashOf(name())
-
-  // Of a name of up to 7 bytes, the name itself, where bytes come in an order that allows it: its bytes, and its size
-  // in the last. Of other names, a hash with the topmost bit set. Differs from one build to another.
-  static constexpr std::uint64_t HashOf(std::string_view name) noexcept {
-    if (kNamesInHash && name.size() < 8) return internal::NumberOfShort(name);
-    std::uint64_t hash = name.size();
-    std::size_t at = 0;
-    for (; at + 8 <= name.size(); at += 8) hash = Mix(hash ^ internal::WordAt<std::uint64_t>(name.data() + at));
-    if (at < name.size()) hash = Mix(hash ^ internal::NumberOfShort(name.substr(at)));
-    return hash | kIsHashed;
-  }
-  static constexpr bool kNamesInHash = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
-  static constexpr std::uint64_t kIsHashed = std::uint64_t{1} << 63;
-
- private:
-  static constexpr std::uint64_t Mix(std::uint64_t word) noexcept {
-    word *= 0x9e3779b97f4a7c15ull;
-    return word ^ (word >> 32);
-  }
-
-  std::string_view name_;
-  std::uint64_t hash_;
-};
 
 // A key and attributes. Each attribute has one value: text, a number, a boolean, a list or an object.
 class GUIDON_API Context {
@@ -157,7 +90,7 @@ class GUIDON_API Context {
       std::uint64_t text_hash;
     };
     std::uint32_t begin, size;            // kText: in text_; kList, kObject: `begin` is an index into values_
-    std::uint32_t name_begin, name_size;  // in text_; of a name that is its own hash, in hashes_
+    std::uint32_t name_begin, name_size;  // in text_; nothing of a name that is its own hash
     Kind kind;
     bool truth;
   };
@@ -165,14 +98,17 @@ class GUIDON_API Context {
 
   static constexpr std::size_t kInlineSlots = 8;
   static constexpr std::size_t kInlineText = 256;
-  static constexpr std::size_t kSlack = 8;  // behind text_, so that short texts may be looked at 8 bytes at a time
 
   static bool IsHeldByIndex(const Slot& slot) { return slot.kind == Kind::kList || slot.kind == Kind::kObject; }
   static bool IsItsName(std::uint64_t hash) { return (hash & Attribute::kIsHashed) == 0; }
   std::string_view NameOf(std::uint32_t slot) const noexcept {
-    const char* const name =
-        IsItsName(hashes_[slot]) ? reinterpret_cast<const char*>(&hashes_[slot]) : text_ + slots_[slot].name_begin;
-    return {name, slots_[slot].name_size};
+    const std::uint64_t& hash = hashes_[slot];
+    if (IsItsName(hash)) return {reinterpret_cast<const char*>(&hash), static_cast<std::size_t>(hash >> 56)};
+    return {text_ + slots_[slot].name_begin, slots_[slot].name_size};
+  }
+  // What of a name has to be kept in text_.
+  static std::string_view KeptOf(Attribute attribute) noexcept {
+    return IsItsName(attribute.hash()) ? std::string_view() : attribute.name();
   }
 
   Context& SetKeyTo(const Value& value);
@@ -201,7 +137,7 @@ class GUIDON_API Context {
   std::uint64_t key_hash_ = 0;
   std::uint64_t inline_hashes_[kInlineSlots];
   Slot inline_slots_[kInlineSlots];
-  char inline_text_[kInlineText + kSlack];
+  char inline_text_[kInlineText];
   std::vector<Value> values_;
   std::unique_ptr<std::uint64_t[]> more_hashes_;
   std::unique_ptr<Slot[]> more_slots_;
