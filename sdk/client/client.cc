@@ -166,7 +166,7 @@ class Answered {
     }
     if constexpr (kTrace != Trace::kNothing) {
       if (!Recorder::TryCount(row_, decision_.variation, decision_.reason)) [[unlikely]] {
-        asked.core.recorder.Count(asked.view.recorded, asked.slot, asked.flag, decision_);
+        asked.core.recorder.CountAnyway(asked.view.recorded, asked.slot, asked.flag, decision_);
       }
     }
   }
@@ -284,7 +284,7 @@ template <typename T, typename Ask, typename Fallback>
 template <typename T, typename Ask, typename Fallback>
 [[gnu::always_inline]] inline T ReadCurrent(ClientCore& core, const Ask& ask, const Fallback& fallback) noexcept {
   if (core.has_hooks) [[unlikely]] {
-    return HookedCurrent<T>(core, Ask(ask), fallback).value;
+    return HookedCurrent<T>(core, Ask(ask), fallback).value;  // a copy: what has an address is kept in memory
   }
   const Published<RulesetView>::Guard view = core.current.Read();
   return Answer<T, kRecorded>(ask(*view), fallback);

@@ -137,7 +137,7 @@ std::vector<std::string> Recorder::TakeWarnings() {
 // ---- For threads that read: counts -------------------------------------------------------------------------------
 
 // What has no short counter, or not yet.
-void Recorder::CountRarely(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
+void Recorder::CountAnyway(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
                            const Decision& decision) noexcept {
   const CountedFlag* counted = slot < recorded.size ? recorded.counted[slot] : nullptr;
   if (counted == nullptr && decision.flag == nullptr) counted = UnknownFlagOf(key);

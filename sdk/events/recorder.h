@@ -89,10 +89,12 @@ class Recorder {
   // `slot` and `decision` are of the ruleset that was enlisted, which lives; `key` is as the caller named it.
   void Count(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
              const Decision& decision) noexcept;
-  // The same in two steps, for a flag that there is: so that what will be counted in can come near while the flag is
-  // evaluated. False: nothing was counted, and Count has to.
+  // The same in steps, so that what will be counted in can come near while the flag is evaluated. RowOf is for a flag
+  // that there is; where TryCount has counted nothing, and said so, CountAnyway has to.
   CountRow RowOf(const RecordedRuleset& recorded, std::uint32_t slot) noexcept;
   static bool TryCount(CountRow row, std::int16_t variation, Reason reason) noexcept;
+  void CountAnyway(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
+                   const Decision& decision) noexcept GUIDON_EXCLUDES(ShardMutex());
   // Does nothing when the thread remembers that it did, when there is no unit, or when the unit is private.
   void Expose(const RecordedRuleset& recorded, const Context& context, std::int64_t now_ms,
               const Consulted& consulted) noexcept;
@@ -118,8 +120,6 @@ class Recorder {
   const CountedFlag* Place(std::string names) GUIDON_REQUIRES(ShardMutex());
   void WarnOfPrivateUnits(const Ruleset& ruleset);
 
-  void CountRarely(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
-                   const Decision& decision) noexcept GUIDON_EXCLUDES(ShardMutex());
   void AddExactly(const OutcomeName& name) noexcept GUIDON_EXCLUDES(ShardMutex());
   std::size_t PlaceOfUnknown(std::string_view key, std::uint64_t hash) const noexcept;
   const CountedFlag* UnknownFlagOf(std::string_view key) noexcept GUIDON_EXCLUDES(ShardMutex());
@@ -173,7 +173,7 @@ class Recorder {
 inline void Recorder::Count(const RecordedRuleset& recorded, std::uint32_t slot, std::string_view key,
                             const Decision& decision) noexcept {
   if (slot >= recorded.size || !TryCount(RowOf(recorded, slot), decision.variation, decision.reason)) [[unlikely]] {
-    CountRarely(recorded, slot, key, decision);
+    CountAnyway(recorded, slot, key, decision);
   }
 }
 
