@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <unordered_set>
 
 namespace guidon {
@@ -113,7 +114,17 @@ constexpr std::size_t kManyMembers = 16;
 
 class Builder {
  public:
-  explicit Builder(int max_depth) : max_depth_(static_cast<std::size_t>(max_depth)) {}
+  using Step = std::variant<std::string_view, std::size_t>;
+
+  // `above`: the way from the root to what is built.
+  explicit Builder(int max_depth, std::vector<Step> above = {})
+      : max_depth_(static_cast<std::size_t>(max_depth)), steps_(std::move(above)) {}
+
+  // Members `part` of the elements of the root's member `list` will be null.
+  void LeaveOut(std::string_view list, std::string_view part) {
+    list_ = list;
+    part_ = part;
+  }
 
   // Fills `out`; false leaves the reason in error().
   bool Build(const dom::element& element, Value& out) {
@@ -152,7 +163,7 @@ class Builder {
   }
 
   // simdjson does not count an empty array or object as a level; we do.
-  bool Enter(std::variant<std::string_view, std::size_t> first_step) {
+  bool Enter(Step first_step) {
     if (steps_.size() == max_depth_) {
       error_ = SyntaxError("json_depth", "nested deeper than " + std::to_string(max_depth_) + " levels", CurrentPath());
       return false;
@@ -176,6 +187,7 @@ class Builder {
 
   bool BuildObject(const dom::object& object, Value& out) {
     Object& members = out.MutableObject();
+    members.Reserve(object.size());
     const bool many = object.size() > kManyMembers;
     std::unordered_set<std::string_view> names;
     if (!Enter(std::string_view())) return false;
@@ -187,10 +199,15 @@ class Builder {
             SyntaxError("json_duplicate_key", "the name '" + std::string(field.key) + "' occurs twice", CurrentPath());
         return false;
       }
-      if (!Build(field.value, members.Append(field.key, nullptr))) return false;
+      Value& member = members.Append(field.key, nullptr);
+      if (!IsLeftOut() && !Build(field.value, member)) return false;
     }
     steps_.pop_back();
     return true;
+  }
+
+  bool IsLeftOut() const {
+    return steps_.size() == 3 && steps_[2] == Step(part_) && steps_[0] == Step(list_) && !part_.empty();
   }
 
   Path CurrentPath() const {
@@ -203,7 +220,8 @@ class Builder {
   }
 
   const std::size_t max_depth_;
-  std::vector<std::variant<std::string_view, std::size_t>> steps_;
+  std::vector<Step> steps_;
+  std::string_view list_, part_;
   Error error_;
 };
 
@@ -232,9 +250,71 @@ std::size_t EndOfValue(std::string_view text, std::size_t pos) {
   return pos;
 }
 
+// To the next thing that is one: also past what stands between two.
 std::size_t SkipBlanks(std::string_view text, std::size_t pos) {
   while (pos < text.size() && std::string_view(" \t\r\n,:").find(text[pos]) != std::string_view::npos) ++pos;
   return pos;
+}
+
+std::string Quoted(std::string_view name) {
+  std::string quoted;
+  AppendJsonString(quoted, name);
+  return quoted;
+}
+
+// Goes through the object that starts at `pos` in valid JSON, member by member, and answers where it ends. visit(name,
+// pos) is given the name as it stands there, with its quotes, and where the value starts, and answers where that ends.
+template <typename Visit>
+std::size_t VisitMembers(std::string_view text, std::size_t pos, const Visit& visit) {
+  for (pos = SkipBlanks(text, pos + 1); text[pos] != '}'; pos = SkipBlanks(text, pos)) {
+    const std::size_t name_end = EndOfValue(text, pos);
+    pos = visit(text.substr(pos, name_end - pos), SkipBlanks(text, name_end));
+  }
+  return pos + 1;
+}
+
+// The same for the elements of an array: visit(pos).
+template <typename Visit>
+std::size_t VisitElements(std::string_view text, std::size_t pos, const Visit& visit) {
+  for (pos = SkipBlanks(text, pos + 1); text[pos] != ']'; pos = SkipBlanks(text, pos)) pos = visit(pos);
+  return pos + 1;
+}
+
+// See JsonParts::Text; of valid JSON, in one reading.
+std::vector<std::string_view> RawParts(std::string_view text, std::string_view list, std::string_view part) {
+  std::vector<std::string_view> parts;
+  const std::string list_name = Quoted(list), part_name = Quoted(part);
+  const auto visit_element = [&](std::size_t at) {
+    std::string_view& found = parts.emplace_back();
+    if (text[at] != '{') return EndOfValue(text, at);
+    return VisitMembers(text, at, [&](std::string_view name, std::size_t value) {
+      const std::size_t end = EndOfValue(text, value);
+      if (name == part_name) found = text.substr(value, end - value);
+      return end;
+    });
+  };
+  const std::size_t begin = SkipBlanks(text, 0);
+  if (text[begin] != '{') return parts;
+  VisitMembers(text, begin, [&](std::string_view name, std::size_t value) {
+    const bool is_list = name == list_name && text[value] == '[';
+    return is_list ? VisitElements(text, value, visit_element) : EndOfValue(text, value);
+  });
+  return parts;
+}
+
+Result<dom::element> ParseWith(dom::parser& parser, std::string_view text, const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes) {
+    return Fail(ErrorCode::kTooLarge, "JSON of " + std::to_string(text.size()) + " bytes; at most " +
+                                          std::to_string(limits.max_bytes) + " are read");
+  }
+  // simdjson counts the scalar inside the innermost array as a level of its own.
+  const auto depth = static_cast<std::size_t>(limits.max_depth) + 1;
+  if (auto error = parser.allocate(std::max<std::size_t>(text.size(), 64), depth)) {
+    return Fail(FromSimdjson(error, text, limits));
+  }
+  dom::element root;
+  if (auto error = parser.parse(text.data(), text.size()).get(root)) return Fail(FromSimdjson(error, text, limits));
+  return root;
 }
 
 void AppendNumber(std::string& out, double number) {
@@ -281,49 +361,97 @@ void AppendPretty(std::string& out, const Value& value, int level) {
 }  // namespace
 
 Result<Value> ParseJson(std::string_view text, const JsonLimits& limits) {
-  if (text.size() > limits.max_bytes) {
-    return Fail(ErrorCode::kTooLarge, "JSON of " + std::to_string(text.size()) + " bytes; at most " +
-                                          std::to_string(limits.max_bytes) + " are read");
-  }
   dom::parser parser;
-  // simdjson counts the scalar inside the innermost array as a level of its own.
-  const auto depth = static_cast<std::size_t>(limits.max_depth) + 1;
-  if (auto error = parser.allocate(std::max<std::size_t>(text.size(), 64), depth)) {
-    return Fail(FromSimdjson(error, text, limits));
-  }
-  dom::element root;
-  if (auto error = parser.parse(text.data(), text.size()).get(root)) return Fail(FromSimdjson(error, text, limits));
+  const Result<dom::element> root = ParseWith(parser, text, limits);
+  if (!root) return Fail(root.error());
   Value value;
   Builder builder(limits.max_depth);
-  if (!builder.Build(root, value)) return Fail(builder.TakeError());
+  if (!builder.Build(*root, value)) return Fail(builder.TakeError());
+  return value;
+}
+
+struct JsonParts::Content {
+  JsonLimits limits;
+  std::string list, part;  // their names
+  dom::parser parser;      // owns what the elements refer to
+  Value frame;
+  std::vector<std::optional<dom::element>> parts;
+  std::vector<std::string_view> texts;
+};
+
+Result<JsonParts> JsonParts::Parse(std::string_view text, std::string_view list, std::string_view part,
+                                   const JsonLimits& limits) {
+  auto content = std::make_unique<Content>();
+  const Result<dom::element> root = ParseWith(content->parser, text, limits);
+  if (!root) return Fail(root.error());
+  content->limits = limits;
+  content->list = list;
+  content->part = part;
+  Builder builder(limits.max_depth);
+  builder.LeaveOut(content->list, content->part);
+  if (!builder.Build(*root, content->frame)) return Fail(builder.TakeError());
+  dom::array elements;
+  if (!root->at_key(list).get(elements)) {
+    content->parts.reserve(elements.size());
+    for (const dom::element element : elements) {
+      dom::element found;
+      const bool has_part = !element.at_key(part).get(found);
+      content->parts.push_back(has_part ? std::optional(found) : std::nullopt);
+    }
+  }
+  content->texts = RawParts(text, list, part);
+  content->texts.resize(content->parts.size());
+  return JsonParts(std::move(content));
+}
+
+JsonParts::JsonParts(std::unique_ptr<Content> content) : content_(std::move(content)) {}
+JsonParts::JsonParts(JsonParts&&) noexcept = default;
+JsonParts& JsonParts::operator=(JsonParts&&) noexcept = default;
+JsonParts::~JsonParts() = default;
+
+const Value& JsonParts::frame() const {
+  return content_->frame;
+}
+
+std::size_t JsonParts::size() const {
+  return content_->parts.size();
+}
+
+std::string_view JsonParts::Text(std::size_t element) const {
+  return content_->texts[element];
+}
+
+Result<Value> JsonParts::Read(std::size_t element) const {
+  Value value;
+  const std::optional<dom::element>& part = content_->parts[element];
+  if (!part) return value;
+  Builder builder(content_->limits.max_depth, {content_->list, element, content_->part});
+  if (!builder.Build(*part, value)) return Fail(builder.TakeError());
   return value;
 }
 
 std::string_view RawMember(std::string_view text, std::string_view name) {
-  std::size_t pos = SkipBlanks(text, 0);
-  if (pos >= text.size() || text[pos] != '{') return {};
-  std::string quoted;
-  AppendJsonString(quoted, name);
-  for (pos = SkipBlanks(text, pos + 1); pos < text.size() && text[pos] == '"'; pos = SkipBlanks(text, pos)) {
-    const std::size_t name_end = EndOfValue(text, pos);
-    const bool found = text.substr(pos, name_end - pos) == quoted;
-    pos = SkipBlanks(text, name_end);
-    const std::size_t end = EndOfValue(text, pos);
-    if (found) return text.substr(pos, end - pos);
-    pos = end;
-  }
-  return {};
+  std::string_view found;
+  const std::string quoted = Quoted(name);
+  const std::size_t begin = SkipBlanks(text, 0);
+  if (begin == text.size() || text[begin] != '{') return found;
+  VisitMembers(text, begin, [&](std::string_view each, std::size_t value) {
+    const std::size_t end = EndOfValue(text, value);
+    if (each == quoted) found = text.substr(value, end - value);
+    return end;
+  });
+  return found;
 }
 
 std::vector<std::string_view> RawElements(std::string_view text) {
   std::vector<std::string_view> elements;
-  std::size_t pos = SkipBlanks(text, 0);
-  if (pos >= text.size() || text[pos] != '[') return elements;
-  for (pos = SkipBlanks(text, pos + 1); pos < text.size() && text[pos] != ']'; pos = SkipBlanks(text, pos)) {
-    const std::size_t end = EndOfValue(text, pos);
-    elements.push_back(text.substr(pos, end - pos));
-    pos = end;
-  }
+  const std::size_t begin = SkipBlanks(text, 0);
+  if (begin == text.size() || text[begin] != '[') return elements;
+  VisitElements(text, begin, [&](std::size_t at) {
+    const std::size_t end = EndOfValue(text, at);
+    elements.push_back(text.substr(at, end - at));
+    return end;
+  });
   return elements;
 }
 

@@ -8,6 +8,7 @@
 // Thread safety: pure functions.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,41 @@ Result<Value> ParseJson(std::string_view text, const JsonLimits& limits = {});
 // need: what is forwarded as it was sent comes from writers that have none.
 std::string_view RawMember(std::string_view text, std::string_view name);
 std::vector<std::string_view> RawElements(std::string_view text);
+
+// A document most of which is a list of things that are looked at one after the other: the member `list` of the root,
+// objects whose member `part` is large. The parts are values only while they are looked at, so that a large document is
+// never there as values as a whole.
+//
+//   Result<JsonParts> snapshot = JsonParts::Parse(text, "entities", "record");
+//   Use(snapshot->frame());
+//   for (std::size_t i = 0; i < snapshot->size(); ++i) Use(snapshot->Text(i), snapshot->Read(i));
+//
+// Thread safety: as a value. The text has to outlive it.
+class JsonParts {
+ public:
+  // Errors as ParseJson, but for faults within a part that are none of syntax (a name twice, too deep, a number too
+  // large): Read finds those.
+  static Result<JsonParts> Parse(std::string_view text, std::string_view list, std::string_view part,
+                                 const JsonLimits& limits = {});
+  JsonParts(JsonParts&&) noexcept;
+  JsonParts& operator=(JsonParts&&) noexcept;
+  ~JsonParts();
+
+  // The document, with null in place of each part.
+  const Value& frame() const;
+  // Elements of the list; 0 when there is no such list.
+  std::size_t size() const;
+  // The part of an element as it was sent, without the blanks around it. Empty when it has none, or when a name on the
+  // way to it is written with escapes that it does not need.
+  std::string_view Text(std::size_t element) const;
+  // Its value; null when it has none.
+  Result<Value> Read(std::size_t element) const;
+
+ private:
+  struct Content;
+  explicit JsonParts(std::unique_ptr<Content> content);
+  std::unique_ptr<Content> content_;
+};
 
 // RFC 3629.
 bool IsValidUtf8(std::string_view text);

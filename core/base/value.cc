@@ -64,6 +64,10 @@ bool Object::Erase(std::string_view name) {
   return true;
 }
 
+void Object::Reserve(std::size_t members) {
+  members_.reserve(members);
+}
+
 std::size_t Object::size() const noexcept {
   return members_.size();
 }

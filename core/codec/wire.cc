@@ -51,7 +51,7 @@ Revision ReadRevision(const Node& node) {
   return ReadCount(node, 0, std::numeric_limits<std::int64_t>::max());
 }
 
-// {"kind":…,"key":…} and, of an upsert, "record": its value is not looked at here.
+// {"kind":…,"key":…} and, of an upsert, "record", which is not there here: it is a part.
 WireRef ReadRef(const Node& node, bool with_record) {
   WireRef ref;
   Fields fields(node, "an entity");
@@ -75,14 +75,13 @@ void CheckUnique(const Node& root, const std::vector<WireRef>& refs,
   }
 }
 
-// The entities of the member `name` of the document, with their records as they were sent. Fewer than `refs` when a
-// name on the way is written with escapes, which RawMember does not look through and no writer does.
-std::vector<EncodedEntity> WithBytes(std::string_view document, std::string_view name, std::vector<WireRef> refs) {
-  const std::vector<std::string_view> elements = RawElements(RawMember(document, name));
+// The entities of a document, with their records as they were sent. Fewer than `refs` when a name on the way is written
+// with escapes, which no writer does.
+std::vector<EncodedEntity> WithBytes(const JsonParts& document, std::vector<WireRef> refs) {
   std::vector<EncodedEntity> entities;
   entities.reserve(refs.size());
-  for (std::size_t i = 0; i < refs.size() && i < elements.size(); ++i) {
-    const std::string_view record = RawMember(elements[i], "record");
+  for (std::size_t i = 0; i < refs.size(); ++i) {
+    const std::string_view record = document.Text(i);
     if (record.empty()) break;
     entities.push_back({std::move(refs[i].kind), std::move(refs[i].key), std::string(record)});
   }
@@ -100,24 +99,26 @@ std::string FlagNamedBy(EntityKind kind, const Value& record) {
   return flag != nullptr ? flag->AsString() : std::string();
 }
 
-// Decodes what it can; `list` is the parsed form of `entities`.
+// Decodes what it can of what is JSON; `entities` are those of the document.
 template <typename Take>
-void DecodeEach(const std::vector<EncodedEntity>& entities, const Array& list, std::vector<Undecodable>& undecodable,
-                Take take) {
+Status DecodeEach(const std::vector<EncodedEntity>& entities, const JsonParts& document,
+                  std::vector<Undecodable>& undecodable, Take take) {
   for (std::size_t i = 0; i < entities.size(); ++i) {
+    Result<Value> value = document.Read(i);
+    if (!value) return Fail(std::move(value.error()));
     const auto kind = EntityKindFromString(entities[i].kind);
     if (!kind) continue;
     const EntityRef ref{*kind, entities[i].key};
-    const Value& value = *list[i].Find("record");
-    Result<EntityRecord> record = DecodeRecord(*kind, value);
+    Result<EntityRecord> record = DecodeRecord(*kind, *value);
     if (!record) {
-      undecodable.push_back({ref, record.error().message, FlagNamedBy(*kind, value)});
+      undecodable.push_back({ref, record.error().message, FlagNamedBy(*kind, *value)});
     } else if (const std::string key = RefOf(*record).key; key != ref.key) {
-      undecodable.push_back({ref, ref.ToText() + ": its definition is of '" + key + "'", FlagNamedBy(*kind, value)});
+      undecodable.push_back({ref, ref.ToText() + ": its definition is of '" + key + "'", FlagNamedBy(*kind, *value)});
     } else {
       take(*std::move(record));
     }
   }
+  return {};
 }
 
 struct SnapshotHead {
@@ -273,13 +274,13 @@ std::string EncodeSnapshot(const Snapshot& snapshot) {
 }
 
 Result<SnapshotDocument> DecodeSnapshot(std::string_view text) {
-  Result<Value> value = ParseJson(text);
-  if (!value) return Fail(std::move(value.error()));
-  auto head = codec::Decode("snapshot", *value, Strictness::kTolerant, codec::ReadSnapshotHead);
+  const Result<JsonParts> parts = JsonParts::Parse(text, "entities", "record");
+  if (!parts) return Fail(parts.error());
+  auto head = codec::Decode("snapshot", parts->frame(), Strictness::kTolerant, codec::ReadSnapshotHead);
   if (!head) return Fail(std::move(head.error()));
   SnapshotDocument document;
   const std::size_t count = head->refs.size();
-  document.entities = codec::WithBytes(text, "entities", std::move(head->refs));
+  document.entities = codec::WithBytes(*parts, std::move(head->refs));
   if (document.entities.size() != count) return Fail(codec::EscapedNames());
   document.digest = DigestOf(document.entities);
   if (document.digest.ToHex() != head->digest) {
@@ -289,8 +290,9 @@ Result<SnapshotDocument> DecodeSnapshot(std::string_view text) {
   SnapshotHeader& header = head->header;
   document.snapshot = {
       std::move(header.project), std::move(header.environment), std::move(header.epoch), header.revision, {}};
-  codec::DecodeEach(document.entities, value->Find("entities")->AsArray(), document.undecodable,
-                    [&](EntityRecord record) { document.snapshot.entities.Append(std::move(record)); });
+  const auto take = [&](EntityRecord record) { document.snapshot.entities.Append(std::move(record)); };
+  Status decoded = codec::DecodeEach(document.entities, *parts, document.undecodable, take);
+  if (!decoded) return Fail(std::move(decoded.error()));
   return document;
 }
 
@@ -311,20 +313,21 @@ std::string EncodeChange(Revision from, Revision to, const Digest128& digest, st
 }
 
 Result<ChangeDocument> DecodeChange(std::string_view text) {
-  Result<Value> value = ParseJson(text);
-  if (!value) return Fail(std::move(value.error()));
-  auto head = codec::Decode("change", *value, Strictness::kTolerant, codec::ReadChangeHead);
+  const Result<JsonParts> parts = JsonParts::Parse(text, "upserts", "record");
+  if (!parts) return Fail(parts.error());
+  auto head = codec::Decode("change", parts->frame(), Strictness::kTolerant, codec::ReadChangeHead);
   if (!head) return Fail(std::move(head.error()));
   ChangeDocument document;
   document.from = head->from;
   document.to = head->to;
   document.digest = std::move(head->digest);
   const std::size_t count = head->upserts.size();
-  document.upserts = codec::WithBytes(text, "upserts", std::move(head->upserts));
+  document.upserts = codec::WithBytes(*parts, std::move(head->upserts));
   if (document.upserts.size() != count) return Fail(codec::EscapedNames());
   document.removals = std::move(head->removals);
-  codec::DecodeEach(document.upserts, value->Find("upserts")->AsArray(), document.undecodable,
-                    [&](EntityRecord record) { document.changes.upserts.push_back(std::move(record)); });
+  const auto take = [&](EntityRecord record) { document.changes.upserts.push_back(std::move(record)); };
+  Status decoded = codec::DecodeEach(document.upserts, *parts, document.undecodable, take);
+  if (!decoded) return Fail(std::move(decoded.error()));
   for (const WireRef& ref : document.removals) {
     if (const auto kind = EntityKindFromString(ref.kind)) document.changes.removals.push_back({*kind, ref.key});
   }

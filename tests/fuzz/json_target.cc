@@ -25,6 +25,29 @@ void CheckPieces(std::string_view text, const Value& value) {
   }
 }
 
+// A document in parts is the document. The names are those of the corpus.
+void CheckParts(std::string_view text, const Result<Value>& whole) {
+  const Result<JsonParts> parts = JsonParts::Parse(text, "entities", "record");
+  if (!parts) {
+    Require(!whole, "what is read is read in parts, too");
+    return;
+  }
+  Value together = parts->frame();
+  for (std::size_t i = 0; i < parts->size(); ++i) {
+    Result<Value> part = parts->Read(i);
+    if (!part) {
+      Require(!whole, "a part is read when the whole is");
+      return;
+    }
+    const std::string_view raw = parts->Text(i);
+    Require(raw.empty() || *ParseJson(raw) == *part, "the text of a part is that of its value");
+    Value* element = &together.MutableObject().Find("entities")->MutableArray()[i];
+    Value* held = element->is_object() ? element->MutableObject().Find("record") : nullptr;
+    if (held != nullptr) *held = *std::move(part);
+  }
+  Require(whole && together == *whole, "the parts and the frame are the whole");
+}
+
 }  // namespace
 
 void Json(std::string_view input) {
@@ -40,6 +63,7 @@ void Json(std::string_view input) {
     }
     CheckPieces(input, *value);
   }
+  CheckParts(input, value);
   if (utf8) {
     std::string quoted;
     AppendJsonString(quoted, input);

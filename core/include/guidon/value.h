@@ -50,6 +50,7 @@ class GUIDON_API Object {
   Value& Set(std::string_view name, Value value);     // replaces in place, or appends; returns what is stored
   Value& Append(std::string_view name, Value value);  // the caller knows that the name is new
   bool Erase(std::string_view name);                  // false when there is no such member
+  void Reserve(std::size_t members);                  // room for so many at once
 
   std::size_t size() const noexcept;                   // how many members there are
   bool empty() const noexcept { return size() == 0; }  // whether there is none

@@ -109,6 +109,47 @@ TEST(JsonTest, RawTextIsWhatWasSent) {
   EXPECT_EQ(RawMember(text, "c"), "");
 }
 
+TEST(JsonPartsTest, AreReadOneByOneAndAreWhatWasSent) {
+  const std::string_view text =
+      R"( { "list" : [ {"n":1,"part": {"a":[1,{"part":2}]} }, {"part":"x"} , {"n":3} , 4, {"p\u0061rt":5}], "part" : 6 } )";
+  const Result<JsonParts> parts = JsonParts::Parse(text, "list", "part");
+  ASSERT_TRUE(parts) << parts.error().message;
+  EXPECT_EQ(ToJson(parts->frame()), R"({"list":[{"n":1,"part":null},{"part":null},{"n":3},4,{"part":null}],"part":6})");
+  ASSERT_EQ(parts->size(), 5u);
+  EXPECT_EQ(parts->Text(0), R"({"a":[1,{"part":2}]})");
+  EXPECT_EQ(parts->Text(1), R"("x")");
+  for (const std::size_t without : {2, 3, 4}) EXPECT_EQ(parts->Text(without), "");
+  std::string values;
+  for (std::size_t i = 0; i < parts->size(); ++i) values += ToJson(*parts->Read(i)) + ' ';
+  EXPECT_EQ(values, R"({"a":[1,{"part":2}]} "x" null null 5 )");
+}
+
+TEST(JsonPartsTest, ADocumentWithoutTheListHasNone) {
+  for (const char* text : {"{}", "[]", "3", R"({"list":{"part":1}})", R"({"other":[{"part":1}]})"}) {
+    const Result<JsonParts> parts = JsonParts::Parse(text, "list", "part");
+    ASSERT_TRUE(parts) << text;
+    EXPECT_EQ(parts->size(), 0u) << text;
+    EXPECT_EQ(parts->frame(), *ParseJson(text)) << text;
+  }
+}
+
+TEST(JsonPartsTest, FaultsAreThoseOfTheWholeDocument) {
+  const auto fault = [](const auto& result) {
+    return result ? "" : result.error().issues.at(0).code + " " + result.error().issues.at(0).path.ToText();
+  };
+  const auto parse = [](std::string_view text) { return JsonParts::Parse(text, "list", "part", {1'000, 8}); };
+  EXPECT_EQ(fault(parse(R"({"list":[{"part":{"a":tru}}]})")), "json_syntax ");
+  EXPECT_EQ(fault(parse(R"({"list":[{"part":1,"part":2}]})")), "json_duplicate_key list[0].part");
+  for (const std::string part : {R"({"a":1,"a":2})", "18446744073709551615", "[[[[[[]]]]]]"}) {
+    const std::string text = R"({"list":[{"part":7},{"part":)" + part + "}]}";
+    const Result<JsonParts> parts = parse(text);
+    ASSERT_TRUE(parts) << text;
+    EXPECT_TRUE(parts->Read(0));
+    EXPECT_EQ(fault(parts->Read(1)), fault(ParseJson(text, {1'000, 8})));
+    EXPECT_NE(fault(parts->Read(1)), "");
+  }
+}
+
 TEST(HashTest, MurmurKnownAnswers) {
   EXPECT_EQ(Murmur3(""), 0u);
   EXPECT_EQ(Murmur3("hello"), 0x248bfa47u);

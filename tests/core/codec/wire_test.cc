@@ -215,6 +215,7 @@ TEST(SnapshotTest, DocumentsOfAnotherShapeAreRefusedAsAWhole) {
   EXPECT_EQ(code(with(R"("revision":4)", R"("revision":-4)")), "bad_number");
   EXPECT_EQ(code(with(R"("kind":"segment")", R"("kind":7)")), "wrong_type");
   EXPECT_EQ(code(with(R"("record":)", R"("recrod":)")), "missing_key");
+  EXPECT_EQ(code(DocumentOf({{"segment", "eu", R"({"definition":{},"definition":{}})"}})), "json_duplicate_key");
   EXPECT_EQ(code(with(R"("record":)", R"("\u0072ecord":)")), "no issue");  // kInvalid: names without escapes
 }
 
@@ -262,6 +263,10 @@ TEST(ChangeTest, MustGoForwardAndNameEachEntityOnce) {
   EXPECT_EQ(code(R"({"from":1,"to":2,"digest":"","upserts":[{"kind":"flag","key":"a","record":{}}],)"
                  R"("removals":[{"kind":"flag","key":"a"}]})"),
             "duplicate_entity");
+  EXPECT_EQ(
+      code(R"({"from":1,"to":2,"digest":"","upserts":[{"kind":"flag","key":"a","record":{"state":{},"state":{}}}],)"
+           R"("removals":[]})"),
+      "json_duplicate_key");
 }
 
 }  // namespace
