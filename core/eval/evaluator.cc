@@ -273,9 +273,8 @@ bool HoldsOperands(const Step& step, const Operand& operand) noexcept {
         return HoldsPart(op, part, operands.ignore_case, operand.text);
       });
     case Operator::kMatches:
-      return std::any_of(operands.patterns.begin(), operands.patterns.end(), [&](const auto& pattern) {
-        return re2::RE2::PartialMatch(re2::StringPiece(operand.text.data(), operand.text.size()), *pattern);
-      });
+      return std::any_of(operands.patterns.begin(), operands.patterns.end(),
+                         [&](const auto& pattern) { return pattern->MatchesWithin(operand.text); });
     case Operator::kSemverEq:
     case Operator::kSemverLt:
     case Operator::kSemverLte:

@@ -8,8 +8,6 @@
 // when it holds and when it does not. docs/architecture.md draws it, docs/decisions/hot-path.md says why.
 #pragma once
 
-#include <re2/re2.h>
-
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -23,6 +21,7 @@
 #include <guidon/value.h>
 #include "core/base/hash.h"
 #include "core/model/definitions.h"
+#include "core/ruleset/pattern.h"
 #include "core/ruleset/text_set.h"
 
 namespace guidon {
@@ -65,7 +64,7 @@ struct Operands {
   std::vector<std::string> parts;            // text operators; folded if ignore_case
   std::vector<std::int64_t> wholes;          // kIn, kNotIn
   std::vector<double> numbers;               // kIn, kNotIn: numbers that are not whole within int64
-  std::vector<std::unique_ptr<re2::RE2>> patterns;
+  std::vector<std::unique_ptr<const Pattern>> patterns;
   std::string version;  // one that does not fit a step
   std::vector<Network> networks;
 };

@@ -301,17 +301,9 @@ class ConditionCompiler {
   }
 
   static Status AddPattern(const std::string& text, Operands& operands) {
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    options.set_max_mem(kMaxExpressionMemory);
-    options.set_case_sensitive(!operands.ignore_case);
-    auto pattern = std::make_unique<re2::RE2>(text, options);
-    if (!pattern->ok()) return Fail(ErrorCode::kInvalid, "not a regular expression: " + pattern->error());
-    if (pattern->ProgramSize() > kMaxExpressionProgram) {
-      return Fail(ErrorCode::kInvalid, "a regular expression that compiles to more than " +
-                                           std::to_string(kMaxExpressionProgram) + " instructions");
-    }
-    operands.patterns.push_back(std::move(pattern));
+    auto pattern = Pattern::Compile(text, operands.ignore_case);
+    if (!pattern) return Fail(std::move(pattern.error()));
+    operands.patterns.push_back(*std::move(pattern));
     return {};
   }
 
