@@ -32,19 +32,40 @@ EncodedEntity ThreeRules(const std::string& key, std::string_view second) {
                               std::string(kPlanRule) + R"(],"default":"off")");
 }
 
+constexpr std::string_view kTheme =
+    R"("flag":"theme","type":"string","variations":{"blue":"blue","green":"green","grey":"grey"},)";
+
 // Buckets 0 … 32 999 blue, … 65 999 green, the rest grey.
 EncodedEntity ThreeWaySplit() {
   return {
       "flag", "theme",
-      R"({"definition":{"flag":"theme","type":"string","variations":{"blue":"blue","green":"green","grey":"grey"},)"
-      R"("environments":{"production":{"enabled":true,"default":{"serve":{"blue":"33%","green":"33%","grey":"34%"}}}}},)"
-      R"("state":{"environments":{"production":{"default":{"salt":"theme","arms":)"
-      R"({"blue":[[0,33000]],"green":[[33000,66000]],"grey":[[66000,100000]]}}}}}})"};
+      R"({"definition":{)" + std::string(kTheme) +
+          R"("environments":{"production":{"enabled":true,"default":{"serve":{"blue":"33%","green":"33%","grey":"34%"}}}}},)"
+          R"("state":{"environments":{"production":{"default":{"salt":"theme","arms":)"
+          R"({"blue":[[0,33000]],"green":[[33000,66000]],"grey":[[66000,100000]]}}}}}})"};
 }
 
+// An experiment on the same flag: half of all blue, half green.
+std::vector<EncodedEntity> Trial() {
+  return {{"flag", "theme",
+           R"({"definition":{)" + std::string(kTheme) +
+               R"("environments":{"production":{"enabled":true,"default":"grey"}}}})"},
+          {"experiment", "trial",
+           R"({"definition":{"experiment":"trial","flag":"theme","environment":"production","unit":"key","variants":)"
+           R"({"control":{"serves":"blue","weight":"50%"},"green":{"serves":"green","weight":"50%"}}},)"
+           R"("state":{"status":"running","iteration":1,"salt":"trial#1",)"
+           R"("arms":{"control":[[0,50000]],"green":[[50000,100000]]}}})"}};
+}
+
+std::uint64_t BucketOf(std::string_view salt, std::string_view key) {
+  return (std::uint64_t{Murmur3(std::string(salt) + ":" + std::string(key))} * 100'000) >> 32;
+}
 std::string ThemeOf(std::string_view key) {
-  const std::uint64_t bucket = (std::uint64_t{Murmur3("theme:" + std::string(key))} * 100'000) >> 32;
+  const std::uint64_t bucket = BucketOf("theme", key);
   return bucket < 33'000 ? "blue" : bucket < 66'000 ? "green" : "grey";
+}
+std::string TrialOf(std::string_view key) {
+  return BucketOf("trial#1", key) < 50'000 ? "blue" : "green";
 }
 
 EncodedEntity Members() {
@@ -53,8 +74,11 @@ EncodedEntity Members() {
   return {"segment", "members", record + "]}}"};
 }
 
+// With a server that is not there: exposures and counts are kept for it. Its port is nobody's.
 std::shared_ptr<Client> ClientWith(const std::vector<EncodedEntity>& entities) {
   ClientConfig config;
+  config.server = "http://127.0.0.1:9";
+  config.key = "gdn_srv_bench";
   config.bootstrap = EncodeSnapshot(SnapshotHeader{"bench", "production", "", 1}, entities);
   return std::make_shared<Client>(std::move(config));
 }
@@ -104,7 +128,7 @@ struct Recipe {
   Workload (*make)();
 };
 
-constexpr std::array<Recipe, 9> kRecipes = {{
+constexpr std::array<Recipe, 10> kRecipes = {{
     {"no_rules", 15, [] { return Make<bool>({BooleanFlag("banner", R"("default":"on")")}, {"banner"}); }},
     {"three_rules", 40, [] { return Make<bool>({ThreeRules("checkout.fast", kAgeRule)}, {"checkout.fast"}); }},
     {"three_rules_semver", 90,
@@ -133,6 +157,7 @@ constexpr std::array<Recipe, 9> kRecipes = {{
                         R"("serve":"on"}],"default":"off")")},
            {"staff"});
      }},
+    {"experiment", 0, [] { return Make<std::string>(Trial(), {"theme"}); }},
 }};
 
 // --- verification ---------------------------------------------------------------------------------------------------
@@ -227,9 +252,12 @@ std::string VerifyReads(const Workload& workload, const Reads<bool>& reads, cons
 
 std::string VerifyReads(const Workload& workload, const Reads<std::string>& reads,
                         const std::vector<Context>& contexts) {
+  const bool is_trial = workload.name == "experiment";
   for (const Context& context : contexts) {
-    const std::string theme = ThemeOf(context.key());
-    const std::string fault = Differs(reads.handles.front().Detail(context), {theme, "", Reason::kSplit});
+    const std::string theme = is_trial ? TrialOf(context.key()) : ThemeOf(context.key());
+    const auto detail = reads.handles.front().Detail(context);
+    std::string fault = Differs(detail, {theme, "", Reason::kSplit});
+    if (fault.empty() && detail.experiment != (is_trial ? "trial" : "")) fault = "is not by the experiment";
     if (!fault.empty()) return "for " + std::string(context.key()) + " " + fault;
     if (reads.handles.front()(context) != theme || workload.client->String(reads.keys.front(), context, "") != theme) {
       return "for " + std::string(context.key()) + " serves another value than " + theme;

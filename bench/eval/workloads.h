@@ -1,5 +1,5 @@
 // The workloads of `./dev bench eval`: what an application does through the SDK's public face, from a bootstrap and
-// without a server, over 1 000 contexts of five attributes each that are made before the clock starts.
+// with a server that is not there, over 1 000 contexts of five attributes each that are made before the clock starts.
 //
 //   no_rules            boolean, serves one thing to everyone
 //   three_rules         boolean: country one of ten (miss), age > 65 (miss), plan is pro (hit)
@@ -10,8 +10,9 @@
 //   context_build       three_rules for a context of six attributes that is made for each read
 //   targets_10000       boolean: 10 000 individual targets, of which every context is one
 //   regex               boolean: email matches an expression (hit)
+//   experiment          string, an experiment of two variants by the context's key, whose exposures are kept
 //
-// Instruction counts are kept of the first six (bench/instructions.json).
+// Instruction counts are kept of the first six and of experiment (bench/instructions.json).
 //
 // Thread safety: a Workload is made and verified by one thread and read by many.
 #pragma once
@@ -58,7 +59,7 @@ struct Reads {
 
 struct Workload {
   std::string name;
-  double target_ns = 0;  // by handle, on one thread
+  double target_ns = 0;  // by handle, on one thread; 0: none
   std::shared_ptr<Client> client;
   std::variant<Reads<bool>, Reads<std::string>> reads;
   std::vector<Person> people;  // not empty: contexts are made of them, one for each read

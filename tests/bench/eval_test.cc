@@ -35,7 +35,7 @@ TEST(WorkloadTest, EachDecidesWhatItIsThereToDecide) {
   }
   EXPECT_EQ(names,
             (std::vector<std::string>{"no_rules", "three_rules", "three_rules_semver", "rollout", "prereq_segment",
-                                      "store_5000", "context_build", "targets_10000", "regex"}));
+                                      "store_5000", "context_build", "targets_10000", "regex", "experiment"}));
 }
 
 TEST(WorkloadTest, VerificationSeesContextsThatDecideOtherwise) {
