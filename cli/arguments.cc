@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 pass, 1 problem found, 2 usage error or unreadable input,\n"
-    "            3 hold, 4 server unreachable or failing.";
+    "            3 hold (for gate; not given yet), 4 server unreachable or failing.";
 
 // Leaves the list of what excludes what to the error that says so.
 class Formatter : public CLI::Formatter {

@@ -1,7 +1,7 @@
 // The verbs of the command line. Each is one file; arguments.cc reads the words, main.cc calls one of them.
 //
-// Exit codes of every verb: 0 pass, 1 problem found, 2 usage error or unreadable input, 3 hold, 4 server unreachable
-// or failing.
+// Exit codes of every verb: 0 pass, 1 problem found, 2 usage error or unreadable input, 3 hold (for gate; not given
+// yet), 4 server unreachable or failing.
 #pragma once
 
 #include <optional>
