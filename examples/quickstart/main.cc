@@ -12,6 +12,9 @@ int main(int argc, char** argv) {
   guidon::ClientConfig config;
   config.server = argc > 1 ? argv[1] : "http://127.0.0.1:8400";
   if (const char* key = std::getenv("GUIDON_SDK_KEY")) config.key = key;
+  config.log = [](guidon::LogLevel level, std::string_view line) {
+    if (level >= guidon::LogLevel::kWarning) std::cerr << line << "\n";
+  };
   guidon::Client client(config);
   if (guidon::Readiness ready = client.WaitReady(std::chrono::seconds(2)); !ready) std::cerr << ready.cause << "\n";
 
