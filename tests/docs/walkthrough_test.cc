@@ -131,9 +131,9 @@ class Walkthrough {
       std::string wanted;
       while (i < block.lines.size() && !block.lines[i].starts_with("$ ")) wanted += block.lines[i++] + "\n";
       const std::string command = "cd '" + folder_.path() + "' && " + line.substr(2);
-      const Finished done =
-          guidon::testing::Run({"/bin/sh", "-c", "export PATH=\"" GUIDON_BIN_DIR ":$PATH\"; exec 2>&1; " + command},
-                               {"GUIDON_SERVER=" + server_.url(), "GUIDON_KEY=" + server_.admin_key()});
+      const Finished done = guidon::testing::Run(
+          {"/bin/sh", "-c", "export PATH=\"" GUIDON_BIN_DIR ":$PATH\"; exec 2>&1; " + command},
+          {"GUIDON_SERVER=" + server_.url(), "GUIDON_KEY=" + server_.admin_key(), "GUIDON_ENVIRONMENT=production"});
       EXPECT_EQ(done.exit_code != 0, block.kind == "console fails") << line << "\n" << done.output;
       EXPECT_TRUE(Matches(wanted, done.output)) << line << "\nwrites\n" << done.output << "and not\n" << wanted;
       ++commands;
