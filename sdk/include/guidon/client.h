@@ -118,7 +118,7 @@ class GUIDON_API Reads {
 };
 
 // One revision for many reads: whatever arrives meanwhile, all of them see the same ruleset. Cheap to make and to copy;
-// keeps its ruleset alive, so hold it for a request, not for ever.
+// keeps its ruleset alive, so hold it for a request, not for ever. In a child of fork(), make a new one.
 class GUIDON_API Pin : public Reads<Pin> {
  public:
   std::uint64_t revision() const noexcept;  // of the ruleset; 0: there was none when the pin was made
