@@ -2,7 +2,7 @@
 //
 //   guidon::ClientConfig config;
 //   config.server = "http://127.0.0.1:8400";
-//   config.key = std::getenv("GUIDON_SDK_KEY");
+//   if (const char* key = std::getenv("GUIDON_SDK_KEY")) config.key = key;
 //   config.cache_file = "/var/cache/shop/flags.json";
 //
 // Thread safety: a plain value.
