@@ -61,10 +61,9 @@ struct ClientConfig {
 
   // Whether variables of the process override flags: GUIDON_FLAG_NEW_CHECKOUT=true has `new-checkout` serve true to
   // everyone, whatever its source, its rules and experiments say. The name is the flag's key in upper case, with `_`
-  // for
-  // `.` and `-`; the value is `true` or `false`, a number, JSON, or for a text flag the text itself. Read once, while
-  // the Client is made. Each that is followed, and each that cannot be (another type, no such flag, two flags that it
-  // may mean), is logged as a warning. A detail says TARGETING_MATCH, with the variable as its rule.
+  // for `.` and `-`; the value is `true` or `false`, a number, JSON, or for a text flag the text itself. Read once,
+  // while the Client is made. Each that is followed, and each that cannot be (another type, no such flag, two flags
+  // that it may mean), is logged as a warning. A detail says TARGETING_MATCH, with the variable as its rule.
   bool flag_overrides = false;
 
   std::string ca_file{};  // PEM with the authorities to trust instead of the system's
@@ -110,7 +109,8 @@ struct ClientConfig {
   // from when the server last confirmed it (from the file's time for the cache, from the start for bootstrap) by a
   // clock that does not jump. Beyond, every read gives its default with ERROR and PROVIDER_NOT_READY, as before the
   // first ruleset; as soon as the server confirms or sends one, flags are served again; OnStatus tells of both. A
-  // server confirms every 15 s: take a multiple of that. Without a `server` it means nothing. At most a year.
+  // server confirms every 15 s unless it is set otherwise (heartbeat-seconds, 1 to 30): take a multiple of that.
+  // Without a `server` it means nothing. At most a year.
   std::chrono::milliseconds serve_defaults_after{0};
 
   LogSink log{};  // empty: silent
