@@ -1,5 +1,7 @@
 #include "bench/load/environment.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 namespace guidon::bench {
@@ -80,6 +82,11 @@ std::string ToChange(std::vector<EncodedEntity>& entities, std::size_t flag, Rev
   entities[flag] = ChangedFlag(flag, from);
   const std::vector<EncodedEntity> upserts = {entities[flag]};
   return EncodeChange(from, from + 1, DigestOf(entities), upserts, {});
+}
+
+std::size_t BytesInUse() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
 }
 
 }  // namespace guidon::bench

@@ -23,4 +23,7 @@ EncodedEntity ChangedFlag(std::size_t flag, std::size_t number);
 // `from` -> `from` + 1, of an environment that is `entities` until then; replaces the flag there.
 std::string ToChange(std::vector<EncodedEntity>& entities, std::size_t flag, Revision from);
 
+// What this process has allocated and not given back; glibc's count, which sanitizers do not keep.
+std::size_t BytesInUse();
+
 }  // namespace guidon::bench

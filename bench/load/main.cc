@@ -1,7 +1,5 @@
 // ./dev bench load: how long an SDK takes to have a large ruleset, and a change of it, ready for readers, and what it
 // keeps in memory for it. bench/README.md says how to read it.
-#include <malloc.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -12,7 +10,7 @@
 #include "bench/load/environment.h"
 #include "core/base/hash.h"
 #include "core/ruleset/ruleset.h"
-#include "sdk/state/ruleset_state.h"
+#include "sdk/client/client_core.h"
 
 namespace guidon::bench {
 namespace {
@@ -30,11 +28,6 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-std::size_t BytesInUse() {
-  const struct mallinfo2 info = mallinfo2();
-  return info.uordblks + info.hblkhd;
-}
-
 void Line(const char* what, double value, const char* unit, double target) {
   std::printf("%-44s%9.2f %-3s%9.0f\n", what, value, unit, target);
 }
@@ -47,15 +40,16 @@ int Run() {
 
   std::vector<double> load;
   for (int i = 0; i < kRepetitions; ++i) {
-    RulesetState state(std::make_shared<Lineage>());
-    load.push_back(MillisecondsOf([&] { state.TakeSnapshot(document); }));
+    const auto core = std::make_shared<internal::ClientCore>(ClientConfig());
+    load.push_back(
+        MillisecondsOf([&] { core->Take(internal::DocumentKind::kSnapshot, document, "", RulesetSource::kServer); }));
   }
 
   const std::size_t before = BytesInUse();
-  RulesetState state(std::make_shared<Lineage>());
-  const Applied taken = state.TakeSnapshot(document);
+  const auto core = std::make_shared<internal::ClientCore>(ClientConfig());
+  const Applied taken = core->Take(internal::DocumentKind::kSnapshot, document, "", RulesetSource::kServer);
   const double kept = static_cast<double>(BytesInUse() - before);
-  if (taken.outcome != ApplyOutcome::kApplied || !state.ruleset()->broken().empty()) {
+  if (taken.outcome != ApplyOutcome::kApplied || !core->current.Share()->ruleset->broken().empty()) {
     std::fprintf(stderr, "bench_load: the ruleset was not taken: %s\n", taken.message.c_str());
     return 1;
   }
@@ -65,12 +59,8 @@ int Run() {
     const std::string text =
         ToChange(entities, static_cast<std::size_t>(i) * 97 % kLoadedFlags, static_cast<Revision>(i) + 1);
     Applied applied;
-    // With the ruleset that it replaces still there, as for a client, and dropped in the end, as by its writer.
-    std::shared_ptr<const Ruleset> replaced = state.ruleset();
-    change.push_back(MillisecondsOf([&] {
-      applied = state.TakeChange(text, "");
-      replaced = nullptr;
-    }));
+    change.push_back(MillisecondsOf(
+        [&] { applied = core->Take(internal::DocumentKind::kChange, text, "", RulesetSource::kServer); }));
     if (applied.outcome == ApplyOutcome::kApplied) continue;
     std::fprintf(stderr, "bench_load: a change was not taken: %s\n", applied.message.c_str());
     return 1;

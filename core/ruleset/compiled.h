@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -229,7 +230,8 @@ struct CompiledFlag {
   bool enabled = false;
   bool serves_one_thing = false;  // STATIC, unless an experiment runs on it
   std::int32_t off = kNone;
-  std::vector<CompiledVariation> variations;
+  std::span<const CompiledVariation> variations;  // its own, or what nearly all boolean flags have
+  std::vector<CompiledVariation> own_variations;
   std::vector<std::string> rule_ids;
   Code code;
   // What it needs: slots, for finding cycles and broken dependencies. Once for every time that it is named: an

@@ -350,6 +350,26 @@ constexpr std::size_t kMaxNumber = 32'000;
 
 // --- flags ---------------------------------------------------------------------------------------------------------
 
+std::vector<CompiledVariation> Compiled(const std::vector<Variation>& variations) {
+  std::vector<CompiledVariation> compiled;
+  compiled.reserve(variations.size());
+  for (const Variation& variation : variations) compiled.push_back({variation.name, variation.value});
+  return compiled;
+}
+
+// What a boolean flag has without saying so: there once, for all of them, as long as the process is.
+struct SharedVariations {
+  std::vector<Variation> authored;
+  std::vector<CompiledVariation> compiled;
+};
+const SharedVariations& OnOff() {
+  static const SharedVariations* const shared = [] {
+    std::vector<Variation> authored = {{"on", true}, {"off", false}};
+    return new SharedVariations{authored, Compiled(authored)};
+  }();
+  return *shared;
+}
+
 class FlagCompiler {
  public:
   FlagCompiler(const FlagRecord& record, std::string_view environment, Lineage& lineage)
@@ -362,9 +382,12 @@ class FlagCompiler {
   Result<std::shared_ptr<const CompiledFlag>> Compile() {
     flag_->key = lineage_.flags.KeyOf(lineage_.flags.SlotOf(definition_.key));
     flag_->type = definition_.type;
-    flag_->variations.reserve(definition_.variations.size());
-    for (const Variation& variation : definition_.variations) {
-      flag_->variations.push_back({variation.name, variation.value});
+    if (const auto& on_off = OnOff();
+        definition_.type == FlagType::kBoolean && definition_.variations == on_off.authored) {
+      flag_->variations = on_off.compiled;
+    } else {
+      flag_->own_variations = Compiled(definition_.variations);
+      flag_->variations = flag_->own_variations;
     }
     const std::size_t most = definition_.type == FlagType::kBoolean ? 2 : kMaxNumber;
     if (flag_->variations.size() > most) return Fail(ErrorCode::kInvalid, "it has too many variations");

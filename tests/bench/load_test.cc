@@ -3,6 +3,7 @@
 
 #include "bench/load/environment.h"
 #include "core/ruleset/ruleset.h"
+#include "sdk/client/client_core.h"
 #include "sdk/state/ruleset_state.h"
 
 namespace guidon::bench {
@@ -22,6 +23,18 @@ TEST(LoadTest, TheEnvironmentIsOfItsSizeSoundAndChangesOneFlagAtATime) {
   ASSERT_EQ(applied.outcome, ApplyOutcome::kApplied) << applied.message;
   EXPECT_EQ(applied.flags, (std::vector<std::string>{entities[17].key}));
   EXPECT_EQ(state.ruleset()->revision(), 2u);
+}
+
+// The bound is the SDK's: three times the document, with all that a client keeps of it.
+TEST(LoadTest, WhatAClientKeepsIsAtMostThreeTimesTheDocument) {
+  const std::string document = ToDocument(MakeEnvironment());
+  const std::size_t before = BytesInUse();
+  const auto core = std::make_shared<internal::ClientCore>(ClientConfig());
+  const Applied taken = core->Take(internal::DocumentKind::kSnapshot, document, "", RulesetSource::kServer);
+  const std::size_t kept = BytesInUse() - before;
+  ASSERT_EQ(taken.outcome, ApplyOutcome::kApplied) << taken.message;
+  EXPECT_LE(kept, 3 * document.size());
+  if (before > 0) EXPECT_GT(kept, document.size()) << "the count is none";
 }
 
 }  // namespace
