@@ -2,7 +2,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <chrono>
 #include <map>
 #include <utility>
 
@@ -142,11 +141,7 @@ std::string RunCount(const std::string& name, std::size_t count) {
   const Workload workload = MakeWorkload(name);
   if (workload.client == nullptr) return "there is no workload '" + name + "'";
   if (std::string fault = Verify(workload, contexts); !fault.empty()) return fault;
-  // Until every exposure was kept: what is counted is what comes after, whatever its sender does meanwhile.
-  for (int round = 0; round < 10; ++round) {
-    workload.ByHandle(contexts, 0, contexts.size(), [](const auto&) {});
-    workload.client->Flush(std::chrono::milliseconds(10));
-  }
+  WarmUp(workload, contexts);
   ReadForCounting(workload, contexts, count);
   return "";
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <random>
 #include <string_view>
 #include <utility>
@@ -319,6 +320,15 @@ std::string Verify(const Workload& workload, const std::vector<Context>& context
   }
   std::string fault = std::visit([&](const auto& r) { return VerifyReads(workload, r, contexts); }, workload.reads);
   return fault.empty() ? "" : workload.name + ": " + fault;
+}
+
+void WarmUp(const Workload& workload, const std::vector<Context>& contexts) {
+  const std::size_t reads = std::max(kStoreFlags, contexts.size());
+  for (int round = 0; round < 10; ++round) {
+    workload.ByHandle(contexts, 0, reads, [](const auto&) {});
+    workload.ByKey(contexts, 0, reads, [](const auto&) {});
+    workload.client->Flush(std::chrono::milliseconds(10));
+  }
 }
 
 }  // namespace guidon::bench
