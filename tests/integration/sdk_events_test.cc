@@ -56,24 +56,9 @@ void AddEvents(const Value& entry, Facts& facts) {
 Facts ReadJournal(const Guidond& server) {
   Facts facts;
   std::set<std::string> ids;
-  std::string after = "0";
-  for (bool more = true; more;) {
-    const HttpAnswer page =
-        server.Call("GET", "/api/v1/projects/shop/environments/production/events?limit=100&after=" + after);
-    EXPECT_EQ(page.status, 200) << page.body;
-    if (page.status != 200) break;
-    for (std::size_t begin = 0; begin < page.body.size();) {
-      const std::size_t end = page.body.find('\n', begin);
-      const Result<Value> entry = ParseJson(page.body.substr(begin, end - begin));
-      EXPECT_TRUE(entry);
-      if (entry) {
-        EXPECT_TRUE(ids.insert(TextOf(*entry, "batch")).second) << "a batch is there twice";
-        AddEvents(*entry, facts);
-      }
-      begin = end + 1;
-    }
-    after = page.Header("Guidon-After");
-    more = page.Header("Guidon-More") == "true";
+  for (const Value& entry : server.Journal("shop", "production")) {
+    EXPECT_TRUE(ids.insert(TextOf(entry, "batch")).second) << "a batch is there twice";
+    AddEvents(entry, facts);
   }
   return facts;
 }

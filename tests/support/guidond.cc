@@ -1,16 +1,36 @@
 #include "tests/support/guidond.h"
 
-#include <csignal>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <random>
 #include <stdexcept>
 #include <utility>
 
 #include "core/base/json.h"
 
 namespace guidon::testing {
+
+std::uint16_t FixedPort() {
+  std::random_device random;
+  for (int tries = 0; tries < 1000; ++tries) {
+    const auto port = static_cast<std::uint16_t>(20'000 + random() % 12'000);
+    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    const bool is_free = bind(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    close(probe);
+    if (is_free) return port;
+  }
+  throw std::runtime_error("there is no free port");
+}
 namespace {
 
 // "127.0.0.1:41213\n" -> 41213; 0 while the file is not there.
@@ -81,6 +101,28 @@ std::string Guidond::CreateSdkKey(std::string_view project, std::string_view env
     throw std::runtime_error("no key: " + std::to_string(answer.status) + " " + answer.body + answer.fault);
   }
   return value->Find("key")->AsString();
+}
+
+std::vector<Value> Guidond::Journal(std::string_view project, std::string_view environment) const {
+  const std::string path = "/api/v1/projects/" + std::string(project) + "/environments/" + std::string(environment) +
+                           "/events?limit=100&after=";
+  std::vector<Value> entries;
+  std::string after = "0", more = "true";
+  while (more == "true") {
+    const HttpAnswer page = Call("GET", path + after);
+    if (page.status != 200) {
+      throw std::runtime_error("no journal: " + std::to_string(page.status) + " " + page.body + page.fault);
+    }
+    for (std::size_t begin = 0, end = 0; begin < page.body.size(); begin = end + 1) {
+      end = page.body.find('\n', begin);
+      Result<Value> entry = ParseJson(page.body.substr(begin, end - begin));
+      if (!entry) throw std::runtime_error("an entry of the journal: " + entry.error().message);
+      entries.push_back(*std::move(entry));
+    }
+    after = page.Header("Guidon-After");
+    more = page.Header("Guidon-More");
+  }
+  return entries;
 }
 
 }  // namespace guidon::testing

@@ -17,10 +17,15 @@
 #include <string_view>
 #include <vector>
 
+#include <guidon/value.h>
 #include "tests/support/http.h"
 #include "tests/support/process.h"
 
 namespace guidon::testing {
+
+// A port that nobody is given by chance: below those that the system hands out, so that it is still free, and a client
+// cannot meet itself on it, while the server that had it is gone.
+std::uint16_t FixedPort();
 
 struct GuidondOptions {
   std::vector<std::string> arguments = {};    // beside --listen, --data and --port-file
@@ -54,6 +59,9 @@ class Guidond {
   HttpAnswer Call(std::string_view method, std::string_view path, HttpCallOptions options = {}) const;
   // Makes a key for one environment and returns its text; throws with the answer when that fails.
   std::string CreateSdkKey(std::string_view project, std::string_view environment) const;
+
+  // Every entry of the events' journal, in order.
+  std::vector<Value> Journal(std::string_view project, std::string_view environment) const;
 
   Process& process() { return *process_; }
   std::string Log() const { return process_->Errors(); }  // of the present run
