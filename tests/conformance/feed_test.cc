@@ -76,6 +76,7 @@ class RecordedServer {
   Cursor cursor_;
 };
 
+// Promise R10.
 TEST(FeedConformanceTest, RecordedEditsAreStreamedAsTheyWereInVersion1) {
   const Result<Value> edits = ParseJson(ReadFile(kFolder + "edits.json"));
   ASSERT_TRUE(edits) << edits.error().message;

@@ -215,6 +215,7 @@ class SdkReplay {
   RulesetState state_{std::make_shared<Lineage>()};
 };
 
+// Promise R10.
 TEST(WireConformanceTest, TheSdkHoldsWhatTheTranscriptsSayHoweverTheBytesAreCut) {
   const std::vector<Transcript> transcripts = Transcripts();
   EXPECT_GE(transcripts.size(), 25u);

@@ -224,6 +224,36 @@ TEST(DocumentsTest, EveryTopLevelFolderSaysWhatItIs) {
   }
 }
 
+// Each promise has a test, the page names those that have its number above themselves, and no other.
+TEST(PromisesTest, EachIsHeldByTheTestsThatThePageNames) {
+  using Tests = std::set<std::string>;  // "tests/…_test.cc Suite.Name"
+  std::map<std::string, Tests> named, numbered;
+  const std::string page = ReadAll(kRoot / "docs/promises.md");
+  const std::regex row(R"(\| \*\*(R\d+)\*\* \|.*)"), test(R"(`(tests/[^`]+)` (\w+\.\w+))");
+  std::istringstream lines(page);
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);) {
+    if (!std::regex_match(line, match, row)) continue;
+    Tests& tests = named[match[1]];
+    for (std::sregex_iterator it(line.begin(), line.end(), test), end; it != end; ++it) {
+      tests.insert((*it)[1].str() + " " + (*it)[2].str());
+    }
+  }
+  const std::regex above(R"(// Promise ((?:R\d+(?:, )?)+)\.\nTEST(?:_F|_P)?\((\w+), (\w+)\))"), number(R"(R\d+)");
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "tests")) {
+    if (entry.path().extension() != ".cc") continue;
+    const std::string text = ReadAll(entry.path());
+    for (std::sregex_iterator it(text.begin(), text.end(), above), end; it != end; ++it) {
+      const std::string numbers = (*it)[1];
+      const std::string name = fs::relative(entry.path(), kRoot).string() + " " + (*it)[2].str() + "." + (*it)[3].str();
+      for (std::sregex_iterator n(numbers.begin(), numbers.end(), number); n != end; ++n)
+        numbered[n->str()].insert(name);
+    }
+  }
+  EXPECT_EQ(named, numbered);
+  EXPECT_EQ(named.size(), 11u);
+}
+
 TEST(DocumentsTest, EveryDecisionIsInTheList) {
   const std::string list = ReadAll(kRoot / "docs/decisions/README.md");
   for (const auto& entry : fs::directory_iterator(kRoot / "docs/decisions")) {

@@ -169,6 +169,7 @@ std::map<std::string, int> CountEvents(const std::string& lines) {
   return counts;
 }
 
+// Promise R1.
 TEST(EventsKillTest, EveryAcknowledgedEventIsInTheJournalExactlyOnce) {
   const int kills = FromEnvironment("GUIDON_EVENTS_KILLS", 20);
   const int seed = FromEnvironment("GUIDON_EVENTS_KILL_SEED", 20271125);

@@ -304,6 +304,7 @@ class KillTest : public ::testing::Test {
   Revision first_revision_ = 0;
 };
 
+// Promise R1, R3.
 TEST_F(KillTest, NothingAcknowledgedIsLostAndEveryStreamResumesExactly) {
   const int kills = FromEnvironment("GUIDON_SERVER_KILLS", 50);
   const int seed = FromEnvironment("GUIDON_SERVER_KILL_SEED", 20270312);

@@ -89,6 +89,7 @@ class PreforkTest : public ::testing::Test {
   std::int64_t reads_ = 0;
 };
 
+// Promise R5.
 TEST_F(PreforkTest, WorkersFollowTheParentIsNotDisturbedAndEveryReadIsCounted) {
   ASSERT_TRUE(AllServe(1, {"live"}));
   Set(2);

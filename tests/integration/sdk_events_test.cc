@@ -127,6 +127,7 @@ std::uint64_t BatchesOf(const std::vector<std::unique_ptr<Application>>& applica
   return batches;
 }
 
+// Promise R9.
 TEST(EventsKillTest, EveryEventIsInTheJournalOnceWhateverBecomesOfTheServer) {
   const int kills = FromEnvironment("GUIDON_EVENTS_KILLS", 20);
   const int seed = FromEnvironment("GUIDON_EVENTS_KILL_SEED", 20270312);

@@ -365,6 +365,7 @@ ClientConfig ConfigFor(const Guidond& server, const std::string& key) {
   return config;
 }
 
+// Promise R4, R6.
 TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
   const std::chrono::seconds length(FromEnvironment("GUIDON_SDK_SOAK_SECONDS", 60));
   const int seed = FromEnvironment("GUIDON_SDK_SOAK_SEED", 20271219);

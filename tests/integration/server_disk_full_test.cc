@@ -98,6 +98,7 @@ class DiskFullTest : public ::testing::Test {
   std::string key_;
 };
 
+// Promise R5.
 TEST_F(DiskFullTest, WritesAreRefusedReadsAndStreamsGoOnAndWritesComeBack) {
   SdkStream stream(server_->port(), key_);
   ASSERT_TRUE(stream.ReadUntil([&] { return Holds(stream, "before"); })) << stream.fault();

@@ -200,6 +200,7 @@ std::string MakeProject(const Guidond& server, const std::string& name) {
   return server.CreateSdkKey(name, "production");
 }
 
+// Promise R6.
 TEST(StreamsTest, EachGetsEachChangeAndThoseWhoDoNotReadDisturbNobody) {
   RaiseFileLimit();
   const int count = FromEnvironment("GUIDON_STREAMS", 500);

@@ -134,6 +134,7 @@ TEST_P(AdversityTest, GarbageBetweenEventsIsPassedOver) {
 
 // Whatever becomes of an event on its way: what is read is what some revision served, and the next stream that works
 // puts it right.
+// Promise R4, R7.
 TEST_P(AdversityTest, DamagedEventsAreNeverReadAndAlwaysRepaired) {
   const char* scale = std::getenv("GUIDON_PROPERTY_SCALE");
   const int rounds = 40 * (scale == nullptr ? 1 : std::max(1, std::atoi(scale)));
@@ -177,6 +178,7 @@ TEST_P(AdversityTest, DamagedEventsAreNeverReadAndAlwaysRepaired) {
   }
 }
 
+// Promise R11.
 TEST_P(AdversityTest, ARestoredServerIsNoticedThoughItsRevisionsAreLower) {
   World world("epoch-1", 40);
   world.Serve("a", "before");

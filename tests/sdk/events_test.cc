@@ -523,6 +523,7 @@ TEST(EventsTest, AFullQueueDropsWhatComesAndSaysHowMuch) {
   EXPECT_EQ(*next.EventsOf("dropped")[0].Find("counts"), Value(Object{{"track", 1}})) << "since the last one";
 }
 
+// Promise R6.
 TEST(EventsTest, AQueueIsBoundedInBytesToo) {
   Application application([](ClientConfig& config) { config.max_queued_bytes = 64u << 10; });
   const std::string text(10'000, 'x');

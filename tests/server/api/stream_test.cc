@@ -134,6 +134,7 @@ TEST(StreamTest, WhoDoesNotReadSkipsToTheCurrentStateAndDelaysNobody) {
   EXPECT_EQ(slow_client.records(), quick_client.records());
 }
 
+// Promise R8.
 TEST(StreamTest, RevokingAKeyEndsItsStreamsAtOnceAndNoOther) {
   TestServerOptions options;
   options.tick = std::chrono::hours(1);  // so that nobody is told by a tick

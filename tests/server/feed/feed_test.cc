@@ -156,8 +156,9 @@ TEST(FeedTest, AClosedChannelSaysSoAndIsNoLongerFound) {
   EXPECT_EQ(wakes, 1);
 }
 
-// R3 and R4: whatever is committed and whenever clients come, go, lag and lose their memory, what a client holds is
+// Whatever is committed and whenever clients come, go, lag and lose their memory, what a client holds is
 // what was committed at the revision it holds.
+// Promise R3, R4.
 TEST(FeedTest, ClientsAlwaysHoldACommittedState) {
   const char* given = std::getenv("GUIDON_SEED");
   const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 20261124;

@@ -318,6 +318,7 @@ TEST_F(RequestsTest, ARefusalReachesAClientThatGoesOnSending) {
   EXPECT_TRUE(connection.IsAtEnd());
 }
 
+// Promise R6.
 TEST_F(RequestsTest, AllBodiesTogetherAreBounded) {
   ServerOptions options = TestOptions();
   options.body_bytes = 1000;
@@ -587,6 +588,7 @@ TEST_F(RequestsTest, AReaderThatIsSlowAndGoesOnGetsItAll) {
   EXPECT_GT(ReadSlowly(connection, 5ms), Big().size());
 }
 
+// Promise R6.
 TEST_F(RequestsTest, AllAnswersTogetherAreBounded) {
   ServerOptions options = TestOptions();
   options.all_answers_bytes = Big().size() + 1000;

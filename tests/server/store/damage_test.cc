@@ -107,6 +107,7 @@ TEST_F(DamageTest, AnUntouchedStoreOpens) {
   EXPECT_FALSE(WholeOrRefused("untouched"));
 }
 
+// Promise R7.
 TEST_F(DamageTest, AFlippedBitAnywhereInTheLogIsRefused) {
   const fs::path log = Files(".log").front();
   const std::size_t size = ReadAll(log).size();

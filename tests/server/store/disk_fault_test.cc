@@ -202,6 +202,7 @@ TEST_F(DiskFaultTest, AStoreDoesNotOpenWithoutRoom) {
   EXPECT_THAT(store.error().message, HasSubstr("make room"));
 }
 
+// Promise R1.
 TEST_F(DiskFaultTest, APowerCutLosesNothingThatWasAcknowledged) {
   for (int round = 1; round <= 5; ++round) {
     for (int i = 0; i < 10; ++i) MustCommit(*store_, Put("a", std::to_string(100 * round + i)));

@@ -69,6 +69,7 @@ void RunWriters(const std::function<void(int)>& writer) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// Promise R2.
 TEST_P(StoreThreads, RevisionsAreGapFreeAndInTheOrderOfTheirWriters) {
   std::vector<std::vector<Revision>> taken(kWriters);
   RunWriters([&](int writer) {
@@ -273,6 +274,7 @@ TEST_P(StoreQueue, AQueueFullOfBytesRefusesAtOnce) {
   MustCommit(*store_, Put("last", "1"));
 }
 
+// Promise R5.
 TEST_P(StoreQueue, ReadsAndWatchesGoOnWhileTheWriterIsStuck) {
   MustCommit(*store_, Put("a", "1"));
   const auto cursor = store_->Watch(0, [] {});
