@@ -5,23 +5,20 @@ cmake_minimum_required(VERSION 3.25)
 
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
-file(REMOVE_RECURSE ${work_dir}/prefix)  # what is not installed any more must be missed
+# What is not installed any more must be missed.
+file(REMOVE_RECURSE ${work_dir}/installed ${work_dir}/prefix)
 
 set(options
   -D WAY=${way} -D CMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O0"
   -D CMAKE_CXX_COMPILER=${compiler} -D CMAKE_CXX_COMPILER_LAUNCHER=${launcher})
 if(way MATCHES "^(find_package|shared|pkg_config)")
   foreach(component runtime sdk)
-    run(${CMAKE_COMMAND} --install ${build_dir} --prefix ${work_dir}/prefix --component ${component})
+    run(${CMAKE_COMMAND} --install ${build_dir} --prefix ${work_dir}/installed --component ${component})
   endforeach()
+  # What is installed is used where it is, which is neither where the build was configured for nor where it was
+  # installed to: nothing in it may name a place.
+  file(RENAME ${work_dir}/installed ${work_dir}/prefix)
   list(APPEND options -D CMAKE_PREFIX_PATH=${work_dir}/prefix -D HEADERS=${work_dir}/prefix/include)
-  # Relocated, as a package manager would: these files name the prefix that the build was configured with.
-  file(GLOB_RECURSE pc_files ${work_dir}/prefix/*.pc)
-  foreach(pc_file ${pc_files})
-    file(READ ${pc_file} pc)
-    string(REGEX REPLACE "prefix=[^\n]*" "prefix=${work_dir}/prefix" pc "${pc}")
-    file(WRITE ${pc_file} "${pc}")
-  endforeach()
 else()
   # What the SDK alone must not look for cannot be found here.
   foreach(package RocksDB Boost yaml-cpp CLI11 GTest benchmark)
