@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 #include <initializer_list>
 #include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/base/json.h"
@@ -24,6 +27,9 @@ struct guidon_client {
 };
 struct guidon_subscription {
   guidon::Subscription subscription;
+};
+struct guidon_reader {
+  std::variant<guidon::Pin, guidon::Peek> reads;
 };
 struct guidon_bool_flag {
   guidon::Flag<bool> flag;
@@ -46,10 +52,46 @@ std::string_view TextOf(const char* text) {
   return text == nullptr ? std::string_view() : std::string_view(text);
 }
 
-// Sizes of `T` in all versions of this interface; a caller of any of them is served.
+// Structures begin with their size as the caller was compiled with it, and grow at their end only. The sizes that `T`
+// had before it grew: where the first of the fields begins that came then. tests/sdk/c_abi_test.cc holds them.
+template <typename T>
+constexpr std::initializer_list<std::size_t> kFormerSizes{};
+template <>
+constexpr std::initializer_list<std::size_t> kFormerSizes<guidon_config>{
+    offsetof(guidon_config, all_attributes_private)};
+template <>
+constexpr std::initializer_list<std::size_t> kFormerSizes<guidon_status>{offsetof(guidon_status, stale_since_ms)};
+
+// No structure is ever larger. One of garbage is not looked at for long.
+constexpr std::size_t kLargest = 4'096;
+
+// A caller of any version of this interface, also of one that is still to come.
 template <typename T>
 bool IsKnown(std::size_t size) {
-  return size == sizeof(T);
+  const auto& former = kFormerSizes<T>;
+  return (size >= sizeof(T) && size <= kLargest) || std::find(former.begin(), former.end(), size) != former.end();
+}
+
+// What the caller gave as far as it has that; the rest is as when nothing is said.
+template <typename T>
+T Taken(const T& given) {
+  T taken{};
+  std::memcpy(&taken, &given, std::min(given.size, sizeof(T)));
+  return taken;
+}
+
+// Whether nothing is said in what a newer caller has beyond this version's settings.
+bool SaysNothingMore(const guidon_config& given) {
+  constexpr std::size_t kKnown = offsetof(guidon_config, reserved);
+  const char* const bytes = reinterpret_cast<const char*>(&given);
+  return given.size <= kKnown || std::all_of(bytes + kKnown, bytes + given.size, [](char c) { return c == 0; });
+}
+
+// Gives what is filled as far as the caller has room for it; the rest of a newer caller's stays as it is.
+template <typename T>
+void Fill(T* to, T filled) {
+  filled.size = to->size;
+  std::memcpy(to, &filled, std::min(to->size, sizeof(T)));
 }
 
 // Copies as much as fits, with a NUL, and cuts between characters of UTF-8.
@@ -115,29 +157,134 @@ guidon_code Set(guidon_context* context, const char* name, const T& value) {
 template <typename T>
 void Describe(const guidon::EvaluationDetail<T>& from, guidon_detail* to) {
   if (to == nullptr || !IsKnown<guidon_detail>(to->size)) return;
-  to->reason = static_cast<guidon_reason>(from.reason);
-  to->error = static_cast<guidon_evaluation_error>(from.error);
-  to->revision = from.revision;
-  to->forced = from.forced;
-  CopyInto(to->variation, sizeof to->variation, from.variation);
-  CopyInto(to->rule, sizeof to->rule, from.rule);
-  CopyInto(to->experiment, sizeof to->experiment, from.experiment);
-  CopyInto(to->variant, sizeof to->variant, from.variant);
-  CopyInto(to->message, sizeof to->message, from.message);
+  guidon_detail detail = GUIDON_DETAIL_INIT;
+  detail.reason = static_cast<guidon_reason>(from.reason);
+  detail.error = static_cast<guidon_evaluation_error>(from.error);
+  detail.revision = from.revision;
+  detail.forced = from.forced;
+  CopyInto(detail.variation, sizeof detail.variation, from.variation);
+  CopyInto(detail.rule, sizeof detail.rule, from.rule);
+  CopyInto(detail.experiment, sizeof detail.experiment, from.experiment);
+  CopyInto(detail.variant, sizeof detail.variant, from.variant);
+  CopyInto(detail.message, sizeof detail.message, from.message);
+  Fill(to, detail);
 }
 
-template <typename T>
-using DetailRead = guidon::EvaluationDetail<T> (guidon::Reads<guidon::Client>::*)(std::string_view,
-                                                                                  const guidon::Context&,
-                                                                                  T) const noexcept;
+std::size_t Give(std::string_view text, char* buffer, std::size_t capacity) {
+  CopyInto(buffer, capacity, text);
+  return text.size();
+}
 
-template <typename T>
-T ReadDetail(DetailRead<T> read, const guidon_client* client, const char* flag, const guidon_context* context,
-             T fallback, guidon_detail* detail) {
-  if (client == nullptr) return fallback;
-  const guidon::EvaluationDetail<T> answer = (client->client.*read)(TextOf(flag), ContextOf(context), fallback);
-  Describe(answer, detail);
-  return answer.value;
+// ---- Reads, which are the same of a client, a pin and a peek: `From` is guidon_client or guidon_reader ----
+
+// What `read` makes of what is behind `from`; `fallback` when there is none.
+template <typename T, typename Read>
+T Through(const guidon_client* from, T fallback, Read read) {
+  return from == nullptr ? fallback : read(from->client);
+}
+template <typename T, typename Read>
+T Through(const guidon_reader* from, T fallback, Read read) {
+  if (from == nullptr) return fallback;
+  if (const auto* const pin = std::get_if<guidon::Pin>(&from->reads)) return read(*pin);
+  return read(*std::get_if<guidon::Peek>(&from->reads));
+}
+
+template <typename From>
+bool ReadBool(const From* from, const char* flag, const guidon_context* context, bool fallback) {
+  return Through(from, fallback,
+                 [&](const auto& reads) { return reads.Bool(TextOf(flag), ContextOf(context), fallback); });
+}
+
+template <typename From>
+std::int64_t ReadInt(const From* from, const char* flag, const guidon_context* context, std::int64_t fallback) {
+  return Through(from, fallback,
+                 [&](const auto& reads) { return reads.Int(TextOf(flag), ContextOf(context), fallback); });
+}
+
+template <typename From>
+double ReadDouble(const From* from, const char* flag, const guidon_context* context, double fallback) {
+  return Through(from, fallback,
+                 [&](const auto& reads) { return reads.Double(TextOf(flag), ContextOf(context), fallback); });
+}
+
+template <typename From>
+std::size_t ReadString(const From* from, const char* flag, const guidon_context* context, const char* fallback,
+                       char* buffer, std::size_t capacity) {
+  if (from == nullptr) return Give(TextOf(fallback), buffer, capacity);
+  return Through(from, std::size_t{0}, [&](const auto& reads) {
+    return Give(reads.String(TextOf(flag), ContextOf(context), TextOf(fallback)), buffer, capacity);
+  });
+}
+
+template <typename From>
+std::size_t ReadJson(const From* from, const char* flag, const guidon_context* context, const char* fallback,
+                     char* buffer, std::size_t capacity) {
+  if (from == nullptr) return Give(TextOf(fallback), buffer, capacity);
+  return Guarded<std::size_t>(nullptr, 0, [&] {
+    return Through(from, std::size_t{0}, [&](const auto& reads) {
+      const auto detail = reads.JsonDetail(TextOf(flag), ContextOf(context), guidon::Value());
+      if (detail.variation.empty()) return Give(TextOf(fallback), buffer, capacity);
+      return Give(guidon::ToJson(detail.value), buffer, capacity);
+    });
+  });
+}
+
+template <typename From>
+int ReadVariation(const From* from, const char* flag, const guidon_context* context, const char* const* names,
+                  int count, int fallback) {
+  constexpr int kOnStack = 32;
+  if (from == nullptr || names == nullptr || count < 0) return fallback;
+  return Guarded(nullptr, fallback, [&] {
+    std::string_view few[kOnStack];
+    std::vector<std::string_view> many(count > kOnStack ? static_cast<std::size_t>(count) : 0);
+    std::string_view* const views = many.empty() ? few : many.data();
+    for (int i = 0; i < count; ++i) views[i] = TextOf(names[i]);
+    return Through(from, fallback, [&](const auto& reads) {
+      return reads.Variation(TextOf(flag), ContextOf(context), views, count, fallback);
+    });
+  });
+}
+
+// `read` is one of the ...Detail() reads.
+template <typename From, typename T, typename Read>
+T ReadDetail(const From* from, T fallback, guidon_detail* detail, Read read) {
+  return Through(from, fallback, [&](const auto& reads) {
+    const guidon::EvaluationDetail<T> answer = read(reads);
+    Describe(answer, detail);
+    return answer.value;
+  });
+}
+
+template <typename From>
+bool ReadBoolDetail(const From* from, const char* flag, const guidon_context* context, bool fallback,
+                    guidon_detail* detail) {
+  return ReadDetail(from, fallback, detail,
+                    [&](const auto& reads) { return reads.BoolDetail(TextOf(flag), ContextOf(context), fallback); });
+}
+
+template <typename From>
+std::int64_t ReadIntDetail(const From* from, const char* flag, const guidon_context* context, std::int64_t fallback,
+                           guidon_detail* detail) {
+  return ReadDetail(from, fallback, detail,
+                    [&](const auto& reads) { return reads.IntDetail(TextOf(flag), ContextOf(context), fallback); });
+}
+
+template <typename From>
+double ReadDoubleDetail(const From* from, const char* flag, const guidon_context* context, double fallback,
+                        guidon_detail* detail) {
+  return ReadDetail(from, fallback, detail,
+                    [&](const auto& reads) { return reads.DoubleDetail(TextOf(flag), ContextOf(context), fallback); });
+}
+
+template <typename From>
+std::size_t ReadStringDetail(const From* from, const char* flag, const guidon_context* context, const char* fallback,
+                             char* buffer, std::size_t capacity, guidon_detail* detail) {
+  if (from == nullptr) return Give(TextOf(fallback), buffer, capacity);
+  return Through(from, std::size_t{0}, [&](const auto& reads) {
+    const auto answer = reads.StringDetail(TextOf(flag), ContextOf(context), TextOf(fallback));
+    Describe(answer, detail);
+    return Give(answer.value, buffer, capacity);
+  });
 }
 
 guidon::ClientConfig ConfigOf(const guidon_config& given) {
@@ -157,6 +304,7 @@ guidon::ClientConfig ConfigOf(const guidon_config& given) {
   for (std::size_t i = 0; given.private_attributes != nullptr && i < given.private_attribute_count; ++i) {
     config.private_attributes.emplace_back(TextOf(given.private_attributes[i]));
   }
+  config.all_attributes_private = given.all_attributes_private;
   if (given.serve_defaults_after_ms > 0) config.serve_defaults_after = milliseconds(given.serve_defaults_after_ms);
   config.send_events = !given.without_events;
   config.flag_overrides = given.flag_overrides;
@@ -174,11 +322,6 @@ template <typename Flag, typename Fallback>
 Flag* NewFlag(const guidon_client* client, const char* key, const Fallback& fallback) {
   if (client == nullptr || key == nullptr) return nullptr;
   return Guarded<Flag*>(nullptr, nullptr, [&] { return new Flag{{client->client, key, fallback}}; });
-}
-
-std::size_t Give(std::string_view text, char* buffer, std::size_t capacity) {
-  CopyInto(buffer, capacity, text);
-  return text.size();
 }
 
 }  // namespace
@@ -247,8 +390,13 @@ guidon_client* guidon_client_new(const guidon_config* config, guidon_error* erro
     Say(error, GUIDON_INVALID_ARGUMENT, "the configuration is NULL, or of a size that this library does not know");
     return nullptr;
   }
+  if (!SaysNothingMore(*config)) {
+    Say(error, GUIDON_INVALID_ARGUMENT, "the configuration has settings that version " GUIDON_VERSION " does not know");
+    return nullptr;
+  }
   Say(error, GUIDON_OK, "");
-  return Guarded<guidon_client*>(error, nullptr, [&] { return new guidon_client{guidon::Client(ConfigOf(*config))}; });
+  return Guarded<guidon_client*>(error, nullptr,
+                                 [&] { return new guidon_client{guidon::Client(ConfigOf(Taken(*config)))}; });
 }
 
 void guidon_client_free(guidon_client* client) {
@@ -272,14 +420,24 @@ guidon_code guidon_client_status(const guidon_client* client, guidon_status* sta
   if (client == nullptr || status == nullptr || !IsKnown<guidon_status>(status->size)) return GUIDON_INVALID_ARGUMENT;
   return Coded([&] {
     const guidon::ClientStatus from = client->client.Status();
-    status->state = static_cast<guidon_state>(from.state);
-    status->revision = from.revision;
-    status->flags = from.flags;
-    status->broken = from.broken.size();
-    status->age_ms = from.age.count();
-    CopyInto(status->source, sizeof status->source, ToString(from.source));
-    CopyInto(status->epoch, sizeof status->epoch, from.epoch);
-    CopyInto(status->last_error, sizeof status->last_error, from.last_error);
+    guidon_status now = GUIDON_STATUS_INIT;
+    now.state = static_cast<guidon_state>(from.state);
+    now.revision = from.revision;
+    now.flags = from.flags;
+    now.broken = from.broken.size();
+    now.age_ms = from.age.count();
+    CopyInto(now.source, sizeof now.source, ToString(from.source));
+    CopyInto(now.epoch, sizeof now.epoch, from.epoch);
+    CopyInto(now.last_error, sizeof now.last_error, from.last_error);
+    now.stale_since_ms = std::chrono::duration_cast<milliseconds>(from.stale_since.time_since_epoch()).count();
+    now.queued_events = from.events.queued;
+    now.dropped_exposures = from.events.dropped.exposures;
+    now.dropped_track = from.events.dropped.track;
+    now.invalid_track = from.events.dropped.invalid;
+    now.dropped_batches = from.events.dropped.batches;
+    now.rejected_events = from.events.dropped.rejected;
+    now.serves_defaults = from.serves_defaults;
+    Fill(status, now);
     return GUIDON_OK;
   });
 }
@@ -292,7 +450,9 @@ guidon_code guidon_track(const guidon_client* client, const char* event, const g
     for (size_t i = 0; i < count; ++i) {
       const guidon_attribute& one = attributes[i];
       if (one.name == nullptr) return GUIDON_INVALID_ARGUMENT;
-      object.Set(one.name, one.text != nullptr ? guidon::Value(one.text) : guidon::Value(one.number));
+      object.Set(one.name, one.text != nullptr    ? guidon::Value(one.text)
+                           : one.truth != nullptr ? guidon::Value(*one.truth)
+                                                  : guidon::Value(one.number));
     }
     if (value != nullptr) {
       client->client.Track(event, ContextOf(context), *value, object);
@@ -317,6 +477,13 @@ guidon_subscription* guidon_client_on_change(guidon_client* client, void (*chang
   });
 }
 
+guidon_subscription* guidon_client_on_status(guidon_client* client, void (*told)(void* user), void* user) {
+  if (client == nullptr || told == nullptr) return nullptr;
+  return Guarded<guidon_subscription*>(nullptr, nullptr, [&] {
+    return new guidon_subscription{client->client.OnStatus([told, user](const guidon::ClientStatus&) { told(user); })};
+  });
+}
+
 void guidon_subscription_free(guidon_subscription* subscription) {
   delete subscription;
 }
@@ -324,67 +491,132 @@ void guidon_subscription_free(guidon_subscription* subscription) {
 // ---- Reads -------------------------------------------------------------------------------------------------------
 
 bool guidon_bool(const guidon_client* client, const char* flag, const guidon_context* context, bool fallback) {
-  return client == nullptr ? fallback : client->client.Bool(TextOf(flag), ContextOf(context), fallback);
+  return ReadBool(client, flag, context, fallback);
 }
 
 int64_t guidon_int(const guidon_client* client, const char* flag, const guidon_context* context, int64_t fallback) {
-  return client == nullptr ? fallback : client->client.Int(TextOf(flag), ContextOf(context), fallback);
+  return ReadInt(client, flag, context, fallback);
 }
 
 double guidon_double(const guidon_client* client, const char* flag, const guidon_context* context, double fallback) {
-  return client == nullptr ? fallback : client->client.Double(TextOf(flag), ContextOf(context), fallback);
+  return ReadDouble(client, flag, context, fallback);
 }
 
 size_t guidon_string(const guidon_client* client, const char* flag, const guidon_context* context, const char* fallback,
                      char* buffer, size_t capacity) {
-  if (client == nullptr) return Give(TextOf(fallback), buffer, capacity);
-  return Give(client->client.String(TextOf(flag), ContextOf(context), TextOf(fallback)), buffer, capacity);
+  return ReadString(client, flag, context, fallback, buffer, capacity);
 }
 
 size_t guidon_json(const guidon_client* client, const char* flag, const guidon_context* context, const char* fallback,
                    char* buffer, size_t capacity) {
-  if (client == nullptr) return Give(TextOf(fallback), buffer, capacity);
-  return Guarded<size_t>(nullptr, 0, [&] {
-    const auto detail = client->client.JsonDetail(TextOf(flag), ContextOf(context), guidon::Value());
-    if (detail.variation.empty()) return Give(TextOf(fallback), buffer, capacity);
-    return Give(guidon::ToJson(detail.value), buffer, capacity);
-  });
+  return ReadJson(client, flag, context, fallback, buffer, capacity);
 }
 
 int guidon_variation(const guidon_client* client, const char* flag, const guidon_context* context,
                      const char* const* names, int count, int fallback) {
-  constexpr int kOnStack = 32;
-  if (client == nullptr || names == nullptr || count < 0) return fallback;
-  return Guarded(nullptr, fallback, [&] {
-    std::string_view few[kOnStack];
-    std::vector<std::string_view> many(count > kOnStack ? static_cast<std::size_t>(count) : 0);
-    std::string_view* const views = many.empty() ? few : many.data();
-    for (int i = 0; i < count; ++i) views[i] = TextOf(names[i]);
-    return client->client.Variation(TextOf(flag), ContextOf(context), views, count, fallback);
-  });
+  return ReadVariation(client, flag, context, names, count, fallback);
 }
 
 bool guidon_bool_detail(const guidon_client* client, const char* flag, const guidon_context* context, bool fallback,
                         guidon_detail* detail) {
-  return ReadDetail(&guidon::Client::BoolDetail, client, flag, context, fallback, detail);
+  return ReadBoolDetail(client, flag, context, fallback, detail);
 }
 
 int64_t guidon_int_detail(const guidon_client* client, const char* flag, const guidon_context* context,
                           int64_t fallback, guidon_detail* detail) {
-  return ReadDetail(&guidon::Client::IntDetail, client, flag, context, fallback, detail);
+  return ReadIntDetail(client, flag, context, fallback, detail);
 }
 
 double guidon_double_detail(const guidon_client* client, const char* flag, const guidon_context* context,
                             double fallback, guidon_detail* detail) {
-  return ReadDetail(&guidon::Client::DoubleDetail, client, flag, context, fallback, detail);
+  return ReadDoubleDetail(client, flag, context, fallback, detail);
 }
 
 size_t guidon_string_detail(const guidon_client* client, const char* flag, const guidon_context* context,
                             const char* fallback, char* buffer, size_t capacity, guidon_detail* detail) {
-  if (client == nullptr) return Give(TextOf(fallback), buffer, capacity);
-  const auto read = client->client.StringDetail(TextOf(flag), ContextOf(context), TextOf(fallback));
-  Describe(read, detail);
-  return Give(read.value, buffer, capacity);
+  return ReadStringDetail(client, flag, context, fallback, buffer, capacity, detail);
+}
+
+// ---- Readers -----------------------------------------------------------------------------------------------------
+
+guidon_reader* guidon_pin_new(const guidon_client* client) {
+  if (client == nullptr) return nullptr;
+  return Guarded<guidon_reader*>(nullptr, nullptr, [&] { return new guidon_reader{client->client.Pin()}; });
+}
+
+guidon_reader* guidon_peek_new(const guidon_client* client) {
+  if (client == nullptr) return nullptr;
+  return Guarded<guidon_reader*>(nullptr, nullptr, [&] { return new guidon_reader{client->client.Peek()}; });
+}
+
+guidon_reader* guidon_reader_peek(const guidon_reader* reader) {
+  return Through(reader, static_cast<guidon_reader*>(nullptr), [](const auto& reads) {
+    return Guarded<guidon_reader*>(nullptr, nullptr, [&] {
+      if constexpr (std::is_same_v<decltype(reads), const guidon::Pin&>) {
+        return new guidon_reader{reads.Peek()};
+      } else {
+        return new guidon_reader{reads};
+      }
+    });
+  });
+}
+
+void guidon_reader_free(guidon_reader* reader) {
+  delete reader;
+}
+
+uint64_t guidon_reader_revision(const guidon_reader* reader) {
+  const auto* const pin = reader == nullptr ? nullptr : std::get_if<guidon::Pin>(&reader->reads);
+  return pin == nullptr ? 0 : pin->revision();
+}
+
+bool guidon_reader_bool(const guidon_reader* reader, const char* flag, const guidon_context* context, bool fallback) {
+  return ReadBool(reader, flag, context, fallback);
+}
+
+int64_t guidon_reader_int(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                          int64_t fallback) {
+  return ReadInt(reader, flag, context, fallback);
+}
+
+double guidon_reader_double(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                            double fallback) {
+  return ReadDouble(reader, flag, context, fallback);
+}
+
+size_t guidon_reader_string(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                            const char* fallback, char* buffer, size_t capacity) {
+  return ReadString(reader, flag, context, fallback, buffer, capacity);
+}
+
+size_t guidon_reader_json(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                          const char* fallback, char* buffer, size_t capacity) {
+  return ReadJson(reader, flag, context, fallback, buffer, capacity);
+}
+
+int guidon_reader_variation(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                            const char* const* names, int count, int fallback) {
+  return ReadVariation(reader, flag, context, names, count, fallback);
+}
+
+bool guidon_reader_bool_detail(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                               bool fallback, guidon_detail* detail) {
+  return ReadBoolDetail(reader, flag, context, fallback, detail);
+}
+
+int64_t guidon_reader_int_detail(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                                 int64_t fallback, guidon_detail* detail) {
+  return ReadIntDetail(reader, flag, context, fallback, detail);
+}
+
+double guidon_reader_double_detail(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                                   double fallback, guidon_detail* detail) {
+  return ReadDoubleDetail(reader, flag, context, fallback, detail);
+}
+
+size_t guidon_reader_string_detail(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                                   const char* fallback, char* buffer, size_t capacity, guidon_detail* detail) {
+  return ReadStringDetail(reader, flag, context, fallback, buffer, capacity, detail);
 }
 
 // ---- Handles -----------------------------------------------------------------------------------------------------

@@ -22,8 +22,12 @@
  * Errors are a code, and a message where the call takes a guidon_error, which may be NULL. No C++ exception comes out.
  *
  * Structures begin with their size as the caller was compiled with it (the GUIDON_..._INIT macros set it), so that
- * later versions can add fields at the end: a program runs with a newer library as it is. A size that this library has
- * never had is GUIDON_INVALID_ARGUMENT.
+ * later versions can add fields at the end, and a program and a library of different versions go together:
+ *   - the caller is older, its structure smaller: what it does not have is neither read nor written;
+ *   - the caller is newer, its structure larger: what this library does not know stays as it is where it would be
+ *     written; where it would be read it has to be 0, for a setting is not ignored in silence.
+ * A size in between that no version has had, or one that is less than the first version's, is GUIDON_INVALID_ARGUMENT.
+ * guidon_attribute has no size, and never changes.
  *
  * Thread safety: every function may be called from any thread, but one guidon_context is changed by one thread at a
  * time while nobody reads it, and an object is freed once, when nobody uses it any more.
@@ -54,7 +58,7 @@ GUIDON_EXPORT const char* guidon_version(void);
 /* What became of a call. */
 typedef enum guidon_code {
   GUIDON_OK = 0,
-  GUIDON_INVALID_ARGUMENT = 1, /* NULL, a size this library does not know, a number that is not finite */
+  GUIDON_INVALID_ARGUMENT = 1, /* NULL, a size or a setting that is not known, a number that is not finite */
   GUIDON_NOT_READY = 2,        /* no ruleset within the time, or none will come; the message says why */
   GUIDON_TIMED_OUT = 3,        /* not done within the deadline */
   GUIDON_NO_MEMORY = 4,
@@ -134,13 +138,17 @@ typedef struct guidon_config {
   int64_t flag_file_interval_ms;         /* it is looked at this often where the system is silent; 0: 2 000 */
   /* Called on threads of the SDK, maybe on several at once, and never on one because it evaluates. */
   void (*log)(void* user, guidon_log_level level, const char* message);
-  void* log_user; /* given to `log` */
+  void* log_user;              /* given to `log` */
+  bool all_attributes_private; /* of contexts, only the key leaves this process */
+  char reserved[7];            /* 0; for what later versions add */
 } guidon_config;
 /* Everything as it is when nothing is said. */
 #define GUIDON_CONFIG_INIT                                                                                             \
   {                                                                                                                    \
     sizeof(guidon_config), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, 0, 0, false, false, \
-        NULL, 0, NULL, NULL                                                                                            \
+        NULL, 0, NULL, NULL, false, {                                                                                  \
+      0                                                                                                                \
+    }                                                                                                                  \
   }
 
 /* Reads the files that are configured, then connects in the background. What is wrong with the configuration, the files
@@ -179,21 +187,30 @@ typedef struct guidon_status {
   char source[16];                      /* "none", "bootstrap", "cache", "server", "file" */
   char epoch[33];                       /* of the server's store; revisions grow within one */
   char last_error[GUIDON_MESSAGE_SIZE]; /* of the last attempt that failed; empty while live */
+  int64_t stale_since_ms;     /* neither live nor polling: since then, after 1970; 0: it is, or nobody knows */
+  uint64_t queued_events;     /* exposures and tracked events that are not durable yet */
+  uint64_t dropped_exposures; /* there was no room; all of these since the client was made */
+  uint64_t dropped_track;     /* calls of guidon_track without room, or after the client was closed */
+  uint64_t invalid_track;     /* calls of guidon_track that were no event */
+  uint64_t dropped_batches;   /* that the server refused as a whole, or gave no clear answer to for a day */
+  uint64_t rejected_events;   /* that the server left out of a batch */
+  bool serves_defaults;       /* what is held is older than serve_defaults_after_ms allows */
 } guidon_status;
 /* Nothing is known. */
 #define GUIDON_STATUS_INIT \
-  { sizeof(guidon_status), GUIDON_STATE_INITIALISING, 0, 0, 0, 0, "", "", "" }
+  { sizeof(guidon_status), GUIDON_STATE_INITIALISING, 0, 0, 0, 0, "", "", "", 0, 0, 0, 0, 0, 0, 0, false }
 
 /* Takes locks for a moment, and copies text: for health checks and logs. */
 GUIDON_EXPORT guidon_code guidon_client_status(const guidon_client* client, guidon_status* status);
 
 /* ---- Events --------------------------------------------------------------------------------------------------- */
 
-/* An attribute of an event: text where it is not NULL, else the number. */
+/* An attribute of an event: text where that is not NULL, else truth where that is not NULL, else the number. */
 typedef struct guidon_attribute {
-  const char* name; /* not NULL */
-  const char* text; /* NULL: it is the number */
-  double number;    /* finite */
+  const char* name;  /* not NULL */
+  const char* text;  /* NULL: it is another */
+  double number;     /* finite */
+  const bool* truth; /* NULL: it is another */
 } guidon_attribute;
 
 /* Something happened to `context` that experiments are measured by. `value` may be NULL, and `attributes` where `count`
@@ -211,6 +228,10 @@ typedef struct guidon_subscription guidon_subscription;
 /* `changed` runs on a thread of the SDK after a ruleset was published. */
 GUIDON_EXPORT guidon_subscription* guidon_client_on_change(guidon_client* client,
                                                            void (*changed)(void* user, uint64_t revision), void* user);
+/* `told` runs on a thread of the SDK after the state, the source, `serves_defaults` or the epoch changed; what lasted
+ * for less than it takes to tell is passed over. guidon_client_status says how it is now, also within the callback. Not
+ * told of guidon_client_close. */
+GUIDON_EXPORT guidon_subscription* guidon_client_on_status(guidon_client* client, void (*told)(void* user), void* user);
 /* Afterwards the callback is neither running nor called again. */
 GUIDON_EXPORT void guidon_subscription_free(guidon_subscription* subscription);
 
@@ -285,6 +306,49 @@ GUIDON_EXPORT double guidon_double_detail(const guidon_client* client, const cha
                                           double fallback, guidon_detail* detail);
 GUIDON_EXPORT size_t guidon_string_detail(const guidon_client* client, const char* flag, const guidon_context* context,
                                           const char* fallback, char* buffer, size_t capacity, guidon_detail* detail);
+
+/* ---- Readers: reads at one revision, and reads that leave nothing behind -------------------------------------------
+ */
+
+/* A pin, or a peek. It may outlive its client, and goes on with what was held then. */
+typedef struct guidon_reader guidon_reader;
+
+/* A pin: the ruleset that is current now, for many reads; whatever arrives meanwhile, all of them see the same. Cheap
+ * to make; keeps its ruleset in memory, so hold it for a request, not for ever. NULL when there is no memory, or no
+ * client. */
+GUIDON_EXPORT guidon_reader* guidon_pin_new(const guidon_client* client);
+/* A peek: reads that leave neither counts nor exposures behind, for dashboards, logs and support tools, which ask what
+ * somebody would see; at whichever revision is current. NULL as above. */
+GUIDON_EXPORT guidon_reader* guidon_peek_new(const guidon_client* client);
+/* A peek at the revision of a pin; of a peek, another one of its own. */
+GUIDON_EXPORT guidon_reader* guidon_reader_peek(const guidon_reader* reader);
+/* When nobody reads through it any more. NULL is left alone. */
+GUIDON_EXPORT void guidon_reader_free(guidon_reader* reader);
+/* Of a pin's ruleset; 0: there was none when it was made, or it is no pin. */
+GUIDON_EXPORT uint64_t guidon_reader_revision(const guidon_reader* reader);
+
+/* Each as the read of a client with that name. */
+GUIDON_EXPORT bool guidon_reader_bool(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                                      bool fallback);
+GUIDON_EXPORT int64_t guidon_reader_int(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                                        int64_t fallback);
+GUIDON_EXPORT double guidon_reader_double(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                                          double fallback);
+GUIDON_EXPORT size_t guidon_reader_string(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                                          const char* fallback, char* buffer, size_t capacity);
+GUIDON_EXPORT size_t guidon_reader_json(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                                        const char* fallback, char* buffer, size_t capacity);
+GUIDON_EXPORT int guidon_reader_variation(const guidon_reader* reader, const char* flag, const guidon_context* context,
+                                          const char* const* names, int count, int fallback);
+GUIDON_EXPORT bool guidon_reader_bool_detail(const guidon_reader* reader, const char* flag,
+                                             const guidon_context* context, bool fallback, guidon_detail* detail);
+GUIDON_EXPORT int64_t guidon_reader_int_detail(const guidon_reader* reader, const char* flag,
+                                               const guidon_context* context, int64_t fallback, guidon_detail* detail);
+GUIDON_EXPORT double guidon_reader_double_detail(const guidon_reader* reader, const char* flag,
+                                                 const guidon_context* context, double fallback, guidon_detail* detail);
+GUIDON_EXPORT size_t guidon_reader_string_detail(const guidon_reader* reader, const char* flag,
+                                                 const guidon_context* context, const char* fallback, char* buffer,
+                                                 size_t capacity, guidon_detail* detail);
 
 /* ---- Handles: a flag whose key is looked up once, also when the flag arrives later ----------------------------------
  */

@@ -250,6 +250,7 @@ TEST(CInterfaceTest, ALiveClientHasAStatusAndTellsOfChanges) {
   guidon_config config = GUIDON_CONFIG_INIT;
   config.server = url.c_str();
   config.key = "gdn_srv_test";
+  config.without_events = true;
   const ClientPtr client{guidon_client_new(&config, nullptr), guidon_client_free};
   const auto stream = AcceptStream(server, world.SnapshotEvent());
   ASSERT_NE(stream, nullptr);
@@ -275,6 +276,127 @@ TEST(CInterfaceTest, ALiveClientHasAStatusAndTellsOfChanges) {
   EXPECT_EQ(guidon_client_close(client.get(), 20'000), GUIDON_OK);
   ASSERT_EQ(guidon_client_status(client.get(), &status), GUIDON_OK);
   EXPECT_EQ(status.state, GUIDON_STATE_CLOSED);
+}
+
+using ReaderPtr = std::unique_ptr<guidon_reader, void (*)(guidon_reader*)>;
+
+TEST(CInterfaceTest, APinReadsOneRevisionAndOutlivesItsClient) {
+  ScriptedServer server;
+  World world;
+  world.Serve("on", true);
+  world.Serve("retries", 3);
+  world.Serve("ratio", 0.25);
+  world.Serve("layout", "single");
+  world.Serve("limits", Object{{"rps", 200}});
+  const std::uint64_t pinned = world.revision();
+  const std::string url = server.url();
+  guidon_config config = GUIDON_CONFIG_INIT;
+  config.server = url.c_str();
+  config.key = "gdn_srv_test";
+  ClientPtr client{guidon_client_new(&config, nullptr), guidon_client_free};
+  const ReaderPtr early{guidon_pin_new(client.get()), guidon_reader_free};
+  const auto stream = AcceptStream(server, world.SnapshotEvent());
+  ASSERT_NE(stream, nullptr);
+  ASSERT_EQ(guidon_client_wait_ready(client.get(), -1, nullptr), GUIDON_OK);
+  const ReaderPtr pin{guidon_pin_new(client.get()), guidon_reader_free};
+  const ReaderPtr peek{guidon_peek_new(client.get()), guidon_reader_free};
+  const ReaderPtr peek_at_pin{guidon_reader_peek(pin.get()), guidon_reader_free};
+  const ReaderPtr another_peek{guidon_reader_peek(peek.get()), guidon_reader_free};
+  for (const auto& [flag, value] : std::initializer_list<std::pair<const char*, Value>>{
+           {"on", false}, {"retries", 4}, {"ratio", 0.5}, {"layout", "multi"}, {"limits", Object()}}) {
+    stream->Send(world.Serve(flag, value));
+  }
+  const ContextPtr user = User();
+  ASSERT_TRUE(Eventually([&] {
+    return guidon_string(client.get(), "limits", user.get(), "", nullptr, 0) == 0 &&
+           guidon_int(client.get(), "retries", user.get(), 0) == 4 &&
+           Text(guidon_json, client.get(), "limits", "") == "{}";
+  }));
+  client.reset();
+
+  EXPECT_EQ(guidon_reader_revision(early.get()), 0u);
+  EXPECT_EQ(guidon_reader_int(early.get(), "retries", user.get(), -1), -1);
+  EXPECT_EQ(guidon_reader_revision(pin.get()), pinned);
+  EXPECT_EQ(guidon_reader_revision(peek.get()), 0u);
+  for (const auto* reader : {pin.get(), peek_at_pin.get(), peek.get(), another_peek.get()}) {
+    const bool is_old = reader == pin.get() || reader == peek_at_pin.get();
+    guidon_detail detail = GUIDON_DETAIL_INIT;
+    std::array<char, 32> buffer{};
+    const std::array<const char*, 2> names = {"off", "on"};
+    EXPECT_EQ(guidon_reader_bool(reader, "on", user.get(), !is_old), is_old);
+    EXPECT_EQ(guidon_reader_int(reader, "retries", user.get(), 0), is_old ? 3 : 4);
+    EXPECT_EQ(guidon_reader_double(reader, "ratio", user.get(), 0), is_old ? 0.25 : 0.5);
+    EXPECT_EQ(guidon_reader_string(reader, "layout", user.get(), "", buffer.data(), buffer.size()), is_old ? 6u : 5u);
+    EXPECT_STREQ(buffer.data(), is_old ? "single" : "multi");
+    guidon_reader_json(reader, "limits", user.get(), "", buffer.data(), buffer.size());
+    EXPECT_STREQ(buffer.data(), is_old ? "{\"rps\":200}" : "{}");
+    EXPECT_EQ(guidon_reader_variation(reader, "on", user.get(), names.data(), 2, -1), is_old ? 1 : 0);
+    EXPECT_EQ(guidon_reader_bool_detail(reader, "on", user.get(), !is_old, &detail), is_old);
+    EXPECT_EQ(detail.revision == pinned, is_old);
+    EXPECT_EQ(guidon_reader_int_detail(reader, "on", user.get(), 7, &detail), 7);
+    EXPECT_EQ(detail.error, GUIDON_TYPE_MISMATCH);
+    EXPECT_EQ(guidon_reader_double_detail(reader, "ratio", user.get(), 0, &detail), is_old ? 0.25 : 0.5);
+    EXPECT_STREQ(detail.variation, "served");
+    guidon_reader_string_detail(reader, "nowhere", user.get(), "classic", buffer.data(), buffer.size(), &detail);
+    EXPECT_STREQ(buffer.data(), "classic");
+    EXPECT_EQ(detail.error, GUIDON_FLAG_NOT_FOUND);
+  }
+
+  EXPECT_EQ(guidon_pin_new(nullptr), nullptr);
+  EXPECT_EQ(guidon_peek_new(nullptr), nullptr);
+  EXPECT_EQ(guidon_reader_peek(nullptr), nullptr);
+  EXPECT_EQ(guidon_reader_revision(nullptr), 0u);
+  EXPECT_TRUE(guidon_reader_bool(nullptr, "on", user.get(), true));
+  EXPECT_EQ(guidon_reader_string(nullptr, "layout", user.get(), "classic", nullptr, 0), 7u);
+  guidon_reader_free(nullptr);
+}
+
+TEST(CInterfaceTest, WhoAsksIsToldThatTheStatusChangesAndSinceWhenNobodyConfirms) {
+  ScriptedServer server;
+  World world;
+  world.Serve("on", true);
+  const std::string url = server.url();
+  guidon_config config = GUIDON_CONFIG_INIT;
+  config.server = url.c_str();
+  config.key = "gdn_srv_test";
+  config.serve_defaults_after_ms = 100;
+  struct Told {
+    guidon_client* client = nullptr;
+    std::atomic<int> state{-1};
+    std::atomic<bool> serves_defaults{false};
+  } told;
+  const ClientPtr client{guidon_client_new(&config, nullptr), guidon_client_free};
+  told.client = client.get();
+  guidon_subscription* subscription = guidon_client_on_status(
+      client.get(),
+      [](void* user) {
+        Told& its = *static_cast<Told*>(user);
+        guidon_status status = GUIDON_STATUS_INIT;
+        EXPECT_EQ(guidon_client_status(its.client, &status), GUIDON_OK);
+        its.state = status.state;
+        its.serves_defaults = status.serves_defaults;
+      },
+      &told);
+  ASSERT_NE(subscription, nullptr);
+  EXPECT_EQ(guidon_client_on_status(client.get(), nullptr, nullptr), nullptr);
+  EXPECT_EQ(guidon_client_on_status(
+                nullptr, [](void*) {}, nullptr),
+            nullptr);
+  auto stream = AcceptStream(server, world.SnapshotEvent());
+  ASSERT_NE(stream, nullptr);
+  EXPECT_TRUE(Eventually([&] { return told.state == GUIDON_STATE_LIVE; }));
+  guidon_status status = GUIDON_STATUS_INIT;
+  ASSERT_EQ(guidon_client_status(client.get(), &status), GUIDON_OK);
+  EXPECT_FALSE(status.serves_defaults);
+  EXPECT_EQ(status.stale_since_ms, 0);
+
+  server.Stop();
+  stream.reset();
+  EXPECT_TRUE(Eventually([&] { return told.serves_defaults.load(); }));
+  ASSERT_EQ(guidon_client_status(client.get(), &status), GUIDON_OK);
+  EXPECT_TRUE(status.serves_defaults);
+  EXPECT_GT(status.stale_since_ms, 1'600'000'000'000);
+  guidon_subscription_free(subscription);
 }
 
 TEST(CInterfaceTest, FlagsMayComeFromAFileAndVariables) {
