@@ -51,7 +51,7 @@ enum class HttpFailure {
   kTls,       // no handshake, or a certificate that we do not trust
   kTimeout,   // connected, then nothing for longer than `silence`, or not done within `total`
   kClosed,    // the connection ended before the answer did, or what came was no HTTP
-  kTooLarge,  // the body is longer than `max_body_bytes`
+  kTooLarge,  // the body is longer than `max_body_bytes`, or the head than 64 KiB, 256 lines, or 8 KiB in one of them
   kStopped,   // Stop
   kRefused,   // a handler of Stream returned false
   kInvalid,   // the request or the options; nothing was sent

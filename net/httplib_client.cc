@@ -6,6 +6,10 @@
 // and given to somebody else meanwhile. A socket that is shut down before it is connected does not notice, so Stop
 // repeats it until the call is over. SIGPIPE is blocked in the calling thread during a call.
 //
+// It keeps what it reads of a line until the end of the line, however far that is, and all the headers that come; and
+// it gives the status line to std::regex, which recurses: some 20 000 bytes of it use up a stack of 8 MiB. So it reads
+// through a stream of ours, which bounds that (BoundedStream).
+//
 // fork(): all locks are taken around it. In the child, the descriptors of calls under way are closed; only close(2) is
 // called on them, so that nothing goes out and the parent's connection is not shut down. When the thread that forks is
 // itself within a call (in a handler of Stream), the child's copy of it goes on: it finds a socket that is connected to
@@ -16,6 +20,7 @@
 #include <httplib.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,7 +30,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <climits>
 #include <condition_variable>
+#include <cstring>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -298,6 +306,180 @@ class Deadline {
   std::thread thread_;    // last: it uses the others
 };
 
+// What may come by lines. The library reads these a byte at a time, and bodies in larger pieces, so a single byte is of
+// the head or of a chunk's size (or all of a piece of the body, which then starts anew).
+class LineBounds {
+ public:
+  // What `size` asked for has come; false when it is too much.
+  bool Take(std::string_view bytes, std::size_t size) {
+    if (size != 1) {
+      Restart();
+      return true;
+    }
+    ++all_;
+    ++line_;
+    const std::size_t most = to_status_ == 0 ? kMostStatusBytes : kMostLineBytes;
+    are_passed_ = are_passed_ || line_ > most || all_ > kMostBytes || lines_ >= kMostLines;
+    if (to_status_ == 0 && line_ >= 10 && line_ <= 12) status_ = status_ * 10 + (bytes.front() - '0');
+    if (bytes.front() == '\n') EndLine();
+    return !are_passed_;
+  }
+  // The head is there.
+  void EndHead() {
+    to_status_ = -1;
+    Restart();
+  }
+  // Something of the body is there.
+  void Restart() { all_ = line_ = lines_ = 0; }
+
+  bool are_passed() const { return are_passed_; }
+
+ private:
+  // After "HTTP/1.1 100 …" the library takes the next line for an empty one, and the one after it for a status line.
+  void EndLine() {
+    if (to_status_ == 0) {
+      to_status_ = status_ == 100 ? 1 : -1;
+    } else if (to_status_ > 0) {
+      --to_status_;
+    }
+    status_ = 0;
+    line_ = 0;
+    ++lines_;
+  }
+
+  static constexpr std::size_t kMostStatusBytes = 256;
+  static constexpr std::size_t kMostLineBytes = 8'192;  // as the library has for a header once it is there
+  static constexpr std::size_t kMostBytes = 65'536;
+  static constexpr std::size_t kMostLines = 256;
+
+  bool are_passed_ = false;
+  int to_status_ = 0;  // lines until the next status line; 0: this is one; -1: there is none any more
+  int status_ = 0;     // its number, as far as it is there
+  std::size_t all_ = 0;
+  std::size_t line_ = 0;  // bytes of this line
+  std::size_t lines_ = 0;
+};
+
+// A connection, plain or TLS, as the library reads from and writes to it. Blocks for at most the times given, which are
+// between two bytes.
+class BoundedStream final : public httplib::Stream {
+ public:
+  // `tls` is null without. The bounds outlive the stream.
+  BoundedStream(int socket, SSL* tls, std::chrono::milliseconds silence, LineBounds& bounds)
+      : socket_(socket), tls_(tls), silence_(silence), bounds_(bounds) {
+    if (tls_ != nullptr) SSL_clear_mode(tls_, SSL_MODE_AUTO_RETRY);  // what is no data must not make a read wait
+  }
+
+  bool is_readable() const override { return HasBytes() || Wait(POLLIN); }
+  bool is_writable() const override { return Wait(POLLOUT); }
+  socket_t socket() const override { return socket_; }
+  // For servers.
+  void get_remote_ip_and_port(std::string&, int&) const override {}
+  void get_local_ip_and_port(std::string&, int&) const override {}
+
+  ssize_t read(char* data, std::size_t size) override {
+    if (bounds_.are_passed()) return -1;
+    const ssize_t got = tls_ != nullptr ? ReadTls(data, size) : ReadPlain(data, size);
+    if (got <= 0) return got;
+    return bounds_.Take({data, static_cast<std::size_t>(got)}, size) ? got : -1;
+  }
+
+  ssize_t write(const char* data, std::size_t size) override {
+    if (tls_ != nullptr) {
+      return OverTls([&] { return SSL_write(tls_, data, Clamped(size)); }, POLLOUT);
+    }
+    while (Wait(POLLOUT)) {
+      const ssize_t put = send(socket_, data, size, MSG_NOSIGNAL);
+      if (put >= 0 || errno != EINTR) return put;
+    }
+    return -1;
+  }
+
+ private:
+  static int Clamped(std::size_t size) { return static_cast<int>(std::min<std::size_t>(size, INT_MAX)); }
+
+  bool HasBytes() const { return tls_ != nullptr ? SSL_pending(tls_) > 0 : begin_ < end_; }
+
+  bool Wait(short events) const {
+    const auto until = Clock::now() + silence_;
+    while (true) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+      pollfd waits{socket_, events, 0};
+      const int ready = poll(&waits, 1, static_cast<int>(std::clamp<long long>(left, 0, INT_MAX)));
+      if (ready > 0) return true;
+      if (ready == 0 ? Clock::now() >= until : errno != EINTR) return false;
+    }
+  }
+
+  ssize_t ReadPlain(char* data, std::size_t size) {
+    while (begin_ == end_) {
+      if (!Wait(POLLIN)) return -1;
+      const ssize_t got = recv(socket_, buffer_, sizeof buffer_, 0);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return got;
+      begin_ = 0;
+      end_ = static_cast<std::size_t>(got);
+    }
+    const std::size_t given = std::min(size, end_ - begin_);
+    std::memcpy(data, buffer_ + begin_, given);
+    begin_ += given;
+    return static_cast<ssize_t>(given);
+  }
+
+  ssize_t ReadTls(char* data, std::size_t size) {
+    return OverTls([&] { return SSL_read(tls_, data, Clamped(size)); }, POLLIN);
+  }
+
+  // 0: the other side ended TLS.
+  template <typename Step>
+  ssize_t OverTls(Step step, short events) {
+    while ((events == POLLIN && HasBytes()) || Wait(events)) {
+      ERR_clear_error();
+      const int done = step();
+      if (done > 0) return done;
+      switch (SSL_get_error(tls_, done)) {
+        case SSL_ERROR_WANT_READ:  // TLS has something to say first
+          events = POLLIN;
+          break;
+        case SSL_ERROR_WANT_WRITE:
+          events = POLLOUT;
+          break;
+        case SSL_ERROR_ZERO_RETURN:
+          return 0;
+        default:
+          return -1;
+      }
+    }
+    return -1;
+  }
+
+  const int socket_;
+  SSL* const tls_;
+  const std::chrono::milliseconds silence_;
+  LineBounds& bounds_;
+  char buffer_[4'096];
+  std::size_t begin_ = 0;  // of what is in the buffer and was not read yet
+  std::size_t end_ = 0;
+};
+
+// The library's client, reading through a BoundedStream. `Library` is httplib::ClientImpl or httplib::SSLClient. The
+// bounds outlive it.
+template <typename Library>
+class BoundedClient final : public Library {
+ public:
+  BoundedClient(const Url& url, std::chrono::milliseconds silence, LineBounds& bounds)
+      : Library(url.host, url.port), silence_(silence), bounds_(bounds) {}
+
+ private:
+  bool process_socket(const typename Library::Socket& socket, std::function<bool(httplib::Stream&)> exchange) override {
+    BoundedStream stream(socket.sock, socket.ssl, silence_, bounds_);
+    return exchange(stream);
+  }
+
+  const std::chrono::milliseconds silence_;
+  LineBounds& bounds_;
+};
+
 HttpResponse HeadOf(const httplib::Response& response) {
   HttpResponse head;
   head.status = response.status;
@@ -425,7 +607,8 @@ class HttplibClient final : public HttpClient, private ForkHandled {
       if (url_.tls && !in_tls) in_tls.emplace(Forks::Get().tls());
     };
     enter_tls();
-    const std::unique_ptr<httplib::ClientImpl> http = MakeConnection();
+    LineBounds bounds;
+    const std::unique_ptr<httplib::ClientImpl> http = MakeConnection(bounds);
     if (!http->is_valid()) return Failed(HttpFailure::kTls, "was not asked: TLS cannot be set up");
     if (const std::string fault = SetUpTls(*http); !fault.empty()) {
       return Failed(HttpFailure::kTls, "was not asked: " + fault);
@@ -446,6 +629,7 @@ class HttplibClient final : public HttpClient, private ForkHandled {
         in_tls.reset();
       }
       last_byte = Clock::now().time_since_epoch().count();
+      bounds.EndHead();
       result.response = HeadOf(response);
       refused = exchange.on_head && !exchange.on_head(result.response);
       if (refused || stopped_) enter_tls();
@@ -453,6 +637,7 @@ class HttplibClient final : public HttpClient, private ForkHandled {
     };
     message.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
       last_byte = Clock::now().time_since_epoch().count();
+      bounds.Restart();
       refused = !exchange.on_bytes(std::string_view(data, size));
       if (refused || stopped_) enter_tls();
       return !refused && !stopped_;
@@ -468,6 +653,7 @@ class HttplibClient final : public HttpClient, private ForkHandled {
       refusal.response = std::move(result.response);
       return refusal;
     }
+    if (bounds.are_passed()) return Failed(HttpFailure::kTooLarge, "sent lines without end before its answer");
     if (!sent) return Explain(error, Clock::time_point(Clock::duration(last_byte)));
     if (result.response.status == 0) result.response = HeadOf(response);
     return result;
@@ -493,14 +679,14 @@ class HttplibClient final : public HttpClient, private ForkHandled {
     return fault;
   }
 
-  std::unique_ptr<httplib::ClientImpl> MakeConnection() {
+  std::unique_ptr<httplib::ClientImpl> MakeConnection(LineBounds& bounds) {
     std::unique_ptr<httplib::ClientImpl> http;
     if (url_.tls) {
-      http = std::make_unique<httplib::SSLClient>(url_.host, url_.port);
+      http = std::make_unique<BoundedClient<httplib::SSLClient>>(url_, options_.silence, bounds);
       if (!options_.ca_file.empty()) http->set_ca_cert_path(options_.ca_file);
       http->enable_server_certificate_verification(true);
     } else {
-      http = std::make_unique<httplib::ClientImpl>(url_.host, url_.port);
+      http = std::make_unique<BoundedClient<httplib::ClientImpl>>(url_, options_.silence, bounds);
     }
     http->set_connection_timeout(options_.connect);
     http->set_read_timeout(options_.silence);

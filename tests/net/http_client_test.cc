@@ -221,6 +221,76 @@ TEST(HttpClientTest, AnAnswerThatIsCutOrNoneIsAFailure) {
   }
 }
 
+// An answer that never ends where the client looks for the end of a line, which it has to keep until then.
+struct Flood {
+  std::string_view begin, again;
+};
+constexpr Flood kFloods[] = {
+    {"", "HTTP/1.1"},
+    {"HTTP/1.1 200 ", "very good "},
+    {"HTTP/1.1 200 OK\r\n", "X-Endless-Name"},
+    {"HTTP/1.1 200 OK\r\nX-Long: ", "and so on "},
+    {"HTTP/1.1 200 OK\r\n", "X-One-More: of them\r\n"},
+    {"HTTP/1.1 200 OK\r\n", "a:\r\n"},
+    {"", "HTTP/1.1 100 Continue\r\n\r\n"},
+    {"HTTP/1.1 100 Continue\r\nX: y\r\nHTTP/1.1 200 ", "very good "},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "0000"},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5; ", "and so on "},
+};
+
+// Sends it until the client closes; returns how many bytes it took.
+std::size_t Pour(Connection& connection, const Flood& flood, std::size_t most) {
+  std::string piece;
+  while (piece.size() < 16'384) piece += flood.again;
+  std::size_t sent = flood.begin.size();
+  if (!connection.Send(flood.begin)) return 0;
+  while (sent < most && connection.Send(piece)) sent += piece.size();
+  return sent;
+}
+
+TEST(HttpClientTest, AHeadWithoutAnEndIsNotReadOn) {
+  for (const auto mode : {ScriptedServer::Mode::kPlain, ScriptedServer::Mode::kTls}) {
+    for (const Flood& flood : kFloods) {
+      for (const bool is_stream : {false, true}) {
+        ScriptedServer server(mode);
+        std::size_t sent = 0;
+        auto served = server.Serve([&](Connection& c) { sent = Pour(c, flood, 64u << 20); });
+        HttpOptions options{kLong, kLong, kLong};
+        options.ca_file = server.certificate_file();
+        const auto client = ClientFor(server.url(), options);
+        const HttpResult result = is_stream ? client->Stream(
+                                                  {"GET", "/x", {}, ""}, [](const HttpResponse&) { return true; },
+                                                  [](std::string_view) { return true; })
+                                            : client->Send({"GET", "/x", {}, ""});
+        EXPECT_EQ(result.failure, HttpFailure::kTooLarge) << flood.begin << flood.again << ": " << result.message;
+        EXPECT_TRUE(served.get());
+        EXPECT_LT(sent, 16u << 20) << flood.begin << flood.again << "; what the system holds is among it";
+      }
+    }
+  }
+}
+
+TEST(HttpClientTest, ALongHeadAndManySmallPiecesAreTaken) {
+  for (const auto mode : {ScriptedServer::Mode::kPlain, ScriptedServer::Mode::kTls}) {
+    ScriptedServer server(mode);
+    auto served = server.Serve([&](Connection& c) {
+      std::string answer = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 " + std::string(200, 'k') + "\r\n";
+      for (int i = 0; i < 6; ++i) answer += "X-Long: " + std::string(8'000, 'y') + "\r\n";
+      for (int i = 0; i < 200; ++i) answer += "X-Many: y\r\n";
+      answer += "Transfer-Encoding: chunked\r\n\r\n";
+      for (int i = 0; i < 40'000; ++i) answer += "1\r\nz\r\n";
+      c.Send(answer + "0\r\n\r\n");
+    });
+    HttpOptions options{kLong, kLong, kLong};
+    options.ca_file = server.certificate_file();
+    const HttpResult result = Get(server, options);
+    EXPECT_TRUE(result.ok()) << result.message;
+    EXPECT_EQ(result.response.headers.size(), 207u);
+    EXPECT_EQ(result.response.body, std::string(40'000, 'z'));
+    EXPECT_TRUE(served.get());
+  }
+}
+
 TEST(HttpClientTest, AResetIsAFailureToo) {
   ScriptedServer server;
   auto served = server.Serve([](Connection& c) { c.SendHead(200), c.Reset(); });
