@@ -178,6 +178,24 @@ TEST_P(AdversityTest, DamagedEventsAreNeverReadAndAlwaysRepaired) {
   }
 }
 
+// Promise R6.
+TEST_P(AdversityTest, AHeadWithoutAnEndIsLeftAndTheStreamTriedAgain) {
+  Client client(ConfigFor(server_));
+  for (const std::string_view begin : {"HTTP/1.1 200 ", "HTTP/1.1 200 OK\r\nX-Long: "}) {
+    const auto flood = server_.Accept();
+    ASSERT_TRUE(flood);
+    flood->Send(begin);
+    std::size_t sent = 0;
+    for (const std::string piece(16'384, 'x'); sent < (64u << 20) && flood->Send(piece);) sent += piece.size();
+    EXPECT_LT(sent, 16u << 20) << "what the system holds is among it";
+    ASSERT_TRUE(Eventually([&] { return client.Status().last_error.find("without end") != std::string::npos; }))
+        << client.Status().last_error;
+  }
+  const auto stream = AcceptStream(server_, world_.SnapshotEvent());
+  ASSERT_TRUE(stream && WaitForState(client, ClientState::kLive));
+  EXPECT_EQ(client.Int("a", kUser, 0), 1);
+}
+
 // Promise R11.
 TEST_P(AdversityTest, ARestoredServerIsNoticedThoughItsRevisionsAreLower) {
   World world("epoch-1", 40);
@@ -261,18 +279,17 @@ TEST(AdversityDefaultsTest, AStreamIsDeadAfterThreeHeartbeats) {
   EXPECT_EQ(ClientConfig().silence_timeout, 45s);
 }
 
-TEST(AdversityDefaultsTest, RetryAfterMayBeADate) {
-  ScriptedServer server;
-  Client client(ConfigFor(server));
+TEST_P(AdversityTest, RetryAfterMayBeADate) {
+  Client client(ConfigFor(server_));
   const auto begin = Clock::now();
-  const auto answer = server.Accept();
+  const auto answer = server_.Accept();
   ASSERT_TRUE(answer);
   const std::time_t until = std::time(nullptr) + 2;
   char date[64];
   std::tm parts{};
   std::strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", ::gmtime_r(&until, &parts));
   answer->SendAnswer(503, {{"Retry-After", date}});
-  EXPECT_TRUE(AcceptStream(server));
+  EXPECT_TRUE(AcceptStream(server_));
   EXPECT_GE(Clock::now() - begin, 1s);
 }
 

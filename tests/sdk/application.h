@@ -22,7 +22,9 @@
 
 namespace guidon::testing {
 
-inline ClientConfig ConfigForEvents(const std::string& server) {
+// `server`: a ScriptedServer, or the address of any.
+template <typename Server>
+ClientConfig ConfigForEvents(const Server& server) {
   ClientConfig config = ConfigFor(server);
   config.send_events = true;
   config.flush_interval = config.status_interval = config.status_delay = std::chrono::hours(24);
@@ -72,10 +74,12 @@ class Application {
   using Tweak = std::function<void(ClientConfig&)>;
 
   explicit Application(const Tweak& tweak = {}, World its_world = World())
-      : Application(its_world.SnapshotEvent(), tweak, its_world) {}
+      : Application(ScriptedServer::Mode::kPlain, its_world.SnapshotEvent(), tweak, its_world) {}
+  explicit Application(ScriptedServer::Mode mode, const Tweak& tweak = {}, World its_world = World())
+      : Application(mode, its_world.SnapshotEvent(), tweak, its_world) {}
   // With the flags and experiments of a workspace.
   explicit Application(const Snapshot& snapshot, const Tweak& tweak = {})
-      : Application(EventOf(snapshot), tweak, World()) {}
+      : Application(ScriptedServer::Mode::kPlain, EventOf(snapshot), tweak, World()) {}
   ~Application() {
     // Nobody answers any more: what is left need not be waited for.
     if (client != nullptr) client->Close(std::chrono::milliseconds(0));
@@ -106,8 +110,9 @@ class Application {
   std::unique_ptr<ScriptedServer::Connection> stream;
 
  private:
-  Application(const std::string& first_event, const Tweak& tweak, World its_world) : world(std::move(its_world)) {
-    ClientConfig config = ConfigForEvents(server.url());
+  Application(ScriptedServer::Mode mode, const std::string& first_event, const Tweak& tweak, World its_world)
+      : world(std::move(its_world)), server(mode) {
+    ClientConfig config = ConfigForEvents(server);
     config.log = log.Sink();
     if (tweak) tweak(config);
     client = std::make_unique<Client>(config);

@@ -51,6 +51,10 @@ std::vector<std::int64_t> Numbers(int begin, int end) {
   return numbers;
 }
 
+// What can go wrong on the way, over plain and over TLS.
+class EventDeliveryTest : public ::testing::TestWithParam<ScriptedServer::Mode> {};
+INSTANTIATE_TEST_SUITE_P(Over, EventDeliveryTest, testing::kBothModes, testing::NameOfMode);
+
 // ---- What is in a batch ------------------------------------------------------------------------------------------
 
 TEST(EventsTest, WhatIsTrackedGoesOutInOneBatch) {
@@ -174,8 +178,8 @@ TEST(EventsTest, WithAllAttributesPrivateOnlyTheKeyOfAContextIsSentUnlessItIsPri
   }
 }
 
-TEST(EventsTest, ALargeBatchIsCompressed) {
-  Application application;
+TEST_P(EventDeliveryTest, ALargeBatchIsCompressed) {
+  Application application(GetParam());
   TrackNumbers(*application.client, 0, 100);
   auto flushed = application.Flush();
   const auto connection = application.server.Accept();
@@ -186,25 +190,6 @@ TEST(EventsTest, ALargeBatchIsCompressed) {
   EXPECT_EQ(NumbersOf(batch), Numbers(0, 100));
   connection->SendAnswer(202);
   EXPECT_TRUE(flushed.get());
-}
-
-TEST(EventsTest, OverTls) {
-  World world;
-  ScriptedServer server(ScriptedServer::Mode::kTls);
-  testing::TemporaryFolder folder;
-  ClientConfig config = ConfigForEvents(server.url());
-  config.ca_file = folder.File("ca.pem");
-  std::ofstream(config.ca_file) << server.certificate();
-  Client client(config);
-  const auto stream = AcceptStream(server, world.SnapshotEvent());
-  ASSERT_TRUE(stream);
-  TrackNumbers(client, 0, 100);
-  const auto served = server.Serve([](ScriptedServer::Connection& connection) {
-    EXPECT_EQ(NumbersOf(SentBatch(connection.request())), Numbers(0, 100));
-    connection.SendAnswer(202);
-  });
-  EXPECT_TRUE(client.Flush(kPatience));
-  EXPECT_EQ(client.Status().events.batches, 1u);
 }
 
 // ---- When --------------------------------------------------------------------------------------------------------
@@ -268,8 +253,8 @@ TEST(EventsTest, NoBatchHasMoreThanAMebibyte) {
 
 // ---- Until it is durable -----------------------------------------------------------------------------------------
 
-TEST(EventsTest, AServerThatAsksToWaitGetsTheSameBatchAfterThat) {
-  Application application;
+TEST_P(EventDeliveryTest, AServerThatAsksToWaitGetsTheSameBatchAfterThat) {
+  Application application(GetParam());
   TrackNumbers(*application.client, 0, 2);
   auto flushed = application.Flush();
   const SentBatch first = application.TakeBatch(503, {{"Retry-After", "1"}});
@@ -288,8 +273,8 @@ TEST(EventsTest, AServerThatAsksToWaitGetsTheSameBatchAfterThat) {
   EXPECT_EQ(application.Dropped(), DroppedEvents());
 }
 
-TEST(EventsTest, EveryOtherAnswerIsFollowedByTheSameBatch) {
-  Application application;
+TEST_P(EventDeliveryTest, EveryOtherAnswerIsFollowedByTheSameBatch) {
+  Application application(GetParam());
   TrackNumbers(*application.client, 0, 2);
   auto flushed = application.Flush();
   std::string id;
@@ -308,8 +293,8 @@ TEST(EventsTest, EveryOtherAnswerIsFollowedByTheSameBatch) {
   EXPECT_EQ(application.client->Status().events.batches, 1u);
 }
 
-TEST(EventsTest, AConnectionThatIsCutIsFollowedByTheSameBatch) {
-  Application application;
+TEST_P(EventDeliveryTest, AConnectionThatIsCutIsFollowedByTheSameBatch) {
+  Application application(GetParam());
   TrackNumbers(*application.client, 0, 2);
   auto flushed = application.Flush();
   std::vector<std::string> ids;
@@ -327,8 +312,8 @@ TEST(EventsTest, AConnectionThatIsCutIsFollowedByTheSameBatch) {
   EXPECT_TRUE(flushed.get());
 }
 
-TEST(EventsTest, AnAnswerThatDoesNotComeIsFollowedByTheSameBatch) {
-  Application application([](ClientConfig& config) { config.request_timeout = 100ms; });
+TEST_P(EventDeliveryTest, AnAnswerThatDoesNotComeIsFollowedByTheSameBatch) {
+  Application application(GetParam(), [](ClientConfig& config) { config.request_timeout = 100ms; });
   TrackNumbers(*application.client, 0, 2);
   auto flushed = application.Flush();
   const auto silent = application.server.Accept();
@@ -338,8 +323,8 @@ TEST(EventsTest, AnAnswerThatDoesNotComeIsFollowedByTheSameBatch) {
   EXPECT_TRUE(flushed.get());
 }
 
-TEST(EventsTest, EventsWaitWhileTheServerIsGoneAndGoOutWhenItIsBack) {
-  Application application([](ClientConfig& config) { config.max_batch_age = 1ms; });
+TEST_P(EventDeliveryTest, EventsWaitWhileTheServerIsGoneAndGoOutWhenItIsBack) {
+  Application application(GetParam(), [](ClientConfig& config) { config.max_batch_age = 1ms; });
   application.server.Stop();
   TrackNumbers(*application.client, 0, 5);
   EXPECT_FALSE(application.client->Flush(50ms));
@@ -363,8 +348,8 @@ TEST(EventsTest, EventsWaitWhileTheServerIsGoneAndGoOutWhenItIsBack) {
   EXPECT_EQ(application.Dropped(), DroppedEvents());
 }
 
-TEST(EventsTest, ABatchWithoutAClearAnswerIsDroppedWhenItIsTooOld) {
-  Application application([](ClientConfig& config) {
+TEST_P(EventDeliveryTest, ABatchWithoutAClearAnswerIsDroppedWhenItIsTooOld) {
+  Application application(GetParam(), [](ClientConfig& config) {
     config.max_batch_age = 1ms;
     config.backoff_first = config.backoff_most = 20ms;
   });
@@ -384,8 +369,8 @@ TEST(EventsTest, ABatchWithoutAClearAnswerIsDroppedWhenItIsTooOld) {
   EXPECT_EQ(next.events()[0], Value(Object{{"type", "dropped"}, {"counts", Object{{"batches", 1}}}}));
 }
 
-TEST(EventsTest, ABatchThatIsRefusedIsDroppedAndSaidOnceAndTheNextOneSaysSo) {
-  Application application;
+TEST_P(EventDeliveryTest, ABatchThatIsRefusedIsDroppedAndSaidOnceAndTheNextOneSaysSo) {
+  Application application(GetParam());
   for (int i = 1; i <= 3; ++i) {
     TrackNumbers(*application.client, 0, 5);
     auto flushed = application.Flush();
@@ -409,8 +394,8 @@ TEST(EventsTest, ABatchThatIsRefusedIsDroppedAndSaidOnceAndTheNextOneSaysSo) {
   EXPECT_TRUE(batch.EventsOf("dropped").empty()) << "it was said";
 }
 
-TEST(EventsTest, ABatchThatIsTooLargeIsCutUntilItFits) {
-  Application application;
+TEST_P(EventDeliveryTest, ABatchThatIsTooLargeIsCutUntilItFits) {
+  Application application(GetParam());
   TrackNumbers(*application.client, 0, 40);
   auto flushed = application.Flush();
   std::vector<std::int64_t> seen;
@@ -434,8 +419,8 @@ TEST(EventsTest, ABatchThatIsTooLargeIsCutUntilItFits) {
   EXPECT_EQ(application.Dropped(), DroppedEvents());
 }
 
-TEST(EventsTest, ASingleEventThatIsTooLargeIsDroppedAndTheOthersAreNot) {
-  Application application;
+TEST_P(EventDeliveryTest, ASingleEventThatIsTooLargeIsDroppedAndTheOthersAreNot) {
+  Application application(GetParam());
   application.client->Track("step", kUser, {{"n", 0}});
   application.client->Track("step", kUser, {{"n", 1}, {"text", std::string(8'000, 'x')}});
   application.client->Track("step", kUser, {{"n", 2}});
@@ -455,9 +440,9 @@ TEST(EventsTest, ASingleEventThatIsTooLargeIsDroppedAndTheOthersAreNot) {
   EXPECT_EQ(application.Dropped().batches, 1u);
 }
 
-TEST(EventsTest, AServerThatDoesNotAcceptTheKeyIsAskedAgainSlowlyAndNothingIsLost) {
+TEST_P(EventDeliveryTest, AServerThatDoesNotAcceptTheKeyIsAskedAgainSlowlyAndNothingIsLost) {
   for (const int status : {401, 403, 404}) {
-    Application application([](ClientConfig& config) { config.unauthorised_recheck = 24h; });
+    Application application(GetParam(), [](ClientConfig& config) { config.unauthorised_recheck = 24h; });
     TrackNumbers(*application.client, 0, 2);
     auto flushed = application.Flush();
     const SentBatch first = application.TakeBatch(status);
@@ -472,8 +457,8 @@ TEST(EventsTest, AServerThatDoesNotAcceptTheKeyIsAskedAgainSlowlyAndNothingIsLos
   }
 }
 
-TEST(EventsTest, AServerThatAcceptsTheKeyLaterIsGivenWhatWasKept) {
-  Application application([](ClientConfig& config) { config.unauthorised_recheck = 20ms; });
+TEST_P(EventDeliveryTest, AServerThatAcceptsTheKeyLaterIsGivenWhatWasKept) {
+  Application application(GetParam(), [](ClientConfig& config) { config.unauthorised_recheck = 20ms; });
   TrackNumbers(*application.client, 0, 2);
   auto flushed = application.Flush();
   const SentBatch first = application.TakeBatch(401);
@@ -481,8 +466,8 @@ TEST(EventsTest, AServerThatAcceptsTheKeyLaterIsGivenWhatWasKept) {
   EXPECT_EQ(application.TakeBatch().id(), first.id()) << "without being asked";
 }
 
-TEST(EventsTest, WhatTheServerLeavesOutOfABatchIsCountedAndSaid) {
-  Application application;
+TEST_P(EventDeliveryTest, WhatTheServerLeavesOutOfABatchIsCountedAndSaid) {
+  Application application(GetParam());
   TrackNumbers(*application.client, 0, 5);
   auto flushed = application.Flush();
   const auto connection = application.server.Accept();
@@ -556,8 +541,8 @@ TEST(EventsTest, WhatIsNoEventIsCountedAndTheFirstIsLogged) {
 
 // ---- Flush and Close ---------------------------------------------------------------------------------------------
 
-TEST(EventsTest, FlushGivesUpAtItsDeadlineWhenTheServerHangs) {
-  Application application;
+TEST_P(EventDeliveryTest, FlushGivesUpAtItsDeadlineWhenTheServerHangs) {
+  Application application(GetParam());
   TrackNumbers(*application.client, 0, 2);
   EXPECT_FALSE(application.client->Flush(0ms));
   auto flushed = application.Flush(200ms);
@@ -570,8 +555,8 @@ TEST(EventsTest, FlushGivesUpAtItsDeadlineWhenTheServerHangs) {
   EXPECT_TRUE(flushed.get());
 }
 
-TEST(EventsTest, CloseSendsWhatIsThere) {
-  Application application;
+TEST_P(EventDeliveryTest, CloseSendsWhatIsThere) {
+  Application application(GetParam());
   TrackNumbers(*application.client, 0, 2);
   const auto served = application.server.Serve([](ScriptedServer::Connection& connection) {
     EXPECT_EQ(NumbersOf(SentBatch(connection.request())), Numbers(0, 2));
@@ -585,8 +570,8 @@ TEST(EventsTest, CloseSendsWhatIsThere) {
   EXPECT_FALSE(application.client->Flush(kPatience)) << "there is nobody any more to send";
 }
 
-TEST(EventsTest, CloseEndsInTimeWhenTheServerHangsAndCountsWhatIsLost) {
-  Application application;
+TEST_P(EventDeliveryTest, CloseEndsInTimeWhenTheServerHangsAndCountsWhatIsLost) {
+  Application application(GetParam());
   TrackNumbers(*application.client, 0, 1'001);
   const auto silent = application.server.Accept();  // it went out because there is enough for a batch
   ASSERT_TRUE(silent);
@@ -597,8 +582,8 @@ TEST(EventsTest, CloseEndsInTimeWhenTheServerHangsAndCountsWhatIsLost) {
   EXPECT_EQ(application.Dropped().track, 1u);
 }
 
-TEST(EventsTest, FlushReturnsWhenTheClientIsClosedMeanwhile) {
-  Application application;
+TEST_P(EventDeliveryTest, FlushReturnsWhenTheClientIsClosedMeanwhile) {
+  Application application(GetParam());
   TrackNumbers(*application.client, 0, 1);
   auto flushed = application.Flush();
   const auto silent = application.server.Accept();
@@ -722,8 +707,8 @@ TEST(EventsTest, TheServerHearsOfAProcessEveryNowAndThen) {
   EXPECT_EQ(*TakeStatus(application.server).Find("revision"), Value(1)) << "and of nothing else";
 }
 
-TEST(EventsTest, AServerThatTakesNoStatusIsAskedAgainSlowly) {
-  Application application([](ClientConfig& config) {
+TEST_P(EventDeliveryTest, AServerThatTakesNoStatusIsAskedAgainSlowly) {
+  Application application(GetParam(), [](ClientConfig& config) {
     config.send_status = true;
     config.status_interval = config.status_delay = 1ms;
   });

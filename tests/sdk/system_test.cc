@@ -82,17 +82,22 @@ TEST_P(ClockTest, WaitingIsNotShortenedOrProlongedByAJump) {
 
 // --- names ---------------------------------------------------------------------------------------------------------
 
-TEST(NameTest, ANameThatIsNotKnownIsSaidAndTriedAgainUntilItIs) {
-  ScriptedServer server;
-  World world;
-  world.Serve("a", 1);
-  Client client(ConfigFor("http://later.test:" + std::to_string(server.port())));
+class LaterNameTest : public testing::OverBoth {
+ protected:
+  ~LaterNameTest() override { System::Resolve("later.test", ""); }
+};
+INSTANTIATE_TEST_SUITE_P(Over, LaterNameTest, testing::kBothModes, testing::NameOfMode);
+
+TEST_P(LaterNameTest, ANameThatIsNotKnownIsSaidAndTriedAgainUntilItIs) {
+  ClientConfig config = ConfigFor(server_);
+  config.server.replace(config.server.find("127.0.0.1"), 9, "later.test");
+  Client client(config);
   ASSERT_TRUE(Eventually([&] { return client.Status().reconnects >= 3 && !client.Status().last_error.empty(); }));
   EXPECT_THAT(client.Status().last_error, HasSubstr("later.test"));
   EXPECT_THAT(client.Status().last_error, HasSubstr("name cannot be resolved"));
-  EXPECT_FALSE(server.IsAsked(0ms));
+  EXPECT_FALSE(server_.IsAsked(0ms));
   System::Resolve("later.test", "127.0.0.1");
-  const auto stream = AcceptStream(server, world.SnapshotEvent());
+  const auto stream = AcceptStream(server_, world_.SnapshotEvent());
   ASSERT_TRUE(stream && WaitForState(client, ClientState::kLive));
   EXPECT_EQ(client.Int("a", kUser, 0), 1);
 }
@@ -135,22 +140,24 @@ TEST(NameTest, CloseLeavesALookupThatDoesNotReturnWithinItsDeadline) {
 TEST(NameTest, AChildOfAProcessThatLooksUpANameIsNotHeldUp) {
   World world;
   world.Serve("a", 1);
-  System::HoldResolver();
-  ClientConfig config = ConfigFor("http://never.test");
-  config.bootstrap = world.Document();
-  Client client(config);
-  ASSERT_TRUE(Eventually([] { return System::Held() == 1; }));
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    const bool good = client.Int("a", kUser, 0) == 1 && client.Status().forks == 1;
-    ::_exit(good ? 0 : 1);
+  for (const char* scheme : {"http", "https"}) {
+    System::HoldResolver();
+    ClientConfig config = ConfigFor(std::string(scheme) + "://never.test");
+    config.bootstrap = world.Document();
+    Client client(config);
+    ASSERT_TRUE(Eventually([] { return System::Held() == 1; }));
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::alarm(60);
+      const bool good = client.Int("a", kUser, 0) == 1 && client.Status().forks == 1;
+      ::_exit(good ? 0 : 1);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0) << scheme;
+    System::ReleaseResolver();
+    EXPECT_TRUE(client.Close(kPatience));
   }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0);
-  System::ReleaseResolver();
-  EXPECT_TRUE(client.Close(kPatience));
 }
 #endif
 

@@ -126,7 +126,7 @@ struct ScriptedServer::Context {
   SSL_CTX* ssl = ::SSL_CTX_new(::TLS_server_method());
   ~Context() { ::SSL_CTX_free(ssl); }
 
-  // A key and a certificate for 127.0.0.1 and localhost that signs itself. Returns the PEM of both.
+  // A key and a certificate for 127.0.0.1, localhost and later.test that signs itself. Returns the PEM of both.
   std::pair<std::string, std::string> MakeCertificate() {
     EVP_PKEY* key = ::EVP_EC_gen("P-256");
     X509* certificate = ::X509_new();
@@ -142,7 +142,7 @@ struct ScriptedServer::Context {
     X509V3_CTX context;
     X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
     for (const auto& [id, value] : {std::pair{NID_basic_constraints, "critical,CA:TRUE"},
-                                    std::pair{NID_subject_alt_name, "IP:127.0.0.1,DNS:localhost"}}) {
+                                    std::pair{NID_subject_alt_name, "IP:127.0.0.1,DNS:localhost,DNS:later.test"}}) {
       X509_EXTENSION* extension = ::X509V3_EXT_conf_nid(nullptr, &context, id, value);
       ::X509_add_ext(certificate, extension, -1);
       ::X509_EXTENSION_free(extension);

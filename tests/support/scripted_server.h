@@ -88,7 +88,7 @@ class ScriptedServer {
 
   std::string url() const;  // "http://127.0.0.1:43210"
   std::uint16_t port() const { return port_; }
-  // PEM of the certificate, which names 127.0.0.1 and localhost.
+  // PEM of the certificate, which names 127.0.0.1, localhost and later.test.
   const std::string& certificate() const { return certificate_; }
   // The same in a file that is there for as long as the server; "" without TLS.
   const std::string& certificate_file() const { return certificate_file_; }
