@@ -173,7 +173,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   CondVar chores_;   // for the keeper
   ClientStatus status_ GUIDON_GUARDED_BY(mutex_);
   bool is_started_ GUIDON_GUARDED_BY(mutex_) = false;
-  Clock::time_point confirmed_ GUIDON_GUARDED_BY(mutex_);
+  Clock::time_point confirmed_ GUIDON_GUARDED_BY(mutex_) = Clock::now();  // at first for bootstrap: from the start
   bool has_confirmation_ GUIDON_GUARDED_BY(mutex_) = false;
   std::shared_ptr<net::HttpClient> http_ GUIDON_GUARDED_BY(mutex_);
   std::shared_ptr<FileSource> file_source_ GUIDON_GUARDED_BY(mutex_);  // of a client with a flag file

@@ -122,6 +122,20 @@ TEST_P(StalenessTest, ACacheFileThatIsTooOldIsNotServedEvenAtFirst) {
   EXPECT_EQ(client.Int("a", kUser, 7), 1);
 }
 
+TEST_P(StalenessTest, BootstrapIsAsOldAsTheClient) {
+  ClientConfig config = ConfigFor(server_);
+  config.bootstrap = world_.Document();
+  config.serve_defaults_after = 1min;  // less than the machine has been up
+  const Client client(config);
+  EXPECT_EQ(client.Int("a", kUser, 7), 1);
+  EXPECT_FALSE(client.Status().serves_defaults);
+  EXPECT_EQ(client.Status().age, 0ms) << "nobody knows";
+  config.serve_defaults_after = 50ms;
+  const Client brief(config);
+  EXPECT_TRUE(Eventually([&] { return brief.Status().serves_defaults; }));
+  ExpectDefaults(brief);
+}
+
 TEST(StalenessWithoutServerTest, BootstrapIsServedForEver) {
   testing::World world;
   world.Serve("a", 1);
