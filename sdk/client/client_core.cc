@@ -349,13 +349,18 @@ bool ClientCore::Close(milliseconds deadline) {
 
 Readiness ClientCore::WaitReady(milliseconds timeout) {
   MutexLock lock(mutex_);
-  const auto settled = [this]() GUIDON_REQUIRES(mutex_) {
-    return status_.source != RulesetSource::kNone || status_.state == ClientState::kUnauthorised ||
-           status_.state == ClientState::kOffline || status_.state == ClientState::kClosed;
+  const auto is_served = [this]() GUIDON_REQUIRES(mutex_) {
+    return status_.source != RulesetSource::kNone && !status_.serves_defaults;
+  };
+  const auto settled = [&]() GUIDON_REQUIRES(mutex_) {
+    return is_served() || status_.state == ClientState::kUnauthorised || status_.state == ClientState::kOffline ||
+           status_.state == ClientState::kClosed;
   };
   const bool in_time = changed_.WaitFor(lock, Bounded(timeout), settled);
-  if (status_.source != RulesetSource::kNone) return {true, ""};
-  std::string cause = in_time ? std::string(ToString(status_.state)) : "timeout: still initialising";
+  if (is_served()) return {true, ""};
+  std::string cause = in_time                   ? std::string(ToString(status_.state))
+                      : status_.serves_defaults ? "timeout: what is held is too old to be served"
+                                                : "timeout: still initialising";
   if (!status_.last_error.empty()) cause += ": " + status_.last_error;
   return {false, std::move(cause)};
 }
@@ -521,6 +526,7 @@ void ClientCore::Confirm(RulesetSource source) {
   status_.source = source;
   has_confirmation_ = true;
   confirmed_ = Clock::now();
+  changed_.NotifyAll();
 }
 
 bool ClientCore::has_ruleset() const {

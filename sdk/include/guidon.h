@@ -160,7 +160,7 @@ GUIDON_EXPORT void guidon_client_free(guidon_client* client);
  * itself. */
 GUIDON_EXPORT guidon_code guidon_client_close(guidon_client* client, int64_t deadline_ms);
 
-/* GUIDON_OK as soon as there is a ruleset from anywhere; GUIDON_NOT_READY with the cause. A negative time waits for as
+/* GUIDON_OK as soon as a ruleset from anywhere is served; GUIDON_NOT_READY with the cause. A negative time waits for as
  * long as it takes. */
 GUIDON_EXPORT guidon_code guidon_client_wait_ready(const guidon_client* client, int64_t timeout_ms,
                                                    guidon_error* error);

@@ -1,6 +1,7 @@
 // How old what is held may become, and who is told: Status, OnStatus, serve_defaults_after.
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <mutex>
 
 #include <gmock/gmock.h>
@@ -64,7 +65,7 @@ TEST_P(StalenessTest, TooOldItGivesWayToDefaultsUntilTheServerConfirms) {
   ExpectDefaults(client);
   EXPECT_EQ(handle(kUser), 8);
   EXPECT_EQ(client.Pin().Int("a", kUser, 9), 9);
-  EXPECT_TRUE(client.WaitReady(0ms)) << "there is one";
+  EXPECT_EQ(client.WaitReady(0ms).cause, "timeout: what is held is too old to be served");
   // What says nothing of what is held does not end it …
   const Revision held = world_.revision();
   world_.header().revision = 1;
@@ -117,9 +118,29 @@ TEST_P(StalenessTest, ACacheFileThatIsTooOldIsNotServedEvenAtFirst) {
   ExpectDefaults(client);
   EXPECT_GE(client.Status().age, 1h);
   EXPECT_GT(client.Status().stale_since, std::chrono::system_clock::time_point());
+  EXPECT_FALSE(client.WaitReady(0ms)) << "it is there, and not served";
+  auto ready = std::async(std::launch::async, [&] { return client.WaitReady(kPatience); });
   const auto stream = AcceptStream(server_, world_.HeartbeatEvent());
-  ASSERT_TRUE(stream && WaitForState(client, ClientState::kLive));
+  ASSERT_TRUE(stream && ready.get());
   EXPECT_EQ(client.Int("a", kUser, 7), 1);
+}
+
+TEST_P(StalenessTest, APollThatConfirmsEndsTheWait) {
+  ClientConfig config = ConfigFor(server_);
+  config.failures_before_polling = 1;
+  config.serve_defaults_after = 100ms;
+  Client client(config);
+  server_.Accept()->SendAnswer(500);
+  server_.Accept()->SendAnswer(200, {{"Content-Type", "application/json"}, {"ETag", "\"x\""}}, world_.Document());
+  const auto held_back = server_.Accept();
+  ASSERT_TRUE(held_back && Eventually([&] { return client.Status().serves_defaults; }));
+  auto ready = std::async(std::launch::async, [&] { return client.WaitReady(kPatience); });
+  held_back->SendAnswer(500);
+  while (ready.wait_for(0ms) != std::future_status::ready) {
+    const auto asked = server_.Accept(100ms);
+    if (asked != nullptr) asked->SendAnswer(asked->request().target == "/sdk/v1/ruleset" ? 304 : 500);
+  }
+  EXPECT_TRUE(ready.get());
 }
 
 TEST_P(StalenessTest, BootstrapIsAsOldAsTheClient) {

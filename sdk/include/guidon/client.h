@@ -175,8 +175,9 @@ class GUIDON_API Client : public Reads<Client> {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Waits until there is a ruleset from anywhere, or it is clear that none will come soon: the key is not accepted,
-  // there is no server to ask, or the client was closed. milliseconds::max() waits for as long as it takes.
+  // Waits until a ruleset from anywhere is served, or it is clear that none will be soon: the key is not accepted,
+  // there is no server to ask, or the client was closed. One that is too old (ClientConfig::serve_defaults_after) is
+  // not served until the server confirms it. milliseconds::max() waits for as long as it takes.
   Readiness WaitReady(std::chrono::milliseconds timeout) const;
 
   // What is going on, all of one moment. Takes locks for a moment, and copies text: for health checks and logs.
