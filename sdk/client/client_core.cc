@@ -21,6 +21,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{50};              // `now` is at most this old, and a little scheduling
 constexpr std::size_t kMaxUnknownFlags = 256;  // keys that are remembered as unknown; later ones are not said
+constexpr std::size_t kMaxApplicationBytes = 256;
 constexpr milliseconds kCacheInterval{1'000};
 constexpr milliseconds kTimeToEnd{250};  // of the deadline of Close, at most, for all but the last events
 constexpr milliseconds kNever = std::chrono::hours(24 * 365);
@@ -54,8 +55,23 @@ void SetAsideWhatAFlagFileReplaces(ClientConfig& config) {
   }
 }
 
+// For operators to see, so not worth a request: what cannot be sent with one is left out.
+void LeaveOutWhatNoHeaderHolds(ClientConfig& config) {
+  const auto check = [&](std::string& text, const char* what) {
+    const bool is_plain = std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
+    if (is_plain && text.size() <= kMaxApplicationBytes) return;
+    Say(config.log, LogLevel::kWarning,
+        std::string(what) + (is_plain ? " has more than 256 bytes" : " holds a line end or another control character") +
+            ": it is left out");
+    text.clear();
+  };
+  check(config.application, "application");
+  check(config.application_version, "application_version");
+}
+
 ClientConfig Usable(ClientConfig config) {
   SetAsideWhatAFlagFileReplaces(config);
+  LeaveOutWhatNoHeaderHolds(config);
   config.serve_defaults_after = std::clamp<milliseconds>(config.serve_defaults_after, milliseconds(0), kNever);
   for (milliseconds* time :
        {&config.connect_timeout, &config.silence_timeout, &config.backoff_first, &config.backoff_most,

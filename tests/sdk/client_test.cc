@@ -63,9 +63,31 @@ TEST(ConfigurationTest, GarbageIsSaidAndNeverThrown) {
   config.server = "http://127.0.0.1:1";
   config.key = "gdn_srv_\r\nX-Injected: 1";
   EXPECT_THAT(cause_of(config), HasSubstr("the header Authorization holds a line end"));
-  config.key = "gdn_srv_a";
-  config.application = "line\nend";
-  EXPECT_THAT(cause_of(config), HasSubstr("the header Guidon-Application holds a line end"));
+}
+
+TEST(ConfigurationTest, WhatNoHeaderCanSayOfTheApplicationIsLeftOutAndSaid) {
+  struct Case {
+    std::string application, version, header, said;
+  };
+  for (const Case& each :
+       {Case{"shop", "4.2.0\n", "shop/", "application_version holds a line end"},  // as files have it
+        Case{"shop", std::string("4\0", 2), "shop/", "application_version holds a line end or another control"},
+        Case{"sh\rop", "4.2.0", "", "application holds a line end"}, Case{"sh\top", "4.2.0", "", "application holds"},
+        Case{std::string(257, 'x'), "4.2.0", "", "application has more than 256 bytes"},
+        Case{"L\u00e4den", "4", "L\u00e4den/4", ""}}) {
+    ScriptedServer server;
+    World world;
+    Log log;
+    ClientConfig config = ConfigFor(server.url());
+    config.log = log.Sink();
+    config.application = each.application;
+    config.application_version = each.version;
+    Client client(config);
+    const auto stream = AcceptStream(server, world.SnapshotEvent());
+    ASSERT_TRUE(stream && client.WaitReady(kPatience)) << each.said;
+    EXPECT_EQ(stream->request().Header("Guidon-Application"), each.header);
+    EXPECT_EQ(log.Count(each.said, LogLevel::kWarning), each.said.empty() ? 0 : 1) << log.Text();
+  }
 }
 
 TEST(ConfigurationTest, TimesThatMakeNoSenseAreCut) {

@@ -74,7 +74,8 @@ struct ClientConfig {
   std::string client_key_file{};
   TransportFactory transport{};  // empty: cpp-httplib. See guidon/transport.h
 
-  // Sent with every connection; shown to operators. At most 256 bytes each.
+  // Sent with every connection; shown to operators. At most 256 bytes each, without line ends and other control
+  // characters: what is not like that is left out, and logged.
   std::string application{};
   std::string application_version{};
 
