@@ -131,7 +131,7 @@ template <typename T, Trace kTrace>
 class Answered {
  public:
   [[gnu::always_inline]] explicit Answered(const Question& asked) noexcept
-      : Answered(asked, {asked, asked.core.now_ms.load(std::memory_order_relaxed)}) {}
+      : Answered(asked, {asked, asked.core.NowMs()}) {}
   const Decision& decision() const noexcept { return decision_; }
 
   // Fallback: a T, or what one is made from without a copy until it is needed.

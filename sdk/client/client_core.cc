@@ -126,7 +126,7 @@ ClientCore::ClientCore(ClientConfig given)
       has_hooks(!config.hooks.empty()),
       recorder(RecordedBy(config)),
       current(EmptyView(lineage)),
-      now_ms(SystemMs()),
+      coarse_ms(SystemMs()),
       outbox(std::make_unique<Outbox>(*this)),
       state_(lineage, config.flag_overrides ? Overrides::FromProcess() : Overrides()) {
   EnlistForForks(*this);
@@ -167,6 +167,7 @@ void ClientCore::StartWorkers() {
     if (outbox->HasWork()) StartWorker(workers_[kOutbox], &ClientCore::RunOutbox);
   } catch (const std::system_error& e) {
     outbox->Stop();
+    if (workers_[kClock].is_done) coarse_ms.store(kNobodyMovesIt, std::memory_order_relaxed);
     status_.state = ClientState::kOffline;
     status_.last_error = std::string("the system gives no thread: ") + e.what();
   }
@@ -243,12 +244,17 @@ void ClientCore::RunOutbox() {
 
 void ClientCore::RunClock() {
   while (!closing()) {
-    now_ms.store(SystemMs(), std::memory_order_relaxed);
+    coarse_ms.store(SystemMs(), std::memory_order_relaxed);
     ServeDefaultsWhenTooOld();
     MutexLock lock(mutex_);
     changed_.WaitFor(lock, kTick, [this] { return closing(); });
     if (HasChore()) chores_.NotifyOne();
   }
+  coarse_ms.store(kNobodyMovesIt, std::memory_order_relaxed);
+}
+
+std::int64_t ClientCore::ReadClock() noexcept {
+  return SystemMs();
 }
 
 // At the end twice: what is there at once, for the source may take longer than there is time, and then what the source
@@ -678,6 +684,7 @@ std::shared_ptr<void> ClientCore::ContinueInChild() GUIDON_THREAD_ANNOTATION(no_
   ++status_.forks;
   if (closing_.load()) {
     status_.state = ClientState::kClosed;  // nobody is left to finish closing it
+    coarse_ms.store(kNobodyMovesIt, std::memory_order_relaxed);
   } else if (is_started_) {                // and not still made, by a thread that is not here or goes on with it
     if (status_.state != ClientState::kOffline) {
       status_.state = status_.source == RulesetSource::kNone ? ClientState::kInitialising : ClientState::kStale;

@@ -4,7 +4,7 @@
 // the coarse clock; the keeper thread writes the cache file, says what has to be said about unknown flags and tells of
 // the status, so that neither a slow disk nor a slow log or callback delays the other two; the outbox thread sends
 // events (sdk/events/outbox.h). All block the signals that an application may want for itself. Readers touch
-// `current`, `now_ms` and `recorder` only.
+// `current`, `coarse_ms` and `recorder` only.
 //
 // Locks, outer first: state_mutex_, mutex_, those of the outbox and of the lineage. None is held while a callback of
 // the application runs. All are held across a fork(); the child starts threads of its own (sdk/client/fork.h).
@@ -64,7 +64,14 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   // ---- For readers ----
   Recorder recorder;
   Published<RulesetView> current;
-  std::atomic<std::int64_t> now_ms;
+  std::atomic<std::int64_t> coarse_ms;  // what time it is; negative: nobody moves it, so whoever asks reads the clock
+  [[gnu::always_inline]] std::int64_t NowMs() const noexcept {
+    const std::int64_t coarse = coarse_ms.load(std::memory_order_relaxed);
+    if (coarse < 0) [[unlikely]] {
+      return ReadClock();
+    }
+    return coarse;
+  }
 
   // What leaves the process. Another one in the child of a fork().
   std::unique_ptr<Outbox> outbox;
@@ -127,6 +134,8 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
     std::shared_ptr<ClientCore> self;  // while it runs
   };
 
+  static constexpr std::int64_t kNobodyMovesIt = -1;
+  [[gnu::cold]] static std::int64_t ReadClock() noexcept;
   std::string LoadLocal();
   bool HasSource() const { return !config.server.empty() || !config.flag_file.empty(); }
   void StartWorkers() GUIDON_REQUIRES(mutex_);

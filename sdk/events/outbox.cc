@@ -67,7 +67,7 @@ Outbox::Outbox(ClientCore& core)
       random_(RandomSeed()),
       backoff_({core.config.backoff_first, core.config.backoff_most}, RandomSeed()),
       remembered_(kRememberedExposures),
-      counted_until_(core.now_ms.load(std::memory_order_relaxed)),
+      counted_until_(core.NowMs()),
       exposures_(core.config.max_queued_events, core.config.max_queued_bytes),
       tracks_(core.config.max_queued_events, core.config.max_queued_bytes) {
   next_round_ = Clock::now() + NextInterval();
@@ -79,7 +79,7 @@ Outbox::Outbox(ClientCore& core)
 void Outbox::Track(const TrackCall& call) noexcept {
   if (!core_.config.send_events) return;
   try {
-    Result<std::string> json = EncodeTrack(call, core_.now_ms.load(std::memory_order_relaxed), privacy_);
+    Result<std::string> json = EncodeTrack(call, core_.NowMs(), privacy_);
     if (!json) return NoteFault(json.error().message);
     if (!url_) return;
     json->shrink_to_fit();
@@ -344,7 +344,7 @@ void Outbox::MakeBatch() {
 // As many of the counts that wait as fit; when none wait, and the round is for counts, those of the recorder.
 void Outbox::AddCounts(std::size_t max_bytes) {
   if (counts_.entries.empty() && round_->with_counts) {
-    const std::int64_t now_ms = core_.now_ms.load(std::memory_order_relaxed);
+    const std::int64_t now_ms = core_.NowMs();
     counts_ = {core_.recorder.TakeCounts(), counted_until_, now_ms};
     counted_until_ = now_ms;
     round_->with_counts = false;
@@ -370,7 +370,7 @@ void Outbox::Attempt() {
                 " hours: it is dropped");
   }
   const net::HttpResult result =
-      Post("/sdk/v1/events", EncodeBatch(*batch_, sender_, core_.now_ms.load(std::memory_order_relaxed)));
+      Post("/sdk/v1/events", EncodeBatch(*batch_, sender_, core_.NowMs()));
   if (stopping()) {
     if (result.ok() && result.response.status == 202) Durable(result.response);
     return;

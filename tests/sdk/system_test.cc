@@ -65,6 +65,20 @@ TEST_P(ClockTest, RulesFollowAJumpAndNothingElseDoes) {
   }
 }
 
+TEST_P(ClockTest, RulesFollowTheClockAlsoWhenTheClientIsClosed) {
+  Client client(ConfigFor(server_));
+  world_.Put("flag", "timed", OnAfter("2090-01-01T00:00:00Z"));
+  const Flag<bool> handle(client, "timed", true);
+  const auto stream = AcceptStream(server_, world_.SnapshotEvent());
+  ASSERT_TRUE(stream && WaitForState(client, ClientState::kLive));
+  ASSERT_TRUE(client.Close(kPatience));
+  EXPECT_FALSE(client.Bool("timed", kUser, true));
+  Jump(std::chrono::hours(24 * 365 * 80));
+  EXPECT_TRUE(client.Bool("timed", kUser, false));
+  EXPECT_TRUE(handle(kUser));
+  EXPECT_TRUE(client.Peek().Bool("timed", kUser, false));
+}
+
 TEST_P(ClockTest, WaitingIsNotShortenedOrProlongedByAJump) {
   ClientConfig config = ConfigFor(server_);
   config.unauthorised_recheck = 300ms;
