@@ -22,12 +22,19 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{50};              // `now` is at most this old, and a little scheduling
 constexpr std::size_t kMaxUnknownFlags = 256;  // keys that are remembered as unknown; later ones are not said
 constexpr std::size_t kMaxApplicationBytes = 256;
-constexpr milliseconds kCacheInterval{1'000};
-constexpr milliseconds kTimeToEnd{250};  // of the deadline of Close, at most, for all but the last events
+constexpr milliseconds kCacheInterval{1'000};       // between two writes; doubles with each that fails …
+constexpr int kMostCacheDoublings = 6;              // … up to about a minute
+constexpr milliseconds kCacheTimeInterval{60'000};  // between two confirmations that the file's time tells of, at most
+constexpr milliseconds kTimeToEnd{250};             // of the deadline of Close, at most, for all but the last events
 constexpr milliseconds kNever = std::chrono::hours(24 * 365);
 
 std::int64_t SystemMs() {
   return std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::chrono::system_clock::time_point WallTimeOf(std::chrono::steady_clock::time_point time) {
+  const auto ago = std::chrono::steady_clock::now() - time;
+  return std::chrono::system_clock::now() - std::chrono::duration_cast<std::chrono::system_clock::duration>(ago);
 }
 
 // A time that can be added to a clock's now: applications pass milliseconds::max() for "as long as it takes".
@@ -208,9 +215,11 @@ std::string ClientCore::LoadLocal() {
     const Result<WholeFile> file = ReadWholeFile(config.cache_file);
     if (!file && file.error().code != ErrorCode::kNotFound) note(LogLevel::kWarning, file.error().message);
     if (file && take(file->content, "cache file " + config.cache_file, RulesetSource::kCache)) {
-      const auto age = std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now() - file->written);
+      const auto age =
+          std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now() - file->mark.written());
+      cache_mark_ = file->mark;
       MutexLock lock(mutex_);
-      confirmed_ = Clock::now() - Bounded(age);
+      confirmed_ = cache_confirmed_ = Clock::now() - Bounded(age);
       has_confirmation_ = true;
       return "";
     }
@@ -279,26 +288,19 @@ void ClientCore::RunKeeper() {
 
 void ClientCore::DoChores() {
   std::vector<std::string> unsaid, warnings;
-  bool write = false;
   {
     MutexLock lock(mutex_);
     unsaid.swap(unsaid_);
     warnings.swap(warnings_);
-    write = is_cache_old_;  // it is due, or there will be no later time
-    if (write) {
-      is_cache_old_ = false;
-      cache_written_ = Clock::now();
-    }
   }
-  if (write) WriteCache();
+  KeepCache();
   SayUnknownFlags(unsaid);
   for (const std::string& warning : warnings) Log(LogLevel::kWarning, warning);
   TellStatus();
 }
 
 bool ClientCore::HasChore() const {
-  return !unsaid_.empty() || !warnings_.empty() || ConditionNow() != told_ ||
-         (is_cache_old_ && Clock::now() - cache_written_ >= kCacheInterval);
+  return !unsaid_.empty() || !warnings_.empty() || ConditionNow() != told_ || IsCacheDue();
 }
 
 bool ClientCore::AllDone() const {
@@ -566,15 +568,68 @@ Held ClientCore::WhatIsHeld() const {
   return {state_.header().epoch, state_.header().revision, state_.digest()};
 }
 
-void ClientCore::WriteCache() {
+// ---- The cache file ----------------------------------------------------------------------------------------------
+
+// Whether the server confirmed what is held after the time that the file says.
+bool ClientCore::IsCacheTimeOld() const {
+  return status_.source == RulesetSource::kServer && !config.cache_file.empty() && confirmed_ > cache_confirmed_;
+}
+
+bool ClientCore::IsCacheDue() const {
+  if (!is_cache_old_ && !IsCacheTimeOld()) return false;
+  const auto since = Clock::now() - cache_kept_;
+  if (is_cache_old_) return since >= kCacheInterval * (1 << std::clamp(cache_failures_ - 1, 0, kMostCacheDoublings));
+  // What is to be served for a short time only must not look much older than it is.
+  const milliseconds allowed = config.serve_defaults_after / 4;
+  return since >=
+         (allowed == milliseconds(0) ? kCacheTimeInterval : std::clamp(allowed, kCacheInterval, kCacheTimeInterval));
+}
+
+// Writes the file, or only its time; at the end also what is not due yet, for there will be no later time. What fails
+// is tried again.
+void ClientCore::KeepCache() {
+  bool write = false;
+  Clock::time_point confirmed;
+  {
+    MutexLock lock(mutex_);
+    if (!IsCacheDue() && !(closing() && (is_cache_old_ || IsCacheTimeOld()))) return;
+    write = is_cache_old_;
+    is_cache_old_ = false;
+    confirmed = confirmed_;
+    cache_kept_ = Clock::now();
+  }
+  const bool is_kept = (!write && TouchCache(confirmed)) || WriteCache(confirmed);
+  MutexLock lock(mutex_);
+  cache_failures_ = is_kept ? 0 : cache_failures_ + 1;
+  if (is_kept) cache_confirmed_ = confirmed;
+  if (!is_kept) is_cache_old_ = true;
+}
+
+bool ClientCore::WriteCache(Clock::time_point confirmed) {
   std::string document;
   {
     MutexLock lock(state_mutex_);
     document = state_.Document();
   }
-  if (const guidon::Status written = ReplaceFile(config.cache_file, document); !written) {
-    Log(LogLevel::kWarning, written.error().message);
+  const Result<FileMark> written = ReplaceFile(config.cache_file, document, WallTimeOf(confirmed));
+  if (!written) {
+    const std::string& message = written.error().message;
+    Log(message == cache_said_ ? LogLevel::kDebug : LogLevel::kWarning, message);
+    cache_said_ = message;
+    return false;
   }
+  cache_said_.clear();
+  cache_mark_ = *written;
+  return true;
+}
+
+// False: it has to be written. A file that another process left is that one's to confirm, for as long as it does.
+bool ClientCore::TouchCache(Clock::time_point confirmed) {
+  const auto time = WallTimeOf(confirmed);
+  const Result<FileMark> mark = TouchFile(config.cache_file, cache_mark_, time);
+  if (!mark) return false;
+  if (mark->number == cache_mark_.number && mark->written() == time) cache_mark_ = *mark;
+  return *mark == cache_mark_ || mark->written() >= time - 2 * kCacheTimeInterval;
 }
 
 // ---- Subscribers -------------------------------------------------------------------------------------------------
@@ -685,7 +740,7 @@ std::shared_ptr<void> ClientCore::ContinueInChild() GUIDON_THREAD_ANNOTATION(no_
   if (closing_.load()) {
     status_.state = ClientState::kClosed;  // nobody is left to finish closing it
     coarse_ms.store(kNobodyMovesIt, std::memory_order_relaxed);
-  } else if (is_started_) {                // and not still made, by a thread that is not here or goes on with it
+  } else if (is_started_) {  // and not still made, by a thread that is not here or goes on with it
     if (status_.state != ClientState::kOffline) {
       status_.state = status_.source == RulesetSource::kNone ? ClientState::kInitialising : ClientState::kStale;
       status_.last_error.clear();

@@ -32,6 +32,7 @@
 #include "sdk/client/fork.h"
 #include "sdk/events/outbox.h"
 #include "sdk/events/recorder.h"
+#include "sdk/state/cache_file.h"
 #include "sdk/state/ruleset_state.h"
 
 namespace guidon::internal {
@@ -145,7 +146,11 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   void RunKeeper() GUIDON_EXCLUDES(mutex_);
   void RunOutbox();
   void DoChores() GUIDON_EXCLUDES(state_mutex_, mutex_);
-  void WriteCache() GUIDON_EXCLUDES(state_mutex_, mutex_);
+  void KeepCache() GUIDON_EXCLUDES(state_mutex_, mutex_);
+  bool WriteCache(Clock::time_point confirmed) GUIDON_EXCLUDES(state_mutex_, mutex_);
+  bool TouchCache(Clock::time_point confirmed);
+  bool IsCacheDue() const GUIDON_REQUIRES(mutex_);
+  bool IsCacheTimeOld() const GUIDON_REQUIRES(mutex_);
   void SayUnknownFlags(const std::vector<std::string>& keys);
   bool HasChore() const GUIDON_REQUIRES(mutex_);
   bool AllDone() const GUIDON_REQUIRES(mutex_);
@@ -193,8 +198,13 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   std::vector<std::string> unsaid_ GUIDON_GUARDED_BY(mutex_);             // of those
   std::vector<std::string> warnings_ GUIDON_GUARDED_BY(mutex_);           // to be said
   std::vector<std::unique_ptr<Outbox>> left_outboxes_;                    // of processes that this one was forked from
-  bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;
-  Clock::time_point cache_written_ GUIDON_GUARDED_BY(mutex_){};
+  // The cache file. Its time is that of the last confirmation, so that its age is known after a restart, too.
+  bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;            // something else is held
+  Clock::time_point cache_kept_ GUIDON_GUARDED_BY(mutex_){};       // when it was written, or its time set, last
+  Clock::time_point cache_confirmed_ GUIDON_GUARDED_BY(mutex_){};  // what its time says
+  int cache_failures_ GUIDON_GUARDED_BY(mutex_) = 0;               // in a row
+  FileMark cache_mark_;                                            // the keeper's: as this process left it
+  std::string cache_said_;                                         // likewise: the last failure that was logged
   std::vector<std::shared_ptr<Subscriber>> subscribers_ GUIDON_GUARDED_BY(mutex_);
   Condition told_ GUIDON_GUARDED_BY(mutex_);  // what subscribers to the status know
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,12 +12,26 @@
 
 namespace guidon {
 
-// Written beside the file, synced and renamed over it. kIo names the file.
-Status ReplaceFile(const std::string& path, std::string_view content);
+// Which content of a file it is: another one when somebody replaced it, wrote to it or set its time.
+struct FileMark {
+  std::uint64_t device = 0, number = 0;
+  std::int64_t size = 0, written_ns = 0;
+  friend bool operator==(const FileMark&, const FileMark&) = default;
+  std::chrono::system_clock::time_point written() const;
+};
+
+// Written beside the file, synced and renamed over it; `time` is what the file says it was written at. kIo names the
+// file.
+Result<FileMark> ReplaceFile(const std::string& path, std::string_view content,
+                             std::chrono::system_clock::time_point time);
+
+// Sets the time of a file, if it is still the one of `mark`; otherwise nothing happens. The mark that it has then. kIo
+// names the file.
+Result<FileMark> TouchFile(const std::string& path, const FileMark& mark, std::chrono::system_clock::time_point time);
 
 struct WholeFile {
   std::string content;
-  std::chrono::system_clock::time_point written;
+  FileMark mark;
 };
 
 // kNotFound when there is none, kTooLarge beyond 64 MiB; otherwise kIo names the file.

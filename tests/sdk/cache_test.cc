@@ -27,6 +27,8 @@ using testing::WaitForState;
 using testing::World;
 using testing::WriteFile;
 
+using SystemClock = std::chrono::system_clock;
+
 const Context kUser("user-1");
 
 std::string Read(const std::string& path) {
@@ -58,6 +60,16 @@ class CacheTest : public ::testing::Test {
     config.cache_file = file_;
     config.log = log_.Sink();
     return config;
+  }
+
+  struct stat About() {
+    struct stat about {};
+    EXPECT_EQ(::stat(file_.c_str(), &about), 0);
+    return about;
+  }
+  SystemClock::time_point Written() {
+    const struct stat about = About();
+    return SystemClock::from_time_t(about.st_mtim.tv_sec) + std::chrono::nanoseconds(about.st_mtim.tv_nsec);
   }
 
   TemporaryFolder folder_;
@@ -170,6 +182,57 @@ TEST_F(CacheTest, ItsAgeIsThatOfTheFile) {
   const auto stream = AcceptStream(server, world.HeartbeatEvent());
   ASSERT_TRUE(stream && WaitForState(client, ClientState::kLive));
   EXPECT_LT(client.Status().age, 59min);
+}
+
+TEST_F(CacheTest, ItsTimeIsThatOfTheLastConfirmationThoughNothingChanged) {
+  World world = Serving(1);
+  WriteFile(file_, world.Document());
+  std::filesystem::last_write_time(file_, std::filesystem::file_time_type::clock::now() - 1h);
+  const auto number = About().st_ino;
+  ScriptedServer server;
+  {
+    Client client(Cached(server.url()));
+    const auto stream = AcceptStream(server, world.HeartbeatEvent());
+    ASSERT_TRUE(stream);
+    EXPECT_TRUE(Eventually([&] { return Written() >= SystemClock::now() - 1min; })) << "also while it runs";
+    EXPECT_EQ(About().st_ino, number) << "it was not written again";
+    // And at the end all that came since.
+    const auto begin = SystemClock::now();
+    stream->Send(world.HeartbeatEvent());
+    ASSERT_TRUE(Eventually([&] { return SystemClock::now() - client.Status().age > begin + 1ms; }));
+    ASSERT_TRUE(client.Close(kPatience));
+    EXPECT_GE(Written(), begin);
+    EXPECT_LE(Written(), SystemClock::now());
+  }
+  EXPECT_LT(Client(Cached()).Status().age, kPatience);
+}
+
+TEST_F(CacheTest, AnOldFileOfAnotherProcessIsReplacedWhenTheServerConfirms) {
+  World world = Serving(2, 20), older = Serving(1, 10);
+  ScriptedServer server;
+  Client client(Cached(server.url()));
+  const auto stream = AcceptStream(server, world.SnapshotEvent());
+  ASSERT_TRUE(stream && Eventually([&] { return Read(file_) == world.Document(); }));
+  testing::ReplaceFile(file_, older.Document());
+  std::filesystem::last_write_time(file_, std::filesystem::file_time_type::clock::now() - 1h);
+  const auto begin = SystemClock::now();
+  stream->Send(world.HeartbeatEvent());
+  ASSERT_TRUE(Eventually([&] { return SystemClock::now() - client.Status().age > begin + 1ms; }));
+  ASSERT_TRUE(client.Close(kPatience));
+  EXPECT_EQ(Read(file_), world.Document());
+}
+
+TEST_F(CacheTest, WhatCouldNotBeWrittenIsWrittenWhenItCanAndSaidOnce) {
+  file_ = folder_.File("later/flags.json");
+  ScriptedServer server;
+  World world = Serving(1);
+  ClientConfig config = Cached(server.url());
+  Client client(config);
+  const auto stream = AcceptStream(server, world.SnapshotEvent());
+  ASSERT_TRUE(stream && Eventually([&] { return log_.Count("cannot write " + file_, LogLevel::kWarning) > 0; }));
+  std::filesystem::create_directory(folder_.File("later"));
+  EXPECT_TRUE(Eventually([&] { return Read(file_) == world.Document(); })) << "though nothing else changed";
+  EXPECT_EQ(log_.Count("cannot write", LogLevel::kWarning), 1) << log_.Text();
 }
 
 TEST_F(CacheTest, ADamagedFileIsIgnoredAndSaidAndReplaced) {

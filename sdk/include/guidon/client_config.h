@@ -40,8 +40,10 @@ struct ClientConfig {
   std::string bootstrap_file{};  // a ruleset document, as `guidon export` writes it
   std::string bootstrap{};       // the same as bytes; used when there is no such file, or none that can be used
   // The last ruleset that arrived is kept here (written beside it, synced and renamed; at most once a second, and when
-  // the client closes) and read again at the next start; it wins over bootstrap. A damaged one is ignored, and logged.
-  // One that another environment left is used until the server answers: give every environment a file of its own.
+  // the client closes) and read again at the next start; it wins over bootstrap. The file's time is when the server
+  // last confirmed it, up to a minute earlier while the client runs. A damaged file is ignored, and logged; one that
+  // cannot be written is tried again, with pauses of up to a minute. One that another environment left is used until
+  // the server answers: give every environment a file of its own.
   std::string cache_file{};
 
   // For local work, tests and deployments that hand out flags as files: flags are what this file says and nothing else,

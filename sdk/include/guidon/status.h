@@ -63,9 +63,8 @@ struct ClientStatus {
   std::string epoch;                               // of the server's store; another after it was restored
   std::uint64_t revision = 0;                      // grows within an epoch
   std::size_t flags = 0;                           // how many there are
-  // Since the server last confirmed what is held; of a ruleset from the cache, since the file was written; of a flag
-  // file, since it was last looked at and said what is held. 0 when nobody knows: there is nothing, or it is the
-  // bootstrap.
+  // Since the server last confirmed what is held; of a ruleset from the cache, by the file's time; of a flag file,
+  // since it was last looked at and said what is held. 0 when nobody knows: there is nothing, or it is the bootstrap.
   std::chrono::milliseconds age{0};
   // While the client is neither live nor polling: when the server last confirmed what is held, as far as that is known
   // (of a ruleset from the cache: the file's time). Otherwise 1970.
