@@ -50,7 +50,7 @@ std::optional<std::chrono::sys_seconds> ParseHttpDate(std::string_view text) {
 
 Backoff::Backoff(BackoffLimits limits, std::uint64_t seed) : limits_(limits), random_(seed) {
   limits_.most = std::max(limits_.most, kLeast);
-  SetFirst(limits_.first);
+  limits_.first = std::clamp(limits_.first, kLeast, limits_.most);
 }
 
 std::chrono::milliseconds Backoff::Next(std::chrono::milliseconds asked) {
@@ -60,11 +60,13 @@ std::chrono::milliseconds Backoff::Next(std::chrono::milliseconds asked) {
   if (ceiling < limits_.most) ++attempts_;
   const auto range = static_cast<std::uint64_t>(ceiling.count()) + 1;
   const std::chrono::milliseconds jitter(static_cast<std::int64_t>(NextRandom(random_) % range));
-  return std::clamp<std::chrono::milliseconds>(asked, std::chrono::milliseconds(0), kMostAsked) + jitter;
+  const std::chrono::milliseconds wanted = std::max(asked, retry_);
+  return std::clamp<std::chrono::milliseconds>(wanted, std::chrono::milliseconds(0), kMostAsked) + jitter;
 }
 
-void Backoff::SetFirst(std::chrono::milliseconds first) {
-  limits_.first = std::clamp(first, kLeast, limits_.most);
+void Backoff::SetRetry(std::chrono::milliseconds retry) {
+  retry_ = retry;
+  limits_.first = std::clamp(retry, kLeast, limits_.most);
 }
 
 std::optional<std::chrono::milliseconds> ParseRetryAfter(std::string_view text,

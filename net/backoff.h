@@ -26,19 +26,22 @@ class Backoff {
   Backoff(BackoffLimits limits, std::uint64_t seed);
 
   // Uniform in [0, ceiling]; the ceiling doubles with every call up to `most`. What the server asked for (Retry-After,
-  // goodbye) comes on top, cut at kMostAsked.
+  // goodbye, or its `retry:` if that is more) comes on top, cut at kMostAsked.
   std::chrono::milliseconds Next(std::chrono::milliseconds asked = std::chrono::milliseconds(0));
 
   // After a success: the next delay is a first one again.
   void Reset() { attempts_ = 0; }
 
-  // Replaces `first`, as the `retry:` of a stream asks. At least a millisecond, at most `most`.
-  void SetFirst(std::chrono::milliseconds first);
+  // What the `retry:` of a stream asks for: from now on no delay is shorter, and it is the first ceiling, too, from a
+  // millisecond to `most`.
+  void SetRetry(std::chrono::milliseconds retry);
 
+  // Nobody is told to wait for longer: a slip of the server must not part clients from it for a day.
   static constexpr std::chrono::seconds kMostAsked = std::chrono::hours(1);
 
  private:
   BackoffLimits limits_;
+  std::chrono::milliseconds retry_{0};
   std::uint64_t random_;  // state of splitmix64
   int attempts_ = 0;
 };

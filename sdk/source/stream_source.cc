@@ -207,7 +207,7 @@ class Source {
       if (!ending_ && !core_.IsLeftover()) Take(event);
     });
     if (!fits && !ending_) ending_ = Ending{Ending::Kind::kFailed, milliseconds(0), "an event is too large"};
-    if (parser_.retry()) backoff_.SetFirst(*parser_.retry());
+    if (parser_.retry()) backoff_.SetRetry(*parser_.retry());
     return !ending_ && !core_.closing();
   }
 

@@ -61,20 +61,33 @@ TEST(BackoffTest, WhatTheServerAskedForComesBeforeTheJitterAndHasABound) {
   EXPECT_LE(backoff.Next(milliseconds(-5)).count(), 10);
 }
 
-TEST(BackoffTest, AStreamsRetryReplacesTheFirstDelay) {
-  Backoff backoff({milliseconds(1), milliseconds(60'000)}, 1);
-  backoff.SetFirst(milliseconds(30'000));
-  EXPECT_GT(backoff.Next().count(), 1);
-  backoff.Reset();
-  backoff.SetFirst(hours(24));  // beyond the most
-  for (int i = 0; i < 20; ++i) EXPECT_LE(backoff.Next().count(), 60'000);
+TEST(BackoffTest, AStreamsRetryIsTheLeastDelayAndTheFirstCeiling) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Backoff backoff({milliseconds(500), milliseconds(30'000)}, seed);
+    backoff.SetRetry(seconds(60));  // beyond the most
+    for (int i = 0; i < 3; ++i) {
+      const milliseconds delay = backoff.Next();
+      EXPECT_GE(delay, seconds(60)) << "seed " << seed;
+      EXPECT_LE(delay, seconds(90)) << "seed " << seed;
+    }
+    EXPECT_GE(backoff.Next(seconds(70)), seconds(70)) << "the longer of the two";
+    EXPECT_LE(backoff.Next(seconds(70)), seconds(100));
+    EXPECT_GE(backoff.Next(seconds(1)), seconds(60));
+    backoff.Reset();
+    EXPECT_GE(backoff.Next(), seconds(60)) << "until it says something else";
+    backoff.SetRetry(milliseconds(10));
+    backoff.Reset();
+    EXPECT_LE(backoff.Next(), milliseconds(20)) << "also less than without it";
+    backoff.SetRetry(hours(24));
+    EXPECT_LE(backoff.Next(), hours(1) + seconds(30));
+  }
 }
 
 TEST(BackoffTest, NoLimitsMakeItSpin) {
   for (const BackoffLimits limits :
        {BackoffLimits{milliseconds(0), milliseconds(1'000)}, BackoffLimits{milliseconds(-1), milliseconds(1'000)}}) {
     Backoff backoff(limits, 1);
-    backoff.SetFirst(milliseconds(0));  // `retry: 0`
+    backoff.SetRetry(milliseconds(0));  // `retry: 0`
     std::int64_t sum = 0;
     for (int i = 0; i < 30; ++i) sum += backoff.Next().count();
     EXPECT_GT(sum, 1'000);

@@ -388,6 +388,14 @@ TEST_P(StreamTest, RetrySetsTheNextDelay) {
   EXPECT_TRUE(AcceptStream(server_));
 }
 
+TEST_P(StreamTest, RetryIsWaitedForHoweverShortTheBackoffIs) {
+  Client client(ConfigFor(server_));
+  const auto begin = Clock::now();
+  AcceptStream(server_, "retry: 500\n\n" + world_.SnapshotEvent())->Close();
+  EXPECT_TRUE(AcceptStream(server_));
+  EXPECT_GE(Clock::now() - begin, 500ms);
+}
+
 TEST_P(StreamTest, AServerThatIsGoneChangesNothingButTheStatus) {
   Log log;
   ClientConfig config = ConfigFor(server_);
