@@ -327,7 +327,7 @@ GUIDON_EXPORT void guidon_reader_free(guidon_reader* reader);
 /* Of a pin's ruleset; 0: there was none when it was made, or it is no pin. */
 GUIDON_EXPORT uint64_t guidon_reader_revision(const guidon_reader* reader);
 
-/* Each as the read of a client with that name. */
+/* As the read of a client of the same name. */
 GUIDON_EXPORT bool guidon_reader_bool(const guidon_reader* reader, const char* flag, const guidon_context* context,
                                       bool fallback);
 GUIDON_EXPORT int64_t guidon_reader_int(const guidon_reader* reader, const char* flag, const guidon_context* context,
