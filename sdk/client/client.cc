@@ -257,7 +257,9 @@ void WithHooks(const Question& asked, ReadType type, const Value& given, const A
   const auto evaluate = [&](const Context& context) {
     return answer(Question(asked.core, asked.view, asked.slot, asked.flag, context));
   };
-  const auto complain = [&](const std::string& message) { asked.core.Log(LogLevel::kError, message); };
+  const auto complain = [&](const Hook& hook, const char* stage, const char* what) {
+    asked.core.NoteHookFault(hook, stage, what);
+  };
   internal::RunHooks(asked.core.config.hooks, {asked.flag, type, given, asked.context}, evaluate, complain);
 }
 

@@ -21,6 +21,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{50};              // `now` is at most this old, and a little scheduling
 constexpr std::size_t kMaxUnknownFlags = 256;  // keys that are remembered as unknown; later ones are not said
+constexpr milliseconds kHookFaultInterval{60'000};
 constexpr std::size_t kMaxApplicationBytes = 256;
 constexpr milliseconds kCacheInterval{1'000};       // between two writes; doubles with each that fails …
 constexpr int kMostCacheDoublings = 6;              // … up to about a minute
@@ -287,20 +288,21 @@ void ClientCore::RunKeeper() {
 }
 
 void ClientCore::DoChores() {
-  std::vector<std::string> unsaid, warnings;
+  std::vector<std::string> unsaid;
+  std::vector<std::pair<LogLevel, std::string>> lines;
   {
     MutexLock lock(mutex_);
     unsaid.swap(unsaid_);
-    warnings.swap(warnings_);
+    lines.swap(unsaid_lines_);
   }
   KeepCache();
   SayUnknownFlags(unsaid);
-  for (const std::string& warning : warnings) Log(LogLevel::kWarning, warning);
+  for (const auto& [level, line] : lines) Log(level, line);
   TellStatus();
 }
 
 bool ClientCore::HasChore() const {
-  return !unsaid_.empty() || !warnings_.empty() || ConditionNow() != told_ || IsCacheDue();
+  return !unsaid_.empty() || !unsaid_lines_.empty() || ConditionNow() != told_ || IsCacheDue();
 }
 
 bool ClientCore::AllDone() const {
@@ -446,9 +448,29 @@ void ClientCore::Log(LogLevel level, const std::string& message) const noexcept 
   Say(config.log, level, message);
 }
 
-void ClientCore::SayLater(std::string warning) {
+void ClientCore::SayLater(LogLevel level, std::string message) {
   MutexLock lock(mutex_);
-  warnings_.push_back(std::move(warning));
+  if (!closing()) unsaid_lines_.emplace_back(level, std::move(message));
+}
+
+// A hook that throws does so at every read: memory and time go to the first of a minute only.
+void ClientCore::NoteHookFault(const Hook& hook, const char* stage, const char* what) noexcept {
+  try {
+    const Clock::time_point now = Clock::now();
+    std::string message =
+        std::string("a hook threw in ") + stage + (what == nullptr ? "" : ": ") + (what == nullptr ? "" : what);
+    MutexLock lock(mutex_);
+    const auto [fault, is_first] = hook_faults_.try_emplace({&hook, stage}, HookFault{now});
+    HookFault& held = fault->second;
+    if (!is_first && now - held.said < kHookFaultInterval) {
+      ++held.more;
+      return;
+    }
+    if (held.more > 0) message += "; and " + std::to_string(held.more) + " times since it was last said";
+    held = {now};
+    if (!closing()) unsaid_lines_.emplace_back(LogLevel::kError, std::move(message));
+  } catch (const std::exception&) {  // there is no memory: the next one says it
+  }
 }
 
 // ---- Publishing --------------------------------------------------------------------------------------------------
@@ -777,7 +799,7 @@ void ClientCore::LeaveOldThreads() GUIDON_THREAD_ANNOTATION(no_thread_safety_ana
   file_source_.reset();
   http_.reset();    // which destroys nothing: the thread that made it has one, too, and is not here, or still needs it
   unsaid_.clear();  // the parent says and writes it
-  warnings_.clear();
+  unsaid_lines_.clear();
   is_cache_old_ = false;
 }
 

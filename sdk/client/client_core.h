@@ -16,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -103,8 +104,10 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   void CountReconnect() GUIDON_EXCLUDES(mutex_);
   void CountRefused() GUIDON_EXCLUDES(mutex_);
   void Log(LogLevel level, const std::string& message) const noexcept;
-  // A warning, said by the keeper: for threads that must not wait for a log.
-  void SayLater(std::string warning) GUIDON_EXCLUDES(mutex_);
+  // Said by the keeper: for threads that must not wait for a log.
+  void SayLater(LogLevel level, std::string message) GUIDON_EXCLUDES(mutex_);
+  // What a hook threw on a thread that reads; `what` may be null. Said later, and of each hook and stage once a minute.
+  void NoteHookFault(const Hook& hook, const char* stage, const char* what) noexcept GUIDON_EXCLUDES(mutex_);
   // The calling thread is to leave what it does for this client and end.
   bool closing() const { return closing_.load() || IsLeftover(); }
   // Whether the calling thread was a worker of this client in the parent, and forked in a callback or log: in the child
@@ -196,8 +199,13 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   Clock::time_point keep_until_ GUIDON_GUARDED_BY(mutex_){};  // how long the keeper waits for the source at the end
   std::set<std::string, std::less<>> unknown_ GUIDON_GUARDED_BY(mutex_);  // keys that were noted
   std::vector<std::string> unsaid_ GUIDON_GUARDED_BY(mutex_);             // of those
-  std::vector<std::string> warnings_ GUIDON_GUARDED_BY(mutex_);           // to be said
-  std::vector<std::unique_ptr<Outbox>> left_outboxes_;                    // of processes that this one was forked from
+  std::vector<std::pair<LogLevel, std::string>> unsaid_lines_ GUIDON_GUARDED_BY(mutex_);
+  struct HookFault {
+    Clock::time_point said;
+    std::uint64_t more = 0;  // since then
+  };
+  std::map<std::pair<const Hook*, std::string>, HookFault> hook_faults_ GUIDON_GUARDED_BY(mutex_);  // by stage
+  std::vector<std::unique_ptr<Outbox>> left_outboxes_;  // of processes that this one was forked from
   // The cache file. Its time is that of the last confirmation, so that its age is known after a restart, too.
   bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;            // something else is held
   Clock::time_point cache_kept_ GUIDON_GUARDED_BY(mutex_){};       // when it was written, or its time set, last

@@ -17,27 +17,26 @@ struct Called {
 };
 
 template <typename Stage>
-void Call(const char* name, const std::function<void(const std::string&)>& complain, Stage stage) {
+void Call(const Hook& hook, const char* name, const HookComplaint& complain, Stage stage) {
   try {
     stage();
   } catch (const std::exception& e) {
-    complain(std::string("a hook threw in ") + name + ": " + e.what());
+    complain(hook, name, e.what());
   } catch (...) {
-    complain(std::string("a hook threw in ") + name);
+    complain(hook, name, nullptr);
   }
 }
 
 }  // namespace
 
 HookDetail RunHooks(const std::vector<std::shared_ptr<Hook>>& hooks, const HookedRead& read,
-                    const std::function<HookDetail(const Context&)>& evaluate,
-                    const std::function<void(const std::string&)>& complain) {
+                    const std::function<HookDetail(const Context&)>& evaluate, const HookComplaint& complain) {
   std::deque<Context> replaced;  // stay where they are: the next hook may add to the one before
   const Context* context = &read.context;
   std::vector<Called> called;
   const auto call = [&](Called& one, const char* name, const auto& stage) {
     HookContext seen{read.flag, read.type, read.fallback, *context, std::move(one.data)};
-    Call(name, complain, [&] { stage(*one.hook, seen); });
+    Call(*one.hook, name, complain, [&] { stage(*one.hook, seen); });
     one.data = std::move(seen.data);
   };
   for (const std::shared_ptr<Hook>& hook : hooks) {

@@ -7,7 +7,6 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,10 +19,12 @@ struct HookedRead {
   const Context& context;
 };
 
-// Calls the stages of `hooks` around `evaluate`, which answers for the context that the hooks leave. `complain` gets
-// what a hook threw. Nothing comes out but for want of memory.
+// Gets what a hook threw in a stage ("Before", …); `what` is null for what is no std::exception.
+using HookComplaint = std::function<void(const Hook& hook, const char* stage, const char* what)>;
+
+// Calls the stages of `hooks` around `evaluate`, which answers for the context that the hooks leave. Nothing comes out
+// but for want of memory.
 HookDetail RunHooks(const std::vector<std::shared_ptr<Hook>>& hooks, const HookedRead& read,
-                    const std::function<HookDetail(const Context&)>& evaluate,
-                    const std::function<void(const std::string&)>& complain);
+                    const std::function<HookDetail(const Context&)>& evaluate, const HookComplaint& complain);
 
 }  // namespace guidon::internal

@@ -102,7 +102,7 @@ void Outbox::NoteFault(const std::string& fault) {
     MutexLock lock(mutex_);
     if (++status_.dropped.invalid > 1) return;
   }
-  core_.SayLater("Track: " + fault + "; it is not sent");
+  core_.SayLater(LogLevel::kWarning, "Track: " + fault + "; it is not sent");
 }
 
 bool Outbox::Flush(milliseconds deadline) {
@@ -369,8 +369,7 @@ void Outbox::Attempt() {
                 std::to_string(std::chrono::duration_cast<std::chrono::hours>(core_.config.max_batch_age).count()) +
                 " hours: it is dropped");
   }
-  const net::HttpResult result =
-      Post("/sdk/v1/events", EncodeBatch(*batch_, sender_, core_.NowMs()));
+  const net::HttpResult result = Post("/sdk/v1/events", EncodeBatch(*batch_, sender_, core_.NowMs()));
   if (stopping()) {
     if (result.ok() && result.response.status == 202) Durable(result.response);
     return;

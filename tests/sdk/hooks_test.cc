@@ -6,8 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/base/json.h"
@@ -165,9 +167,29 @@ TEST(HooksTest, WhatAHookThrowsIsLoggedAndTheReadGoesOn) {
   Client client(ConfigWith({std::make_shared<Throwing>(), std::make_shared<Recording>("b", calls)}, log.Sink()));
   EXPECT_TRUE(client.Bool("on", Context("user-42"), false));
   EXPECT_EQ(calls.size(), 3u);
+  ASSERT_TRUE(client.Close(kPatience));  // what is to be said is
   EXPECT_EQ(log.Count("a hook threw in Before: no span", LogLevel::kError), 1);
   EXPECT_EQ(log.Count("a hook threw in After", LogLevel::kError), 1);
   EXPECT_EQ(log.Count("a hook threw in Finally: no end", LogLevel::kError), 1);
+}
+
+TEST(HooksTest, AHookThatThrowsAtEveryReadIsSaidOnceAndNotOnTheThreadThatReads) {
+  struct Throwing : Hook {
+    std::optional<Context> Before(HookContext&) override { throw std::runtime_error("no span"); }
+  };
+  std::atomic<int> lines{0}, on_reading_thread{0};
+  const auto reader = std::this_thread::get_id();
+  const LogSink sink = [&](LogLevel, std::string_view line) {
+    if (line.find("a hook threw") == std::string_view::npos) return;
+    ++lines;
+    if (std::this_thread::get_id() == reader) ++on_reading_thread;
+  };
+  Client client(ConfigWith({std::make_shared<Throwing>(), std::make_shared<Throwing>()}, sink));
+  for (int i = 0; i < 1'000; ++i) EXPECT_TRUE(client.Bool("on", Context("user-42"), false));
+  ASSERT_TRUE(client.Close(kPatience));
+  client.Bool("on", Context("user-42"), false);
+  EXPECT_EQ(lines, 2) << "one of each hook";
+  EXPECT_EQ(on_reading_thread, 0);
 }
 
 TEST(HooksTest, AHookMayReadFlagsItself) {

@@ -10,8 +10,8 @@
 // For each read Before is called, of each hook in the order of the list; then, in the opposite order, After or, when
 // the fallback is given because of an error, Error; and Finally in any case. They run on the thread that reads, before
 // the caller has its answer and outside any lock of the SDK: what they cost, the read costs. Peek calls none. What a
-// hook throws is logged, and the read goes on: code that watches must not be able to switch a flag. (OpenFeature
-// answers with the fallback then.)
+// hook throws is logged, by another thread and once a minute for each stage of a hook, and the read goes on: code that
+// watches must not be able to switch a flag. (OpenFeature answers with the fallback then.)
 //
 // A client without hooks pays one test of a constant for them.
 //
