@@ -72,6 +72,7 @@ Outbox::Outbox(ClientCore& core)
       tracks_(core.config.max_queued_events, core.config.max_queued_bytes) {
   next_round_ = Clock::now() + NextInterval();
   next_status_ = Clock::now() + core.config.status_interval;
+  core.recorder.SetExposures(core.config.send_events && url_.has_value());
 }
 
 // ---- For the application's threads -------------------------------------------------------------------------------
@@ -180,6 +181,7 @@ void Outbox::Step() {
 }
 
 void Outbox::Stop() {
+  core_.recorder.SetExposures(false);
   std::shared_ptr<net::HttpClient> http;
   {
     MutexLock lock(mutex_);

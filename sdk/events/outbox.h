@@ -53,7 +53,8 @@ class Outbox {
 
   bool HasWork() const;                // whether there is anything to run for
   void Run() GUIDON_EXCLUDES(mutex_);  // until Stop
-  // Ends what is under way. A call that is just being opened does not notice: call it again until Run has returned.
+  // Ends what is under way; reads record no exposures any more. A call that is just being opened does not notice: call
+  // it again until Run has returned.
   void Stop() GUIDON_EXCLUDES(mutex_);
 
   // ---- fork() ----

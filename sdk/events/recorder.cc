@@ -62,6 +62,7 @@ RecordedExposure ExposureOf(const RecordedRuleset& recorded, std::int64_t now_ms
 Recorder::Recorder(RecorderOptions options)
     : options_(std::move(options)),
       private_(options_.private_attributes, options_.all_attributes_private),
+      exposes_(options_.exposures),
       unknown_(std::bit_ceil(2 * options_.unknown_flags + 1)),
       unknown_is_full_(options_.unknown_flags == 0),
       other_(CountedFlagOf(kOtherFlags, nullptr)) {}
@@ -203,7 +204,7 @@ const CountedFlag* Recorder::UnknownFlagOf(std::string_view key) noexcept {
 
 void Recorder::Expose(const RecordedRuleset& recorded, const Context& context, std::int64_t now_ms,
                       const Consulted& consulted) noexcept {
-  if (consulted.unit.empty() || !options_.exposures) return;
+  if (consulted.unit.empty() || !exposes_.load(std::memory_order_relaxed)) return;
   Shard& shard = shards_.Own();
   ThreadExposures* const exposures = ExposuresOf(shard);
   if (exposures == nullptr) return CountDropped(shard);

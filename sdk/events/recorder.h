@@ -106,6 +106,9 @@ class Recorder {
   // exposure is given again.
   std::size_t TakeExposures(std::size_t most, const std::function<void(const RecordedExposure&)>& take);
   std::uint64_t dropped_exposures() const;  // since the beginning
+  // Whether reads leave exposures behind, for any thread: nobody takes them without a server to send them to. As
+  // options say at first.
+  void SetExposures(bool recorded) noexcept { exposes_.store(recorded, std::memory_order_relaxed); }
   void ContinueInChild();
 
  private:
@@ -131,6 +134,8 @@ class Recorder {
   // ---- Constant after construction ----
   const RecorderOptions options_;
   const PrivateAttributes private_;
+
+  std::atomic<bool> exposes_;  // see SetExposures
 
   // ---- Written by threads that read ----
   ShardList shards_;

@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "sdk/client/client_core.h"
 #include "tests/sdk/application.h"
 #include "tests/sdk/trial.h"
 
@@ -217,6 +218,24 @@ TEST(ExposuresTest, NothingIsRecordedWhenEventsAreSwitchedOff) {
   EXPECT_TRUE(application.client->Flush(testing::kPatience));
   EXPECT_TRUE(application.client->Close(testing::kPatience));
   EXPECT_FALSE(application.server.IsAsked(0ms));
+}
+
+std::size_t Recorded(const Client& client) {
+  internal::Recorder& recorder = internal::CoreOf(client).core.recorder;
+  return recorder.TakeExposures(1'000'000, [](const internal::RecordedExposure&) {}) + recorder.dropped_exposures();
+}
+
+TEST(ExposuresTest, WithNobodyToSendThemToNoneIsRecorded) {
+  ClientConfig config;
+  config.bootstrap = EncodeSnapshot(TrialWorkspace());
+  const Client offline(config);
+  for (int i = 0; i < 1'000; ++i) offline.Bool("layout", Account(i), false);
+  EXPECT_EQ(Recorded(offline), 0u);
+
+  Application application(TrialWorkspace());
+  application.client->Close(0ms);
+  for (int i = 0; i < 1'000; ++i) application.client->Bool("layout", Account(i), false);
+  EXPECT_EQ(Recorded(*application.client), 0u);
 }
 
 }  // namespace

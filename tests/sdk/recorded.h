@@ -30,6 +30,13 @@ inline ClientConfig Holding(const Snapshot& snapshot) {
   return config;
 }
 
+// A client that holds it, and records exposures though nobody is there to take them.
+struct RecordingClient : Client {
+  explicit RecordingClient(const Snapshot& snapshot) : Client(Holding(snapshot)) {
+    internal::CoreOf(*this).core.recorder.SetExposures(true);
+  }
+};
+
 inline internal::Recorder& RecorderOf(const Client& client) {
   return internal::CoreOf(client).core.recorder;
 }

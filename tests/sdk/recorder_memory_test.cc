@@ -13,8 +13,8 @@ namespace {
 
 using testing::AddCounts;
 using testing::Counts;
-using testing::Holding;
 using testing::RecorderOf;
+using testing::RecordingClient;
 
 Snapshot Flags() {
   return Workspace(
@@ -28,7 +28,7 @@ Snapshot Flags() {
 }
 
 TEST(RecorderMemoryTest, ReadsAllocateNothingOnceTheirFlagsWereRead) {
-  const Client client(Holding(Flags()));
+  const RecordingClient client(Flags());
   std::vector<Context> contexts;
   for (int i = 0; i < 200; ++i) {
     contexts.emplace_back("u-" + std::to_string(i));
@@ -55,7 +55,7 @@ TEST(RecorderMemoryTest, ReadsAllocateNothingOnceTheirFlagsWereRead) {
 
 TEST(RecorderMemoryTest, WithoutMemoryReadsAreStillCounted) {
   for (int allowed = 0; allowed < 12; ++allowed) {
-    const Client client(Holding(Flags()));
+    const RecordingClient client(Flags());
     const Context user("u-1");
     bench::AllowAllocations(allowed);
     client.Bool("plain", user, false);
@@ -74,7 +74,7 @@ TEST(RecorderMemoryTest, WithoutMemoryReadsAreStillCounted) {
 }
 
 TEST(RecorderMemoryTest, TakingCountsThatFailsForWantOfMemoryLosesNone) {
-  const Client client(Holding(Flags()));
+  const RecordingClient client(Flags());
   const Context user("u-1");
   for (const char* flag : {"plain", "ruled", "layout", "an.unknown.flag.with.a.long.name"}) {
     client.Bool(flag, user, false);

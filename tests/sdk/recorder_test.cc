@@ -31,10 +31,10 @@ using testing::CountsOf;
 using ::testing::ElementsAre;
 using testing::ExposuresOf;
 using ::testing::HasSubstr;
-using testing::Holding;
 using ::testing::IsEmpty;
 using testing::RecorderOf;
 using testing::Recording;
+using testing::RecordingClient;
 using ::testing::SizeIs;
 
 const Context kUser("user-1");
@@ -77,9 +77,9 @@ std::vector<Kept> Take(internal::Recorder& recorder, std::size_t most = 1'000'00
 // ---- Counts ------------------------------------------------------------------------------------------------------
 
 TEST(CountTest, EveryReadIsCountedOnceHoweverItIsDone) {
-  const Client client(Holding(Workspace({BooleanFlag("a", R"("default": "on")"),
-                                         R"({"flag": "n", "type": "number", "variations": {"half": 0.5, "two": 2},
-                             "environments": {"production": {"enabled": true, "default": "half"}}})"})));
+  const RecordingClient client(Workspace({BooleanFlag("a", R"("default": "on")"),
+                                          R"({"flag": "n", "type": "number", "variations": {"half": 0.5, "two": 2},
+                             "environments": {"production": {"enabled": true, "default": "half"}}})"}));
   const Pin pin = client.Pin();
   const Flag<bool> a(client, "a", false);
   client.Bool("a", kUser, false);
@@ -104,7 +104,7 @@ TEST(CountTest, EveryReadIsCountedOnceHoweverItIsDone) {
 }
 
 TEST(CountTest, PeeksLeaveNothingBehind) {
-  const Client client(Holding(Workspace({kLayout, Trial()})));
+  const RecordingClient client(Workspace({kLayout, Trial()}));
   const Context context = Account("acct-1");
   const Pin pin = client.Pin();
   const Flag<bool> layout(client, "layout", false);
@@ -366,9 +366,9 @@ TEST(ExposureTest, ForcedOnesAreMarkedAndHideNoneThatIsNot) {
 }
 
 TEST(ExposureTest, APrerequisitesExperimentIsExposedWithTheFlagThatNeedsIt) {
-  const Client client(Holding(
+  const RecordingClient client(
       Workspace({kLayout, Trial(),
-                 BooleanFlag("needs", R"("requires": [{"flag": "layout", "is": ["on", "off"]}], "default": "on")")})));
+                 BooleanFlag("needs", R"("requires": [{"flag": "layout", "is": ["on", "off"]}], "default": "on")")}));
   client.Bool("needs", Account("acct-1"), false);
   EXPECT_THAT(ExposuresOf(client), ElementsAre(HasSubstr("assigned account_id=acct-1")));
   EXPECT_THAT(CountsOf(client), ElementsAre("needs on DEFAULT 1")) << "a prerequisite is not read";
@@ -380,7 +380,7 @@ TEST(ExposureTest, ACallerWhoSeesItsOwnDefaultIsNotExposed) {
   const std::string experiment =
       R"({"experiment": "sizes", "flag": "n", "environment": "production", "unit": "key", "state": "running",
           "variants": {"control": {"serves": "half", "weight": "50%"}, "new": {"serves": "two", "weight": "50%"}}})";
-  const Client client(Holding(Workspace({number, experiment})));
+  const RecordingClient client(Workspace({number, experiment}));
   int whole = 0;
   std::vector<std::string> expected;
   for (int i = 0; i < 20; ++i) {

@@ -19,8 +19,8 @@ namespace {
 using internal::RecordedExposure;
 using testing::AddCounts;
 using testing::Counts;
-using testing::Holding;
 using testing::RecorderOf;
+using testing::RecordingClient;
 
 // What the readers know that they read.
 class Tally {
@@ -146,10 +146,10 @@ TEST(RecorderThreadsTest, ManyClientsInManyThreadsEndInAnyOrder) {
 
 TEST(RecorderThreadsTest, EveryExposureIsTakenOrCountedAsDropped) {
   constexpr int kThreads = 3, kUnits = 2'000;
-  const Client client(Holding(Workspace(
+  const RecordingClient client(Workspace(
       {BooleanFlag("layout", R"("default": "off")"),
        R"({"experiment": "trial", "flag": "layout", "environment": "production", "unit": "key", "state": "running",
-           "variants": {"control": {"serves": "off", "weight": "50%"}, "new": {"serves": "on", "weight": "50%"}}})"})));
+           "variants": {"control": {"serves": "off", "weight": "50%"}, "new": {"serves": "on", "weight": "50%"}}})"}));
   std::atomic<int> running{kThreads};
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
