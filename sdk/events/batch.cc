@@ -35,6 +35,11 @@ void EventQueue::PutBack(std::vector<QueuedEvent> popped) {
   events_.insert(events_.begin(), std::make_move_iterator(popped.begin()), std::make_move_iterator(popped.end()));
 }
 
+void EventQueue::Close() noexcept {
+  events_.clear();
+  size_ = bytes_ = max_events_ = max_bytes_ = 0;
+}
+
 void EventQueue::Settle(const std::vector<QueuedEvent>& popped) {
   for (const QueuedEvent& event : popped) bytes_ -= event.bytes();
   size_ -= popped.size();

@@ -44,6 +44,8 @@ class EventQueue {
   void PutBack(std::vector<QueuedEvent> popped);        // in front of all others, as if they had not been popped
   void Settle(const std::vector<QueuedEvent>& popped);  // they will not come back
 
+  void Close() noexcept;  // drops all that is there, and takes nothing any more
+
   std::size_t size() const { return size_; }  // with what was popped and is not settled
   std::size_t room_events() const { return max_events_ - size_; }
   std::size_t room_bytes() const { return max_bytes_ - bytes_; }

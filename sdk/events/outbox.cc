@@ -228,13 +228,29 @@ void Outbox::Say(LogLevel level, const std::string& message) {
 
 // What is left when the client is closed is lost, and counted.
 void Outbox::CountLeft() {
+  {
+    MutexLock lock(mutex_);
+    if (batch_) ++status_.dropped.batches;
+    status_.dropped.exposures += exposures_.size() - (batch_ ? batch_->exposures.size() : 0);
+    status_.dropped.track += tracks_.size() - (batch_ ? batch_->tracks.size() : 0);
+    batch_.reset();
+    exposures_.Close();
+    tracks_.Close();
+  }
+  if (!core_.config.send_events) return;
+  std::uint64_t exposures = 0, evaluations = 0;
+  const auto count = [&](const RecordedExposure& exposure) {
+    const std::uint64_t hash = HashOf(exposure);
+    if (remembered_.Has(hash)) return;  // it was queued before
+    remembered_.Add(hash);
+    ++exposures;
+  };
+  while (core_.recorder.TakeExposures(kDrainChunk, count) > 0) continue;
+  for (const EvaluationCount& left : counts_.entries) evaluations += left.count;
+  for (const EvaluationCount& left : core_.recorder.TakeCounts()) evaluations += left.count;
   MutexLock lock(mutex_);
-  if (batch_) ++status_.dropped.batches;
-  status_.dropped.exposures += exposures_.size() - (batch_ ? batch_->exposures.size() : 0);
-  status_.dropped.track += tracks_.size() - (batch_ ? batch_->tracks.size() : 0);
-  batch_.reset();
-  exposures_ = EventQueue(0, 0);
-  tracks_ = EventQueue(0, 0);
+  status_.dropped.exposures += exposures;
+  status_.dropped.evaluations += evaluations;
 }
 
 // ---- Exposures ---------------------------------------------------------------------------------------------------

@@ -220,6 +220,22 @@ TEST(ExposuresTest, NothingIsRecordedWhenEventsAreSwitchedOff) {
   EXPECT_FALSE(application.server.IsAsked(0ms));
 }
 
+TEST(ExposuresTest, WhatIsLeftWhenTheClientIsClosedIsCounted) {
+  Application application(TrialWorkspace(), [](ClientConfig& config) { config.max_queued_events = 10; });
+  application.client->Track("order", Account(1));
+  auto flushed = application.Flush();
+  application.TakeBatch(401);  // and so it is kept, and what comes stays behind it
+  EXPECT_FALSE(flushed.get());
+  for (int i = 0; i < 120; ++i) application.client->Bool("layout", Account(i % 60), false);
+  ASSERT_TRUE(testing::Eventually([&] { return application.client->Status().events.queued == 11; }));
+  application.client->Close(200ms);
+  EXPECT_TRUE(testing::Eventually([&] { return application.Dropped().evaluations > 0; }));
+  EXPECT_EQ(application.Dropped().evaluations, 120u);
+  EXPECT_EQ(application.Dropped().exposures, 60u) << "those in the queue, and those that it had no room for";
+  EXPECT_EQ(application.Dropped().batches, 1u);
+  EXPECT_EQ(application.Dropped().track, 0u) << "it is in the batch";
+}
+
 std::size_t Recorded(const Client& client) {
   internal::Recorder& recorder = internal::CoreOf(client).core.recorder;
   return recorder.TakeExposures(1'000'000, [](const internal::RecordedExposure&) {}) + recorder.dropped_exposures();

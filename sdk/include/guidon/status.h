@@ -32,16 +32,17 @@ GUIDON_API std::string_view ToString(RulesetSource source) noexcept;  // "none",
 
 // What the client could not keep for the server, since it was made.
 struct DroppedEvents {
-  std::uint64_t exposures = 0;  // there was no room
-  std::uint64_t track = 0;      // calls of Track for which there was no room, or which came after Close
+  std::uint64_t exposures = 0;  // there was no room, or they were left when the client was closed
+  std::uint64_t track = 0;      // calls of Track for which there was no room, that were left, or that came after Close
   std::uint64_t invalid = 0;    // calls of Track that were no event; the first one is logged
-  std::uint64_t batches = 0;    // that the server refused as a whole, or gave no clear answer to for a day
+  std::uint64_t batches = 0;    // that were refused as a whole, had no clear answer for a day, or at Close
   std::uint64_t rejected = 0;   // events that the server left out of a batch
+  std::uint64_t evaluations = 0;  // reads whose counts were in no batch when the client was closed
 
   // All of them are the same, or not.
   friend bool operator==(const DroppedEvents& a, const DroppedEvents& b) noexcept {
     return a.exposures == b.exposures && a.track == b.track && a.invalid == b.invalid && a.batches == b.batches &&
-           a.rejected == b.rejected;
+           a.rejected == b.rejected && a.evaluations == b.evaluations;
   }
   friend bool operator!=(const DroppedEvents& a, const DroppedEvents& b) noexcept { return !(a == b); }
 };
