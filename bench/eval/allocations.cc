@@ -1,5 +1,6 @@
 #include "bench/eval/allocations.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
@@ -7,9 +8,16 @@ namespace {
 
 thread_local std::uint64_t allocations = 0;
 thread_local std::int64_t allowed = -1;
+thread_local bool is_volunteer = false;
+std::atomic<bool> volunteers_fail{false};
+std::atomic<std::uint64_t> refused{0};
 
 bool Take() noexcept {
   ++allocations;
+  if (is_volunteer && volunteers_fail.load()) {
+    ++refused;
+    return false;
+  }
   if (allowed == 0) return false;
   if (allowed > 0) --allowed;
   return true;
@@ -102,6 +110,18 @@ std::uint64_t Allocations() noexcept {
 
 void AllowAllocations(std::int64_t count) noexcept {
   allowed = count;
+}
+
+void Volunteer() noexcept {
+  is_volunteer = true;
+}
+
+void FailVolunteers(bool fail) noexcept {
+  volunteers_fail = fail;
+}
+
+std::uint64_t Refused() noexcept {
+  return refused;
 }
 
 }  // namespace guidon::bench

@@ -13,4 +13,10 @@ std::uint64_t Allocations() noexcept;
 // So many more calls of this thread get memory, then none does. Negative: all do, as at first.
 void AllowAllocations(std::int64_t count) noexcept;
 
+// For threads that are somebody else's: those that called Volunteer() get no memory while FailVolunteers(true) holds.
+// Refused() is how often they did not.
+void Volunteer() noexcept;
+void FailVolunteers(bool fail) noexcept;
+std::uint64_t Refused() noexcept;
+
 }  // namespace guidon::bench

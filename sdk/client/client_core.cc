@@ -21,6 +21,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{50};              // `now` is at most this old, and a little scheduling
 constexpr std::size_t kMaxUnknownFlags = 256;  // keys that are remembered as unknown; later ones are not said
+constexpr milliseconds kPause{1'000};          // of a thread that got no memory
 constexpr milliseconds kHookFaultInterval{60'000};
 constexpr std::size_t kMaxApplicationBytes = 256;
 constexpr milliseconds kCacheInterval{1'000};       // between two writes; doubles with each that fails …
@@ -234,7 +235,31 @@ std::string ClientCore::LoadLocal() {
   return fault;
 }
 
+// A thread of ours that cannot get on for want of memory must not end the process: it begins anew after a pause.
 void ClientCore::RunSource() {
+  while (!closing()) {
+    try {
+      return FollowSource();
+    } catch (const std::exception& e) {
+      NoteNoMemory(e.what());
+    }
+    Sleep(kPause);
+  }
+}
+
+void ClientCore::NoteNoMemory(const char* what) noexcept {
+  try {
+    const std::string message = std::string("cannot go on for now: ") + what;
+    Log(LogLevel::kWarning, message);
+    MutexLock lock(mutex_);
+    status_.last_error = message;
+  } catch (const std::exception&) {
+    MutexLock lock(mutex_);
+    status_.last_error = "no memory";  // as short as needs none
+  }
+}
+
+void ClientCore::FollowSource() {
   if (config.flag_file.empty()) {
     RunStreamSource(*this);
     return;
@@ -277,14 +302,25 @@ void ClientCore::RunKeeper() {
       chores_.Wait(lock, [this]() GUIDON_REQUIRES(mutex_) { return closing() || HasChore(); });
       is_last = closing();
     }
-    DoChores();
+    TryChores();
     if (IsLeftover()) return;
   }
   {
     MutexLock lock(mutex_);
     chores_.WaitUntil(lock, keep_until_, [this]() GUIDON_REQUIRES(mutex_) { return workers_[kSource].is_done; });
   }
-  DoChores();
+  TryChores();
+}
+
+// What fails for want of memory is tried again, but for lines of the log.
+void ClientCore::TryChores() noexcept {
+  try {
+    DoChores();
+  } catch (const std::exception& e) {
+    NoteNoMemory(e.what());
+    MutexLock lock(mutex_);
+    chores_held_until_ = Clock::now() + kPause;
+  }
 }
 
 void ClientCore::DoChores() {
@@ -302,7 +338,8 @@ void ClientCore::DoChores() {
 }
 
 bool ClientCore::HasChore() const {
-  return !unsaid_.empty() || !unsaid_lines_.empty() || ConditionNow() != told_ || IsCacheDue();
+  if (Clock::now() < chores_held_until_) return false;
+  return !unsaid_.empty() || !unsaid_lines_.empty() || !IsConditionTold() || IsCacheDue();
 }
 
 bool ClientCore::AllDone() const {
@@ -414,7 +451,12 @@ void ClientCore::SetState(ClientState state, std::string error) {
   status_.state = state;
   status_.last_error = std::move(error);
   changed_.NotifyAll();
-  if (ConditionNow() != told_) chores_.NotifyOne();
+  if (!IsConditionTold()) chores_.NotifyOne();
+}
+
+std::uint32_t ClientCore::forks() const {
+  MutexLock lock(mutex_);
+  return status_.forks;
 }
 
 void ClientCore::CountReconnect() {
@@ -620,7 +662,12 @@ void ClientCore::KeepCache() {
     confirmed = confirmed_;
     cache_kept_ = Clock::now();
   }
-  const bool is_kept = (!write && TouchCache(confirmed)) || WriteCache(confirmed);
+  bool is_kept = false;
+  try {
+    is_kept = (!write && TouchCache(confirmed)) || WriteCache(confirmed);
+  } catch (const std::exception& e) {
+    NoteNoMemory(e.what());
+  }
   MutexLock lock(mutex_);
   cache_failures_ = is_kept ? 0 : cache_failures_ + 1;
   if (is_kept) cache_confirmed_ = confirmed;
@@ -691,13 +738,18 @@ ClientCore::Condition ClientCore::ConditionNow() const {
   return {status_.state, status_.source, status_.serves_defaults, status_.epoch};
 }
 
+// Without a copy: asked by threads that have no memory to ask for.
+bool ClientCore::IsConditionTold() const noexcept {
+  return std::tie(status_.state, status_.source, status_.serves_defaults, status_.epoch) == told_;
+}
+
 void ClientCore::TellStatus() {
   std::vector<std::shared_ptr<Subscriber>> subscribers;
   {
     MutexLock lock(mutex_);
-    if (ConditionNow() == told_) return;
-    told_ = ConditionNow();
+    if (IsConditionTold()) return;
     subscribers = subscribers_;
+    told_ = ConditionNow();
   }
   for (const auto& subscriber : subscribers) {
     if (subscriber->on_status) Call(*subscriber, "OnStatus", [&] { subscriber->on_status(Status()); });

@@ -85,6 +85,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   void Start();
   Readiness WaitReady(std::chrono::milliseconds timeout) GUIDON_EXCLUDES(mutex_);
   ClientStatus Status() GUIDON_EXCLUDES(mutex_);
+  std::uint32_t forks() const GUIDON_EXCLUDES(mutex_);
   Subscription Subscribe(std::function<void(const RulesetChange&)> callback) GUIDON_EXCLUDES(mutex_);
   bool Flush(std::chrono::milliseconds deadline);
   Subscription SubscribeToStatus(std::function<void(const ClientStatus&)> callback) GUIDON_EXCLUDES(mutex_);
@@ -147,6 +148,9 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   void RunSource() GUIDON_EXCLUDES(mutex_);
   void RunClock() GUIDON_EXCLUDES(mutex_);
   void RunKeeper() GUIDON_EXCLUDES(mutex_);
+  void TryChores() noexcept GUIDON_EXCLUDES(state_mutex_, mutex_);
+  void NoteNoMemory(const char* what) noexcept GUIDON_EXCLUDES(mutex_);
+  void FollowSource() GUIDON_EXCLUDES(mutex_);
   void RunOutbox();
   void DoChores() GUIDON_EXCLUDES(state_mutex_, mutex_);
   void KeepCache() GUIDON_EXCLUDES(state_mutex_, mutex_);
@@ -168,6 +172,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   // What of a status is told when it changes.
   using Condition = std::tuple<ClientState, RulesetSource, bool, std::string>;
   Condition ConditionNow() const GUIDON_REQUIRES(mutex_);
+  bool IsConditionTold() const noexcept GUIDON_REQUIRES(mutex_);
   // What the callback throws is logged.
   void Call(Subscriber& subscriber, const char* what, const std::function<void()>& call) GUIDON_EXCLUDES(mutex_);
   void End(const std::shared_ptr<Subscriber>& subscriber) GUIDON_EXCLUDES(mutex_);
@@ -207,12 +212,13 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   std::map<std::pair<const Hook*, std::string>, HookFault> hook_faults_ GUIDON_GUARDED_BY(mutex_);  // by stage
   std::vector<std::unique_ptr<Outbox>> left_outboxes_;  // of processes that this one was forked from
   // The cache file. Its time is that of the last confirmation, so that its age is known after a restart, too.
-  bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;            // something else is held
-  Clock::time_point cache_kept_ GUIDON_GUARDED_BY(mutex_){};       // when it was written, or its time set, last
-  Clock::time_point cache_confirmed_ GUIDON_GUARDED_BY(mutex_){};  // what its time says
-  int cache_failures_ GUIDON_GUARDED_BY(mutex_) = 0;               // in a row
-  FileMark cache_mark_;                                            // the keeper's: as this process left it
-  std::string cache_said_;                                         // likewise: the last failure that was logged
+  Clock::time_point chores_held_until_ GUIDON_GUARDED_BY(mutex_){};  // there was no memory for them
+  bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;              // something else is held
+  Clock::time_point cache_kept_ GUIDON_GUARDED_BY(mutex_){};         // when it was written, or its time set, last
+  Clock::time_point cache_confirmed_ GUIDON_GUARDED_BY(mutex_){};    // what its time says
+  int cache_failures_ GUIDON_GUARDED_BY(mutex_) = 0;                 // in a row
+  FileMark cache_mark_;                                              // the keeper's: as this process left it
+  std::string cache_said_;                                           // likewise: the last failure that was logged
   std::vector<std::shared_ptr<Subscriber>> subscribers_ GUIDON_GUARDED_BY(mutex_);
   Condition told_ GUIDON_GUARDED_BY(mutex_);  // what subscribers to the status know
 };

@@ -162,12 +162,26 @@ void Outbox::Run() {
     try {
       Step();
     } catch (const std::exception& e) {  // there is no memory
-      Say(LogLevel::kWarning, std::string("events cannot be sent for now: ") + e.what());
-      next_attempt_ = next_drain_ = Clock::now() + kPause;
+      NoteNoMemory(e.what());
+      next_attempt_ = next_drain_ = next_status_ = Clock::now() + kPause;
     }
     Wait();
   }
-  CountLeft();
+  try {
+    CountLeft();
+  } catch (const std::exception& e) {
+    NoteNoMemory(e.what());
+  }
+}
+
+void Outbox::NoteNoMemory(const char* what) noexcept {
+  try {
+    const std::string message = std::string("events cannot be sent for now: ") + what;
+    Say(LogLevel::kWarning, message);
+    MutexLock lock(mutex_);
+    status_.last_error = message;
+  } catch (const std::exception&) {  // not even to say so
+  }
 }
 
 void Outbox::Step() {

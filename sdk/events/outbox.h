@@ -79,6 +79,7 @@ class Outbox {
   enum class Verdict { kDurable, kRefused, kTooLarge, kHeld, kAgain };
 
   void NoteFault(const std::string& fault) GUIDON_EXCLUDES(mutex_);
+  void NoteNoMemory(const char* what) noexcept GUIDON_EXCLUDES(mutex_);
   bool stopping() const GUIDON_EXCLUDES(mutex_);
   void Step() GUIDON_EXCLUDES(mutex_);
   bool Drain() GUIDON_EXCLUDES(mutex_);

@@ -53,7 +53,7 @@ class Source {
 
   void Run() {
     // A child waits a little: one that is there to exec() asks nobody, and many of one parent do not come at once.
-    if (core_.Status().forks > 0) {
+    if (core_.forks() > 0) {
       const milliseconds first = std::min(core_.config.backoff_first, kAfterFork);
       core_.Sleep(net::Backoff({first, first}, RandomSeed()).Next());
     }

@@ -1,4 +1,8 @@
 // RulesetState when there is no memory: whatever allocation fails, it holds the whole of before or the whole of after.
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
 #include <gtest/gtest.h>
 
 #include <guidon/client.h>  // before core: g++ 12 takes its enumerators for hidden by a constant there
@@ -72,6 +76,63 @@ TEST_P(RulesetStateTest, WhatFailsForWantOfMemoryLeavesItAsItWas) {
   const std::string after = Held(next);
   EXPECT_GT(FailEverywhere(before, after, state, [&](RulesetState& s) { return s.TakeChange(change, ""); }), 20);
   EXPECT_GT(FailEverywhere(before, after, state, [&](RulesetState& s) { return s.TakeSnapshot(document); }), 20);
+}
+
+// ---- The client's threads ----------------------------------------------------------------------------------------
+
+// Whichever thread of the client says or tells something gets no memory for a while.
+TEST(NoMemoryTest, ThreadsOfTheClientWaitForItAndGoOn) {
+  using testing::Eventually;
+  testing::TemporaryFolder folder;
+  testing::ScriptedServer server;
+  World world;
+  world.Serve("a", 1);
+  ClientConfig config = testing::ConfigFor(server);
+  config.cache_file = folder.File("flags.json");
+  config.log = [](LogLevel, std::string_view) { bench::Volunteer(); };  // the source's thread, and the keeper's
+  config.send_events = true;
+  config.flush_interval = std::chrono::milliseconds(1);
+  Client client(config);
+  const Subscription changes = client.OnChange([](const RulesetChange&) { bench::Volunteer(); });
+  const Subscription states = client.OnStatus([](const ClientStatus&) { bench::Volunteer(); });
+  auto stream = testing::AcceptStream(server, world.SnapshotEvent());
+  ASSERT_TRUE(stream && testing::WaitForRevision(client, world.revision()));
+  ASSERT_TRUE(Eventually([&] { return std::filesystem::exists(config.cache_file); }));
+  client.Track("order", Context("user-1"));
+  if (const auto batch = server.Accept()) batch->SendAnswer(500);  // said by the thread of the events
+
+  bench::FailVolunteers(true);
+  const std::uint64_t refused = bench::Refused();
+  client.Bool("unknown.flag.with.a.name.that.is.long", Context("user-1"), false);
+  client.Track("order", Context("user-1"));
+  stream->Send(world.Serve("a", 2));
+  stream->Close();
+  EXPECT_TRUE(Eventually([&] { return bench::Refused() > refused + 10; }));
+  bench::FailVolunteers(false);
+
+  bool is_streamed = false, is_batch_taken = false;
+  while (!is_streamed || !is_batch_taken) {
+    auto connection = server.Accept();
+    ASSERT_TRUE(connection);
+    if (connection->request().target == "/sdk/v1/stream") {
+      stream = std::move(connection);
+      testing::SendStreamHead(*stream);
+      stream->Send(world.SnapshotEvent());
+      is_streamed = true;
+    } else {
+      is_batch_taken = connection->SendAnswer(202) || is_batch_taken;
+    }
+  }
+  EXPECT_TRUE(testing::WaitForRevision(client, world.revision()));
+  EXPECT_EQ(client.Int("a", Context("user-1"), 0), 2);
+  EXPECT_TRUE(testing::WaitForState(client, ClientState::kLive));
+  client.Close(std::chrono::milliseconds(100));
+  std::ostringstream cached;
+  EXPECT_TRUE(Eventually([&] {
+    cached.str("");
+    cached << std::ifstream(config.cache_file).rdbuf();
+    return cached.str() == world.Document();
+  }));
 }
 
 }  // namespace
