@@ -9,6 +9,19 @@
 #include "sdk/events/event_json.h"
 
 namespace guidon::internal {
+namespace {
+
+constexpr std::int64_t kClockStep = 60'000;                          // milliseconds; less is drift, and harmless
+constexpr std::int64_t kMostBehind = std::int64_t{29} * 86'400'000;  // servers take 30 days
+
+}  // namespace
+
+std::int64_t Moment::WallAt(const Moment& now) const {
+  const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(now.steady - steady).count();
+  const std::int64_t expected = now.wall_ms - ago;
+  const bool is_moved = expected - wall_ms > kClockStep || wall_ms - expected > kClockStep;
+  return std::max(is_moved ? expected : wall_ms, now.wall_ms - kMostBehind);
+}
 
 // ---- EventQueue --------------------------------------------------------------------------------------------------
 

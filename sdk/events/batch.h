@@ -60,15 +60,25 @@ class EventQueue {
   std::uint64_t pushed_ = 0, settled_ = 0;
 };
 
+// A moment by both clocks: the wall's, which is told and may be wrong, and one that does not jump.
+struct Moment {
+  std::int64_t wall_ms = 0;
+  std::chrono::steady_clock::time_point steady{};
+
+  // What the wall's clock says of it at `now`: the same, unless that clock was put right (or wrong) since, by more than
+  // a minute. Never so long ago that a server would not take it.
+  std::int64_t WallAt(const Moment& now) const;
+};
+
 // What was counted in a span of time.
 struct Counts {
   std::vector<EvaluationCount> entries;
-  std::int64_t from_ms = 0, to_ms = 0;
+  Moment from, to;
 };
 
 struct Batch {
   std::string id;  // the same for every attempt
-  std::chrono::steady_clock::time_point made;
+  Moment made;
   DroppedEvents dropped;
   Counts counts;
   std::string evaluations;  // the event of `counts`; "" when there are none

@@ -46,6 +46,11 @@ std::string RandomId(std::size_t size) {
   return id;
 }
 
+Moment Now() {
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  return {std::chrono::duration_cast<milliseconds>(wall).count(), std::chrono::steady_clock::now()};
+}
+
 DroppedEvents Minus(const DroppedEvents& a, const DroppedEvents& b) {
   DroppedEvents d;
   d.exposures = a.exposures - b.exposures;
@@ -67,7 +72,7 @@ Outbox::Outbox(ClientCore& core)
       random_(RandomSeed()),
       backoff_({core.config.backoff_first, core.config.backoff_most}, RandomSeed()),
       remembered_(kRememberedExposures),
-      counted_until_(core.NowMs()),
+      counted_until_(Now()),
       exposures_(core.config.max_queued_events, core.config.max_queued_bytes),
       tracks_(core.config.max_queued_events, core.config.max_queued_bytes) {
   next_round_ = Clock::now() + NextInterval();
@@ -357,7 +362,7 @@ bool Outbox::IsRoundOver() const {
 void Outbox::MakeBatch() {
   batch_.emplace();
   batch_->id = RandomId(24);
-  batch_->made = Clock::now();
+  batch_->made = Now();
   std::size_t left = max_batch_bytes_ - std::min(kEnvelopeBytes, max_batch_bytes_ / 2);
   AddCounts(left);
   left -= std::min(left, batch_->evaluations.size());
@@ -376,15 +381,16 @@ void Outbox::MakeBatch() {
 // As many of the counts that wait as fit; when none wait, and the round is for counts, those of the recorder.
 void Outbox::AddCounts(std::size_t max_bytes) {
   if (counts_.entries.empty() && round_->with_counts) {
-    const std::int64_t now_ms = core_.NowMs();
-    counts_ = {core_.recorder.TakeCounts(), counted_until_, now_ms};
-    counted_until_ = now_ms;
+    const Moment now = Now();
+    counts_ = {core_.recorder.TakeCounts(), counted_until_, now};
+    counted_until_ = now;
     round_->with_counts = false;
   }
   std::size_t taken = 0;
-  std::string event = EncodeEvaluations(counts_.entries, counts_.from_ms, counts_.to_ms, max_bytes, &taken);
+  const std::int64_t from_ms = counts_.from.WallAt(batch_->made), to_ms = counts_.to.WallAt(batch_->made);
+  std::string event = EncodeEvaluations(counts_.entries, from_ms, to_ms, max_bytes, &taken);
   const auto end = counts_.entries.begin() + static_cast<std::ptrdiff_t>(taken);
-  batch_->counts = {{counts_.entries.begin(), end}, counts_.from_ms, counts_.to_ms};
+  batch_->counts = {{counts_.entries.begin(), end}, counts_.from, counts_.to};
   batch_->evaluations = std::move(event);
   counts_.entries.erase(counts_.entries.begin(), end);
 }
@@ -394,14 +400,17 @@ void Outbox::AddCounts(std::size_t max_bytes) {
 // One attempt, and what follows from its answer.
 void Outbox::Attempt() {
   last_attempt_ = Clock::now();
-  if (last_attempt_ - batch_->made >= core_.config.max_batch_age) {
+  // A clock that was put right since would have the server leave the counts out.
+  const Moment now = Now();
+  if (!batch_->may_have_arrived && batch_->made.WallAt(now) != batch_->made.wall_ms) return TakeBack();
+  if (last_attempt_ - batch_->made.steady >= core_.config.max_batch_age) {
     // What surely did not arrive may go out again under another id; of the rest nobody can tell.
     if (!batch_->may_have_arrived) return TakeBack();
     return Lose("a batch of events found no clear answer for " +
                 std::to_string(std::chrono::duration_cast<std::chrono::hours>(core_.config.max_batch_age).count()) +
                 " hours: it is dropped");
   }
-  const net::HttpResult result = Post("/sdk/v1/events", EncodeBatch(*batch_, sender_, core_.NowMs()));
+  const net::HttpResult result = Post("/sdk/v1/events", EncodeBatch(*batch_, sender_, now.wall_ms));
   if (stopping()) {
     if (result.ok() && result.response.status == 202) Durable(result.response);
     return;
@@ -529,9 +538,9 @@ void Outbox::Lose(const std::string& error) {
 void Outbox::TakeBack() {
   MutexLock lock(mutex_);
   reported_ = Minus(reported_, batch_->dropped);
-  if (counts_.entries.empty()) counts_.to_ms = batch_->counts.to_ms;
+  if (counts_.entries.empty()) counts_.to = batch_->counts.to;
   if (!batch_->counts.entries.empty()) {
-    counts_.from_ms = batch_->counts.from_ms;
+    counts_.from = batch_->counts.from;
     counts_.entries.insert(counts_.entries.begin(), batch_->counts.entries.begin(), batch_->counts.entries.end());
   }
   exposures_.PutBack(std::move(batch_->exposures));

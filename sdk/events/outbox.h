@@ -117,7 +117,7 @@ class Outbox {
   Remembered remembered_;
   std::shared_ptr<const std::string> epoch_;  // of the last exposure
   Counts counts_;                             // that were taken from the recorder and are in no batch
-  std::int64_t counted_until_;                // when they were taken last
+  Moment counted_until_;                      // when they were taken last
   DroppedEvents reported_;                    // what durable batches and the one under way say
   std::optional<Round> round_;
   std::optional<Batch> batch_;

@@ -203,6 +203,18 @@ TEST(BatchTest, WhatIsCompressedIsTheSameAfterwards) {
 
 // ---- Queue -------------------------------------------------------------------------------------------------------
 
+TEST(MomentTest, IsToldByTheClockAsItIsNow) {
+  using std::chrono::hours;
+  const std::chrono::steady_clock::time_point begin{hours(1)};
+  constexpr std::int64_t kHour = 3'600'000, kNow = 1'790'000'000'000;
+  const internal::Moment now{kNow, begin + hours(2)};
+  EXPECT_EQ((internal::Moment{kNow - 2 * kHour + 59'000, begin}.WallAt(now)), kNow - 2 * kHour + 59'000) << "drift";
+  EXPECT_EQ((internal::Moment{5'000, begin}.WallAt(now)), kNow - 2 * kHour) << "it was 1970 then";
+  EXPECT_EQ((internal::Moment{kNow + 9 * kHour, begin}.WallAt(now)), kNow - 2 * kHour) << "it was in the future";
+  const internal::Moment late{kNow, begin + hours(24 * 40)};
+  EXPECT_EQ((internal::Moment{kNow - 24 * 40 * kHour, begin}.WallAt(late)), kNow - 24 * 29 * kHour);
+}
+
 TEST(EventQueueTest, WhatWasPoppedTakesRoomUntilItIsSettled) {
   EventQueue queue(3, 1'000'000);
   for (const char* json : {"1", "2", "3"}) EXPECT_TRUE(queue.TryPush({json, nullptr}));

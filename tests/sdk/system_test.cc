@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/sdk/application.h"
 #include "tests/sdk/world.h"
 #include "tests/support/system.h"
 
@@ -92,6 +93,45 @@ TEST_P(ClockTest, WaitingIsNotShortenedOrProlongedByAJump) {
   EXPECT_GE(Clock::now() - begin, 300ms);
   Jump(std::chrono::hours(-48));
   EXPECT_TRUE(client.Close(kPatience)) << "and neither does a day back keep it";
+}
+
+class EventClockTest : public ClockTest {
+ protected:
+  static void ExpectOneReadNow(const testing::SentBatch& batch) {
+    const Array counted = batch.EventsOf("evaluations");
+    ASSERT_EQ(counted.size(), 1u) << batch.text;
+    const std::int64_t from = counted[0].Find("from")->AsInt(), to = counted[0].Find("to")->AsInt();
+    const auto now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+    constexpr std::chrono::milliseconds kLately = 10min;
+    EXPECT_LE(from, to);
+    EXPECT_GE(from, (now - kLately).count());
+    EXPECT_LE(to, (now + 1s).count());
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Over, EventClockTest, ::testing::Values(ScriptedServer::Mode::kPlain), testing::NameOfMode);
+
+TEST_P(EventClockTest, CountsSurviveAClockThatIsPutRight) {
+  Jump(-24h * 365 * 50);  // as a device has it that has no battery
+  testing::Application application;
+  application.client->Bool("unknown", kUser, false);
+  Jump(24h * 365 * 50);
+  auto flushed = application.Flush();
+  ExpectOneReadNow(application.TakeBatch());
+  EXPECT_TRUE(flushed.get());
+}
+
+TEST_P(EventClockTest, CountsOfABatchThatDidNotArriveSurviveItToo) {
+  Jump(-24h * 365 * 50);
+  testing::Application application;
+  application.client->Bool("unknown", kUser, false);
+  auto flushed = application.Flush();
+  const std::string first = application.TakeBatch(429, {{"Retry-After", "1"}}).id();
+  Jump(24h * 365 * 50);
+  const testing::SentBatch batch = application.TakeBatch();
+  EXPECT_NE(batch.id(), first);
+  ExpectOneReadNow(batch);
+  EXPECT_TRUE(flushed.get());
 }
 
 // --- names ---------------------------------------------------------------------------------------------------------
