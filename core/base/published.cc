@@ -50,7 +50,7 @@ class Registry {
     }
     slot->is_taken = true;
     slot->is_ordered = !has_barrier_;
-    pthread_setspecific(at_thread_end_, slot);
+    if (has_key_) pthread_setspecific(at_thread_end_, slot);
     return slot;
   }
 
@@ -93,11 +93,11 @@ class Registry {
  private:
   Registry() {
     // A key's destructor runs after those of C++ thread-locals, which may still read, and again if another key's
-    // destructor reads after it.
-    pthread_key_create(&at_thread_end_, [](void* slot) {
-      own_slot = nullptr;
-      Get().Release(static_cast<Slot*>(slot));
-    });
+    // destructor reads after it. The process may have used up its keys: then slots of threads that ended stay taken.
+    has_key_ = pthread_key_create(&at_thread_end_, [](void* slot) {
+                 own_slot = nullptr;
+                 Get().Release(static_cast<Slot*>(slot));
+               }) == 0;
     pthread_atfork([] { Get().mutex_.native().lock(); }, [] { Get().mutex_.native().unlock(); },
                    [] { Get().ContinueInChild(); });
     has_barrier_ = Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
@@ -125,7 +125,8 @@ class Registry {
     mutex_.unlock();
   }
 
-  pthread_key_t at_thread_end_;
+  pthread_key_t at_thread_end_{};
+  bool has_key_ = false;
 
   Mutex mutex_;
   bool has_barrier_ GUIDON_GUARDED_BY(mutex_) = false;  // changes in the child of a fork only

@@ -31,7 +31,8 @@ class ShardRegistry {
   // The number of the calling thread, whose shards go back when it ends.
   std::uint64_t NumberThread() {
     const std::uint64_t number = next_thread_.fetch_add(1, std::memory_order_relaxed);
-    pthread_setspecific(at_thread_end_, reinterpret_cast<void*>(static_cast<std::uintptr_t>(number)));
+    void* const value = reinterpret_cast<void*>(static_cast<std::uintptr_t>(number));
+    if (has_key_) pthread_setspecific(at_thread_end_, value);
     return number;
   }
   std::uint64_t NumberList() { return next_list_.fetch_add(1, std::memory_order_relaxed); }
@@ -41,11 +42,12 @@ class ShardRegistry {
 
  private:
   ShardRegistry() {
-    // A key's destructor runs after those of C++ thread-locals, which may still record.
-    pthread_key_create(&at_thread_end_, [](void* number) {
-      ShardList::marks = {};
-      Get().EndThread(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(number)));
-    });
+    // A key's destructor runs after those of C++ thread-locals, which may still record. The process may have used up
+    // its keys: then shards of threads that ended stay theirs, and are still read.
+    has_key_ = pthread_key_create(&at_thread_end_, [](void* number) {
+                 ShardList::marks = {};
+                 Get().EndThread(static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(number)));
+               }) == 0;
     pthread_atfork([] { Get().LockAll(); }, [] { Get().UnlockAll(); }, [] { Get().UnlockAll(); });
   }
 
@@ -63,7 +65,8 @@ class ShardRegistry {
     collect_mutex.unlock();
   }
 
-  pthread_key_t at_thread_end_;
+  pthread_key_t at_thread_end_{};
+  bool has_key_ = false;
   std::atomic<std::uint64_t> next_thread_{1}, next_list_{1};
   std::vector<ShardList*> lists_ GUIDON_GUARDED_BY(mutex);
 };

@@ -1,5 +1,6 @@
-# cmake -D library=libguidon.so -D nm=nm -D source_dir=... -P symbols.cmake: the library shows what the public headers
-# declare, and nothing else; and what they declare and do not define, it shows.
+# cmake -D library=libguidon.so -D nm=nm -D readelf=readelf -D source_dir=... -P symbols.cmake: the library shows what the
+# public headers declare, and nothing else; what they declare and do not define, it shows; and dlclose leaves it where
+# it is.
 #
 # The headers are read as they are written: a class begins with `class GUIDON_API Name` and ends with `};` at the start of
 # a line. Whose name is declared there is held, not with which arguments.
@@ -123,3 +124,8 @@ endforeach()
 list(REMOVE_DUPLICATES shown)
 list(LENGTH shown count)
 message(STATUS "${count} names")
+
+run(${readelf} --dynamic --wide ${library})
+if(NOT output MATCHES "FLAGS_1[^\n]*NODELETE")
+  message(FATAL_ERROR "libguidon.so may be unloaded while threads have yet to run its destructors")
+endif()

@@ -1,7 +1,13 @@
 // A client's life: configuration of any kind, and Close at any moment.
+#include <pthread.h>
+#include <unistd.h>
+
 #include <csignal>
+#include <cstring>
 
 #include <future>
+#include <memory>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -239,6 +245,39 @@ TEST_P(CloseTest, FromACallbackOfItsOwn) {
 }
 
 // --- the application's process -------------------------------------------------------------------------------------
+
+// In a process of its own, where nobody has read a flag yet.
+TEST(ProcessDeathTest, AProcessThatHasNoKeysLeftKeepsThoseThatItHas) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto use_up_the_keys_and_read = [] {
+    static int given = 0;
+    std::vector<pthread_key_t> keys;
+    pthread_key_t key;
+    while (pthread_key_create(&key, nullptr) == 0) keys.push_back(key);
+    World world;
+    world.Serve("a", 1);
+    ClientConfig config;
+    config.bootstrap = world.Document();
+    bool is_good = false;
+    // Whatever is made now, and not given a value, is one of those keys.
+    const std::vector<pthread_key_t> pattern(256, keys.back());
+    std::vector<std::unique_ptr<char[]>> blocks;
+    for (std::size_t size = 16; size <= 1'024; size += 16) {
+      for (int i = 0; i < 64; ++i) std::memcpy(blocks.emplace_back(new char[size]).get(), pattern.data(), size);
+    }
+    blocks.clear();
+    {
+      Client client(config);
+      std::thread([&] {
+        for (const pthread_key_t each : keys) pthread_setspecific(each, &given);
+        is_good = client.Int("a", kUser, 0) == 1;
+        for (const pthread_key_t each : keys) is_good = is_good && pthread_getspecific(each) == &given;
+      }).join();
+    }
+    ::_exit(is_good ? 0 : 1);
+  };
+  EXPECT_EXIT(use_up_the_keys_and_read(), ::testing::ExitedWithCode(0), "");
+}
 
 TEST(ProcessTest, SignalsArriveOnTheApplicationsThreads) {
   static std::atomic<bool> elsewhere{false};
