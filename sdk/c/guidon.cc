@@ -436,6 +436,7 @@ guidon_code guidon_client_status(const guidon_client* client, guidon_status* sta
     now.invalid_track = from.events.dropped.invalid;
     now.dropped_batches = from.events.dropped.batches;
     now.rejected_events = from.events.dropped.rejected;
+    now.lost_evaluations = from.events.dropped.evaluations;
     now.serves_defaults = from.serves_defaults;
     Fill(status, now);
     return GUIDON_OK;

@@ -194,11 +194,12 @@ typedef struct guidon_status {
   uint64_t invalid_track;     /* calls of guidon_track that were no event */
   uint64_t dropped_batches;   /* that the server refused as a whole, or gave no clear answer to for a day */
   uint64_t rejected_events;   /* that the server left out of a batch */
+  uint64_t lost_evaluations;  /* reads whose counts were in no batch when the client was closed */
   bool serves_defaults;       /* what is held is older than serve_defaults_after_ms allows */
 } guidon_status;
 /* Nothing is known. */
 #define GUIDON_STATUS_INIT \
-  { sizeof(guidon_status), GUIDON_STATE_INITIALISING, 0, 0, 0, 0, "", "", "", 0, 0, 0, 0, 0, 0, 0, false }
+  { sizeof(guidon_status), GUIDON_STATE_INITIALISING, 0, 0, 0, 0, "", "", "", 0, 0, 0, 0, 0, 0, 0, 0, false }
 
 /* Takes locks for a moment, and copies text: for health checks and logs. */
 GUIDON_EXPORT guidon_code guidon_client_status(const guidon_client* client, guidon_status* status);

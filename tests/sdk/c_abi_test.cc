@@ -74,8 +74,9 @@ AT(guidon_status, dropped_track, 640);
 AT(guidon_status, invalid_track, 648);
 AT(guidon_status, dropped_batches, 656);
 AT(guidon_status, rejected_events, 664);
-AT(guidon_status, serves_defaults, 672);
-SIZE(guidon_status, 680);
+AT(guidon_status, lost_evaluations, 672);
+AT(guidon_status, serves_defaults, 680);
+SIZE(guidon_status, 688);
 
 AT(guidon_attribute, name, 0);
 AT(guidon_attribute, text, 8);

@@ -217,10 +217,10 @@ class GUIDON_API Client : public Reads<Client> {
   bool Flush(std::chrono::milliseconds deadline) const;
 
   // Flushes, then stops the background work and writes what the cache file does not have yet; reads go on with what is
-  // held, by the time that it is then. True when all threads ended within the deadline; one that is stuck in the system's name resolution, in a
-  // callback of the application or is the calling one itself is left to end by itself. Events that could not be sent
-  // are dropped; a part of the deadline, at most 250 ms, is kept for what comes after them. A second call changes
-  // nothing.
+  // held, by the time that it is then. True when all threads ended within the deadline; one that is stuck in the
+  // system's name resolution, in a callback of the application or is the calling one itself is left to end by itself.
+  // Events that could not be sent are dropped; a part of the deadline, at most 250 ms, is kept for what comes after
+  // them. A second call changes nothing.
   bool Close(std::chrono::milliseconds deadline);
 
  private:
