@@ -1,22 +1,13 @@
 #include "core/ruleset/pattern.h"
 
 #include <re2/re2.h>
+#include <sched.h>
 
 #include <utility>
 
 #include "core/model/names.h"
 
 namespace guidon {
-namespace {
-
-// One after the other, so that few threads share none.
-std::size_t NumberOfThread() {
-  static constinit std::atomic<std::size_t> next{0};
-  static thread_local const std::size_t own = next.fetch_add(1, std::memory_order_relaxed);
-  return own;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<const Pattern>> Pattern::Compile(const std::string& text, bool ignore_case) {
   re2::RE2::Options options;
@@ -43,13 +34,14 @@ bool Pattern::MatchesWithin(std::string_view text) const {
 }
 
 const re2::RE2& Pattern::OwnCopy() const {
-  const std::size_t number = NumberOfThread() % kCopies;
+  const int processor = sched_getcpu();  // asks no system: a few instructions
+  const std::size_t number = static_cast<std::size_t>(processor < 0 ? 0 : processor) % kCopies;
   if (number == 0) return *first_;
   std::atomic<const re2::RE2*>& copy = others_[number - 1];
   const re2::RE2* held = copy.load(std::memory_order_acquire);
   if (held != nullptr) return *held;
   auto made = std::make_unique<const re2::RE2>(first_->pattern(), first_->options());
-  // Another thread with this number may have been quicker: its copy is `held` then.
+  // Another thread may have been quicker: its copy is `held` then.
   if (!copy.compare_exchange_strong(held, made.get(), std::memory_order_acq_rel)) return *held;
   return *made.release();
 }

@@ -1,6 +1,6 @@
 // A regular expression that many threads match at once. RE2 fills an automaton as it meets new texts, under a lock of
-// its own that every match takes: one line of memory for all threads, which they would hand to and fro. So there are
-// copies, each made by the first of its threads that needs it, and a thread always looks at the same one.
+// its own that every match takes: one line of memory for all threads, which they would hand to and fro, in three times
+// the time. So there are copies, each made by the first read that needs it, and a read looks at that of its processor.
 //
 //   Result<std::unique_ptr<const Pattern>> pattern = Pattern::Compile("^[a-z]+@", /*ignore_case=*/false);
 //   if ((*pattern)->MatchesWithin(email)) …
@@ -30,11 +30,11 @@ class Pattern {
   explicit Pattern(std::unique_ptr<const re2::RE2> first);
   ~Pattern();
 
-  // Anywhere in the text. Allocates when a thread comes for the first time, and when a text is of a new kind.
+  // Anywhere in the text. Allocates when a processor comes for the first time, and when a text is of a new kind.
   bool MatchesWithin(std::string_view text) const;
 
  private:
-  static constexpr std::size_t kCopies = 4;
+  static constexpr std::size_t kCopies = 8;
   const re2::RE2& OwnCopy() const;
 
   const std::unique_ptr<const re2::RE2> first_;
