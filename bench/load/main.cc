@@ -1,5 +1,7 @@
 // ./dev bench load: how long an SDK takes to have a large ruleset, and a change of it, ready for readers, and what it
 // keeps in memory for it. bench/README.md says how to read it.
+#include <guidon/client.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
