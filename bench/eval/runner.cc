@@ -108,6 +108,7 @@ RunResult RunEval(const RunOptions& options) {
   for (const Workload& workload : workloads) {
     result.fault = Verify(workload, contexts);
     if (!result.fault.empty()) return result;
+    WarmUp(workload, contexts);
   }
 
   RegisterAll(workloads, contexts, options);

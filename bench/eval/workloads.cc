@@ -1,5 +1,7 @@
 #include "bench/eval/workloads.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -322,6 +324,24 @@ std::string Verify(const Workload& workload, const std::vector<Context>& context
   return fault.empty() ? "" : workload.name + ": " + fault;
 }
 
+namespace {
+
+template <typename Work>
+void OnEachProcessor(const Work& work) {
+  cpu_set_t all;
+  if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+  for (int processor = 0; processor < CPU_SETSIZE; ++processor) {
+    if (!CPU_ISSET(processor, &all)) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    if (sched_setaffinity(0, sizeof one, &one) == 0) work();
+  }
+  sched_setaffinity(0, sizeof all, &all);
+}
+
+}  // namespace
+
 void WarmUp(const Workload& workload, const std::vector<Context>& contexts) {
   const std::size_t reads = std::max(kStoreFlags, contexts.size());
   for (int round = 0; round < 10; ++round) {
@@ -329,6 +349,7 @@ void WarmUp(const Workload& workload, const std::vector<Context>& contexts) {
     workload.ByKey(contexts, 0, reads, [](const auto&) {});
     workload.client->Flush(std::chrono::milliseconds(10));
   }
+  OnEachProcessor([&] { workload.ByHandle(contexts, 0, contexts.size(), [](const auto&) {}); });
 }
 
 }  // namespace guidon::bench

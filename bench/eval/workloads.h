@@ -80,8 +80,9 @@ Workload MakeWorkload(const std::string& name);  // one of WorkloadNames()
 // the rules before the hit are looked at and miss, a changed context is answered otherwise. Empty, or what is wrong.
 std::string Verify(const Workload& workload, const std::vector<Context>& contexts);
 
-// Reads by this thread, both ways, until each flag has its counters and every exposure was kept: those that follow do
-// what reads do nearly always, whatever the sender of events does meanwhile.
+// Reads by this thread, both ways and on each processor, until each flag has its counters, each processor its copy of
+// an expression, and every exposure was kept: reads that follow do what they do nearly always, whatever the sender of
+// events does meanwhile.
 void WarmUp(const Workload& workload, const std::vector<Context>& contexts);
 
 // --- inline ---------------------------------------------------------------------------------------------------------
