@@ -8,6 +8,7 @@
 
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "core/model/units.h"
 
 namespace guidon::cli {
 namespace {
@@ -170,6 +171,9 @@ void CheckKey(const KeyOptions& options) {
   if (options.action == "create" && options.kind == "server" && options.environment.empty()) {
     throw CLI::RequiredError("--environment");
   }
+  if (!options.expires_in.empty() && !ParseDuration(options.expires_in)) {
+    throw CLI::ValidationError("--expires-in", "'" + options.expires_in + "' is not a duration such as 90d");
+  }
 }
 
 void AddKey(CLI::App& app, Run& run) {
@@ -188,6 +192,8 @@ void AddKey(CLI::App& app, Run& run) {
           ->default_val("server")
           ->type_name("KIND");
       verb->add_option("--description", options->description, "What it is for")->type_name("TEXT");
+      verb->add_option("--expires-in", options->expires_in, "How long it is valid, such as 90d; for ever without it")
+          ->type_name("DURATION");
       AddEnvironment(*verb, options->environment);
     }
     if (action == "revoke") {

@@ -18,6 +18,7 @@ int CreateKey(const KeyOptions& options, const std::string& path) {
   Object body{{"kind", Value(options.kind)}};
   if (!options.environment.empty()) body.Append("environment", Value(options.environment));
   if (!options.description.empty()) body.Append("description", Value(options.description));
+  if (!options.expires_in.empty()) body.Append("expires_in", Value(options.expires_in));
   Result<ApiAnswer> answer = Ask(options.connection, "POST", path, Value(std::move(body)));
   if (!answer) return Explain(answer.error(), options.json);
   if (!answer->ok()) return Explain(*answer, options.json);
@@ -26,6 +27,8 @@ int CreateKey(const KeyOptions& options, const std::string& path) {
     return kPass;
   }
   std::cout << Text(answer->body, "key") << std::endl;
+  const std::string expires = Text(answer->body, "expires");
+  if (!expires.empty()) std::cerr << "It expires at " << expires << ".\n";
   std::cerr << "This is shown once. To revoke it: guidon key revoke " << Text(answer->body, "id") << "\n";
   return kPass;
 }
@@ -53,9 +56,14 @@ int ListKeys(const KeyOptions& options, const std::string& path) {
             << "\n";
   for (const Value& key : keys->AsArray()) {
     const std::string revoked = Text(key, "revoked").substr(0, 10), description = Text(key, "description");
+    const std::string expires = Text(key, "expires").substr(0, 10);
     std::cout << Padded(Text(key, "id"), id) << "  " << Padded(Text(key, "kind"), 6) << "  "
               << Padded(Text(key, "environment"), environment) << "  " << Text(key, "created").substr(0, 10);
-    if (!revoked.empty()) std::cout << "  " << Out().Red("revoked " + revoked);
+    if (!revoked.empty()) {
+      std::cout << "  " << Out().Red("revoked " + revoked);
+    } else if (!expires.empty()) {
+      std::cout << "  expires " << expires;
+    }
     if (!description.empty()) std::cout << "  " << description;
     std::cout << "\n";
   }

@@ -83,6 +83,7 @@ struct KeyOptions {
   std::string environment;
   std::string kind;
   std::string description;
+  std::string expires_in;
   std::string id;
   bool json = false;
 };

@@ -432,7 +432,7 @@ class App::Impl {
   std::unique_ptr<Journal> journal_;
   std::optional<JournalKeeper> journal_keeper_;
   Processes processes_{ProcessOptions()};
-  Authenticator authenticator_;
+  Authenticator authenticator_{NowMs};
   std::optional<Api> api_;
   // Workers answer through the server, so they are gone before it; see Stop().
   std::unique_ptr<http::Server> server_;

@@ -1,5 +1,9 @@
 // API keys over HTTP.
+#include <chrono>
+
 #include "core/base/json.h"
+#include "core/model/names.h"
+#include "core/model/units.h"
 #include "server/api/api.h"
 #include "server/api/problem.h"
 #include "server/api/requests.h"
@@ -14,6 +18,7 @@ struct NewKeyRequest {
   KeyKind kind = KeyKind::kServer;
   std::string environment;
   std::string description;
+  std::int64_t valid_ms = 0;  // 0: for ever
 };
 
 Result<NewKeyRequest> ReadNewKey(const Value& body) {
@@ -24,7 +29,8 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
   };
   if (!body.is_object()) return Fail(ErrorCode::kInvalid, "expected an object with 'kind'");
   for (const Member& member : body.AsObject()) {
-    if (member.name != "kind" && member.name != "environment" && member.name != "description") {
+    if (member.name != "kind" && member.name != "environment" && member.name != "description" &&
+        member.name != "expires_in") {
       return fail(member.name, "unknown key '" + member.name + "'");
     }
     if (!member.value.is_string()) return fail(member.name, "expected text");
@@ -42,6 +48,14 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
   }
   if (request.kind == KeyKind::kAdmin && !request.environment.empty()) {
     return fail("environment", "an admin key is not limited to an environment");
+  }
+  if (const Value* expires_in = body.Find("expires_in")) {
+    const auto valid = ParseDuration(expires_in->AsString());
+    if (!valid || valid->count() <= 0 || *valid > std::chrono::days(kMaxDurationDays)) {
+      return fail("expires_in",
+                  "expected a duration of at most " + std::to_string(kMaxDurationDays) + " days, such as 90d");
+    }
+    request.valid_ms = valid->count();
   }
   if (request.description.size() > kMaxDescriptionBytes) {
     return fail("description", "longer than " + std::to_string(kMaxDescriptionBytes) + " bytes");
@@ -93,6 +107,7 @@ http::Response Api::CreateKey(const Call& call) {
   key->record.environment = wanted->environment;
   key->record.description = wanted->description;
   key->record.created_ms = parts_.now_ms();
+  if (wanted->valid_ms > 0) key->record.expires_ms = key->record.created_ms + wanted->valid_ms;
   Result<Committed> committed = parts_.catalog.PutItem(
       {std::string(kKeySpace), key->record.id, EncodeKeyRecord(key->record)}, "key.create", AuthorOf(call));
   if (!committed) return ProblemResponse(committed.error(), call.request.id);
@@ -110,7 +125,7 @@ http::Response Api::RevokeKey(const Call& call) {
     const std::string where = project.empty() ? "among the keys of all projects" : "of project '" + project + "'";
     return ProblemResponse({ErrorCode::kNotFound, "there is no key '" + id + "' " + where, {}}, call.request.id);
   }
-  if (project.empty() && record->revoked_ms == 0 && IsLastAdminKey(id)) {
+  if (project.empty() && IsUsable(*record, parts_.now_ms()) && IsLastAdminKey(id)) {
     return ProblemResponse(
         {ErrorCode::kConflict, "key " + id + " is the last admin key of all projects; make another one first", {}},
         call.request.id);
@@ -127,7 +142,7 @@ http::Response Api::RevokeKey(const Call& call) {
 
 bool Api::IsLastAdminKey(const std::string& id) const {
   for (const KeyRecord& other : parts_.authenticator.List("")) {
-    if (other.kind == KeyKind::kAdmin && other.revoked_ms == 0 && other.id != id) return false;
+    if (other.kind == KeyKind::kAdmin && IsUsable(other, parts_.now_ms()) && other.id != id) return false;
   }
   return true;
 }

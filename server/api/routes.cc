@@ -91,7 +91,8 @@ const std::vector<Route>& Api::Routes() {
 void Api::Serve(const Route& route, const http::Request& request, const Answered& answered) {
   Call call{request, {}};
   if (route.verb != Verb::kPublic) {
-    Result<Principal> who = parts_.authenticator.Authenticate(request.Header("Authorization"));
+    Result<Principal> who =
+        parts_.authenticator.Authenticate(request.Header("Authorization"), request.Header("X-API-Key"));
     if (!who) return answered(ProblemResponse(who.error(), request.id));
     call.who = *std::move(who);
     // What a route is about stands in its address; the SDK's routes are about the key's own environment.

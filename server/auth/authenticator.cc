@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "core/model/units.h"
+
 namespace guidon {
 namespace {
 
@@ -36,11 +38,12 @@ void Authenticator::Remove(std::string_view id) {
   ++revocations_;
 }
 
-Result<Principal> Authenticator::Authenticate(std::string_view authorization) const {
-  if (authorization.empty()) {
-    return Fail(ErrorCode::kUnauthenticated, "the request has no key; send 'Authorization: Bearer gdn_…'");
+Result<Principal> Authenticator::Authenticate(std::string_view authorization, std::string_view api_key) const {
+  if (authorization.empty() && api_key.empty()) {
+    return Fail(ErrorCode::kUnauthenticated,
+                "the request has no key; send 'Authorization: Bearer gdn_…' or 'X-API-Key: gdn_…'");
   }
-  const std::optional<ParsedKey> key = ParseKey(KeyOf(authorization));
+  const std::optional<ParsedKey> key = ParseKey(authorization.empty() ? api_key : KeyOf(authorization));
   if (!key) {
     return Fail(ErrorCode::kUnauthenticated,
                 "what was sent as a key is none: it is cut off, mistyped, or of something else");
@@ -54,13 +57,17 @@ Result<Principal> Authenticator::Authenticate(std::string_view authorization) co
   if (record.revoked_ms != 0) {
     return Fail(ErrorCode::kUnauthenticated, "the key " + record.id + " was revoked");
   }
+  if (!IsUsable(record, now_ms_())) {
+    return Fail(ErrorCode::kUnauthenticated,
+                "the key " + record.id + " expired at " + FormatTimestamp(record.expires_ms));
+  }
   return Principal{"key:" + record.id, record.kind, record.project, record.environment};
 }
 
 bool Authenticator::IsValid(std::string_view id) const {
   std::shared_lock lock(mutex_);
   const auto held = keys_.find(std::string(id));
-  return held != keys_.end() && held->second.revoked_ms == 0;
+  return held != keys_.end() && IsUsable(held->second, now_ms_());
 }
 
 std::optional<KeyRecord> Authenticator::Find(std::string_view id) const {
@@ -85,10 +92,11 @@ std::vector<KeyRecord> Authenticator::List(std::string_view project) const {
 }
 
 bool Authenticator::HasValidAdminKey() const {
+  const std::int64_t now_ms = now_ms_();
   std::shared_lock lock(mutex_);
-  return std::any_of(keys_.begin(), keys_.end(), [](const auto& entry) {
+  return std::any_of(keys_.begin(), keys_.end(), [now_ms](const auto& entry) {
     const KeyRecord& record = entry.second;
-    return record.kind == KeyKind::kAdmin && record.project.empty() && record.revoked_ms == 0;
+    return record.kind == KeyKind::kAdmin && record.project.empty() && IsUsable(record, now_ms);
   });
 }
 

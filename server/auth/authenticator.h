@@ -1,6 +1,6 @@
 // Knows every key and tells who a request comes from.
 //
-//   Authenticator authenticator;
+//   Authenticator authenticator(NowMs);
 //   for (KeyRecord& record : catalog.Keys()) authenticator.Put(std::move(record));
 //   Result<Principal> who = authenticator.Authenticate(request.Header("Authorization"));
 //
@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
@@ -28,13 +29,18 @@ namespace guidon {
 
 class Authenticator {
  public:
+  // Milliseconds since 1970, for keys that expire.
+  using Clock = std::function<std::int64_t()>;
+  explicit Authenticator(Clock now_ms) : now_ms_(std::move(now_ms)) {}
+
   // Adds a key or replaces what is known of it (a revocation).
   void Put(KeyRecord record);
   void Remove(std::string_view id);
 
-  // From the value of the Authorization header: `Bearer gdn_…` or the bare key. kUnauthenticated says whether the
-  // header is missing, malformed, or the key unknown or revoked; never what the key was.
-  Result<Principal> Authenticate(std::string_view authorization) const;
+  // From the value of the Authorization header, `Bearer gdn_…` or the bare key; when there is none, of X-API-Key.
+  // kUnauthenticated says whether both are missing, what was sent is malformed, or the key is unknown, revoked or
+  // expired; never what the key was.
+  Result<Principal> Authenticate(std::string_view authorization, std::string_view api_key = {}) const;
 
   // Whether a key may still be used; streams ask on every tick.
   bool IsValid(std::string_view id) const;
@@ -48,6 +54,7 @@ class Authenticator {
   bool HasValidAdminKey() const;
 
  private:
+  const Clock now_ms_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, KeyRecord> keys_;  // by id; guarded by mutex_
   std::atomic<std::uint64_t> revocations_{0};

@@ -113,6 +113,10 @@ Result<NewKey> GenerateKey(KeyKind kind) {
   return key;
 }
 
+bool IsUsable(const KeyRecord& record, std::int64_t now_ms) {
+  return record.revoked_ms == 0 && (record.expires_ms == 0 || now_ms < record.expires_ms);
+}
+
 bool Matches(const KeyRecord& record, const ParsedKey& key) {
   const std::string hash = Sha256Hex(key.secret);
   return record.kind == key.kind && record.verifier.size() == hash.size() &&

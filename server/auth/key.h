@@ -39,8 +39,10 @@ struct KeyRecord {
   std::string description;
   std::string verifier;  // SHA-256 of the secret, 64 hex digits
   std::int64_t created_ms = 0;
-  std::int64_t revoked_ms = 0;  // 0: valid
+  std::int64_t expires_ms = 0;  // valid until then; 0: for ever
+  std::int64_t revoked_ms = 0;  // 0: not revoked
 };
+bool IsUsable(const KeyRecord& record, std::int64_t now_ms);
 
 // A key's text taken apart. Views into the text.
 struct ParsedKey {

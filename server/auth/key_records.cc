@@ -14,6 +14,7 @@ std::string EncodeKeyRecord(const KeyRecord& record) {
                        {"description", Value(record.description)},
                        {"verifier", Value(record.verifier)},
                        {"created_ms", Value(record.created_ms)},
+                       {"expires_ms", Value(record.expires_ms)},
                        {"revoked_ms", Value(record.revoked_ms)}});
 }
 
@@ -38,6 +39,7 @@ Result<KeyRecord> DecodeKeyRecord(std::string_view id, std::string_view text) {
   record.description = text_of("description");
   record.verifier = text_of("verifier");
   record.created_ms = time_of("created_ms");
+  record.expires_ms = time_of("expires_ms");
   record.revoked_ms = time_of("revoked_ms");
   return record;
 }
@@ -48,6 +50,7 @@ Value DescribeKey(const KeyRecord& record) {
   if (!record.environment.empty()) object.Append("environment", Value(record.environment));
   if (!record.description.empty()) object.Append("description", Value(record.description));
   object.Append("created", Value(FormatTimestamp(record.created_ms)));
+  if (record.expires_ms != 0) object.Append("expires", Value(FormatTimestamp(record.expires_ms)));
   if (record.revoked_ms != 0) object.Append("revoked", Value(FormatTimestamp(record.revoked_ms)));
   return object;
 }

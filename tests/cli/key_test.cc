@@ -45,6 +45,17 @@ TEST(KeyTest, IsMadeShownOnceListedAndRevoked) {
             0);
 }
 
+TEST(KeyTest, MayExpire) {
+  const Guidond server;
+  const Workspace files(SmallShop("shop"));
+  ASSERT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
+  const Finished made = GuidonOf(server, {"key", "create", "-e", "production", "--expires-in", "90d"});
+  EXPECT_EQ(made.exit_code, 0) << made.errors;
+  EXPECT_NE(made.errors.find("It expires at 20"), std::string::npos) << made.errors;
+  EXPECT_NE(GuidonOf(server, {"key", "list"}).output.find("  expires 20"), std::string::npos);
+  EXPECT_EQ(GuidonOf(server, {"key", "create", "-e", "production", "--expires-in", "soon"}).exit_code, 2);
+}
+
 TEST(KeyTest, AWrongKeyIsAUsageErrorForEveryVerb) {
   const Guidond server;
   const Workspace files(SmallShop("shop"));

@@ -180,7 +180,7 @@ class TestServer {
   Processes processes_;
   guidon::Metrics metrics_;
   IngestCounters counters_;
-  Authenticator authenticator_;
+  Authenticator authenticator_{[this] { return now_ms_.load(); }};
   std::string admin_;
   const http::Router router_;
   std::optional<Api> api_;

@@ -165,6 +165,36 @@ TEST(StreamTest, RevokingAKeyEndsItsStreamsAtOnceAndNoOther) {
   EXPECT_EQ(shop.server.Call("GET", "/sdk/v1/ruleset", {.key = TextAt(document, "key")}).status, 401);
 }
 
+TEST(StreamTest, AKeyThatExpiresEndsItsStreamsAndIsRefused) {
+  Shop shop;
+  constexpr std::int64_t kNow = 1'800'000'000'000;
+  shop.server.SetNow(kNow);
+  const HttpAnswer made =
+      shop.server.Call("POST", "/api/v1/projects/shop/keys",
+                       {.body = R"({"kind":"server","environment":"production","expires_in":"2h"})"});
+  ASSERT_EQ(made.status, 201) << made.body;
+  const Value document = TestServer::Body(made);
+  EXPECT_EQ(TextAt(document, "expires"), "2027-01-15T10:00:00.000Z");
+  StreamClient client;
+  OpenStream stream(shop.server, TextAt(document, "key"));
+  stream.Head();
+  ASSERT_TRUE(stream.ReadUntil(client, [&] { return client.snapshots() == 1; }));
+  shop.server.SetNow(kNow + 2 * 3'600'000);
+  ASSERT_TRUE(stream.ReadUntil(client, [&] { return client.said_goodbye(); }));
+  EXPECT_EQ(client.goodbye(), "revoked");
+  const HttpAnswer refused =
+      shop.server.Call("GET", "/sdk/v1/ruleset", {.key = "-", .headers = {{"X-API-Key", TextAt(document, "key")}}});
+  EXPECT_EQ(refused.status, 401);
+  EXPECT_NE(refused.body.find("expired at 2027-01-15T10:00:00"), std::string::npos) << refused.body;
+  EXPECT_EQ(shop.server.Call("GET", "/sdk/v1/ruleset", {.key = "-", .headers = {{"X-API-Key", shop.key}}}).status, 200);
+  for (const char* wrong : {"90", "-1d", "0d", "forever", "4000d"}) {
+    const HttpAnswer answer =
+        shop.server.Call("POST", "/api/v1/projects/shop/keys",
+                         {.body = R"({"kind":"admin","expires_in":")" + std::string(wrong) + "\"}"});
+    EXPECT_EQ(answer.status, 422) << wrong << answer.body;
+  }
+}
+
 TEST(StreamTest, DeletingAnEnvironmentSaysGone) {
   Shop shop;
   const std::string key = shop.server.MakeKey(KeyKind::kRelay, "bank", "production");

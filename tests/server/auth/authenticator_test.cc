@@ -6,7 +6,8 @@ namespace guidon {
 namespace {
 
 struct Fixture {
-  Authenticator authenticator;
+  std::int64_t now_ms = 1'000;
+  Authenticator authenticator{[this] { return now_ms; }};
   NewKey Make(KeyKind kind, std::string project = "", std::string environment = "") {
     NewKey key = *GenerateKey(kind);
     key.record.project = std::move(project);
@@ -29,6 +30,32 @@ TEST(AuthenticatorTest, KnowsWhoAKeyBelongsTo) {
     EXPECT_EQ(who->id, "key:" + key.record.id);
     EXPECT_EQ(who->environment, "production");
   }
+}
+
+TEST(AuthenticatorTest, TakesAKeyFromTheHeaderOfItsOwnWhereThereIsNoOther) {
+  Fixture f;
+  const NewKey key = f.Make(KeyKind::kServer, "shop", "production");
+  EXPECT_TRUE(f.authenticator.Authenticate("", key.text));
+  EXPECT_EQ(CodeOf(f.authenticator.Authenticate("", "Bearer " + key.text)), ErrorCode::kUnauthenticated);
+  EXPECT_EQ(CodeOf(f.authenticator.Authenticate("Bearer x", key.text)), ErrorCode::kUnauthenticated)
+      << "what stands in Authorization counts";
+}
+
+TEST(AuthenticatorTest, AKeyIsValidUntilItExpires) {
+  Fixture f;
+  NewKey key = f.Make(KeyKind::kAdmin);
+  key.record.expires_ms = 2'000;
+  f.authenticator.Put(key.record);
+  f.now_ms = 1'999;
+  EXPECT_TRUE(f.authenticator.Authenticate(key.text));
+  EXPECT_TRUE(f.authenticator.IsValid(key.record.id));
+  EXPECT_TRUE(f.authenticator.HasValidAdminKey());
+  f.now_ms = 2'000;
+  const Result<Principal> who = f.authenticator.Authenticate(key.text);
+  EXPECT_EQ(CodeOf(who), ErrorCode::kUnauthenticated);
+  EXPECT_NE(who.error().message.find("expired at 1970-01-01T00:00:02"), std::string::npos) << who.error().message;
+  EXPECT_FALSE(f.authenticator.IsValid(key.record.id));
+  EXPECT_FALSE(f.authenticator.HasValidAdminKey());
 }
 
 TEST(AuthenticatorTest, TellsAMissingAMalformedAndAnUnknownKeyApartWithoutRepeatingIt) {
