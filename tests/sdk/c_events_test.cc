@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/sdk/application.h"
+#include "tests/sdk/c_client.h"
 
 namespace guidon::testing {
 namespace {
@@ -15,20 +16,12 @@ namespace {
 constexpr bool kYes = true;
 
 TEST(CEventsTest, WhatIsTrackedIsSentWithoutWhatIsPrivate) {
-  ScriptedServer server;
-  World world;
-  const std::string url = server.url();
+  StreamingCClient c;
   const char* const secret[] = {"email"};
-  guidon_config config = GUIDON_CONFIG_INIT;
-  config.server = url.c_str();
-  config.key = "gdn_srv_test";
-  config.private_attributes = secret;
-  config.private_attribute_count = 1;
-  const std::unique_ptr<guidon_client, void (*)(guidon_client*)> client{guidon_client_new(&config, nullptr),
-                                                                        guidon_client_free};
-  const auto stream = AcceptStream(server, world.SnapshotEvent());
-  ASSERT_NE(stream, nullptr);
-  ASSERT_EQ(guidon_client_wait_ready(client.get(), -1, nullptr), GUIDON_OK);
+  c.config.private_attributes = secret;
+  c.config.private_attribute_count = 1;
+  ASSERT_TRUE(c.Open());
+  const CClientPtr& client = c.client;
 
   guidon_context* user = guidon_context_new("user-42");
   guidon_context_set_text(user, "email", "a@shop.example");
@@ -44,10 +37,10 @@ TEST(CEventsTest, WhatIsTrackedIsSentWithoutWhatIsPrivate) {
   guidon_context_free(user);
 
   auto flushed = std::async(std::launch::async, [&] { return guidon_flush(client.get(), 20'000); });
-  std::unique_ptr<ScriptedServer::Connection> asked = server.Accept();
+  std::unique_ptr<ScriptedServer::Connection> asked = c.server.Accept();
   while (asked != nullptr && asked->request().target != "/sdk/v1/events") {
     asked->SendAnswer(204);  // a status
-    asked = server.Accept();
+    asked = c.server.Accept();
   }
   ASSERT_NE(asked, nullptr);
   const SentBatch batch(asked->request());
@@ -66,19 +59,11 @@ TEST(CEventsTest, WhatIsTrackedIsSentWithoutWhatIsPrivate) {
 
 // A client whose stream is open, and what it tells of a context to a server that refuses everything.
 TEST(CEventsTest, PeeksLeaveNothingBehindAndWhatIsDroppedIsShown) {
-  ScriptedServer server;
-  World world;
-  world.Serve("on", true);
-  const std::string url = server.url();
-  guidon_config config = GUIDON_CONFIG_INIT;
-  config.server = url.c_str();
-  config.key = "gdn_srv_test";
-  config.all_attributes_private = true;
-  const std::unique_ptr<guidon_client, void (*)(guidon_client*)> client{guidon_client_new(&config, nullptr),
-                                                                        guidon_client_free};
-  const auto stream = AcceptStream(server, world.SnapshotEvent());
-  ASSERT_NE(stream, nullptr);
-  ASSERT_EQ(guidon_client_wait_ready(client.get(), -1, nullptr), GUIDON_OK);
+  StreamingCClient c;
+  c.world.Serve("on", true);
+  c.config.all_attributes_private = true;
+  ASSERT_TRUE(c.Open());
+  const CClientPtr& client = c.client;
 
   guidon_context* user = guidon_context_new("user-42");
   guidon_context_set_text(user, "plan", "pro");
@@ -98,10 +83,10 @@ TEST(CEventsTest, PeeksLeaveNothingBehindAndWhatIsDroppedIsShown) {
   EXPECT_EQ(status.dropped_batches, 0u);
 
   auto flushed = std::async(std::launch::async, [&] { return guidon_flush(client.get(), 20'000); });
-  std::unique_ptr<ScriptedServer::Connection> asked = server.Accept();
+  std::unique_ptr<ScriptedServer::Connection> asked = c.server.Accept();
   while (asked != nullptr && asked->request().target != "/sdk/v1/events") {
     asked->SendAnswer(204);  // a status
-    asked = server.Accept();
+    asked = c.server.Accept();
   }
   ASSERT_NE(asked, nullptr);
   const SentBatch batch(asked->request());

@@ -14,12 +14,13 @@
 #include <memory>
 #include <string>
 
+#include "tests/sdk/c_client.h"
 #include "tests/sdk/world.h"
 
 namespace guidon::testing {
 namespace {
 
-using ClientPtr = std::unique_ptr<guidon_client, void (*)(guidon_client*)>;
+using ClientPtr = CClientPtr;
 using ContextPtr = std::unique_ptr<guidon_context, void (*)(guidon_context*)>;
 
 ContextPtr User(const char* key = "user-42") {
@@ -243,25 +244,19 @@ TEST(CInterfaceTest, WhyItIsNotReadyIsSaid) {
 }
 
 TEST(CInterfaceTest, ALiveClientHasAStatusAndTellsOfChanges) {
-  ScriptedServer server;
-  World world;
+  StreamingCClient c;
+  World& world = c.world;
   world.Serve("on", false);
-  const std::string url = server.url();
-  guidon_config config = GUIDON_CONFIG_INIT;
-  config.server = url.c_str();
-  config.key = "gdn_srv_test";
-  config.without_events = true;
-  const ClientPtr client{guidon_client_new(&config, nullptr), guidon_client_free};
-  const auto stream = AcceptStream(server, world.SnapshotEvent());
-  ASSERT_NE(stream, nullptr);
-  ASSERT_EQ(guidon_client_wait_ready(client.get(), -1, nullptr), GUIDON_OK);
+  c.config.without_events = true;
+  ASSERT_TRUE(c.Open());
+  const ClientPtr& client = c.client;
 
   std::atomic<std::uint64_t> seen{0};
   guidon_subscription* subscription = guidon_client_on_change(
       client.get(),
       [](void* user, std::uint64_t revision) { *static_cast<std::atomic<std::uint64_t>*>(user) = revision; }, &seen);
   ASSERT_NE(subscription, nullptr);
-  stream->Send(world.Serve("on", true));
+  c.stream->Send(world.Serve("on", true));
   EXPECT_TRUE(Eventually([&] { return seen == world.revision(); }));
   const ContextPtr user = User();
   EXPECT_TRUE(guidon_bool(client.get(), "on", user.get(), false));
@@ -281,30 +276,25 @@ TEST(CInterfaceTest, ALiveClientHasAStatusAndTellsOfChanges) {
 using ReaderPtr = std::unique_ptr<guidon_reader, void (*)(guidon_reader*)>;
 
 TEST(CInterfaceTest, APinReadsOneRevisionAndOutlivesItsClient) {
-  ScriptedServer server;
-  World world;
+  StreamingCClient c;
+  World& world = c.world;
   world.Serve("on", true);
   world.Serve("retries", 3);
   world.Serve("ratio", 0.25);
   world.Serve("layout", "single");
   world.Serve("limits", Object{{"rps", 200}});
   const std::uint64_t pinned = world.revision();
-  const std::string url = server.url();
-  guidon_config config = GUIDON_CONFIG_INIT;
-  config.server = url.c_str();
-  config.key = "gdn_srv_test";
-  ClientPtr client{guidon_client_new(&config, nullptr), guidon_client_free};
+  c.Make();
+  ClientPtr& client = c.client;
   const ReaderPtr early{guidon_pin_new(client.get()), guidon_reader_free};
-  const auto stream = AcceptStream(server, world.SnapshotEvent());
-  ASSERT_NE(stream, nullptr);
-  ASSERT_EQ(guidon_client_wait_ready(client.get(), -1, nullptr), GUIDON_OK);
+  ASSERT_TRUE(c.Stream());
   const ReaderPtr pin{guidon_pin_new(client.get()), guidon_reader_free};
   const ReaderPtr peek{guidon_peek_new(client.get()), guidon_reader_free};
   const ReaderPtr peek_at_pin{guidon_reader_peek(pin.get()), guidon_reader_free};
   const ReaderPtr another_peek{guidon_reader_peek(peek.get()), guidon_reader_free};
   for (const auto& [flag, value] : std::initializer_list<std::pair<const char*, Value>>{
            {"on", false}, {"retries", 4}, {"ratio", 0.5}, {"layout", "multi"}, {"limits", Object()}}) {
-    stream->Send(world.Serve(flag, value));
+    c.stream->Send(world.Serve(flag, value));
   }
   const ContextPtr user = User();
   ASSERT_TRUE(Eventually([&] {
@@ -352,20 +342,16 @@ TEST(CInterfaceTest, APinReadsOneRevisionAndOutlivesItsClient) {
 }
 
 TEST(CInterfaceTest, WhoAsksIsToldThatTheStatusChangesAndSinceWhenNobodyConfirms) {
-  ScriptedServer server;
-  World world;
-  world.Serve("on", true);
-  const std::string url = server.url();
-  guidon_config config = GUIDON_CONFIG_INIT;
-  config.server = url.c_str();
-  config.key = "gdn_srv_test";
-  config.serve_defaults_after_ms = 100;
+  StreamingCClient c;
+  c.world.Serve("on", true);
+  c.config.serve_defaults_after_ms = 100;
   struct Told {
     guidon_client* client = nullptr;
     std::atomic<int> state{-1};
     std::atomic<bool> serves_defaults{false};
   } told;
-  const ClientPtr client{guidon_client_new(&config, nullptr), guidon_client_free};
+  c.Make();
+  const ClientPtr& client = c.client;
   told.client = client.get();
   guidon_subscription* subscription = guidon_client_on_status(
       client.get(),
@@ -382,16 +368,15 @@ TEST(CInterfaceTest, WhoAsksIsToldThatTheStatusChangesAndSinceWhenNobodyConfirms
   EXPECT_EQ(guidon_client_on_status(
                 nullptr, [](void*) {}, nullptr),
             nullptr);
-  auto stream = AcceptStream(server, world.SnapshotEvent());
-  ASSERT_NE(stream, nullptr);
+  ASSERT_TRUE(c.Stream());
   EXPECT_TRUE(Eventually([&] { return told.state == GUIDON_STATE_LIVE; }));
   guidon_status status = GUIDON_STATUS_INIT;
   ASSERT_EQ(guidon_client_status(client.get(), &status), GUIDON_OK);
   EXPECT_FALSE(status.serves_defaults);
   EXPECT_EQ(status.stale_since_ms, 0);
 
-  server.Stop();
-  stream.reset();
+  c.server.Stop();
+  c.stream.reset();
   EXPECT_TRUE(Eventually([&] { return told.serves_defaults.load(); }));
   ASSERT_EQ(guidon_client_status(client.get(), &status), GUIDON_OK);
   EXPECT_TRUE(status.serves_defaults);

@@ -31,6 +31,11 @@ class StalenessTest : public testing::OverBoth {
     EXPECT_EQ(detail.error, EvaluationError::kProviderNotReady);
     EXPECT_TRUE(client.Status().serves_defaults);
   }
+  // Its stream fails, and it polls what there is.
+  void LetItPoll() {
+    server_.Accept()->SendAnswer(500);
+    server_.Accept()->SendAnswer(200, {{"Content-Type", "application/json"}, {"ETag", "\"x\""}}, world_.Document());
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Over, StalenessTest, testing::kBothModes, testing::NameOfMode);
 
@@ -89,8 +94,7 @@ TEST_P(StalenessTest, APollThatFindsNothingNewConfirmsToo) {
   config.failures_before_polling = 1;
   config.serve_defaults_after = 200ms;
   Client client(config);
-  server_.Accept()->SendAnswer(500);
-  server_.Accept()->SendAnswer(200, {{"Content-Type", "application/json"}, {"ETag", "\"x\""}}, world_.Document());
+  LetItPoll();
   ASSERT_TRUE(WaitForState(client, ClientState::kPolling));
   const auto held_back = server_.Accept();
   ASSERT_TRUE(held_back && Eventually([&] { return client.Status().serves_defaults; }));
@@ -130,8 +134,7 @@ TEST_P(StalenessTest, APollThatConfirmsEndsTheWait) {
   config.failures_before_polling = 1;
   config.serve_defaults_after = 100ms;
   Client client(config);
-  server_.Accept()->SendAnswer(500);
-  server_.Accept()->SendAnswer(200, {{"Content-Type", "application/json"}, {"ETag", "\"x\""}}, world_.Document());
+  LetItPoll();
   const auto held_back = server_.Accept();
   ASSERT_TRUE(held_back && Eventually([&] { return client.Status().serves_defaults; }));
   auto ready = std::async(std::launch::async, [&] { return client.WaitReady(kPatience); });
