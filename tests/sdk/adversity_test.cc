@@ -278,6 +278,9 @@ TEST_P(AdversityTest, TheStreamIsTriedForEverWhileTheRulesetIsPolled) {
 TEST(AdversityDefaultsTest, AStreamIsDeadAfterThreeHeartbeats) {
   EXPECT_EQ(ClientConfig().silence_timeout, 45s);
 }
+TEST(AdversityDefaultsTest, AKeyThatIsNotAcceptedIsLookedAtAgainEveryFiveMinutes) {
+  EXPECT_EQ(ClientConfig().unauthorised_recheck, 5min);
+}
 
 TEST_P(AdversityTest, RetryAfterMayBeADate) {
   Client client(ConfigFor(server_));

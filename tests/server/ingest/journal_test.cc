@@ -7,6 +7,7 @@
 
 #include "core/base/json.h"
 #include "server/ingest/journal_keeper.h"
+#include "tests/server/store/faulty_file_system.h"
 #include "tests/server/store/store_fixture.h"
 
 namespace guidon {
@@ -58,7 +59,7 @@ class JournalTest : public testing::TestWithParam<const char*> {
     } else {
       store_.reset();
       RocksStoreOptions rocks = RocksOptions(folder_, options);
-      rocks.file_system = FastFileSystem();
+      rocks.file_system = disk_;
       Result<std::unique_ptr<Store>> opened = OpenRocksStore(rocks);
       ASSERT_TRUE(opened) << opened.error().message;
       store_ = *std::move(opened);
@@ -82,6 +83,7 @@ class JournalTest : public testing::TestWithParam<const char*> {
 
   FakeClock clock_;
   const TempFolder folder_;
+  std::shared_ptr<rocksdb::FileSystem> disk_ = FastFileSystem();
   JournalOptions options_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Journal> journal_;
@@ -110,6 +112,29 @@ TEST_P(JournalTest, ABatchThatComesAgainGetsTheFirstAnswerAndWritesNothing) {
   EXPECT_EQ(store_->Head().position, before);
   EXPECT_EQ(Append(EntryOf("batch-0000000001", "c", "staging")), "3: answer to c") << "ids belong to an environment";
   EXPECT_EQ(Read(), "1 a, 3 c, next 3");
+}
+
+// Promise R1.
+TEST_P(JournalTest, APowerCutLosesNothingThatWasAcknowledged) {
+  if (is_memory()) return;  // there is nothing to lose
+  const auto disk = std::make_shared<FaultyFileSystem>();
+  disk_ = disk;
+  Open();
+  std::string kept;
+  for (int round = 1; round <= 5; ++round) {
+    for (int i = 0; i < 10; ++i) {
+      const std::string number = std::to_string(10 * (round - 1) + i + 1), word = "w" + number;
+      EXPECT_EQ(Append(EntryOf("batch-0000000" + std::to_string(100 + std::stoi(number)), word)),
+                number + ": answer to " + word);
+      kept += number + " " + word + ", ";
+    }
+    journal_.reset();
+    store_.reset();
+    disk->LoseUnsynced();
+    Open();
+    EXPECT_EQ(Read(), kept + "next " + std::to_string(10 * round)) << round;
+  }
+  EXPECT_EQ(Append(EntryOf("batch-0000000101", "w1")), "1 again: answer to w1");
 }
 
 TEST_P(JournalTest, AReaderGoesOnWhereItStoppedAcrossARestart) {
@@ -246,6 +271,7 @@ TEST_P(JournalTest, TheKeeperLooksFromTimeToTimeAndNotAtOnce) {
   clock_.Move(days(100));
   Append(EntryOf("batch-0000000002", "b"));
   JournalKeeperOptions options;
+  EXPECT_EQ(options.keep_ids, hours(48)) << "as docs/spec/events.md says";
   options.clock = clock_.Function();
   options.report = [](const Result<JournalTrim>&) { ADD_FAILURE() << "it looked"; };
   { const JournalKeeper keeper(*journal_, options); }
