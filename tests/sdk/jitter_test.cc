@@ -48,10 +48,13 @@ Delays DelaysAt(ScriptedServer& server) {
   return delays;
 }
 
-// Of two that draw by themselves one in four million pairs is the same by chance.
+// Most of them: a machine that is busy makes some late.
 bool AreTheSame(const Delays& some, const Delays& others) {
-  return std::equal(some.begin(), some.end(), others.begin(), others.end(),
-                    [](auto a, auto b) { return std::abs(a.count() - b.count()) < 15; });
+  std::size_t same = 0;
+  for (std::size_t i = 0; i < std::min(some.size(), others.size()); ++i) {
+    same += std::abs((some[i] - others[i]).count()) < 15 ? 1 : 0;
+  }
+  return same >= 6;
 }
 
 TEST(JitterTest, TwoClientsComeBackAtTimesOfTheirOwn) {
