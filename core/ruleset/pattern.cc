@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 #include <sched.h>
 
+#include <new>
 #include <utility>
 
 #include "core/model/names.h"
@@ -40,7 +41,12 @@ const re2::RE2& Pattern::OwnCopy() const {
   std::atomic<const re2::RE2*>& copy = others_[number - 1];
   const re2::RE2* held = copy.load(std::memory_order_acquire);
   if (held != nullptr) return *held;
-  auto made = std::make_unique<const re2::RE2>(first_->pattern(), first_->options());
+  std::unique_ptr<const re2::RE2> made;
+  try {
+    made = std::make_unique<const re2::RE2>(first_->pattern(), first_->options());
+  } catch (const std::bad_alloc&) {
+    return *first_;  // slower, and right
+  }
   // Another thread may have been quicker: its copy is `held` then.
   if (!copy.compare_exchange_strong(held, made.get(), std::memory_order_acq_rel)) return *held;
   return *made.release();

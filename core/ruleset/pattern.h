@@ -30,7 +30,8 @@ class Pattern {
   explicit Pattern(std::unique_ptr<const re2::RE2> first);
   ~Pattern();
 
-  // Anywhere in the text. Allocates when a processor comes for the first time, and when a text is of a new kind.
+  // Anywhere in the text. Each copy keeps to kMaxExpressionMemory. Allocates when a processor comes for the first time,
+  // and when a text is of a new kind.
   bool MatchesWithin(std::string_view text) const;
 
  private:

@@ -252,10 +252,10 @@ void ClientCore::NoteNoMemory(const char* what) noexcept {
     const std::string message = std::string("cannot go on for now: ") + what;
     Log(LogLevel::kWarning, message);
     MutexLock lock(mutex_);
-    status_.last_error = message;
+    if (status_.state != ClientState::kLive) status_.last_error = message;
   } catch (const std::exception&) {
     MutexLock lock(mutex_);
-    status_.last_error = "no memory";  // as short as needs none
+    if (status_.state != ClientState::kLive) status_.last_error = "no memory";  // as short as needs none
   }
 }
 
@@ -495,19 +495,21 @@ void ClientCore::SayLater(LogLevel level, std::string message) {
   if (!closing()) unsaid_lines_.emplace_back(level, std::move(message));
 }
 
-// A hook that throws does so at every read: memory and time go to the first of a minute only.
+// A hook that throws does so at every read: text is made for the first of a minute only. Never waits: while somebody
+// else holds the lock, a fault is not counted.
 void ClientCore::NoteHookFault(const Hook& hook, const char* stage, const char* what) noexcept {
   try {
+    std::unique_lock<std::mutex> lock(mutex_.native(), std::try_to_lock);
+    if (!lock.owns_lock()) return;
     const Clock::time_point now = Clock::now();
-    std::string message =
-        std::string("a hook threw in ") + stage + (what == nullptr ? "" : ": ") + (what == nullptr ? "" : what);
-    MutexLock lock(mutex_);
     const auto [fault, is_first] = hook_faults_.try_emplace({&hook, stage}, HookFault{now});
     HookFault& held = fault->second;
     if (!is_first && now - held.said < kHookFaultInterval) {
       ++held.more;
       return;
     }
+    std::string message =
+        std::string("a hook threw in ") + stage + (what == nullptr ? "" : ": ") + (what == nullptr ? "" : what);
     if (held.more > 0) message += "; and " + std::to_string(held.more) + " times since it was last said";
     held = {now};
     if (!closing()) unsaid_lines_.emplace_back(LogLevel::kError, std::move(message));
@@ -643,10 +645,14 @@ bool ClientCore::IsCacheDue() const {
   if (!is_cache_old_ && !IsCacheTimeOld()) return false;
   const auto since = Clock::now() - cache_kept_;
   if (is_cache_old_) return since >= kCacheInterval * (1 << std::clamp(cache_failures_ - 1, 0, kMostCacheDoublings));
-  // What is to be served for a short time only must not look much older than it is.
-  const milliseconds allowed = config.serve_defaults_after / 4;
-  return since >=
-         (allowed == milliseconds(0) ? kCacheTimeInterval : std::clamp(allowed, kCacheInterval, kCacheTimeInterval));
+  return since >= CacheTimeAllowed();
+}
+
+// How far the file's time may be behind. What is to be served for a short time only must not look much older than it
+// is.
+milliseconds ClientCore::CacheTimeAllowed() const {
+  const milliseconds quarter = config.serve_defaults_after / 4;
+  return quarter == milliseconds(0) ? kCacheTimeInterval : std::clamp(quarter, kCacheInterval, kCacheTimeInterval);
 }
 
 // Writes the file, or only its time; at the end also what is not due yet, for there will be no later time. What fails
@@ -668,6 +674,7 @@ void ClientCore::KeepCache() {
   } catch (const std::exception& e) {
     NoteNoMemory(e.what());
   }
+  if (IsLeftover()) return;
   MutexLock lock(mutex_);
   cache_failures_ = is_kept ? 0 : cache_failures_ + 1;
   if (is_kept) cache_confirmed_ = confirmed;
@@ -684,6 +691,7 @@ bool ClientCore::WriteCache(Clock::time_point confirmed) {
   if (!written) {
     const std::string& message = written.error().message;
     Log(message == cache_said_ ? LogLevel::kDebug : LogLevel::kWarning, message);
+    if (IsLeftover()) return false;  // it forked in the log: what follows is another thread's now
     cache_said_ = message;
     return false;
   }
@@ -698,7 +706,8 @@ bool ClientCore::TouchCache(Clock::time_point confirmed) {
   const Result<FileMark> mark = TouchFile(config.cache_file, cache_mark_, time);
   if (!mark) return false;
   if (mark->number == cache_mark_.number && mark->written() == time) cache_mark_ = *mark;
-  return *mark == cache_mark_ || mark->written() >= time - 2 * kCacheTimeInterval;
+  const auto now = std::chrono::system_clock::now();
+  return *mark == cache_mark_ || (mark->written() >= time - CacheTimeAllowed() && mark->written() <= now);
 }
 
 // ---- Subscribers -------------------------------------------------------------------------------------------------
@@ -763,12 +772,18 @@ void ClientCore::Call(Subscriber& subscriber, const char* what, const std::funct
     ++subscriber.depth;
     subscriber.runner = std::this_thread::get_id();
   }
+  const auto complain = [&](const char* cause) noexcept {
+    try {
+      Log(LogLevel::kError, std::string("a callback of ") + what + " threw" + cause);
+    } catch (const std::exception&) {  // there is no memory to say so; whoever ends the subscription must not wait
+    }
+  };
   try {
     call();
   } catch (const std::exception& e) {
-    Log(LogLevel::kError, std::string("a callback of ") + what + " threw: " + e.what());
+    complain((std::string(": ") + e.what()).c_str());
   } catch (...) {
-    Log(LogLevel::kError, std::string("a callback of ") + what + " threw");
+    complain("");
   }
   MutexLock lock(mutex_);
   if (--subscriber.depth == 0) changed_.NotifyAll();
@@ -849,6 +864,8 @@ void ClientCore::LeaveOldThreads() GUIDON_THREAD_ANNOTATION(no_thread_safety_ana
   }
   if (file_source_ != nullptr) file_source_->CloseInChild();
   file_source_.reset();
+  std::construct_at(&cache_said_);  // the keeper may have been writing it
+  cache_mark_ = {};
   http_.reset();    // which destroys nothing: the thread that made it has one, too, and is not here, or still needs it
   unsaid_.clear();  // the parent says and writes it
   unsaid_lines_.clear();

@@ -108,7 +108,8 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   // Said by the keeper: for threads that must not wait for a log.
   void SayLater(LogLevel level, std::string message) GUIDON_EXCLUDES(mutex_);
   // What a hook threw on a thread that reads; `what` may be null. Said later, and of each hook and stage once a minute.
-  void NoteHookFault(const Hook& hook, const char* stage, const char* what) noexcept GUIDON_EXCLUDES(mutex_);
+  void NoteHookFault(const Hook& hook, const char* stage, const char* what) noexcept
+      GUIDON_THREAD_ANNOTATION(no_thread_safety_analysis);  // try_lock
   // The calling thread is to leave what it does for this client and end.
   bool closing() const { return closing_.load() || IsLeftover(); }
   // Whether the calling thread was a worker of this client in the parent, and forked in a callback or log: in the child
@@ -156,6 +157,7 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
   void KeepCache() GUIDON_EXCLUDES(state_mutex_, mutex_);
   bool WriteCache(Clock::time_point confirmed) GUIDON_EXCLUDES(state_mutex_, mutex_);
   bool TouchCache(Clock::time_point confirmed);
+  std::chrono::milliseconds CacheTimeAllowed() const;
   bool IsCacheDue() const GUIDON_REQUIRES(mutex_);
   bool IsCacheTimeOld() const GUIDON_REQUIRES(mutex_);
   void SayUnknownFlags(const std::vector<std::string>& keys);

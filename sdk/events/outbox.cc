@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -172,6 +173,7 @@ void Outbox::Run() {
     }
     Wait();
   }
+  if (core_.IsLeftover()) return;  // what the recorder has is for the child's own outbox
   try {
     CountLeft();
   } catch (const std::exception& e) {
@@ -537,11 +539,14 @@ void Outbox::Lose(const std::string& error) {
 // What is in the batch is as if it had never been put into it.
 void Outbox::TakeBack() {
   MutexLock lock(mutex_);
+  // What may fail for want of memory comes first: it is called again then.
+  counts_.entries.reserve(counts_.entries.size() + batch_->counts.entries.size());
   reported_ = Minus(reported_, batch_->dropped);
   if (counts_.entries.empty()) counts_.to = batch_->counts.to;
   if (!batch_->counts.entries.empty()) {
     counts_.from = batch_->counts.from;
-    counts_.entries.insert(counts_.entries.begin(), batch_->counts.entries.begin(), batch_->counts.entries.end());
+    counts_.entries.insert(counts_.entries.begin(), std::make_move_iterator(batch_->counts.entries.begin()),
+                           std::make_move_iterator(batch_->counts.entries.end()));
   }
   exposures_.PutBack(std::move(batch_->exposures));
   tracks_.PutBack(std::move(batch_->tracks));

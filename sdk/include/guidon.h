@@ -189,10 +189,10 @@ typedef struct guidon_status {
   char last_error[GUIDON_MESSAGE_SIZE]; /* of the last attempt that failed; empty while live */
   int64_t stale_since_ms;     /* neither live nor polling: since then, after 1970; 0: it is, or nobody knows */
   uint64_t queued_events;     /* exposures and tracked events that are not durable yet */
-  uint64_t dropped_exposures; /* there was no room; all of these since the client was made */
-  uint64_t dropped_track;     /* calls of guidon_track without room, or after the client was closed */
+  uint64_t dropped_exposures; /* no room, or left at close; all of these since the client was made */
+  uint64_t dropped_track;     /* calls of guidon_track without room, left at close, or after it */
   uint64_t invalid_track;     /* calls of guidon_track that were no event */
-  uint64_t dropped_batches;   /* that the server refused as a whole, or gave no clear answer to for a day */
+  uint64_t dropped_batches;   /* refused as a whole, without a clear answer for a day, or left at close */
   uint64_t rejected_events;   /* that the server left out of a batch */
   uint64_t lost_evaluations;  /* reads whose counts were in no batch when the client was closed */
   bool serves_defaults;       /* what is held is older than serve_defaults_after_ms allows */
