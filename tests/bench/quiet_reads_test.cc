@@ -12,6 +12,7 @@
 
 #include <csignal>
 #include <string>
+#include <vector>
 
 #include "bench/eval/workloads.h"
 
@@ -88,8 +89,15 @@ TEST(QuietReadsTest, TheWatchSeesCallsAndLocks) {
   EXPECT_EQ(Watch([] {}).call, -1);
 }
 
+// All but the one with an expression: RE2 locks for each match, and asks for memory as it meets new texts.
+std::vector<std::string> QuietWorkloads() {
+  std::vector<std::string> names = WorkloadNames();
+  std::erase(names, "regex");
+  return names;
+}
+
 class QuietReadsTest : public testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Of, QuietReadsTest, testing::ValuesIn(WorkloadNames()),
+INSTANTIATE_TEST_SUITE_P(Of, QuietReadsTest, testing::ValuesIn(QuietWorkloads()),
                          [](const auto& test) { return test.param; });
 
 TEST_P(QuietReadsTest, AReadAsksForNothing) {
@@ -104,8 +112,7 @@ TEST_P(QuietReadsTest, AReadAsksForNothing) {
   });
   EXPECT_EQ(used, 2 * kStoreFlags);
   EXPECT_EQ(asked.call, -1) << "the number of a system call";
-  // RE2 takes its own for each match.
-  EXPECT_EQ(asked.locks, GetParam() == "regex" ? 2 * static_cast<int>(kStoreFlags) : 0);
+  EXPECT_EQ(asked.locks, 0);
 }
 
 }  // namespace
