@@ -57,7 +57,10 @@ class WithoutSigpipe {
   }
   ~WithoutSigpipe() {
     const timespec at_once{};
-    if (sigismember(&before_, SIGPIPE) == 0) ::sigtimedwait(&pipe_, nullptr, &at_once);
+    if (sigismember(&before_, SIGPIPE) == 0) {
+      while (::sigtimedwait(&pipe_, nullptr, &at_once) == -1 && errno == EINTR) {
+      }
+    }
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   WithoutSigpipe(const WithoutSigpipe&) = delete;
@@ -207,6 +210,7 @@ bool ScriptedServer::Connection::Handshake(void* context) {
 
 long ScriptedServer::Connection::Read(char* data, std::size_t size) {
   if (tls_ != nullptr) {
+    const WithoutSigpipe without_sigpipe;  // an alert may be written
     const int n = ::SSL_read(tls_->ssl, data, static_cast<int>(size));
     ::ERR_clear_error();
     return std::max(n, 0);
