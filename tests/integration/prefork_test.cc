@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/base/json.h"
+#include "tests/support/events.h"
 #include "tests/support/guidond.h"
 
 namespace guidon::testing {
@@ -75,10 +76,7 @@ class PreforkTest : public ::testing::Test {
   std::int64_t CountedReads() const {
     std::int64_t reads = 0;
     for (const Value& entry : server_.Journal("shop", "production")) {
-      for (const Value& event : entry.Find("events")->AsArray()) {
-        if (event.Find("type")->AsString() != "evaluations") continue;
-        for (const Value& count : event.Find("counts")->AsArray()) reads += count.Find("count")->AsInt();
-      }
+      for (const Value& event : entry.Find("events")->AsArray()) reads += ReadsCountedBy(event);
     }
     return reads;
   }

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "core/base/json.h"
+#include "tests/support/events.h"
 #include "tests/support/forwarder.h"
 #include "tests/support/guidond.h"
 
@@ -48,8 +49,7 @@ void AddEvents(const Value& entry, Facts& facts) {
     const std::string type = TextOf(event, "type");
     if (type == "track") ++facts.tracked[event.Find("attributes")->Find("n")->AsInt()];
     if (type == "exposure") facts.units.insert(TextOf(event, "unit"));
-    if (type != "evaluations") continue;
-    for (const Value& count : event.Find("counts")->AsArray()) facts.reads += count.Find("count")->AsInt();
+    facts.reads += testing::ReadsCountedBy(event);
   }
 }
 

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "core/base/json.h"
+#include "tests/support/events.h"
 #include "tests/support/guidond.h"
 
 namespace guidon {
@@ -340,8 +341,7 @@ void AddEvent(const Value& event, Journal& journal) {
     ++journal.tracked;
     journal.numbers.insert(event.Find("attributes")->Find("n")->AsInt());
   }
-  if (type != "evaluations") return;
-  for (const Value& count : event.Find("counts")->AsArray()) journal.reads += count.Find("count")->AsInt();
+  journal.reads += testing::ReadsCountedBy(event);
 }
 
 Journal ReadJournal(const Guidond& server) {

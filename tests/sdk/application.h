@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "tests/sdk/world.h"
+#include "tests/support/events.h"
 #include "tests/support/gunzip.h"
 
 namespace guidon::testing {
@@ -62,6 +63,12 @@ struct SentBatch {
       if (its != nullptr && its->AsString() == type) found.push_back(event);
     }
     return found;
+  }
+  // How many reads it counts.
+  std::int64_t reads() const {
+    std::int64_t reads = 0;
+    for (const Value& event : events()) reads += ReadsCountedBy(event);
+    return reads;
   }
 };
 

@@ -36,6 +36,15 @@ struct StreamingCClient {
     Make();
     return Stream();
   }
+  // The next request with events, still to be answered; what comes before it is a status. Null when none comes.
+  std::unique_ptr<ScriptedServer::Connection> NextEvents() {
+    auto asked = server.Accept();
+    while (asked != nullptr && asked->request().target != "/sdk/v1/events") {
+      asked->SendAnswer(204);
+      asked = server.Accept();
+    }
+    return asked;
+  }
 
   ScriptedServer server;
   World world;

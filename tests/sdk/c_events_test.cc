@@ -37,11 +37,7 @@ TEST(CEventsTest, WhatIsTrackedIsSentWithoutWhatIsPrivate) {
   guidon_context_free(user);
 
   auto flushed = std::async(std::launch::async, [&] { return guidon_flush(client.get(), 20'000); });
-  std::unique_ptr<ScriptedServer::Connection> asked = c.server.Accept();
-  while (asked != nullptr && asked->request().target != "/sdk/v1/events") {
-    asked->SendAnswer(204);  // a status
-    asked = c.server.Accept();
-  }
+  const auto asked = c.NextEvents();
   ASSERT_NE(asked, nullptr);
   const SentBatch batch(asked->request());
   asked->SendAnswer(202, {}, Accepted(batch.events().size()));
@@ -83,11 +79,7 @@ TEST(CEventsTest, PeeksLeaveNothingBehindAndWhatIsDroppedIsShown) {
   EXPECT_EQ(status.dropped_batches, 0u);
 
   auto flushed = std::async(std::launch::async, [&] { return guidon_flush(client.get(), 20'000); });
-  std::unique_ptr<ScriptedServer::Connection> asked = c.server.Accept();
-  while (asked != nullptr && asked->request().target != "/sdk/v1/events") {
-    asked->SendAnswer(204);  // a status
-    asked = c.server.Accept();
-  }
+  const auto asked = c.NextEvents();
   ASSERT_NE(asked, nullptr);
   const SentBatch batch(asked->request());
   asked->SendAnswer(400);

@@ -61,9 +61,7 @@ class Journal {
       tracked.insert(event.Find("attributes")->Find("n")->AsInt());
     }
     for (const Value& event : batch.EventsOf("exposure")) units.insert(event.Find("unit")->AsString());
-    for (const Value& event : batch.EventsOf("evaluations")) {
-      for (const Value& entry : event.Find("counts")->AsArray()) reads += entry.Find("count")->AsInt();
-    }
+    reads += batch.reads();
   }
 
   std::mt19937_64 random_;

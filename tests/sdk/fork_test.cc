@@ -616,14 +616,6 @@ testing::SentBatch TakeBatch(ScriptedServer& server,
   }
 }
 
-std::int64_t ReadsOf(const testing::SentBatch& batch) {
-  std::int64_t reads = 0;
-  for (const Value& event : batch.EventsOf("evaluations")) {
-    for (const Value& entry : event.Find("counts")->AsArray()) reads += entry.Find("count")->AsInt();
-  }
-  return reads;
-}
-
 TEST(ForkEventsTest, TheChildSendsWhatHappenedInItAndTheParentAllOfItsOwn) {
   testing::Application application(testing::TrialWorkspace());
   const Client& client = *application.client;
@@ -654,8 +646,8 @@ TEST(ForkEventsTest, TheChildSendsWhatHappenedInItAndTheParentAllOfItsOwn) {
   ASSERT_EQ(parents.EventsOf("track").size(), 1u);
   EXPECT_EQ(*parents.EventsOf("track")[0].Find("event"), Value("parents"));
   EXPECT_EQ(parents.EventsOf("exposure").size(), 2u);
-  EXPECT_EQ(ReadsOf(childs), 1);
-  EXPECT_EQ(ReadsOf(parents), 2);
+  EXPECT_EQ(childs.reads(), 1);
+  EXPECT_EQ(parents.reads(), 2);
   EXPECT_NE(childs.id(), parents.id());
   EXPECT_NE(childs.Get("instance"), parents.Get("instance"));
   EXPECT_EQ(application.Dropped(), DroppedEvents());
