@@ -772,18 +772,18 @@ void ClientCore::Call(Subscriber& subscriber, const char* what, const std::funct
     ++subscriber.depth;
     subscriber.runner = std::this_thread::get_id();
   }
-  const auto complain = [&](const char* cause) noexcept {
+  const auto complain = [&](const char* colon, const char* cause) noexcept {
     try {
-      Log(LogLevel::kError, std::string("a callback of ") + what + " threw" + cause);
+      Log(LogLevel::kError, std::string("a callback of ") + what + " threw" + colon + cause);
     } catch (const std::exception&) {  // there is no memory to say so; whoever ends the subscription must not wait
     }
   };
   try {
     call();
   } catch (const std::exception& e) {
-    complain((std::string(": ") + e.what()).c_str());
+    complain(": ", e.what());
   } catch (...) {
-    complain("");
+    complain("", "");
   }
   MutexLock lock(mutex_);
   if (--subscriber.depth == 0) changed_.NotifyAll();

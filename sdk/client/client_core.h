@@ -212,15 +212,15 @@ class ClientCore final : public std::enable_shared_from_this<ClientCore>, privat
     std::uint64_t more = 0;  // since then
   };
   std::map<std::pair<const Hook*, std::string>, HookFault> hook_faults_ GUIDON_GUARDED_BY(mutex_);  // by stage
-  std::vector<std::unique_ptr<Outbox>> left_outboxes_;  // of processes that this one was forked from
-  // The cache file. Its time is that of the last confirmation, so that its age is known after a restart, too.
+  std::vector<std::unique_ptr<Outbox>> left_outboxes_;               // of processes that this one was forked from
   Clock::time_point chores_held_until_ GUIDON_GUARDED_BY(mutex_){};  // there was no memory for them
-  bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;              // something else is held
-  Clock::time_point cache_kept_ GUIDON_GUARDED_BY(mutex_){};         // when it was written, or its time set, last
-  Clock::time_point cache_confirmed_ GUIDON_GUARDED_BY(mutex_){};    // what its time says
-  int cache_failures_ GUIDON_GUARDED_BY(mutex_) = 0;                 // in a row
-  FileMark cache_mark_;                                              // the keeper's: as this process left it
-  std::string cache_said_;                                           // likewise: the last failure that was logged
+  // The cache file. Its time is that of the last confirmation, so that its age is known after a restart, too.
+  bool is_cache_old_ GUIDON_GUARDED_BY(mutex_) = false;            // something else is held
+  Clock::time_point cache_kept_ GUIDON_GUARDED_BY(mutex_){};       // when it was written, or its time set, last
+  Clock::time_point cache_confirmed_ GUIDON_GUARDED_BY(mutex_){};  // what its time says
+  int cache_failures_ GUIDON_GUARDED_BY(mutex_) = 0;               // in a row
+  FileMark cache_mark_;                                            // the keeper's: as this process left it
+  std::string cache_said_;                                         // likewise: the last failure that was logged
   std::vector<std::shared_ptr<Subscriber>> subscribers_ GUIDON_GUARDED_BY(mutex_);
   Condition told_ GUIDON_GUARDED_BY(mutex_);  // what subscribers to the status know
 };
