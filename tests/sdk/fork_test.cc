@@ -653,6 +653,55 @@ TEST(ForkEventsTest, TheChildSendsWhatHappenedInItAndTheParentAllOfItsOwn) {
   EXPECT_EQ(application.Dropped(), DroppedEvents());
 }
 
+// Whether the thread that this process was forked from has ended, with the process going on.
+bool HasFirstThreadEnded() {
+  std::string text;
+  std::getline(std::ifstream("/proc/self/stat"), text);
+  return text.find(") Z ") != std::string::npos;
+}
+
+// The thread that sends events forks in the application's log, and finds its way out of the parent's work in the child:
+// what the child recorded meanwhile is not its to take.
+TEST(ForkEventsTest, AThreadThatIsLeftOverTakesNothingOfTheChilds) {
+  constexpr int kReads = 5;
+  std::atomic<pid_t> child{0};
+  std::atomic<const Client*> client{nullptr};
+  testing::Application application([&](ClientConfig& config) {
+    config.log = [&](LogLevel, std::string_view line) {
+      if (is_child || child != 0 || client == nullptr || line.find("503") == std::string_view::npos) return;
+      const pid_t forked = ::fork();
+      child = forked;
+      if (forked != 0) return;
+      is_child = true;
+      ::alarm(60);
+      for (int i = 0; i < kReads; ++i) client.load()->Int("a", kUser, 0);
+      std::thread([&] {
+        if (!Eventually(HasFirstThreadEnded)) ::_exit(2);
+        ::_exit(client.load()->Flush(kPatience) ? 0 : 1);
+      }).detach();
+    };
+  });
+  client = application.client.get();
+  client.load()->Track("parents", kUser);
+  auto flushed = application.Flush();
+  const auto refused = application.server.Accept();
+  ASSERT_TRUE(refused);
+  refused->SendAnswer(503);
+  std::vector<std::unique_ptr<ScriptedServer::Connection>> streams;
+  std::int64_t childs_reads = 0;
+  const std::string parent(testing::SentBatch(refused->request()).Get("instance").AsString());
+  for (int batches = 0; batches < 2; ++batches) {
+    const testing::SentBatch batch = TakeBatch(application.server, streams);
+    if (batch.Get("instance").AsString() != parent) childs_reads += batch.reads();
+  }
+  EXPECT_EQ(childs_reads, kReads);
+  EXPECT_TRUE(flushed.get());
+  int status = -1;
+  ASSERT_TRUE(Eventually([&] { return child > 0; }));
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
 TEST(ForkEventsTest, ABatchThatIsUnderWayAtTheForkStaysTheParents) {
   testing::Application application;
   const Client& client = *application.client;
