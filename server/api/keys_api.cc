@@ -63,6 +63,11 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
   return request;
 }
 
+// One that expires could leave nobody behind who can make the next.
+bool IsForEver(const KeyRecord& record) {
+  return record.revoked_ms == 0 && record.expires_ms == 0;
+}
+
 }  // namespace
 
 http::Response Api::ListKeys(const Call& call) {
@@ -125,7 +130,7 @@ http::Response Api::RevokeKey(const Call& call) {
     const std::string where = project.empty() ? "among the keys of all projects" : "of project '" + project + "'";
     return ProblemResponse({ErrorCode::kNotFound, "there is no key '" + id + "' " + where, {}}, call.request.id);
   }
-  if (project.empty() && record->revoked_ms == 0 && record->expires_ms == 0 && IsLastAdminKey(id)) {
+  if (project.empty() && IsForEver(*record) && IsLastAdminKey(id)) {
     return ProblemResponse(
         {ErrorCode::kConflict, "key " + id + " is the last admin key of all projects; make another one first", {}},
         call.request.id);
@@ -141,9 +146,8 @@ http::Response Api::RevokeKey(const Call& call) {
 }
 
 bool Api::IsLastAdminKey(const std::string& id) const {
-  // One that expires would leave nobody who can make the next.
   for (const KeyRecord& other : parts_.authenticator.List("")) {
-    if (other.kind == KeyKind::kAdmin && other.revoked_ms == 0 && other.expires_ms == 0 && other.id != id) return false;
+    if (other.kind == KeyKind::kAdmin && IsForEver(other) && other.id != id) return false;
   }
   return true;
 }
