@@ -24,6 +24,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/fork.h"
+
 namespace {
 
 bool is_worker = false;
@@ -115,7 +117,7 @@ int main(int argc, char** argv) {
   const int for_workers = Listen(workers_port), for_parent = Listen(parent_port);
   std::vector<pid_t> workers;
   for (int i = 0; i < std::atoi(argv[2]); ++i) {
-    const pid_t parent = getpid(), worker = fork();
+    const pid_t parent = getpid(), worker = guidon::testing::Fork();
     if (worker != 0) {
       workers.push_back(worker);
       continue;

@@ -24,6 +24,7 @@
 #include "tests/sdk/application.h"
 #include "tests/sdk/trial.h"
 #include "tests/sdk/world.h"
+#include "tests/support/fork.h"
 
 namespace guidon {
 namespace {
@@ -53,7 +54,7 @@ class Child {
   explicit Child(const std::function<std::string()>& body, End end = End::kAtOnce) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
-    pid_ = ::fork();
+    pid_ = testing::Fork();
     if (pid_ == 0) {
       is_child = true;
       ::alarm(60);
@@ -295,7 +296,7 @@ TEST_P(ForkTest, ACallbackThatReturnsInTheChildLeavesTheParentsConnectionAlone) 
       ::_exit(0);
     }
     if (did.exchange(true)) return;
-    pid = ::fork();
+    pid = testing::Fork();
     is_child = pid == 0;
     if (is_child) ::alarm(60);
     if (!is_child) forked.set_value();
@@ -580,7 +581,7 @@ TEST_F(ForkOfFlagFileTest, ACallbackThatReturnsInTheChildLeavesItsWatchToAnother
       ::_exit(0);
     }
     if (did.exchange(true)) return;
-    pid = ::fork();
+    pid = testing::Fork();
     is_child = pid == 0;
     if (is_child) ::alarm(60);
     if (!is_child) forked.set_value();
@@ -669,7 +670,7 @@ TEST(ForkEventsTest, AThreadThatIsLeftOverTakesNothingOfTheChilds) {
   testing::Application application([&](ClientConfig& config) {
     config.log = [&](LogLevel, std::string_view line) {
       if (is_child || child != 0 || client == nullptr || line.find("503") == std::string_view::npos) return;
-      const pid_t forked = ::fork();
+      const pid_t forked = testing::Fork();
       child = forked;
       if (forked != 0) return;
       is_child = true;

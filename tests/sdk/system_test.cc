@@ -7,6 +7,7 @@
 
 #include "tests/sdk/application.h"
 #include "tests/sdk/world.h"
+#include "tests/support/fork.h"
 #include "tests/support/system.h"
 
 namespace guidon {
@@ -200,7 +201,7 @@ TEST(NameTest, AChildOfAProcessThatLooksUpANameIsNotHeldUp) {
     config.bootstrap = world.Document();
     Client client(config);
     ASSERT_TRUE(Eventually([] { return System::Held() == 1; }));
-    const pid_t child = ::fork();
+    const pid_t child = testing::Fork();
     if (child == 0) {
       ::alarm(60);
       const bool good = client.Int("a", kUser, 0) == 1 && client.Status().forks == 1;
