@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/fork.h"
 #include "tests/support/scripted_server.h"
 
 namespace guidon::net {
@@ -51,7 +52,7 @@ TEST(HttpForkTest, NoChildInheritsALockOfTheTlsLibrary) {
   int hung = 0;
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(6);  // as many as there is time for
   while (hung == 0 && std::chrono::steady_clock::now() < until) {
-    const pid_t child = ::fork();
+    const pid_t child = testing::Fork();
     if (child == 0) {
       ::alarm(20);
       ::_exit(ask() ? 0 : 1);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/sdk/application.h"
+#include "tests/support/fork.h"
 
 namespace guidon {
 namespace {
@@ -85,7 +86,7 @@ TEST(JitterTest, TwoProcessesOfOneParentComeBackAtTimesOfTheirOwn) {
   ScriptedServer servers[2];
   pid_t children[2];
   for (int i = 0; i < 2; ++i) {
-    children[i] = ::fork();
+    children[i] = testing::Fork();
     if (children[i] == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       const Client client(WithLongDelays(ConfigFor(servers[i])));
