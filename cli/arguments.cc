@@ -168,7 +168,7 @@ void AddExport(CLI::App& app, Run& run) {
 }
 
 void CheckKey(const KeyOptions& options) {
-  if (options.action == "create" && options.kind == "server" && options.environment.empty()) {
+  if (options.action == "create" && options.kind != "admin" && options.environment.empty()) {
     throw CLI::RequiredError("--environment");
   }
   if (!options.expires_in.empty() && !ParseDuration(options.expires_in)) {
@@ -191,6 +191,9 @@ void AddKey(CLI::App& app, Run& run) {
           ->check(CLI::IsMember({"server", "admin"}))
           ->default_val("server")
           ->type_name("KIND");
+      verb->add_option("--role", options->role,
+                       "Of an admin key: viewer, editor, … or one of your own; owner without it")
+          ->type_name("ROLE");
       verb->add_option("--description", options->description, "What it is for")->type_name("TEXT");
       verb->add_option("--expires-in", options->expires_in, "How long it is valid, such as 90d; for ever without it")
           ->type_name("DURATION");

@@ -17,6 +17,7 @@ std::string Text(const Value& object, std::string_view name) {
 int CreateKey(const KeyOptions& options, const std::string& path) {
   Object body{{"kind", Value(options.kind)}};
   if (!options.environment.empty()) body.Append("environment", Value(options.environment));
+  if (!options.role.empty()) body.Append("role", Value(options.role));
   if (!options.description.empty()) body.Append("description", Value(options.description));
   if (!options.expires_in.empty()) body.Append("expires_in", Value(options.expires_in));
   Result<ApiAnswer> answer = Ask(options.connection, "POST", path, Value(std::move(body)));

@@ -82,6 +82,7 @@ struct KeyOptions {
   std::string project;
   std::string environment;
   std::string kind;
+  std::string role;
   std::string description;
   std::string expires_in;
   std::string id;

@@ -60,7 +60,7 @@ class App::Impl {
     feed_.emplace(store_->Epoch(), FeedOptions{config_.ring_changes, config_.ring_bytes}, [this] { Wake(); });
     catalog_.emplace(*store_, *feed_,
                      CatalogOptions{.replayed_revisions = config_.ring_changes,
-                                    .on_item = [this](const Item& item) { TakeKey(item); }});
+                                    .on_item = [this](const Item& item) { TakeItem(item); }});
     if (Status loaded = catalog_->Load(); !loaded) return loaded;
     if (Status known = LoadKeys(); !known) return known;
     if (Status opened = OpenJournal(); !opened) return opened;
@@ -131,32 +131,29 @@ class App::Impl {
     return {};
   }
 
+  // Keys, and the people and roles behind them.
   Status LoadKeys() {
-    Result<std::vector<Item>> items = catalog_->Items(kKeySpace);
-    if (!items) return Fail(items.error());
-    for (const Item& item : *items) {
-      Result<KeyRecord> record = DecodeKeyRecord(item.id, item.value);
-      if (!record) return Fail(record.error());
-      authenticator_.Put(*std::move(record));
+    for (const std::string_view space : {kRoleSpace, kMemberSpace, kKeySpace}) {
+      Result<std::vector<Item>> items = catalog_->Items(space);
+      if (!items) return Fail(items.error());
+      for (const Item& item : *items) {
+        if (Status taken = authenticator_.Take(item.space, item.id, item.value); !taken) return taken;
+      }
     }
     return {};
   }
 
-  // A key that was made or revoked by a write that was in doubt when it was answered.
-  void TakeKey(const Item& item) {
-    if (item.space != kKeySpace) return;
-    if (item.value.empty()) {
-      authenticator_.Remove(item.id);
-    } else if (Result<KeyRecord> record = DecodeKeyRecord(item.id, item.value)) {
-      authenticator_.Put(*std::move(record));
-    } else {
-      return log_.Error("a key cannot be read", {{"key", item.id}, {"cause", record.error().message}});
+  // What was made, changed or removed by a write that was in doubt when it was answered.
+  void TakeItem(const Item& item) {
+    if (Status taken = authenticator_.Take(item.space, item.id, item.value); !taken) {
+      return log_.Error("a record cannot be read",
+                        {{"space", item.space}, {"id", item.id}, {"cause", taken.error().message}});
     }
     Wake();
   }
 
   Status MakeFirstKey() {
-    if (authenticator_.HasValidAdminKey()) return {};
+    if (authenticator_.HasValidOwnerKey()) return {};
     Result<NewKey> key = GenerateKey(KeyKind::kAdmin);
     if (!key) return Fail(key.error());
     key->record.description = "made at first start";

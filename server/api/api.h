@@ -47,11 +47,21 @@ enum class Where : std::uint8_t {
 // Gives the answer to one request, once, from any thread.
 using Answered = std::function<void(http::Response)>;
 
+// What it takes to be let in. It has to be said: a route that leaves it out does not compile.
+class Permission {
+ public:
+  constexpr Permission(Verb verb) : verb_(verb) {}  // a verb is all there is to it
+  constexpr operator Verb() const { return verb_; }
+
+ private:
+  Verb verb_;
+};
+
 struct Route {
   std::string_view method;
   std::string_view path;  // "/api/v1/projects/{project}"
   std::string_view name;  // operationId in the OpenAPI document, label in metrics
-  Verb verb;
+  Permission verb;
   Where where;
   http::Response (Api::*handle)(const Call&);
   // Instead of `handle`: answers later. The request lives until then; the Call does not.
@@ -148,7 +158,12 @@ class Api {
   http::Response Change(EntityKind kind, Edit::Action action, const Call& call);
   std::shared_ptr<const std::string> HomePageOf(std::shared_ptr<const CatalogView> view, std::chrono::sys_days today);
 
-  bool IsLastAdminKey(const std::string& id) const;
+  Permit PermitFor(const Call& call) const;
+  Result<KeyRecord> FindKey(const Call& call) const;
+  Status AuthorizeKey(const Principal& who, KeyRecord record) const;
+  Status IsThere(const std::string& project, const std::string& environment) const;
+  Status IsRole(const std::string& name) const;
+  bool IsLastOwnerKey(const std::string& id) const;
   std::optional<Error> KeyOfRemoved(const Project& next) const;
   std::uint64_t JitteredRetryMs();
 

@@ -97,7 +97,7 @@ http::Response Api::ListProjects(const Call& call) {
   const auto view = parts_.catalog.View();
   for (const auto& [key, project] : view->projects) {
     // A key of one project sees that one.
-    if (Authorize(call.who, Verb::kRead, {key, ""})) projects.push_back(EncodeProjectView(*project));
+    if (Authorize(call.who, Verb::kRead, {key, "", true})) projects.push_back(EncodeProjectView(*project));
   }
   return JsonResponse(200, Object{{"projects", Value(std::move(projects))}, {"revision", Value(view->revision)}});
 }
@@ -325,6 +325,27 @@ http::Response Api::GetOne(EntityKind kind, const Call& call) {
                 revision->second);
 }
 
+// Who may not change everything of the project is asked about each environment that the change alters. The address has
+// let in whoever may change something.
+Permit Api::PermitFor(const Call& call) const {
+  const std::string project(call.request.Param("project"));
+  if (Authorize(call.who, Verb::kWrite, {project, ""}) && Authorize(call.who, Verb::kManage, {project, ""})) return {};
+  return [who = call.who, project](const Alteration& alteration) -> Status {
+    if (alteration.project) {
+      if (Status managed = Authorize(who, Verb::kManage, {project, ""}); !managed) return managed;
+    }
+    std::string missing;
+    for (const std::string& environment : alteration.environments) {
+      if (Authorize(who, Verb::kWrite, {project, environment})) continue;
+      missing += (missing.empty() ? "'" : ", '") + environment + "'";
+    }
+    if (missing.empty()) return {};
+    return Fail(ErrorCode::kPermissionDenied,
+                "this change would alter environments in which this key has no right to '" +
+                    std::string(ToString(Verb::kWrite)) + "': " + missing + "; nothing was written");
+  };
+}
+
 http::Response Api::Change(EntityKind kind, Edit::Action action, const Call& call) {
   Result<Preconditions> conditions = ReadPreconditions(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
@@ -343,6 +364,7 @@ http::Response Api::Change(EntityKind kind, Edit::Action action, const Call& cal
   request.edits.push_back(std::move(edit));
   request.author = AuthorOf(call);
   request.idempotency = conditions->idempotency;
+  request.permit = PermitFor(call);
   Result<Committed> committed = parts_.catalog.Commit(request);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   return EntityResponse(*committed, ref);
@@ -357,6 +379,7 @@ http::Response Api::CommitChanges(const Call& call) {
   request.project = call.request.Param("project");
   request.author = AuthorOf(call);
   request.idempotency = conditions->idempotency;
+  request.permit = PermitFor(call);
   if (Status read = ReadChanges(*body, request); !read) return ProblemResponse(read.error(), call.request.id);
   Result<Committed> committed = parts_.catalog.Commit(request);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
@@ -376,6 +399,7 @@ http::Response Api::ApplyWorkspace(const Call& call) {
   request->author.request_id = call.request.id;
   request->dry_run = *dry_run;
   request->idempotency = conditions->idempotency;
+  request->permit = PermitFor(call);
   Result<WorkspacePlan> plan = parts_.catalog.ApplyWorkspace(*request);
   if (!plan) return ChangeProblem(call.request, *conditions, plan.error());
   Object document = EncodePlan(*plan);

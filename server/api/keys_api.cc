@@ -17,20 +17,23 @@ constexpr std::size_t kMaxDescriptionBytes = 256;
 struct NewKeyRequest {
   KeyKind kind = KeyKind::kServer;
   std::string environment;
+  std::string role;
   std::string description;
   std::int64_t valid_ms = 0;  // 0: for ever
 };
 
+Error KeyFault(std::string_view name, std::string message, std::string hint = "") {
+  return InvalidError("the key cannot be made",
+                      {{Severity::kError, "wrong_value", Path().Key(name), std::move(message), std::move(hint), ""}});
+}
+
 Result<NewKeyRequest> ReadNewKey(const Value& body) {
   NewKeyRequest request;
-  const auto fail = [](std::string_view name, std::string message) {
-    return Fail(InvalidError("the key cannot be made",
-                             {{Severity::kError, "wrong_value", Path().Key(name), std::move(message), "", ""}}));
-  };
+  const auto fail = [](std::string_view name, std::string message) { return Fail(KeyFault(name, std::move(message))); };
   if (!body.is_object()) return Fail(ErrorCode::kInvalid, "expected an object with 'kind'");
   for (const Member& member : body.AsObject()) {
-    if (member.name != "kind" && member.name != "environment" && member.name != "description" &&
-        member.name != "expires_in") {
+    if (member.name != "kind" && member.name != "environment" && member.name != "role" &&
+        member.name != "description" && member.name != "expires_in") {
       return fail(member.name, "unknown key '" + member.name + "'");
     }
     if (!member.value.is_string()) return fail(member.name, "expected text");
@@ -46,8 +49,9 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
   if (request.kind == KeyKind::kServer && request.environment.empty()) {
     return fail("environment", "a server key belongs to one environment; name it");
   }
-  if (request.kind == KeyKind::kAdmin && !request.environment.empty()) {
-    return fail("environment", "an admin key is not limited to an environment");
+  if (const Value* role = body.Find("role")) request.role = role->AsString();
+  if (request.kind != KeyKind::kAdmin && body.Find("role") != nullptr) {
+    return fail("role", "only an admin key has a role; what others may is said by their kind");
   }
   if (const Value* expires_in = body.Find("expires_in")) {
     const auto valid = ParseDuration(expires_in->AsString());
@@ -77,7 +81,9 @@ http::Response Api::ListKeys(const Call& call) {
   }
   Array keys;
   for (const KeyRecord& record : parts_.authenticator.List(project)) {
-    if (record.project == project) keys.push_back(DescribeKey(record));
+    if (record.project != project) continue;
+    // Who manages the keys of one environment sees those.
+    if (Authorize(call.who, Verb::kManageKeys, {project, record.environment})) keys.push_back(DescribeKey(record));
   }
   return JsonResponse(200, Object{{"keys", Value(std::move(keys))}});
 }
@@ -90,29 +96,30 @@ http::Response Api::CreateKey(const Call& call) {
   const std::string project(call.request.Param("project"));
   if (project.empty() && wanted->kind != KeyKind::kAdmin) {
     return ProblemResponse(
-        InvalidError("the key cannot be made",
-                     {{Severity::kError, "wrong_value", Path().Key("kind"), "only an admin key can be of all projects",
-                       "make a server key at /api/v1/projects/{project}/keys", ""}}),
+        KeyFault("kind", "only an admin key can be of all projects", "make the key at /api/v1/projects/{project}/keys"),
         call.request.id);
+  }
+  if (project.empty() && !wanted->environment.empty()) {
+    return ProblemResponse(KeyFault("environment", "a key of all projects is not limited to an environment",
+                                    "make the key at /api/v1/projects/{project}/keys"),
+                           call.request.id);
   }
   MutexLock lock(keys_);
-  const auto view = parts_.catalog.View();
-  const ProjectView* held = view->FindProject(project);
-  if (held == nullptr && !project.empty()) {
-    return ProblemResponse({ErrorCode::kNotFound, "there is no project '" + project + "'", {}}, call.request.id);
+  if (Status there = IsThere(project, wanted->environment); !there) {
+    return ProblemResponse(there.error(), call.request.id);
   }
-  if (!wanted->environment.empty() && !held->definitions.project.FindEnvironment(wanted->environment)) {
-    return ProblemResponse(
-        {ErrorCode::kNotFound, "project '" + project + "' has no environment '" + wanted->environment + "'", {}},
-        call.request.id);
+  if (Status known = IsRole(wanted->role); !known) {
+    return ProblemResponse(KeyFault("role", known.error().message), call.request.id);
   }
   Result<NewKey> key = GenerateKey(wanted->kind);
   if (!key) return ProblemResponse(key.error(), call.request.id);
   key->record.project = project;
   key->record.environment = wanted->environment;
+  key->record.role = wanted->role;
   key->record.description = wanted->description;
   key->record.created_ms = parts_.now_ms();
   if (wanted->valid_ms > 0) key->record.expires_ms = key->record.created_ms + wanted->valid_ms;
+  if (Status may = AuthorizeKey(call.who, key->record); !may) return ProblemResponse(may.error(), call.request.id);
   Result<Committed> committed = parts_.catalog.PutItem(
       {std::string(kKeySpace), key->record.id, EncodeKeyRecord(key->record)}, "key.create", AuthorOf(call));
   if (!committed) return ProblemResponse(committed.error(), call.request.id);
@@ -123,16 +130,13 @@ http::Response Api::CreateKey(const Call& call) {
 }
 
 http::Response Api::RevokeKey(const Call& call) {
-  const std::string project(call.request.Param("project")), id(call.request.Param("id"));
   MutexLock lock(keys_);
-  std::optional<KeyRecord> record = parts_.authenticator.Find(id);
-  if (!record || record->project != project) {
-    const std::string where = project.empty() ? "among the keys of all projects" : "of project '" + project + "'";
-    return ProblemResponse({ErrorCode::kNotFound, "there is no key '" + id + "' " + where, {}}, call.request.id);
-  }
-  if (project.empty() && IsForEver(*record) && IsLastAdminKey(id)) {
+  Result<KeyRecord> record = FindKey(call);
+  if (!record) return ProblemResponse(record.error(), call.request.id);
+  const std::string id = record->id;
+  if (IsForEver(*record) && IsLastOwnerKey(id)) {
     return ProblemResponse(
-        {ErrorCode::kConflict, "key " + id + " is the last admin key of all projects; make another one first", {}},
+        {ErrorCode::kConflict, "key " + id + " is the last one of an owner of everything; make another one first", {}},
         call.request.id);
   }
   if (record->revoked_ms != 0) return JsonResponse(200, Object{{"revision", Value(parts_.feed.head())}});
@@ -145,11 +149,58 @@ http::Response Api::RevokeKey(const Call& call) {
   return JsonResponse(200, Object{{"revision", Value(committed->revision)}});
 }
 
-bool Api::IsLastAdminKey(const std::string& id) const {
-  for (const KeyRecord& other : parts_.authenticator.List("")) {
-    if (other.kind == KeyKind::kAdmin && IsForEver(other) && other.id != id) return false;
+// The key that the address names, if the caller may manage it.
+Result<KeyRecord> Api::FindKey(const Call& call) const {
+  const std::string project(call.request.Param("project")), id(call.request.Param("id"));
+  std::optional<KeyRecord> record = parts_.authenticator.Find(id);
+  if (!record || record->project != project) {
+    const std::string where = project.empty() ? "among the keys of all projects" : "of project '" + project + "'";
+    return Fail(ErrorCode::kNotFound, "there is no key '" + id + "' " + where);
   }
-  return true;
+  if (Status may = Authorize(call.who, Verb::kManageKeys, {project, record->environment}); !may) {
+    return Fail(may.error());
+  }
+  return *std::move(record);
+}
+
+// Whether this caller may hand out such a key. What its member may has no say in it: that may grow.
+Status Api::AuthorizeKey(const Principal& who, KeyRecord record) const {
+  if (Status may = Authorize(who, Verb::kManageKeys, {record.project, record.environment}); !may) return may;
+  record.member.clear();
+  return AuthorizeGiving(who, parts_.authenticator.members().GrantsOf(record));
+}
+
+// Empty names are of everything, which is there.
+Status Api::IsThere(const std::string& project, const std::string& environment) const {
+  if (project.empty()) return {};
+  const auto view = parts_.catalog.View();
+  const ProjectView* held = view->FindProject(project);
+  if (held == nullptr) return Fail(ErrorCode::kNotFound, "there is no project '" + project + "'");
+  if (!environment.empty() && held->definitions.project.FindEnvironment(environment) == nullptr) {
+    return Fail(ErrorCode::kNotFound, "project '" + project + "' has no environment '" + environment + "'");
+  }
+  return {};
+}
+
+Status Api::IsRole(const std::string& name) const {
+  const Members& members = parts_.authenticator.members();
+  if (name.empty() || members.FindRole(name)) return {};
+  std::vector<std::string> names;
+  for (const Role& role : members.Roles()) names.push_back(role.name);
+  const std::string hint = DidYouMean(name, names);
+  return Fail(ErrorCode::kNotFound, "there is no role '" + name + "'" + (hint.empty() ? "" : "; " + hint));
+}
+
+bool Api::IsLastOwnerKey(const std::string& id) const {
+  const Members& members = parts_.authenticator.members();
+  const auto is_owner = [&](const KeyRecord& record) { return IsForEver(record) && IsOwner(members.GrantsOf(record)); };
+  bool is_one = false;
+  for (const KeyRecord& record : parts_.authenticator.List("")) {
+    if (!is_owner(record)) continue;
+    if (record.id != id) return false;
+    is_one = true;
+  }
+  return is_one;
 }
 
 }  // namespace guidon

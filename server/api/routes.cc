@@ -81,6 +81,16 @@ std::vector<Route> MakeRoutes() {
   return routes;
 }
 
+// What a route is about stands in its address; the SDK's routes are about the key's own environment. An address that
+// names a project alone lets in who has the right in one of its environments, if that can be; and the list of projects
+// who has it in one of them.
+Resource ResourceOf(const Route& route, const http::Request& request, const Principal& who) {
+  if (IsOfSdk(route.verb)) return {who.project, who.environment};
+  const std::string_view project = request.Param("project");
+  const bool any_part = IsByEnvironment(route.verb) && (!project.empty() || route.name == "listProjects");
+  return {project, request.Param("environment"), any_part};
+}
+
 }  // namespace
 
 const std::vector<Route>& Api::Routes() {
@@ -95,12 +105,7 @@ void Api::Serve(const Route& route, const http::Request& request, const Answered
         parts_.authenticator.Authenticate(request.Header("Authorization"), request.Header("X-API-Key"));
     if (!who) return answered(ProblemResponse(who.error(), request.id));
     call.who = *std::move(who);
-    // What a route is about stands in its address; the SDK's routes are about the key's own environment.
-    Resource resource{request.Param("project"), request.Param("environment")};
-    if (IsOfSdk(route.verb)) resource = {call.who.project, call.who.environment};
-    // Listing projects shows a limited key its own.
-    if (route.name == "listProjects") resource = {call.who.project, ""};
-    if (Status allowed = Authorize(call.who, route.verb, resource); !allowed) {
+    if (Status allowed = Authorize(call.who, route.verb, ResourceOf(route, request, call.who)); !allowed) {
       return answered(ProblemResponse(allowed.error(), request.id));
     }
   }

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "core/model/units.h"
+#include "server/auth/key_records.h"
 
 namespace guidon {
 namespace {
@@ -38,6 +39,26 @@ void Authenticator::Remove(std::string_view id) {
   ++revocations_;
 }
 
+Status Authenticator::Take(std::string_view space, std::string_view id, std::string_view value) {
+  if (space == kKeySpace) {
+    if (value.empty()) return Remove(id), Status();
+    Result<KeyRecord> record = DecodeKeyRecord(id, value);
+    if (!record) return Fail(record.error());
+    Put(*std::move(record));
+  } else if (space == kRoleSpace) {
+    if (value.empty()) return members_.RemoveRole(id), Status();
+    Result<Role> role = DecodeRole(id, value);
+    if (!role) return Fail(role.error());
+    members_.PutRole(*std::move(role));
+  } else if (space == kMemberSpace) {
+    if (value.empty()) return members_.Remove(id), Status();
+    Result<TeamMember> member = DecodeMember(id, value);
+    if (!member) return Fail(member.error());
+    members_.Put(*std::move(member));
+  }
+  return {};
+}
+
 Result<Principal> Authenticator::Authenticate(std::string_view authorization, std::string_view api_key) const {
   if (authorization.empty() && api_key.empty()) {
     return Fail(ErrorCode::kUnauthenticated,
@@ -61,7 +82,7 @@ Result<Principal> Authenticator::Authenticate(std::string_view authorization, st
     return Fail(ErrorCode::kUnauthenticated,
                 "the key " + record.id + " expired at " + FormatTimestamp(record.expires_ms));
   }
-  return Principal{"key:" + record.id, record.kind, record.project, record.environment};
+  return Principal{"key:" + record.id, record.kind, record.project, record.environment, members_.GrantsOf(record)};
 }
 
 bool Authenticator::IsValid(std::string_view id) const {
@@ -91,12 +112,20 @@ std::vector<KeyRecord> Authenticator::List(std::string_view project) const {
   return list;
 }
 
-bool Authenticator::HasValidAdminKey() const {
+std::vector<KeyRecord> Authenticator::ListOf(std::string_view member) const {
+  std::vector<KeyRecord> list;
+  std::shared_lock lock(mutex_);
+  for (const auto& [id, record] : keys_) {
+    if (record.member == member) list.push_back(record);
+  }
+  return list;
+}
+
+bool Authenticator::HasValidOwnerKey() const {
   const std::int64_t now_ms = now_ms_();
   std::shared_lock lock(mutex_);
-  return std::any_of(keys_.begin(), keys_.end(), [now_ms](const auto& entry) {
-    const KeyRecord& record = entry.second;
-    return record.kind == KeyKind::kAdmin && record.project.empty() && IsUsable(record, now_ms);
+  return std::any_of(keys_.begin(), keys_.end(), [&](const auto& entry) {
+    return IsUsable(entry.second, now_ms) && IsOwner(members_.GrantsOf(entry.second));
   });
 }
 

@@ -1,13 +1,15 @@
 // Knows every key and tells who a request comes from.
 //
 //   Authenticator authenticator(NowMs);
-//   for (KeyRecord& record : catalog.Keys()) authenticator.Put(std::move(record));
+//   for (const Item& item : *catalog.Items(kKeySpace)) authenticator.Take(item.space, item.id, item.value);
 //   Result<Principal> who = authenticator.Authenticate(request.Header("Authorization"));
+//
+// What an admin key may do comes from its role and its member, which are known here, too.
 //
 // It keeps no durable state: a key is committed through the catalog first and put here after that.
 //
 // Thread safety: every method may be called from any thread. Authenticate takes a shared lock for one look-up in a
-// hash table; it does no I/O.
+// hash table, and for an admin key another one for its role; it does no I/O.
 #pragma once
 
 #include <atomic>
@@ -24,6 +26,7 @@
 #include "core/base/result.h"
 #include "server/auth/authorize.h"
 #include "server/auth/key.h"
+#include "server/auth/members.h"
 
 namespace guidon {
 
@@ -36,6 +39,10 @@ class Authenticator {
   // Adds a key or replaces what is known of it (a revocation).
   void Put(KeyRecord record);
   void Remove(std::string_view id);
+
+  // A key, role or member as the catalog keeps it (kKeySpace, kRoleSpace, kMemberSpace); an empty value: it is gone.
+  // Items of other spaces are left alone. kCorrupt when it cannot be read.
+  Status Take(std::string_view space, std::string_view id, std::string_view value);
 
   // From the value of the Authorization header, `Bearer gdn_…` or the bare key; when there is none, of X-API-Key.
   // kUnauthenticated says whether both are missing, what was sent is malformed, or the key is unknown, revoked or
@@ -51,13 +58,20 @@ class Authenticator {
   std::optional<KeyRecord> Find(std::string_view id) const;
   // Keys of a project and those of all projects, newest first.
   std::vector<KeyRecord> List(std::string_view project) const;
-  bool HasValidAdminKey() const;
+  std::vector<KeyRecord> ListOf(std::string_view member) const;  // their own keys, of whatever project
+  // Whether somebody can get in who may do everything.
+  bool HasValidOwnerKey() const;
+
+  // The people and roles behind the keys.
+  Members& members() { return members_; }
+  const Members& members() const { return members_; }
 
  private:
   const Clock now_ms_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, KeyRecord> keys_;  // by id; guarded by mutex_
   std::atomic<std::uint64_t> revocations_{0};
+  Members members_;
 };
 
 }  // namespace guidon

@@ -36,6 +36,8 @@ struct KeyRecord {
   KeyKind kind = KeyKind::kServer;
   std::string project;      // empty: all (admin keys only)
   std::string environment;  // empty: all (admin keys only)
+  std::string role;         // of an admin key (server/auth/roles.h); empty: owner
+  std::string member;       // whose key it is: it may never do more than they; empty: nobody's
   std::string description;
   std::string verifier;  // SHA-256 of the secret, 64 hex digits
   std::int64_t created_ms = 0;

@@ -4,18 +4,18 @@
 
 #include "core/base/json.h"
 #include "core/model/units.h"
+#include "server/auth/roles.h"
 
 namespace guidon {
 
 std::string EncodeKeyRecord(const KeyRecord& record) {
-  return ToJson(Object{{"kind", Value(ToString(record.kind))},
-                       {"project", Value(record.project)},
-                       {"environment", Value(record.environment)},
-                       {"description", Value(record.description)},
-                       {"verifier", Value(record.verifier)},
-                       {"created_ms", Value(record.created_ms)},
-                       {"expires_ms", Value(record.expires_ms)},
-                       {"revoked_ms", Value(record.revoked_ms)}});
+  Object object{{"kind", Value(ToString(record.kind))},     {"project", Value(record.project)},
+                {"environment", Value(record.environment)}, {"description", Value(record.description)},
+                {"verifier", Value(record.verifier)},       {"created_ms", Value(record.created_ms)},
+                {"expires_ms", Value(record.expires_ms)},   {"revoked_ms", Value(record.revoked_ms)}};
+  if (!record.role.empty()) object.Append("role", Value(record.role));
+  if (!record.member.empty()) object.Append("member", Value(record.member));
+  return ToJson(Value(std::move(object)));
 }
 
 Result<KeyRecord> DecodeKeyRecord(std::string_view id, std::string_view text) {
@@ -36,6 +36,8 @@ Result<KeyRecord> DecodeKeyRecord(std::string_view id, std::string_view text) {
   record.kind = *known;
   record.project = text_of("project");
   record.environment = text_of("environment");
+  record.role = text_of("role");
+  record.member = text_of("member");
   record.description = text_of("description");
   record.verifier = text_of("verifier");
   record.created_ms = time_of("created_ms");
@@ -48,6 +50,8 @@ Value DescribeKey(const KeyRecord& record) {
   Object object{{"id", Value(record.id)}, {"kind", Value(ToString(record.kind))}};
   if (!record.project.empty()) object.Append("project", Value(record.project));
   if (!record.environment.empty()) object.Append("environment", Value(record.environment));
+  if (record.kind == KeyKind::kAdmin) object.Append("role", Value(RoleOf(record)));
+  if (!record.member.empty()) object.Append("member", Value(record.member));
   if (!record.description.empty()) object.Append("description", Value(record.description));
   object.Append("created", Value(FormatTimestamp(record.created_ms)));
   if (record.expires_ms != 0) object.Append("expires", Value(FormatTimestamp(record.expires_ms)));

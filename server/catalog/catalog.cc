@@ -10,6 +10,7 @@
 #include "core/codec/codec.h"
 #include "core/codec/wire.h"
 #include "core/diff/audience.h"
+#include "core/diff/reach.h"
 #include "core/ruleset/ruleset.h"
 #include "core/validate/validate.h"
 #include "server/catalog/merge_patch.h"
@@ -172,6 +173,7 @@ class Catalog::Impl {
   Result<Prepared> Prepare(std::string_view project, std::shared_ptr<const ProjectView> before,
                            std::optional<Definitions> after) GUIDON_REQUIRES(writer_);
   Status CompileAll(Prepared& prepared) GUIDON_REQUIRES(writer_);
+  static Status AskPermit(const Permit& permit, const Prepared& prepared);
   // The project with what it is called, described and divided into; definitions stay.
   Result<Committed> ChangeProject(const std::shared_ptr<const ProjectView>& present, Project next,
                                   std::string_view action, const Author& author,
@@ -505,7 +507,18 @@ Result<Committed> Catalog::Impl::Commit(const CommitRequest& request) {
   if (!after) return Fail(after.error());
   Result<Prepared> prepared = Prepare(request.project, held, *std::move(after));
   if (!prepared) return Fail(prepared.error());
+  if (Status permitted = AskPermit(request.permit, *prepared); !permitted) return Fail(permitted.error());
   return Write(*std::move(prepared), "definitions.change", request.author, request.idempotency);
+}
+
+Status Catalog::Impl::AskPermit(const Permit& permit, const Prepared& prepared) {
+  if (!permit) return {};
+  std::vector<EntityRef> changed;
+  for (const Step& step : prepared.steps) changed.push_back(step.ref);
+  static const EntitySet kNothing;
+  const EntitySet& before = prepared.before ? prepared.before->definitions.entities : kNothing;
+  const EntitySet& after = prepared.after ? prepared.after->entities : kNothing;
+  return permit({prepared.project_changed, EnvironmentsAltered(changed, before, after)});
 }
 
 Result<Definitions> Catalog::Impl::Edited(const ProjectView& before, const std::vector<Edit>& edits) const {
@@ -840,6 +853,7 @@ Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& requ
     }
   }
   if (!plan.conflicts.empty() || request.dry_run) return plan;
+  if (Status permitted = AskPermit(request.permit, *prepared); !permitted) return Fail(permitted.error());
   prepared->extra = std::move(merged->applied);
   Result<Committed> committed = Write(*std::move(prepared), "workspace.apply", request.author, request.idempotency);
   if (!committed) return Fail(committed.error());

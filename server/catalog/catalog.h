@@ -61,11 +61,21 @@ struct Edit {
   Precondition condition;
 };
 
+// What a change is about to alter.
+struct Alteration {
+  bool project = false;                   // it is new, or described or divided otherwise
+  std::vector<std::string> environments;  // that can answer otherwise (core/diff/reach.h); sorted
+};
+// Asked when a change has passed every check and nothing of it is written; its error is then the change's. On the
+// thread of the change, in the middle of it: short, no calls into the catalog.
+using Permit = std::function<Status(const Alteration&)>;
+
 struct CommitRequest {
   std::string project;
   std::vector<Edit> edits;  // at least one; a key at most once
   Author author;
   std::optional<IdempotencyKey> idempotency;
+  Permit permit = {};  // empty: everything may be altered
 };
 
 // One project at one revision. Immutable.
@@ -91,6 +101,7 @@ struct WorkspaceRequest {
   bool rulesets = false;  // of a dry run: with every environment as it is and as it would be
   Author author;
   std::optional<IdempotencyKey> idempotency;
+  Permit permit = {};  // likewise; a dry run alters nothing and asks nobody
 };
 
 // What applying a workspace did or would do.
@@ -167,10 +178,10 @@ class Catalog {
 
   // ---- Changing ----
 
-  // Errors: kInvalid with all issues; kNotFound; kStale and kAlreadyExists when a precondition does not hold; kConflict
-  // naming what still refers to something that would go; kMismatch; and those of Store::Commit. After any error nothing
-  // has changed, but for kIndeterminate: then nothing is visible, and if it turns out to be written, it becomes visible
-  // with the next change or start.
+  // Errors: those of Permit; kInvalid with all issues; kNotFound; kStale and kAlreadyExists when a precondition does
+  // not hold; kConflict naming what still refers to something that would go; kMismatch; and those of Store::Commit.
+  // After any error nothing has changed, but for kIndeterminate: then nothing is visible, and if it turns out to be
+  // written, it becomes visible with the next change or start.
   Result<Committed> Commit(const CommitRequest& request);
   Result<WorkspacePlan> ApplyWorkspace(const WorkspaceRequest& request);
   // Creates a project, or replaces its description and environments.

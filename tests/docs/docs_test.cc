@@ -13,6 +13,7 @@
 
 #include "cli/arguments.h"
 #include "server/arguments.h"
+#include "server/auth/roles.h"
 #include "server/config/config.h"
 
 namespace guidon {
@@ -79,6 +80,39 @@ TEST(OperationsTest, EveryMetricIsThere) {
   }
   ASSERT_GE(wanted.size(), 10u) << "the pattern finds no metrics any more";
   for (const auto& [name, unused] : TableOf(ReadAll(kRoot / "docs/operations.md"), "Metrics")) found.insert(name);
+  EXPECT_EQ(found, wanted);
+}
+
+// The rows `| `name` | … |` of the section "## TITLE": the words in backquotes of the second cell.
+std::map<std::string, std::set<std::string>> WordListsOf(const std::string& text, const std::string& title) {
+  std::map<std::string, std::set<std::string>> rows;
+  const std::size_t begin = text.find("\n## " + title + "\n");
+  std::istringstream section(text.substr(begin, text.find("\n## ", begin + 1) - begin));
+  const std::regex row("^\\| `([^`]+)` \\| ([^|]*)\\|.*"), word("`([^`]+)`");
+  std::smatch match;
+  for (std::string line; std::getline(section, line);) {
+    if (!std::regex_match(line, match, row)) continue;
+    std::set<std::string>& words = rows[match[1]];
+    const std::string cell = match[2];
+    for (std::sregex_iterator it(cell.begin(), cell.end(), word), end; it != end; ++it) words.insert((*it)[1]);
+  }
+  return rows;
+}
+
+TEST(AccessTest, EveryRoleIsThereWithItsVerbsAndEveryVerbIsExplained) {
+  const std::string page = ReadAll(kRoot / "docs/access.md");
+  std::map<std::string, std::set<std::string>> roles;
+  for (const Role& role : BuiltInRoles()) {
+    for (const Verb verb : kVerbs) {
+      if (role.verbs.Has(verb)) roles[role.name].insert(std::string(ToString(verb)));
+    }
+  }
+  EXPECT_EQ(WordListsOf(page, "Roles"), roles);
+  std::set<std::string> wanted, found;
+  for (const Verb verb : kVerbs) {
+    if (IsOfRoles(verb)) wanted.insert(std::string(ToString(verb)));
+  }
+  for (const auto& [verb, unused] : WordListsOf(page, "Verbs")) found.insert(verb);
   EXPECT_EQ(found, wanted);
 }
 
@@ -170,9 +204,10 @@ std::string RefusalOf(const std::string& command) {
 }
 
 TEST(CommandLinesTest, AreAcceptedByTheProgramAsTheyStandInTheDocuments) {
-  for (const char* file : {"README.md", "docs/operations.md", "cli/README.md", "experiments/README.md"}) {
+  for (const char* file :
+       {"README.md", "docs/operations.md", "docs/access.md", "cli/README.md", "experiments/README.md"}) {
     const std::vector<std::string> commands = CommandLinesOf(ReadAll(kRoot / file));
-    EXPECT_GE(commands.size(), 4u) << file << ": the pattern finds no command lines any more";
+    EXPECT_GE(commands.size(), 2u) << file << ": the pattern finds no command lines any more";
     for (const std::string& command : commands) EXPECT_EQ(RefusalOf(command), "") << file << ": " << command;
   }
 }

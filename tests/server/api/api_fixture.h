@@ -98,8 +98,9 @@ class TestServer {
   Revision head() { return store_->Head().revision; }
 
   // A key that the server knows, past the API.
-  std::string MakeKey(KeyKind kind, std::string project = "", std::string environment = "") {
+  std::string MakeKey(KeyKind kind, std::string project = "", std::string environment = "", std::string role = "") {
     NewKey key = *GenerateKey(kind);
+    key.record.role = std::move(role);
     key.record.project = std::move(project);
     key.record.environment = std::move(environment);
     authenticator_.Put(key.record);

@@ -363,7 +363,8 @@ TEST_F(ApiTest, AKeyIsShownOnceAndKeptAsAHash) {
 TEST_F(ApiTest, KeysThatMakeNoSenseAreRefused) {
   for (const auto& [body, pointer] :
        std::map<std::string, std::string>{{R"({"kind":"server"})", "/environment"},
-                                          {R"({"kind":"admin","environment":"production"})", "/environment"},
+                                          {R"({"kind":"admin","role":"emperor"})", "/role"},
+                                          {R"({"kind":"server","environment":"production","role":"viewer"})", "/role"},
                                           {R"({"kind":"root"})", "/kind"},
                                           {R"({"environment":"production"})", "/kind"},
                                           {R"({"kind":"admin","description":7})", "/description"},
@@ -375,8 +376,10 @@ TEST_F(ApiTest, KeysThatMakeNoSenseAreRefused) {
   EXPECT_EQ(
       server.Call("POST", "/api/v1/projects/shop/keys", {.body = R"({"kind":"server","environment":"mars"})"}).status,
       404);
-  EXPECT_EQ(server.Call("POST", "/api/v1/keys", {.body = R"({"kind":"server","environment":"production"})"}).status,
-            422);
+  for (const char* body :
+       {R"({"kind":"server","environment":"production"})", R"({"kind":"admin","environment":"x"})"}) {
+    EXPECT_EQ(server.Call("POST", "/api/v1/keys", {.body = body}).status, 422) << body;
+  }
 }
 
 TEST_F(ApiTest, TheLastKeyOfAllProjectsStays) {

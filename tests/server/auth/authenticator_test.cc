@@ -49,13 +49,13 @@ TEST(AuthenticatorTest, AKeyIsValidUntilItExpires) {
   f.now_ms = 1'999;
   EXPECT_TRUE(f.authenticator.Authenticate(key.text));
   EXPECT_TRUE(f.authenticator.IsValid(key.record.id));
-  EXPECT_TRUE(f.authenticator.HasValidAdminKey());
+  EXPECT_TRUE(f.authenticator.HasValidOwnerKey());
   f.now_ms = 2'000;
   const Result<Principal> who = f.authenticator.Authenticate(key.text);
   EXPECT_EQ(CodeOf(who), ErrorCode::kUnauthenticated);
   EXPECT_NE(who.error().message.find("expired at 1970-01-01T00:00:02"), std::string::npos) << who.error().message;
   EXPECT_FALSE(f.authenticator.IsValid(key.record.id));
-  EXPECT_FALSE(f.authenticator.HasValidAdminKey());
+  EXPECT_FALSE(f.authenticator.HasValidOwnerKey());
 }
 
 TEST(AuthenticatorTest, TellsAMissingAMalformedAndAnUnknownKeyApartWithoutRepeatingIt) {
@@ -82,35 +82,121 @@ TEST(AuthenticatorTest, ARevokedKeyIsRefusedAndNoLongerValid) {
   Fixture f;
   NewKey key = f.Make(KeyKind::kAdmin);
   EXPECT_TRUE(f.authenticator.IsValid(key.record.id));
-  EXPECT_TRUE(f.authenticator.HasValidAdminKey());
+  EXPECT_TRUE(f.authenticator.HasValidOwnerKey());
   key.record.revoked_ms = 1;
   f.authenticator.Put(key.record);
   EXPECT_EQ(CodeOf(f.authenticator.Authenticate(key.text)), ErrorCode::kUnauthenticated);
   EXPECT_FALSE(f.authenticator.IsValid(key.record.id));
-  EXPECT_FALSE(f.authenticator.HasValidAdminKey());
+  EXPECT_FALSE(f.authenticator.HasValidOwnerKey());
+}
+
+Principal Admin(std::vector<Grant> grants) {
+  return {"key:x", KeyKind::kAdmin, "", "", std::move(grants)};
+}
+VerbSet VerbsOf(std::string_view role) {
+  return FindBuiltInRole(role)->verbs;
 }
 
 TEST(AuthorizeTest, KindsMayDoTheirOwnThingAndNothingElse) {
   const Resource scope{"shop", "production"};
   for (KeyKind kind : {KeyKind::kServer, KeyKind::kClient, KeyKind::kAdmin, KeyKind::kRelay, KeyKind::kEvents}) {
-    const Principal who{"key:x", kind, "", ""};
+    // Verbs of roles are of no use to a key of another kind.
+    const Principal who{"key:x", kind, "", "", {{VerbsOf("owner"), "", ""}}};
     const bool reads_rules = kind == KeyKind::kServer || kind == KeyKind::kRelay;
     EXPECT_EQ(Authorize(who, Verb::kReadRules, scope).has_value(), reads_rules) << ToString(kind);
-    for (Verb verb : {Verb::kRead, Verb::kWrite, Verb::kManage, Verb::kManageKeys}) {
+    EXPECT_EQ(Authorize(who, Verb::kSendEvents, scope).has_value(), reads_rules || kind == KeyKind::kEvents);
+    for (const Verb verb : kVerbs) {
+      if (!IsOfRoles(verb)) continue;
       EXPECT_EQ(Authorize(who, verb, scope).has_value(), kind == KeyKind::kAdmin) << ToString(kind) << ToString(verb);
     }
     EXPECT_TRUE(Authorize(who, Verb::kPublic, scope));
   }
+  EXPECT_FALSE(Authorize(Admin({}), Verb::kRead, scope)) << "nothing is granted";
 }
 
 TEST(AuthorizeTest, AScopedKeyStaysInItsScope) {
-  const Principal who{"key:x", KeyKind::kAdmin, "shop", ""};
+  const Principal who{"key:x", KeyKind::kAdmin, "shop", "", {{VerbsOf("owner"), "shop", ""}}};
   EXPECT_TRUE(Authorize(who, Verb::kWrite, {"shop", "production"}));
   EXPECT_FALSE(Authorize(who, Verb::kWrite, {"bank", "production"}));
   EXPECT_FALSE(Authorize(who, Verb::kRead, {}));
-  const Principal sdk{"key:y", KeyKind::kServer, "shop", "production"};
+  const Principal sdk{"key:y", KeyKind::kServer, "shop", "production", {}};
   EXPECT_TRUE(Authorize(sdk, Verb::kReadRules, {"shop", "production"}));
   EXPECT_FALSE(Authorize(sdk, Verb::kReadRules, {"shop", "staging"}));
+}
+
+TEST(AuthorizeTest, ARightInOnePartIsNoneInTheWholeAndIsSaidToBeMissingWhere) {
+  const Principal who = Admin({{VerbsOf("editor"), "shop", "staging"}, {VerbsOf("viewer"), "bank", ""}});
+  EXPECT_TRUE(Authorize(who, Verb::kWrite, {"shop", "staging"}));
+  EXPECT_TRUE(Authorize(who, Verb::kWrite, {"shop", "", true}));
+  EXPECT_TRUE(Authorize(who, Verb::kRead, {"bank", ""}));
+  EXPECT_TRUE(Authorize(who, Verb::kRead, {"", "", true}));
+  for (const auto& [resource, place] : std::vector<std::pair<Resource, std::string>>{
+           {{"shop", ""}, "in all environments of project 'shop'"},
+           {{"shop", "production"}, "in environment 'production' of project 'shop'"},
+           {{"bank", "", true}, "in any environment of project 'bank'"},
+           {{}, "in all projects"}}) {
+    const Status allowed = Authorize(who, Verb::kWrite, resource);
+    ASSERT_FALSE(allowed) << place;
+    EXPECT_EQ(allowed.error().message,
+              "this key has no right to 'definitions.write' " + place + "; use a key of a role that has it");
+  }
+}
+
+TEST(AuthorizeTest, NobodyGivesMoreThanTheyHold) {
+  const Principal admin = Admin({{VerbsOf("admin"), "shop", ""}});
+  EXPECT_TRUE(AuthorizeGiving(admin, {{VerbsOf("admin"), "shop", ""}, {VerbsOf("viewer"), "shop", "staging"}}));
+  EXPECT_FALSE(AuthorizeGiving(admin, {{VerbsOf("owner"), "shop", ""}}));
+  EXPECT_FALSE(AuthorizeGiving(admin, {{VerbsOf("viewer"), "", ""}}));
+  EXPECT_FALSE(AuthorizeGiving(admin, {{VerbsOf("viewer"), "shop", ""}, {VerbsOf("viewer"), "bank", ""}}));
+  EXPECT_FALSE(AuthorizeGiving(Admin({{VerbsOf("admin"), "shop", "staging"}}), {{VerbsOf("viewer"), "shop", ""}}));
+}
+
+TEST(RolesTest, ReadBackAndLeaveOutWhatIsNotKnown) {
+  const Role role{"analyst", {Verb::kRead, Verb::kReadEvents}, "Looks at numbers", false};
+  EXPECT_EQ(DecodeRole("analyst", EncodeRole(role))->verbs, role.verbs);
+  EXPECT_EQ(DecodeRole("x", R"({"verbs":["definitions.read","time.travel","rules.read","public"]})")->verbs,
+            VerbSet{Verb::kRead});
+  EXPECT_FALSE(DecodeRole("x", R"({"verbs":7})"));
+  for (const Verb verb : kVerbs) EXPECT_EQ(VerbFromString(ToString(verb)), verb);
+  EXPECT_FALSE(VerbFromString("root"));
+}
+
+TEST(MembersTest, AKeyMayNoMoreThanItsRoleInItsPlaceAndItsMember) {
+  Members members;
+  members.PutRole({"analyst", {Verb::kRead, Verb::kReadEvents}, "", false});
+  members.PutRole({"viewer", {Verb::kManageMembers}, "", false});
+  EXPECT_FALSE(members.FindRole("viewer")->verbs.Has(Verb::kManageMembers)) << "a built-in role was replaced";
+  members.Put({"ana", "Ana", "", {{"editor", "shop", ""}, {"analyst", "", "production"}}, 0});
+  KeyRecord key{.id = "k", .kind = KeyKind::kAdmin};
+  EXPECT_TRUE(IsOwner(members.GrantsOf(key))) << "as it was before there were roles";
+  key.role = "analyst";
+  key.project = "bank";
+  EXPECT_EQ(members.GrantsOf(key), (std::vector<Grant>{{{Verb::kRead, Verb::kReadEvents}, "bank", ""}}));
+  key.member = "ana";
+  EXPECT_EQ(members.GrantsOf(key), (std::vector<Grant>{{{Verb::kRead, Verb::kReadEvents}, "bank", "production"}}));
+  key.project = "shop";
+  EXPECT_EQ(members.GrantsOf(key), (std::vector<Grant>{{{Verb::kRead}, "shop", ""},
+                                                       {{Verb::kRead, Verb::kReadEvents}, "shop", "production"}}));
+  key.environment = "staging";
+  EXPECT_EQ(members.GrantsOf(key), (std::vector<Grant>{{{Verb::kRead}, "shop", "staging"}}));
+  members.RemoveRole("analyst");
+  EXPECT_TRUE(members.GrantsOf(key).empty());
+  key.role = "";
+  EXPECT_FALSE(members.GrantsOf(key).empty());
+  members.Remove("ana");
+  EXPECT_TRUE(members.GrantsOf(key).empty());
+  key.member = "";
+  key.kind = KeyKind::kServer;
+  EXPECT_TRUE(members.GrantsOf(key).empty());
+}
+
+TEST(MembersTest, ReadBack) {
+  const TeamMember ana{"ana", "Ana", "ana@example.com", {{"editor", "shop", ""}, {"viewer", "", ""}}, 7};
+  const TeamMember read = *DecodeMember("ana", EncodeMember(ana));
+  EXPECT_EQ(read.name + read.email, "Anaana@example.com");
+  EXPECT_EQ(read.bindings, ana.bindings);
+  EXPECT_EQ(read.created_ms, 7);
+  EXPECT_FALSE(DecodeMember("ana", "{}"));
 }
 
 }  // namespace

@@ -1,0 +1,25 @@
+// Which environments a change of definitions can alter: where somebody may get another answer by it, or an experiment
+// is judged otherwise.
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/model/definitions.h"
+
+namespace guidon {
+
+// Sorted. Of the entities that are named:
+//  - a flag alters the environments where its part differs and that have targeting for it or an experiment on it;
+//    archived ones have none;
+//  - an experiment alters its environment, the old one, too;
+//  - a segment alters those whose rules or audiences lean on it, through other segments, too;
+//  - a layer, a holdout or a metric those whose experiments name it.
+// Before or after the change: what is taken out of use alters where it was in use. A definition that is used nowhere
+// alters nothing. Linear in the definitions, and once more for each entity that is named.
+std::vector<std::string> EnvironmentsAltered(const std::vector<EntityRef>& changed, const EntitySet& before,
+                                             const EntitySet& after);
+
+}  // namespace guidon
