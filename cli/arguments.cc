@@ -194,6 +194,9 @@ void AddKey(CLI::App& app, Run& run) {
       verb->add_option("--role", options->role,
                        "Of an admin key: viewer, editor, … or one of your own; owner without it")
           ->type_name("ROLE");
+      verb->add_option("--member", options->member,
+                       "Whose an admin key is: it may no more than they, and ends with them")
+          ->type_name("ID");
       verb->add_option("--description", options->description, "What it is for")->type_name("TEXT");
       verb->add_option("--expires-in", options->expires_in, "How long it is valid, such as 90d; for ever without it")
           ->type_name("DURATION");
@@ -202,10 +205,46 @@ void AddKey(CLI::App& app, Run& run) {
     if (action == "revoke") {
       verb->add_option("ID", options->id, "Which, as `guidon key list` shows it")->type_name("")->required();
     }
-    AddProject(*verb, options->project);
+    CLI::Option* project = AddProject(*verb, options->project);
+    verb->add_flag("--all-projects", options->all_projects, "Admin keys of all projects")->excludes(project);
     AddConnection(*verb, options->connection);
     AddJson(*verb, options->json);
   }
+}
+
+void AddMember(CLI::App& app, Run& run) {
+  CLI::App* members = app.add_subcommand("member", "The people who may do something here");
+  members->require_subcommand(1);
+  const std::map<std::string, std::string> actions = {
+      {"add", "Add a member, or say anew who they are and what they may do"},
+      {"list", "Show all members with their roles"},
+      {"remove", "Remove a member, and revoke their keys"}};
+  for (const auto& [action, help] : actions) {
+    CLI::App* verb = members->add_subcommand(action, help);
+    const auto options = On(*verb, run, &Members);
+    options->action = action;
+    if (action != "list") {
+      verb->add_option("ID", options->id, "A short name, such as ana")->type_name("")->required();
+    }
+    if (action == "add") {
+      verb->add_option("--name", options->name, "Their full name")->type_name("TEXT")->required();
+      verb->add_option("--email", options->email, "Their address")->type_name("ADDRESS");
+      verb->add_option("--role", options->roles,
+                       "ROLE, ROLE@PROJECT or ROLE@PROJECT/ENVIRONMENT; may be given more than once")
+          ->type_name("ROLE");
+    }
+    AddConnection(*verb, options->connection);
+    AddJson(*verb, options->json);
+  }
+}
+
+void AddRole(CLI::App& app, Run& run) {
+  CLI::App* roles = app.add_subcommand("role", "What members and admin keys may do");
+  roles->require_subcommand(1);
+  CLI::App* verb = roles->add_subcommand("list", "Show all roles with their verbs");
+  const auto options = On(*verb, run, &Roles);
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
 }
 
 void AddFlag(CLI::App& app, Run& run) {
@@ -320,6 +359,8 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddEvaluate(app, run);
   AddExport(app, run);
   AddKey(app, run);
+  AddMember(app, run);
+  AddRole(app, run);
   AddFlag(app, run);
   AddGenerate(app, run);
   AddGate(app, run);

@@ -18,6 +18,7 @@ int CreateKey(const KeyOptions& options, const std::string& path) {
   Object body{{"kind", Value(options.kind)}};
   if (!options.environment.empty()) body.Append("environment", Value(options.environment));
   if (!options.role.empty()) body.Append("role", Value(options.role));
+  if (!options.member.empty()) body.Append("member", Value(options.member));
   if (!options.description.empty()) body.Append("description", Value(options.description));
   if (!options.expires_in.empty()) body.Append("expires_in", Value(options.expires_in));
   Result<ApiAnswer> answer = Ask(options.connection, "POST", path, Value(std::move(body)));
@@ -30,7 +31,8 @@ int CreateKey(const KeyOptions& options, const std::string& path) {
   std::cout << Text(answer->body, "key") << std::endl;
   const std::string expires = Text(answer->body, "expires");
   if (!expires.empty()) std::cerr << "It expires at " << expires << ".\n";
-  std::cerr << "This is shown once. To revoke it: guidon key revoke " << Text(answer->body, "id") << "\n";
+  std::cerr << "This is shown once. To revoke it: guidon key revoke " << (options.all_projects ? "--all-projects " : "")
+            << Text(answer->body, "id") << "\n";
   return kPass;
 }
 
@@ -65,6 +67,8 @@ int ListKeys(const KeyOptions& options, const std::string& path) {
     } else if (!expires.empty()) {
       std::cout << "  expires " << expires;
     }
+    if (const std::string role = Text(key, "role"); !role.empty()) std::cout << "  " << role;
+    if (const std::string member = Text(key, "member"); !member.empty()) std::cout << " of " << member;
     if (!description.empty()) std::cout << "  " << description;
     std::cout << "\n";
   }
@@ -86,9 +90,12 @@ int RevokeKey(const KeyOptions& options, const std::string& path) {
 }  // namespace
 
 int Key(const KeyOptions& options) {
-  const Result<std::string> project = ResolveProject(options.connection, options.project);
-  if (!project) return Explain(project.error(), options.json);
-  const std::string path = ProjectPath(*project) + "/keys";
+  std::string path = "/api/v1/keys";
+  if (!options.all_projects) {
+    const Result<std::string> project = ResolveProject(options.connection, options.project);
+    if (!project) return Explain(project.error(), options.json);
+    path = ProjectPath(*project) + "/keys";
+  }
   if (options.action == "create") return CreateKey(options, path);
   return options.action == "list" ? ListKeys(options, path) : RevokeKey(options, path);
 }

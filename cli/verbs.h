@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/model/definitions.h"
 
@@ -80,15 +81,34 @@ struct KeyOptions {
   Connection connection;
   std::string action;  // "create" | "revoke" | "list"
   std::string project;
+  bool all_projects = false;  // admin keys that are of no project
   std::string environment;
   std::string kind;
   std::string role;
+  std::string member;
   std::string description;
   std::string expires_in;
   std::string id;
   bool json = false;
 };
 int Key(const KeyOptions& options);
+
+struct MemberOptions {
+  Connection connection;
+  std::string action;  // "add" | "list" | "remove"
+  std::string id;
+  std::string name;
+  std::string email;
+  std::vector<std::string> roles;  // "editor", "editor@shop", "editor@shop/staging"
+  bool json = false;
+};
+int Members(const MemberOptions& options);
+
+struct RoleOptions {
+  Connection connection;
+  bool json = false;
+};
+int Roles(const RoleOptions& options);
 
 struct FlagOptions {
   Connection connection;

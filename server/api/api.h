@@ -143,6 +143,13 @@ class Api {
   http::Response ListKeys(const Call& call);
   http::Response CreateKey(const Call& call);
   http::Response RevokeKey(const Call& call);
+  http::Response ListMembers(const Call& call);
+  http::Response GetMember(const Call& call);
+  http::Response PutMember(const Call& call);
+  http::Response DeleteMember(const Call& call);
+  http::Response ListRoles(const Call& call);
+  http::Response PutRole(const Call& call);
+  http::Response DeleteRole(const Call& call);
   http::Response Stream(const Call& call);
   http::Response GetRuleset(const Call& call);
   void SendEvents(const Call& call, Answered answered);
@@ -164,6 +171,9 @@ class Api {
   Status IsThere(const std::string& project, const std::string& environment) const;
   Status IsRole(const std::string& name) const;
   bool IsLastOwnerKey(const std::string& id) const;
+  bool HasOwnerKeyBut(const std::string& member) const;
+  Status LeavesAnOwner(const TeamMember& present, const TeamMember* next) const;
+  std::optional<Error> BindingOf(const std::string& project, const std::string& environment) const;
   std::optional<Error> KeyOfRemoved(const Project& next) const;
   std::uint64_t JitteredRetryMs();
 
@@ -178,7 +188,8 @@ class Api {
   };
   Mutex home_mutex_;
   HomePage home_ GUIDON_GUARDED_BY(home_mutex_);
-  Mutex keys_;  // held while keys are made or revoked and while environments are removed; on the worker pool only
+  // Held while keys, people and roles change and while environments are removed; on the worker pool only.
+  Mutex keys_;
 };
 
 }  // namespace guidon

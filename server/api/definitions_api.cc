@@ -155,12 +155,19 @@ http::Response Api::ReplaceProject(const Call& call) {
   return ProjectResponse(*committed);
 }
 
-// A valid key of an environment that the project will not have any more.
+// A valid key, or a member's role, of an environment that the project will not have any more.
 std::optional<Error> Api::KeyOfRemoved(const Project& next) const {
   for (const KeyRecord& record : parts_.authenticator.List(next.key)) {
     if (record.project != next.key || record.environment.empty() || record.revoked_ms != 0) continue;
     if (next.FindEnvironment(record.environment) != nullptr) continue;
     return KeyInTheWay(record, "environment '" + record.environment + "'");
+  }
+  const auto view = parts_.catalog.View();
+  const ProjectView* present = view->FindProject(next.key);
+  if (present == nullptr) return std::nullopt;
+  for (const EnvironmentDefinition& environment : present->definitions.project.environments) {
+    if (next.FindEnvironment(environment.key) != nullptr) continue;
+    if (auto binding = BindingOf(next.key, environment.key)) return binding;
   }
   return std::nullopt;
 }
@@ -175,6 +182,7 @@ http::Response Api::DeleteProject(const Call& call) {
       return ProblemResponse(KeyInTheWay(record, "project '" + key + "'"), call.request.id);
     }
   }
+  if (const auto binding = BindingOf(key, "")) return ProblemResponse(*binding, call.request.id);
   Result<Committed> committed =
       parts_.catalog.DeleteProject(key, conditions->condition, AuthorOf(call), conditions->idempotency);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
@@ -248,6 +256,7 @@ http::Response Api::DeleteEnvironment(const Call& call) {
       return ProblemResponse(KeyInTheWay(record, "environment '" + name + "'"), call.request.id);
     }
   }
+  if (const auto binding = BindingOf(key, name)) return ProblemResponse(*binding, call.request.id);
   Result<Committed> committed =
       parts_.catalog.DeleteEnvironment(key, name, conditions->condition, AuthorOf(call), conditions->idempotency);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());

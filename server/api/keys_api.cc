@@ -1,4 +1,6 @@
 // API keys over HTTP.
+#include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "core/base/json.h"
@@ -18,9 +20,13 @@ struct NewKeyRequest {
   KeyKind kind = KeyKind::kServer;
   std::string environment;
   std::string role;
+  std::string member;
   std::string description;
   std::int64_t valid_ms = 0;  // 0: for ever
 };
+
+constexpr std::array<std::string_view, 6> kNames = {"kind",   "environment", "role",
+                                                    "member", "description", "expires_in"};
 
 Error KeyFault(std::string_view name, std::string message, std::string hint = "") {
   return InvalidError("the key cannot be made",
@@ -32,8 +38,7 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
   const auto fail = [](std::string_view name, std::string message) { return Fail(KeyFault(name, std::move(message))); };
   if (!body.is_object()) return Fail(ErrorCode::kInvalid, "expected an object with 'kind'");
   for (const Member& member : body.AsObject()) {
-    if (member.name != "kind" && member.name != "environment" && member.name != "role" &&
-        member.name != "description" && member.name != "expires_in") {
+    if (std::find(kNames.begin(), kNames.end(), member.name) == kNames.end()) {
       return fail(member.name, "unknown key '" + member.name + "'");
     }
     if (!member.value.is_string()) return fail(member.name, "expected text");
@@ -50,8 +55,10 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
     return fail("environment", "a server key belongs to one environment; name it");
   }
   if (const Value* role = body.Find("role")) request.role = role->AsString();
-  if (request.kind != KeyKind::kAdmin && body.Find("role") != nullptr) {
-    return fail("role", "only an admin key has a role; what others may is said by their kind");
+  if (const Value* member = body.Find("member")) request.member = member->AsString();
+  for (const char* name : {"role", "member"}) {
+    if (request.kind == KeyKind::kAdmin || body.Find(name) == nullptr) continue;
+    return fail(name, "only an admin key has a " + std::string(name) + "; what others may is said by their kind");
   }
   if (const Value* expires_in = body.Find("expires_in")) {
     const auto valid = ParseDuration(expires_in->AsString());
@@ -111,11 +118,15 @@ http::Response Api::CreateKey(const Call& call) {
   if (Status known = IsRole(wanted->role); !known) {
     return ProblemResponse(KeyFault("role", known.error().message), call.request.id);
   }
+  if (!wanted->member.empty() && !parts_.authenticator.members().Find(wanted->member)) {
+    return ProblemResponse(KeyFault("member", "there is no member '" + wanted->member + "'"), call.request.id);
+  }
   Result<NewKey> key = GenerateKey(wanted->kind);
   if (!key) return ProblemResponse(key.error(), call.request.id);
   key->record.project = project;
   key->record.environment = wanted->environment;
   key->record.role = wanted->role;
+  key->record.member = wanted->member;
   key->record.description = wanted->description;
   key->record.created_ms = parts_.now_ms();
   if (wanted->valid_ms > 0) key->record.expires_ms = key->record.created_ms + wanted->valid_ms;
@@ -193,14 +204,21 @@ Status Api::IsRole(const std::string& name) const {
 
 bool Api::IsLastOwnerKey(const std::string& id) const {
   const Members& members = parts_.authenticator.members();
-  const auto is_owner = [&](const KeyRecord& record) { return IsForEver(record) && IsOwner(members.GrantsOf(record)); };
   bool is_one = false;
   for (const KeyRecord& record : parts_.authenticator.List("")) {
-    if (!is_owner(record)) continue;
+    if (!IsForEver(record) || !members.IsOwnerKey(record)) continue;
     if (record.id != id) return false;
     is_one = true;
   }
   return is_one;
+}
+
+bool Api::HasOwnerKeyBut(const std::string& member) const {
+  const Members& members = parts_.authenticator.members();
+  const std::vector<KeyRecord> keys = parts_.authenticator.List("");
+  return std::any_of(keys.begin(), keys.end(), [&](const KeyRecord& record) {
+    return record.member != member && IsForEver(record) && members.IsOwnerKey(record);
+  });
 }
 
 }  // namespace guidon

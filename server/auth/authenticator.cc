@@ -121,11 +121,20 @@ std::vector<KeyRecord> Authenticator::ListOf(std::string_view member) const {
   return list;
 }
 
+std::vector<KeyRecord> Authenticator::ListOfRole(std::string_view role) const {
+  std::vector<KeyRecord> list;
+  std::shared_lock lock(mutex_);
+  for (const auto& [id, record] : keys_) {
+    if (record.kind == KeyKind::kAdmin && RoleOf(record) == role) list.push_back(record);
+  }
+  return list;
+}
+
 bool Authenticator::HasValidOwnerKey() const {
   const std::int64_t now_ms = now_ms_();
   std::shared_lock lock(mutex_);
   return std::any_of(keys_.begin(), keys_.end(), [&](const auto& entry) {
-    return IsUsable(entry.second, now_ms) && IsOwner(members_.GrantsOf(entry.second));
+    return IsUsable(entry.second, now_ms) && members_.IsOwnerKey(entry.second);
   });
 }
 

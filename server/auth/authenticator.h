@@ -1,7 +1,7 @@
 // Knows every key and tells who a request comes from.
 //
 //   Authenticator authenticator(NowMs);
-//   for (const Item& item : *catalog.Items(kKeySpace)) authenticator.Take(item.space, item.id, item.value);
+//   for (const Item& item : keys) authenticator.Take(item.space, item.id, item.value);
 //   Result<Principal> who = authenticator.Authenticate(request.Header("Authorization"));
 //
 // What an admin key may do comes from its role and its member, which are known here, too.
@@ -59,6 +59,7 @@ class Authenticator {
   // Keys of a project and those of all projects, newest first.
   std::vector<KeyRecord> List(std::string_view project) const;
   std::vector<KeyRecord> ListOf(std::string_view member) const;  // their own keys, of whatever project
+  std::vector<KeyRecord> ListOfRole(std::string_view role) const;
   // Whether somebody can get in who may do everything.
   bool HasValidOwnerKey() const;
 

@@ -1,5 +1,6 @@
 #include "server/auth/members.h"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -75,6 +76,16 @@ Value DescribeMember(const TeamMember& member) {
   return Value(std::move(object));
 }
 
+bool IsOwner(const TeamMember& member) {
+  return std::find(member.bindings.begin(), member.bindings.end(), Binding{std::string(kOwner), "", ""}) !=
+         member.bindings.end();
+}
+
+bool IsOwner(const KeyRecord& record, const TeamMember* member) {
+  return record.kind == KeyKind::kAdmin && RoleOf(record) == kOwner && record.project.empty() &&
+         record.environment.empty() && (record.member.empty() || (member != nullptr && IsOwner(*member)));
+}
+
 void Members::PutRole(Role role) {
   std::unique_lock lock(mutex_);
   roles_.insert_or_assign(role.name, std::move(role));
@@ -134,11 +145,6 @@ std::vector<Grant> Members::GrantsOf(const KeyRecord& record) const {
   return GrantsLocked(record, &held->second);
 }
 
-std::vector<Grant> Members::GrantsOf(const KeyRecord& record, const TeamMember& member) const {
-  std::shared_lock lock(mutex_);
-  return GrantsLocked(record, &member);
-}
-
 std::vector<Grant> Members::GrantsOf(const TeamMember& member) const {
   std::shared_lock lock(mutex_);
   return GrantsLocked(member);
@@ -148,6 +154,12 @@ std::vector<Grant> Members::GrantsOf(const Binding& binding) const {
   TeamMember one;
   one.bindings = {binding};
   return GrantsOf(one);
+}
+
+bool Members::IsOwnerKey(const KeyRecord& record) const {
+  std::shared_lock lock(mutex_);
+  const auto held = members_.find(record.member);
+  return IsOwner(record, held == members_.end() ? nullptr : &held->second);
 }
 
 VerbSet Members::VerbsOf(std::string_view role) const {

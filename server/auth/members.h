@@ -1,7 +1,7 @@
 // The people who may do something here, the roles that were made for them, and what a key may do by both.
 //
 //   Members members;
-//   for (const Item& item : *catalog.Items(kMemberSpace)) members.Put(*DecodeMember(item.id, item.value));
+//   for (const Item& item : items) members.Put(*DecodeMember(item.id, item.value));
 //   std::vector<Grant> grants = members.GrantsOf(record);
 //
 // A member has bindings: a role, in a project or all, in an environment or all. They sign in with keys of their own
@@ -54,6 +54,11 @@ std::string EncodeMember(const TeamMember& member);
 Result<TeamMember> DecodeMember(std::string_view id, std::string_view text);
 Value DescribeMember(const TeamMember& member);
 
+// Whether they may do everything, everywhere: an owner of all projects.
+bool IsOwner(const TeamMember& member);
+// Of a key: and whether its member, if it has one, may. `member` is nullptr when it has none, or none that is there.
+bool IsOwner(const KeyRecord& record, const TeamMember* member);
+
 class Members {
  public:
   // Adds a role or replaces what is known of it. Built-in ones cannot be replaced: they are found first.
@@ -70,10 +75,9 @@ class Members {
   // What an admin key may do: its role in its place, within what its member may. Nothing when it is of another kind,
   // or when there is no such role or member (any more).
   std::vector<Grant> GrantsOf(const KeyRecord& record) const;
-  // The same if its member were this one.
-  std::vector<Grant> GrantsOf(const KeyRecord& record, const TeamMember& member) const;
   std::vector<Grant> GrantsOf(const TeamMember& member) const;
   std::vector<Grant> GrantsOf(const Binding& binding) const;
+  bool IsOwnerKey(const KeyRecord& record) const;
 
  private:
   VerbSet VerbsOf(std::string_view role) const;  // mutex_ is held

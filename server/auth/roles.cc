@@ -1,6 +1,5 @@
 #include "server/auth/roles.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "core/base/json.h"
@@ -43,12 +42,6 @@ const Role* FindBuiltInRole(std::string_view name) {
 
 std::string RoleOf(const KeyRecord& record) {
   return record.role.empty() ? std::string(kOwner) : record.role;
-}
-
-bool IsOwner(const std::vector<Grant>& grants) {
-  return std::any_of(grants.begin(), grants.end(), [](const Grant& grant) {
-    return grant.project.empty() && grant.environment.empty() && grant.verbs == EverythingOfRoles();
-  });
 }
 
 std::string EncodeRole(const Role& role) {

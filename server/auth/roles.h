@@ -35,9 +35,6 @@ const Role* FindBuiltInRole(std::string_view name);  // nullptr: there is none
 // Of an admin key. One that was made before there were roles is an owner's.
 std::string RoleOf(const KeyRecord& record);
 
-// Everything, everywhere.
-bool IsOwner(const std::vector<Grant>& grants);
-
 std::string EncodeRole(const Role& role);
 // Verbs of a newer version are left out: what is not known is not allowed.
 Result<Role> DecodeRole(std::string_view name, std::string_view text);

@@ -133,7 +133,7 @@ class Catalog::Impl {
   Result<Committed> DeleteEnvironment(std::string_view project, std::string_view environment,
                                       const Precondition& condition, const Author& author,
                                       const std::optional<IdempotencyKey>& idempotency);
-  Result<Committed> PutItem(const Item& item, std::string_view action, const Author& author);
+  Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author);
 
   std::shared_ptr<const CatalogView> View() const {
     MutexLock lock(view_mutex_);
@@ -862,14 +862,17 @@ Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& requ
   return plan;
 }
 
-Result<Committed> Catalog::Impl::PutItem(const Item& item, std::string_view action, const Author& author) {
+Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::string_view action,
+                                          const Author& author) {
   MutexLock lock(writer_);
   if (Status present = CatchUp(); !present) return Fail(present.error());
-  const std::string key = ItemStoreKey(item.space, item.id);
   Txn txn;
-  txn.ops.push_back(item.value.empty() ? TxnOp::Delete(key) : TxnOp::Put(key, item.value));
-  txn.revision = RevisionRecord{EncodeItemLog(item.space, item.id),
-                                EncodeAudit(author.principal, author.request_id, author.comment, action, item.id)};
+  for (const Item& item : items) {
+    const std::string key = ItemStoreKey(item.space, item.id);
+    txn.ops.push_back(item.value.empty() ? TxnOp::Delete(key) : TxnOp::Put(key, item.value));
+  }
+  txn.revision = RevisionRecord{
+      EncodeItemLog(items), EncodeAudit(author.principal, author.request_id, author.comment, action, items.at(0).id)};
   const Result<TxnResult> result = store_.Commit(std::move(txn));
   in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
   if (!result) return Fail(result.error());
@@ -974,7 +977,10 @@ Result<Committed> Catalog::DeleteEnvironment(std::string_view project, std::stri
   return impl_->DeleteEnvironment(project, environment, condition, author, idempotency);
 }
 Result<Committed> Catalog::PutItem(const Item& item, std::string_view action, const Author& author) {
-  return impl_->PutItem(item, action, author);
+  return impl_->PutItems({item}, action, author);
+}
+Result<Committed> Catalog::PutItems(const std::vector<Item>& items, std::string_view action, const Author& author) {
+  return impl_->PutItems(items, action, author);
 }
 std::shared_ptr<const CatalogView> Catalog::View() const {
   return impl_->View();

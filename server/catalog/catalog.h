@@ -200,6 +200,8 @@ class Catalog {
                                       const std::optional<IdempotencyKey>& idempotency);
   // An empty value deletes. `action` is the audit entry's word: "key.create".
   Result<Committed> PutItem(const Item& item, std::string_view action, const Author& author);
+  // Several as one revision; at least one. The audit entry's subject is the first one's id.
+  Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author);
 
   // ---- Reading ----
 

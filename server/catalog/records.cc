@@ -138,8 +138,13 @@ std::string EncodeLog(std::string_view project, bool project_changed, const std:
   return ToJson(Value(std::move(log)));
 }
 
-std::string EncodeItemLog(std::string_view space, std::string_view id) {
-  return ToJson(Value(Object{{"space", Value(space)}, {"id", Value(id)}}));
+std::string EncodeItemLog(const std::vector<Item>& items) {
+  const auto name = [](const Item& item) { return Object{{"space", Value(item.space)}, {"id", Value(item.id)}}; };
+  Object log = name(items.at(0));
+  Array also;
+  for (std::size_t i = 1; i < items.size(); ++i) also.emplace_back(name(items[i]));
+  if (!also.empty()) log.Append("also", Value(std::move(also)));
+  return ToJson(Value(std::move(log)));
 }
 
 std::string EncodeAudit(std::string_view principal, std::string_view request_id, std::string_view comment,

@@ -18,6 +18,7 @@
 #include <guidon/value.h>
 #include "core/base/result.h"
 #include "core/model/definitions.h"
+#include "server/catalog/catalog.h"
 
 namespace guidon {
 
@@ -55,7 +56,7 @@ Result<EntityRecord> DecodeDefinitionOf(const EntityRef& ref, const Value& defin
 // The payloads of a revision (server/store/store.h), as JSON.
 std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRef>& upserts,
                       const std::vector<EntityRef>& removals);
-std::string EncodeItemLog(std::string_view space, std::string_view id);
+std::string EncodeItemLog(const std::vector<Item>& items);  // the first, and the others as `also`
 std::string EncodeAudit(std::string_view principal, std::string_view request_id, std::string_view comment,
                         std::string_view action, std::string_view subject);
 

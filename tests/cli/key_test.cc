@@ -56,6 +56,35 @@ TEST(KeyTest, MayExpire) {
   EXPECT_EQ(GuidonOf(server, {"key", "create", "-e", "production", "--expires-in", "soon"}).exit_code, 2);
 }
 
+TEST(MemberTest, IsAddedListedGivenAKeyAndRemoved) {
+  const Guidond server;
+  const Workspace files(SmallShop("shop"));
+  ASSERT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
+  const Finished none = GuidonOf(server, {"member", "list"});
+  EXPECT_EQ(none.output, "no members; add one with: guidon member add ID --name NAME --role ROLE\n");
+  const Finished added = GuidonOf(server, {"member", "add", "ana", "--name", "Ana Example", "--role", "viewer",
+                                           "--role", "editor@shop/production"});
+  EXPECT_EQ(added.exit_code, 0) << added.errors;
+  EXPECT_EQ(added.output, "added ana\n");
+  EXPECT_EQ(GuidonOf(server, {"member", "list"}).output,
+            "ID   NAME         ROLES\nana  Ana Example  viewer editor@shop/production\n");
+  EXPECT_EQ(GuidonOf(server, {"member", "add", "ben", "--name", "Ben", "--role", "emperor"}).exit_code, 1);
+  const Finished made = GuidonOf(server, {"key", "create", "--all-projects", "--kind", "admin", "--member", "ana"});
+  EXPECT_EQ(made.exit_code, 0) << made.errors;
+  const std::string key = made.output.substr(0, made.output.size() - 1);
+  EXPECT_NE(GuidonOf(server, {"key", "list", "--all-projects"}).output.find("  owner of ana"), std::string::npos);
+  const auto off = [&] {
+    return Guidon({"flag", "off", "greeting", "-p", "shop", "-e", "production"},
+                  {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + key});
+  };
+  EXPECT_EQ(off().exit_code, 0) << off().errors;
+  EXPECT_EQ(Guidon({"member", "list"}, {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + key}).exit_code, 2);
+  EXPECT_EQ(GuidonOf(server, {"member", "remove", "ana"}).output, "removed ana and revoked their keys\n");
+  EXPECT_EQ(off().exit_code, 2);
+  const Finished roles = GuidonOf(server, {"role", "list"});
+  EXPECT_NE(roles.output.find("\neditor    definitions.read definitions.write\n"), std::string::npos) << roles.output;
+}
+
 TEST(KeyTest, AWrongKeyIsAUsageErrorForEveryVerb) {
   const Guidond server;
   const Workspace files(SmallShop("shop"));

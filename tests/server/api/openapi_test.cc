@@ -129,6 +129,13 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
   EXPECT_EQ(global.status, 201) << global.body;
   story.Expect(200, "listGlobalKeys");
   story.Expect(200, "revokeGlobalKey", {{"id", TextAt(TestServer::Body(global), "id")}});
+  for (const char* kind : {"Member", "Role"}) {
+    for (const int status : {201, 200}) story.Expect(status, std::string("put") + kind, {{"id", "ana"}});
+    story.Expect(200, std::string("list") + kind + "s");
+  }
+  story.Expect(200, "getMember", {{"id", "ana"}});
+  story.Expect(200, "deleteMember", {{"id", "ana"}});
+  story.Expect(200, "deleteRole", {{"id", "ana"}});
   for (const char* id : {"livez", "readyz", "metrics"}) story.Expect(200, id, {}, {.key = "-"});
   story.Expect(200, "home", {}, {.key = "-"});
 
@@ -192,6 +199,7 @@ TEST(OpenApiTest, EveryRouteRefusesWhatIsWrongWithADocumentedProblem) {
     }
     std::map<std::string, std::string> there;
     if (operation.Example() != nullptr && operation.path.find("{key}") != std::string::npos) there["key"] = "nothing";
+    if (operation.Example() != nullptr && operation.path.find("{id}") != std::string::npos) there["id"] = "nobody";
     for (const auto& [kind, word] : story.kKinds) {
       if (operation.id.ends_with(word)) there["key"] = story.KeyIn("put" + word, kind);
     }

@@ -7,7 +7,6 @@ namespace guidon {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 class RolesTest : public ::testing::Test {
  protected:
@@ -126,6 +125,143 @@ TEST_F(RolesTest, NobodyMakesAKeyThatMayMoreThanTheyMay) {
   EXPECT_EQ(server.Call("DELETE", kKeys + "/" + std::string(ParseKey(of_staging)->selector), {.key = admin}).status,
             200);
   EXPECT_EQ(server.Call("GET", kKeys, {.key = of_staging}).status, 401);
+}
+
+TEST_F(RolesTest, AMembersKeyFollowsWhatTheyMayAndEndsWithThem) {
+  const auto put = [&](const std::string& bindings) {
+    return server.Call("PUT", "/api/v1/members/ana", {.body = R"({"name":"Ana","bindings":[)" + bindings + "]}"});
+  };
+  EXPECT_EQ(put(R"({"role":"editor","project":"shop","environment":"staging"})").status, 201);
+  const std::string kOfAna = R"({"kind":"admin","member":"ana"})";
+  const std::string key = NewKeyOf(server.admin(), "/api/v1/keys", kOfAna);
+  const std::string reader =
+      NewKeyOf(server.admin(), "/api/v1/projects/shop/keys", R"({"kind":"admin","role":"viewer","member":"ana"})");
+  EXPECT_THAT(server.Call("GET", "/api/v1/keys").body, HasSubstr(R"("member":"ana")"));
+  EXPECT_EQ(Put(key, "flags/a", FlagOf("false", "true")).status, 200);
+  EXPECT_EQ(Put(key, "flags/a", FlagOf("false", "false")).status, 403);
+  EXPECT_EQ(Put(reader, "flags/a", FlagOf("true", "true")).status, 403);
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects/shop/flags", {.key = reader}).status, 200);
+  EXPECT_EQ(put(R"({"role":"viewer"})").status, 200);
+  EXPECT_EQ(Put(key, "flags/a", FlagOf("true", "true")).status, 403);
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects", {.key = key}).status, 200);
+  // Somebody who may make keys gets no more out of hers than they hold: she may come to hold more.
+  const std::string admin = server.MakeKey(KeyKind::kAdmin, "shop", "", "admin");
+  EXPECT_EQ(Post(admin, "/api/v1/projects/shop/keys", kOfAna).status, 403);
+  const Revision before = server.head();
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/members/ana").status, 200);
+  EXPECT_EQ(server.head(), before + 1) << "her keys go in the same commit";
+  for (const std::string& gone : {key, reader}) {
+    EXPECT_EQ(server.Call("GET", "/api/v1/projects", {.key = gone}).status, 401);
+  }
+  EXPECT_EQ(Post(server.admin(), "/api/v1/keys", kOfAna).status, 422);
+  // As a start would read it.
+  Authenticator again([] { return 0; });
+  for (const std::string_view space : {kKeySpace, kMemberSpace, kRoleSpace}) {
+    const auto items = server.catalog().Items(space);
+    for (const Item& item : *items) {
+      const Status taken = again.Take(item.space, item.id, item.value);
+      EXPECT_TRUE(taken) << taken.error().message;
+    }
+  }
+  EXPECT_FALSE(again.Authenticate(key));
+}
+
+TEST_F(RolesTest, WhoManagesMembersGivesNoMoreThanTheyHold) {
+  const std::string kMembers = "/api/v1/members/";
+  EXPECT_EQ(
+      server.Call("PUT", "/api/v1/roles/people", {.body = R"({"verbs":["members.manage","definitions.read"]})"}).status,
+      201);
+  const std::string people = NewKeyOf(server.admin(), "/api/v1/keys", R"({"kind":"admin","role":"people"})");
+  const auto put = [&](const std::string& key, const std::string& id, const std::string& body) {
+    return server.Call("PUT", kMembers + id, {.key = key, .body = body});
+  };
+  EXPECT_EQ(put(people, "ben", R"({"name":"Ben","bindings":[{"role":"viewer"},{"role":"people"}]})").status, 201);
+  EXPECT_EQ(put(people, "ben", R"({"name":"Ben","bindings":[{"role":"owner"}]})").status, 403);
+  EXPECT_EQ(put(people, "ben", R"({"name":"Ben","bindings":[{"role":"editor","project":"shop"}]})").status, 403);
+  EXPECT_EQ(
+      server
+          .Call("PUT", "/api/v1/roles/people", {.key = people, .body = R"({"verbs":["members.manage","keys.manage"]})"})
+          .status,
+      403);
+  // Not even who holds all of one project.
+  EXPECT_EQ(put(server.MakeKey(KeyKind::kAdmin, "shop"), "eve", R"({"name":"Eve"})").status, 403);
+
+  const HttpAnswer in_use = server.Call("DELETE", "/api/v1/roles/people");
+  EXPECT_EQ(in_use.status, 409);
+  EXPECT_THAT(in_use.body, HasSubstr("member 'ben' still has"));
+  EXPECT_EQ(server.Call("DELETE", kMembers + "ben", {.key = people}).status, 200);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/roles/people").status, 409) << "a key has it";
+  const std::string id(ParseKey(people)->selector);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/keys/" + id).status, 200);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/roles/people").status, 200);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/roles/people").status, 404);
+  for (const char* method : {"PUT", "DELETE"}) {
+    EXPECT_EQ(server.Call(method, "/api/v1/roles/viewer", {.body = R"({"verbs":["members.manage"]})"}).status, 409);
+  }
+}
+
+TEST_F(RolesTest, TheLastOwnerStays) {
+  const auto put = [&](const std::string& id, const std::string& role) {
+    return server
+        .Call("PUT", "/api/v1/members/" + id, {.body = R"({"name":"X","bindings":[{"role":")" + role + R"("}]})"})
+        .status;
+  };
+  EXPECT_EQ(put("ana", "owner"), 201);
+  EXPECT_EQ(put("ana", "viewer"), 409);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/members/ana").status, 409);
+  const std::string hers = NewKeyOf(server.admin(), "/api/v1/keys", R"({"kind":"admin","member":"ana"})");
+  EXPECT_EQ(put("ben", "owner"), 201);
+  // A key of an owner of everything stays, too; a viewer's is none.
+  NewKeyOf(server.admin(), "/api/v1/keys", R"({"kind":"admin","role":"viewer"})");
+  const std::string first(ParseKey(server.admin())->selector);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/keys/" + first).status, 200) << "hers is there";
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/members/ana", {.key = hers}).status, 409);
+  EXPECT_EQ(server.Call("PUT", "/api/v1/members/ana", {.key = hers, .body = R"({"name":"Ana"})"}).status, 409);
+  NewKeyOf(hers, "/api/v1/keys", R"({"kind":"admin","member":"ben"})");
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/members/ana", {.key = hers}).status, 200);
+}
+
+TEST_F(RolesTest, MembersAndRolesThatMakeNoSenseAreRefusedWithEveryFault) {
+  const HttpAnswer member = server.Call(
+      "PUT", "/api/v1/members/ana",
+      {.body = R"({"email":"ana","bindings":[7,{"project":"shop"},{"role":"viewer","colour":"red"}],"age":7})"});
+  EXPECT_EQ(member.status, 422);
+  EXPECT_EQ(PointersOf(member), "/age /name /email /bindings/0 /bindings/1/role /bindings/2/colour");
+  const HttpAnswer nowhere =
+      server.Call("PUT", "/api/v1/members/ana",
+                  {.body = R"({"name":"A","bindings":[{"role":"editr"},{"role":"viewer","project":"bank"},
+                                          {"role":"viewer","project":"shop","environment":"mars"}]})"});
+  EXPECT_EQ(nowhere.status, 422);
+  EXPECT_EQ(PointersOf(nowhere), "/bindings/0/role /bindings/1/project /bindings/2/project");
+  EXPECT_THAT(nowhere.body, HasSubstr("did you mean 'editor'"));
+  const HttpAnswer role = server.Call(
+      "PUT", "/api/v1/roles/x", {.body = R"({"verbs":["definitions.reed","rules.read","public"],"description":7})"});
+  EXPECT_EQ(role.status, 422);
+  EXPECT_EQ(PointersOf(role), "/description /verbs/0 /verbs/1 /verbs/2");
+  EXPECT_EQ(server.Call("PUT", "/api/v1/members/a%20b", {.body = R"({"name":"A"})"}).status, 422);
+}
+
+TEST_F(RolesTest, APlaceInWhichAMemberHasARoleIsNotRemoved) {
+  EXPECT_EQ(
+      server.Call("POST", "/api/v1/projects", {.body = R"({"project":"bank","environments":{"a":{},"b":{}}})"}).status,
+      201);
+  const auto put = [&](const std::string& place) {
+    EXPECT_TRUE(server
+                    .Call("PUT", "/api/v1/members/ana",
+                          {.body = R"({"name":"A","bindings":[{"role":"viewer",)" + place + "}]}"})
+                    .status < 300);
+  };
+  put(R"("project":"bank","environment":"a")");
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/bank/environments/a").status, 409);
+  EXPECT_EQ(
+      server.Call("PUT", "/api/v1/projects/bank", {.body = R"({"project":"bank","environments":{"b":{}}})"}).status,
+      409);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/bank/environments/b").status, 200);
+  const HttpAnswer refused = server.Call("DELETE", "/api/v1/projects/bank");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("member 'ana' still has the role 'viewer' there"));
+  put(R"("environment":"a")");
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/bank").status, 200);
 }
 
 }  // namespace

@@ -168,7 +168,8 @@ TEST(MembersTest, AKeyMayNoMoreThanItsRoleInItsPlaceAndItsMember) {
   EXPECT_FALSE(members.FindRole("viewer")->verbs.Has(Verb::kManageMembers)) << "a built-in role was replaced";
   members.Put({"ana", "Ana", "", {{"editor", "shop", ""}, {"analyst", "", "production"}}, 0});
   KeyRecord key{.id = "k", .kind = KeyKind::kAdmin};
-  EXPECT_TRUE(IsOwner(members.GrantsOf(key))) << "as it was before there were roles";
+  EXPECT_TRUE(members.IsOwnerKey(key)) << "as it was before there were roles";
+  EXPECT_EQ(members.GrantsOf(key), (std::vector<Grant>{{VerbsOf("owner"), "", ""}}));
   key.role = "analyst";
   key.project = "bank";
   EXPECT_EQ(members.GrantsOf(key), (std::vector<Grant>{{{Verb::kRead, Verb::kReadEvents}, "bank", ""}}));
