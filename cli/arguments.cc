@@ -174,35 +174,40 @@ void CheckKey(const KeyOptions& options) {
   if (!options.expires_in.empty() && !ParseDuration(options.expires_in)) {
     throw CLI::ValidationError("--expires-in", "'" + options.expires_in + "' is not a duration such as 90d");
   }
+  if (!options.overlap.empty() && !ParseDuration(options.overlap)) {
+    throw CLI::ValidationError("--overlap", "'" + options.overlap + "' is not a duration such as 24h");
+  }
 }
 
 void AddKey(CLI::App& app, Run& run) {
-  CLI::App* keys = app.add_subcommand("key", "Create, list and revoke API keys");
+  CLI::App* keys = app.add_subcommand("key", "Create, list, rotate and revoke API keys");
   keys->require_subcommand(1);
   const std::map<std::string, std::string> actions = {{"create", "Make a key; it is shown once"},
                                                       {"list", "Show all keys, without their secrets"},
-                                                      {"revoke", "End a key, and the streams that it opened"}};
+                                                      {"revoke", "End a key, and the streams that it opened"},
+                                                      {"rotate", "Make a key that takes the place of another one"}};
   for (const auto& [action, help] : actions) {
     CLI::App* verb = keys->add_subcommand(action, help);
     const auto options = On(*verb, run, &Key, &CheckKey);
     options->action = action;
     if (action == "create") {
-      verb->add_option("--kind", options->kind, "server: for an SDK; admin: for the whole project")
-          ->check(CLI::IsMember({"server", "admin"}))
+      verb->add_option("--kind", options->kind, "server or relay: full rules; events: sends only; admin")
+          ->check(CLI::IsMember({"server", "relay", "events", "admin"}))
           ->default_val("server")
           ->type_name("KIND");
-      verb->add_option("--role", options->role,
-                       "Of an admin key: viewer, editor, … or one of your own; owner without it")
-          ->type_name("ROLE");
-      verb->add_option("--member", options->member,
-                       "Whose an admin key is: it may no more than they, and ends with them")
-          ->type_name("ID");
+      verb->add_option("--role", options->role, "Of an admin key: viewer, editor, …; else owner")->type_name("ROLE");
+      verb->add_option("--member", options->member, "Whose admin key it is: it may no more than they")->type_name("ID");
       verb->add_option("--description", options->description, "What it is for")->type_name("TEXT");
       verb->add_option("--expires-in", options->expires_in, "How long it is valid, such as 90d; for ever without it")
           ->type_name("DURATION");
       AddEnvironment(*verb, options->environment);
     }
-    if (action == "revoke") {
+    if (action == "rotate") {
+      verb->add_option("--overlap", options->overlap, "How long the old one stays valid beside it")
+          ->default_val("24h")
+          ->type_name("DURATION");
+    }
+    if (action == "revoke" || action == "rotate") {
       verb->add_option("ID", options->id, "Which, as `guidon key list` shows it")->type_name("")->required();
     }
     CLI::Option* project = AddProject(*verb, options->project);
@@ -229,9 +234,7 @@ void AddMember(CLI::App& app, Run& run) {
     if (action == "add") {
       verb->add_option("--name", options->name, "Their full name")->type_name("TEXT")->required();
       verb->add_option("--email", options->email, "Their address")->type_name("ADDRESS");
-      verb->add_option("--role", options->roles,
-                       "ROLE, ROLE@PROJECT or ROLE@PROJECT/ENVIRONMENT; may be given more than once")
-          ->type_name("ROLE");
+      verb->add_option("--role", options->roles, "ROLE[@PROJECT[/ENVIRONMENT]]; any number of them")->type_name("ROLE");
     }
     AddConnection(*verb, options->connection);
     AddJson(*verb, options->json);

@@ -1,4 +1,4 @@
-// guidon key create|revoke|list: who may read an environment's rules, and who may change a project.
+// guidon key create|rotate|revoke|list: who may read an environment's rules, and who may change a project.
 #include <iostream>
 
 #include "cli/api_client.h"
@@ -14,14 +14,7 @@ std::string Text(const Value& object, std::string_view name) {
 }
 
 // The key alone on standard output: KEY=$(guidon key create …).
-int CreateKey(const KeyOptions& options, const std::string& path) {
-  Object body{{"kind", Value(options.kind)}};
-  if (!options.environment.empty()) body.Append("environment", Value(options.environment));
-  if (!options.role.empty()) body.Append("role", Value(options.role));
-  if (!options.member.empty()) body.Append("member", Value(options.member));
-  if (!options.description.empty()) body.Append("description", Value(options.description));
-  if (!options.expires_in.empty()) body.Append("expires_in", Value(options.expires_in));
-  Result<ApiAnswer> answer = Ask(options.connection, "POST", path, Value(std::move(body)));
+int Show(const KeyOptions& options, const Result<ApiAnswer>& answer) {
   if (!answer) return Explain(answer.error(), options.json);
   if (!answer->ok()) return Explain(*answer, options.json);
   if (options.json) {
@@ -36,6 +29,25 @@ int CreateKey(const KeyOptions& options, const std::string& path) {
   return kPass;
 }
 
+int CreateKey(const KeyOptions& options, const std::string& path) {
+  Object body{{"kind", Value(options.kind)}};
+  if (!options.environment.empty()) body.Append("environment", Value(options.environment));
+  if (!options.role.empty()) body.Append("role", Value(options.role));
+  if (!options.member.empty()) body.Append("member", Value(options.member));
+  if (!options.description.empty()) body.Append("description", Value(options.description));
+  if (!options.expires_in.empty()) body.Append("expires_in", Value(options.expires_in));
+  return Show(options, Ask(options.connection, "POST", path, Value(std::move(body))));
+}
+
+int RotateKey(const KeyOptions& options, const std::string& path) {
+  const Result<ApiAnswer> answer = Ask(options.connection, "POST", path + "/" + Escape(options.id) + "/rotate",
+                                       Object{{"overlap", Value(options.overlap)}});
+  const int code = Show(options, answer);
+  if (code != kPass || options.json) return code;
+  const Value* old = answer->body.Find("replaces");
+  if (old != nullptr) std::cerr << Text(*old, "id") << " stays valid until " << Text(*old, "expires") << ".\n";
+  return kPass;
+}
 int ListKeys(const KeyOptions& options, const std::string& path) {
   Result<ApiAnswer> answer = Ask(options.connection, "GET", path);
   if (!answer) return Explain(answer.error(), options.json);
@@ -67,6 +79,8 @@ int ListKeys(const KeyOptions& options, const std::string& path) {
     } else if (!expires.empty()) {
       std::cout << "  expires " << expires;
     }
+    const std::string seen = Text(key, "last_seen").substr(0, 10);
+    if (!seen.empty()) std::cout << "  seen " << seen;
     if (const std::string role = Text(key, "role"); !role.empty()) std::cout << "  " << role;
     if (const std::string member = Text(key, "member"); !member.empty()) std::cout << " of " << member;
     if (!description.empty()) std::cout << "  " << description;
@@ -97,6 +111,7 @@ int Key(const KeyOptions& options) {
     path = ProjectPath(*project) + "/keys";
   }
   if (options.action == "create") return CreateKey(options, path);
+  if (options.action == "rotate") return RotateKey(options, path);
   return options.action == "list" ? ListKeys(options, path) : RevokeKey(options, path);
 }
 

@@ -79,7 +79,7 @@ int Export(const ExportOptions& options);
 
 struct KeyOptions {
   Connection connection;
-  std::string action;  // "create" | "revoke" | "list"
+  std::string action;  // "create" | "revoke" | "rotate" | "list"
   std::string project;
   bool all_projects = false;  // admin keys that are of no project
   std::string environment;
@@ -88,6 +88,7 @@ struct KeyOptions {
   std::string member;
   std::string description;
   std::string expires_in;
+  std::string overlap;
   std::string id;
   bool json = false;
 };

@@ -143,6 +143,7 @@ class Api {
   http::Response ListKeys(const Call& call);
   http::Response CreateKey(const Call& call);
   http::Response RevokeKey(const Call& call);
+  http::Response RotateKey(const Call& call);
   http::Response ListMembers(const Call& call);
   http::Response GetMember(const Call& call);
   http::Response PutMember(const Call& call);

@@ -158,7 +158,8 @@ http::Response Api::ReplaceProject(const Call& call) {
 // A valid key, or a member's role, of an environment that the project will not have any more.
 std::optional<Error> Api::KeyOfRemoved(const Project& next) const {
   for (const KeyRecord& record : parts_.authenticator.List(next.key)) {
-    if (record.project != next.key || record.environment.empty() || record.revoked_ms != 0) continue;
+    if (record.project != next.key || record.environment.empty()) continue;
+    if (!IsUsable(record, parts_.now_ms())) continue;
     if (next.FindEnvironment(record.environment) != nullptr) continue;
     return KeyInTheWay(record, "environment '" + record.environment + "'");
   }
@@ -178,7 +179,7 @@ http::Response Api::DeleteProject(const Call& call) {
   const std::string key(call.request.Param("project"));
   MutexLock lock(keys_);
   for (const KeyRecord& record : parts_.authenticator.List(key)) {
-    if (record.project == key && record.revoked_ms == 0) {
+    if (record.project == key && IsUsable(record, parts_.now_ms())) {
       return ProblemResponse(KeyInTheWay(record, "project '" + key + "'"), call.request.id);
     }
   }
@@ -252,7 +253,7 @@ http::Response Api::DeleteEnvironment(const Call& call) {
   if (!conditions) return BadRequest(call.request, conditions.error());
   MutexLock lock(keys_);
   for (const KeyRecord& record : parts_.authenticator.List(key)) {
-    if (record.project == key && record.environment == name && record.revoked_ms == 0) {
+    if (record.project == key && record.environment == name && IsUsable(record, parts_.now_ms())) {
       return ProblemResponse(KeyInTheWay(record, "environment '" + name + "'"), call.request.id);
     }
   }

@@ -33,6 +33,29 @@ Error KeyFault(std::string_view name, std::string message, std::string hint = ""
                       {{Severity::kError, "wrong_value", Path().Key(name), std::move(message), std::move(hint), ""}});
 }
 
+// In milliseconds.
+std::optional<std::int64_t> ReadPeriod(const Value& text) {
+  const auto period = ParseDuration(text.AsString());
+  if (!period || period->count() <= 0 || *period > std::chrono::days(kMaxDurationDays)) return std::nullopt;
+  return period->count();
+}
+std::string ExpectedPeriod(const std::string& example) {
+  return "expected a duration of at most " + std::to_string(kMaxDurationDays) + " days, such as " + example;
+}
+
+// How long a key stays valid beside the one that takes its place.
+Result<std::int64_t> ReadOverlap(const Value& body) {
+  constexpr std::int64_t kOneDay = 24 * 3'600'000;
+  if (!body.is_object()) return Fail(ErrorCode::kInvalid, "expected an object, which may have 'overlap'");
+  for (const Member& member : body.AsObject()) {
+    if (member.name != "overlap") return Fail(KeyFault(member.name, "unknown key '" + member.name + "'"));
+  }
+  const Value* overlap = body.Find("overlap");
+  if (overlap == nullptr) return kOneDay;
+  if (const auto period = ReadPeriod(*overlap)) return *period;
+  return Fail(KeyFault("overlap", ExpectedPeriod("24h"), "to end a key at once, revoke it"));
+}
+
 Result<NewKeyRequest> ReadNewKey(const Value& body) {
   NewKeyRequest request;
   const auto fail = [](std::string_view name, std::string message) { return Fail(KeyFault(name, std::move(message))); };
@@ -45,14 +68,15 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
   }
   const Value* kind = body.Find("kind");
   const auto known = kind == nullptr ? std::nullopt : KeyKindFromString(kind->AsString());
-  if (!known || (*known != KeyKind::kServer && *known != KeyKind::kAdmin)) {
-    return fail("kind", "expected 'server' or 'admin'");
+  if (!known || *known == KeyKind::kClient) {
+    return fail("kind", "expected 'server', 'relay', 'events' or 'admin'");
   }
   request.kind = *known;
   if (const Value* environment = body.Find("environment")) request.environment = environment->AsString();
   if (const Value* description = body.Find("description")) request.description = description->AsString();
-  if (request.kind == KeyKind::kServer && request.environment.empty()) {
-    return fail("environment", "a server key belongs to one environment; name it");
+  if (request.kind != KeyKind::kAdmin && request.environment.empty()) {
+    return fail("environment",
+                "a key of kind '" + std::string(ToString(request.kind)) + "' belongs to one environment; name it");
   }
   if (const Value* role = body.Find("role")) request.role = role->AsString();
   if (const Value* member = body.Find("member")) request.member = member->AsString();
@@ -61,12 +85,9 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
     return fail(name, "only an admin key has a " + std::string(name) + "; what others may is said by their kind");
   }
   if (const Value* expires_in = body.Find("expires_in")) {
-    const auto valid = ParseDuration(expires_in->AsString());
-    if (!valid || valid->count() <= 0 || *valid > std::chrono::days(kMaxDurationDays)) {
-      return fail("expires_in",
-                  "expected a duration of at most " + std::to_string(kMaxDurationDays) + " days, such as 90d");
-    }
-    request.valid_ms = valid->count();
+    const auto valid = ReadPeriod(*expires_in);
+    if (!valid) return fail("expires_in", ExpectedPeriod("90d"));
+    request.valid_ms = *valid;
   }
   if (request.description.size() > kMaxDescriptionBytes) {
     return fail("description", "longer than " + std::to_string(kMaxDescriptionBytes) + " bytes");
@@ -90,7 +111,9 @@ http::Response Api::ListKeys(const Call& call) {
   for (const KeyRecord& record : parts_.authenticator.List(project)) {
     if (record.project != project) continue;
     // Who manages the keys of one environment sees those.
-    if (Authorize(call.who, Verb::kManageKeys, {project, record.environment})) keys.push_back(DescribeKey(record));
+    if (Authorize(call.who, Verb::kManageKeys, {project, record.environment})) {
+      keys.push_back(DescribeKey(record, parts_.authenticator.LastSeen(record.id)));
+    }
   }
   return JsonResponse(200, Object{{"keys", Value(std::move(keys))}});
 }
@@ -158,6 +181,45 @@ http::Response Api::RevokeKey(const Call& call) {
   parts_.authenticator.Put(*record);
   parts_.wake_streams();  // those of this key say goodbye now, not at their next tick
   return JsonResponse(200, Object{{"revision", Value(committed->revision)}});
+}
+
+// The new key and the end of the old one are one commit: there is no moment without a valid key, nor two that stay.
+http::Response Api::RotateKey(const Call& call) {
+  Result<Value> body = ReadJson(call.request);
+  if (!body) return BadRequest(call.request, body.error());
+  Result<std::int64_t> overlap_ms = ReadOverlap(*body);
+  if (!overlap_ms) return ProblemResponse(overlap_ms.error(), call.request.id);
+  MutexLock lock(keys_);
+  Result<KeyRecord> old = FindKey(call);
+  if (!old) return ProblemResponse(old.error(), call.request.id);
+  const std::int64_t now_ms = parts_.now_ms();
+  const auto refused = [&](const std::string& why) {
+    return ProblemResponse({ErrorCode::kConflict, "key " + old->id + " " + why, {}}, call.request.id);
+  };
+  if (!IsUsable(*old, now_ms)) return refused("is no longer valid; make a new one");
+  if (!old->replaced_by.empty()) return refused("was rotated already; rotate " + old->replaced_by + ", its successor");
+  // Whoever gets the text of the new key holds what the old one may.
+  if (Status may = AuthorizeKey(call.who, *old); !may) return ProblemResponse(may.error(), call.request.id);
+  Result<NewKey> key = GenerateKey(old->kind);
+  if (!key) return ProblemResponse(key.error(), call.request.id);
+  KeyRecord next = *old;
+  next.id = key->record.id;
+  next.verifier = key->record.verifier;
+  next.created_ms = now_ms;
+  if (old->expires_ms != 0) next.expires_ms = now_ms + (old->expires_ms - old->created_ms);
+  old->replaced_by = next.id;
+  const std::int64_t end_ms = now_ms + *overlap_ms;
+  old->expires_ms = old->expires_ms == 0 ? end_ms : std::min(old->expires_ms, end_ms);
+  Result<Committed> committed = parts_.catalog.PutItems({{std::string(kKeySpace), next.id, EncodeKeyRecord(next)},
+                                                         {std::string(kKeySpace), old->id, EncodeKeyRecord(*old)}},
+                                                        "key.rotate", AuthorOf(call));
+  if (!committed) return ProblemResponse(committed.error(), call.request.id);
+  parts_.authenticator.Put(next);
+  parts_.authenticator.Put(*old);
+  Value document = DescribeKey(next);
+  document.MutableObject().Set("key", Value(key->text));
+  document.MutableObject().Set("replaces", DescribeKey(*old));
+  return JsonResponse(201, document);
 }
 
 // The key that the address names, if the caller may manage it.

@@ -26,7 +26,8 @@ void Authenticator::Put(KeyRecord record) {
   const bool revoked = record.revoked_ms != 0;
   {
     std::unique_lock lock(mutex_);
-    keys_.insert_or_assign(record.id, std::move(record));
+    Held& held = keys_[record.id];  // it keeps when it was last seen
+    held.record = std::move(record);
   }
   if (revoked) ++revocations_;
 }
@@ -73,36 +74,55 @@ Result<Principal> Authenticator::Authenticate(std::string_view authorization, st
   const auto held = keys_.find(std::string(key->selector));
   // An unknown selector costs the same hash as a wrong secret.
   static const KeyRecord kNobody{.id = "", .kind = KeyKind::kServer, .verifier = std::string(64, '0')};
-  const KeyRecord& record = held == keys_.end() ? kNobody : held->second;
+  const KeyRecord& record = held == keys_.end() ? kNobody : held->second.record;
   if (!Matches(record, *key)) return Fail(ErrorCode::kUnauthenticated, "the key is unknown to this server");
   if (record.revoked_ms != 0) {
     return Fail(ErrorCode::kUnauthenticated, "the key " + record.id + " was revoked");
   }
-  if (!IsUsable(record, now_ms_())) {
+  const std::int64_t now_ms = now_ms_();
+  if (!IsUsable(record, now_ms)) {
     return Fail(ErrorCode::kUnauthenticated,
                 "the key " + record.id + " expired at " + FormatTimestamp(record.expires_ms));
   }
+  See(held->second, now_ms);
   return Principal{"key:" + record.id, record.kind, record.project, record.environment, members_.GrantsOf(record)};
 }
 
 bool Authenticator::IsValid(std::string_view id) const {
   std::shared_lock lock(mutex_);
   const auto held = keys_.find(std::string(id));
-  return held != keys_.end() && IsUsable(held->second, now_ms_());
+  const std::int64_t now_ms = now_ms_();
+  if (held == keys_.end() || !IsUsable(held->second.record, now_ms)) return false;
+  See(held->second, now_ms);
+  return true;
+}
+
+// Many threads show the same key: only few of them write to its line of memory.
+void Authenticator::See(const Held& held, std::int64_t now_ms) {
+  constexpr std::int64_t kCoarseMs = 10'000;
+  const std::int64_t seen_ms = held.seen_ms.load(std::memory_order_relaxed);
+  if (now_ms >= seen_ms + kCoarseMs || seen_ms == 0) held.seen_ms.store(now_ms, std::memory_order_relaxed);
+}
+
+std::int64_t Authenticator::LastSeen(std::string_view id) const {
+  std::shared_lock lock(mutex_);
+  const auto held = keys_.find(std::string(id));
+  return held == keys_.end() ? 0 : held->second.seen_ms.load(std::memory_order_relaxed);
 }
 
 std::optional<KeyRecord> Authenticator::Find(std::string_view id) const {
   std::shared_lock lock(mutex_);
   const auto held = keys_.find(std::string(id));
   if (held == keys_.end()) return std::nullopt;
-  return held->second;
+  return held->second.record;
 }
 
 std::vector<KeyRecord> Authenticator::List(std::string_view project) const {
   std::vector<KeyRecord> list;
   {
     std::shared_lock lock(mutex_);
-    for (const auto& [id, record] : keys_) {
+    for (const auto& [id, held] : keys_) {
+      const KeyRecord& record = held.record;
       if (record.project.empty() || record.project == project) list.push_back(record);
     }
   }
@@ -115,8 +135,8 @@ std::vector<KeyRecord> Authenticator::List(std::string_view project) const {
 std::vector<KeyRecord> Authenticator::ListOf(std::string_view member) const {
   std::vector<KeyRecord> list;
   std::shared_lock lock(mutex_);
-  for (const auto& [id, record] : keys_) {
-    if (record.member == member) list.push_back(record);
+  for (const auto& [id, held] : keys_) {
+    if (held.record.member == member) list.push_back(held.record);
   }
   return list;
 }
@@ -124,7 +144,8 @@ std::vector<KeyRecord> Authenticator::ListOf(std::string_view member) const {
 std::vector<KeyRecord> Authenticator::ListOfRole(std::string_view role) const {
   std::vector<KeyRecord> list;
   std::shared_lock lock(mutex_);
-  for (const auto& [id, record] : keys_) {
+  for (const auto& [id, held] : keys_) {
+    const KeyRecord& record = held.record;
     if (record.kind == KeyKind::kAdmin && RoleOf(record) == role) list.push_back(record);
   }
   return list;
@@ -134,7 +155,8 @@ bool Authenticator::HasValidOwnerKey() const {
   const std::int64_t now_ms = now_ms_();
   std::shared_lock lock(mutex_);
   return std::any_of(keys_.begin(), keys_.end(), [&](const auto& entry) {
-    return IsUsable(entry.second, now_ms) && members_.IsOwnerKey(entry.second);
+    const KeyRecord& record = entry.second.record;
+    return IsUsable(record, now_ms) && members_.IsOwnerKey(record);
   });
 }
 

@@ -52,6 +52,10 @@ class Authenticator {
   // Whether a key may still be used; streams ask on every tick.
   bool IsValid(std::string_view id) const;
 
+  // When a key was last shown, or held by a stream, within some ten seconds; 0: not since the start. It is not kept
+  // beyond that: a write for each key that is in use would cost more than it tells.
+  std::int64_t LastSeen(std::string_view id) const;
+
   // Grows with every revocation, after IsValid knows of it: who remembers it need not ask again until it moves.
   const std::atomic<std::uint64_t>& revocations() const { return revocations_; }
 
@@ -68,9 +72,16 @@ class Authenticator {
   const Members& members() const { return members_; }
 
  private:
+  // Its place does not move, so that the time is written under the shared lock.
+  struct Held {
+    KeyRecord record;
+    mutable std::atomic<std::int64_t> seen_ms{0};
+  };
+  static void See(const Held& held, std::int64_t now_ms);
+
   const Clock now_ms_;
   mutable std::shared_mutex mutex_;
-  std::unordered_map<std::string, KeyRecord> keys_;  // by id; guarded by mutex_
+  std::unordered_map<std::string, Held> keys_;  // by id; guarded by mutex_
   std::atomic<std::uint64_t> revocations_{0};
   Members members_;
 };

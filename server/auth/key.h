@@ -43,6 +43,7 @@ struct KeyRecord {
   std::int64_t created_ms = 0;
   std::int64_t expires_ms = 0;  // valid until then; 0: for ever
   std::int64_t revoked_ms = 0;  // 0: not revoked
+  std::string replaced_by;      // the key that takes its place; this one ends with the overlap
 };
 bool IsUsable(const KeyRecord& record, std::int64_t now_ms);
 

@@ -15,6 +15,7 @@ std::string EncodeKeyRecord(const KeyRecord& record) {
                 {"expires_ms", Value(record.expires_ms)},   {"revoked_ms", Value(record.revoked_ms)}};
   if (!record.role.empty()) object.Append("role", Value(record.role));
   if (!record.member.empty()) object.Append("member", Value(record.member));
+  if (!record.replaced_by.empty()) object.Append("replaced_by", Value(record.replaced_by));
   return ToJson(Value(std::move(object)));
 }
 
@@ -38,6 +39,7 @@ Result<KeyRecord> DecodeKeyRecord(std::string_view id, std::string_view text) {
   record.environment = text_of("environment");
   record.role = text_of("role");
   record.member = text_of("member");
+  record.replaced_by = text_of("replaced_by");
   record.description = text_of("description");
   record.verifier = text_of("verifier");
   record.created_ms = time_of("created_ms");
@@ -46,7 +48,7 @@ Result<KeyRecord> DecodeKeyRecord(std::string_view id, std::string_view text) {
   return record;
 }
 
-Value DescribeKey(const KeyRecord& record) {
+Value DescribeKey(const KeyRecord& record, std::int64_t seen_ms) {
   Object object{{"id", Value(record.id)}, {"kind", Value(ToString(record.kind))}};
   if (!record.project.empty()) object.Append("project", Value(record.project));
   if (!record.environment.empty()) object.Append("environment", Value(record.environment));
@@ -56,6 +58,8 @@ Value DescribeKey(const KeyRecord& record) {
   object.Append("created", Value(FormatTimestamp(record.created_ms)));
   if (record.expires_ms != 0) object.Append("expires", Value(FormatTimestamp(record.expires_ms)));
   if (record.revoked_ms != 0) object.Append("revoked", Value(FormatTimestamp(record.revoked_ms)));
+  if (!record.replaced_by.empty()) object.Append("replaced_by", Value(record.replaced_by));
+  if (seen_ms != 0) object.Append("last_seen", Value(FormatTimestamp(seen_ms)));
   return object;
 }
 

@@ -3,6 +3,7 @@
 // Thread safety: pure functions.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,7 @@ inline constexpr std::string_view kKeySpace = "key";  // of Catalog::PutItem and
 std::string EncodeKeyRecord(const KeyRecord& record);
 Result<KeyRecord> DecodeKeyRecord(std::string_view id, std::string_view text);
 
-// For people: no verifier.
-Value DescribeKey(const KeyRecord& record);
+// For people: no verifier. `seen_ms`: when it was last used, as far as that is known; 0: it is not.
+Value DescribeKey(const KeyRecord& record, std::int64_t seen_ms = 0);
 
 }  // namespace guidon

@@ -56,6 +56,24 @@ TEST(KeyTest, MayExpire) {
   EXPECT_EQ(GuidonOf(server, {"key", "create", "-e", "production", "--expires-in", "soon"}).exit_code, 2);
 }
 
+TEST(KeyTest, IsRotated) {
+  const Guidond server;
+  const Workspace files(SmallShop("shop"));
+  ASSERT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
+  ASSERT_EQ(GuidonOf(server, {"key", "create", "-e", "production", "--kind", "relay"}).exit_code, 0);
+  const std::string id =
+      JsonOf(GuidonOf(server, {"key", "list", "--json"})).Find("keys")->AsArray().at(0).Find("id")->AsString();
+  const Finished rotated = GuidonOf(server, {"key", "rotate", id, "--overlap", "2h"});
+  EXPECT_EQ(rotated.exit_code, 0) << rotated.errors;
+  ASSERT_TRUE(rotated.output.starts_with("gdn_rly_")) << rotated.output;
+  EXPECT_NE(rotated.errors.find(id + " stays valid until 20"), std::string::npos) << rotated.errors;
+  const std::string key = rotated.output.substr(0, rotated.output.size() - 1);
+  EXPECT_EQ(HttpCall(server.port(), "GET", "/sdk/v1/ruleset", {.key = key}).status, 200);
+  EXPECT_NE(GuidonOf(server, {"key", "list"}).output.find("  seen 20"), std::string::npos);
+  EXPECT_EQ(GuidonOf(server, {"key", "rotate", id}).exit_code, 1);
+  EXPECT_EQ(GuidonOf(server, {"key", "rotate", id, "--overlap", "soon"}).exit_code, 2);
+}
+
 TEST(MemberTest, IsAddedListedGivenAKeyAndRemoved) {
   const Guidond server;
   const Workspace files(SmallShop("shop"));

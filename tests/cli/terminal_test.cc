@@ -49,16 +49,17 @@ TEST(UsageTest, WithoutAVerbTheHelpIsShownAsAFault) {
   const Finished done = Guidon({});
   EXPECT_EQ(done.exit_code, 2);
   EXPECT_EQ(done.output, "");
-  for (const char* verb : {"validate", "plan", "apply", "evaluate", "export", "key", "flag", "gate"}) {
+  for (const char* verb :
+       {"validate", "plan", "apply", "evaluate", "export", "key", "member", "role", "flag", "gate"}) {
     EXPECT_NE(done.errors.find(std::string("\n  ") + verb + " "), std::string::npos) << verb;
   }
 }
 
 TEST(UsageTest, AskingForHelpIsNoFaultAndFitsATerminal) {
   const std::vector<std::vector<std::string>> verbs = {
-      {},      {"validate"},      {"plan"},        {"apply"},         {"evaluate"},   {"export"},
-      {"key"}, {"key", "create"}, {"key", "list"}, {"key", "revoke"}, {"flag", "on"}, {"flag", "off"},
-      {"gate"}};
+      {},       {"validate"},      {"plan"},          {"apply"},          {"evaluate"},    {"export"},
+      {"key"},  {"key", "create"}, {"key", "list"},   {"key", "revoke"},  {"flag", "on"},  {"flag", "off"},
+      {"gate"}, {"key", "rotate"}, {"member", "add"}, {"member", "list"}, {"role", "list"}};
   for (std::vector<std::string> words : verbs) {
     words.push_back("--help");
     const Finished done = Guidon(words);

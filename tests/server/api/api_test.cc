@@ -360,11 +360,67 @@ TEST_F(ApiTest, AKeyIsShownOnceAndKeptAsAHash) {
   EXPECT_THAT(server.Call("GET", "/api/v1/projects/shop/keys").body, HasSubstr("revoked"));
 }
 
+TEST_F(ApiTest, AKeyIsRotatedWithoutAMomentBetween) {
+  const auto post = [&](const std::string& path, const std::string& body) {
+    return server.Call("POST", "/api/v1/projects/shop/keys" + path, {.body = body});
+  };
+  server.SetNow(1'800'000'000'000);  // 2027-01-15T08:00:00Z
+  const Value old = TestServer::Body(
+      post("", R"({"kind":"relay","environment":"production","description":"web","expires_in":"90d"})"));
+  server.SetNow(1'800'000'000'000 + 86'400'000);
+  const std::string id = TextAt(old, "id");
+  for (const char* wrong : {R"({"overlap":"0s"})", R"({"overlap":7})", R"({"until":"24h"})", "[]"}) {
+    EXPECT_EQ(post("/" + id + "/rotate", wrong).status, 422) << wrong;
+  }
+  const Revision before = server.head();
+  const HttpAnswer rotated = post("/" + id + "/rotate", R"({"overlap":"2h"})");
+  ASSERT_EQ(rotated.status, 201) << rotated.body;
+  EXPECT_EQ(server.head(), before + 1);
+  const Value next = TestServer::Body(rotated);
+  EXPECT_EQ(TextAt(next, "kind") + TextAt(next, "environment") + TextAt(next, "description"), "relayproductionweb");
+  EXPECT_EQ(TextAt(next, "expires"), "2027-04-16T08:00:00.000Z") << "90 days, like the old one";
+  EXPECT_EQ(TextAt(*next.Find("replaces"), "expires"), "2027-01-16T10:00:00.000Z");
+  EXPECT_EQ(TextAt(*next.Find("replaces"), "replaced_by"), TextAt(next, "id"));
+  EXPECT_EQ(post("/" + id + "/rotate", "{}").status, 409);
+  const auto reads = [&](const Value& key) {
+    return server.Call("GET", "/sdk/v1/ruleset", {.key = TextAt(key, "key")}).status;
+  };
+  EXPECT_EQ(reads(old), 200);
+  EXPECT_EQ(reads(next), 200);
+  EXPECT_THAT(server.Call("GET", "/api/v1/projects/shop/keys").body,
+              HasSubstr(R"("last_seen":"2027-01-16T08:00:00.000Z")"));
+  server.SetNow(1'800'000'000'000 + 86'400'000 + 2 * 3'600'000);
+  EXPECT_EQ(reads(old), 401);
+  EXPECT_EQ(reads(next), 200);
+  EXPECT_EQ(post("/" + id + "/rotate", "{}").status, 409);
+  // An admin of the project gets no owner's key by rotating one.
+  const std::string admin = server.MakeKey(KeyKind::kAdmin, "shop", "", "admin");
+  const std::string owner(ParseKey(server.MakeKey(KeyKind::kAdmin, "shop"))->selector);
+  EXPECT_EQ(server.Call("POST", "/api/v1/projects/shop/keys/" + owner + "/rotate", {.key = admin, .body = "{}"}).status,
+            403);
+  // The last key of an owner can be rotated: its successor is one.
+  const std::string last(ParseKey(server.admin())->selector);
+  const HttpAnswer successor = server.Call("POST", "/api/v1/keys/" + last + "/rotate", {.body = "{}"});
+  EXPECT_EQ(successor.status, 201);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/keys/" + TextAt(TestServer::Body(successor), "id")).status, 409);
+}
+
+TEST_F(ApiTest, AKeyForEventsSendsThemAndReadsNothing) {
+  const Value made = TestServer::Body(
+      server.Call("POST", "/api/v1/projects/shop/keys", {.body = R"({"kind":"events","environment":"production"})"}));
+  const std::string key = TextAt(made, "key");
+  EXPECT_TRUE(key.starts_with("gdn_evt_")) << key;
+  EXPECT_EQ(server.Call("POST", "/sdk/v1/events", {.key = key, .body = "{}"}).status, 400);
+  EXPECT_EQ(server.Call("GET", "/sdk/v1/ruleset", {.key = key}).status, 403);
+}
+
 TEST_F(ApiTest, KeysThatMakeNoSenseAreRefused) {
   for (const auto& [body, pointer] :
        std::map<std::string, std::string>{{R"({"kind":"server"})", "/environment"},
                                           {R"({"kind":"admin","role":"emperor"})", "/role"},
                                           {R"({"kind":"server","environment":"production","role":"viewer"})", "/role"},
+                                          {R"({"kind":"relay"})", "/environment"},
+                                          {R"({"kind":"events"})", "/environment"},
                                           {R"({"kind":"root"})", "/kind"},
                                           {R"({"environment":"production"})", "/kind"},
                                           {R"({"kind":"admin","description":7})", "/description"},

@@ -124,10 +124,15 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
   story.Expect(204, "sendStatus", {}, {.key = sdk_key});
   story.Expect(200, "readEvents");
   story.Expect(200, "listProcesses");
-  story.Expect(200, "revokeKey", {{"id", TextAt(TestServer::Body(made), "id")}});
+  story.Expect(201, "rotateKey", {{"id", TextAt(TestServer::Body(made), "id")}});
+  const Value keys = TestServer::Body(story.Do("listKeys"));
+  for (const Value& key : keys.Find("keys")->AsArray()) {
+    story.Expect(200, "revokeKey", {{"id", TextAt(key, "id")}});
+  }
   const HttpAnswer global = story.Do("createGlobalKey");
   EXPECT_EQ(global.status, 201) << global.body;
   story.Expect(200, "listGlobalKeys");
+  story.Expect(201, "rotateGlobalKey", {{"id", TextAt(TestServer::Body(global), "id")}});
   story.Expect(200, "revokeGlobalKey", {{"id", TextAt(TestServer::Body(global), "id")}});
   for (const char* kind : {"Member", "Role"}) {
     for (const int status : {201, 200}) story.Expect(status, std::string("put") + kind, {{"id", "ana"}});

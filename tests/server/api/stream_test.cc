@@ -195,6 +195,31 @@ TEST(StreamTest, AKeyThatExpiresEndsItsStreamsAndIsRefused) {
   }
 }
 
+TEST(StreamTest, ARotatedKeyKeepsItsStreamsForTheOverlap) {
+  Shop shop;
+  constexpr std::int64_t kNow = 1'800'000'000'000;
+  shop.server.SetNow(kNow);
+  const Value old = TestServer::Body(shop.server.Call("POST", "/api/v1/projects/shop/keys",
+                                                      {.body = R"({"kind":"server","environment":"production"})"}));
+  StreamClient client, next_client;
+  OpenStream stream(shop.server, TextAt(old, "key"));
+  stream.Head();
+  ASSERT_TRUE(stream.ReadUntil(client, [&] { return client.snapshots() == 1; }));
+  const HttpAnswer rotated = shop.server.Call("POST", "/api/v1/projects/shop/keys/" + TextAt(old, "id") + "/rotate",
+                                              {.body = R"({"overlap":"1h"})"});
+  ASSERT_EQ(rotated.status, 201) << rotated.body;
+  OpenStream next(shop.server, TextAt(TestServer::Body(rotated), "key"));
+  next.Head();
+  shop.server.PutFlag("b");
+  ASSERT_TRUE(stream.ReadUntil(client, [&] { return client.revision() == shop.server.head(); }));
+  shop.server.SetNow(kNow + 3'600'000);
+  ASSERT_TRUE(stream.ReadUntil(client, [&] { return client.said_goodbye(); }));
+  EXPECT_EQ(client.goodbye(), "revoked");
+  shop.server.PutFlag("c");
+  EXPECT_TRUE(next.ReadUntil(next_client, [&] { return next_client.revision() == shop.server.head(); }));
+  EXPECT_FALSE(next_client.said_goodbye());
+}
+
 TEST(StreamTest, DeletingAnEnvironmentSaysGone) {
   Shop shop;
   const std::string key = shop.server.MakeKey(KeyKind::kRelay, "bank", "production");

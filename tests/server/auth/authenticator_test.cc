@@ -58,6 +58,25 @@ TEST(AuthenticatorTest, AKeyIsValidUntilItExpires) {
   EXPECT_FALSE(f.authenticator.HasValidOwnerKey());
 }
 
+TEST(AuthenticatorTest, RemembersRoughlyWhenAKeyWasLastUsed) {
+  Fixture f;
+  const NewKey key = f.Make(KeyKind::kServer, "shop", "production");
+  EXPECT_EQ(f.authenticator.LastSeen(key.record.id), 0);
+  f.authenticator.Authenticate("Bearer " + GenerateKey(KeyKind::kServer)->text);
+  EXPECT_EQ(f.authenticator.LastSeen(key.record.id), 0);
+  EXPECT_TRUE(f.authenticator.Authenticate(key.text));
+  EXPECT_EQ(f.authenticator.LastSeen(key.record.id), 1'000);
+  f.now_ms = 10'999;
+  EXPECT_TRUE(f.authenticator.Authenticate(key.text));
+  EXPECT_EQ(f.authenticator.LastSeen(key.record.id), 1'000) << "not written for every request";
+  f.now_ms = 11'000;
+  EXPECT_TRUE(f.authenticator.IsValid(key.record.id)) << "a stream that goes on";
+  EXPECT_EQ(f.authenticator.LastSeen(key.record.id), 11'000);
+  f.authenticator.Put(key.record);
+  EXPECT_EQ(f.authenticator.LastSeen(key.record.id), 11'000) << "what is known of it changed, not when it was used";
+  EXPECT_EQ(f.authenticator.LastSeen("nobody"), 0);
+}
+
 TEST(AuthenticatorTest, TellsAMissingAMalformedAndAnUnknownKeyApartWithoutRepeatingIt) {
   Fixture f;
   const std::string stranger = GenerateKey(KeyKind::kServer)->text;
