@@ -206,6 +206,12 @@ class App::Impl {
     metrics_.AddGauge(
         "guidon_log_lines_lost_total", "Log lines that were lost because nobody took them", {},
         [this] { return static_cast<double>(log_.lost()); }, true);
+    for (const Denial denial : kDenials) {
+      metrics_.AddGauge(
+          "guidon_keys_denied_total", "Requests refused for their key, by reason",
+          {{"reason", std::string(ToString(denial))}},
+          [this, denial] { return static_cast<double>(authenticator_.denied(denial)); }, true);
+    }
     metrics_.AddGauges("guidon_processes", "Processes that said within 3 minutes what they hold",
                        [this] { return LiveProcesses(); });
     metrics_.AddGauge("guidon_build_info", "Always 1; the version is a label", {{"version", kVersion}},

@@ -104,6 +104,9 @@ class Api {
   // 503, or 507 for a full disk, with a jittered Retry-After: a fleet that is sent away must not come back at once.
   static http::Response Busy(const Error& error, std::string_view request_id);
 
+  // 401, or 429 with a jittered Retry-After for an address that has tried too many wrong keys.
+  static http::Response Unauthenticated(const Error& error, std::string_view request_id);
+
   // ---- Handlers, in the order of the table ----
   http::Response ListProjects(const Call& call);
   http::Response CreateProject(const Call& call);

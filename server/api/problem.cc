@@ -99,9 +99,12 @@ Value EncodeIssues(const std::vector<Issue>& issues) {
 }
 
 http::Response ProblemResponse(int status, const Error& error, std::string_view request_id, Object extra) {
-  Object body{
-      {"type", Value("about:blank")},   {"title", Value(TitleOf(error.code))}, {"status", Value(status)},
-      {"detail", Value(error.message)}, {"code", Value(ToString(error.code))}, {"request_id", Value(request_id)}};
+  Object body{{"type", Value("about:blank")},
+              {"title", Value(status == 429 ? "Too many requests" : TitleOf(error.code))},
+              {"status", Value(status)},
+              {"detail", Value(error.message)},
+              {"code", Value(ToString(error.code))},
+              {"request_id", Value(request_id)}};
   if (!error.issues.empty()) body.Append("issues", EncodeIssues(error.issues));
   for (Member& member : extra) body.Append(member.name, std::move(member.value));
   http::Response response;

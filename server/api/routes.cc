@@ -112,8 +112,8 @@ void Api::Serve(const Route& route, const http::Request& request, const Answered
   Call call{request, {}};
   if (route.verb != Verb::kPublic) {
     Result<Principal> who =
-        parts_.authenticator.Authenticate(request.Header("Authorization"), request.Header("X-API-Key"));
-    if (!who) return answered(ProblemResponse(who.error(), request.id));
+        parts_.authenticator.Authenticate(request.Header("Authorization"), request.Header("X-API-Key"), request.peer);
+    if (!who) return answered(Unauthenticated(who.error(), request.id));
     call.who = *std::move(who);
     if (Status allowed = Authorize(call.who, route.verb, ResourceOf(route, request, call.who)); !allowed) {
       return answered(ProblemResponse(allowed.error(), request.id));

@@ -97,6 +97,13 @@ http::Response Api::Busy(const Error& error, std::string_view request_id) {
   return response;
 }
 
+http::Response Api::Unauthenticated(const Error& error, std::string_view request_id) {
+  if (error.code != ErrorCode::kOverloaded) return ProblemResponse(error, request_id);
+  http::Response response = ProblemResponse(429, error, request_id);
+  response.Header("Retry-After", std::to_string(5 + RandomBelow(20)));
+  return response;
+}
+
 http::Response Api::Stream(const Call& call) {
   if (parts_.is_stopping()) {
     return ProblemResponse({ErrorCode::kUnavailable, "the server is stopping", {}}, call.request.id);

@@ -20,7 +20,14 @@ std::string_view KeyOf(std::string_view authorization) {
   return first == std::string_view::npos ? std::string_view() : authorization.substr(first);
 }
 
+constexpr std::array<std::string_view, std::size(kDenials)> kDenialWords = {"missing", "malformed", "unknown",
+                                                                            "revoked", "expired",   "rate_limited"};
+
 }  // namespace
+
+std::string_view ToString(Denial denial) {
+  return kDenialWords[static_cast<std::size_t>(denial)];
+}
 
 void Authenticator::Put(KeyRecord record) {
   const bool revoked = record.revoked_ms != 0;
@@ -60,32 +67,41 @@ Status Authenticator::Take(std::string_view space, std::string_view id, std::str
   return {};
 }
 
-Result<Principal> Authenticator::Authenticate(std::string_view authorization, std::string_view api_key) const {
+Result<Principal> Authenticator::Authenticate(std::string_view authorization, std::string_view api_key,
+                                              std::string_view peer) const {
   if (authorization.empty() && api_key.empty()) {
-    return Fail(ErrorCode::kUnauthenticated,
-                "the request has no key; send 'Authorization: Bearer gdn_…' or 'X-API-Key: gdn_…'");
+    return Deny(Denial::kMissing, "the request has no key; send 'Authorization: Bearer gdn_…' or 'X-API-Key: gdn_…'");
   }
   const std::optional<ParsedKey> key = ParseKey(authorization.empty() ? api_key : KeyOf(authorization));
   if (!key) {
-    return Fail(ErrorCode::kUnauthenticated,
-                "what was sent as a key is none: it is cut off, mistyped, or of something else");
+    return DenyGuess(Denial::kMalformed,
+                     "what was sent as a key is none: it is cut off, mistyped, or of something else", peer);
   }
   std::shared_lock lock(mutex_);
   const auto held = keys_.find(std::string(key->selector));
   // An unknown selector costs the same hash as a wrong secret.
   static const KeyRecord kNobody{.id = "", .kind = KeyKind::kServer, .verifier = std::string(64, '0')};
   const KeyRecord& record = held == keys_.end() ? kNobody : held->second.record;
-  if (!Matches(record, *key)) return Fail(ErrorCode::kUnauthenticated, "the key is unknown to this server");
-  if (record.revoked_ms != 0) {
-    return Fail(ErrorCode::kUnauthenticated, "the key " + record.id + " was revoked");
-  }
+  if (!Matches(record, *key)) return DenyGuess(Denial::kUnknown, "the key is unknown to this server", peer);
+  // From here on it is no guess.
+  if (record.revoked_ms != 0) return Deny(Denial::kRevoked, "the key " + record.id + " was revoked");
   const std::int64_t now_ms = now_ms_();
   if (!IsUsable(record, now_ms)) {
-    return Fail(ErrorCode::kUnauthenticated,
-                "the key " + record.id + " expired at " + FormatTimestamp(record.expires_ms));
+    return Deny(Denial::kExpired, "the key " + record.id + " expired at " + FormatTimestamp(record.expires_ms));
   }
   See(held->second, now_ms);
   return Principal{"key:" + record.id, record.kind, record.project, record.environment, members_.GrantsOf(record)};
+}
+
+tl::unexpected<Error> Authenticator::Deny(Denial denial, std::string message) const {
+  denied_[static_cast<std::size_t>(denial)].fetch_add(1, std::memory_order_relaxed);
+  const bool is_limited = denial == Denial::kLimited;
+  return Fail(is_limited ? ErrorCode::kOverloaded : ErrorCode::kUnauthenticated, std::move(message));
+}
+
+tl::unexpected<Error> Authenticator::DenyGuess(Denial denial, std::string message, std::string_view peer) const {
+  if (peer.empty() || limiter_.Take(peer, now_ms_())) return Deny(denial, std::move(message));
+  return Deny(Denial::kLimited, "too many wrong keys came from this address; a valid one is let in at any time");
 }
 
 bool Authenticator::IsValid(std::string_view id) const {

@@ -12,9 +12,11 @@
 // hash table, and for an admin key another one for its role; it does no I/O.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <shared_mutex>
 #include <string>
@@ -24,17 +26,31 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "server/auth/attempt_limiter.h"
 #include "server/auth/authorize.h"
 #include "server/auth/key.h"
 #include "server/auth/members.h"
 
 namespace guidon {
 
+// Why a request was not let in.
+enum class Denial : std::uint8_t {
+  kMissing,    // no key
+  kMalformed,  // what was sent is none
+  kUnknown,    // no key of this server
+  kRevoked,
+  kExpired,
+  kLimited,  // malformed or unknown, from an address that has tried too many of those
+};
+inline constexpr Denial kDenials[] = {Denial::kMissing, Denial::kMalformed, Denial::kUnknown,
+                                      Denial::kRevoked, Denial::kExpired,   Denial::kLimited};
+std::string_view ToString(Denial denial);  // "missing", "malformed", …, "rate_limited"
+
 class Authenticator {
  public:
   // Milliseconds since 1970, for keys that expire.
   using Clock = std::function<std::int64_t()>;
-  explicit Authenticator(Clock now_ms) : now_ms_(std::move(now_ms)) {}
+  explicit Authenticator(Clock now_ms, AttemptBudget budget = {}) : now_ms_(std::move(now_ms)), limiter_(budget) {}
 
   // Adds a key or replaces what is known of it (a revocation).
   void Put(KeyRecord record);
@@ -46,8 +62,14 @@ class Authenticator {
 
   // From the value of the Authorization header, `Bearer gdn_…` or the bare key; when there is none, of X-API-Key.
   // kUnauthenticated says whether both are missing, what was sent is malformed, or the key is unknown, revoked or
-  // expired; never what the key was.
-  Result<Principal> Authenticate(std::string_view authorization, std::string_view api_key = {}) const;
+  // expired; never what the key was. kOverloaded: it is malformed or unknown, and `peer`, the address of the other
+  // side, has tried too many of those; a valid key is let in all the same. An empty peer is not limited.
+  Result<Principal> Authenticate(std::string_view authorization, std::string_view api_key = {},
+                                 std::string_view peer = {}) const;
+
+  std::uint64_t denied(Denial denial) const {
+    return denied_[static_cast<std::size_t>(denial)].load(std::memory_order_relaxed);
+  }
 
   // Whether a key may still be used; streams ask on every tick.
   bool IsValid(std::string_view id) const;
@@ -82,7 +104,14 @@ class Authenticator {
   const Clock now_ms_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::string, Held> keys_;  // by id; guarded by mutex_
+  // Counts it, and makes the error of it.
+  tl::unexpected<Error> Deny(Denial denial, std::string message) const;
+  // Of a guess.
+  tl::unexpected<Error> DenyGuess(Denial denial, std::string message, std::string_view peer) const;
+
   std::atomic<std::uint64_t> revocations_{0};
+  mutable std::array<std::atomic<std::uint64_t>, std::size(kDenials)> denied_{};
+  mutable AttemptLimiter limiter_;
   Members members_;
 };
 

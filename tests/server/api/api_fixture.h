@@ -39,6 +39,7 @@ struct TestServerOptions {
   ApiOptions api = {.version = "0.1.0"};
   JournalOptions journal = {};
   std::chrono::milliseconds tick{1'000};
+  AttemptBudget wrong_keys{1e6, 1e6};  // of one address; all tests come from one
 };
 
 class TestServer {
@@ -50,6 +51,7 @@ class TestServer {
         journal_(OpenJournal(options.journal)),
         processes_({}),
         counters_(metrics_),
+        authenticator_([this] { return now_ms_.load(); }, options.wrong_keys),
         router_(Patterns()) {
     EXPECT_TRUE(catalog_.Load());
     admin_ = MakeKey(KeyKind::kAdmin);
@@ -93,6 +95,7 @@ class TestServer {
     ADD_FAILURE() << "there is no route " << request.path;
     return {};
   }
+  Authenticator& authenticator() { return authenticator_; }
   void SetNow(std::int64_t now_ms) { now_ms_ = now_ms; }
   void SetStopping() { stopping_ = true; }
   Revision head() { return store_->Head().revision; }
@@ -181,7 +184,7 @@ class TestServer {
   Processes processes_;
   guidon::Metrics metrics_;
   IngestCounters counters_;
-  Authenticator authenticator_{[this] { return now_ms_.load(); }};
+  Authenticator authenticator_;
   std::string admin_;
   const http::Router router_;
   std::optional<Api> api_;

@@ -155,6 +155,22 @@ TEST(DenyTest, AnSdkKeyReadsItsOwnEnvironmentWhateverTheAddressSays) {
   EXPECT_EQ(TextAt(TestServer::Body(answer), "environment"), "staging");
 }
 
+TEST(DenyTest, AnAddressThatTriesTooManyKeysIsSentAwayAndAValidOneIsLetIn) {
+  TestServer server({.wrong_keys = {.burst = 3, .per_second = 0.001}});
+  server.MakeShop();
+  const std::string stranger = GenerateKey(KeyKind::kAdmin)->text;
+  std::set<std::string> delays;
+  for (int i = 0; i < 30; ++i) {
+    const HttpAnswer answer = server.Call("GET", "/api/v1/projects", {.key = stranger});
+    EXPECT_EQ(answer.status, i < 3 ? 401 : 429) << i;
+    if (i >= 3) delays.insert(std::string(answer.Header("Retry-After")));
+  }
+  EXPECT_GT(delays.size(), 1u) << "they all come back at once";
+  for (const std::string& delay : delays) EXPECT_TRUE(std::stoi(delay) >= 5 && std::stoi(delay) < 25) << delay;
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects").status, 200);
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects", {.key = "-"}).status, 401);
+}
+
 TEST(DenyTest, RefusalsNeverRepeatTheKey) {
   TestServer server;
   const std::string stranger = GenerateKey(KeyKind::kServer)->text;

@@ -109,6 +109,69 @@ TEST(AuthenticatorTest, ARevokedKeyIsRefusedAndNoLongerValid) {
   EXPECT_FALSE(f.authenticator.HasValidOwnerKey());
 }
 
+TEST(AuthenticatorTest, LimitsGuessesOfAnAddressAndLetsValidKeysIn) {
+  std::int64_t now_ms = 1'000;
+  Authenticator authenticator([&now_ms] { return now_ms; }, {.burst = 3, .per_second = 1});
+  NewKey key = *GenerateKey(KeyKind::kServer), revoked = *GenerateKey(KeyKind::kServer);
+  revoked.record.revoked_ms = 1;
+  authenticator.Put(key.record);
+  authenticator.Put(revoked.record);
+  const std::string stranger = GenerateKey(KeyKind::kServer)->text;
+  const auto ask = [&](const std::string& text, const std::string& peer) {
+    return CodeOf(authenticator.Authenticate(text, "", peer));
+  };
+  // Who shows a key that was one is not guessing, who shows none is not, either.
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_EQ(ask(revoked.text, "10.0.0.1"), ErrorCode::kUnauthenticated);
+    EXPECT_EQ(ask("", "10.0.0.1"), ErrorCode::kUnauthenticated);
+  }
+  EXPECT_EQ(ask("Bearer x", "10.0.0.1"), ErrorCode::kUnauthenticated);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(ask(stranger, "10.0.0.1"), ErrorCode::kUnauthenticated);
+  EXPECT_EQ(ask(stranger, "10.0.0.1"), ErrorCode::kOverloaded);
+  EXPECT_EQ(ask("Bearer x", "10.0.0.1"), ErrorCode::kOverloaded);
+  EXPECT_TRUE(authenticator.Authenticate(key.text, "", "10.0.0.1")) << "a valid key is let in";
+  EXPECT_EQ(ask(revoked.text, "10.0.0.1"), ErrorCode::kUnauthenticated);
+  EXPECT_EQ(ask(stranger, ""), ErrorCode::kUnauthenticated);
+  now_ms += 1'000;
+  EXPECT_EQ(ask(stranger, "10.0.0.1"), ErrorCode::kUnauthenticated);
+  EXPECT_EQ(ask(stranger, "10.0.0.1"), ErrorCode::kOverloaded);
+  std::string counts;
+  for (const Denial denial : kDenials) {
+    counts += std::string(ToString(denial)) + " " + std::to_string(authenticator.denied(denial)) + " ";
+  }
+  EXPECT_EQ(counts, "missing 9 malformed 1 unknown 4 revoked 10 expired 0 rate_limited 3 ");
+}
+
+TEST(AttemptLimiterTest, CountsAHouseholdOfIpv6AsOneAndIpv4InBothItsForms) {
+  const auto is_one = [](const std::string& a, const std::string& b) {
+    AttemptLimiter limiter({.burst = 1, .per_second = 0});
+    EXPECT_TRUE(limiter.Take(a, 0));
+    return !limiter.Take(b, 0);
+  };
+  EXPECT_TRUE(is_one("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"));
+  EXPECT_TRUE(is_one("10.0.0.1", "::ffff:10.0.0.1"));
+  // Others may meet in a bucket by chance, so many are asked.
+  int apart = 0;
+  for (int i = 0; i < 100; ++i) {
+    if (!is_one("10.0.0.1", "10.0.1." + std::to_string(i))) ++apart;
+    if (!is_one("2001:db8:1:2::1", "2001:db8:1:" + std::to_string(i + 3) + "::1")) ++apart;
+  }
+  EXPECT_GT(apart, 190);
+}
+
+TEST(AttemptLimiterTest, AClockThatIsSetBackGivesNothingAndTakesNothing) {
+  AttemptLimiter limiter({.burst = 2, .per_second = 1});
+  EXPECT_TRUE(limiter.Take("10.0.0.1", 10'000));
+  EXPECT_TRUE(limiter.Take("10.0.0.1", 10'000));
+  EXPECT_FALSE(limiter.Take("10.0.0.1", 5'000));
+  EXPECT_FALSE(limiter.Take("10.0.0.1", 5'500));
+  EXPECT_TRUE(limiter.Take("10.0.0.1", 6'500));
+  EXPECT_FALSE(limiter.Take("10.0.0.1", 6'500));
+  EXPECT_TRUE(limiter.Take("10.0.0.1", 60'000));
+  EXPECT_TRUE(limiter.Take("10.0.0.1", 60'000));
+  EXPECT_FALSE(limiter.Take("10.0.0.1", 60'000)) << "no more than the burst";
+}
+
 Principal Admin(std::vector<Grant> grants) {
   return {"key:x", KeyKind::kAdmin, "", "", std::move(grants)};
 }
