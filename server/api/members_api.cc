@@ -157,8 +157,10 @@ http::Response Api::PutMember(const Call& call) {
     const Binding& binding = next->bindings[i];
     const Path at = Path().Key("bindings").Index(i);
     if (Status known = IsRole(binding.role); !known) faults.Add(at.Key("role"), known.error().message);
-    if (Status there = IsThere(binding.project, binding.environment); !there) {
+    if (Status there = IsThere(binding.project, ""); !there) {
       faults.Add(at.Key("project"), there.error().message);
+    } else if (Status inside = IsThere(binding.project, binding.environment); !inside) {
+      faults.Add(at.Key("environment"), inside.error().message);
     }
   }
   if (!faults.empty()) return ProblemResponse(faults.ToError("the member cannot have these roles"), call.request.id);

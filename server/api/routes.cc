@@ -54,7 +54,7 @@ std::vector<Route> MakeRoutes() {
       {"POST", "/api/v1/keys", "createGlobalKey", Verb::kManageKeys, Where::kPool, &Api::CreateKey},
       {"DELETE", "/api/v1/keys/{id}", "revokeGlobalKey", Verb::kManageKeys, Where::kPool, &Api::RevokeKey},
       {"POST", "/api/v1/keys/{id}/rotate", "rotateGlobalKey", Verb::kManageKeys, Where::kPool, &Api::RotateKey},
-      {"GET", "/api/v1/members", "listMembers", Verb::kManageMembers, Where::kInline, &Api::ListMembers},
+      {"GET", "/api/v1/members", "listMembers", Verb::kManageMembers, Where::kPool, &Api::ListMembers},
       {"GET", "/api/v1/members/{id}", "getMember", Verb::kManageMembers, Where::kInline, &Api::GetMember},
       {"PUT", "/api/v1/members/{id}", "putMember", Verb::kManageMembers, Where::kPool, &Api::PutMember},
       {"DELETE", "/api/v1/members/{id}", "deleteMember", Verb::kManageMembers, Where::kPool, &Api::DeleteMember},

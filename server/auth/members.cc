@@ -138,6 +138,7 @@ std::vector<TeamMember> Members::List() const {
 }
 
 std::vector<Grant> Members::GrantsOf(const KeyRecord& record) const {
+  if (record.kind != KeyKind::kAdmin) return {};
   std::shared_lock lock(mutex_);
   if (record.member.empty()) return GrantsLocked(record, nullptr);
   const auto held = members_.find(record.member);
@@ -178,7 +179,6 @@ std::vector<Grant> Members::GrantsLocked(const TeamMember& member) const {
 }
 
 std::vector<Grant> Members::GrantsLocked(const KeyRecord& record, const TeamMember* member) const {
-  if (record.kind != KeyKind::kAdmin) return {};
   const Grant own{VerbsOf(RoleOf(record)), record.project, record.environment};
   if (own.verbs.empty()) return {};
   if (member == nullptr) return {own};

@@ -232,7 +232,7 @@ TEST_F(RolesTest, MembersAndRolesThatMakeNoSenseAreRefusedWithEveryFault) {
                   {.body = R"({"name":"A","bindings":[{"role":"editr"},{"role":"viewer","project":"bank"},
                                           {"role":"viewer","project":"shop","environment":"mars"}]})"});
   EXPECT_EQ(nowhere.status, 422);
-  EXPECT_EQ(PointersOf(nowhere), "/bindings/0/role /bindings/1/project /bindings/2/project");
+  EXPECT_EQ(PointersOf(nowhere), "/bindings/0/role /bindings/1/project /bindings/2/environment");
   EXPECT_THAT(nowhere.body, HasSubstr("did you mean 'editor'"));
   const HttpAnswer role = server.Call(
       "PUT", "/api/v1/roles/x", {.body = R"({"verbs":["definitions.reed","rules.read","public"],"description":7})"});
