@@ -2,6 +2,7 @@
 
 #include <set>
 #include <string>
+#include <unordered_map>
 
 namespace guidon {
 namespace {
@@ -13,16 +14,24 @@ void CollectSegments(const Condition& condition, std::set<std::string>& segments
   }
 }
 
+using SegmentIndex = std::unordered_map<std::string_view, const Segment*>;
+
+SegmentIndex IndexOf(const EntitySet& entities) {
+  SegmentIndex index;
+  for (const SegmentRecord& record : entities.segments) index.emplace(record.definition.key, &record.definition);
+  return index;
+}
+
 // All that the condition leans on.
-std::set<std::string> SegmentsOf(const Condition& condition, const EntitySet& entities) {
+std::set<std::string> SegmentsOf(const Condition& condition, const SegmentIndex& index) {
   std::set<std::string> reached, next;
   CollectSegments(condition, next);
   while (!next.empty()) {
     const std::string segment = *next.begin();
     next.erase(next.begin());
     if (!reached.insert(segment).second) continue;
-    const SegmentRecord* record = entities.FindSegment(segment);
-    if (record != nullptr && record->definition.when) CollectSegments(*record->definition.when, next);
+    const auto held = index.find(segment);
+    if (held != index.end() && held->second->when) CollectSegments(*held->second->when, next);
   }
   return reached;
 }
@@ -44,7 +53,7 @@ bool Differs(const std::string& segment, const EntitySet& before, const EntitySe
 std::string CauseOf(const Experiment& old, const Experiment& now, const EntitySet& before, const EntitySet& after) {
   if (old.audience != now.audience) return "its audience is another one";
   if (!now.audience) return "";
-  for (const std::string& segment : SegmentsOf(*now.audience, after)) {
+  for (const std::string& segment : SegmentsOf(*now.audience, IndexOf(after))) {
     if (Differs(segment, before, after)) return "its audience leans on segment '" + segment + "', which changes";
   }
   return "";
@@ -68,10 +77,18 @@ std::vector<Issue> AudienceWarnings(const EntitySet& before, const EntitySet& af
 }
 
 std::vector<std::string> EnvironmentsUsing(std::string_view segment, const EntitySet& entities) {
-  std::set<std::string> environments;
+  const auto environments = EnvironmentsBySegment(entities);
+  const auto held = environments.find(std::string(segment));
+  if (held == environments.end()) return {};
+  return {held->second.begin(), held->second.end()};
+}
+
+std::map<std::string, std::set<std::string>> EnvironmentsBySegment(const EntitySet& entities) {
+  const SegmentIndex index = IndexOf(entities);
+  std::map<std::string, std::set<std::string>> environments;
   const auto look_at = [&](const std::optional<Condition>& condition, const std::string& environment) {
-    if (!condition || environments.contains(environment)) return;
-    if (SegmentsOf(*condition, entities).contains(std::string(segment))) environments.insert(environment);
+    if (!condition) return;
+    for (const std::string& segment : SegmentsOf(*condition, index)) environments[segment].insert(environment);
   };
   for (const FlagRecord& flag : entities.flags) {
     if (flag.definition.archived) continue;
@@ -82,7 +99,7 @@ std::vector<std::string> EnvironmentsUsing(std::string_view segment, const Entit
   for (const ExperimentRecord& experiment : entities.experiments) {
     if (!experiment.definition.archived) look_at(experiment.definition.audience, experiment.definition.environment);
   }
-  return {environments.begin(), environments.end()};
+  return environments;
 }
 
 }  // namespace guidon

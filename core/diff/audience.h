@@ -4,6 +4,8 @@
 // Thread safety: pure functions.
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,5 +22,7 @@ std::vector<Issue> AudienceWarnings(const EntitySet& before, const EntitySet& af
 // Sorted. A flag's rules or an experiment's audience lean on it there, through other segments, too; archived ones do
 // not.
 std::vector<std::string> EnvironmentsUsing(std::string_view segment, const EntitySet& entities);
+// The same of every segment that is used anywhere, in one pass.
+std::map<std::string, std::set<std::string>> EnvironmentsBySegment(const EntitySet& entities);
 
 }  // namespace guidon

@@ -1,7 +1,10 @@
 #include "core/diff/reach.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "core/diff/audience.h"
@@ -37,27 +40,47 @@ bool Uses(const Experiment& experiment, const EntityRef& ref) {
 void AddOfExperiments(const EntityRef& ref, const EntitySet& entities, Names& names) {
   for (const ExperimentRecord& record : entities.experiments) {
     const Experiment& experiment = record.definition;
-    if (!experiment.archived && Uses(experiment, ref)) names.insert(experiment.environment);
+    const bool counts = !experiment.archived || ref.kind == EntityKind::kExperiment;
+    if (counts && Uses(experiment, ref)) names.insert(experiment.environment);
   }
 }
 
 void AddOfTargeting(const FlagRecord* record, Names& names) {
-  if (record == nullptr || record->definition.archived) return;
+  if (record == nullptr) return;
   for (const Targeting& targeting : record->definition.environments) names.insert(targeting.environment);
 }
 
+// As if it were not archived: what an archived flag says comes back with it.
 std::optional<EntityRecord> PartOf(const FlagRecord* record, const std::string& environment) {
-  return record == nullptr ? std::nullopt : EnvironmentPart(EntityRecord(*record), environment);
+  if (record == nullptr) return std::nullopt;
+  FlagRecord copy = *record;
+  copy.definition.archived = false;
+  return EnvironmentPart(EntityRecord(std::move(copy)), environment);
 }
 
-void AddOfFlag(const EntityRef& ref, const EntitySet& before, const EntitySet& after, Names& names) {
+// One side of a change, with what is looked up in it again and again.
+struct Side {
+  explicit Side(const EntitySet& set) : entities(set), by_segment(EnvironmentsBySegment(set)) {
+    for (const FlagRecord& flag : set.flags) flags.emplace(flag.definition.key, &flag);
+  }
+  const FlagRecord* FindFlag(const std::string& key) const {
+    const auto held = flags.find(key);
+    return held == flags.end() ? nullptr : held->second;
+  }
+  const EntitySet& entities;
+  const std::map<std::string, Names> by_segment;
+  std::unordered_map<std::string_view, const FlagRecord*> flags;
+};
+
+void AddOfFlag(const EntityRef& ref, const Side& before, const Side& after, Names& names) {
   const FlagRecord *old = before.FindFlag(ref.key), *now = after.FindFlag(ref.key);
   Names candidates;
   AddOfTargeting(old, candidates);
   AddOfTargeting(now, candidates);
-  for (const EntitySet* entities : {&before, &after}) AddOfExperiments(ref, *entities, candidates);
+  for (const Side* side : {&before, &after}) AddOfExperiments(ref, side->entities, candidates);
+  const bool is_archival = old != nullptr && now != nullptr && old->definition.archived != now->definition.archived;
   for (const std::string& environment : candidates) {
-    if (PartOf(old, environment) != PartOf(now, environment)) names.insert(environment);
+    if (is_archival || PartOf(old, environment) != PartOf(now, environment)) names.insert(environment);
   }
 }
 
@@ -65,16 +88,19 @@ void AddOfFlag(const EntityRef& ref, const EntitySet& before, const EntitySet& a
 
 std::vector<std::string> EnvironmentsAltered(const std::vector<EntityRef>& changed, const EntitySet& before,
                                              const EntitySet& after) {
+  const Side sides[] = {Side(before), Side(after)};
   Names names;
   for (const EntityRef& ref : changed) {
     if (ref.kind == EntityKind::kFlag) {
-      AddOfFlag(ref, before, after, names);
+      AddOfFlag(ref, sides[0], sides[1], names);
       continue;
     }
-    for (const EntitySet* entities : {&before, &after}) {
-      AddOfExperiments(ref, *entities, names);
-      if (ref.kind != EntityKind::kSegment) continue;
-      for (std::string& name : EnvironmentsUsing(ref.key, *entities)) names.insert(std::move(name));
+    for (const Side& side : sides) {
+      AddOfExperiments(ref, side.entities, names);
+      const auto used = side.by_segment.find(ref.key);
+      if (ref.kind == EntityKind::kSegment && used != side.by_segment.end()) {
+        names.insert(used->second.begin(), used->second.end());
+      }
     }
   }
   return {names.begin(), names.end()};

@@ -12,13 +12,13 @@
 namespace guidon {
 
 // Sorted. Of the entities that are named:
-//  - a flag alters the environments where its part differs and that have targeting for it or an experiment on it;
-//    archived ones have none;
-//  - an experiment alters its environment, the old one, too;
+//  - a flag alters the environments where its part differs and that have targeting for it or an experiment on it, an
+//    archived one too: what it says comes back with it;
+//  - an experiment alters its environment, the old one, too, and likewise when it is archived;
 //  - a segment alters those whose rules or audiences lean on it, through other segments, too;
-//  - a layer, a holdout or a metric those whose experiments name it.
+//  - a layer, a holdout or a metric those whose experiments name it, but for archived ones.
 // Before or after the change: what is taken out of use alters where it was in use. A definition that is used nowhere
-// alters nothing. Linear in the definitions, and once more for each entity that is named.
+// alters nothing. Cost: a pass over the definitions of both sides, and one over the experiments for each entity.
 std::vector<std::string> EnvironmentsAltered(const std::vector<EntityRef>& changed, const EntitySet& before,
                                              const EntitySet& after);
 

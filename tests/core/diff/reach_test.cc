@@ -68,6 +68,19 @@ TEST(ReachTest, AChangeAltersTheEnvironmentsInWhichItIsUsed) {
   EXPECT_EQ(flag("a", [](FlagDefinition& f) { f.variations.emplace_back(); }), "production staging ");
   EXPECT_EQ(flag("a", [](FlagDefinition& f) { f.archived = true; }), "production staging ");
   EXPECT_EQ(flag("b", [](FlagDefinition& f) { f.variations.emplace_back(); }), "production ") << "of the experiment";
+  // What is archived comes back as it is left.
+  const auto archived = [](const std::function<void(EntitySet&)>& change) {
+    EntitySet before = Shop();
+    before.flags[0].definition.archived = true;
+    EntitySet after = before;
+    change(after);
+    std::string names;
+    for (const std::string& name : EnvironmentsAltered({{EntityKind::kFlag, "a"}}, before, after)) names += name + " ";
+    return names;
+  };
+  EXPECT_EQ(archived([](EntitySet& s) { s.flags[0].definition.environments[0].enabled = true; }), "staging ");
+  EXPECT_EQ(archived([](EntitySet& s) { s.flags[0].definition.archived = false; }), "production staging ");
+  EXPECT_EQ(archived([](EntitySet& s) { s.flags.erase(s.flags.begin()); }), "production staging ");
   const auto segment = [](const std::string& key) {
     return Altered(EntityKind::kSegment, key, [&](EntitySet& set) {
       for (SegmentRecord& record : set.segments) {

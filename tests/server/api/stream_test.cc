@@ -196,7 +196,7 @@ TEST(StreamTest, AKeyThatExpiresEndsItsStreamsAndIsRefused) {
 }
 
 TEST(StreamTest, ARotatedKeyKeepsItsStreamsForTheOverlap) {
-  Shop shop;
+  Shop shop({.tick = std::chrono::milliseconds(50)});
   constexpr std::int64_t kNow = 1'800'000'000'000;
   shop.server.SetNow(kNow);
   const Value old = TestServer::Body(shop.server.Call("POST", "/api/v1/projects/shop/keys",
