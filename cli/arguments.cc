@@ -250,6 +250,37 @@ void AddRole(CLI::App& app, Run& run) {
   AddJson(*verb, options->json);
 }
 
+void AddWebhook(CLI::App& app, Run& run) {
+  CLI::App* webhooks = app.add_subcommand("webhook", "Tell other systems of changes");
+  webhooks->require_subcommand(1);
+  const std::map<std::string, std::string> actions = {{"add", "Send a message for each change; shows its secret once"},
+                                                      {"list", "Show all, and how far each has been told"},
+                                                      {"ping", "Send a message now, and say what became of it"},
+                                                      {"remove", "Send it nothing any more"}};
+  for (const auto& [action, help] : actions) {
+    CLI::App* verb = webhooks->add_subcommand(action, help);
+    const auto options = On(*verb, run, &Webhook);
+    options->action = action;
+    if (action == "add") {
+      verb->add_option("URL", options->url, "Where to: https, of the public internet")->type_name("")->required();
+      verb->add_option("--event", options->events, "Of what, such as flag.*; may be repeated; else of all")
+          ->type_name("EVENT");
+      verb->add_option("--format", options->format, "json: for programs; slack: a line of text")
+          ->check(CLI::IsMember({"json", "slack"}))
+          ->default_val("json")
+          ->type_name("FORMAT");
+      verb->add_option("--description", options->description, "What it is for")->type_name("TEXT");
+    }
+    if (action == "remove" || action == "ping") {
+      verb->add_option("ID", options->id, "Which, as `guidon webhook list` shows it")->type_name("")->required();
+    }
+    AddProject(*verb, options->project);
+    verb->add_flag("--all-projects", options->all_projects, "Of all projects, with a key of all projects");
+    AddConnection(*verb, options->connection);
+    AddJson(*verb, options->json);
+  }
+}
+
 void AddFlag(CLI::App& app, Run& run) {
   CLI::App* flags = app.add_subcommand("flag", "Enable or disable a flag, at once");
   flags->require_subcommand(1);
@@ -364,6 +395,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddKey(app, run);
   AddMember(app, run);
   AddRole(app, run);
+  AddWebhook(app, run);
   AddFlag(app, run);
   AddGenerate(app, run);
   AddGate(app, run);

@@ -111,6 +111,20 @@ struct RoleOptions {
 };
 int Roles(const RoleOptions& options);
 
+struct WebhookOptions {
+  Connection connection;
+  std::string action;  // "add" | "list" | "remove" | "ping"
+  std::string project;
+  bool all_projects = false;
+  std::string url;
+  std::vector<std::string> events;  // none: all
+  std::string format;               // "json" | "slack"
+  std::string description;
+  std::string id;
+  bool json = false;
+};
+int Webhook(const WebhookOptions& options);
+
 struct FlagOptions {
   Connection connection;
   bool on = false;

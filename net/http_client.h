@@ -70,6 +70,7 @@ struct HttpOptions {
   std::chrono::milliseconds silence{30'000};  // without a byte from the server
   std::chrono::milliseconds total{60'000};    // of Send as a whole; of Stream until its head is there
   std::size_t max_body_bytes = 64u << 20;     // of Send, after decompression; Stream has none
+  std::string address;                        // numeric, to connect to instead of looking the host's name up
   std::string ca_file;                        // PEM with the authorities to trust instead of the system's
   // PEM of the certificate, with what stands between it and the authority after it, and of its key, not encrypted: for
   // servers that ask who we are. Both or none.

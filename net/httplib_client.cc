@@ -688,6 +688,7 @@ class HttplibClient final : public HttpClient, private ForkHandled {
     } else {
       http = std::make_unique<BoundedClient<httplib::ClientImpl>>(url_, options_.silence, bounds);
     }
+    if (!options_.address.empty()) http->set_hostname_addr_map({{url_.host, options_.address}});
     http->set_connection_timeout(options_.connect);
     http->set_read_timeout(options_.silence);
     http->set_write_timeout(options_.silence);

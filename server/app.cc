@@ -27,6 +27,7 @@
 #include "server/ingest/processes.h"
 #include "server/store/rocks_store.h"
 #include "server/telemetry/metrics.h"
+#include "server/webhooks/deliverer.h"
 
 namespace guidon {
 namespace {
@@ -64,6 +65,7 @@ class App::Impl {
     if (Status loaded = catalog_->Load(); !loaded) return loaded;
     if (Status known = LoadKeys(); !known) return known;
     if (Status opened = OpenJournal(); !opened) return opened;
+    if (Status known = OpenDeliverer(); !known) return known;
     api_.emplace(ApiParts(), ApiOptions{.version = kVersion,
                                         .allow_any_host = config_.insecure,
                                         .init_slots = config_.init_slots,
@@ -97,6 +99,7 @@ class App::Impl {
     ingest_.reset();
     writers_.reset();
     readers_.reset();
+    deliverer_.reset();
     store_->BeginClose();  // the keepers may wait for room on a full disk, and events too
     history_.reset();
     journal_keeper_.reset();
@@ -131,6 +134,39 @@ class App::Impl {
     return {};
   }
 
+  Status OpenDeliverer() {
+    DelivererOptions options;
+    options.allow_private = config_.webhook_private;
+    options.ca_file = config_.webhook_ca;
+    options.version = kVersion;
+    options.report = [this](const Webhook& webhook, const std::string& what) {
+      log_.Warn("webhook", {{"id", webhook.id}, {"what", what}});
+    };
+    options.disable = [this](const Webhook& webhook, const std::string& why) { DisableWebhook(webhook, why); };
+    options.count = [this](bool delivered) { (delivered ? webhooks_delivered_ : webhooks_failed_).Add(); };
+    deliverer_.emplace(*store_, std::move(options));
+    Result<std::vector<Item>> items = catalog_->Items(kWebhookSpace);
+    if (!items) return Fail(items.error());
+    for (const Item& item : *items) {
+      Result<Webhook> webhook = DecodeWebhook(item.id, item.value);
+      if (!webhook) return Fail(webhook.error());
+      deliverer_->Put(*std::move(webhook));
+    }
+    return {};
+  }
+
+  // Its receiver has said that it is gone for good.
+  void DisableWebhook(Webhook webhook, const std::string& why) {
+    log_.Warn("webhook disabled", {{"id", webhook.id}, {"why", why}});
+    webhook.disabled = why;
+    const Result<Committed> committed = catalog_->PutItem(
+        {std::string(kWebhookSpace), webhook.id, EncodeWebhook(webhook)}, "webhook.disable", {"system", "", why});
+    if (!committed) {
+      log_.Error("a webhook is disabled until the next start only",
+                 {{"id", webhook.id}, {"cause", committed.error().message}});
+    }
+  }
+
   // Keys, and the people and roles behind them.
   Status LoadKeys() {
     for (const std::string_view space : {kRoleSpace, kMemberSpace, kKeySpace}) {
@@ -143,8 +179,19 @@ class App::Impl {
     return {};
   }
 
+  void TakeWebhook(const Item& item) {
+    if (item.value.empty()) {
+      deliverer_->Remove(item.id);
+    } else if (Result<Webhook> webhook = DecodeWebhook(item.id, item.value)) {
+      deliverer_->Put(*std::move(webhook));
+    } else {
+      log_.Error("a webhook cannot be read", {{"webhook", item.id}, {"cause", webhook.error().message}});
+    }
+  }
+
   // What was made, changed or removed by a write that was in doubt when it was answered.
   void TakeItem(const Item& item) {
+    if (item.space == kWebhookSpace) return deliverer_ ? TakeWebhook(item) : void();
     if (Status taken = authenticator_.Take(item.space, item.id, item.value); !taken) {
       return log_.Error("a record cannot be read",
                         {{"space", item.space}, {"id", item.id}, {"cause", taken.error().message}});
@@ -173,6 +220,7 @@ class App::Impl {
             *journal_,
             processes_,
             counters_,
+            *deliverer_,
             [this] { return store_->Health(); },
             [this] { Wake(); },
             [this] { return metrics_.Render(); },
@@ -422,6 +470,10 @@ class App::Impl {
       metrics_.AddHistogram("guidon_fsync_seconds", "Each fsync of the log and the head record");
   Histogram& request_seconds_ = metrics_.AddHistogram("guidon_http_request_seconds", "Handling of a request");
   IngestCounters counters_{metrics_};
+  Counter& webhooks_delivered_ = metrics_.AddCounter("guidon_webhook_attempts_total",
+                                                     "Messages to webhooks, by how it went", {{"result", "delivered"}});
+  Counter& webhooks_failed_ = metrics_.AddCounter("guidon_webhook_attempts_total",
+                                                  "Messages to webhooks, by how it went", {{"result", "failed"}});
   std::map<std::pair<std::string_view, int>, Counter*> requests_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> listening_{false};
@@ -434,6 +486,7 @@ class App::Impl {
   std::optional<HistoryKeeper> history_;
   std::unique_ptr<Journal> journal_;
   std::optional<JournalKeeper> journal_keeper_;
+  std::optional<Deliverer> deliverer_;
   Processes processes_{ProcessOptions()};
   Authenticator authenticator_{NowMs};
   std::optional<Api> api_;

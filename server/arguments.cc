@@ -36,7 +36,6 @@ ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view 
   CLI::App options("guidond: feature flags and A/B tests, streamed to SDKs", "guidond");
   options.set_version_flag("--version", "guidond " + std::string(version));
   Arguments arguments;
-  bool insecure = false;
   options.get_formatter()->column_width(kHelpColumn);
   options.footer(
       "Settings are read from the file, then from the environment (GUIDON_IO_THREADS),\n"
@@ -44,10 +43,11 @@ ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view 
   options.add_option("--config", arguments.file, "YAML file of settings; or GUIDON_CONFIG")->type_name("FILE");
   options.add_flag("--print-config", arguments.print_config, "Show the settings that result, and exit");
   std::map<std::string, std::string> values;
+  std::map<std::string, bool> switches;
   for (const SettingHelp& setting : DescribeSettings()) {
     const std::string name(setting.name);
-    if (name == "insecure") {
-      options.add_flag("--insecure", insecure, HelpText(setting));
+    if (setting.value.empty()) {
+      options.add_flag("--" + name, switches[name], HelpText(setting));
     } else {
       options.add_option("--" + name, values[name], HelpText(setting))->type_name(std::string(setting.value));
     }
@@ -63,7 +63,9 @@ ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view 
   for (const auto& [name, text] : values) {
     if (options.count("--" + name) > 0) arguments.settings[name] = text;
   }
-  if (options.count("--insecure") > 0) arguments.settings["insecure"] = insecure ? "true" : "false";
+  for (const auto& [name, is_on] : switches) {
+    if (options.count("--" + name) > 0) arguments.settings[name] = is_on ? "true" : "false";
+  }
   return {std::move(arguments), 0};
 }
 

@@ -27,6 +27,7 @@
 #include "server/ingest/counters.h"
 #include "server/ingest/journal.h"
 #include "server/ingest/processes.h"
+#include "server/webhooks/deliverer.h"
 
 namespace guidon {
 
@@ -87,6 +88,7 @@ class Api {
     Journal& journal;
     Processes& processes;
     IngestCounters& counters;
+    Deliverer& deliverer;
     std::function<Status()> store_health;
     std::function<void()> wake_streams;
     std::function<std::string()> render_metrics;
@@ -154,6 +156,12 @@ class Api {
   http::Response ListRoles(const Call& call);
   http::Response PutRole(const Call& call);
   http::Response DeleteRole(const Call& call);
+  http::Response ListWebhooks(const Call& call);
+  http::Response CreateWebhook(const Call& call);
+  http::Response GetWebhook(const Call& call);
+  http::Response ReplaceWebhook(const Call& call);
+  http::Response DeleteWebhook(const Call& call);
+  http::Response PingWebhook(const Call& call);
   http::Response Stream(const Call& call);
   http::Response GetRuleset(const Call& call);
   void SendEvents(const Call& call, Answered answered);
@@ -168,6 +176,10 @@ class Api {
   http::Response GetOne(EntityKind kind, const Call& call);
   http::Response Change(EntityKind kind, Edit::Action action, const Call& call);
   std::shared_ptr<const std::string> HomePageOf(std::shared_ptr<const CatalogView> view, std::chrono::sys_days today);
+
+  Value DescribeWebhookNow(const Webhook& webhook) const;
+  std::optional<Webhook> WebhookOf(const Call& call) const;
+  Result<Committed> PutWebhook(const Webhook& webhook, std::string_view action, const Call& call);
 
   Permit PermitFor(const Call& call) const;
   Result<KeyRecord> FindKey(const Call& call) const;
@@ -192,6 +204,7 @@ class Api {
   };
   Mutex home_mutex_;
   HomePage home_ GUIDON_GUARDED_BY(home_mutex_);
+  Mutex webhooks_;  // held while webhooks are made, changed or removed; on the worker pool only
   // Held while keys, people and roles change and while environments are removed; on the worker pool only.
   Mutex keys_;
 };

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array<std::string_view, std::size(kVerbs)> kWords = {
     "public",      "rules.read",  "events.send",    "definitions.read", "definitions.write", "projects.manage",
-    "keys.manage", "events.read", "members.manage", "audit.read",       "server.operate"};
+    "keys.manage", "events.read", "members.manage", "audit.read",       "server.operate",    "webhooks.manage"};
 
 bool KindMay(KeyKind kind, Verb verb) {
   switch (kind) {

@@ -20,21 +20,22 @@ namespace guidon {
 
 // What can be done to a resource. The route table names one for each route.
 enum class Verb : std::uint8_t {
-  kPublic,         // needs nobody: health, metrics, the read-only page
-  kReadRules,      // the full ruleset of one environment, as an SDK holds it
-  kSendEvents,     // what happened in an application of one environment, and what its processes hold
-  kRead,           // definitions and what became of them
-  kWrite,          // change definitions, in the environments whose answers the change can alter
-  kManage,         // create, change and delete projects and environments
-  kManageKeys,     // create, list, rotate and revoke keys
-  kReadEvents,     // the events of an environment, with the units and attributes in them
-  kManageMembers,  // people and custom roles
-  kReadAudit,      // who changed what, when
-  kOperate,        // the server itself: its backups
+  kPublic,          // needs nobody: health, metrics, the read-only page
+  kReadRules,       // the full ruleset of one environment, as an SDK holds it
+  kSendEvents,      // what happened in an application of one environment, and what its processes hold
+  kRead,            // definitions and what became of them
+  kWrite,           // change definitions, in the environments whose answers the change can alter
+  kManage,          // create, change and delete projects and environments
+  kManageKeys,      // create, list, rotate and revoke keys
+  kReadEvents,      // the events of an environment, with the units and attributes in them
+  kManageMembers,   // people and custom roles
+  kReadAudit,       // who changed what, when
+  kOperate,         // the server itself: its backups
+  kManageWebhooks,  // who is told of changes
 };
 inline constexpr Verb kVerbs[] = {Verb::kPublic,        Verb::kReadRules, Verb::kSendEvents, Verb::kRead,
                                   Verb::kWrite,         Verb::kManage,    Verb::kManageKeys, Verb::kReadEvents,
-                                  Verb::kManageMembers, Verb::kReadAudit, Verb::kOperate};
+                                  Verb::kManageMembers, Verb::kReadAudit, Verb::kOperate,    Verb::kManageWebhooks};
 std::string_view ToString(Verb verb);  // "public", "rules.read", "definitions.read", …
 std::optional<Verb> VerbFromString(std::string_view word);
 

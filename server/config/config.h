@@ -35,9 +35,11 @@ struct Config {
   std::size_t init_slots = 64;  // streams that may be sending their first snapshot
   std::size_t init_queue = 1024;
   int heartbeat_seconds = 15;
-  int stop_seconds = 10;  // how long a graceful stop may drain
-  int history_days = 90;  // how long past revisions can be read
-  int events_days = 90;   // how long events are kept
+  int stop_seconds = 10;         // how long a graceful stop may drain
+  int history_days = 90;         // how long past revisions can be read
+  int events_days = 90;          // how long events are kept
+  bool webhook_private = false;  // webhooks may go to addresses that are not public, and over http
+  std::string webhook_ca;        // PEM with the authorities that webhooks' certificates are held against
 };
 
 struct ListenAddress {

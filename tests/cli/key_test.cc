@@ -1,5 +1,6 @@
 // guidon key create, list and revoke; and which project is meant when none is named.
 #include "tests/cli/cli.h"
+#include "tests/support/scripted_server.h"
 
 namespace guidon::testing {
 namespace {
@@ -101,6 +102,49 @@ TEST(MemberTest, IsAddedListedGivenAKeyAndRemoved) {
   EXPECT_EQ(off().exit_code, 2);
   const Finished roles = GuidonOf(server, {"role", "list"});
   EXPECT_NE(roles.output.find("\neditor    definitions.read definitions.write\n"), std::string::npos) << roles.output;
+}
+
+// What a message says, and when it is sent again, is shown by server_webhooks_test.
+TEST(WebhookTest, IsMadeTriedToldAndRemoved) {
+  const Guidond server({.arguments = {"--webhook-private"}});
+  const Workspace files(SmallShop("shop"));
+  ASSERT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
+  EXPECT_EQ(GuidonOf(server, {"webhook", "list"}).output, "no webhooks; make one with: guidon webhook add URL\n");
+  ScriptedServer receiver;
+  const Finished made = GuidonOf(server, {"webhook", "add", receiver.url() + "/a", "--event", "flag.*"});
+  EXPECT_EQ(made.exit_code, 0) << made.errors;
+  EXPECT_TRUE(made.output.starts_with("whsec_")) << made.output;
+  const Value listed = JsonOf(GuidonOf(server, {"webhook", "list", "--json"})).Find("webhooks")->AsArray().at(0);
+  const std::string id = listed.Find("id")->AsString();
+
+  const auto answer = [](int status) {
+    return [status](ScriptedServer::Connection& connection) { connection.SendAnswer(status); };
+  };
+  auto pings = receiver.Serve({answer(200), answer(500)});
+  EXPECT_EQ(GuidonOf(server, {"webhook", "ping", id}).output, "delivered\n");
+  const Finished failed = GuidonOf(server, {"webhook", "ping", id});
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_NE(failed.errors.find("answered 500"), std::string::npos) << failed.errors;
+  EXPECT_TRUE(pings.get());
+
+  EXPECT_EQ(GuidonOf(server, {"flag", "off", "greeting", "-e", "production"}).exit_code, 0);
+  const auto told = receiver.Accept();
+  ASSERT_TRUE(told);
+  EXPECT_NE(told->request().body.find(R"({"kind":"flag","key":"greeting"})"), std::string::npos)
+      << told->request().body;
+  told->SendAnswer(500);
+  const auto is_listed = [&](std::string_view text) {
+    return Eventually([&] { return GuidonOf(server, {"webhook", "list"}).output.find(text) != std::string::npos; });
+  };
+  EXPECT_TRUE(is_listed("failing since 20"));
+  EXPECT_EQ(GuidonOf(server, {"webhook", "remove", id}).output, "removed " + id + "\n");
+  EXPECT_TRUE(is_listed("no webhooks"));
+  // Without the setting nobody is asked.
+  const Guidond strict;
+  ASSERT_EQ(GuidonOf(strict, {"apply", files.path()}).exit_code, 0);
+  const Finished refused = GuidonOf(strict, {"webhook", "add", receiver.url()});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.errors.find("webhook-private"), std::string::npos) << refused.errors;
 }
 
 TEST(KeyTest, AWrongKeyIsAUsageErrorForEveryVerb) {

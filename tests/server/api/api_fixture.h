@@ -51,12 +51,13 @@ class TestServer {
         journal_(OpenJournal(options.journal)),
         processes_({}),
         counters_(metrics_),
+        deliverer_(*store_, {.allow_private = true, .version = "0.1.0"}),
         authenticator_([this] { return now_ms_.load(); }, options.wrong_keys),
         router_(Patterns()) {
     EXPECT_TRUE(catalog_.Load());
     admin_ = MakeKey(KeyKind::kAdmin);
     api_.emplace(
-        Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_,
+        Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_,
                    [this] { return store_->Health(); }, [this] { Wake(); }, [this] { return metrics_.Render(); },
                    [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }},
         options.api);
@@ -184,6 +185,7 @@ class TestServer {
   Processes processes_;
   guidon::Metrics metrics_;
   IngestCounters counters_;
+  Deliverer deliverer_;
   Authenticator authenticator_;
   std::string admin_;
   const http::Router router_;

@@ -141,6 +141,19 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
   story.Expect(200, "getMember", {{"id", "ana"}});
   story.Expect(200, "deleteMember", {{"id", "ana"}});
   story.Expect(200, "deleteRole", {{"id", "ana"}});
+  for (const std::string scope : {"", "Global"}) {
+    const HttpAnswer webhook = story.Do("create" + scope + "Webhook");
+    EXPECT_EQ(webhook.status, 201) << webhook.body;
+    EXPECT_TRUE(TextAt(TestServer::Body(webhook), "secret").starts_with("whsec_"));
+    const std::map<std::string, std::string> it = {{"id", TextAt(TestServer::Body(webhook), "id")}};
+    story.Expect(200, "list" + scope + "Webhooks");
+    story.Expect(200, "get" + scope + "Webhook", it);
+    EXPECT_EQ(story.Do("get" + scope + "Webhook", it).body.find("whsec_"), std::string::npos);
+    story.Expect(200, "replace" + scope + "Webhook", it);
+    story.Expect(200, "replace" + scope + "Webhook", it, {.body = R"({"url":"http://127.0.0.1:1"})"});
+    story.Expect(200, "ping" + scope + "Webhook", it);
+    story.Expect(200, "delete" + scope + "Webhook", it);
+  }
   for (const char* id : {"livez", "readyz", "metrics"}) story.Expect(200, id, {}, {.key = "-"});
   story.Expect(200, "home", {}, {.key = "-"});
 
@@ -204,7 +217,7 @@ TEST(OpenApiTest, EveryRouteRefusesWhatIsWrongWithADocumentedProblem) {
     }
     std::map<std::string, std::string> there;
     if (operation.Example() != nullptr && operation.path.find("{key}") != std::string::npos) there["key"] = "nothing";
-    if (operation.Example() != nullptr && operation.path.find("{id}") != std::string::npos) there["id"] = "nobody";
+    if (operation.path.find("{id}") != std::string::npos) there["id"] = "nobody";
     for (const auto& [kind, word] : story.kKinds) {
       if (operation.id.ends_with(word)) there["key"] = story.KeyIn("put" + word, kind);
     }

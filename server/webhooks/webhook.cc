@@ -1,0 +1,273 @@
+#include "server/webhooks/webhook.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "core/base/json.h"
+#include "core/model/units.h"
+
+namespace guidon {
+namespace {
+
+constexpr std::string_view kSecretPrefix = "whsec_";
+constexpr std::size_t kSecretBytes = 24;
+constexpr std::size_t kMostChangesNamed = 200;  // keeps a body below 64 KiB
+constexpr std::size_t kMostChangesInText = 10;
+
+std::string Base64(const unsigned char* bytes, std::size_t size) {
+  std::string text(4 * ((size + 2) / 3) + 1, '\0');
+  const int written = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes, static_cast<int>(size));
+  text.resize(static_cast<std::size_t>(written));
+  return text;
+}
+
+Result<std::string> RandomBytes(std::size_t size) {
+  std::string bytes(size, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(size)) != 1) {
+    return Fail(ErrorCode::kIo, "the operating system gave no random bytes for a webhook");
+  }
+  return bytes;
+}
+
+std::string TextOf(const Value& object, std::string_view name) {
+  const Value* const member = object.Find(name);
+  return member == nullptr ? std::string() : member->AsString();
+}
+
+std::int64_t NumberOf(const Value& object, std::string_view name) {
+  const Value* const member = object.Find(name);
+  return member == nullptr ? 0 : member->AsInt();
+}
+
+Array TextsOf(const std::vector<std::string>& texts) {
+  Array array;
+  for (const std::string& text : texts) array.emplace_back(text);
+  return array;
+}
+
+// "definitions.change" by "*", "definitions.*" or itself.
+bool Matches(std::string_view pattern, std::string_view event) {
+  if (!pattern.ends_with('*')) return pattern == event;
+  return event.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+// Slack takes these three for its own (https://docs.slack.dev/messaging/formatting-message-text).
+std::string EscapedForSlack(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+// "shop: key:4fJ2 changed flag checkout.layout, removed segment beta (revision 17): slower ramp"
+std::string TextFor(const RevisionEvent& event) {
+  std::string text = event.project.empty() ? std::string() : event.project + ": ";
+  text += event.principal + " ";
+  if (event.changes.empty()) {
+    text += event.action + " " + event.subject;
+  }
+  for (std::size_t i = 0; i < std::min(event.changes.size(), kMostChangesInText); ++i) {
+    const RevisionEvent::Change& change = event.changes[i];
+    text +=
+        std::string(i == 0 ? "" : ", ") + (change.removed ? "removed " : "changed ") + change.kind + " " + change.key;
+  }
+  if (event.changes.size() > kMostChangesInText) {
+    text += " and " + std::to_string(event.changes.size() - kMostChangesInText) + " more";
+  }
+  text += " (revision " + std::to_string(event.revision) + ")";
+  if (!event.comment.empty()) text += ": " + event.comment;
+  return text;
+}
+
+std::int64_t Milliseconds(Timestamp time) {
+  return time.time_since_epoch().count();
+}
+
+}  // namespace
+
+std::string_view ToString(WebhookFormat format) {
+  return format == WebhookFormat::kSlack ? "slack" : "json";
+}
+
+std::optional<WebhookFormat> WebhookFormatFromString(std::string_view word) {
+  if (word == "json") return WebhookFormat::kJson;
+  if (word == "slack") return WebhookFormat::kSlack;
+  return std::nullopt;
+}
+
+std::string EncodeWebhook(const Webhook& webhook) {
+  return ToJson(Object{{"url", Value(webhook.url)},
+                       {"project", Value(webhook.project)},
+                       {"events", Value(TextsOf(webhook.events))},
+                       {"format", Value(ToString(webhook.format))},
+                       {"description", Value(webhook.description)},
+                       {"secret", Value(webhook.secret)},
+                       {"after", Value(webhook.after)},
+                       {"created_ms", Value(webhook.created_ms)},
+                       {"disabled", Value(webhook.disabled)}});
+}
+
+Result<Webhook> DecodeWebhook(std::string_view id, std::string_view text) {
+  const Result<Value> value = ParseJson(text);
+  const auto format = value ? WebhookFormatFromString(TextOf(*value, "format")) : std::nullopt;
+  const Value* const events = value ? value->Find("events") : nullptr;
+  if (!format || events == nullptr || !events->is_array()) {
+    return Fail(ErrorCode::kCorrupt, "the record of webhook '" + std::string(id) + "' cannot be read");
+  }
+  Webhook webhook;
+  webhook.id = id;
+  webhook.url = TextOf(*value, "url");
+  webhook.project = TextOf(*value, "project");
+  for (const Value& event : events->AsArray()) webhook.events.push_back(event.AsString());
+  webhook.format = *format;
+  webhook.description = TextOf(*value, "description");
+  webhook.secret = TextOf(*value, "secret");
+  webhook.after = static_cast<Revision>(NumberOf(*value, "after"));
+  webhook.created_ms = NumberOf(*value, "created_ms");
+  webhook.disabled = TextOf(*value, "disabled");
+  return webhook;
+}
+
+Value DescribeWebhook(const Webhook& webhook) {
+  Object object{{"id", Value(webhook.id)}, {"url", Value(webhook.url)}};
+  if (!webhook.project.empty()) object.Append("project", Value(webhook.project));
+  object.Append("events", Value(TextsOf(webhook.events)));
+  object.Append("format", Value(ToString(webhook.format)));
+  if (!webhook.description.empty()) object.Append("description", Value(webhook.description));
+  object.Append("created", Value(FormatTimestamp(webhook.created_ms)));
+  if (!webhook.disabled.empty()) object.Append("disabled", Value(webhook.disabled));
+  return object;
+}
+
+Result<std::string> NewWebhookId() {
+  constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";  // 32: no digit is likelier
+  constexpr std::size_t kSize = 12;
+  Result<std::string> bytes = RandomBytes(kSize);
+  if (!bytes) return bytes;
+  for (char& byte : *bytes) byte = kDigits[static_cast<unsigned char>(byte) % kDigits.size()];
+  return bytes;
+}
+
+Result<std::string> NewWebhookSecret() {
+  const Result<std::string> bytes = RandomBytes(kSecretBytes);
+  if (!bytes) return bytes;
+  return std::string(kSecretPrefix) + Base64(reinterpret_cast<const unsigned char*>(bytes->data()), bytes->size());
+}
+
+std::optional<RevisionEvent> ReadRevisionEvent(const RevisionEntry& entry) {
+  if (entry.audit.state != StoredPayload::State::kPresent) return std::nullopt;
+  const Result<Value> audit = ParseJson(entry.audit.bytes);
+  if (!audit) return std::nullopt;
+  RevisionEvent event;
+  event.revision = entry.revision;
+  event.time = entry.time;
+  event.action = TextOf(*audit, "action");
+  event.subject = TextOf(*audit, "subject");
+  event.principal = TextOf(*audit, "principal");
+  event.comment = TextOf(*audit, "comment");
+  event.project = TextOf(*audit, "project");
+  if (entry.log.state != StoredPayload::State::kPresent) return event;
+  const Result<Value> log = ParseJson(entry.log.bytes);
+  if (!log) return event;
+  if (event.project.empty()) event.project = TextOf(*log, "project");
+  const Value* const changes = log->Find("changes");
+  if (changes == nullptr || !changes->is_array()) return event;
+  for (const Value& change : changes->AsArray()) {
+    const Value* const removed = change.Find("removed");
+    event.changes.push_back({TextOf(change, "kind"), TextOf(change, "key"), removed != nullptr && removed->AsBool()});
+  }
+  return event;
+}
+
+std::vector<std::string> EventsOf(const RevisionEvent& event) {
+  std::vector<std::string> names = {event.action};
+  for (const RevisionEvent::Change& change : event.changes) {
+    std::string name = change.kind + (change.removed ? ".remove" : ".change");
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+bool Wants(const Webhook& webhook, const RevisionEvent& event) {
+  if (!webhook.project.empty() && webhook.project != event.project) return false;
+  if (webhook.events.empty()) return true;
+  const std::vector<std::string> names = EventsOf(event);
+  return std::any_of(webhook.events.begin(), webhook.events.end(), [&](const std::string& pattern) {
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return Matches(pattern, name); });
+  });
+}
+
+std::string BodyFor(const Webhook& webhook, const RevisionEvent& event) {
+  if (webhook.format == WebhookFormat::kSlack) {
+    return ToJson(Object{{"text", Value(EscapedForSlack(TextFor(event)))}});
+  }
+  Array changes;
+  for (std::size_t i = 0; i < std::min(event.changes.size(), kMostChangesNamed); ++i) {
+    Object change{{"kind", Value(event.changes[i].kind)}, {"key", Value(event.changes[i].key)}};
+    if (event.changes[i].removed) change.Append("removed", Value(true));
+    changes.emplace_back(std::move(change));
+  }
+  Object data{{"revision", Value(event.revision)}};
+  if (!event.project.empty()) data.Append("project", Value(event.project));
+  data.Append("events", Value(TextsOf(EventsOf(event))));
+  data.Append("subject", Value(event.subject));
+  data.Append("principal", Value(event.principal));
+  if (!event.comment.empty()) data.Append("comment", Value(event.comment));
+  data.Append("changes", Value(std::move(changes)));
+  if (event.changes.size() > kMostChangesNamed) {
+    data.Append("changes_left_out", Value(event.changes.size() - kMostChangesNamed));
+  }
+  return ToJson(Object{{"type", Value(event.action)},
+                       {"timestamp", Value(FormatTimestamp(Milliseconds(event.time)))},
+                       {"data", Value(std::move(data))}});
+}
+
+std::string MessageId(std::string_view epoch, Revision revision, std::string_view webhook) {
+  return std::string(epoch) + "-" + std::to_string(revision) + "-" + std::string(webhook);
+}
+
+std::string PingBody(const Webhook& webhook, Timestamp now) {
+  if (webhook.format == WebhookFormat::kSlack) {
+    return ToJson(Object{{"text", Value("Guidon can reach this webhook.")}});
+  }
+  return ToJson(Object{{"type", Value("ping")},
+                       {"timestamp", Value(FormatTimestamp(Milliseconds(now)))},
+                       {"data", Value(Object{{"webhook", Value(webhook.id)}})}});
+}
+
+Result<std::string> SignWebhook(std::string_view secret, std::string_view id, std::int64_t seconds,
+                                std::string_view body) {
+  std::array<unsigned char, kSecretBytes + 3> key{};
+  const std::string_view digits = secret.starts_with(kSecretPrefix) ? secret.substr(kSecretPrefix.size()) : "";
+  if (digits.size() != kSecretBytes / 3 * 4 ||
+      EVP_DecodeBlock(key.data(), reinterpret_cast<const unsigned char*>(digits.data()),
+                      static_cast<int>(digits.size())) != static_cast<int>(kSecretBytes)) {
+    return Fail(ErrorCode::kInvalid, "the secret of the webhook is not of the form whsec_…");
+  }
+  const std::string signed_text = std::string(id) + "." + std::to_string(seconds) + "." + std::string(body);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
+  unsigned int size = 0;
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(kSecretBytes),
+           reinterpret_cast<const unsigned char*>(signed_text.data()), signed_text.size(), hash.data(),
+           &size) == nullptr) {
+    return Fail(ErrorCode::kInternal, "HMAC-SHA256 failed");
+  }
+  return "v1," + Base64(hash.data(), size);
+}
+
+}  // namespace guidon

@@ -1,0 +1,150 @@
+// What webhooks are sent, and who is told of what.
+#include "server/webhooks/webhook.h"
+
+#include <gtest/gtest.h>
+
+#include "core/base/json.h"
+
+namespace guidon {
+namespace {
+
+RevisionEntry Entry(std::string log, std::string audit) {
+  RevisionEntry entry;
+  entry.revision = 17;
+  entry.time = Timestamp(std::chrono::milliseconds(1'700'000'000'000));
+  entry.log.bytes = std::move(log);
+  entry.audit.bytes = std::move(audit);
+  return entry;
+}
+
+const std::string kAudit =
+    R"({"principal":"key:4fJ2","action":"definitions.change","subject":"shop","comment":"slower ramp"})";
+const std::string kLog = R"({"project":"shop","changes":[{"kind":"flag","key":"checkout.layout"},)"
+                         R"({"kind":"flag","key":"search.v2"},{"kind":"segment","key":"beta","removed":true}]})";
+
+// The example of the specification: https://github.com/standard-webhooks/standard-webhooks, spec, "Signature scheme".
+TEST(WebhookTest, AMessageIsSignedAsStandardWebhooksSay) {
+  const Result<std::string> signature = SignWebhook(
+      "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, R"({"test": 2432232314})");
+  ASSERT_TRUE(signature);
+  EXPECT_EQ(*signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+  for (const char* secret :
+       {"", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_MfKQ", "whsec_????????????????????????????????"}) {
+    EXPECT_FALSE(SignWebhook(secret, "msg", 1, "{}")) << secret;
+  }
+}
+
+TEST(WebhookTest, SecretsAndIdsAreFresh) {
+  const std::string secret = *NewWebhookSecret();
+  EXPECT_TRUE(SignWebhook(secret, "msg", 1, "{}"));
+  EXPECT_NE(secret, *NewWebhookSecret());
+  EXPECT_EQ(NewWebhookId()->size(), 12u);
+  EXPECT_NE(*NewWebhookId(), *NewWebhookId());
+}
+
+TEST(WebhookTest, ARecordIsReadAsItWasWritten) {
+  Webhook webhook;
+  webhook.id = "w1";
+  webhook.url = "https://hooks.shop.example/a";
+  webhook.project = "shop";
+  webhook.events = {"flag.*", "webhook.create"};
+  webhook.format = WebhookFormat::kSlack;
+  webhook.description = "Release channel";
+  webhook.secret = *NewWebhookSecret();
+  webhook.after = 12;
+  webhook.created_ms = 1'700'000'000'000;
+  webhook.disabled = "gone";
+  const Result<Webhook> read = DecodeWebhook("w1", EncodeWebhook(webhook));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(EncodeWebhook(*read), EncodeWebhook(webhook));
+  EXPECT_EQ(ToJson(DescribeWebhook(*read)).find(webhook.secret), std::string::npos);
+  for (const char* text : {"", "{}", "[]", R"({"format":"json"})", R"({"format":"xml","events":[]})"}) {
+    const Result<Webhook> refused = DecodeWebhook("w1", text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().code, ErrorCode::kCorrupt);
+    EXPECT_NE(refused.error().message.find("w1"), std::string::npos);
+  }
+}
+
+TEST(WebhookTest, ARevisionHasTheNamesOfWhatItDid) {
+  const std::optional<RevisionEvent> event = ReadRevisionEvent(Entry(kLog, kAudit));
+  ASSERT_TRUE(event);
+  EXPECT_EQ(EventsOf(*event), (std::vector<std::string>{"definitions.change", "flag.change", "segment.remove"}));
+  struct Case {
+    const char* project;
+    std::vector<std::string> events;
+    bool is_wanted;
+  };
+  for (const Case& one : {Case{"", {}, true},
+                          {"shop", {}, true},
+                          {"bank", {}, false},
+                          {"shop", {"flag.change"}, true},
+                          {"shop", {"flag.remove"}, false},
+                          {"shop", {"segment.*"}, true},
+                          {"shop", {"seg*"}, true},
+                          {"shop", {"*"}, true},
+                          {"shop", {"experiment.*", "definitions.change"}, true},
+                          {"shop", {"experiment.*", "key.*"}, false},
+                          {"bank", {"flag.change"}, false}}) {
+    Webhook webhook;
+    webhook.project = one.project;
+    webhook.events = one.events;
+    EXPECT_EQ(Wants(webhook, *event), one.is_wanted) << one.project << " " << one.events.size();
+  }
+  // One of no project is of interest to webhooks of all projects only.
+  const auto key = ReadRevisionEvent(
+      Entry(R"({"space":"key","id":"k"})", R"({"principal":"system","action":"key.create","subject":"k"})"));
+  ASSERT_TRUE(key);
+  Webhook webhook;
+  EXPECT_TRUE(Wants(webhook, *key));
+  webhook.project = "shop";
+  EXPECT_FALSE(Wants(webhook, *key));
+}
+
+TEST(WebhookTest, WhatWasErasedIsToldToNobodyAndWhatWasTrimmedWithoutWhatChanged) {
+  RevisionEntry erased = Entry("", "");
+  erased.log.state = erased.audit.state = StoredPayload::State::kRedacted;
+  EXPECT_FALSE(ReadRevisionEvent(erased));
+  RevisionEntry trimmed = Entry("", kAudit);
+  trimmed.log.state = StoredPayload::State::kCompacted;
+  const auto event = ReadRevisionEvent(trimmed);
+  ASSERT_TRUE(event);
+  EXPECT_EQ(EventsOf(*event), std::vector<std::string>{"definitions.change"});
+}
+
+TEST(WebhookTest, TheBodySaysWhatChangedAndWhoDidIt) {
+  const RevisionEvent event = *ReadRevisionEvent(Entry(kLog, kAudit));
+  Webhook webhook;
+  EXPECT_EQ(
+      BodyFor(webhook, event),
+      R"({"type":"definitions.change","timestamp":"2023-11-14T22:13:20.000Z","data":{"revision":17,"project":"shop",)"
+      R"("events":["definitions.change","flag.change","segment.remove"],"subject":"shop",)"
+      R"("principal":"key:4fJ2","comment":"slower ramp","changes":[{"kind":"flag","key":"checkout.layout"},)"
+      R"({"kind":"flag","key":"search.v2"},{"kind":"segment","key":"beta","removed":true}]}})");
+  webhook.format = WebhookFormat::kSlack;
+  EXPECT_EQ(BodyFor(webhook, event),
+            R"({"text":"shop: key:4fJ2 changed flag checkout.layout, changed flag search.v2, removed segment beta )"
+            R"((revision 17): slower ramp"})");
+  RevisionEvent odd = event;
+  odd.changes.clear();
+  odd.action = "webhook.create";
+  odd.comment = "<!channel> & co";
+  EXPECT_EQ(BodyFor(webhook, odd),
+            R"({"text":"shop: key:4fJ2 webhook.create shop (revision 17): &lt;!channel&gt; &amp; co"})");
+}
+
+TEST(WebhookTest, AVeryLargeChangeIsCutAndSaysSo) {
+  RevisionEvent event = *ReadRevisionEvent(Entry(kLog, kAudit));
+  event.changes.assign(5'000, {"flag", std::string(128, 'k'), false});
+  for (const WebhookFormat format : {WebhookFormat::kJson, WebhookFormat::kSlack}) {
+    Webhook webhook;
+    webhook.format = format;
+    const std::string body = BodyFor(webhook, event);
+    EXPECT_LT(body.size(), 64u << 10);
+    EXPECT_NE(body.find(format == WebhookFormat::kJson ? R"("changes_left_out":4800)" : "and 4990 more"),
+              std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace guidon
