@@ -1,24 +1,21 @@
 // ./dev bench ingest: events that guidond makes durable in a second, beside bare RocksDB (bench/README.md).
 #include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "bench/floor/write_batch.h"
+#include "bench/ingest/ingest.h"
 #include "tests/support/guidond.h"
 
 namespace guidon::bench {
 namespace {
 
 using testing::Guidond;
-using testing::HttpAnswer;
-using testing::HttpConnection;
 using testing::TemporaryFolder;
 
 constexpr char kUsage[] =
@@ -28,7 +25,6 @@ constexpr char kUsage[] =
     "  --seconds S   of each measurement (3)\n"
     "  --pairs N     of floor and ours, in turn, whose median counts (5)\n"
     "  --clients N   keep-alive connections, and threads of the floor (64)\n";
-constexpr int kEvents = 100;  // in a batch
 
 struct Arguments {
   std::string json;
@@ -53,62 +49,16 @@ bool Read(int argc, char** argv, Arguments& out) {
   return true;
 }
 
-std::string Event() {
-  const auto now =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  return R"({"type":"track","time":)" + std::to_string(now.count()) +
-         R"(,"event":"order","value":31.5,"context":{"key":"user-42","account_id":"acct-17","country":"DE"},)"
-         R"("attributes":{"currency":"EUR"}})";
-}
-
-// One client: batch after batch on one connection, each sent when the one before is durable. Accepted batches.
-int SendBatches(std::uint16_t port, const std::string& key, const std::string& prefix, const std::string& events,
-                const std::atomic<bool>& stopping) {
-  HttpConnection connection(port);
-  int batches = 0;
-  while (!stopping) {
-    const std::string body =
-        R"({"batch":")" + prefix + std::to_string(1'000'000'000 + batches) + R"(","events":[)" + events + "]}";
-    connection.Send("POST /sdk/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key +
-                    "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-                    "\r\n\r\n" + body);
-    const HttpAnswer answer = connection.ReadAnswer();
-    if (answer.status != 202 || answer.body.find("\"accepted\":100,") == std::string::npos) {
-      std::fprintf(stderr, "a batch was not taken: %d %s%s\n", answer.status, answer.body.c_str(),
-                   answer.fault.c_str());
-      return batches;
-    }
-    ++batches;
-  }
-  return batches;
-}
-
 // Events per second.
 double Ours(int clients, std::chrono::milliseconds time) {
   Guidond server;
   server.Call("POST", "/api/v1/projects", {.body = R"({"project":"shop","environments":{"production":{}}})"});
-  const std::string key = server.CreateSdkKey("shop", "production");
-  std::string events = Event();
-  for (int i = 1; i < kEvents; ++i) events += "," + Event();
-  std::atomic<bool> stopping{false};
-  std::atomic<int> batches{0};
-  std::vector<std::thread> threads;
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < clients; ++i) {
-    threads.emplace_back([&, i] {
-      batches += SendBatches(server.port(), key, "client-" + std::to_string(i) + "-batch-", events, stopping);
-    });
-  }
-  std::this_thread::sleep_for(time);
-  stopping = true;
-  for (std::thread& thread : threads) thread.join();
-  return kEvents * static_cast<double>(batches) /
-         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return DurableEvents(server.port(), server.CreateSdkKey("shop", "production"), clients, time);
 }
 
 double Floor(int clients, std::chrono::milliseconds time) {
   const TemporaryFolder folder;
-  return SyncedWriteBatches(folder / "db", clients, Event(), time);
+  return SyncedWriteBatches(folder / "db", clients, IngestedEvent(), time);
 }
 
 double Median(std::vector<double> values) {
