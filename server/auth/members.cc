@@ -133,6 +133,7 @@ std::optional<TeamMember> Members::Find(std::string_view id) const {
 std::vector<TeamMember> Members::List() const {
   std::shared_lock lock(mutex_);
   std::vector<TeamMember> list;
+  list.reserve(members_.size());
   for (const auto& [id, member] : members_) list.push_back(member);
   return list;
 }
