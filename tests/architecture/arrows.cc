@@ -58,7 +58,7 @@ struct Library {
 const std::vector<Library>& Libraries() {
   static const std::vector<Library> kLibraries = {
       {"boost/math/",    {"stats"}},
-      {"boost/",         {"server"}},
+      {"boost/",         {"server", "bench"}},
       {"rocksdb/",       {"server/store", "bench"}},
       {"yaml-cpp/",      {"yaml"}},
       {"httplib.h",      {"net", "bench", "examples"}},
