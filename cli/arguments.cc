@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 pass, 1 problem found, 2 usage error or unreadable input,\n"
-    "            3 hold (for gate; not given yet), 4 server unreachable or failing.";
+    "            3 hold: not far enough yet, 4 server unreachable or failing.";
 
 // Leaves the list of what excludes what to the error that says so.
 class Formatter : public CLI::Formatter {
@@ -297,6 +297,48 @@ void AddFlag(CLI::App& app, Run& run) {
   }
 }
 
+// An option that holds text for people and something else for us; `read` gives nothing where the text is none.
+template <typename Read, typename Out>
+CLI::Option* AddRead(CLI::App& verb, const std::string& name, const std::string& help, const std::string& otherwise,
+                     const std::string& example, Read read, Out& out) {
+  const auto take = [name, example, read, &out](const std::string& text) {
+    const auto value = read(text);
+    if (!value) throw CLI::ValidationError(name, "'" + text + "' is not " + example);
+    out = *value;
+  };
+  take(otherwise);
+  return verb.add_option_function<std::string>(name, take, help)->default_str(otherwise);
+}
+
+void AddPropagation(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("propagation", "Show how far a revision has come, or wait for it");
+  const auto options = On(*verb, run, &Propagation);
+  AddProject(*verb, options->project);
+  AddEnvironment(*verb, options->environment)->required();
+  verb->add_option("--revision", options->revision, "Which; head is the newest at the first look")
+      ->check([](const std::string& text) {
+        const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+        return is_number || text == "head" ? std::string() : "'" + text + "' is neither a number nor head";
+      })
+      ->default_val("head")
+      ->type_name("N");
+  AddRead(*verb, "--min-share", "Of the live processes, so many must hold it", "100%", "a share such as 95%",
+          &ParsePercent, options->min_share)
+      ->type_name("SHARE");
+  verb->add_option("--min-live", options->min_live, "So many processes must be live")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
+      ->default_val("1")
+      ->type_name("N");
+  AddRead(*verb, "--wait", "How long to wait for it; 0s: one look", "0s", "a duration such as 10m", &ParseDuration,
+          options->wait)
+      ->type_name("DURATION");
+  AddRead(*verb, "--settle", "How long the server must have listened since its start", "65s", "a duration such as 65s",
+          &ParseDuration, options->settle)
+      ->type_name("DURATION");
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
 void CheckGenerate(const GenerateOptions& options) {
   // Beside the code, standard output has no room for what --json says.
   if (options.json && options.output.empty()) throw CLI::RequiredError("--output");
@@ -397,6 +439,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddRole(app, run);
   AddWebhook(app, run);
   AddFlag(app, run);
+  AddPropagation(app, run);
   AddGenerate(app, run);
   AddGate(app, run);
   try {

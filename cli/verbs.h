@@ -1,9 +1,11 @@
 // The verbs of the command line. Each is one file; arguments.cc reads the words, main.cc calls one of them.
 //
-// Exit codes of every verb: 0 pass, 1 problem found, 2 usage error or unreadable input, 3 hold (for gate; not given
-// yet), 4 server unreachable or failing.
+// Exit codes of every verb: 0 pass, 1 problem found, 2 usage error or unreadable input, 3 hold (not far enough yet), 4
+// server unreachable or failing.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -134,6 +136,19 @@ struct FlagOptions {
   bool json = false;
 };
 int Flag(const FlagOptions& options);
+
+struct PropagationOptions {
+  Connection connection;
+  std::string project;
+  std::string environment;
+  std::string revision;                // "head", or a number
+  std::uint32_t min_share = 0;         // of the live processes, in parts of 100 000
+  std::int64_t min_live = 1;           // nobody live is no proof of anything
+  std::chrono::milliseconds wait{};    // 0: one look
+  std::chrono::milliseconds settle{};  // after a start the server must have listened for so long
+  bool json = false;
+};
+int Propagation(const PropagationOptions& options);
 
 struct GenerateOptions {
   std::string folder;

@@ -145,6 +145,7 @@ class Api {
   http::Response Evaluate(const Call& call);
   http::Response ReadEvents(const Call& call);
   http::Response ListProcesses(const Call& call);
+  http::Response GetPropagation(const Call& call);
   http::Response ListKeys(const Call& call);
   http::Response CreateKey(const Call& call);
   http::Response RevokeKey(const Call& call);

@@ -45,6 +45,8 @@ std::vector<Route> MakeRoutes() {
        Where::kPool, &Api::ReadEvents},
       {"GET", "/api/v1/projects/{project}/environments/{environment}/processes", "listProcesses", Verb::kRead,
        Where::kPool, &Api::ListProcesses},
+      {"GET", "/api/v1/projects/{project}/environments/{environment}/propagation", "getPropagation", Verb::kRead,
+       Where::kPool, &Api::GetPropagation},
       {"GET", "/api/v1/projects/{project}/keys", "listKeys", Verb::kManageKeys, Where::kInline, &Api::ListKeys},
       {"POST", "/api/v1/projects/{project}/keys", "createKey", Verb::kManageKeys, Where::kPool, &Api::CreateKey},
       {"DELETE", "/api/v1/projects/{project}/keys/{id}", "revokeKey", Verb::kManageKeys, Where::kPool, &Api::RevokeKey},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "core/base/json.h"
@@ -108,6 +109,15 @@ std::string Channel::CurrentEtag() const {
 
 std::string Channel::EtagLocked() const {
   return std::to_string(changed_) + "-" + digest_.ToHex();
+}
+
+Revision Channel::AlteredBy(Revision revision) const {
+  MutexLock lock(mutex_);
+  if (revision >= changed_) return changed_;
+  const auto after = std::upper_bound(ring_.begin(), ring_.end(), revision,
+                                      [](Revision asked, const Change& change) { return asked < change.to; });
+  if (after != ring_.begin()) return std::prev(after)->to;
+  return revision >= floor_ ? floor_ : revision;
 }
 
 Channel::Compiled Channel::CurrentRuleset() const {

@@ -89,6 +89,10 @@ class Channel {
   // Its etag alone, without encoding anything.
   std::string CurrentEtag() const;
 
+  // The newest revision up to this one that altered this environment: whoever holds it, or a later one, evaluates as of
+  // the revision that was asked about. One that is older than what the ring remembers stands for itself.
+  Revision AlteredBy(Revision revision) const;
+
   // The compiled form of the same state; never null once opened.
   struct Compiled {
     std::shared_ptr<const Ruleset> ruleset;

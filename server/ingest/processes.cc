@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include <guidon/value.h>
 #include "core/base/json.h"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr int kMaxDepth = 16;
 constexpr std::size_t kMostInstanceBytes = 64, kMostTextBytes = 256, kMostBroken = 100, kMostFlagBytes = 1'024;
+constexpr std::chrono::milliseconds kMostAge = std::chrono::hours(24 * 3'650);
 
 // What one status holds in memory, roughly: with its places in the tables.
 std::size_t SizeOf(const ProcessStatus& status) {
@@ -21,6 +23,11 @@ std::size_t SizeOf(const ProcessStatus& status) {
   }
   for (const std::string& flag : status.broken) size += sizeof flag + flag.size();
   return size;
+}
+
+void Widen(Span& span, std::chrono::milliseconds by, bool is_first) {
+  span.least = is_first ? by : std::min(span.least, by);
+  span.most = is_first ? by : std::max(span.most, by);
 }
 
 // Reads members and remembers the first fault.
@@ -101,7 +108,7 @@ Result<ProcessStatus> ReadStatus(std::string_view json) {
   return status;
 }
 
-Processes::Processes(ProcessOptions options) : options_(std::move(options)) {}
+Processes::Processes(ProcessOptions options) : options_(std::move(options)), since_(Now()) {}
 
 void Processes::Update(std::string_view project, std::string_view environment, ProcessStatus status) {
   Heard heard;
@@ -139,6 +146,40 @@ ProcessSummary Processes::Summarise(std::string_view project, std::string_view e
     if (epoch == epoch_and_revision.first && revision >= epoch_and_revision.second) summary.at_least += count;
   }
   return summary;
+}
+
+Propagation Processes::HowFar(std::string_view project, std::string_view environment,
+                              const std::pair<std::string, std::uint64_t>& epoch_and_revision) {
+  std::map<GroupKey, Laggards> laggards;
+  Propagation propagation;
+  {
+    MutexLock lock(mutex_);
+    const TimePoint now = Now();
+    ForgetOld(now);
+    propagation.observed = std::chrono::duration_cast<std::chrono::milliseconds>(now - since_);
+    const Environment* held = Find(project, environment);
+    if (held == nullptr) return propagation;
+    propagation.live = held->by_instance.size();
+    for (const auto& [instance, heard] : held->by_instance) {
+      const ProcessStatus& said = *heard->status;
+      if (said.epoch == epoch_and_revision.first && said.revision >= epoch_and_revision.second) continue;
+      Laggards& group = laggards[{{said.application, said.version}, {said.epoch, said.revision}}];
+      const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(now - heard->at);
+      const bool is_first = group.processes++ == 0;
+      Widen(group.heard_ago, ago, is_first);
+      Widen(group.confirmed_ago, ago + std::min(std::chrono::milliseconds(said.age_ms), kMostAge), is_first);
+    }
+  }
+  propagation.holding = propagation.live;
+  for (auto& [key, group] : laggards) {
+    std::tie(group.application, group.version) = key.first;
+    std::tie(group.epoch, group.revision) = key.second;
+    propagation.holding -= group.processes;
+    propagation.laggards.push_back(std::move(group));
+  }
+  std::stable_sort(propagation.laggards.begin(), propagation.laggards.end(),
+                   [](const Laggards& a, const Laggards& b) { return a.processes > b.processes; });
+  return propagation;
 }
 
 ProcessPage Processes::List(std::string_view project, std::string_view environment, std::string_view after,

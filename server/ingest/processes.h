@@ -5,11 +5,13 @@
 //   if (Result<ProcessStatus> status = ReadStatus(body)) processes.Update("shop", "production", *std::move(status));
 //   ProcessSummary summary = processes.Summarise("shop", "production", {"k3v9x0q2m7p1c8d4", 17});
 //
+//   Propagation propagation = processes.HowFar("shop", "production", {"k3v9x0q2m7p1c8d4", 17});
+//
 // Bounds: what was not heard of for `fresh`; `most` instances and `most_bytes` of what they say, of all environments
 // together. At the bounds the one that was heard of longest ago gives way.
 //
 // Thread safety: every method may be called from any thread. Update is O(1); Summarise looks at each group of processes
-// that say the same; List at each process of the environment.
+// that say the same; List and HowFar at each process of the environment.
 #pragma once
 
 #include <chrono>
@@ -72,6 +74,32 @@ struct ProcessSummary {
   std::vector<ProcessGroup> groups;  // by application, version, epoch, revision
 };
 
+// From the least to the most of several.
+struct Span {
+  std::chrono::milliseconds least{0}, most{0};
+  friend bool operator==(const Span&, const Span&) = default;
+};
+
+// Live processes that say the same, and do not hold what was asked about.
+struct Laggards {
+  std::string application, version, epoch;
+  std::uint64_t revision = 0;
+  std::size_t processes = 0;
+  Span heard_ago;      // since they last said what they hold
+  Span confirmed_ago;  // since a server last told them that it is the newest, as they said then; at most 10 years
+
+  friend bool operator==(const Laggards&, const Laggards&) = default;
+};
+
+// How far a revision has come. Live is who said within `fresh` what it holds: a process that is gone counts for so
+// long.
+struct Propagation {
+  std::size_t live = 0;
+  std::size_t holding = 0;                // of those: the epoch's revision, or a later one
+  std::vector<Laggards> laggards;         // the others; most processes first
+  std::chrono::milliseconds observed{0};  // for so long this table has been there: before `fresh`, it may miss some
+};
+
 struct HeardProcess {
   std::shared_ptr<const ProcessStatus> status;
   std::chrono::milliseconds ago{0};
@@ -90,6 +118,8 @@ class Processes {
 
   ProcessSummary Summarise(std::string_view project, std::string_view environment,
                            const std::pair<std::string, std::uint64_t>& epoch_and_revision);
+  Propagation HowFar(std::string_view project, std::string_view environment,
+                     const std::pair<std::string, std::uint64_t>& epoch_and_revision);
   ProcessPage List(std::string_view project, std::string_view environment, std::string_view after, std::size_t limit);
 
   struct Count {
@@ -122,6 +152,7 @@ class Processes {
   Environment* Find(std::string_view project, std::string_view environment) GUIDON_REQUIRES(mutex_);
 
   const ProcessOptions options_;
+  const TimePoint since_;
   Mutex mutex_;
   std::map<Scope, std::unique_ptr<Environment>> environments_ GUIDON_GUARDED_BY(mutex_);
   Order order_ GUIDON_GUARDED_BY(mutex_);

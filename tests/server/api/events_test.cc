@@ -203,6 +203,40 @@ TEST_F(EventsTest, ProcessesAreCountedByWhatTheyHold) {
   EXPECT_EQ(TextAt(page, "revision"), std::to_string(server.head())) << "the newest, when none is named";
 }
 
+TEST_F(EventsTest, PropagationIsCountedByTheNewestRevisionThatAlteredTheEnvironment) {
+  const std::string path = kScope + std::string("/propagation");
+  EXPECT_EQ(ToJson(*server.Get(path).Find("share")), "null") << "nobody is there";
+  server.PutFlag("a");
+  ASSERT_EQ(server.head(), 2u);
+  server.Call("POST", "/api/v1/projects", {.body = R"({"project":"other","environments":{"production":{}}})"});
+  ASSERT_EQ(server.head(), 3u);
+  const auto say = [&](const std::string& instance, int revision) {
+    return SendStatus(R"({"instance":")" + instance + R"(","application":{"name":"shop","version":"4.2.0"},"epoch":")" +
+                      server.feed().epoch() + R"(","revision":)" + std::to_string(revision) + "}")
+        .status;
+  };
+  EXPECT_EQ(say("a", 1), 204);
+  EXPECT_EQ(say("b", 2), 204);
+  EXPECT_EQ(say("c", 2), 204);
+  EXPECT_EQ(say("d", 3), 204);
+  for (const char* query : {"", "?revision=head", "?revision=3", "?revision=2"}) {
+    const Value far = server.Get(path + query);
+    EXPECT_EQ(TextAt(far, "altered"), "2") << "revision 3 was made elsewhere";
+    EXPECT_EQ(TextAt(far, "revision"), std::string(query) == "?revision=2" ? "2" : "3");
+    EXPECT_EQ(TextAt(far, "live"), "4");
+    EXPECT_EQ(TextAt(far, "holding"), "3");
+    EXPECT_EQ(TextAt(far, "share"), "0.75");
+    ASSERT_EQ(far.Find("laggards")->AsArray().size(), 1u);
+    const Value& laggard = far.Find("laggards")->AsArray()[0];
+    EXPECT_EQ(TextAt(laggard, "version") + " " + TextAt(laggard, "revision"), "4.2.0 1");
+    EXPECT_EQ(TextAt(laggard, "processes"), "1");
+  }
+  EXPECT_EQ(TextAt(server.Get(path + "?revision=1"), "share"), "1.0");
+  EXPECT_EQ(server.Call("GET", path + "?revision=4").status, 404);
+  EXPECT_EQ(server.Call("GET", path + "?revision=tail").status, 400);
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects/shop/environments/mars/propagation").status, 404);
+}
+
 TEST_F(EventsTest, AStatusThatCannotBeReadIsRefused) {
   EXPECT_EQ(SendStatus("{").status, 400);
   EXPECT_EQ(SendStatus(R"({"revision":1})").status, 400);

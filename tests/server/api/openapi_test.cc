@@ -124,6 +124,7 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
   story.Expect(204, "sendStatus", {}, {.key = sdk_key});
   story.Expect(200, "readEvents");
   story.Expect(200, "listProcesses");
+  story.Expect(200, "getPropagation");
   story.Expect(201, "rotateKey", {{"id", TextAt(TestServer::Body(made), "id")}});
   const Value keys = TestServer::Body(story.Do("listKeys"));
   for (const Value& key : keys.Find("keys")->AsArray()) {

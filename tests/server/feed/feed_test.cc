@@ -69,6 +69,23 @@ TEST(FeedTest, ACommitElsewhereMovesTheRevisionByHeartbeatOnly) {
   EXPECT_EQ(client.revision(), 3u);
 }
 
+TEST(FeedTest, ARevisionStandsForTheNewestUpToItThatAlteredTheEnvironment) {
+  Feed feed(kEpoch, {.ring_changes = 2}, nullptr);
+  feed.Open(kProduction, {}, nullptr, 3, 5);
+  feed.Open(kStaging, {}, nullptr, 1, 5);
+  const auto channel = feed.Find(kProduction);
+  EXPECT_EQ(channel->AlteredBy(5), 3u);
+  EXPECT_EQ(channel->AlteredBy(2), 2u) << "older than what is remembered";
+  for (Revision r : {7, 10, 13}) feed.Publish(r, {{kProduction, Upsert(FlagEntity("a", std::to_string(r)))}});
+  feed.Publish(14, {{kStaging, Upsert(FlagEntity("b", "1"))}});
+  EXPECT_EQ(channel->AlteredBy(14), 13u);
+  EXPECT_EQ(channel->AlteredBy(13), 13u);
+  EXPECT_EQ(channel->AlteredBy(12), 10u);
+  EXPECT_EQ(channel->AlteredBy(9), 7u) << "the newest that the ring forgot";
+  EXPECT_EQ(channel->AlteredBy(6), 6u);
+  EXPECT_EQ(feed.Find(kStaging)->AlteredBy(14), 14u);
+}
+
 TEST(FeedTest, ResumeIsExactWithinTheRingAndASnapshotOutsideIt) {
   Feed feed(kEpoch, {.ring_changes = 3}, nullptr);
   feed.Open(kProduction, {}, nullptr, 10, 10);

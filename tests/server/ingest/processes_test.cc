@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <memory>
 
 namespace guidon {
@@ -90,6 +91,39 @@ TEST_F(ProcessesTest, EnvironmentsAreApart) {
   EXPECT_EQ(counts[0].environment, "production");
   EXPECT_EQ(counts[1].live, 1u);
   EXPECT_THAT(Summary(0, "mars").groups, IsEmpty());
+}
+
+TEST_F(ProcessesTest, HowFarARevisionHasComeIsAShareOfThoseThatAreHeard) {
+  EXPECT_EQ(processes_->HowFar("shop", "production", {kEpoch, 17}).live, 0u);
+  const auto laggard = [&](const std::string& instance, std::uint64_t revision, std::int64_t age_ms) {
+    ProcessStatus status = StatusOf(instance, revision, "0.9.0");
+    status.age_ms = age_ms;
+    Update(status);
+  };
+  laggard("old-1", 16, 5'000);
+  Move(seconds(30));
+  laggard("old-2", 16, std::numeric_limits<std::int64_t>::max());
+  Update(StatusOf("new-1", 17));
+  Update(StatusOf("new-2", 18));
+  ProcessStatus restored = StatusOf("restored", 900);
+  restored.epoch = "another-epoch";
+  Update(restored);
+  Move(seconds(10));
+  const Propagation far = processes_->HowFar("shop", "production", {kEpoch, 17});
+  EXPECT_EQ(far.live, 5u);
+  EXPECT_EQ(far.holding, 2u);
+  EXPECT_EQ(far.observed, seconds(40));
+  const milliseconds ten_years = std::chrono::hours(24 * 3'650);
+  EXPECT_THAT(
+      far.laggards,
+      ElementsAre(
+          Laggards{"shop", "0.9.0", kEpoch, 16, 2, {seconds(10), seconds(40)}, {seconds(45), ten_years + seconds(10)}},
+          Laggards{"shop", "1.0.0", "another-epoch", 900, 1, {seconds(10), seconds(10)}, {seconds(10), seconds(10)}}));
+  // Who is gone counts for three minutes, then no more.
+  Move(minutes(3));
+  Update(StatusOf("new-1", 17));
+  EXPECT_EQ(processes_->HowFar("shop", "production", {kEpoch, 17}).live, 1u);
+  EXPECT_THAT(processes_->HowFar("shop", "production", {kEpoch, 17}).laggards, IsEmpty());
 }
 
 TEST_F(ProcessesTest, WhoIsSilentForThreeMinutesIsForgotten) {
