@@ -58,7 +58,13 @@ class App::Impl {
 
   Status Start() {
     if (Status opened = OpenStore(); !opened) return opened;
-    feed_.emplace(store_->Epoch(), FeedOptions{config_.ring_changes, config_.ring_bytes}, [this] { Wake(); });
+    FeedOptions feed;
+    feed.ring_changes = config_.ring_changes;
+    feed.ring_bytes = config_.ring_bytes;
+    feed.on_written = [this](std::chrono::nanoseconds after) {
+      written_seconds_.Observe(std::chrono::duration<double>(after).count());
+    };
+    feed_.emplace(store_->Epoch(), std::move(feed), [this] { Wake(); });
     catalog_.emplace(*store_, *feed_,
                      CatalogOptions{.replayed_revisions = config_.ring_changes,
                                     .on_item = [this](const Item& item) { TakeItem(item); }});
@@ -119,6 +125,7 @@ class App::Impl {
     options.folder = config_.data;
     options.metrics.commit = [this](double seconds) { commit_seconds_.Observe(seconds); };
     options.metrics.fsync = [this](double seconds) { fsync_seconds_.Observe(seconds); };
+    options.metrics.group = [this](std::size_t size) { group_size_.Observe(static_cast<double>(size)); };
     Result<std::unique_ptr<Store>> store = OpenRocksStore(std::move(options));
     if (!store) return Fail(store.error());
     store_ = *std::move(store);
@@ -225,7 +232,8 @@ class App::Impl {
             [this] { Wake(); },
             [this] { return metrics_.Render(); },
             [this] { return stopping_.load(); },
-            NowMs};
+            NowMs,
+            api_counters_};
   }
 
   void AddMetrics() {
@@ -248,9 +256,12 @@ class App::Impl {
     metrics_.AddGauge(
         "guidon_http_bad_requests_total", "Connections closed for breaking the protocol or a bound", {},
         [this] { return static_cast<double>(Counts().bad_requests); }, true);
-    metrics_.AddGauge(
-        "guidon_streams_stalled_total", "Streams closed because the client did not read", {},
-        [this] { return static_cast<double>(Counts().streams_stalled); }, true);
+    metrics_.AddGauge("guidon_init_slots", "Streams that may be sending their first snapshot at the same time", {},
+                      [this] { return static_cast<double>(config_.init_slots); });
+    metrics_.AddGauge("guidon_init_slots_used", "Streams that are sending their first snapshot", {},
+                      [this] { return static_cast<double>(api_->gate().sending()); });
+    metrics_.AddGauge("guidon_init_queue_waiting", "Streams that wait for such a slot", {},
+                      [this] { return static_cast<double>(api_->gate().waiting()); });
     metrics_.AddGauge(
         "guidon_log_lines_lost_total", "Log lines that were lost because nobody took them", {},
         [this] { return static_cast<double>(log_.lost()); }, true);
@@ -468,8 +479,13 @@ class App::Impl {
       metrics_.AddHistogram("guidon_commit_seconds", "From handing a transaction to the store to its answer");
   Histogram& fsync_seconds_ =
       metrics_.AddHistogram("guidon_fsync_seconds", "Each fsync of the log and the head record");
+  Histogram& group_size_ =
+      metrics_.AddHistogram("guidon_group_transactions", "Transactions that were committed by one fsync", {}, kCounts);
+  Histogram& written_seconds_ = metrics_.AddHistogram(
+      "guidon_propagation_write_seconds", "From publishing a change to its being written to the last stream");
   Histogram& request_seconds_ = metrics_.AddHistogram("guidon_http_request_seconds", "Handling of a request");
   IngestCounters counters_{metrics_};
+  ApiCounters api_counters_{metrics_};
   Counter& webhooks_delivered_ = metrics_.AddCounter("guidon_webhook_attempts_total",
                                                      "Messages to webhooks, by how it went", {{"result", "delivered"}});
   Counter& webhooks_failed_ = metrics_.AddCounter("guidon_webhook_attempts_total",

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/base/mutex.h"
+#include "server/api/counters.h"
 #include "server/api/sdk_stream.h"
 #include "server/auth/authenticator.h"
 #include "server/auth/authorize.h"
@@ -94,6 +95,7 @@ class Api {
     std::function<std::string()> render_metrics;
     std::function<bool()> is_stopping;
     std::function<std::int64_t()> now_ms;
+    ApiCounters& api_counters;
   };
   Api(Parts parts, ApiOptions options);
 
@@ -108,6 +110,8 @@ class Api {
 
   // 401, or 429 with a jittered Retry-After for an address that has tried too many wrong keys.
   static http::Response Unauthenticated(const Error& error, std::string_view request_id);
+
+  const InitGate& gate() const { return gate_; }
 
   // ---- Handlers, in the order of the table ----
   http::Response ListProjects(const Call& call);

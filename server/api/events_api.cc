@@ -122,16 +122,21 @@ void Api::SendEvents(const Call& call, Answered answered) {
 }
 
 http::Response Api::SendStatus(const Call& call) {
-  if (!parts_.feed.Find({call.who.project, call.who.environment})) {
-    return ProblemResponse(GoneScope(call.who), call.request.id);
-  }
+  const std::shared_ptr<Channel> channel = parts_.feed.Find({call.who.project, call.who.environment});
+  if (!channel) return ProblemResponse(GoneScope(call.who), call.request.id);
   bool unknown_encoding = false;
   const Result<std::string> json = Unpack(call.request, kMostStatusBytes, unknown_encoding);
   if (!json && unknown_encoding) return ProblemResponse(415, json.error(), call.request.id);
   if (!json) return BadRequest(call.request, json.error());
   Result<ProcessStatus> status = ReadStatus(*json);
   if (!status) return BadRequest(call.request, status.error());
-  parts_.processes.Update(call.who.project, call.who.environment, *std::move(status));
+  const std::string epoch = status->epoch;
+  const Revision revision = status->revision;
+  const auto before = parts_.processes.Update(call.who.project, call.who.environment, *std::move(status));
+  // How long the oldest change that it did not have took; of a process that is new here nobody knows what it missed.
+  if (before && before->epoch == epoch && epoch == parts_.feed.epoch()) {
+    if (const auto age = channel->AgeOfChange(before->revision, revision)) parts_.api_counters.ObserveAck(*age);
+  }
   http::Response response;
   response.status = 204;
   return response;

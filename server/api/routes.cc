@@ -139,6 +139,7 @@ void Api::Serve(const Route& route, const http::Request& request, const Answered
     if (!who) return answered(Unauthenticated(who.error(), request.id));
     call.who = *std::move(who);
     if (Status allowed = Authorize(call.who, route.verb, ResourceOf(route, request, call.who)); !allowed) {
+      parts_.api_counters.CountForbidden();
       return answered(ProblemResponse(allowed.error(), request.id));
     }
   }

@@ -106,6 +106,7 @@ http::Response Api::Unauthenticated(const Error& error, std::string_view request
 
 http::Response Api::Stream(const Call& call) {
   if (parts_.is_stopping()) {
+    parts_.api_counters.Count(StreamRefusal::kStopping);
     return ProblemResponse({ErrorCode::kUnavailable, "the server is stopping", {}}, call.request.id);
   }
   const std::shared_ptr<Channel> channel = parts_.feed.Find({call.who.project, call.who.environment});
@@ -115,11 +116,13 @@ http::Response Api::Stream(const Call& call) {
   response.Header("Cache-Control", "no-store");
   response.Header("X-Accel-Buffering", "no");
   if (call.request.method == "HEAD") return response;
-  const Cursor cursor = channel->Resume(call.request.Header("Last-Event-ID"));
+  const std::string_view last_event_id = call.request.Header("Last-Event-ID");
+  const Cursor cursor = channel->Resume(last_event_id);
   std::unique_ptr<InitGate::Ticket> ticket;
   if (cursor.needs_snapshot) {
     ticket = gate_.Enter();
     if (!ticket) {
+      parts_.api_counters.Count(StreamRefusal::kInitQueue);
       return Busy({ErrorCode::kOverloaded, "too many clients wait for their first ruleset; try again shortly", {}},
                   call.request.id);
     }
@@ -131,6 +134,10 @@ http::Response Api::Stream(const Call& call) {
   options.retry_ms = [this] { return JitteredRetryMs(); };
   options.ticks_per_heartbeat = options_.ticks_per_heartbeat;
   options.ticks_per_slot = options_.ticks_per_slot;
+  options.counters = &parts_.api_counters;
+  parts_.api_counters.Count(!cursor.needs_snapshot  ? StreamStart::kResumed
+                            : last_event_id.empty() ? StreamStart::kFresh
+                                                    : StreamStart::kReset);
   response.stream = std::make_shared<SdkStream>(channel, cursor, std::move(ticket), std::move(options));
   return response;
 }

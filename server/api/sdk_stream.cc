@@ -30,6 +30,11 @@ std::unique_ptr<InitGate::Ticket> InitGate::Enter() {
   return std::make_unique<Ticket>(*this, next_++);
 }
 
+std::size_t InitGate::sending() const {
+  MutexLock lock(mutex_);
+  return std::min(tickets_.size(), slots_);
+}
+
 std::size_t InitGate::waiting() const {
   MutexLock lock(mutex_);
   return tickets_.size() > slots_ ? tickets_.size() - slots_ : 0;
@@ -63,12 +68,36 @@ SdkStream::SdkStream(std::shared_ptr<Channel> channel, Cursor cursor, std::uniqu
   if (!ended_ && !cursor_.needs_snapshot) pending_ = channel_->Heartbeat();
 }
 
+SdkStream::~SdkStream() {
+  channel_->Leave(cursor_);
+  if (options_.counters != nullptr) options_.counters->Count(close_);
+}
+
+void SdkStream::OnClosed(http::StreamEnd why) {
+  if (ended_) return;  // the goodbye says why
+  switch (why) {
+    case http::StreamEnd::kSource:
+    case http::StreamEnd::kClient:
+      close_ = StreamClose::kClient;
+      return;
+    case http::StreamEnd::kBroken:
+      close_ = StreamClose::kBroken;
+      return;
+    case http::StreamEnd::kStalled:
+      close_ = StreamClose::kStalled;
+      return;
+    case http::StreamEnd::kServer:
+      close_ = StreamClose::kShutdown;
+      return;
+  }
+}
+
 http::Bytes SdkStream::Next() {
   if (options_.revocations != nullptr && seen_revocations_ != options_.revocations->load(std::memory_order_acquire)) {
     seen_revocations_ = options_.revocations->load(std::memory_order_acquire);
     CheckKey();
   }
-  if (!ended_ && channel_->closed()) SayGoodbye("gone");
+  if (!ended_ && channel_->closed()) SayGoodbye(StreamClose::kGone);
   if (ended_) return std::exchange(pending_, nullptr);
   if (IsWaiting()) return std::exchange(pending_, nullptr);
   if (!cursor_.needs_snapshot) ticket_.reset();  // being asked again means that the snapshot is out
@@ -91,14 +120,15 @@ void SdkStream::OnTick() {
 void SdkStream::CheckKey() {
   if (revoked_ || options_.is_valid()) return;
   revoked_ = true;
-  SayGoodbye("revoked");
+  SayGoodbye(StreamClose::kRevoked);
 }
 
-void SdkStream::SayGoodbye(std::string_view reason) {
+void SdkStream::SayGoodbye(StreamClose reason) {
   if (ended_) return;
   ended_ = true;
+  close_ = reason;
   ticket_.reset();
-  pending_ = EncodeGoodbye(reason, options_.retry_ms());
+  pending_ = EncodeGoodbye(ToString(reason), options_.retry_ms());
 }
 
 }  // namespace guidon

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "core/base/mutex.h"
+#include "server/api/counters.h"
 #include "server/feed/feed.h"
 #include "server/http/stream.h"
 
@@ -43,7 +44,8 @@ class InitGate {
   // nullptr: the queue is full.
   std::unique_ptr<Ticket> Enter();
 
-  std::size_t waiting() const;
+  std::size_t sending() const;  // tickets that have a slot
+  std::size_t waiting() const;  // those that wait for one
 
  private:
   bool IsAdmitted(std::uint64_t number) const;
@@ -67,6 +69,7 @@ struct SdkStreamOptions {
   // keep others waiting. So much more may be on its way than there are slots: the snapshots of those who read slowly,
   // which all share the same bytes.
   int ticks_per_slot = 10;
+  ApiCounters* counters = nullptr;  // of why streams end; null: nobody counts
 };
 
 class SdkStream final : public http::StreamSource {
@@ -74,18 +77,20 @@ class SdkStream final : public http::StreamSource {
   // `ticket` is null when the cursor needs no snapshot.
   SdkStream(std::shared_ptr<Channel> channel, Cursor cursor, std::unique_ptr<InitGate::Ticket> ticket,
             SdkStreamOptions options);
+  ~SdkStream() override;
 
   http::Bytes Next() override;
   bool Ended() const override { return ended_ && !pending_; }
   // A key that is no longer valid gets nothing more, not even the rest of a snapshot; a slow reader cannot stay for it.
   bool MustEnd() const override { return revoked_; }
   void OnTick() override;
-  void OnShutdown() override { SayGoodbye("shutdown"); }
+  void OnShutdown() override { SayGoodbye(StreamClose::kShutdown); }
+  void OnClosed(http::StreamEnd why) override;
 
  private:
   bool IsWaiting() const { return cursor_.needs_snapshot && ticket_ && !ticket_->admitted(); }
   void CheckKey();
-  void SayGoodbye(std::string_view reason);
+  void SayGoodbye(StreamClose reason);
 
   const std::shared_ptr<Channel> channel_;
   Cursor cursor_;
@@ -97,6 +102,7 @@ class SdkStream final : public http::StreamSource {
   int slot_ticks_ = 0;  // since the snapshot was handed out
   bool ended_ = false;
   bool revoked_ = false;
+  StreamClose close_ = StreamClose::kClient;  // also of one whose connection was gone before it began
 };
 
 }  // namespace guidon

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "core/base/json.h"
@@ -11,6 +12,10 @@
 
 namespace guidon {
 namespace {
+
+// Of an environment; a reader that does not read keeps them for as long as it may. Beyond it the oldest counts as if it
+// had arrived.
+constexpr std::size_t kMostOnTheirWay = 64;
 
 Bytes Share(std::string text) {
   return std::make_shared<const std::string>(std::move(text));
@@ -47,16 +52,21 @@ Channel::Channel(Scope scope, std::string epoch, const FeedOptions& options)
 Cursor Channel::Resume(std::string_view last_event_id) const {
   const std::optional<Revision> held = RevisionOf(last_event_id, epoch_);
   MutexLock lock(mutex_);
-  if (!held || *held < floor_ || *held > head_) return {};
-  return {*held, false};
+  Cursor cursor;
+  if (!held || *held < floor_ || *held > head_) return cursor;
+  cursor.revision = *held;
+  cursor.needs_snapshot = false;
+  return cursor;
 }
 
 Bytes Channel::Next(Cursor& cursor) {
   MutexLock lock(mutex_);
   if (closed_) return nullptr;
+  NoteWritten(cursor);
   if (cursor.needs_snapshot || cursor.revision < floor_) {
     if (!snapshot_event_) snapshot_event_ = EncodeEvent("snapshot", EventId(head_), *DocumentLocked());
-    cursor = {head_, false};
+    cursor.revision = head_;
+    cursor.needs_snapshot = false;
     return snapshot_event_;
   }
   const auto next = std::upper_bound(ring_.begin(), ring_.end(), cursor.revision,
@@ -64,6 +74,41 @@ Bytes Channel::Next(Cursor& cursor) {
   if (next == ring_.end()) return nullptr;
   cursor.revision = next->to;
   return next->event;
+}
+
+void Channel::Leave(Cursor& cursor) {
+  MutexLock lock(mutex_);
+  if (!std::exchange(cursor.counted, false)) return;
+  --readers_;
+  Arrived(cursor.written, std::numeric_limits<Revision>::max());
+}
+
+// A reader counts from when it has what there is: how long a first snapshot takes is its own affair.
+void Channel::NoteWritten(Cursor& cursor) {
+  if (cursor.needs_snapshot) return;
+  if (!cursor.counted) {
+    if (cursor.revision < changed_) return;
+    cursor.counted = true;
+    ++readers_;
+  } else if (cursor.revision > cursor.written) {
+    Arrived(cursor.written, cursor.revision);
+  }
+  cursor.written = cursor.revision;
+}
+
+// Of a reader, which has now what was changed after `from` up to `to`.
+void Channel::Arrived(Revision from, Revision to) {
+  if (on_its_way_.empty()) return;
+  for (OnItsWay& change : on_its_way_) {
+    if (change.revision > from && change.revision <= to && --change.readers == 0) {
+      options_.on_written(Now() - change.since);
+    }
+  }
+  std::erase_if(on_its_way_, [](const OnItsWay& change) { return change.readers == 0; });
+}
+
+Channel::TimePoint Channel::Now() const {
+  return options_.clock ? options_.clock() : std::chrono::steady_clock::now();
 }
 
 Bytes Channel::Heartbeat() {
@@ -120,6 +165,15 @@ Revision Channel::AlteredBy(Revision revision) const {
   return revision >= floor_ ? floor_ : revision;
 }
 
+std::optional<std::chrono::nanoseconds> Channel::AgeOfChange(Revision held, Revision upto) const {
+  MutexLock lock(mutex_);
+  if (held < floor_) return std::nullopt;  // the first one is forgotten
+  const auto next = std::upper_bound(ring_.begin(), ring_.end(), held,
+                                     [](Revision asked, const Change& change) { return asked < change.to; });
+  if (next == ring_.end() || next->to > upto || !next->published) return std::nullopt;
+  return Now() - *next->published;
+}
+
 Channel::Compiled Channel::CurrentRuleset() const {
   MutexLock lock(mutex_);
   return {ruleset_, head_};
@@ -144,7 +198,16 @@ void Channel::Apply(EncodedChange change, Revision revision) {
   for (const EncodedEntity& entity : change.upserts) Put(entity);
   for (const EntityRef& ref : change.removals) Drop(ref);
   const std::string data = EncodeChange(changed_, revision, digest_, change.upserts, change.removals);
-  ring_.push_back({changed_, revision, EncodeEvent("change", EventId(revision), data)});
+  // What is replayed at the start comes without a ruleset: when it was published, another process knew.
+  const std::optional<TimePoint> published = change.ruleset ? std::optional(Now()) : std::nullopt;
+  ring_.push_back({changed_, revision, EncodeEvent("change", EventId(revision), data), published});
+  if (published && readers_ > 0 && options_.on_written) {
+    on_its_way_.push_back({revision, *published, readers_});
+    if (on_its_way_.size() > kMostOnTheirWay) {
+      options_.on_written(*published - on_its_way_.front().since);
+      on_its_way_.pop_front();
+    }
+  }
   ring_bytes_ += ring_.back().event->size();
   ruleset_ = std::move(change.ruleset);
   changed_ = revision;

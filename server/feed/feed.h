@@ -13,6 +13,7 @@
 // revisions. Reads hold a lock for a few pointer copies, except for the first that needs a document not yet encoded.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -36,6 +37,11 @@ class Ruleset;
 struct FeedOptions {
   std::size_t ring_changes = 1024;  // the oldest is forgotten beyond either bound; who needs it gets a snapshot
   std::size_t ring_bytes = 8u << 20;
+  // Told how long it took from publishing a change until it had been written to the last of the streams that were up
+  // to date with its environment then, or that stream had ended. On the thread of a session, under the channel's lock:
+  // short, no calls into the feed.
+  std::function<void(std::chrono::nanoseconds)> on_written;
+  std::function<std::chrono::steady_clock::time_point()> clock;  // empty: the system's
 };
 
 // Which environment.
@@ -56,6 +62,8 @@ struct EncodedChange {
 struct Cursor {
   Revision revision = 0;
   bool needs_snapshot = true;
+  bool counted = false;  // among the readers that a change has to reach; Leave takes it out again
+  Revision written = 0;  // of a counted one: the channel knows that it has everything up to here
 };
 
 using Bytes = std::shared_ptr<const std::string>;
@@ -69,8 +77,11 @@ class Channel {
   // A cursor for a new session: from `Last-Event-ID` (may be empty) to what can be resumed exactly, or to a snapshot.
   Cursor Resume(std::string_view last_event_id) const;
 
-  // The next event for this cursor, which moves; nullptr when it is caught up.
+  // The next event for this cursor, which moves; nullptr when it is caught up. Being asked means that the event before
+  // has been written.
   Bytes Next(Cursor& cursor);
+  // The session goes. One that does not say so is waited for: by the time of `on_written`, by nobody else.
+  void Leave(Cursor& cursor);
 
   // The heartbeat event of the current state, encoded once per state.
   Bytes Heartbeat();
@@ -93,6 +104,10 @@ class Channel {
   // the revision that was asked about. One that is older than what the ring remembers stands for itself.
   Revision AlteredBy(Revision revision) const;
 
+  // How long ago the first change after `held`, and not after `upto`, was published; nothing where there is none, or it
+  // is not remembered, or was made before this process.
+  std::optional<std::chrono::nanoseconds> AgeOfChange(Revision held, Revision upto) const;
+
   // The compiled form of the same state; never null once opened.
   struct Compiled {
     std::shared_ptr<const Ruleset> ruleset;
@@ -105,11 +120,19 @@ class Channel {
 
  private:
   friend class Feed;
+  using TimePoint = std::chrono::steady_clock::time_point;
 
   struct Change {
     Revision from = 0;
     Revision to = 0;
     Bytes event;
+    std::optional<TimePoint> published;  // nothing: before this process
+  };
+  // A change that has not reached everyone.
+  struct OnItsWay {
+    Revision revision = 0;
+    TimePoint since;
+    std::size_t readers = 0;  // that it has yet to reach
   };
 
   void Load(std::vector<EncodedEntity> entities, std::shared_ptr<const Ruleset> ruleset, Revision changed,
@@ -119,6 +142,9 @@ class Channel {
   void SetRuleset(std::shared_ptr<const Ruleset> ruleset);
   void Close();
 
+  TimePoint Now() const;
+  void NoteWritten(Cursor& cursor) GUIDON_REQUIRES(mutex_);
+  void Arrived(Revision from, Revision to) GUIDON_REQUIRES(mutex_);
   void MoveHead(Revision revision) GUIDON_REQUIRES(mutex_);
   void Put(EncodedEntity entity) GUIDON_REQUIRES(mutex_);
   void Drop(const EntityRef& ref) GUIDON_REQUIRES(mutex_);
@@ -143,6 +169,8 @@ class Channel {
   std::deque<Change> ring_ GUIDON_GUARDED_BY(mutex_);
   std::size_t ring_bytes_ GUIDON_GUARDED_BY(mutex_) = 0;
   bool closed_ GUIDON_GUARDED_BY(mutex_) = false;
+  std::size_t readers_ GUIDON_GUARDED_BY(mutex_) = 0;  // cursors that are counted
+  std::deque<OnItsWay> on_its_way_ GUIDON_GUARDED_BY(mutex_);
 
   // Encoded on demand and kept until the state moves on.
   Bytes document_ GUIDON_GUARDED_BY(mutex_);

@@ -3,12 +3,22 @@
 // Thread safety: all methods of one source are called on one I/O thread, one at a time.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
 namespace guidon::http {
 
 using Bytes = std::shared_ptr<const std::string>;
+
+// Why a stream's connection was closed.
+enum class StreamEnd : std::uint8_t {
+  kSource,   // the source had ended, or must
+  kClient,   // the other side closed it
+  kBroken,   // it was reset, or the other side is not there any more
+  kStalled,  // the other side took nothing for ServerOptions::stalled_deadline
+  kServer,   // the server's stop did not wait for it any longer
+};
 
 class StreamSource {
  public:
@@ -29,6 +39,9 @@ class StreamSource {
 
   // The server is stopping; what Next() yields until Ended() is still sent, for as long as the drain lasts.
   virtual void OnShutdown() = 0;
+
+  // The connection is closed; nothing is asked after it.
+  virtual void OnClosed(StreamEnd) {}
 };
 
 }  // namespace guidon::http

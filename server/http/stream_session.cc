@@ -48,16 +48,16 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
       }
       if (!SendSome()) return;
     }
-    if (source_->Ended()) Close();
+    if (source_->Ended()) Close(StreamEnd::kSource);
   }
 
   void Tick() {
     if (!open()) return;
     source_->OnTick();
-    if (waiting_ && source_->MustEnd()) return Close();
+    if (waiting_ && source_->MustEnd()) return Close(StreamEnd::kSource);
     if (waiting_ && ++stalled_ticks_ * io_.options.tick > io_.options.stalled_deadline) {
       ++io_.counts->streams_stalled;
-      Close();
+      Close(StreamEnd::kStalled);
       return;
     }
     Pump();
@@ -69,8 +69,9 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
   }
 
   // Leaves the thread's list, so that source and counters are free at once.
-  void Close() {
+  void Close(StreamEnd why) {
     if (!open()) return;
+    source_->OnClosed(why);
     boost::system::error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_both, ignored);
     socket_.close(ignored);
@@ -96,7 +97,7 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
       if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         WaitForRoom();
       } else {
-        Close();
+        Close(StreamEnd::kBroken);
       }
       return false;
     }
@@ -108,7 +109,7 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
     waiting_ = true;
     socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](boost::system::error_code error) {
       self->waiting_ = false;
-      if (error) return self->Close();
+      if (error) return self->Close(StreamEnd::kBroken);
       self->Pump();
     });
   }
@@ -119,7 +120,8 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
       if (error || !self->open()) return;
       char dropped[512];
       const ssize_t n = ::recv(self->socket_.native_handle(), dropped, sizeof dropped, MSG_DONTWAIT);
-      if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) return self->Close();
+      if (n == 0) return self->Close(StreamEnd::kClient);
+      if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return self->Close(StreamEnd::kBroken);
       self->WatchForClose();
     });
   }
@@ -167,7 +169,7 @@ void ShutDownStreams(IoThread& io) {
   ForEachStream(io, [](StreamSession& stream) { stream.ShutDown(); });
 }
 void CloseStreams(IoThread& io) {
-  ForEachStream(io, [](StreamSession& stream) { stream.Close(); });
+  ForEachStream(io, [](StreamSession& stream) { stream.Close(StreamEnd::kServer); });
 }
 
 }  // namespace guidon::http

@@ -110,7 +110,9 @@ Result<ProcessStatus> ReadStatus(std::string_view json) {
 
 Processes::Processes(ProcessOptions options) : options_(std::move(options)), since_(Now()) {}
 
-void Processes::Update(std::string_view project, std::string_view environment, ProcessStatus status) {
+std::shared_ptr<const ProcessStatus> Processes::Update(std::string_view project, std::string_view environment,
+                                                       ProcessStatus status) {
+  std::shared_ptr<const ProcessStatus> said_before;
   Heard heard;
   heard.bytes = SizeOf(status);
   heard.status = std::make_shared<const ProcessStatus>(std::move(status));
@@ -118,7 +120,10 @@ void Processes::Update(std::string_view project, std::string_view environment, P
   heard.at = Now();
   if (Environment* known = Find(project, environment)) {
     const auto before = known->by_instance.find(heard.status->instance);
-    if (before != known->by_instance.end()) Forget(before->second);
+    if (before != known->by_instance.end()) {
+      said_before = before->second->status;
+      Forget(before->second);
+    }
   }
   ForgetOld(heard.at);
   const auto scope = Scope(project, environment);
@@ -130,6 +135,7 @@ void Processes::Update(std::string_view project, std::string_view environment, P
   ++held->groups[{{said.application, said.version}, {said.epoch, said.revision}}];
   held->by_instance[said.instance] = order_.insert(order_.end(), std::move(heard));
   while (order_.size() > options_.most || (order_.size() > 1 && bytes_ > options_.most_bytes)) Forget(order_.begin());
+  return said_before;
 }
 
 ProcessSummary Processes::Summarise(std::string_view project, std::string_view environment,

@@ -114,7 +114,9 @@ class Processes {
  public:
   explicit Processes(ProcessOptions options);
 
-  void Update(std::string_view project, std::string_view environment, ProcessStatus status);
+  // What the instance had said before; null when it was not known.
+  std::shared_ptr<const ProcessStatus> Update(std::string_view project, std::string_view environment,
+                                              ProcessStatus status);
 
   ProcessSummary Summarise(std::string_view project, std::string_view environment,
                            const std::pair<std::string, std::uint64_t>& epoch_and_revision);

@@ -41,10 +41,12 @@ std::string LabelText(const Labels& labels) {
 
 }  // namespace
 
-void Histogram::Observe(double seconds) {
-  const auto bucket = std::lower_bound(std::begin(kBounds), std::end(kBounds), seconds) - std::begin(kBounds);
-  buckets_[bucket].fetch_add(1, std::memory_order_relaxed);
-  nanoseconds_.fetch_add(static_cast<std::uint64_t>(std::max(0.0, seconds) * 1e9), std::memory_order_relaxed);
+Histogram::Histogram(std::span<const double> bounds) : bounds_(bounds), buckets_(bounds.size() + 1) {}
+
+void Histogram::Observe(double value) {
+  const auto bucket = std::lower_bound(bounds_.begin(), bounds_.end(), value) - bounds_.begin();
+  buckets_[static_cast<std::size_t>(bucket)].fetch_add(1, std::memory_order_relaxed);
+  billionths_.fetch_add(static_cast<std::uint64_t>(std::max(0.0, value) * 1e9), std::memory_order_relaxed);
 }
 
 Metrics::Series& Metrics::Add(const std::string& name, const std::string& help, std::string type, Labels labels) {
@@ -63,10 +65,11 @@ Counter& Metrics::AddCounter(const std::string& name, const std::string& help, L
   return *series.counter;
 }
 
-Histogram& Metrics::AddHistogram(const std::string& name, const std::string& help, Labels labels) {
+Histogram& Metrics::AddHistogram(const std::string& name, const std::string& help, Labels labels,
+                                 std::span<const double> bounds) {
   MutexLock lock(mutex_);
   Series& series = Add(name, help, "histogram", std::move(labels));
-  series.histogram = std::make_unique<Histogram>();
+  series.histogram = std::make_unique<Histogram>(bounds);
   return *series.histogram;
 }
 
@@ -105,14 +108,15 @@ std::string Metrics::Render() const {
 }
 
 void Metrics::RenderHistogram(std::string& out, const std::string& name, const Series& series) {
+  const Histogram& histogram = *series.histogram;
   std::uint64_t count = 0;
-  for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
-    count += series.histogram->buckets_[i].load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < histogram.buckets_.size(); ++i) {
+    count += histogram.buckets_[i].load(std::memory_order_relaxed);
     Labels labels = series.labels;
-    labels.emplace_back("le", i + 1 < Histogram::kBuckets ? Number(Histogram::kBounds[i]) : "+Inf");
+    labels.emplace_back("le", i < histogram.bounds_.size() ? Number(histogram.bounds_[i]) : "+Inf");
     out += name + "_bucket" + LabelText(labels) + " " + std::to_string(count) + "\n";
   }
-  const double sum = static_cast<double>(series.histogram->nanoseconds_.load(std::memory_order_relaxed)) / 1e9;
+  const double sum = static_cast<double>(histogram.billionths_.load(std::memory_order_relaxed)) / 1e9;
   out += name + "_sum" + LabelText(series.labels) + " " + Number(sum) + "\n";
   out += name + "_count" + LabelText(series.labels) + " " + std::to_string(count) + "\n";
 }

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,24 +37,29 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-// Seconds in buckets from 100 µs to 10 s.
+// Upper bounds of a histogram's buckets, rising; one more takes what is beyond.
+inline constexpr double kSeconds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                      0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10};
+inline constexpr double kSlowSeconds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600};
+inline constexpr double kCounts[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+
 class Histogram {
  public:
-  void Observe(double seconds);
+  explicit Histogram(std::span<const double> bounds);  // which live for ever
+  void Observe(double value);                          // below 0 counts as 0
 
  private:
   friend class Metrics;
-  static constexpr double kBounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-                                       0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10};
-  static constexpr std::size_t kBuckets = std::size(kBounds) + 1;
-  std::atomic<std::uint64_t> buckets_[kBuckets] = {};
-  std::atomic<std::uint64_t> nanoseconds_{0};
+  const std::span<const double> bounds_;
+  std::vector<std::atomic<std::uint64_t>> buckets_;
+  std::atomic<std::uint64_t> billionths_{0};  // of the sum
 };
 
 class Metrics {
  public:
   Counter& AddCounter(const std::string& name, const std::string& help, Labels labels = {}) GUIDON_EXCLUDES(mutex_);
-  Histogram& AddHistogram(const std::string& name, const std::string& help, Labels labels = {}) GUIDON_EXCLUDES(mutex_);
+  Histogram& AddHistogram(const std::string& name, const std::string& help, Labels labels = {},
+                          std::span<const double> bounds = kSeconds) GUIDON_EXCLUDES(mutex_);
   // Asked while rendering; must be short and must not use the registry. `is_counter`: it never falls.
   void AddGauge(const std::string& name, const std::string& help, Labels labels, std::function<double()> value,
                 bool is_counter = false) GUIDON_EXCLUDES(mutex_);

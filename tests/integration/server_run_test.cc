@@ -240,6 +240,9 @@ TEST_F(ServerRunTest, MetricsAreWellFormedAndCountWhatHappens) {
   EXPECT_EQ(value("guidon_revision"), revision + 1);
   EXPECT_EQ(value("guidon_commit_seconds_count"), commits + 1);
   EXPECT_GT(value("guidon_commit_seconds_sum"), 0);
+  EXPECT_GE(value("guidon_group_transactions_sum"), revision + 1);
+  EXPECT_EQ(value("guidon_init_slots"), 64);
+  EXPECT_EQ(value("guidon_init_queue_waiting"), 0);
   EXPECT_GE(value("guidon_fsync_seconds_count"), fsyncs + 2);  // the log and the head record
   EXPECT_GE(value("guidon_http_request_seconds_count"), requests + 4);
   EXPECT_EQ(value("guidon_stream_clients"), 1);

@@ -46,11 +46,12 @@ class TestServer {
  public:
   explicit TestServer(const TestServerOptions& options = {})
       : store_(OpenMemoryStore({})),
-        feed_(store_->Epoch(), options.feed, [this] { Wake(); }),
+        feed_(store_->Epoch(), Counted(options.feed), [this] { Wake(); }),
         catalog_(*store_, feed_, {}),
         journal_(OpenJournal(options.journal)),
         processes_({}),
         counters_(metrics_),
+        api_counters_(metrics_),
         deliverer_(*store_, {.allow_private = true, .version = "0.1.0"}),
         authenticator_([this] { return now_ms_.load(); }, options.wrong_keys),
         router_(Patterns()) {
@@ -59,7 +60,7 @@ class TestServer {
     api_.emplace(
         Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_,
                    [this] { return store_->Health(); }, [this] { Wake(); }, [this] { return metrics_.Render(); },
-                   [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }},
+                   [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }, api_counters_},
         options.api);
     pool_.emplace(2, 256);
     http::ServerOptions http;
@@ -99,6 +100,7 @@ class TestServer {
   Authenticator& authenticator() { return authenticator_; }
   void SetNow(std::int64_t now_ms) { now_ms_ = now_ms; }
   void SetStopping() { stopping_ = true; }
+  int written() const { return written_; }  // changes that have reached every stream
   Revision head() { return store_->Head().revision; }
 
   // A key that the server knows, past the API.
@@ -116,6 +118,14 @@ class TestServer {
     if (options.key.empty()) options.key = admin_;
     if (options.key == "-") options.key.clear();
     return testing::HttpCall(port(), method, path, options);
+  }
+  // Of /metrics: what stands behind `name{label="value"}`, or "missing".
+  std::string Metric(const std::string& series) {
+    const std::string text = "\n" + metrics_.Render();
+    const std::size_t at = text.find("\n" + series + " ");
+    if (at == std::string::npos) return "missing";
+    const std::size_t begin = at + series.size() + 2;
+    return text.substr(begin, text.find('\n', begin) - begin);
   }
   Value Get(std::string_view path) { return Body(Call("GET", path)); }
   static Value Body(const HttpAnswer& answer) {
@@ -154,6 +164,10 @@ class TestServer {
     options.clock = [this] { return Timestamp(std::chrono::milliseconds(now_ms_.load())); };
     return *Journal::Open(*store_, std::move(options));
   }
+  FeedOptions Counted(FeedOptions options) {
+    options.on_written = [this](std::chrono::nanoseconds) { ++written_; };
+    return options;
+  }
   void Wake() {
     if (listening_) server_->WakeStreams();
   }
@@ -177,6 +191,7 @@ class TestServer {
   }
 
   std::atomic<bool> listening_{false}, stopping_{false};
+  std::atomic<int> written_{0};
   std::atomic<std::int64_t> now_ms_{1'798'761'600'000};  // 2027-01-01T00:00:00Z
   std::unique_ptr<Store> store_;
   Feed feed_;
@@ -185,6 +200,7 @@ class TestServer {
   Processes processes_;
   guidon::Metrics metrics_;
   IngestCounters counters_;
+  ApiCounters api_counters_;
   Deliverer deliverer_;
   Authenticator authenticator_;
   std::string admin_;

@@ -36,13 +36,7 @@ class EventsTest : public ::testing::Test {
   }
   HttpAnswer Read(const std::string& query = "") { return server.Call("GET", kScope + std::string("/events") + query); }
   Value Processes(const std::string& query = "") { return server.Get(kScope + std::string("/processes") + query); }
-  std::string Metric(const std::string& series) {
-    const std::string text = "\n" + server.Call("GET", "/metrics").body;
-    const std::size_t at = text.find("\n" + series + " ");
-    if (at == std::string::npos) return "missing";
-    const std::size_t begin = at + series.size() + 2;
-    return text.substr(begin, text.find('\n', begin) - begin);
-  }
+  std::string Metric(const std::string& series) { return server.Metric(series); }
 
   TestServer server;
   std::string key;
@@ -235,6 +229,27 @@ TEST_F(EventsTest, PropagationIsCountedByTheNewestRevisionThatAlteredTheEnvironm
   EXPECT_EQ(server.Call("GET", path + "?revision=4").status, 404);
   EXPECT_EQ(server.Call("GET", path + "?revision=tail").status, 400);
   EXPECT_EQ(server.Call("GET", "/api/v1/projects/shop/environments/mars/propagation").status, 404);
+}
+
+TEST_F(EventsTest, HowLongAChangeTookIsCountedWhenAProcessSaysThatItHasIt) {
+  const auto say = [&](const std::string& instance, Revision revision, const std::string& epoch) {
+    EXPECT_EQ(SendStatus(R"({"instance":")" + instance + R"(","epoch":")" + epoch + R"(","revision":)" +
+                         std::to_string(revision) + "}")
+                  .status,
+              204);
+    return Metric("guidon_propagation_ack_seconds_count");
+  };
+  const std::string epoch = server.feed().epoch();
+  server.PutFlag("a");
+  EXPECT_EQ(say("new", server.head(), epoch), "0") << "what it missed nobody knows";
+  EXPECT_EQ(say("a", 1, epoch), "0");
+  EXPECT_EQ(say("a", 1, epoch), "0") << "nothing new";
+  EXPECT_EQ(say("a", server.head(), epoch), "1");
+  server.PutFlag("b");
+  server.PutFlag("c");
+  EXPECT_EQ(say("new", server.head() - 1, "another-epoch"), "1");
+  EXPECT_EQ(say("new", server.head(), epoch), "1");
+  EXPECT_EQ(say("a", server.head(), epoch), "2") << "once for both: by the older";
 }
 
 TEST_F(EventsTest, AStatusThatCannotBeReadIsRefused) {

@@ -267,6 +267,7 @@ TEST(StreamTest, BeyondSlotsAndQueueAConnectIsSentAwayForAJitteredWhile) {
     delays.insert(answer.Header("Retry-After"));
   }
   EXPECT_GT(delays.size(), 2u);
+  EXPECT_EQ(shop.server.Metric("guidon_streams_refused_total{reason=\"init_queue\"}"), "40");
   // Who resumes is not held up, and once the slow one goes the others come, in their order.
   OpenStream resumed(shop.server, shop.key, shop.server.store().Epoch() + "-" + std::to_string(shop.server.head()));
   StreamClient resumed_client, second_client, third_client;
@@ -288,9 +289,59 @@ TEST(StreamTest, AServerThatStopsSaysGoodbyeAndTakesNoNewStream) {
   const HttpAnswer answer = late.Head();
   EXPECT_EQ(answer.status, 503);
   EXPECT_NE(answer.Header("Retry-After"), "");
+  EXPECT_EQ(shop.server.Metric("guidon_streams_refused_total{reason=\"stopping\"}"), "1");
   shop.server.http().Stop(std::chrono::seconds(5));
   ASSERT_TRUE(stream.ReadUntil(client, [&] { return client.said_goodbye(); }));
   EXPECT_EQ(client.goodbye(), "shutdown");
+}
+
+TEST(StreamTest, StreamsAreCountedByHowTheyBeginAndWhyTheyEnd) {
+  Shop shop({.api = {.version = "0.1.0", .init_slots = 1, .init_queue = 0}});
+  TestServer& server = shop.server;
+  const auto count = [&](const std::string& name, const std::string& reason) {
+    return server.Metric("guidon_" + name + "_total{reason=\"" + reason + "\"}");
+  };
+  const auto becomes = [&](const std::string& reason, const std::string& wanted) {
+    return testing::Eventually([&] { return count("streams_closed", reason) == wanted; });
+  };
+  StreamClient client;
+  {
+    OpenStream fresh(server, shop.key);
+    ASSERT_TRUE(fresh.ReadUntil(client, [&] { return client.snapshots() == 1; }));
+    server.PutFlag("b");
+    ASSERT_TRUE(fresh.ReadUntil(client, [&] { return client.changes() == 1; }));
+  }
+  EXPECT_TRUE(becomes("client", "1"));
+  EXPECT_EQ(server.written(), 1) << "the change reached the only stream that there was";
+  const std::string resume = client.LastEventId();
+  OpenStream resumed(server, shop.key, resume);
+  EXPECT_EQ(resumed.Head().status, 200);
+  {
+    StreamClient other;
+    OpenStream reset(server, shop.key, "zzzzzzzzzzzzzzzz-1");
+    ASSERT_TRUE(reset.ReadUntil(other, [&] { return other.snapshots() == 1; }));
+    reset.connection().Reset();
+    EXPECT_TRUE(becomes("broken", "1"));
+  }
+  EXPECT_EQ(count("streams_opened", "fresh"), "1");
+  EXPECT_EQ(count("streams_opened", "resumed"), "1");
+  EXPECT_EQ(count("streams_opened", "reset"), "1");
+
+  // Who may not have one.
+  EXPECT_EQ(server.Call("GET", "/sdk/v1/stream").status, 403) << "an admin key";
+  EXPECT_EQ(count("keys_denied", "forbidden"), "1");
+
+  const std::string key =
+      TextAt(TestServer::Body(server.Call("POST", "/api/v1/projects/shop/keys",
+                                          {.body = R"({"kind":"server","environment":"staging"})"})),
+             "key");
+  StreamClient staging;
+  OpenStream revoked(server, key);
+  ASSERT_TRUE(revoked.ReadUntil(staging, [&] { return staging.snapshots() == 1; }));
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/shop/keys/" + std::string(ParseKey(key)->selector)).status, 200);
+  EXPECT_TRUE(becomes("revoked", "1"));
+  server.http().Stop(std::chrono::seconds(5));
+  EXPECT_EQ(count("streams_closed", "shutdown"), "1");
 }
 
 TEST(StreamTest, AHeadRequestGetsNoStream) {

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <optional>
 #include <random>
 
+#include "core/ruleset/ruleset.h"
 #include "tests/support/gunzip.h"
 #include "tests/support/stream_client.h"
 
@@ -84,6 +86,89 @@ TEST(FeedTest, ARevisionStandsForTheNewestUpToItThatAlteredTheEnvironment) {
   EXPECT_EQ(channel->AlteredBy(9), 7u) << "the newest that the ring forgot";
   EXPECT_EQ(channel->AlteredBy(6), 6u);
   EXPECT_EQ(feed.Find(kStaging)->AlteredBy(14), 14u);
+}
+
+class PropagationTest : public ::testing::Test {
+ protected:
+  PropagationTest() {
+    FeedOptions options;
+    options.ring_changes = 8;
+    options.on_written = [this](std::chrono::nanoseconds after) {
+      written.push_back(std::chrono::duration_cast<std::chrono::seconds>(after).count());
+    };
+    options.clock = [this] { return now; };
+    feed.emplace(kEpoch, options, nullptr);
+    feed->Open(kProduction, {}, nullptr, 1, 1);
+    channel = feed->Find(kProduction);
+  }
+  void Publish(Revision revision) {
+    EncodedChange change = Upsert(FlagEntity("a", std::to_string(revision)));
+    change.ruleset = Compile({}, {});
+    feed->Publish(revision, {{kProduction, std::move(change)}});
+  }
+  Cursor Reader() {
+    Cursor cursor = channel->Resume("");
+    Drain(*channel, cursor);
+    return cursor;
+  }
+
+  std::chrono::steady_clock::time_point now;
+  std::vector<std::int64_t> written;
+  std::optional<Feed> feed;
+  std::shared_ptr<Channel> channel;
+};
+
+TEST_F(PropagationTest, AChangeHasArrivedWhenItIsWrittenToTheLastOfThoseWhoWereUpToDate) {
+  using Seconds = std::vector<std::int64_t>;
+  Publish(2);  // nobody is there
+  Cursor quick = Reader(), slow = Reader(), late = channel->Resume("");
+  Publish(3);
+  now += std::chrono::seconds(1);
+  ASSERT_NE(channel->Next(quick), nullptr);
+  ASSERT_EQ(channel->Next(quick), nullptr) << "being asked again means that it is written";
+  now += std::chrono::seconds(1);
+  Publish(4);
+  Drain(*channel, quick);
+  Drain(*channel, late);  // a first snapshot: nobody waits for it, not even for its end
+  EXPECT_EQ(written, Seconds{});
+  ASSERT_NE(channel->Next(slow), nullptr);
+  now += std::chrono::seconds(3);
+  ASSERT_NE(channel->Next(slow), nullptr);
+  EXPECT_EQ(written, Seconds{5}) << "revision 3";
+  now += std::chrono::seconds(10);
+  channel->Leave(slow);
+  EXPECT_EQ(written, (Seconds{5, 13})) << "revision 4: who goes is waited for no longer";
+  Publish(5);
+  channel->Leave(quick);
+  EXPECT_EQ(written.size(), 2u);
+  Drain(*channel, late);
+  EXPECT_EQ(written, (Seconds{5, 13, 0}));
+}
+
+TEST_F(PropagationTest, WhatAReaderThatDoesNotReadKeepsIsBounded) {
+  const Cursor stalled = Reader();
+  for (Revision revision = 2; revision < 102; ++revision) {
+    Publish(revision);
+    now += std::chrono::seconds(1);
+  }
+  EXPECT_EQ(written.size(), 36u);
+  EXPECT_EQ(written.back(), 64);
+  EXPECT_EQ(stalled.written, 1u);
+}
+
+TEST_F(PropagationTest, AChangeHasAnAgeForWhoDoesNotHoldIt) {
+  feed->Publish(2, {{kProduction, Upsert(FlagEntity("a", "2"))}});  // replayed: without a ruleset
+  EXPECT_EQ(channel->AgeOfChange(1, 2), std::nullopt) << "made by another process, who knows when";
+  Publish(4);
+  now += std::chrono::seconds(2);
+  Publish(6);
+  now += std::chrono::seconds(3);
+  EXPECT_EQ(channel->AgeOfChange(2, 6), std::chrono::seconds(5)) << "the first that was missed";
+  EXPECT_EQ(channel->AgeOfChange(3, 4), std::chrono::seconds(5));
+  EXPECT_EQ(channel->AgeOfChange(4, 7), std::chrono::seconds(3));
+  EXPECT_EQ(channel->AgeOfChange(4, 5), std::nullopt);
+  EXPECT_EQ(channel->AgeOfChange(6, 7), std::nullopt);
+  EXPECT_EQ(channel->AgeOfChange(0, 6), std::nullopt) << "older than what is remembered";
 }
 
 TEST(FeedTest, ResumeIsExactWithinTheRingAndASnapshotOutsideIt) {

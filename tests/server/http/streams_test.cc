@@ -42,7 +42,8 @@ class Script {
   }
 
   std::atomic<bool> ended{false}, must_end{false}, beats{false}, endless{false};
-  std::atomic<int> taken{0}, ticks{0}, shutdowns{0}, alive{0};
+  std::atomic<int> taken{0}, ticks{0}, shutdowns{0}, alive{0}, closes{0};
+  std::atomic<StreamEnd> end{StreamEnd::kSource};
   std::function<void()> on_gone = [] {};
 
  private:
@@ -72,6 +73,10 @@ class ScriptedSource final : public StreamSource {
     script_->endless = false;
     script_->Offer("goodbye\n");
     script_->End();
+  }
+  void OnClosed(StreamEnd why) override {
+    script_->end = why;
+    ++script_->closes;
   }
 
  private:
@@ -195,8 +200,12 @@ TEST_F(StreamsTest, AClientThatLeavesIsNoticedAtOnce) {
   client.reset();
   EXPECT_TRUE(Eventually([&] { return script_->alive == 0; }));
   EXPECT_EQ(server_->Counts().streams, 1u);
+  EXPECT_EQ(script_->end, StreamEnd::kClient);
+  EXPECT_EQ(script_->closes, 1);
   other->Reset();
   EXPECT_TRUE(Eventually([&] { return other_->alive == 0; }));
+  EXPECT_EQ(other_->end, StreamEnd::kBroken);
+  EXPECT_EQ(other_->closes, 1);
   EXPECT_EQ(server_->Counts().connections, 0u);
 }
 
@@ -253,6 +262,7 @@ TEST_F(StreamsTest, AStreamThatTakesNothingIsClosedAtTheStalledDeadline) {
   const auto stalled = Open("/stream", kSmallBuffer), idle = Open("/other");
   EXPECT_TRUE(Eventually([&] { return server_->Counts().streams_stalled == 1; }));
   EXPECT_TRUE(Eventually([&] { return script_->alive == 0; }));
+  EXPECT_EQ(script_->end, StreamEnd::kStalled);
   // A stream that has nothing to take is not a stalled one.
   EXPECT_EQ(server_->Counts().streams, 1u);
   other_->Offer("still here\n");
