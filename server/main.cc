@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <csignal>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
@@ -44,10 +45,21 @@ rlim_t RaiseFileLimit() {
   return files.rlim_max;
 }
 
-void WarnOfFileLimit(const guidon::Log& log, rlim_t files, std::size_t connections) {
-  if (files >= connections) return;
-  log.Warn("the limit on open files is lower than max-connections; raise it (ulimit -n) to serve as many",
-           {{"limit", std::to_string(files)}, {"max_connections", std::to_string(connections)}});
+// As many connections as leave the store its files: clients who take the last descriptor must not make it fail to
+// write, which is final. 0 files: nobody knows how many there may be.
+std::size_t FittingConnections(rlim_t files, std::size_t wanted) {
+  constexpr rlim_t kOfTheStore = 256;
+  if (files == 0) return wanted;
+  const rlim_t room = files >= 2 * kOfTheStore ? files - kOfTheStore : files / 2;
+  return static_cast<std::size_t>(std::min<rlim_t>(wanted, room));
+}
+
+void WarnOfFileLimit(const guidon::Log& log, rlim_t files, std::size_t connections, std::size_t wanted) {
+  if (connections == wanted) return;
+  log.Warn("the limit on open files leaves room for fewer connections than max-connections; raise it (ulimit -n)",
+           {{"limit", std::to_string(files)},
+            {"connections", std::to_string(connections)},
+            {"max_connections", std::to_string(wanted)}});
 }
 
 int Say(const guidon::Error& error, int code) {
@@ -90,12 +102,14 @@ int main(int argc, char** argv) {
   guidon::ParseLogLevel(config.log_level, level);
   const guidon::Log log(level);
   const rlim_t files = RaiseFileLimit();
+  const std::size_t wanted = config.max_connections;
+  config.max_connections = FittingConnections(files, wanted);
   guidon::Result<std::unique_ptr<guidon::App>> app = guidon::App::Start(config, log);
   if (!app) {
     log.Flush();  // so that the reason stands last
     return Say(app.error(), kFailed);
   }
-  WarnOfFileLimit(log, files, config.max_connections);
+  WarnOfFileLimit(log, files, config.max_connections, wanted);
   int signal = 0;
   sigwait(&signals, &signal);
   StopAtSecondInterrupt();

@@ -32,6 +32,10 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
     // The kernel would queue megabytes for a slow reader; what it does not queue, the reader skips.
     const int unsent = kMostUnsent;
     setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    // Who is not there any more, and never said so, acknowledges nothing: not even a heartbeat, which every stream
+    // gets. The system alone would go on trying for a quarter of an hour.
+    const unsigned unacknowledged = kMostUnacknowledgedMs;
+    setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof unacknowledged);
     WatchForClose();
     Pump();
   }
@@ -127,6 +131,8 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
   }
 
   static constexpr int kMostUnsent = 64 << 10;
+  // Later than stalled_deadline is by default, which says more about who reads slowly.
+  static constexpr unsigned kMostUnacknowledgedMs = 45'000;
 
   IoThread& io_;
   std::size_t index_ = 0;  // in io_.streams

@@ -27,6 +27,9 @@ constexpr const char* kProject = R"({"project": "shop", "environments": {"produc
 constexpr const char* kFlag =
     R"({"flag": "banner", "type": "boolean", "environments": {"production": {"enabled": true, "default": "on"}}})";
 
+constexpr std::string_view kNamelessFlag =
+    R"({"type": "boolean", "owner": "x", "environments": {"production": {"enabled": true, "default": "on"}}})";
+
 // A server with a project, an environment and a key for it.
 class ServerRunTest : public ::testing::Test {
  protected:
@@ -252,6 +255,39 @@ TEST_F(ServerRunTest, MetricsAreWellFormedAndCountWhatHappens) {
 
   stream.connection().Reset();
   EXPECT_TRUE(Eventually([&] { return read(), value("guidon_stream_clients") == 0; }));
+}
+
+// ---- Clients that misbehave --------------------------------------------------------------------------------------
+
+TEST_F(ServerRunTest, ClientsWhoTakeEveryDescriptorTakeNoneFromTheStoreAndCostTheOthersNothing) {
+  Start({.launcher = {"/bin/sh", "-c", "ulimit -n 160; exec \"$@\"", "sh"}});
+  EXPECT_THAT(server_->Log(), HasSubstr("leaves room for fewer connections than max-connections"));
+  SdkStream stream(server_->port(), sdk_key_);
+  ASSERT_TRUE(stream.ReadUntil([&] { return stream.client().snapshots() == 1; })) << stream.fault();
+  HttpConnection healthy(server_->port());
+  const auto put = [&](int number) {
+    const std::string path = "/api/v1/projects/shop/flags/f" + std::to_string(number);
+    healthy.Send("PUT " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + server_->admin_key() +
+                 "\r\nContent-Length: " + std::to_string(kNamelessFlag.size()) + "\r\n\r\n" +
+                 std::string(kNamelessFlag));
+    return healthy.ReadAnswer();
+  };
+  const auto readyz = [&] {
+    healthy.Send("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    return healthy.ReadAnswer().body;
+  };
+  std::vector<std::unique_ptr<HttpConnection>> hogs;  // that say nothing
+  for (int i = 0; i < 300; ++i) hogs.push_back(std::make_unique<HttpConnection>(server_->port()));
+  EXPECT_EQ(HttpCall(server_->port(), "GET", "/livez").status, 503);
+  for (int i = 0; i < 10; ++i) {
+    const HttpAnswer answer = put(i);
+    ASSERT_EQ(answer.status, 201) << answer.body << answer.fault;
+  }
+  EXPECT_TRUE(stream.ReadUntil([&] { return stream.client().changes() == 10; })) << stream.fault();
+  EXPECT_THAT(readyz(), HasSubstr(R"("writable":true)"));
+  hogs.clear();
+  EXPECT_TRUE(Eventually([&] { return HttpCall(server_->port(), "GET", "/livez").status == 200; }));
+  EXPECT_EQ(server_->Stop(), 0);
 }
 
 // ---- Logs ------------------------------------------------------------------------------------------------------

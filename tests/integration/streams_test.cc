@@ -12,10 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/base/json.h"
@@ -33,6 +36,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPatienceForAll{120};
 constexpr int kChanges = 10;
+constexpr std::chrono::milliseconds kAway{100};
 
 // For this process and the servers that it starts.
 void RaiseFileLimit() {
@@ -55,18 +59,34 @@ class Crowd {
   }
 
   // Opens `count` more, a bounded number of them waiting for their first ruleset at a time. `receive_buffer`: in bytes,
-  // 0 as the system has it.
-  void Join(int count, int receive_buffer = 0) {
-    constexpr std::size_t kAtOnce = 200;
+  // 0 as the system has it. `meanwhile` is called again and again.
+  void Join(
+      int count, int receive_buffer = 0, std::size_t at_once = 200, const std::function<void()>& meanwhile = [] {}) {
     const std::size_t goal = members_.size() + static_cast<std::size_t>(count);
     while (members_.size() < goal && faults_.empty()) {
-      while (members_.size() < goal && members_.size() - begun_ < kAtOnce) {
+      while (members_.size() < goal && members_.size() - begun_ < at_once) {
         members_.push_back(std::make_unique<Member>());
         Open(*members_.back(), receive_buffer);
       }
-      PumpUntil([&] { return members_.size() - begun_ < kAtOnce / 2 || !faults_.empty(); });
+      PumpUntil([&] {
+        meanwhile();
+        return members_.size() - begun_ < std::max<std::size_t>(1, at_once / 2) || !faults_.empty();
+      });
     }
-    PumpUntil([&] { return begun_ >= goal || !faults_.empty(); });
+    PumpUntil([&] {
+      meanwhile();
+      return begun_ >= goal || !faults_.empty();
+    });
+  }
+
+  // All go at once, without a word.
+  void Leave() {
+    for (const auto& member : members_) {
+      if (member->socket >= 0) close(member->socket);
+    }
+    away_.clear();
+    members_.clear();
+    begun_ = 0;
   }
 
   // Reads for all until the condition holds; false when that takes too long.
@@ -96,6 +116,8 @@ class Crowd {
   }
 
   std::size_t size() const { return members_.size(); }
+  std::size_t begun() const { return begun_; }  // that have their first ruleset
+  std::size_t refused() const { return refused_; }
   const std::vector<std::string>& faults() const { return faults_; }
   const testing::StreamClient& client(std::size_t i) const { return members_[i]->client; }
 
@@ -144,6 +166,8 @@ class Crowd {
     epoll_event events[256];
     const int ready = epoll_wait(epoll_, events, 256, 20);
     for (int i = 0; i < ready; ++i) Read(*static_cast<Member*>(events[i].data.ptr));
+    if (away_.empty() || Clock::now() < back_at_) return;
+    for (Member* member : std::exchange(away_, {})) Open(*member, 0);
   }
 
   void Read(Member& member) {
@@ -161,6 +185,13 @@ class Crowd {
       member.head.append(body);
       const std::size_t end = member.head.find("\r\n\r\n");
       if (end == std::string::npos) return;
+      if (member.head.starts_with("HTTP/1.1 503")) {
+        ++refused_;
+        close(member.socket);
+        member.socket = -1;
+        if (away_.empty()) back_at_ = Clock::now() + kAway;
+        return away_.push_back(&member);
+      }
       if (!member.head.starts_with("HTTP/1.1 200")) return Blame(member.head);
       member.in_body = true;
       member.head.erase(0, end + 4);
@@ -181,6 +212,9 @@ class Crowd {
   const int epoll_;
   std::vector<std::unique_ptr<Member>> members_;
   std::size_t begun_ = 0;
+  std::size_t refused_ = 0;      // answered 503
+  std::vector<Member*> away_;    // those; they come again all at once, whatever they were told
+  Clock::time_point back_at_{};  // … then
   std::vector<std::string> faults_;
 };
 
@@ -258,6 +292,46 @@ TEST(StreamsTest, EachGetsEachChangeAndThoseWhoDoNotReadDisturbNobody) {
   std::cout << "those who did not read arrived "
             << std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - resumed).count()
             << " ms after they began to\n";
+  EXPECT_EQ(server.Stop(), 0);
+}
+
+// A fleet that knows no jitter: all come at once, those who are sent away come again at once, and all of it twice.
+TEST(StreamsTest, AStormOfReconnectsIsServedBoundedAndDisturbsNobody) {
+  RaiseFileLimit();
+  const int count = FromEnvironment("GUIDON_STREAMS", 500);
+  Guidond server({.arguments = {"--init-slots", std::to_string(std::max(1, count / 60)), "--init-queue",
+                                std::to_string(count / 5)}});
+  const std::string key = MakeProject(server, "fleet"), steady_key = MakeProject(server, "steady");
+  Write(server, "fleet", std::string(200'000, 'x'));  // no socket takes it at once
+  Write(server, "steady", "at first");
+  Crowd steady(server.port(), steady_key);
+  steady.Join(5);
+  std::size_t largest = 0;
+  int changes = 0;
+  for (int round = 0; round < 2; ++round) {
+    Crowd storm(server.port(), key);
+    Clock::time_point next = Clock::now();
+    storm.Join(count, 0, static_cast<std::size_t>(count), [&] {
+      if (Clock::now() < next) return;
+      next = Clock::now() + std::chrono::milliseconds(100);
+      const Revision last = Write(server, "steady", "change " + std::to_string(++changes));
+      EXPECT_TRUE(steady.PumpUntilAllHave(last)) << "who stays hears of nothing";
+      largest = std::max(largest, ResidentKiB(server.process().pid()));
+    });
+    for (const std::string& fault : storm.faults()) FAIL() << fault;
+    ASSERT_EQ(storm.begun(), static_cast<std::size_t>(count)) << "some are sent away for ever";
+    EXPECT_GT(storm.refused(), 0u) << "nobody was sent away: this is no storm";
+    std::cout << "round " << round << ": " << count << " streams, " << storm.refused() << " times sent away\n";
+    storm.Leave();
+  }
+  for (const std::string& fault : steady.faults()) FAIL() << fault;
+  for (std::size_t i = 0; i < steady.size(); ++i) {
+    EXPECT_EQ(steady.client(i).changes(), changes) << "it skipped some, or was cut off";
+    EXPECT_EQ(steady.client(i).snapshots(), 1);
+  }
+  std::cout << changes << " changes meanwhile; the server had " << largest << " KiB at most\n";
+  // What each connection costs, and nothing for each attempt.
+  EXPECT_LT(largest, 200'000 + static_cast<std::size_t>(count) * 64);
   EXPECT_EQ(server.Stop(), 0);
 }
 

@@ -68,8 +68,9 @@ void Guidond::Start() {
   process_.reset();
   const std::string port_file = folder_ / "address";
   std::remove(port_file.c_str());
-  std::vector<std::string> command = {Program(),     "--listen",    options_.listen, "--data",
-                                      options_.data, "--port-file", port_file};
+  std::vector<std::string> command = options_.launcher;
+  command.insert(command.end(),
+                 {Program(), "--listen", options_.listen, "--data", options_.data, "--port-file", port_file});
   command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
   process_ = std::make_unique<Process>(command, options_.environment);
   Eventually([&] { return (port_ = ReadPort(port_file)) != 0 || !process_->IsRunning(); });

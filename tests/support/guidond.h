@@ -32,6 +32,7 @@ struct GuidondOptions {
   std::string listen = "127.0.0.1:0";         // port 0: a free one, another at each start
   std::vector<std::string> environment = {};  // "NAME=value"
   std::string data = {};                      // a folder to use and to keep; empty: a temporary one
+  std::vector<std::string> launcher = {};     // what becomes the server, such as a shell that sets limits before
 };
 
 class Guidond {
