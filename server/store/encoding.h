@@ -4,7 +4,7 @@
 //   'v' key(escaped) ~position   a version of a key: newest first, as positions are inverted
 //   'p' key                      a plain key, as it is now: like a version that was created where it was modified
 //   't' position                 a transaction: revision, time, and the keys it wrote (values are in the versions)
-//   'r' revision                 a link of the chain (server/store/chain.h)
+//   'r' revision                 a link of the chain (audit/chain.h)
 //   'l' revision, 'a' revision   its log and audit payload, with their salts
 //   'i' principal key            what an idempotency key was answered
 //   'x' time principal key       the same by time, for expiry

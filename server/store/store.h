@@ -10,7 +10,7 @@
 //
 // Two numbers. Every transaction takes the next **position**, the store's own order. A transaction that carries a
 // RevisionRecord also takes the next **revision**, the public number: both are gap-free from 1, and no revision exists
-// without its log entry, its audit entry and its link in the hash chain (server/store/chain.h). Journals that are no
+// without its log entry, its audit entry and its link in the hash chain (audit/chain.h). Journals that are no
 // change of definitions (events) commit without a revision. docs/decisions/store-revisions.md says why.
 //
 // Order: a transaction is durable, then visible to readers and watches, then answered. After a crash, what was answered
@@ -28,7 +28,6 @@
 // Commit waits for it. Neither belongs on an I/O thread. Watch cursors must be destroyed before the store.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -39,14 +38,13 @@
 #include <variant>
 #include <vector>
 
+#include "audit/chain.h"
 #include "core/base/result.h"
 
 namespace guidon {
 
 using Position = std::uint64_t;  // order of all transactions; 0: none, or "newest" where a read asks for one
 using Revision = std::uint64_t;  // as in core/model: order of the catalog's commits; 0: nothing committed
-using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
-using Hash256 = std::array<std::uint8_t, 32>;
 
 constexpr bool IsPlainKey(std::string_view key) {
   return key.starts_with('!');
@@ -196,30 +194,6 @@ class WatchCursor {
  public:
   virtual ~WatchCursor() = default;  // no wake runs after it, nor while it returns; never from within the wake
   virtual WatchEvent Next() = 0;     // Compacted and Lost are final
-};
-
-// ---- Revisions -------------------------------------------------------------------------------------------------
-
-// A log or audit payload and what became of it.
-struct StoredPayload {
-  enum class State : std::uint8_t { kPresent, kRedacted, kCompacted };
-  State state = State::kPresent;
-  std::string salt;  // hashed before the bytes, so that erased bytes cannot be guessed from the commitment
-  std::string bytes;
-
-  friend bool operator==(const StoredPayload&, const StoredPayload&) = default;
-};
-
-// A revision's link in the chain, with what it commits to.
-struct RevisionEntry {
-  Revision revision = 0;
-  Position position = 0;
-  Timestamp time{};
-  Hash256 log_commitment{};
-  Hash256 audit_commitment{};
-  Hash256 hash{};  // of the previous link's hash and all of the above
-  StoredPayload log;
-  StoredPayload audit;
 };
 
 // ---- The store -------------------------------------------------------------------------------------------------

@@ -76,27 +76,14 @@ TEST(ChainTest, AnErasedPayloadIsReportedAndVerifies) {
   EXPECT_EQ(report.redacted, 1u);
 }
 
-TEST(ChainTest, DeletionInsertionAndReorderingAreFound) {
-  std::vector<RevisionEntry> deleted = TenLinks();
-  deleted.erase(deleted.begin() + 4);
-  EXPECT_FALSE(Verify(deleted).ok());
-
-  std::vector<RevisionEntry> inserted = TenLinks();
-  inserted.insert(inserted.begin() + 4, inserted[3]);
-  EXPECT_FALSE(Verify(inserted).ok());
-
-  std::vector<RevisionEntry> reordered = TenLinks();
-  std::swap(reordered[4], reordered[5]);
-  EXPECT_FALSE(Verify(reordered).ok());
-}
-
 TEST(ChainTest, AForgedEntryBreaksTheLinkAfterIt) {
   std::vector<RevisionEntry> entries = TenLinks();
   const RevisionEntry& before = entries[3];
   entries[4] = NewLink(before.hash, 5, entries[4].position, entries[4].time, {"forged", "nobody"});
   const ChainReport report = Verify(entries);
   ASSERT_EQ(report.faults.size(), 1u);
-  EXPECT_EQ(report.faults[0], (ChainFault{6, "the link does not follow from the one before"}));
+  EXPECT_EQ(report.faults[0],
+            (ChainFault{ChainFault::Kind::kAltered, 6, "the link does not follow from the one before"}));
 }
 
 }  // namespace
