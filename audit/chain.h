@@ -25,7 +25,6 @@
 
 namespace guidon {
 
-using Position = std::uint64_t;  // as in server/store
 using Revision = std::uint64_t;  // as in core/model
 using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
 using Hash256 = std::array<std::uint8_t, 32>;
@@ -43,7 +42,7 @@ struct StoredPayload {
 // A revision's link in the chain, with what it commits to.
 struct RevisionEntry {
   Revision revision = 0;
-  Position position = 0;  // 0: of no store
+  std::uint64_t position = 0;  // of the store; 0: of none
   Timestamp time{};
   Hash256 log_commitment{};
   Hash256 audit_commitment{};
@@ -120,7 +119,7 @@ class ChainVerifier {
   std::set<Revision> announced_, seen_out_of_place_;
   std::multimap<Revision, Expected> expected_;
   Revision next_;
-  Position last_position_ = 0;
+  std::uint64_t last_position_ = 0;
   Timestamp last_time_{};
 };
 

@@ -143,6 +143,10 @@ class Api {
   http::Response DeleteEntity(const Call& call) {
     return Change(kind, Edit::Action::kDelete, call);
   }
+  template <EntityKind kind>
+  http::Response GetHistory(const Call& call) {
+    return HistoryOf(kind, call);
+  }
   http::Response CommitChanges(const Call& call);
   http::Response ApplyWorkspace(const Call& call);
   http::Response GetSnapshot(const Call& call);
@@ -150,6 +154,9 @@ class Api {
   http::Response ReadEvents(const Call& call);
   http::Response ListProcesses(const Call& call);
   http::Response GetPropagation(const Call& call);
+  http::Response ListAudit(const Call& call);
+  http::Response ListAuditLinks(const Call& call);
+  http::Response ListCheckpoints(const Call& call);
   http::Response ListKeys(const Call& call);
   http::Response CreateKey(const Call& call);
   http::Response RevokeKey(const Call& call);
@@ -180,6 +187,7 @@ class Api {
   http::Response ListOf(EntityKind kind, const Call& call);
   http::Response GetOne(EntityKind kind, const Call& call);
   http::Response Change(EntityKind kind, Edit::Action action, const Call& call);
+  http::Response HistoryOf(EntityKind kind, const Call& call);
   std::shared_ptr<const std::string> HomePageOf(std::shared_ptr<const CatalogView> view, std::chrono::sys_days today);
 
   Value DescribeWebhookNow(const Webhook& webhook) const;

@@ -391,8 +391,17 @@ http::Response Api::CommitChanges(const Call& call) {
   request.idempotency = conditions->idempotency;
   request.permit = PermitFor(call);
   if (Status read = ReadChanges(*body, request); !read) return ProblemResponse(read.error(), call.request.id);
+  Result<bool> dry_run = ReadSwitch(call.request, "dry_run");
+  if (!dry_run) return BadRequest(call.request, dry_run.error());
+  request.dry_run = *dry_run;
   Result<Committed> committed = parts_.catalog.Commit(request);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
+  if (request.dry_run) {
+    WorkspacePlan plan;
+    plan.changes = std::move(committed->changes);
+    plan.warnings = std::move(committed->warnings);
+    return JsonResponse(200, Value(EncodePlan(plan)));
+  }
   return CommittedResponse(*committed);
 }
 
@@ -405,8 +414,9 @@ http::Response Api::ApplyWorkspace(const Call& call) {
   if (!dry_run) return BadRequest(call.request, dry_run.error());
   Result<WorkspaceRequest> request = ReadWorkspace(*body, call.request.Param("project"));
   if (!request) return ProblemResponse(request.error(), call.request.id);
-  request->author.principal = call.who.id;
-  request->author.request_id = call.request.id;
+  const std::string comment = std::move(request->author.comment);
+  request->author = AuthorOf(call);
+  request->author.comment = comment;
   request->dry_run = *dry_run;
   request->idempotency = conditions->idempotency;
   request->permit = PermitFor(call);

@@ -15,12 +15,30 @@ struct EvaluateRequest {
   Context context;
   bool explain = false;
   std::optional<Revision> revision;
+  std::optional<Timestamp> at;
   std::int64_t now_ms = 0;
 };
 
+Error WrongMoment(std::string message) {
+  return InvalidError("the request cannot be evaluated",
+                      {{Severity::kError, "wrong_value", Path().Key("at"), std::move(message), "", ""}});
+}
+
+// The revision that was served at a moment.
+Result<Revision> RevisionAt(const Catalog& catalog, Timestamp at, std::int64_t now_ms) {
+  const std::string text = FormatTimestamp(at.time_since_epoch().count());
+  if (at.time_since_epoch().count() > now_ms) {
+    return Fail(WrongMoment(text + " is in the future; what today's rules will say then, `now` tells"));
+  }
+  const Result<Revision> revision = catalog.audit().RevisionAt(at);
+  if (!revision) return Fail(revision.error());
+  if (*revision > 0) return *revision;
+  return Fail(ErrorCode::kNotFound, "at " + text + " there was nothing yet");
+}
+
 Result<EvaluateRequest> ReadEvaluate(const Value& body, std::int64_t now_ms) {
   EvaluateRequest request;
-  request.now_ms = now_ms;
+  std::optional<std::int64_t> now;
   std::vector<Issue> issues;
   const auto fault = [&](std::string_view name, std::string message, std::string hint = "") {
     issues.push_back({Severity::kError, "wrong_value", Path().Key(name), std::move(message), std::move(hint), ""});
@@ -40,16 +58,20 @@ Result<EvaluateRequest> ReadEvaluate(const Value& body, std::int64_t now_ms) {
     } else if (member.name == "revision") {
       if (!value.is_int() || value.AsInt() < 1) fault("revision", "expected a whole number from 1");
       request.revision = static_cast<Revision>(value.AsInt());
-    } else if (member.name == "now") {
+    } else if (member.name == "now" || member.name == "at") {
       const auto time = ParseTimestamp(value.AsString());
-      if (!time) fault("now", "expected a time such as 2027-03-31T08:00:00Z");
-      request.now_ms = time.value_or(now_ms);
+      if (!time) fault(member.name, "expected a time such as 2027-03-31T08:00:00Z");
+      if (member.name == "now") now = time;
+      if (member.name == "at" && time) request.at = Timestamp(std::chrono::milliseconds(*time));
     } else {
       fault(member.name, "unknown key '" + member.name + "'",
-            DidYouMean(member.name, {"flag", "context", "explain", "revision", "now"}));
+            DidYouMean(member.name, {"flag", "context", "explain", "revision", "at", "now"}));
     }
   }
   if (body.Find("context") == nullptr) fault("context", "the context is missing");
+  if (request.revision && request.at) fault("at", "a moment and a revision were given; which of the two?");
+  // A moment is all of it: the rules of then, and what `now` was then.
+  request.now_ms = now.value_or(request.at ? request.at->time_since_epoch().count() : now_ms);
   if (!issues.empty()) return Fail(InvalidError("the request cannot be evaluated", std::move(issues)));
   return request;
 }
@@ -72,6 +94,11 @@ http::Response Api::Evaluate(const Call& call) {
   Result<EvaluateRequest> request = ReadEvaluate(*body, parts_.now_ms());
   if (!request) return ProblemResponse(request.error(), call.request.id);
   const std::string project(call.request.Param("project")), environment(call.request.Param("environment"));
+  if (request->at) {
+    const Result<Revision> revision = RevisionAt(parts_.catalog, *request->at, parts_.now_ms());
+    if (!revision) return ProblemResponse(revision.error(), call.request.id);
+    request->revision = *revision;
+  }
   Channel::Compiled compiled;
   if (request->revision) {
     Result<Snapshot> snapshot = parts_.catalog.SnapshotAt(project, environment, *request->revision);
@@ -98,6 +125,16 @@ http::Response Api::GetSnapshot(const Call& call) {
   const std::string project(call.request.Param("project")), environment(call.request.Param("environment"));
   Result<std::optional<Revision>> at = ReadRevision(call.request);
   if (!at) return BadRequest(call.request, at.error());
+  const Result<std::optional<Timestamp>> moment = ReadAt(call.request);
+  if (!moment) return BadRequest(call.request, moment.error());
+  if (*at && *moment) {
+    return BadRequest(call.request, {ErrorCode::kInvalid, "a moment and a revision were given; which of the two?", {}});
+  }
+  if (*moment) {
+    const Result<Revision> revision = RevisionAt(parts_.catalog, **moment, parts_.now_ms());
+    if (!revision) return ProblemResponse(revision.error(), call.request.id);
+    *at = *revision;
+  }
   http::Response response;
   response.Header("Content-Type", "application/json");
   response.Header("Cache-Control", "no-store");

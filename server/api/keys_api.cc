@@ -155,7 +155,8 @@ http::Response Api::CreateKey(const Call& call) {
   if (wanted->valid_ms > 0) key->record.expires_ms = key->record.created_ms + wanted->valid_ms;
   if (Status may = AuthorizeKey(call.who, key->record); !may) return ProblemResponse(may.error(), call.request.id);
   Result<Committed> committed = parts_.catalog.PutItem(
-      {std::string(kKeySpace), key->record.id, EncodeKeyRecord(key->record)}, "key.create", AuthorOf(call));
+      {std::string(kKeySpace), key->record.id, EncodeKeyRecord(key->record), project, wanted->environment},
+      "key.create", AuthorOf(call));
   if (!committed) return ProblemResponse(committed.error(), call.request.id);
   parts_.authenticator.Put(key->record);
   Value document = DescribeKey(key->record);
@@ -175,8 +176,9 @@ http::Response Api::RevokeKey(const Call& call) {
   }
   if (record->revoked_ms != 0) return JsonResponse(200, Object{{"revision", Value(parts_.feed.head())}});
   record->revoked_ms = parts_.now_ms();
-  Result<Committed> committed =
-      parts_.catalog.PutItem({std::string(kKeySpace), id, EncodeKeyRecord(*record)}, "key.revoke", AuthorOf(call));
+  Result<Committed> committed = parts_.catalog.PutItem(
+      {std::string(kKeySpace), id, EncodeKeyRecord(*record), record->project, record->environment}, "key.revoke",
+      AuthorOf(call));
   if (!committed) return ProblemResponse(committed.error(), call.request.id);
   parts_.authenticator.Put(*record);
   parts_.wake_streams();  // those of this key say goodbye now, not at their next tick
@@ -210,9 +212,10 @@ http::Response Api::RotateKey(const Call& call) {
   old->replaced_by = next.id;
   const std::int64_t end_ms = now_ms + *overlap_ms;
   old->expires_ms = old->expires_ms == 0 ? end_ms : std::min(old->expires_ms, end_ms);
-  Result<Committed> committed = parts_.catalog.PutItems({{std::string(kKeySpace), next.id, EncodeKeyRecord(next)},
-                                                         {std::string(kKeySpace), old->id, EncodeKeyRecord(*old)}},
-                                                        "key.rotate", AuthorOf(call));
+  Result<Committed> committed =
+      parts_.catalog.PutItems({{std::string(kKeySpace), next.id, EncodeKeyRecord(next), next.project, next.environment},
+                               {std::string(kKeySpace), old->id, EncodeKeyRecord(*old)}},
+                              "key.rotate", AuthorOf(call));
   if (!committed) return ProblemResponse(committed.error(), call.request.id);
   parts_.authenticator.Put(next);
   parts_.authenticator.Put(*old);

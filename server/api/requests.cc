@@ -10,6 +10,7 @@
 #include "core/base/json.h"
 #include "core/codec/codec.h"
 #include "core/codec/wire.h"
+#include "core/model/units.h"
 #include "server/api/problem.h"
 
 namespace guidon {
@@ -237,6 +238,16 @@ Result<std::optional<Revision>> ReadRevision(const http::Request& request) {
   return revision;
 }
 
+Result<std::optional<Timestamp>> ReadAt(const http::Request& request) {
+  const std::string_view text = request.Query("at");
+  if (text.empty()) return std::nullopt;
+  const std::optional<std::int64_t> time = ParseTimestamp(text);
+  if (!time) {
+    return Fail(ErrorCode::kInvalid, "at is '" + std::string(text) + "'; expected a time such as 2027-03-31T08:00:00Z");
+  }
+  return std::optional(Timestamp(std::chrono::milliseconds(*time)));
+}
+
 Result<bool> ReadSwitch(const http::Request& request, std::string_view name) {
   const bool given = std::any_of(request.query.begin(), request.query.end(),
                                  [&](const auto& parameter) { return parameter.first == name; });
@@ -247,7 +258,7 @@ Result<bool> ReadSwitch(const http::Request& request, std::string_view name) {
 }
 
 Author AuthorOf(const Call& call) {
-  return {call.who.id, std::string(call.request.id), ""};
+  return {call.who.id, std::string(call.request.id), "", call.request.peer};
 }
 
 Status ReadChanges(const Value& body, CommitRequest& request) {
@@ -324,24 +335,23 @@ Result<WorkspaceRequest> ReadWorkspace(const Value& body, std::string_view proje
   return request;
 }
 
+Value EncodePlannedChange(const PlannedChange& change) {
+  Array environments, summary, moved;
+  for (const std::string& name : change.environments) environments.emplace_back(name);
+  for (const std::string& line : change.summary) summary.emplace_back(line);
+  for (const PlannedMove& move : change.moved) {
+    moved.emplace_back(Object{{"environment", Value(move.environment)},
+                              {"split", Value(move.split)},
+                              {"share_parts", move.share_parts ? Value(*move.share_parts) : Value()}});
+  }
+  return Object{{"kind", Value(change.kind)},           {"key", Value(change.key)},
+                {"action", Value(change.action)},       {"environments", Value(std::move(environments))},
+                {"summary", Value(std::move(summary))}, {"moved", Value(std::move(moved))}};
+}
+
 Object EncodePlan(const WorkspacePlan& plan) {
   Array changes, conflicts;
-  for (const PlannedChange& change : plan.changes) {
-    Array environments, summary, moved;
-    for (const std::string& name : change.environments) environments.emplace_back(name);
-    for (const std::string& line : change.summary) summary.emplace_back(line);
-    for (const PlannedMove& move : change.moved) {
-      moved.emplace_back(Object{{"environment", Value(move.environment)},
-                                {"split", Value(move.split)},
-                                {"share_parts", move.share_parts ? Value(*move.share_parts) : Value()}});
-    }
-    changes.emplace_back(Object{{"kind", Value(change.kind)},
-                                {"key", Value(change.key)},
-                                {"action", Value(change.action)},
-                                {"environments", Value(std::move(environments))},
-                                {"summary", Value(std::move(summary))},
-                                {"moved", Value(std::move(moved))}});
-  }
+  for (const PlannedChange& change : plan.changes) changes.push_back(EncodePlannedChange(change));
   for (const PlanConflict& conflict : plan.conflicts) {
     conflicts.emplace_back(Object{{"kind", Value(conflict.kind)},
                                   {"key", Value(conflict.key)},

@@ -42,6 +42,8 @@ Result<std::uint64_t> ReadNumber(const http::Request& request, std::string_view 
                                  std::uint64_t least, std::uint64_t most);
 // `?revision=N`
 Result<std::optional<Revision>> ReadRevision(const http::Request& request);
+// `?at=2027-03-31T08:00:00Z`
+Result<std::optional<Timestamp>> ReadAt(const http::Request& request);
 // `?name=true`; absent: false.
 Result<bool> ReadSwitch(const http::Request& request, std::string_view name);
 
@@ -52,6 +54,7 @@ Status ReadChanges(const Value& body, CommitRequest& request);
 // The body of POST …/apply. All issues of all definitions at once.
 Result<WorkspaceRequest> ReadWorkspace(const Value& body, std::string_view project);
 Object EncodePlan(const WorkspacePlan& plan);
+Value EncodePlannedChange(const PlannedChange& change);
 
 http::Response JsonResponse(int status, const Value& body);
 

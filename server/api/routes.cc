@@ -9,15 +9,16 @@ namespace {
 
 constexpr std::string_view kProject = "/api/v1/projects/{project}";
 
-// The five routes of one kind of definition.
+// The six routes of one kind of definition.
 template <EntityKind kind>
 void AppendEntityRoutes(std::vector<Route>& routes, std::string_view list_path, std::string_view one_path,
-                        const std::array<std::string_view, 5>& names) {
+                        std::string_view history_path, const std::array<std::string_view, 6>& names) {
   routes.push_back({"GET", list_path, names[0], Verb::kRead, Where::kPool, &Api::ListEntities<kind>});
   routes.push_back({"GET", one_path, names[1], Verb::kRead, Where::kPool, &Api::GetEntity<kind>});
   routes.push_back({"PUT", one_path, names[2], Verb::kWrite, Where::kPool, &Api::PutEntity<kind>});
   routes.push_back({"PATCH", one_path, names[3], Verb::kWrite, Where::kPool, &Api::PatchEntity<kind>});
   routes.push_back({"DELETE", one_path, names[4], Verb::kWrite, Where::kPool, &Api::DeleteEntity<kind>});
+  routes.push_back({"GET", history_path, names[5], Verb::kRead, Where::kPool, &Api::GetHistory<kind>});
 }
 
 std::vector<Route> MakeRoutes() {
@@ -84,6 +85,10 @@ std::vector<Route> MakeRoutes() {
        &Api::DeleteWebhook},
       {"POST", "/api/v1/webhooks/{id}/ping", "pingGlobalWebhook", Verb::kManageWebhooks, Where::kPool,
        &Api::PingWebhook},
+      {"GET", "/api/v1/audit", "listAudit", Verb::kReadAudit, Where::kPool, &Api::ListAudit},
+      {"GET", "/api/v1/projects/{project}/audit", "listProjectAudit", Verb::kReadAudit, Where::kPool, &Api::ListAudit},
+      {"GET", "/api/v1/audit/links", "listAuditLinks", Verb::kReadAudit, Where::kPool, &Api::ListAuditLinks},
+      {"GET", "/api/v1/audit/checkpoints", "listCheckpoints", Verb::kReadAudit, Where::kPool, &Api::ListCheckpoints},
       {"GET", "/sdk/v1/stream", "stream", Verb::kReadRules, Where::kInline, &Api::Stream},
       {"GET", "/sdk/v1/ruleset", "ruleset", Verb::kReadRules, Where::kPool, &Api::GetRuleset},
       {"POST", "/sdk/v1/events", "sendEvents", Verb::kSendEvents, Where::kIngest, nullptr, &Api::SendEvents},
@@ -93,24 +98,31 @@ std::vector<Route> MakeRoutes() {
       {"GET", "/metrics", "metrics", Verb::kPublic, Where::kInline, &Api::Metrics},
       {"GET", "/", "home", Verb::kPublic, Where::kPool, &Api::Home},
   };
-  AppendEntityRoutes<EntityKind::kFlag>(routes, "/api/v1/projects/{project}/flags",
-                                        "/api/v1/projects/{project}/flags/{key}",
-                                        {"listFlags", "getFlag", "putFlag", "patchFlag", "deleteFlag"});
+  AppendEntityRoutes<EntityKind::kFlag>(
+      routes, "/api/v1/projects/{project}/flags", "/api/v1/projects/{project}/flags/{key}",
+      "/api/v1/projects/{project}/flags/{key}/history",
+      {"listFlags", "getFlag", "putFlag", "patchFlag", "deleteFlag", "getFlagHistory"});
   AppendEntityRoutes<EntityKind::kSegment>(
       routes, "/api/v1/projects/{project}/segments", "/api/v1/projects/{project}/segments/{key}",
-      {"listSegments", "getSegment", "putSegment", "patchSegment", "deleteSegment"});
-  AppendEntityRoutes<EntityKind::kLayer>(routes, "/api/v1/projects/{project}/layers",
-                                         "/api/v1/projects/{project}/layers/{key}",
-                                         {"listLayers", "getLayer", "putLayer", "patchLayer", "deleteLayer"});
+      "/api/v1/projects/{project}/segments/{key}/history",
+      {"listSegments", "getSegment", "putSegment", "patchSegment", "deleteSegment", "getSegmentHistory"});
+  AppendEntityRoutes<EntityKind::kLayer>(
+      routes, "/api/v1/projects/{project}/layers", "/api/v1/projects/{project}/layers/{key}",
+      "/api/v1/projects/{project}/layers/{key}/history",
+      {"listLayers", "getLayer", "putLayer", "patchLayer", "deleteLayer", "getLayerHistory"});
   AppendEntityRoutes<EntityKind::kHoldout>(
       routes, "/api/v1/projects/{project}/holdouts", "/api/v1/projects/{project}/holdouts/{key}",
-      {"listHoldouts", "getHoldout", "putHoldout", "patchHoldout", "deleteHoldout"});
-  AppendEntityRoutes<EntityKind::kExperiment>(
-      routes, "/api/v1/projects/{project}/experiments", "/api/v1/projects/{project}/experiments/{key}",
-      {"listExperiments", "getExperiment", "putExperiment", "patchExperiment", "deleteExperiment"});
-  AppendEntityRoutes<EntityKind::kMetric>(routes, "/api/v1/projects/{project}/metrics",
-                                          "/api/v1/projects/{project}/metrics/{key}",
-                                          {"listMetrics", "getMetric", "putMetric", "patchMetric", "deleteMetric"});
+      "/api/v1/projects/{project}/holdouts/{key}/history",
+      {"listHoldouts", "getHoldout", "putHoldout", "patchHoldout", "deleteHoldout", "getHoldoutHistory"});
+  AppendEntityRoutes<EntityKind::kExperiment>(routes, "/api/v1/projects/{project}/experiments",
+                                              "/api/v1/projects/{project}/experiments/{key}",
+                                              "/api/v1/projects/{project}/experiments/{key}/history",
+                                              {"listExperiments", "getExperiment", "putExperiment", "patchExperiment",
+                                               "deleteExperiment", "getExperimentHistory"});
+  AppendEntityRoutes<EntityKind::kMetric>(
+      routes, "/api/v1/projects/{project}/metrics", "/api/v1/projects/{project}/metrics/{key}",
+      "/api/v1/projects/{project}/metrics/{key}/history",
+      {"listMetrics", "getMetric", "putMetric", "patchMetric", "deleteMetric", "getMetricHistory"});
   return routes;
 }
 

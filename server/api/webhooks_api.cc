@@ -95,8 +95,8 @@ std::optional<Webhook> Api::WebhookOf(const Call& call) const {
 }
 
 Result<Committed> Api::PutWebhook(const Webhook& webhook, std::string_view action, const Call& call) {
-  Result<Committed> committed =
-      parts_.catalog.PutItem({std::string(kWebhookSpace), webhook.id, EncodeWebhook(webhook)}, action, AuthorOf(call));
+  Result<Committed> committed = parts_.catalog.PutItem(
+      {std::string(kWebhookSpace), webhook.id, EncodeWebhook(webhook), webhook.project}, action, AuthorOf(call));
   if (committed) parts_.deliverer.Put(webhook);
   return committed;
 }
@@ -181,8 +181,8 @@ http::Response Api::DeleteWebhook(const Call& call) {
   if (!held) {
     return ProblemResponse(NoWebhook(call.request.Param("id"), call.request.Param("project")), call.request.id);
   }
-  Result<Committed> committed =
-      parts_.catalog.PutItem({std::string(kWebhookSpace), held->id, ""}, "webhook.delete", AuthorOf(call));
+  Result<Committed> committed = parts_.catalog.PutItem({std::string(kWebhookSpace), held->id, "", held->project},
+                                                       "webhook.delete", AuthorOf(call));
   if (!committed) return ProblemResponse(committed.error(), call.request.id);
   parts_.deliverer.Remove(held->id);
   return JsonResponse(200, Object{{"revision", Value(committed->revision)}});

@@ -11,6 +11,7 @@
 #include "core/codec/wire.h"
 #include "core/diff/audience.h"
 #include "core/diff/reach.h"
+#include "core/model/units.h"
 #include "core/ruleset/ruleset.h"
 #include "core/validate/validate.h"
 #include "server/catalog/merge_patch.h"
@@ -116,7 +117,11 @@ const ProjectView* CatalogView::FindProject(std::string_view key) const {
 class Catalog::Impl {
  public:
   Impl(Store& store, Feed& feed, CatalogOptions options)
-      : store_(store), feed_(feed), options_(std::move(options)), view_(std::make_shared<const CatalogView>()) {
+      : store_(store),
+        feed_(feed),
+        options_(std::move(options)),
+        audit_(store, options_.audit_key),
+        view_(std::make_shared<const CatalogView>()) {
     if (!options_.today) options_.today = SystemToday;
   }
 
@@ -143,6 +148,9 @@ class Catalog::Impl {
   Result<ProjectView> ProjectAt(std::string_view project, Revision revision) const;
   Result<Snapshot> SnapshotAt(std::string_view project, std::string_view environment, Revision revision) const;
   Result<EntityVersion> EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const;
+  Result<EntityHistory> HistoryOf(std::string_view project, const EntityRef& ref, Revision cursor,
+                                  std::size_t limit) const;
+  AuditLog& audit() { return audit_; }
 
  private:
   using Projects = std::map<std::string, ProjectView>;
@@ -180,6 +188,7 @@ class Catalog::Impl {
                                   const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
   Result<Committed> Write(Prepared prepared, std::string_view action, const Author& author,
                           const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
+  static AuditEntry AuditOf(const Prepared& prepared, const Author& author, std::string_view action);
   Status RememberNoChange(const Author& author, const std::optional<IdempotencyKey>& idempotency, Revision revision)
       GUIDON_REQUIRES(writer_);
   // What every change begins with: the state is the store's, and a repetition gets its first answer.
@@ -199,6 +208,7 @@ class Catalog::Impl {
   Store& store_;
   Feed& feed_;
   CatalogOptions options_;
+  AuditLog audit_;
 
   Mutex writer_;  // one change at a time, from reading the state to publishing the next
   bool in_doubt_ GUIDON_GUARDED_BY(writer_) = false;  // the last commit was neither done nor refused
@@ -498,7 +508,8 @@ Status Catalog::Impl::RememberNoChange(const Author& author, const std::optional
 
 Result<Committed> Catalog::Impl::Commit(const CommitRequest& request) {
   MutexLock lock(writer_);
-  Result<std::optional<First>> first = Begin(request.project, request.author, request.idempotency);
+  Result<std::optional<First>> first =
+      Begin(request.project, request.author, request.dry_run ? std::nullopt : request.idempotency);
   if (!first) return Fail(first.error());
   if (*first) return **std::move(first);
   const auto held = FindProject(request.project);
@@ -507,6 +518,13 @@ Result<Committed> Catalog::Impl::Commit(const CommitRequest& request) {
   if (!after) return Fail(after.error());
   Result<Prepared> prepared = Prepare(request.project, held, *std::move(after));
   if (!prepared) return Fail(prepared.error());
+  if (request.dry_run) {
+    Committed planned;
+    planned.revision = View()->revision;
+    planned.changes = DescribePlan(&held->definitions, *prepared->after);
+    planned.warnings = std::move(prepared->warnings);
+    return planned;
+  }
   if (Status permitted = AskPermit(request.permit, *prepared); !permitted) return Fail(permitted.error());
   return Write(*std::move(prepared), "definitions.change", request.author, request.idempotency);
 }
@@ -628,6 +646,45 @@ Status Catalog::Impl::CompileAll(Prepared& prepared) {
   return {};
 }
 
+namespace {
+
+AuditEntry EntryBy(const Author& author, std::string_view action) {
+  AuditEntry entry;
+  entry.principal = author.principal;
+  entry.action = action;
+  entry.request_id = author.request_id;
+  entry.address = author.address;
+  entry.comment = author.comment;
+  return entry;
+}
+
+std::string_view ChangeOf(bool was_there, bool is_there) {
+  if (!was_there) return "create";
+  return is_there ? "change" : "remove";
+}
+
+}  // namespace
+
+AuditEntry Catalog::Impl::AuditOf(const Prepared& prepared, const Author& author, std::string_view action) {
+  AuditEntry entry = EntryBy(author, action);
+  entry.project = prepared.project;
+  std::set<std::string> environments(prepared.closed.begin(), prepared.closed.end());
+  for (const auto& [scope, unused] : prepared.encoded) environments.insert(scope.environment);
+  for (const auto& [scope, unused] : prepared.opened) environments.insert(scope.environment);
+  entry.environments.assign(environments.begin(), environments.end());
+  if (prepared.project_changed) {
+    entry.subjects.push_back({"project", prepared.project,
+                              std::string(ChangeOf(prepared.before != nullptr, prepared.after.has_value())),
+                              prepared.before ? prepared.before->revision : 0});
+  }
+  for (const Step& step : prepared.steps) {
+    const Revision before = step.before ? prepared.before->revisions.at(step.ref) : 0;
+    entry.subjects.push_back({std::string(ToString(step.ref.kind)), step.ref.key,
+                              std::string(ChangeOf(step.before.has_value(), step.after.has_value())), before});
+  }
+  return entry;
+}
+
 Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view action, const Author& author,
                                        const std::optional<IdempotencyKey>& idempotency) {
   Committed committed;
@@ -652,9 +709,8 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
     (step.after ? upserts : removals).push_back(step.ref);
   }
   for (TxnOp& op : prepared.extra) txn.ops.push_back(std::move(op));
-  txn.revision =
-      RevisionRecord{EncodeLog(prepared.project, prepared.project_changed, upserts, removals),
-                     EncodeAudit(author.principal, author.request_id, author.comment, action, prepared.project)};
+  txn.revision = RevisionRecord{EncodeLog(prepared.project, prepared.project_changed, upserts, removals),
+                                EncodeAudit(AuditOf(prepared, author, action), prepared.project)};
   if (idempotency) txn.idempotency = Once(author, *idempotency, committed.created ? "created" : "changed");
   const Result<TxnResult> result = store_.Commit(std::move(txn));
   in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
@@ -866,13 +922,19 @@ Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::s
                                           const Author& author) {
   MutexLock lock(writer_);
   if (Status present = CatchUp(); !present) return Fail(present.error());
+  AuditEntry audit = EntryBy(author, action);
   Txn txn;
   for (const Item& item : items) {
     const std::string key = ItemStoreKey(item.space, item.id);
+    const Result<std::optional<KeyValue>> held = store_.Get(key);
+    if (!held) return Fail(held.error());
+    audit.subjects.push_back({item.space, item.id, std::string(ChangeOf(held->has_value(), !item.value.empty())),
+                              *held ? (*held)->modified_revision : 0});
     txn.ops.push_back(item.value.empty() ? TxnOp::Delete(key) : TxnOp::Put(key, item.value));
   }
-  txn.revision = RevisionRecord{
-      EncodeItemLog(items), EncodeAudit(author.principal, author.request_id, author.comment, action, items.at(0).id)};
+  audit.project = items.at(0).project;
+  if (!items.at(0).environment.empty()) audit.environments.push_back(items.at(0).environment);
+  txn.revision = RevisionRecord{EncodeItemLog(items), EncodeAudit(audit, items.at(0).id)};
   const Result<TxnResult> result = store_.Commit(std::move(txn));
   in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
   if (!result) return Fail(result.error());
@@ -902,7 +964,10 @@ Error Catalog::Impl::InRevisions(const Error& error, Revision asked) const {
   const std::string gone = "revision " + std::to_string(asked) + " is no longer kept";
   const Result<Revision> oldest = OldestReadable();
   if (!oldest || *oldest > store_.Head().revision) return {ErrorCode::kGone, gone, {}};
-  return {ErrorCode::kGone, gone + "; the oldest that can be read is " + std::to_string(*oldest), {}};
+  const Result<AuditEntry> entry = audit_.Find(*oldest);
+  const std::string since =
+      entry ? ", which came at " + FormatTimestamp(entry->time.time_since_epoch().count()) : std::string();
+  return {ErrorCode::kGone, gone + "; the oldest that can be read is " + std::to_string(*oldest) + since, {}};
 }
 
 Result<ProjectView> Catalog::Impl::ProjectAt(std::string_view project, Revision revision) const {
@@ -941,6 +1006,112 @@ Result<EntityVersion> Catalog::Impl::EntityAt(std::string_view project, const En
   Result<StoredEntity> entity = DecodeEntityText((*stored)->key, (*stored)->value);
   if (!entity) return Fail(entity.error());
   return EntityVersion{std::move(entity->record), (*stored)->modified_revision};
+}
+
+namespace {
+
+constexpr Revision kMostLogged = 5'000;  // revisions whose log is looked at for one page
+constexpr Revision kLogPage = 64;
+
+bool Names(const StoredPayload& log, std::string_view project, const EntityRef& ref) {
+  const Result<Value> read = ParseJson(log.bytes);
+  const Value* of = read ? read->Find("project") : nullptr;
+  const Value* changes = read ? read->Find("changes") : nullptr;
+  if (of == nullptr || of->AsString() != project || changes == nullptr) return false;
+  for (const Value& change : changes->AsArray()) {
+    const Value *kind = change.Find("kind"), *key = change.Find("key");
+    if (kind != nullptr && key != nullptr && kind->AsString() == ToString(ref.kind) && key->AsString() == ref.key) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The newest revision up to `last` whose log names it; 0 when there is none that is kept. `looked_at` grows; at the
+// bound, `stopped` is where to go on.
+Result<Revision> LastThatNames(const Store& store, std::string_view project, const EntityRef& ref, Revision last,
+                               Revision& looked_at, std::optional<Revision>& stopped) {
+  while (last > 0) {
+    const Revision from = last > kLogPage ? last - kLogPage + 1 : 1;
+    const Result<std::vector<RevisionEntry>> links = store.Revisions(from, last, kLogPage);
+    if (!links) return Fail(links.error());
+    for (auto link = links->rbegin(); link != links->rend(); ++link) {
+      if (link->log.state == StoredPayload::State::kCompacted) return 0;
+      if (looked_at++ >= kMostLogged) {
+        stopped = link->revision;
+        return 0;
+      }
+      if (Names(link->log, project, ref)) return link->revision;
+    }
+    last = from - 1;
+  }
+  return 0;
+}
+
+std::vector<PlannedChange> ChangeOf(const std::optional<EntityRecord>& before,
+                                    const std::optional<EntityRecord>& after) {
+  Definitions old, now;
+  if (before) old.entities.Append(*before);
+  if (after) now.entities.Append(*after);
+  return DescribePlan(&old, now);
+}
+
+}  // namespace
+
+Result<EntityHistory> Catalog::Impl::HistoryOf(std::string_view project, const EntityRef& ref, Revision cursor,
+                                               std::size_t limit) const {
+  EntityHistory history;
+  const Revision head = store_.Head().revision;
+  const std::string key = EntityStoreKey(project, ref);
+  Revision at = cursor == 0 ? head : std::min(cursor, head), looked_at = 0;
+  const auto version = [&](Revision revision) -> Result<std::optional<KeyValue>> {
+    if (revision == 0) return std::optional<KeyValue>();
+    const Result<Position> position = store_.PositionOf(revision);
+    if (!position) return Fail(position.error());
+    return store_.Get(key, *position);
+  };
+  const auto record = [&](const std::optional<KeyValue>& held) -> Result<std::optional<EntityRecord>> {
+    if (!held) return std::optional<EntityRecord>();
+    Result<StoredEntity> entity = DecodeEntityText(held->key, held->value);
+    if (!entity) return Fail(entity.error());
+    return std::optional<EntityRecord>(std::move(entity->record));
+  };
+  while (at > 0) {
+    if (history.changes.size() == limit) {
+      history.next = at;
+      return history;
+    }
+    const Result<std::optional<KeyValue>> held = version(at);
+    if (!held && held.error().code == ErrorCode::kGone) break;
+    if (!held) return Fail(held.error());
+    Revision changed = *held ? (*held)->modified_revision : 0;
+    if (!*held) {
+      Result<Revision> found = LastThatNames(store_, project, ref, at, looked_at, history.next);
+      if (!found) return Fail(found.error());
+      if (history.next) return history;
+      if (*found == 0) break;
+      changed = *found;
+    }
+    Result<AuditEntry> audit = audit_.Find(changed);
+    if (!audit) return Fail(audit.error());
+    EntityChangeRecord& change = history.changes.emplace_back();
+    change.audit = *std::move(audit);
+    const Result<std::optional<KeyValue>> old = version(changed - 1);
+    if (!old && old.error().code != ErrorCode::kGone) return Fail(old.error());
+    const Result<std::optional<EntityRecord>> after = record(*held);
+    if (!after) return Fail(after.error());
+    if (old || (*held && (*held)->created_revision == changed)) {
+      const Result<std::optional<EntityRecord>> before = record(old ? *old : std::nullopt);
+      if (!before) return Fail(before.error());
+      std::vector<PlannedChange> described = ChangeOf(*before, *after);
+      if (!described.empty()) change.change = std::move(described.front());
+    }
+    at = changed - 1;
+    if (*held && (*held)->created_revision == changed && !old) break;
+  }
+  // What is older than what is kept may have been about it, too.
+  history.complete = at == 0 || store_.compacted() == 0;
+  return history;
 }
 
 // ---- The face ----------------------------------------------------------------------------------------------------
@@ -996,6 +1167,17 @@ Result<Snapshot> Catalog::SnapshotAt(std::string_view project, std::string_view 
 }
 Result<EntityVersion> Catalog::EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const {
   return impl_->EntityAt(project, ref, revision);
+}
+
+Result<EntityHistory> Catalog::HistoryOf(std::string_view project, const EntityRef& ref, Revision cursor,
+                                         std::size_t limit) const {
+  return impl_->HistoryOf(project, ref, cursor, limit);
+}
+AuditLog& Catalog::audit() {
+  return impl_->audit();
+}
+const AuditLog& Catalog::audit() const {
+  return impl_->audit();
 }
 
 }  // namespace guidon

@@ -28,6 +28,8 @@
 #include "core/base/mutex.h"
 #include "core/base/result.h"
 #include "core/model/definitions.h"
+#include "server/catalog/audit_entry.h"
+#include "server/catalog/audit_log.h"
 #include "server/feed/feed.h"
 #include "server/store/store.h"
 
@@ -38,6 +40,7 @@ struct Author {
   std::string principal;  // "key:SELECTOR", or "system"
   std::string request_id;
   std::string comment;  // free text of the person, at most 4 096 bytes
+  std::string address;  // of the other side of the connection; empty: nobody asked
 };
 
 // A retry with the same principal, key and body hash gets the first answer again, for 24 hours.
@@ -75,7 +78,8 @@ struct CommitRequest {
   std::vector<Edit> edits;  // at least one; a key at most once
   Author author;
   std::optional<IdempotencyKey> idempotency;
-  Permit permit = {};  // empty: everything may be altered
+  Permit permit = {};    // empty: everything may be altered
+  bool dry_run = false;  // everything but the writing; the answer says what would change, and nobody is asked
 };
 
 // One project at one revision. Immutable.
@@ -85,11 +89,27 @@ struct ProjectView {
   Revision revision = 0;                    // the revision that last changed the project itself
 };
 
+// What applying a workspace, or a change, did or would do.
+struct PlannedMove {
+  std::string environment;
+  std::string split;                         // "rule eu-ramp", "default", "experiment checkout-one-page"
+  std::optional<std::uint32_t> share_parts;  // of 100 000; absent: depends on attributes
+};
+struct PlannedChange {
+  std::string kind;  // of the entity, or "project"
+  std::string key;
+  std::string action;  // "create" | "update" | "archive" | "remove"
+  std::vector<std::string> environments;
+  std::vector<std::string> summary;  // for people, a line each
+  std::vector<PlannedMove> moved;
+};
+
 struct Committed {
   Revision revision = 0;  // the present one if there was nothing to change
   bool replayed = false;  // the answer to an earlier, equal request: as that one, but for the warnings
   bool created = false;   // of a single edit: what it names was not there before
   std::vector<Issue> warnings;
+  std::vector<PlannedChange> changes;  // of a dry run
   // The project as this commit left it, whatever has happened since; null when it is gone, or no longer kept.
   std::shared_ptr<const ProjectView> project;
 };
@@ -104,20 +124,6 @@ struct WorkspaceRequest {
   Permit permit = {};  // likewise; a dry run alters nothing and asks nobody
 };
 
-// What applying a workspace did or would do.
-struct PlannedMove {
-  std::string environment;
-  std::string split;                         // "rule eu-ramp", "default", "experiment checkout-one-page"
-  std::optional<std::uint32_t> share_parts;  // of 100 000; absent: depends on attributes
-};
-struct PlannedChange {
-  std::string kind;  // of the entity, or "project"
-  std::string key;
-  std::string action;  // "create" | "update" | "archive" | "remove"
-  std::vector<std::string> environments;
-  std::vector<std::string> summary;  // for people, a line each
-  std::vector<PlannedMove> moved;
-};
 struct PlanConflict {
   std::string kind, key;
   std::string path;
@@ -143,6 +149,17 @@ struct EntityVersion {
   Revision revision = 0;
 };
 
+// One revision that changed an entity.
+struct EntityChangeRecord {
+  AuditEntry audit;                     // who, when, why
+  std::optional<PlannedChange> change;  // absent: what it was before is no longer kept
+};
+struct EntityHistory {
+  std::vector<EntityChangeRecord> changes;  // newest first
+  std::optional<Revision> next;             // for what came before; a page may be empty and have one
+  bool complete = true;                     // of the last page: it goes back to where the entity began
+};
+
 struct CatalogView {
   Revision revision = 0;
   std::map<std::string, std::shared_ptr<const ProjectView>> projects;
@@ -155,6 +172,8 @@ struct Item {
   std::string space;  // "key"
   std::string id;
   std::string value;
+  std::string project = {};      // what it is about, for the audit entry; empty: all
+  std::string environment = {};  // likewise
 };
 
 // Told of an item that a write in doubt turned out to have left; an empty value: it is gone. On the thread of a change,
@@ -165,6 +184,7 @@ struct CatalogOptions {
   std::function<std::chrono::sys_days()> today;  // for expiry warnings; empty: the system clock
   std::size_t replayed_revisions = 1024;         // how far back streams can resume after a restart
   ItemTaken on_item;                             // empty: nobody has to know
+  std::shared_ptr<const SigningKey> audit_key;   // signs checkpoints; null: nobody does
 };
 
 class Catalog {
@@ -213,6 +233,13 @@ class Catalog {
   Result<ProjectView> ProjectAt(std::string_view project, Revision revision) const;
   Result<Snapshot> SnapshotAt(std::string_view project, std::string_view environment, Revision revision) const;
   Result<EntityVersion> EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const;
+  // Which revisions changed it, from `cursor` (0: the newest) back, at most `limit` of them. Follows the versions that
+  // are kept; where it was not there, the log, at most 5 000 revisions of it.
+  Result<EntityHistory> HistoryOf(std::string_view project, const EntityRef& ref, Revision cursor,
+                                  std::size_t limit) const;
+
+  AuditLog& audit();
+  const AuditLog& audit() const;
 
  private:
   class Impl;

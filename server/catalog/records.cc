@@ -147,12 +147,4 @@ std::string EncodeItemLog(const std::vector<Item>& items) {
   return ToJson(Value(std::move(log)));
 }
 
-std::string EncodeAudit(std::string_view principal, std::string_view request_id, std::string_view comment,
-                        std::string_view action, std::string_view subject) {
-  Object audit{{"principal", Value(principal)}, {"action", Value(action)}, {"subject", Value(subject)}};
-  if (!request_id.empty()) audit.Append("request_id", Value(request_id));
-  if (!comment.empty()) audit.Append("comment", Value(comment));
-  return ToJson(Value(std::move(audit)));
-}
-
 }  // namespace guidon

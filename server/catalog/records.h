@@ -53,11 +53,9 @@ Result<StoredEntity> DecodeEntityText(std::string_view key, std::string_view tex
 // A definition that a caller sent for `ref`: its key, if it has one, must be that key.
 Result<EntityRecord> DecodeDefinitionOf(const EntityRef& ref, const Value& definition);
 
-// The payloads of a revision (server/store/store.h), as JSON.
+// The log payload of a revision (server/store/store.h), as JSON; server/catalog/audit_entry.h has the other one.
 std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRef>& upserts,
                       const std::vector<EntityRef>& removals);
 std::string EncodeItemLog(const std::vector<Item>& items);  // the first, and the others as `also`
-std::string EncodeAudit(std::string_view principal, std::string_view request_id, std::string_view comment,
-                        std::string_view action, std::string_view subject);
 
 }  // namespace guidon

@@ -105,7 +105,9 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
     story.Expect(200, "get" + word, {{"key", key}});
     story.Expect(200, "list" + word + "s");
     story.Expect(200, "patch" + word, {{"key", key}});
+    story.Expect(200, "get" + word + "History", {{"key", key}});
   }
+  for (const char* id : {"listAudit", "listProjectAudit", "listAuditLinks", "listCheckpoints"}) story.Expect(200, id);
   story.Expect(200, "commitChanges");
   story.Expect(200, "applyWorkspace");
   story.Expect(200, "getSnapshot");

@@ -115,7 +115,8 @@ class CatalogHarness {
   std::string items_taken;  // "key/k1=text key/k2= ", as the catalog's options were told
 
   Result<Committed> Commit(std::vector<Edit> edits, std::optional<IdempotencyKey> once = std::nullopt) {
-    return catalog_->Commit({"shop", std::move(edits), author, std::move(once)});
+    return catalog_->Commit(
+        {.project = "shop", .edits = std::move(edits), .author = author, .idempotency = std::move(once)});
   }
   Committed Must(Result<Committed> result) {
     if (!result) {

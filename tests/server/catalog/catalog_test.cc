@@ -481,9 +481,9 @@ TEST_P(CatalogTest, ThePastIsReadableUntilItIsCompacted) {
   ASSERT_TRUE(on.store().Compact(*on.store().PositionOf(4)));
   EXPECT_EQ(default_at(2), "gone");
   EXPECT_EQ(on.catalog().SnapshotAt("shop", "production", 3).error().code, ErrorCode::kGone);
-  const std::string kGone = "revision 2 is no longer kept; the oldest that can be read is 4";
-  EXPECT_EQ(on.catalog().SnapshotAt("shop", "production", 2).error().message, kGone);
-  EXPECT_EQ(on.catalog().EntityAt("shop", Flag("a"), 2).error().message, kGone);
+  const std::string kGone = "revision 2 is no longer kept; the oldest that can be read is 4, which came at 20";
+  EXPECT_TRUE(on.catalog().SnapshotAt("shop", "production", 2).error().message.starts_with(kGone));
+  EXPECT_TRUE(on.catalog().EntityAt("shop", Flag("a"), 2).error().message.starts_with(kGone));
   EXPECT_EQ(default_at(4), "off of 4");
   const std::string before = on.Everything();
   on.Restart();

@@ -1,0 +1,99 @@
+#include "server/catalog/audit_entry.h"
+
+#include <utility>
+
+#include <guidon/value.h>
+#include "core/base/json.h"
+
+namespace guidon {
+namespace {
+
+constexpr std::size_t kMostSubjects = 1'000;
+
+std::string TextOf(const Value& object, std::string_view name) {
+  const Value* member = object.Find(name);
+  return member == nullptr ? std::string() : member->AsString();
+}
+
+std::uint64_t NumberOf(const Value& object, std::string_view name) {
+  const Value* member = object.Find(name);
+  return member == nullptr || member->AsInt() < 0 ? 0 : static_cast<std::uint64_t>(member->AsInt());
+}
+
+const Array& ListIn(const Value& object, std::string_view name) {
+  static const Array kNone;
+  const Value* list = object.Find(name);
+  return list == nullptr ? kNone : list->AsArray();
+}
+
+// {"principal":…,"action":…,"subject":…}: the subject is a key's id, or a project.
+void DecodeOlder(const Value& audit, const StoredPayload& log, AuditEntry& entry) {
+  const std::string subject = TextOf(audit, "subject");
+  if (entry.action.starts_with("key.")) {
+    entry.subjects.push_back({"key", subject, "", 0});
+    return;
+  }
+  entry.project = subject;
+  const Result<Value> changes = ParseJson(log.bytes);
+  if (!changes) return;
+  if (changes->Find("project_changed") != nullptr) entry.subjects.push_back({"project", subject, "", 0});
+  for (const Value& change : ListIn(*changes, "changes")) {
+    if (entry.subjects.size() == kMostSubjects) {
+      ++entry.subjects_left_out;
+      continue;
+    }
+    entry.subjects.push_back(
+        {TextOf(change, "kind"), TextOf(change, "key"), change.Find("removed") != nullptr ? "remove" : "", 0});
+  }
+}
+
+}  // namespace
+
+std::string EncodeAudit(const AuditEntry& entry, std::string_view subject) {
+  Object audit{{"principal", Value(entry.principal)}, {"action", Value(entry.action)}, {"subject", Value(subject)}};
+  const auto append = [&](std::string_view name, const std::string& text) {
+    if (!text.empty()) audit.Append(name, Value(text));
+  };
+  append("project", entry.project);
+  append("request_id", entry.request_id);
+  append("address", entry.address);
+  append("comment", entry.comment);
+  Array environments, subjects;
+  for (const std::string& name : entry.environments) environments.emplace_back(name);
+  if (!environments.empty()) audit.Append("environments", Value(std::move(environments)));
+  for (const AuditSubject& one : entry.subjects) {
+    if (subjects.size() == kMostSubjects) break;
+    Object encoded{{"kind", Value(one.kind)}, {"key", Value(one.key)}, {"change", Value(one.change)}};
+    if (one.before > 0) encoded.Append("before", Value(one.before));
+    subjects.emplace_back(std::move(encoded));
+  }
+  const std::size_t left_out = entry.subjects_left_out + entry.subjects.size() - subjects.size();
+  audit.Append("subjects", Value(std::move(subjects)));
+  if (left_out > 0) audit.Append("subjects_left_out", Value(left_out));
+  return ToJson(Value(std::move(audit)));
+}
+
+AuditEntry DecodeAudit(const RevisionEntry& link) {
+  AuditEntry entry;
+  entry.revision = link.revision;
+  entry.time = link.time;
+  entry.redacted = link.audit.state != StoredPayload::State::kPresent;
+  const Result<Value> audit = ParseJson(link.audit.bytes);
+  if (entry.redacted || !audit) return entry;
+  entry.principal = TextOf(*audit, "principal");
+  entry.action = TextOf(*audit, "action");
+  entry.project = TextOf(*audit, "project");
+  entry.request_id = TextOf(*audit, "request_id");
+  entry.address = TextOf(*audit, "address");
+  entry.comment = TextOf(*audit, "comment");
+  for (const Value& name : ListIn(*audit, "environments")) entry.environments.push_back(name.AsString());
+  for (const Value& subject : ListIn(*audit, "subjects")) {
+    entry.subjects.push_back(
+        {TextOf(subject, "kind"), TextOf(subject, "key"), TextOf(subject, "change"), NumberOf(subject, "before")});
+  }
+  entry.subjects_left_out = NumberOf(*audit, "subjects_left_out");
+  if (audit->Find("subjects") == nullptr) DecodeOlder(*audit, link.log, entry);
+  return entry;
+}
+
+}  // namespace guidon
