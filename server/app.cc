@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <future>
 #include <map>
 #include <thread>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "server/api/api.h"
 #include "server/api/problem.h"
 #include "server/auth/key_records.h"
+#include "server/catalog/audit_log.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/history.h"
 #include "server/feed/feed.h"
@@ -37,9 +39,10 @@ constexpr std::size_t kPoolQueue = 1024;  // requests that wait for a worker of 
 // Streams look at their keys and at the time that often: a revoked key has to be noticed within a second.
 constexpr std::chrono::milliseconds kTick(500);
 constexpr int kTicksPerSecond = 2;
-constexpr int kSlotSeconds = 5;                    // a stream's first snapshot may hold a slot that long
-constexpr std::string_view kNoRoute = "none";      // in metrics and logs, for what no route takes
-constexpr std::size_t kMostScopesInMetrics = 200;  // environments that have a series of their own
+constexpr std::chrono::seconds kLastCheckpoint(2);  // at a stop
+constexpr int kSlotSeconds = 5;                     // a stream's first snapshot may hold a slot that long
+constexpr std::string_view kNoRoute = "none";       // in metrics and logs, for what no route takes
+constexpr std::size_t kMostScopesInMetrics = 200;   // environments that have a series of their own
 
 std::int64_t NowMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -65,9 +68,15 @@ class App::Impl {
       written_seconds_.Observe(std::chrono::duration<double>(after).count());
     };
     feed_.emplace(store_->Epoch(), std::move(feed), [this] { Wake(); });
+    const bool is_own = config_.audit_key.empty();
+    const auto audit_key = OpenAuditKey(is_own ? config_.data + "/audit-key.pem" : config_.audit_key, is_own);
+    if (!audit_key) return Fail(audit_key.error());
+    const PublicKey public_key = (*audit_key)->public_key();
+    log_.Info("audit key", {{"key", public_key.Id()}, {"public_key", public_key.Hex()}});
     catalog_.emplace(*store_, *feed_,
                      CatalogOptions{.replayed_revisions = config_.ring_changes,
-                                    .on_item = [this](const Item& item) { TakeItem(item); }});
+                                    .on_item = [this](const Item& item) { TakeItem(item); },
+                                    .audit_key = *audit_key});
     if (Status loaded = catalog_->Load(); !loaded) return loaded;
     if (Status known = LoadKeys(); !known) return known;
     if (Status opened = OpenJournal(); !opened) return opened;
@@ -86,6 +95,7 @@ class App::Impl {
     // Only once the address is ours: a second server on it must not show a key that nobody can use.
     if (Status made = MakeFirstKey(); !made) return made;
     KeepHistory();
+    KeepCheckpoints();
     KeepJournal();
     // Last, so that a script which waits for the address finds the first key in the log.
     return WritePortFile();
@@ -106,8 +116,11 @@ class App::Impl {
     writers_.reset();
     readers_.reset();
     deliverer_.reset();
+    KeepLastCheckpoint();
     store_->BeginClose();  // the keepers may wait for room on a full disk, and events too
+    if (last_checkpoint_.joinable()) last_checkpoint_.join();
     history_.reset();
+    checkpoints_.reset();
     journal_keeper_.reset();
     journal_.reset();  // who waits for an answer from it is told through the server
     log_.Info("stopped");
@@ -291,6 +304,34 @@ class App::Impl {
       }
     };
     history_.emplace(*store_, std::move(options));
+  }
+
+  void KeepCheckpoints() {
+    CheckpointKeeperOptions options;
+    options.look = options_.checkpoint_look;
+    options.report = [this](const Result<Checkpoint>& checkpoint) {
+      if (checkpoint) return SayCheckpoint(*checkpoint);
+      log_.Error("no audit checkpoint was kept; it is tried again", {{"cause", checkpoint.error().message}});
+    };
+    checkpoints_.emplace(catalog_->audit(), *store_, std::move(options));
+  }
+
+  // In the log, so that it leaves the machine with it.
+  void SayCheckpoint(const Checkpoint& checkpoint) {
+    log_.Info("audit checkpoint", {{"revision", std::to_string(checkpoint.revision)}, {"checkpoint", checkpoint.text}});
+  }
+
+  // Of all that the next start begins with. A full disk would have it wait, and nobody waits for that.
+  void KeepLastCheckpoint() {
+    std::promise<void> done;
+    std::future<void> kept = done.get_future();
+    last_checkpoint_ = std::thread([this, done = std::move(done)]() mutable {
+      const auto now = Timestamp(std::chrono::milliseconds(NowMs()));
+      const Result<std::optional<Checkpoint>> checkpoint = catalog_->audit().KeepCheckpoint(now);
+      if (checkpoint && *checkpoint) SayCheckpoint(**checkpoint);
+      done.set_value();
+    });
+    kept.wait_for(kLastCheckpoint);
   }
 
   void KeepJournal() {
@@ -500,6 +541,8 @@ class App::Impl {
   std::optional<Feed> feed_;
   std::optional<Catalog> catalog_;
   std::optional<HistoryKeeper> history_;
+  std::optional<CheckpointKeeper> checkpoints_;
+  std::thread last_checkpoint_;
   std::unique_ptr<Journal> journal_;
   std::optional<JournalKeeper> journal_keeper_;
   std::optional<Deliverer> deliverer_;

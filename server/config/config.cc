@@ -64,6 +64,7 @@ const std::vector<Setting>& Settings() {
   static const std::vector<Setting> kSettings = {
       TextSetting({"listen", "ADDRESS", "Address and port; port 0 takes a free one"}, &Config::listen),
       TextSetting({"data", "DIR", "Folder of the store; made if its parent is there"}, &Config::data),
+      TextSetting({"audit-key", "FILE", "Key that signs checkpoints of the audit log"}, &Config::audit_key),
       TextSetting({"port-file", "FILE", "File for the address that was bound, for scripts"}, &Config::port_file),
       BoolSetting({"insecure", "", "Allows other addresses than loopback without TLS"}, &Config::insecure),
       NumberSetting({"io-threads", "N", "Threads that read and write sockets, 1 … 256"}, &Config::io_threads, 1, 256),

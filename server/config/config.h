@@ -23,6 +23,7 @@ namespace guidon {
 struct Config {
   std::string listen = "127.0.0.1:8400";  // address:port; port 0 takes a free one
   std::string data = "guidon-data";       // folder of the store
+  std::string audit_key;                  // file of the key that signs checkpoints; empty: one in the data folder
   std::string port_file;                  // the address that was bound is written here, for scripts
   bool insecure = false;                  // allows other addresses than loopback without TLS
   int io_threads = 2;

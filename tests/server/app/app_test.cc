@@ -102,5 +102,29 @@ TEST(AppTest, EventsThatAreOlderThanTheirSettingAreRemoved) {
   EXPECT_EQ((*Journal::Open(*store, {}))->Read({})->entries.size(), 2u);
 }
 
+TEST(AppTest, ACheckpointOfTheAuditLogIsKeptAndLoggedWhileItRuns) {
+  const TempFolder folder;
+  Config config;
+  config.listen = "127.0.0.1:0";
+  config.data = RocksOptions(folder).folder;
+  config.stop_seconds = 1;
+  config.audit_key = config.data + ".pem";
+  const LogFile log;
+  auto app = App::Start(config, log.log(), {.checkpoint_look = std::chrono::milliseconds(1)});
+  ASSERT_FALSE(app);  // a key that was named is not made up
+  EXPECT_NE(app.error().message.find("the audit key " + config.audit_key), std::string::npos) << app.error().message;
+  config.audit_key.clear();
+  app = App::Start(config, log.log(), {.checkpoint_look = std::chrono::milliseconds(1)});
+  ASSERT_TRUE(app) << app.error().message;
+  EXPECT_TRUE(Eventually([&] { return log.Text().find("checkpoint=gcp1.") != std::string::npos; })) << log.Text();
+  (*app)->Stop();
+  const std::string text = log.Text();
+  EXPECT_EQ(text.find("checkpoint=gcp1."), text.rfind("checkpoint=gcp1.")) << "one for each revision";
+  app->reset();
+  const std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(folder));
+  EXPECT_EQ(store->Range(RangeQuery::Prefix("!checkpoint/"))->entries.size(), 1u);
+  EXPECT_EQ(store->Range(RangeQuery::Prefix("!checkpoint-key/"))->entries.size(), 1u);
+}
+
 }  // namespace
 }  // namespace guidon
