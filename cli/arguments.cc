@@ -143,10 +143,15 @@ void AddEvaluate(CLI::App& app, Run& run) {
       ->needs(workspace);
   AddProject(*verb, options->project);
   AddEnvironment(*verb, options->environment);
-  verb->add_option("--revision", options->revision, "As the server had it at this revision")
-      ->type_name("N")
+  CLI::Option* revision = verb->add_option("--revision", options->revision, "As the server had it at this revision")
+                              ->type_name("N")
+                              ->excludes(workspace)
+                              ->excludes(ruleset);
+  verb->add_option("--at", options->at, "As the server had it at this time: 2027-03-31T08:00:00Z")
+      ->type_name("TIME")
       ->excludes(workspace)
-      ->excludes(ruleset);
+      ->excludes(ruleset)
+      ->excludes(revision);
   AddConnection(*verb, options->connection);
   AddJson(*verb, options->json);
 }
@@ -282,7 +287,7 @@ void AddWebhook(CLI::App& app, Run& run) {
 }
 
 void AddFlag(CLI::App& app, Run& run) {
-  CLI::App* flags = app.add_subcommand("flag", "Enable or disable a flag, at once");
+  CLI::App* flags = app.add_subcommand("flag", "Switch a flag, look at it, and bring it back to what it was");
   flags->require_subcommand(1);
   for (const bool on : {true, false}) {
     CLI::App* verb = flags->add_subcommand(on ? "on" : "off", on ? "Enable it in an environment: its rules decide"
@@ -292,6 +297,80 @@ void AddFlag(CLI::App& app, Run& run) {
     verb->add_option("FLAG", options->flag, "Key of the flag")->type_name("")->required();
     AddProject(*verb, options->project);
     AddEnvironment(*verb, options->environment)->required();
+    AddConnection(*verb, options->connection);
+    AddJson(*verb, options->json);
+  }
+  const std::map<std::string, std::string> views = {
+      {"get", "Show a flag's definition, now or at a past revision"},
+      {"history", "Show who changed a flag, when, why, and what"},
+      {"list", "Show all flags and where they are on"},
+      {"revert", "Bring a flag back to what it was at a revision; shows what changes, writes with --yes"}};
+  for (const auto& [action, help] : views) {
+    CLI::App* verb = flags->add_subcommand(action, help);
+    const auto options = On(*verb, run, &FlagView);
+    options->action = action;
+    if (action != "list") {
+      verb->add_option("FLAG", options->flag, "Key of the flag")->type_name("")->required();
+    }
+    if (action == "get") {
+      verb->add_option("--revision", options->revision, "As it was at this revision")->type_name("N");
+    }
+    if (action == "history") {
+      verb->add_option("--limit", options->limit, "So many changes at most, the newest")
+          ->default_val(20)
+          ->check(CLI::Range(1, 10'000))
+          ->type_name("N");
+    }
+    if (action == "revert") {
+      verb->add_option("--to", options->revision, "The revision that it goes back to")->type_name("N")->required();
+      verb->add_flag("--yes", options->yes, "Write it; without, it is only shown");
+      verb->add_option("--comment", options->comment, "Why, for the audit log")->type_name("TEXT");
+    }
+    AddProject(*verb, options->project);
+    AddConnection(*verb, options->connection);
+    AddJson(*verb, options->json);
+  }
+}
+
+void AddAuditFilters(CLI::App& verb, AuditOptions& options) {
+  AddProject(verb, options.project)->description("Entries of this project; left out, of all");
+  verb.add_option("--environment,-e", options.environment, "That altered this environment")->type_name("ENVIRONMENT");
+  verb.add_option("--principal", options.principal, "By this one: key:ID, or system")->type_name("WHO");
+  verb.add_option("--action", options.of_action, "That did this: key.revoke, definitions.change, …")
+      ->type_name("ACTION");
+  verb.add_option("--kind", options.kind, "About one of this kind: flag, segment, key, …")->type_name("KIND");
+  verb.add_option("--subject", options.subject, "About the one of this key")->type_name("KEY");
+  verb.add_option("--since", options.since, "From this revision, or time such as 2027-03-31T08:00:00Z")
+      ->type_name("N|TIME");
+  verb.add_option("--until", options.until, "Up to this revision or time")->type_name("N|TIME");
+  verb.add_option("--limit", options.limit, "So many entries at most, the newest")
+      ->default_val(50)
+      ->check(CLI::Range(1, 100'000))
+      ->type_name("N");
+}
+
+void AddAudit(CLI::App& app, Run& run) {
+  CLI::App* audit = app.add_subcommand("audit", "Who changed what, and whether that record was bent");
+  audit->require_subcommand(1);
+  const std::map<std::string, std::string> actions = {
+      {"log", "Show who changed what, when, and from where; newest first"},
+      {"export", "Write the whole log to a file, with all that it takes to verify it"},
+      {"verify", "Recompute the hash chain and check it against signed checkpoints; exit 1 when it was bent"}};
+  for (const auto& [action, help] : actions) {
+    CLI::App* verb = audit->add_subcommand(action, help);
+    const auto options = On(*verb, run, &Audit);
+    options->action = action;
+    if (action == "log") AddAuditFilters(*verb, *options);
+    if (action == "export") {
+      verb->add_option("--output,-o", options->output, "File to write; left out, standard output")->type_name("FILE");
+    }
+    if (action == "verify") {
+      verb->add_option("--file", options->file, "Verify this export, not the server")->type_name("FILE");
+      verb->add_option("--public-key", options->public_keys, "The key that must have signed, kept elsewhere")
+          ->type_name("FILE|HEX");
+      verb->add_option("--checkpoints", options->checkpoints, "Checkpoints that were kept: any text, such as a log")
+          ->type_name("FILE");
+    }
     AddConnection(*verb, options->connection);
     AddJson(*verb, options->json);
   }
@@ -440,6 +519,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddWebhook(app, run);
   AddFlag(app, run);
   AddPropagation(app, run);
+  AddAudit(app, run);
   AddGenerate(app, run);
   AddGate(app, run);
   try {

@@ -119,6 +119,7 @@ int AskServer(const EvaluateOptions& options, const std::string& project, const 
   if (!asked.flag.empty()) body.Append("flag", Value(asked.flag));
   if (!options.now.empty()) body.Append("now", Value(options.now));
   if (options.revision) body.Append("revision", Value(*options.revision));
+  if (!options.at.empty()) body.Append("at", Value(options.at));
   Result<ApiAnswer> answer = Ask(options.connection, "POST",
                                  EnvironmentPath(project, options.environment) + "/evaluate", Value(std::move(body)));
   if (!answer) return Explain(answer.error(), options.json);
@@ -177,6 +178,7 @@ int EvaluateOnServer(const EvaluateOptions& options, const std::vector<Case>& ca
   if (options.cases.empty()) return AskServer(options, *project, cases.front());
   std::string path = EnvironmentPath(*project, options.environment) + "/snapshot";
   if (options.revision) path += "?revision=" + std::to_string(*options.revision);
+  if (!options.at.empty()) path += "?at=" + Escape(options.at);
   Result<ApiAnswer> answer = Ask(options.connection, "GET", path);
   if (!answer) return Explain(answer.error(), options.json);
   if (!answer->ok()) return Explain(*answer, options.json);
@@ -193,10 +195,13 @@ int Evaluate(const EvaluateOptions& options) {
   std::int64_t now_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
-  if (!options.now.empty()) {
-    const auto time = ParseTimestamp(options.now);
+  // A moment is all of it: the rules of then, and what `now` was then.
+  for (const auto& [name, text] : {std::pair("--at", &options.at), std::pair("--now", &options.now)}) {
+    if (text->empty()) continue;
+    const auto time = ParseTimestamp(*text);
     if (!time) {
-      return Explain({ErrorCode::kInvalid, "--now is no time such as 2027-03-31T08:00:00Z", {}}, options.json);
+      return Explain({ErrorCode::kInvalid, std::string(name) + " is no time such as 2027-03-31T08:00:00Z", {}},
+                     options.json);
     }
     now_ms = *time;
   }

@@ -63,6 +63,7 @@ struct EvaluateOptions {
   std::string cases;    // JSONL: {"flag", "context"} each
   std::string now;      // RFC 3339
   std::optional<Revision> revision;
+  std::string at;  // RFC 3339: as it was at this time
   bool explain = false;
   bool json = false;
 };
@@ -129,13 +130,36 @@ int Webhook(const WebhookOptions& options);
 
 struct FlagOptions {
   Connection connection;
+  std::string action;  // "get" | "list" | "history" | "revert"
   bool on = false;
   std::string project;
   std::string environment;
   std::string flag;
+  std::optional<Revision> revision;  // get: as of; revert: to
+  std::string comment;
+  std::size_t limit = 20;  // changes of a history
+  bool yes = false;        // revert: write, and not only say what would change
   bool json = false;
 };
-int Flag(const FlagOptions& options);
+int Flag(const FlagOptions& options);  // on, off
+int FlagView(const FlagOptions& options);
+
+struct AuditOptions {
+  Connection connection;
+  std::string action;  // "log" | "export" | "verify"
+  // log
+  std::string project;  // empty: all
+  std::string principal, of_action, kind, subject, environment, since, until;
+  std::size_t limit = 50;
+  // export
+  std::string output;  // empty: standard output
+  // verify
+  std::string file;                      // empty: the server
+  std::vector<std::string> public_keys;  // a file, or hex digits
+  std::vector<std::string> checkpoints;  // files
+  bool json = false;
+};
+int Audit(const AuditOptions& options);
 
 struct PropagationOptions {
   Connection connection;
