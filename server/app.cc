@@ -20,6 +20,7 @@
 #include "server/catalog/catalog.h"
 #include "server/catalog/history.h"
 #include "server/feed/feed.h"
+#include "server/http/certificate_keeper.h"
 #include "server/http/router.h"
 #include "server/http/server.h"
 #include "server/http/worker_pool.h"
@@ -60,6 +61,7 @@ class App::Impl {
   ~Impl() { Stop(); }
 
   Status Start() {
+    if (Status read = OpenCertificate(); !read) return read;
     if (Status opened = OpenStore(); !opened) return opened;
     FeedOptions feed;
     feed.ring_changes = config_.ring_changes;
@@ -97,15 +99,21 @@ class App::Impl {
     KeepHistory();
     KeepCheckpoints();
     KeepJournal();
+    WatchCertificate();
     // Last, so that a script which waits for the address finds the first key in the log.
     return WritePortFile();
   }
 
   std::uint16_t port() const { return server_ ? server_->port() : 0; }
 
+  void Reload() {
+    if (certificate_) certificate_->LookNow();
+  }
+
   void Stop() {
     if (stopping_.exchange(true) || !server_) return;
     log_.Info("stopping", {{"revision", std::to_string(feed_->head())}});
+    certificate_.reset();
     server_->Stop(std::chrono::seconds(config_.stop_seconds));
     listening_ = false;  // what streams leave behind when they go wakes nobody any more
     // What is still queued is of connections that are gone: nobody waits for it, and a stop must not either.
@@ -131,6 +139,46 @@ class App::Impl {
     std::vector<http::RoutePattern> patterns;
     for (const Route& route : Api::Routes()) patterns.push_back({route.method, route.path});
     return patterns;
+  }
+
+  // Before all that takes long: a mistake in it should show at once.
+  Status OpenCertificate() {
+    if (config_.tls_cert.empty()) return {};
+    auto keeper = http::CertificateKeeper::Open(
+        {.files = {config_.tls_cert, config_.tls_key, config_.tls_client_ca}, .interval = options_.certificate_look});
+    if (!keeper) return Fail(keeper.error());
+    certificate_ = *std::move(keeper);
+    tls_ = certificate_->current();
+    certificate_expires_ = tls_->expires();
+    return {};
+  }
+
+  void WatchCertificate() {
+    if (!certificate_) return;
+    WarnOfCertificate(*tls_);
+    const auto use = [this](std::shared_ptr<const http::Tls> tls) {
+      certificate_expires_ = tls->expires();
+      server_->UseTls(tls);
+      WarnOfCertificate(*tls);
+    };
+    certificate_->Watch(use, [this](const Status& taken) {
+      if (taken) {
+        log_.Info("certificate loaded", {{"expires", FormatTimestamp(certificate_expires_ * 1000)}});
+      } else {
+        log_.Error("the certificate was not replaced; the one before stays", {{"cause", taken.error().message}});
+      }
+    });
+  }
+
+  void WarnOfCertificate(const http::Tls& tls) {
+    const std::int64_t now = NowMs() / 1000;
+    if (tls.expires() <= now) {
+      log_.Warn("the certificate has expired: clients refuse it",
+                {{"file", config_.tls_cert}, {"expired", FormatTimestamp(tls.expires() * 1000)}});
+    } else if (tls.valid_from() > now) {
+      log_.Warn("the certificate is not valid yet: clients refuse it",
+                {{"file", config_.tls_cert}, {"valid_from", FormatTimestamp(tls.valid_from() * 1000)}});
+    }
   }
 
   Status OpenStore() {
@@ -284,6 +332,16 @@ class App::Impl {
           {{"reason", std::string(ToString(denial))}},
           [this, denial] { return static_cast<double>(authenticator_.denied(denial)); }, true);
     }
+    metrics_.AddGauge(
+        "guidon_tls_handshakes_total", "TLS handshakes that were completed", {},
+        [this] { return static_cast<double>(Counts().handshakes); }, true);
+    metrics_.AddGauge(
+        "guidon_tls_handshakes_failed_total", "TLS handshakes that were not", {},
+        [this] { return static_cast<double>(Counts().handshakes_failed); }, true);
+    if (certificate_) {
+      metrics_.AddGauge("guidon_tls_certificate_expiry_seconds", "Unix time at which the certificate expires", {},
+                        [this] { return static_cast<double>(certificate_expires_); });
+    }
     metrics_.AddGauges("guidon_processes", "Processes that said within 3 minutes what they hold",
                        [this] { return LiveProcesses(); });
     metrics_.AddGauge("guidon_build_info", "Always 1; the version is a label", {{"version", kVersion}},
@@ -387,6 +445,7 @@ class App::Impl {
     options.connections = config_.max_connections;
     options.body_bytes = config_.max_body_bytes;
     options.tick = kTick;
+    options.tls = tls_;
     options.on_refused = [this](const http::RefusedRequest& refused) { LogRefused(refused); };
     auto server = http::Server::Start(options, [this](std::shared_ptr<http::Request> request, http::Responder respond) {
       Handle(std::move(request), std::move(respond));
@@ -397,11 +456,15 @@ class App::Impl {
     const bool is_v6 = address->address.find(':') != std::string::npos;
     address_ = (is_v6 ? "[" + address->address + "]" : address->address) + ":" + std::to_string(port());
     log_.Info("listening", {{"address", address_},
+                            {"tls", !tls_                           ? "off"
+                                    : config_.tls_client_ca.empty() ? "on"
+                                                                    : "mutual"},
                             {"data", config_.data},
                             {"epoch", store_->Epoch()},
                             {"revision", std::to_string(feed_->head())},
                             {"version", kVersion}});
-    if (!address->is_loopback) log_.Warn("keys and rules travel in the clear: anybody on the network can read them");
+    if (!address->is_loopback && !tls_)
+      log_.Warn("keys and rules travel in the clear: anybody on the network can read them");
     return {};
   }
 
@@ -488,6 +551,9 @@ class App::Impl {
 
   // What was answered before there was a request to route.
   void LogRefused(const http::RefusedRequest& refused) {
+    if (refused.status == 0) {
+      return log_.Info("connection refused", {{"detail", refused.detail}, {"peer", refused.peer}});
+    }
     log_.Info("request refused", {{"status", std::to_string(refused.status)},
                                   {"detail", refused.detail},
                                   {"peer", refused.peer},
@@ -536,7 +602,11 @@ class App::Impl {
   std::atomic<bool> listening_{false};
   std::string address_;  // that was bound
 
+  std::shared_ptr<const http::Tls> tls_;  // of the start; null: without TLS
+  std::atomic<std::int64_t> certificate_expires_{0};
+
   // In the order in which they are built; later ones use earlier ones.
+  std::unique_ptr<http::CertificateKeeper> certificate_;  // is gone before the server; see Stop()
   std::unique_ptr<Store> store_;
   std::optional<Feed> feed_;
   std::optional<Catalog> catalog_;
@@ -567,6 +637,9 @@ Result<std::unique_ptr<App>> App::Start(const Config& config, const Log& log, co
 
 std::uint16_t App::port() const {
   return impl_->port();
+}
+void App::Reload() {
+  impl_->Reload();
 }
 void App::Stop() {
   impl_->Stop();

@@ -25,6 +25,7 @@ struct AppOptions {
   std::chrono::milliseconds history_first_look = std::chrono::minutes(5);  // server/catalog/history.h
   std::chrono::milliseconds checkpoint_look = std::chrono::seconds(10);    // server/catalog/audit_log.h
   std::chrono::milliseconds journal_first_look = std::chrono::minutes(5);  // server/ingest/journal_keeper.h
+  std::chrono::milliseconds certificate_look = std::chrono::seconds(10);   // server/http/certificate_keeper.h
 };
 
 class App {
@@ -35,6 +36,9 @@ class App {
   ~App();
 
   std::uint16_t port() const;
+
+  // SIGHUP: looks at the files of the certificate now rather than within ten seconds. Does not wait for it.
+  void Reload();
 
   // Says goodbye to streams, finishes requests in flight, closes the store. At most config.stop_seconds.
   void Stop();

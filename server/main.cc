@@ -1,5 +1,6 @@
 // guidond: the server.
 #include <sys/resource.h>
+#include <unistd.h>
 #include <csignal>
 
 #include <algorithm>
@@ -17,12 +18,14 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
-// Signals are taken by sigwait on this thread; all others inherit the mask and never see them.
-sigset_t BlockSignals() {
+// Signals are taken by sigwait on this thread; all others inherit the mask and never see them. SIGHUP asks for a
+// reload, but where there is nothing to read again and a terminal to be closed: there it ends the process as usual.
+sigset_t BlockSignals(bool has_files) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  if (has_files || isatty(STDIN_FILENO) == 0) sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return signals;
@@ -97,7 +100,7 @@ int main(int argc, char** argv) {
     std::cout << guidon::PrintConfig(config);
     return 0;
   }
-  const sigset_t signals = BlockSignals();
+  const sigset_t signals = BlockSignals(!config.tls_cert.empty());
   guidon::LogLevel level = guidon::LogLevel::kInfo;
   guidon::ParseLogLevel(config.log_level, level);
   const guidon::Log log(level);
@@ -111,7 +114,7 @@ int main(int argc, char** argv) {
   }
   WarnOfFileLimit(log, files, config.max_connections, wanted);
   int signal = 0;
-  sigwait(&signals, &signal);
+  for (sigwait(&signals, &signal); signal == SIGHUP; sigwait(&signals, &signal)) (*app)->Reload();
   StopAtSecondInterrupt();
   (*app)->Stop();
   return 0;

@@ -66,6 +66,9 @@ const std::vector<Setting>& Settings() {
       TextSetting({"data", "DIR", "Folder of the store; made if its parent is there"}, &Config::data),
       TextSetting({"audit-key", "FILE", "Key that signs checkpoints of the audit log"}, &Config::audit_key),
       TextSetting({"port-file", "FILE", "File for the address that was bound, for scripts"}, &Config::port_file),
+      TextSetting({"tls-cert", "FILE", "PEM file of the certificate, with its chain"}, &Config::tls_cert),
+      TextSetting({"tls-key", "FILE", "PEM file of its key, not encrypted"}, &Config::tls_key),
+      TextSetting({"tls-client-ca", "FILE", "PEM file of who signs what clients must show"}, &Config::tls_client_ca),
       BoolSetting({"insecure", "", "Allows other addresses than loopback without TLS"}, &Config::insecure),
       NumberSetting({"io-threads", "N", "Threads that read and write sockets, 1 … 256"}, &Config::io_threads, 1, 256),
       NumberSetting({"worker-threads", "N", "Threads that wait for the disk, 1 … 256"}, &Config::worker_threads, 1,
@@ -140,10 +143,10 @@ std::optional<Issue> ReadMember(Config& config, const Member& member) {
 
 }  // namespace
 
-Result<ListenAddress> ParseListen(std::string_view listen) {
+Result<ListenAddress> ParseListen(std::string_view listen, std::string_view setting) {
   const std::size_t colon = listen.rfind(':');
   const auto fail = [&](std::string_view why) {
-    return Fail(ErrorCode::kInvalid, "listen is '" + MaskKeys(listen) + "', " + std::string(why) +
+    return Fail(ErrorCode::kInvalid, std::string(setting) + " is '" + MaskKeys(listen) + "', " + std::string(why) +
                                          "; write it as 127.0.0.1:8400 or [::1]:8400");
   };
   if (colon == std::string_view::npos) return fail("without a port");
@@ -216,14 +219,28 @@ Status ReadEnvironment(Config& config, const std::function<const char*(const cha
   return {};
 }
 
+namespace {
+
+Status CheckAddress(const Config& config, std::string_view setting, const std::string& address) {
+  const Result<ListenAddress> parsed = ParseListen(address, setting);
+  if (!parsed) return Fail(parsed.error());
+  if (parsed->is_loopback || config.insecure || !config.tls_cert.empty()) return {};
+  return Fail(ErrorCode::kInvalid,
+              "listening on " + address +
+                  " would send keys and rules in the clear: give it --tls-cert and --tls-key, listen on 127.0.0.1 "
+                  "behind a TLS proxy, or pass --insecure if the network is trusted");
+}
+
+}  // namespace
+
 Status CheckConfig(const Config& config) {
-  const Result<ListenAddress> listen = ParseListen(config.listen);
-  if (!listen) return Fail(listen.error());
-  if (!listen->is_loopback && !config.insecure) {
-    return Fail(ErrorCode::kInvalid,
-                "listening on " + config.listen +
-                    " would send keys and rules in the clear: listen on 127.0.0.1 behind a TLS proxy, or pass "
-                    "--insecure if the network is trusted");
+  if (Status checked = CheckAddress(config, "listen", config.listen); !checked) return checked;
+  if (config.tls_cert.empty() != config.tls_key.empty()) {
+    const std::string given = config.tls_cert.empty() ? "tls-key" : "tls-cert";
+    return Fail(ErrorCode::kInvalid, given + " is of no use alone: give both tls-cert and tls-key");
+  }
+  if (!config.tls_client_ca.empty() && config.tls_cert.empty()) {
+    return Fail(ErrorCode::kInvalid, "tls-client-ca is of no use without tls-cert and tls-key");
   }
   if (LogLevel level{}; !ParseLogLevel(config.log_level, level)) {
     return Fail(ErrorCode::kInvalid,

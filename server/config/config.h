@@ -25,6 +25,9 @@ struct Config {
   std::string data = "guidon-data";       // folder of the store
   std::string audit_key;                  // file of the key that signs checkpoints; empty: one in the data folder
   std::string port_file;                  // the address that was bound is written here, for scripts
+  std::string tls_cert;                   // PEM files: the certificate with its chain, …
+  std::string tls_key;                    // … its key; both or none
+  std::string tls_client_ca;              // who signs the certificates that clients must show; empty: none is asked for
   bool insecure = false;                  // allows other addresses than loopback without TLS
   int io_threads = 2;
   int worker_threads = 4;
@@ -48,8 +51,8 @@ struct ListenAddress {
   std::uint16_t port = 0;
   bool is_loopback = false;
 };
-// "127.0.0.1:8400", "[::1]:8400"; kInvalid says what is wrong.
-Result<ListenAddress> ParseListen(std::string_view listen);
+// "127.0.0.1:8400", "[::1]:8400"; kInvalid says what is wrong, with the name of the setting.
+Result<ListenAddress> ParseListen(std::string_view listen, std::string_view setting = "listen");
 
 // The names of all settings, as arguments, in order.
 std::vector<std::string> SettingNames();
@@ -71,7 +74,7 @@ std::vector<Issue> ReadConfig(Config& config, const Value& file);
 // From GUIDON_* variables, by a look-up such as getenv (nullptr: not set).
 Status ReadEnvironment(Config& config, const std::function<const char*(const char*)>& look_up);
 
-// What all of it says together: addresses other than loopback need `insecure`; numbers are within sense.
+// What all of it says together: addresses other than loopback need TLS or `insecure`; numbers are within sense.
 Status CheckConfig(const Config& config);
 
 // As a configuration file would say it. Whatever looks like an API key is masked.

@@ -11,12 +11,10 @@
 #include <vector>
 
 #include "server/http/server.h"
+#include "server/http/socket.h"
 #include "server/http/stream.h"
 
 namespace guidon::http {
-
-namespace asio = boost::asio;
-using tcp = asio::ip::tcp;
 
 class StreamSession;
 class Session;
@@ -24,6 +22,8 @@ class Session;
 // Counters that sessions of all threads touch. Requests hold them, too, and may outlive the server.
 struct SharedCounts {
   std::atomic<std::uint64_t> accepted{0}, refused{0}, connections{0}, streams{0}, streams_stalled{0}, bad_requests{0};
+  std::atomic<std::uint64_t> handshakes{0}, handshakes_failed{0};
+  std::atomic<std::size_t> shaking_hands{0};
   std::atomic<std::size_t> body_bytes{0};    // of requests that are read or handled
   std::atomic<std::size_t> answer_bytes{0};  // of answers that are being written and share their body with nobody
 };
@@ -32,7 +32,10 @@ struct SharedCounts {
 struct IoThread {
   explicit IoThread(const ServerOptions& server_options, Handler request_handler,
                     std::shared_ptr<SharedCounts> shared_counts)
-      : options(server_options), handler(std::move(request_handler)), counts(std::move(shared_counts)) {}
+      : options(server_options),
+        handler(std::move(request_handler)),
+        counts(std::move(shared_counts)),
+        tls(server_options.tls) {}
 
   const ServerOptions& options;
   const Handler handler;
@@ -41,15 +44,16 @@ struct IoThread {
   std::thread thread;
 
   std::atomic<bool> wake_posted{false};
-  bool stopping = false;  // no new requests, streams say goodbye
-  bool closed = false;    // nothing is left to wait for: the thread ends
+  std::shared_ptr<const Tls> tls;  // of handshakes from now on; null: connections are plain
+  bool stopping = false;           // no new requests, streams say goodbye
+  bool closed = false;             // nothing is left to wait for: the thread ends
   std::unordered_set<std::shared_ptr<Session>> sessions;
   std::vector<std::shared_ptr<StreamSession>> streams;
   asio::steady_timer ticker{context};
 };
 
 // Takes over the socket of a session whose answer was a stream. `head` is what has to be sent first.
-void StartStream(IoThread& io, tcp::socket socket, std::shared_ptr<StreamSource> source, std::string head);
+void StartStream(IoThread& io, Socket socket, std::shared_ptr<StreamSource> source, std::string head);
 void PumpStreams(IoThread& io);
 void TickStreams(IoThread& io);
 void ShutDownStreams(IoThread& io);

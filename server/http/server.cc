@@ -61,6 +61,10 @@ class Server::Impl {
     }
   }
 
+  void UseTls(const std::shared_ptr<const Tls>& tls) {
+    for (auto& io : threads_) asio::post(io->context, [&io = *io, tls] { io.tls = tls; });
+  }
+
   ServerCounts Counts() const {
     ServerCounts counts;
     counts.accepted = counts_->accepted;
@@ -69,6 +73,9 @@ class Server::Impl {
     counts.streams = counts_->streams;
     counts.streams_stalled = counts_->streams_stalled;
     counts.bad_requests = counts_->bad_requests;
+    counts.handshakes = counts_->handshakes;
+    counts.shaking_hands = counts_->shaking_hands;
+    counts.handshakes_failed = counts_->handshakes_failed;
     return counts;
   }
 
@@ -143,6 +150,7 @@ class Server::Impl {
     ++counts_->refused;
     static constexpr std::string_view kBusy =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    if (options_.tls) return;  // a handshake would be more work than its answer is worth
     boost::system::error_code ignored;
     socket.non_blocking(true, ignored);
     socket.send(asio::buffer(kBusy), MSG_NOSIGNAL, ignored);
@@ -189,6 +197,9 @@ std::uint16_t Server::port() const {
 }
 void Server::WakeStreams() {
   impl_->WakeStreams();
+}
+void Server::UseTls(const std::shared_ptr<const Tls>& tls) {
+  impl_->UseTls(tls);
 }
 ServerCounts Server::Counts() const {
   return impl_->Counts();

@@ -4,17 +4,21 @@
 //   (*server)->WakeStreams();      // something new may be there: every stream asks its source
 //   (*server)->Stop(5s);
 //
+// With options.tls every connection begins with a handshake; everything after it is the same (server/http/socket.h).
+//
 // Threads: `io_threads` threads, each with an io_context of its own; a connection lives on one of them for good, and
 // its members are touched only there. The handler is called on it and must not wait or throw; it may answer later and
 // from any thread. WakeStreams costs one post per I/O thread, however many streams there are.
 //
 // Bounds, and what happens at them:
-//   connections          accepted, answered 503 and closed
+//   connections          accepted, answered 503 (with TLS: nothing) and closed
+//   handshakes           that are under way; further ones wait for their turn within handshake_deadline
 //   header_bytes         431 and closed; 414 when the request line alone is longer
 //   body_bytes           413 before the body is read, and closed
 //   all_bodies_bytes     what the bodies of all requests that are read or handled hold together, as far as they have
 //                        come: 503 and closed
 //   all_answers_bytes    what all answers hold together until they are read: a GET is answered 503 and closed
+//   handshake_deadline   closed silently
 //   header_deadline      408 and closed;  body_deadline the same;  idle_deadline: closed silently
 //   write_deadline       a connection whose socket takes nothing of its answer for so long is closed; likewise when it
 //                        takes less than write_bytes_per_second of the whole
@@ -32,6 +36,7 @@
 
 #include "core/base/result.h"
 #include "server/http/message.h"
+#include "server/http/tls.h"
 
 namespace guidon::http {
 
@@ -51,7 +56,7 @@ using Handler = std::function<void(std::shared_ptr<Request> request, Responder r
 
 // A request that was answered without the handler: the protocol broken, a bound passed. For the log.
 struct RefusedRequest {
-  int status = 0;
+  int status = 0;  // 0: there was no answer, as the handshake of TLS failed
   std::string detail;
   std::string peer;
   std::string id;
@@ -61,13 +66,16 @@ struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0: a free one
   int io_threads = 2;
+  std::shared_ptr<const Tls> tls;  // null: connections are plain
   std::size_t connections = 20'000;
+  std::size_t handshakes = 4096;
   std::size_t header_bytes = 16u << 10;
   std::size_t body_bytes = 4u << 20;
   std::size_t all_bodies_bytes = 256u << 20;
   // What answers may hold together until their clients have read them. Beyond it a GET is answered 503, unless its
   // answer is small; other answers are always sent, as something may have been done.
   std::size_t all_answers_bytes = 256u << 20;
+  std::chrono::milliseconds handshake_deadline{10'000};
   std::chrono::milliseconds header_deadline{10'000};
   std::chrono::milliseconds body_deadline{30'000};
   std::chrono::milliseconds idle_deadline{75'000};
@@ -87,6 +95,9 @@ struct ServerCounts {
   std::uint64_t streams = 0;          // level
   std::uint64_t streams_stalled = 0;  // closed at stalled_deadline
   std::uint64_t bad_requests = 0;     // protocol errors, oversize and timeouts
+  std::uint64_t handshakes = 0;
+  std::size_t shaking_hands = 0;        // level
+  std::uint64_t handshakes_failed = 0;  // refused by either side, left, or too slow
 };
 
 class Server {
@@ -97,6 +108,8 @@ class Server {
 
   std::uint16_t port() const;
   void WakeStreams();
+  // Of a server that was started with TLS: handshakes that begin from now on use this; connections that are open stay.
+  void UseTls(const std::shared_ptr<const Tls>& tls);
   ServerCounts Counts() const;
 
   // Stops accepting, lets requests in flight finish and streams say goodbye for at most `drain`, then closes all and

@@ -66,15 +66,24 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(IoThread& io, tcp::socket socket) : io_(io), socket_(std::move(socket)) {
     boost::system::error_code ignored;
-    socket_.set_option(tcp::no_delay(true), ignored);
-    peer_ = socket_.remote_endpoint(ignored).address().to_string();
+    socket_.raw().set_option(tcp::no_delay(true), ignored);
+    peer_ = socket_.raw().remote_endpoint(ignored).address().to_string();
   }
   ~Session() {
     ReleaseAnswer();
+    LeaveHandshake();
     if (!handed_over_) --io_.counts->connections;
   }
 
-  void Start() { WaitForRequest(); }
+  void Start() {
+    if (!io_.tls) return WaitForRequest();
+    // Until the first byte is there, such a connection holds no more than any other.
+    Enter(Phase::kHandshake, io_.options.handshake_deadline);
+    socket_.raw().async_wait(tcp::socket::wait_read, [self = shared_from_this()](boost::system::error_code error) {
+      if (error) return self->OnHandshake(error);
+      self->ShakeHands();
+    });
+  }
 
   // Posted here by the responder.
   void OnAnswer(Response response) {
@@ -86,34 +95,68 @@ class Session : public std::enable_shared_from_this<Session> {
   // Closes at once when it waits for a request, else after the answer.
   void ShutDown() {
     closing_ = true;
-    if (phase_ == Phase::kIdle) Close();
+    if (phase_ == Phase::kIdle || phase_ == Phase::kHandshake) Close();
     if (phase_ == Phase::kLingering) deadline_ = std::min(deadline_, Clock::now() + kLingerWhenStopping);
   }
 
-  void Close() {
-    boost::system::error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_both, ignored);
-    socket_.close(ignored);
-  }
+  void Close() { socket_.Close(); }
 
   // Deadlines are looked at once a tick, so that a request arms no timer.
   void OnTick(Clock::time_point now) {
+    if (waits_for_handshake_) asio::post(io_.context, [self = shared_from_this()] { self->ShakeHands(); });
     if (now < deadline_ || !socket_.is_open()) return;
     if (phase_ != Phase::kHeader && phase_ != Phase::kBody) return Close();
     // The reader answers 408. A read between two pieces is not there to be cancelled: the next tick comes again.
     timed_out_ = true;
-    boost::system::error_code ignored;
-    socket_.cancel(ignored);
+    socket_.Cancel();
   }
 
  private:
   using RequestParser = bhttp::request_parser<bhttp::string_body>;
-  enum class Phase : std::uint8_t { kIdle, kHeader, kBody, kHandling, kWriting, kLingering };
+  enum class Phase : std::uint8_t { kHandshake, kIdle, kHeader, kBody, kHandling, kWriting, kLingering };
 
   void Enter(Phase phase, std::chrono::milliseconds patience) {
     phase_ = phase;
     deadline_ = Clock::now() + patience;
     timed_out_ = false;
+  }
+
+  // Handshakes hold buffers, so there are only so many at a time; who has to wait is looked at again every tick.
+  void ShakeHands() {
+    waits_for_handshake_ = false;
+    if (!socket_.is_open()) return OnHandshake(asio::error::operation_aborted);
+    if (io_.counts->shaking_hands >= io_.options.handshakes) {
+      waits_for_handshake_ = true;
+      return;
+    }
+    ++io_.counts->shaking_hands;
+    is_shaking_hands_ = true;
+    socket_.AsyncHandshake(*io_.tls, [self = shared_from_this()](boost::system::error_code error) {
+      self->LeaveHandshake();
+      self->OnHandshake(error);
+    });
+  }
+
+  void LeaveHandshake() {
+    if (std::exchange(is_shaking_hands_, false)) --io_.counts->shaking_hands;
+  }
+
+  void OnHandshake(boost::system::error_code error) {
+    if (!error) {
+      ++io_.counts->handshakes;
+      return WaitForRequest();
+    }
+    if (!closing_) ++io_.counts->handshakes_failed;
+    if (!socket_.is_open()) return Forget();
+    if (socket_.spoke_http()) {
+      socket_.DropTls();
+      return Refuse({400, "invalid", "TLS is spoken at this address: ask for https://"});
+    }
+    if (socket_.tls_fault().empty()) return Forget();
+    if (io_.options.on_refused) {
+      io_.options.on_refused({0, "the TLS handshake failed: " + socket_.tls_fault(), peer_, NextRequestId()});
+    }
+    Linger();  // so that the alert arrives
   }
 
   void WaitForRequest() {
@@ -380,8 +423,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // After a refusal the client may still be sending: a close with unread bytes would reset the connection and take the
   // answer with it. So: no more from us, and a bounded read of the rest.
   void Linger() {
-    boost::system::error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    socket_.ShutDownSending();
     Enter(Phase::kLingering,
           closing_ ? std::min(kLingerWhenStopping, io_.options.linger_deadline) : io_.options.linger_deadline);
     Drain(kMostDrained);
@@ -390,11 +432,11 @@ class Session : public std::enable_shared_from_this<Session> {
   void Drain(std::size_t left) {
     buffer_.clear();
     constexpr std::size_t kPiece = 16 << 10;
-    socket_.async_read_some(buffer_.prepare(kPiece),
-                            [self = shared_from_this(), left](boost::system::error_code error, std::size_t n) {
-                              if (error || n >= left) return self->Forget();
-                              self->Drain(left - n);
-                            });
+    socket_.raw().async_read_some(buffer_.prepare(kPiece),
+                                  [self = shared_from_this(), left](boost::system::error_code error, std::size_t n) {
+                                    if (error || n >= left) return self->Forget();
+                                    self->Drain(left - n);
+                                  });
   }
 
   void HandOver(Response response) {
@@ -439,7 +481,7 @@ class Session : public std::enable_shared_from_this<Session> {
   static constexpr std::size_t kSmallAnswer = 4u << 10;  // is sent whatever others hold
 
   IoThread& io_;
-  tcp::socket socket_;
+  Socket socket_;
   beast::flat_buffer buffer_;
   std::optional<RequestParser> parser_;
   std::shared_ptr<HeldRequest> held_;  // while its body is read
@@ -459,6 +501,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool header_only_ = false;
   bool closing_ = false;
   bool handed_over_ = false;
+  bool is_shaking_hands_ = false;
+  bool waits_for_handshake_ = false;
 };
 
 void Responder::State::Deliver(Response response) {

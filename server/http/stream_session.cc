@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "server/http/io_thread.h"
@@ -13,7 +12,7 @@ namespace guidon::http {
 
 class StreamSession : public std::enable_shared_from_this<StreamSession> {
  public:
-  StreamSession(IoThread& io, tcp::socket socket, std::shared_ptr<StreamSource> source, std::string head)
+  StreamSession(IoThread& io, Socket socket, std::shared_ptr<StreamSource> source, std::string head)
       : io_(io),
         socket_(std::move(socket)),
         source_(std::move(source)),
@@ -27,15 +26,16 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
 
   void Start() {
     boost::system::error_code ignored;
-    socket_.non_blocking(true, ignored);
-    socket_.set_option(tcp::no_delay(true), ignored);
+    socket_.raw().non_blocking(true, ignored);
+    socket_.raw().set_option(tcp::no_delay(true), ignored);
     // The kernel would queue megabytes for a slow reader; what it does not queue, the reader skips.
     const int unsent = kMostUnsent;
-    setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    setsockopt(socket_.raw().native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     // Who is not there any more, and never said so, acknowledges nothing: not even a heartbeat, which every stream
     // gets. The system alone would go on trying for a quarter of an hour.
     const unsigned unacknowledged = kMostUnacknowledgedMs;
-    setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof unacknowledged);
+    setsockopt(socket_.raw().native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof unacknowledged);
+    if (socket_.HasUnread()) DropReceived();
     WatchForClose();
     Pump();
   }
@@ -76,9 +76,7 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
   void Close(StreamEnd why) {
     if (!open()) return;
     source_->OnClosed(why);
-    boost::system::error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_both, ignored);
-    socket_.close(ignored);
+    socket_.Close();
     std::swap(io_.streams[index_], io_.streams.back());
     io_.streams[index_]->index_ = index_;
     io_.streams.pop_back();
@@ -90,28 +88,25 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
   // False when the socket takes no more, or is gone.
   bool SendSome() {
     while (sent_ < sending_->size()) {
-      const ssize_t n = ::send(socket_.native_handle(), sending_->data() + sent_, sending_->size() - sent_,
-                               MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (n > 0) {
-        sent_ += static_cast<std::size_t>(n);
-        stalled_ticks_ = 0;
-        continue;
+      const Tried tried = socket_.TrySend(sending_->data() + sent_, sending_->size() - sent_);
+      if (tried.state != Tried::State::kDone) {
+        if (tried.must_wait()) {
+          WaitForRoom(tried.wait());
+        } else {
+          Close(StreamEnd::kBroken);
+        }
+        return false;
       }
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        WaitForRoom();
-      } else {
-        Close(StreamEnd::kBroken);
-      }
-      return false;
+      sent_ += tried.size;
+      stalled_ticks_ = 0;
     }
     sending_.reset();
     return true;
   }
 
-  void WaitForRoom() {
+  void WaitForRoom(tcp::socket::wait_type wait) {
     waiting_ = true;
-    socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](boost::system::error_code error) {
+    socket_.raw().async_wait(wait, [self = shared_from_this()](boost::system::error_code error) {
       self->waiting_ = false;
       if (error) return self->Close(StreamEnd::kBroken);
       self->Pump();
@@ -119,15 +114,23 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
   }
 
   // A client has nothing to say on a stream; what comes is its end, or bytes that are read and dropped.
-  void WatchForClose() {
-    socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](boost::system::error_code error) {
+  void WatchForClose(tcp::socket::wait_type wait = tcp::socket::wait_read) {
+    socket_.raw().async_wait(wait, [self = shared_from_this()](boost::system::error_code error) {
       if (error || !self->open()) return;
-      char dropped[512];
-      const ssize_t n = ::recv(self->socket_.native_handle(), dropped, sizeof dropped, MSG_DONTWAIT);
-      if (n == 0) return self->Close(StreamEnd::kClient);
-      if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return self->Close(StreamEnd::kBroken);
-      self->WatchForClose();
+      const Tried tried = self->DropReceived();
+      if (tried.is_over())
+        return self->Close(tried.state == Tried::State::kEnd ? StreamEnd::kClient : StreamEnd::kBroken);
+      self->WatchForClose(tried.must_wait() ? tried.wait() : tcp::socket::wait_read);
     });
+  }
+
+  Tried DropReceived() {
+    char dropped[512];
+    Tried tried;
+    do {
+      tried = socket_.TryReceive(dropped, sizeof dropped);
+    } while (socket_.HasUnread());
+    return tried;
   }
 
   static constexpr int kMostUnsent = 64 << 10;
@@ -136,7 +139,7 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
 
   IoThread& io_;
   std::size_t index_ = 0;  // in io_.streams
-  tcp::socket socket_;
+  Socket socket_;
   std::shared_ptr<StreamSource> source_;
   Bytes sending_;
   std::size_t sent_ = 0;
@@ -157,7 +160,7 @@ void ForEachStream(IoThread& io, Act act) {
 
 }  // namespace
 
-void StartStream(IoThread& io, tcp::socket socket, std::shared_ptr<StreamSource> source, std::string head) {
+void StartStream(IoThread& io, Socket socket, std::shared_ptr<StreamSource> source, std::string head) {
   auto stream = std::make_shared<StreamSession>(io, std::move(socket), std::move(source), std::move(head));
   stream->set_index(io.streams.size());
   io.streams.push_back(stream);

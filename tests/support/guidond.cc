@@ -71,6 +71,9 @@ void Guidond::Start() {
   std::vector<std::string> command = options_.launcher;
   command.insert(command.end(),
                  {Program(), "--listen", options_.listen, "--data", options_.data, "--port-file", port_file});
+  if (const CertificateFiles* files = options_.certificate) {
+    command.insert(command.end(), {"--tls-cert", files->certificate_file(), "--tls-key", files->key_file()});
+  }
   command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
   process_ = std::make_unique<Process>(command, options_.environment);
   Eventually([&] { return (port_ = ReadPort(port_file)) != 0 || !process_->IsRunning(); });
@@ -91,6 +94,9 @@ void Guidond::Kill() {
 
 HttpAnswer Guidond::Call(std::string_view method, std::string_view path, HttpCallOptions options) const {
   if (options.key.empty()) options.key = admin_key_;
+  if (options_.certificate == nullptr || options.tls != nullptr) return HttpCall(port_, method, path, options);
+  const TlsClient trusting{.ca_file = options_.certificate->certificate_file()};
+  options.tls = &trusting;
   return HttpCall(port_, method, path, options);
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <guidon/value.h>
+#include "tests/support/certificate.h"
 #include "tests/support/http.h"
 #include "tests/support/process.h"
 
@@ -28,11 +29,12 @@ namespace guidon::testing {
 std::uint16_t FixedPort();
 
 struct GuidondOptions {
-  std::vector<std::string> arguments = {};    // beside --listen, --data and --port-file
-  std::string listen = "127.0.0.1:0";         // port 0: a free one, another at each start
-  std::vector<std::string> environment = {};  // "NAME=value"
-  std::string data = {};                      // a folder to use and to keep; empty: a temporary one
-  std::vector<std::string> launcher = {};     // what becomes the server, such as a shell that sets limits before
+  std::vector<std::string> arguments = {};        // beside --listen, --data and --port-file
+  std::string listen = "127.0.0.1:0";             // port 0: a free one, another at each start
+  std::vector<std::string> environment = {};      // "NAME=value"
+  std::string data = {};                          // a folder to use and to keep; empty: a temporary one
+  std::vector<std::string> launcher = {};         // what becomes the server, such as a shell that sets limits before
+  const CertificateFiles* certificate = nullptr;  // of its own, and then everything is TLS; outlives it
 };
 
 class Guidond {
@@ -51,7 +53,9 @@ class Guidond {
   void Kill();
 
   std::uint16_t port() const { return port_; }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string url() const {
+    return (options_.certificate == nullptr ? "http://127.0.0.1:" : "https://127.0.0.1:") + std::to_string(port_);
+  }
   std::string data() const { return options_.data; }
   // Of the first start on this data. Empty when this object did not see it.
   const std::string& admin_key() const { return admin_key_; }

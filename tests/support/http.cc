@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -54,6 +56,42 @@ int HttpAnswer::CountOf(std::string_view name) const {
       std::count_if(headers.begin(), headers.end(), [&](const auto& header) { return SameName(header.first, name); }));
 }
 
+// Between memory and memory, so that sockets are used as without it.
+struct HttpConnection::Tls {
+  explicit Tls(const TlsClient& client) : context(SSL_CTX_new(TLS_client_method())) {
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+    const bool usable =
+        SSL_CTX_load_verify_locations(context, client.ca_file.c_str(), nullptr) == 1 &&
+        (client.certificate_file.empty() ||
+         (SSL_CTX_use_certificate_file(context, client.certificate_file.c_str(), SSL_FILETYPE_PEM) == 1 &&
+          SSL_CTX_use_PrivateKey_file(context, client.key_file.c_str(), SSL_FILETYPE_PEM) == 1));
+    if (client.version != 0) {
+      SSL_CTX_set_min_proto_version(context, client.version);
+      SSL_CTX_set_max_proto_version(context, client.version);
+      if (client.version < TLS1_2_VERSION) SSL_CTX_set_security_level(context, 0);
+    }
+    ssl = SSL_new(context);
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), "127.0.0.1");
+    if (!client.protocols.empty()) {
+      SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(client.protocols.data()),
+                          static_cast<unsigned>(client.protocols.size()));
+    }
+    if (client.session != nullptr) SSL_set_session(ssl, client.session);
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_connect_state(ssl);
+    if (!usable) throw std::runtime_error("the client's files cannot be used");
+  }
+  ~Tls() {
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+  }
+  Tls(const Tls&) = delete;
+  Tls& operator=(const Tls&) = delete;
+
+  SSL_CTX* context;
+  SSL* ssl = nullptr;
+};
+
 HttpConnection::HttpConnection(std::uint16_t port) {
   socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -73,11 +111,66 @@ HttpConnection::~HttpConnection() {
   if (socket_ >= 0) close(socket_);
 }
 
+HttpConnection::HttpConnection(std::uint16_t port, const TlsClient& tls) : HttpConnection(port) {
+  tls_ = std::make_unique<Tls>(tls);
+  if (const std::string fault = ShakeHands(); !fault.empty()) throw std::runtime_error("no TLS: " + fault);
+}
+
+ssl_st* HttpConnection::tls() const {
+  return tls_ ? tls_->ssl : nullptr;
+}
+
+// "" when it is done.
+std::string HttpConnection::ShakeHands() {
+  const TimePoint deadline = std::chrono::steady_clock::now() + kPatience;
+  ERR_clear_error();
+  while (SSL_do_handshake(tls_->ssl) != 1) {
+    const unsigned long code = ERR_peek_error();
+    SendEncrypted();
+    if (code != 0) {
+      ERR_clear_error();
+      return ERR_reason_error_string(code);
+    }
+    if (ended_ || !Fill(deadline)) return ended_ ? "the connection ended" : "nothing came";
+  }
+  SendEncrypted();
+  return "";
+}
+
+bool HttpConnection::SendEncrypted() {
+  char* data = nullptr;
+  BIO* const out = SSL_get_wbio(tls_->ssl);
+  const long size = BIO_get_mem_data(out, &data);
+  const bool sent = size <= 0 || SendRaw({data, static_cast<std::size_t>(size)});
+  BIO_reset(out);
+  return sent;
+}
+
+// False when that is the end.
+bool HttpConnection::Decrypt(std::string_view bytes) {
+  BIO_write(SSL_get_rbio(tls_->ssl), bytes.data(), static_cast<int>(bytes.size()));
+  if (SSL_is_init_finished(tls_->ssl) != 1) return true;  // the handshake goes on with it
+  ERR_clear_error();
+  char plain[1 << 14];
+  for (int n; (n = SSL_read(tls_->ssl, plain, sizeof plain)) > 0;) read_.append(plain, static_cast<std::size_t>(n));
+  told_of_end_ = (SSL_get_shutdown(tls_->ssl) & SSL_RECEIVED_SHUTDOWN) != 0 && ERR_peek_error() == 0;
+  const bool is_broken = ERR_peek_error() != 0;
+  ERR_clear_error();
+  SendEncrypted();
+  return !told_of_end_ && !is_broken;
+}
+
 void HttpConnection::ShrinkReceiveBuffer(int bytes) {
   setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 
 bool HttpConnection::Send(std::string_view bytes) {
+  if (!tls_) return SendRaw(bytes);
+  ERR_clear_error();
+  return bytes.empty() || (SSL_write(tls_->ssl, bytes.data(), static_cast<int>(bytes.size())) > 0 && SendEncrypted());
+}
+
+bool HttpConnection::SendRaw(std::string_view bytes) {
   const TimePoint deadline = std::chrono::steady_clock::now() + kPatience;
   while (!bytes.empty()) {
     const ssize_t size = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -93,6 +186,7 @@ bool HttpConnection::Send(std::string_view bytes) {
 }
 
 std::size_t HttpConnection::SendSome(std::string_view bytes) {
+  if (tls_) return Send(bytes) ? bytes.size() : 0;
   const ssize_t size = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   return size > 0 ? static_cast<std::size_t>(size) : 0;
 }
@@ -150,6 +244,10 @@ bool HttpConnection::IsAtEnd(std::chrono::milliseconds patience) {
 }
 
 void HttpConnection::ShutDownSending() {
+  if (tls_) {
+    SSL_shutdown(tls_->ssl);
+    SendEncrypted();
+  }
   shutdown(socket_, SHUT_WR);
 }
 
@@ -166,6 +264,12 @@ bool HttpConnection::Fill(TimePoint deadline) {
   while (!ended_ && WaitFor(socket_, POLLIN, deadline)) {
     char bytes[1 << 16];
     const ssize_t size = recv(socket_, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (size > 0 && tls_) {
+      const std::size_t before = read_.size();
+      ended_ = !Decrypt({bytes, static_cast<std::size_t>(size)});
+      if (read_.size() > before || SSL_is_init_finished(tls_->ssl) != 1) return true;
+      continue;
+    }
     if (size > 0) {
       read_.append(bytes, static_cast<std::size_t>(size));
       return true;
@@ -232,7 +336,7 @@ HttpAnswer HttpCall(std::uint16_t port, std::string_view method, std::string_vie
     text += "Content-Type: " + options.type + "\r\nContent-Length: " + std::to_string(options.body.size()) + "\r\n";
   }
   for (const auto& [name, value] : options.headers) text += name + ": " + value + "\r\n";
-  HttpConnection connection(port);
+  HttpConnection connection = options.tls == nullptr ? HttpConnection(port) : HttpConnection(port, *options.tls);
   connection.Send(text + "\r\n" + options.body);
   return connection.ReadAnswer(method == "HEAD");
 }

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,7 +21,20 @@
 
 #include "tests/support/process.h"
 
+struct ssl_session_st;
+struct ssl_st;
+
 namespace guidon::testing {
+
+// How a client speaks TLS. Files are PEM.
+struct TlsClient {
+  std::string ca_file;                // whom it trusts; the certificate has to be for 127.0.0.1
+  std::string certificate_file = {};  // what it shows when it is asked, and …
+  std::string key_file = {};          // … the key of that
+  int version = 0;                    // TLS1_2_VERSION: that and no other; 0: what both sides like best
+  std::string protocols = {};         // of ALPN, as sent: "\x02h2"
+  ssl_session_st* session = nullptr;  // to go on with
+};
 
 struct HttpAnswer {
   int status = 0;  // 0: there was none; see fault
@@ -36,6 +50,8 @@ struct HttpAnswer {
 class HttpConnection {
  public:
   explicit HttpConnection(std::uint16_t port);  // throws std::runtime_error when nobody listens
+  // Over TLS; throws, with the reason, when the handshake fails.
+  HttpConnection(std::uint16_t port, const TlsClient& tls);
   ~HttpConnection();
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
@@ -63,15 +79,27 @@ class HttpConnection {
   void ShutDownSending();
   void Reset();  // an abortive close
 
+  // For what OpenSSL knows of the connection; null without TLS.
+  ssl_st* tls() const;
+  // True when the end that IsAtEnd saw was announced (close_notify), not just a closed socket.
+  bool was_told_of_end() const { return told_of_end_; }
+
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
+  struct Tls;
+  bool SendRaw(std::string_view bytes);
+  bool SendEncrypted();
+  bool Decrypt(std::string_view bytes);
+  std::string ShakeHands();
   bool Fill(TimePoint deadline);
   bool FillTo(std::size_t size, TimePoint deadline);
   HttpAnswer TakeHead(TimePoint deadline);
   std::string TakeChunks(TimePoint deadline, std::string& fault);
 
   int socket_ = -1;
+  std::unique_ptr<Tls> tls_;
   bool ended_ = false;
+  bool told_of_end_ = false;
   std::string read_;  // and not yet asked for
 };
 
@@ -80,6 +108,7 @@ struct HttpCallOptions {
   std::string body = {};
   std::string type = "application/json";  // of the body
   std::vector<std::pair<std::string, std::string>> headers = {};
+  const TlsClient* tls = nullptr;  // null: plain
 };
 
 // One request on a connection of its own. Throws std::runtime_error when nobody listens.

@@ -1,16 +1,11 @@
 #include "tests/support/scripted_server.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,9 +15,9 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <filesystem>
 #include <stdexcept>
-#include <tuple>
+
+#include "tests/support/certificate.h"
 
 namespace guidon::testing {
 namespace {
@@ -92,15 +87,6 @@ std::string Address(const char* scheme, std::uint16_t port) {
   return std::string(scheme) + "://127.0.0.1:" + std::to_string(port);
 }
 
-// Returns the path of a new file.
-std::string WriteTemporary(std::string_view text) {
-  std::string path = (std::filesystem::temp_directory_path() / "guidon-scripted-XXXXXX").string();
-  const int file = ::mkstemp(path.data());
-  if (file < 0 || ::write(file, text.data(), text.size()) != static_cast<ssize_t>(text.size())) Give("temporary file");
-  ::close(file);
-  return path;
-}
-
 // "Name: value" lines up to the empty one.
 void ParseHead(std::string_view head, ScriptedServer::Request& request) {
   const auto take_line = [&head] {
@@ -128,47 +114,6 @@ void ParseHead(std::string_view head, ScriptedServer::Request& request) {
 struct ScriptedServer::Context {
   SSL_CTX* ssl = ::SSL_CTX_new(::TLS_server_method());
   ~Context() { ::SSL_CTX_free(ssl); }
-
-  // A key and a certificate for 127.0.0.1, localhost and later.test that signs itself. Returns the PEM of both.
-  std::pair<std::string, std::string> MakeCertificate() {
-    EVP_PKEY* key = ::EVP_EC_gen("P-256");
-    X509* certificate = ::X509_new();
-    ::X509_set_version(certificate, 2);
-    ::ASN1_INTEGER_set(::X509_get_serialNumber(certificate), 1);
-    ::X509_gmtime_adj(::X509_getm_notBefore(certificate), -3600);
-    ::X509_gmtime_adj(::X509_getm_notAfter(certificate), 24 * 3600);
-    ::X509_set_pubkey(certificate, key);
-    X509_NAME* name = ::X509_get_subject_name(certificate);
-    ::X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("scripted"), -1, -1,
-                                 0);
-    ::X509_set_issuer_name(certificate, name);
-    X509V3_CTX context;
-    X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
-    for (const auto& [id, value] : {std::pair{NID_basic_constraints, "critical,CA:TRUE"},
-                                    std::pair{NID_subject_alt_name, "IP:127.0.0.1,DNS:localhost,DNS:later.test"}}) {
-      X509_EXTENSION* extension = ::X509V3_EXT_conf_nid(nullptr, &context, id, value);
-      ::X509_add_ext(certificate, extension, -1);
-      ::X509_EXTENSION_free(extension);
-    }
-    ::X509_sign(certificate, key, ::EVP_sha256());
-    const bool taken = ::SSL_CTX_use_certificate(ssl, certificate) == 1 && ::SSL_CTX_use_PrivateKey(ssl, key) == 1;
-    const auto pem_of = [](const auto& write) {
-      BIO* text = ::BIO_new(::BIO_s_mem());
-      write(text);
-      char* data = nullptr;
-      const long size = BIO_get_mem_data(text, &data);
-      std::string pem(data, static_cast<std::size_t>(size));
-      ::BIO_free(text);
-      return pem;
-    };
-    std::string pem = pem_of([&](BIO* text) { ::PEM_write_bio_X509(text, certificate); });
-    std::string key_pem =
-        pem_of([&](BIO* text) { ::PEM_write_bio_PrivateKey(text, key, nullptr, nullptr, 0, nullptr, nullptr); });
-    ::X509_free(certificate);
-    ::EVP_PKEY_free(key);
-    if (!taken) Give("certificate");
-    return {std::move(pem), std::move(key_pem)};
-  }
 };
 
 struct ScriptedServer::Connection::Tls {
@@ -308,18 +253,21 @@ void ScriptedServer::Connection::Reset() {
 ScriptedServer::ScriptedServer(Mode mode) {
   if (mode == Mode::kTls) {
     context_ = std::make_unique<Context>();
-    std::string key;
-    std::tie(certificate_, key) = context_->MakeCertificate();
-    certificate_file_ = WriteTemporary(certificate_);
-    key_file_ = WriteTemporary(key);
+    const Certificate made = MakeCertificate({.name = "scripted"});
+    files_ = std::make_unique<CertificateFiles>();
+    files_->Replace(made);
+    certificate_ = made.pem;
+    certificate_file_ = files_->certificate_file();
+    key_file_ = files_->key_file();
+    if (::SSL_CTX_use_certificate_file(context_->ssl, certificate_file_.c_str(), SSL_FILETYPE_PEM) != 1 ||
+        ::SSL_CTX_use_PrivateKey_file(context_->ssl, key_file_.c_str(), SSL_FILETYPE_PEM) != 1) {
+      Give("certificate");
+    }
   }
   Start();
 }
 ScriptedServer::~ScriptedServer() {
   Stop();
-  for (const std::string& file : {certificate_file_, key_file_}) {
-    if (!file.empty()) ::unlink(file.c_str());
-  }
 }
 
 void ScriptedServer::DemandClientCertificate(const ScriptedServer& authority) {

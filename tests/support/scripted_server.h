@@ -31,6 +31,8 @@
 
 namespace guidon::testing {
 
+class CertificateFiles;
+
 class ScriptedServer {
  public:
   using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -120,6 +122,7 @@ class ScriptedServer {
   std::uint16_t port_ = 0;
   int listener_ = -1;
   std::unique_ptr<Context> context_;
+  std::unique_ptr<CertificateFiles> files_;
   std::string certificate_;
   std::string certificate_file_;
   std::string key_file_;

@@ -195,11 +195,27 @@ TEST(ListenTest, LoopbackNeedsNothing) {
   }
 }
 
-TEST(ListenTest, EverythingElseNeedsInsecure) {
+TEST(ListenTest, EverythingElseNeedsTlsOrInsecure) {
   for (const char* listen : {"0.0.0.0:8400", "[::]:8400", "192.0.2.1:8400", "[2001:db8::1]:8400", "126.0.0.1:8400",
                              "128.0.0.1:8400", "[::ffff:127.0.0.1]:8400"}) {
     EXPECT_THAT(ListenFault(listen), HasSubstr("--insecure")) << listen;
     EXPECT_EQ(ListenFault(listen, true), "") << listen;
+    Config config;
+    config.listen = listen;
+    config.tls_cert = config.tls_key = "both.pem";
+    EXPECT_TRUE(CheckConfig(config)) << listen;
+  }
+}
+
+TEST(ListenTest, ACertificateAndItsKeyComeTogether) {
+  for (const auto& [name, other] : {std::pair("tls-cert", "tls-key"), std::pair("tls-key", "tls-cert"),
+                                    std::pair("tls-client-ca", "tls-cert and tls-key")}) {
+    Config config;
+    ASSERT_TRUE(SetSetting(config, name, "one.pem"));
+    const Status checked = CheckConfig(config);
+    ASSERT_FALSE(checked) << name;
+    EXPECT_THAT(checked.error().message, HasSubstr(name));
+    EXPECT_THAT(checked.error().message, HasSubstr(other));
   }
 }
 

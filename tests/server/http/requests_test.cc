@@ -21,9 +21,12 @@ using guidon::testing::HttpAnswer;
 using guidon::testing::HttpConnection;
 using ::testing::HasSubstr;
 
-class RequestsTest : public ::testing::Test {
+class RequestsFixture : public ::testing::Test {
  protected:
-  void Start(const ServerOptions& options = TestOptions()) {
+  virtual Over over() const { return Over::kPlain; }
+
+  void Start(ServerOptions options = TestOptions()) {
+    if (over() == Over::kTls) options.tls = TestTls();
     server_ = MustStart(options, [this](std::shared_ptr<Request> request, Responder respond) {
       Handle(std::move(request), std::move(respond));
     });
@@ -34,11 +37,11 @@ class RequestsTest : public ::testing::Test {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  HttpConnection Connect() const { return HttpConnection(server_->port()); }
+  HttpConnection Connect() const { return ConnectTo(server_->port(), over()); }
 
   // One request on a connection of its own.
   HttpAnswer Ask(std::string_view request) const {
-    HttpConnection connection(server_->port());
+    HttpConnection connection = Connect();
     connection.Send(request);
     return connection.ReadAnswer(request.starts_with("HEAD "));
   }
@@ -97,9 +100,17 @@ class RequestsTest : public ::testing::Test {
   std::vector<std::thread> threads_;
 };
 
+class RequestsTest : public RequestsFixture, public ::testing::WithParamInterface<Over> {
+ protected:
+  Over over() const override { return GetParam(); }
+};
+// What depends on the kernel's buffers, or is another thing over TLS.
+class PlainRequestsTest : public RequestsFixture {};
+INSTANTIATE_TEST_SUITE_P(All, RequestsTest, ::testing::Values(Over::kPlain, Over::kTls), NameOf);
+
 // ---- Answers ---------------------------------------------------------------------------------------------------
 
-TEST_F(RequestsTest, AnAnswerHasWhatTheHandlerSaidAndWhatHttpAsksFor) {
+TEST_P(RequestsTest, AnAnswerHasWhatTheHandlerSaidAndWhatHttpAsksFor) {
   Start();
   const HttpAnswer answer = Ask(Post("/echo?a=1", "text"));
   EXPECT_EQ(answer.status, 200) << answer.fault;
@@ -110,7 +121,7 @@ TEST_F(RequestsTest, AnAnswerHasWhatTheHandlerSaidAndWhatHttpAsksFor) {
   EXPECT_EQ(answer.Header("Server"), "guidon");
 }
 
-TEST_F(RequestsTest, AConnectionCarriesManyRequestsEachWithItsOwnId) {
+TEST_P(RequestsTest, AConnectionCarriesManyRequestsEachWithItsOwnId) {
   Start();
   HttpConnection connection = Connect();
   std::string last;
@@ -124,7 +135,7 @@ TEST_F(RequestsTest, AConnectionCarriesManyRequestsEachWithItsOwnId) {
   EXPECT_EQ(server_->Counts().accepted, 1u);
 }
 
-TEST_F(RequestsTest, RequestsSentAheadAreAnsweredInTheirOrder) {
+TEST_P(RequestsTest, RequestsSentAheadAreAnsweredInTheirOrder) {
   Start();
   HttpConnection connection = Connect();
   connection.Send(Get("/later") + Post("/second", "body") + Get("/third"));
@@ -135,7 +146,7 @@ TEST_F(RequestsTest, RequestsSentAheadAreAnsweredInTheirOrder) {
   EXPECT_EQ(connection.ReadAnswer().body, "GET /third ");
 }
 
-TEST_F(RequestsTest, WhatIsSentAheadIsNotHandledBeforeTheAnswerBefore) {
+TEST_P(RequestsTest, WhatIsSentAheadIsNotHandledBeforeTheAnswerBefore) {
   Start();
   HttpConnection connection = Connect();
   connection.Send(Get("/later") + Get("/second"));
@@ -147,7 +158,7 @@ TEST_F(RequestsTest, WhatIsSentAheadIsNotHandledBeforeTheAnswerBefore) {
   EXPECT_EQ(connection.ReadAnswer().body, "GET /second ");
 }
 
-TEST_F(RequestsTest, HeadHasTheHeaderOfGetWithoutABody) {
+TEST_P(RequestsTest, HeadHasTheHeaderOfGetWithoutABody) {
   Start();
   HttpConnection connection = Connect();
   connection.Send("HEAD /echo HTTP/1.1\r\nHost: test\r\n\r\n" + Get("/next"));
@@ -157,7 +168,7 @@ TEST_F(RequestsTest, HeadHasTheHeaderOfGetWithoutABody) {
   EXPECT_EQ(connection.ReadAnswer().body, "GET /next ");
 }
 
-TEST_F(RequestsTest, AnswersWithoutContentHaveNeitherBodyNorLength) {
+TEST_P(RequestsTest, AnswersWithoutContentHaveNeitherBodyNorLength) {
   Start();
   HttpConnection connection = Connect();
   for (const int status : {304, 204}) {
@@ -170,7 +181,7 @@ TEST_F(RequestsTest, AnswersWithoutContentHaveNeitherBodyNorLength) {
   EXPECT_EQ(connection.ReadAnswer().body, "GET /next ");
 }
 
-TEST_F(RequestsTest, AClientThatAsksForItGetsItsConnectionClosed) {
+TEST_P(RequestsTest, AClientThatAsksForItGetsItsConnectionClosed) {
   Start();
   HttpConnection connection = Connect();
   connection.Send(Get("/echo", "Connection: close\r\n"));
@@ -180,7 +191,7 @@ TEST_F(RequestsTest, AClientThatAsksForItGetsItsConnectionClosed) {
   EXPECT_TRUE(connection.IsAtEnd());
 }
 
-TEST_F(RequestsTest, Http10ClosesUnlessAskedNotTo) {
+TEST_P(RequestsTest, Http10ClosesUnlessAskedNotTo) {
   Start();
   HttpConnection closes = Connect();
   closes.Send("GET /echo HTTP/1.0\r\n\r\n");
@@ -194,7 +205,7 @@ TEST_F(RequestsTest, Http10ClosesUnlessAskedNotTo) {
   EXPECT_EQ(stays.ReadAnswer().body, "GET /next ");
 }
 
-TEST_F(RequestsTest, AnAbsoluteTargetIsThePathInIt) {
+TEST_P(RequestsTest, AnAbsoluteTargetIsThePathInIt) {
   Start();
   EXPECT_EQ(Ask(Get("http://test/echo?a=1")).body, "GET /echo?a=1 ");
   EXPECT_EQ(Ask(Get("HTTPS://test:8400/echo")).body, "GET /echo ");
@@ -203,14 +214,14 @@ TEST_F(RequestsTest, AnAbsoluteTargetIsThePathInIt) {
   EXPECT_EQ(Ask("OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n").body, "OPTIONS * ");
 }
 
-TEST_F(RequestsTest, AHandlerThatNeverAnswersIsA500) {
+TEST_P(RequestsTest, AHandlerThatNeverAnswersIsA500) {
   Start();
   const HttpAnswer answer = Ask(Get("/nobody"));
   EXPECT_EQ(answer.status, 500);
   EXPECT_EQ(answer.Header("Content-Type"), "application/problem+json");
 }
 
-TEST_F(RequestsTest, OnlyTheFirstAnswerCounts) {
+TEST_P(RequestsTest, OnlyTheFirstAnswerCounts) {
   Start();
   HttpConnection connection = Connect();
   connection.Send(Get("/twice") + Get("/next"));
@@ -218,7 +229,7 @@ TEST_F(RequestsTest, OnlyTheFirstAnswerCounts) {
   EXPECT_EQ(connection.ReadAnswer().body, "GET /next ");
 }
 
-TEST_F(RequestsTest, AClientThatLeavesWhileItIsServedHarmsNobody) {
+TEST_P(RequestsTest, AClientThatLeavesWhileItIsServedHarmsNobody) {
   Start();
   {
     HttpConnection connection = Connect();
@@ -233,7 +244,7 @@ TEST_F(RequestsTest, AClientThatLeavesWhileItIsServedHarmsNobody) {
 
 // ---- Bodies ----------------------------------------------------------------------------------------------------
 
-TEST_F(RequestsTest, WhoExpects100IsToldToGoOn) {
+TEST_P(RequestsTest, WhoExpects100IsToldToGoOn) {
   Start();
   HttpConnection connection = Connect();
   connection.Send("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\nExpect: 100-Continue\r\n\r\n");
@@ -243,14 +254,14 @@ TEST_F(RequestsTest, WhoExpects100IsToldToGoOn) {
   EXPECT_EQ(connection.ReadAnswer().body, "POST /echo body");
 }
 
-TEST_F(RequestsTest, WhoExpects100ForTooMuchIsRefusedInstead) {
+TEST_P(RequestsTest, WhoExpects100ForTooMuchIsRefusedInstead) {
   Start();
   HttpConnection connection = Connect();
   connection.Send("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4194305\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(connection.ReadHead().status, 413);
 }
 
-TEST_F(RequestsTest, NoContinueIsSentWhereNobodyWaitsForIt) {
+TEST_P(RequestsTest, NoContinueIsSentWhereNobodyWaitsForIt) {
   Start();
   // HTTP/1.0 does not know it; without a body, or with the body there already, nobody waits.
   EXPECT_EQ(Ask("POST /echo HTTP/1.0\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nbody").status, 200);
@@ -258,7 +269,7 @@ TEST_F(RequestsTest, NoContinueIsSentWhereNobodyWaitsForIt) {
   EXPECT_EQ(Ask(Post("/echo", "body", "Expect: 100-continue\r\n")).status, 200);
 }
 
-TEST_F(RequestsTest, ChunksAreJoined) {
+TEST_P(RequestsTest, ChunksAreJoined) {
   Start();
   HttpConnection connection = Connect();
   connection.Send("POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: Chunked\r\n\r\n");
@@ -268,14 +279,14 @@ TEST_F(RequestsTest, ChunksAreJoined) {
   EXPECT_EQ(connection.ReadAnswer().body, "GET /next ");
 }
 
-TEST_F(RequestsTest, ABodyMayComeByteByByte) {
+TEST_P(RequestsTest, ABodyMayComeByteByByte) {
   Start();
   HttpConnection connection = Connect();
   for (const char byte : Post("/echo", "slowly")) ASSERT_TRUE(connection.Send({&byte, 1}));
   EXPECT_EQ(connection.ReadAnswer().body, "POST /echo slowly");
 }
 
-TEST_F(RequestsTest, ABodyOfExactlyTheBoundIsTaken) {
+TEST_P(RequestsTest, ABodyOfExactlyTheBoundIsTaken) {
   ServerOptions options = TestOptions();
   options.body_bytes = 1000;
   Start(options);
@@ -283,7 +294,7 @@ TEST_F(RequestsTest, ABodyOfExactlyTheBoundIsTaken) {
   EXPECT_EQ(Ask(Post("/echo", std::string(1001, 'x'))).status, 413);
 }
 
-TEST_F(RequestsTest, ATooLargeBodyIsRefusedBeforeItIsRead) {
+TEST_P(RequestsTest, ATooLargeBodyIsRefusedBeforeItIsRead) {
   Start();
   for (const char* length : {"4194305", "99999999999", "18446744073709551615"}) {
     HttpConnection connection = Connect();
@@ -297,7 +308,7 @@ TEST_F(RequestsTest, ATooLargeBodyIsRefusedBeforeItIsRead) {
   EXPECT_EQ(handled_, 0);
 }
 
-TEST_F(RequestsTest, ChunksThatAddUpToTooMuchAreRefusedAtTheChunk) {
+TEST_P(RequestsTest, ChunksThatAddUpToTooMuchAreRefusedAtTheChunk) {
   ServerOptions options = TestOptions();
   options.body_bytes = 1000;
   Start(options);
@@ -309,7 +320,7 @@ TEST_F(RequestsTest, ChunksThatAddUpToTooMuchAreRefusedAtTheChunk) {
   EXPECT_EQ(handled_, 0);
 }
 
-TEST_F(RequestsTest, ARefusalReachesAClientThatGoesOnSending) {
+TEST_P(RequestsTest, ARefusalReachesAClientThatGoesOnSending) {
   Start();
   HttpConnection connection = Connect();
   const std::string body(8u << 20, 'x');
@@ -319,7 +330,7 @@ TEST_F(RequestsTest, ARefusalReachesAClientThatGoesOnSending) {
 }
 
 // Promise R6.
-TEST_F(RequestsTest, AllBodiesTogetherAreBounded) {
+TEST_P(RequestsTest, AllBodiesTogetherAreBounded) {
   ServerOptions options = TestOptions();
   options.body_bytes = 1000;
   options.all_bodies_bytes = 2500;
@@ -349,13 +360,13 @@ TEST_F(RequestsTest, AllBodiesTogetherAreBounded) {
   EXPECT_TRUE(Eventually([&] { return Ask(whole).status == 200; }));
 }
 
-TEST_F(RequestsTest, ABodyThatIsOnlyAnnouncedKeepsNobodyOut) {
+TEST_P(RequestsTest, ABodyThatIsOnlyAnnouncedKeepsNobodyOut) {
   ServerOptions options = TestOptions();
   options.body_bytes = options.all_bodies_bytes = 1000;
   Start(options);
   std::vector<std::unique_ptr<HttpConnection>> idle;
   for (const char* header : {"Content-Length: 1000", "Transfer-Encoding: chunked", "Content-Length: 1000"}) {
-    idle.push_back(std::make_unique<HttpConnection>(server_->port()));
+    idle.push_back(std::unique_ptr<HttpConnection>(new HttpConnection(Connect())));
     idle.back()->Send("POST /echo HTTP/1.1\r\nHost: test\r\n" + std::string(header) +
                       "\r\nExpect: 100-continue\r\n\r\n");
     EXPECT_EQ(idle.back()->ReadHead().status, 100);
@@ -375,7 +386,7 @@ void PrintTo(const Refused& refused, std::ostream* out) {
   *out << ::testing::PrintToString(refused.request);
 }
 
-class RefusedTest : public RequestsTest, public ::testing::WithParamInterface<Refused> {};
+class RefusedTest : public RequestsFixture, public ::testing::WithParamInterface<Refused> {};
 
 INSTANTIATE_TEST_SUITE_P(
     All, RefusedTest,
@@ -441,7 +452,7 @@ TEST_P(RefusedTest, IsAnsweredWithoutTheHandlerAndTheConnectionCloses) {
   EXPECT_THAT(answer.body, HasSubstr("\"detail\":\"" + refused.detail + "\""));
 }
 
-TEST_F(RequestsTest, WhatComesAfterARefusedRequestIsNotHandled) {
+TEST_P(RequestsTest, WhatComesAfterARefusedRequestIsNotHandled) {
   Start();
   HttpConnection connection = Connect();
   connection.Send("POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: x\r\n\r\n" + Get("/smuggled"));
@@ -450,7 +461,7 @@ TEST_F(RequestsTest, WhatComesAfterARefusedRequestIsNotHandled) {
   EXPECT_EQ(handled_, 0);
 }
 
-TEST_F(RequestsTest, ABadRequestAfterAHeadHasABody) {
+TEST_P(RequestsTest, ABadRequestAfterAHeadHasABody) {
   Start();
   HttpConnection connection = Connect();
   connection.Send("HEAD / HTTP/1.1\r\nHost: t\r\n\r\n" + std::string("nonsense\r\n\r\n"));
@@ -460,7 +471,7 @@ TEST_F(RequestsTest, ABadRequestAfterAHeadHasABody) {
   EXPECT_THAT(refused.body, HasSubstr("this is not HTTP/1.1"));
 }
 
-TEST_F(RequestsTest, AnAddressThatIsTooLongIsToldFromAHeaderThatIsTooLarge) {
+TEST_P(RequestsTest, AnAddressThatIsTooLongIsToldFromAHeaderThatIsTooLarge) {
   ServerOptions options = TestOptions();
   options.header_bytes = 2000;
   Start(options);
@@ -481,7 +492,7 @@ TEST_F(RequestsTest, AnAddressThatIsTooLongIsToldFromAHeaderThatIsTooLarge) {
 
 // ---- Deadlines and connections ---------------------------------------------------------------------------------
 
-TEST_F(RequestsTest, AHeaderThatTakesTooLongIsA408) {
+TEST_P(RequestsTest, AHeaderThatTakesTooLongIsA408) {
   ServerOptions options = TestOptions();
   options.header_deadline = 50ms;
   Start(options);
@@ -491,7 +502,7 @@ TEST_F(RequestsTest, AHeaderThatTakesTooLongIsA408) {
   EXPECT_TRUE(connection.IsAtEnd());
 }
 
-TEST_F(RequestsTest, BytesThatDribbleInDoNotExtendTheDeadline) {
+TEST_P(RequestsTest, BytesThatDribbleInDoNotExtendTheDeadline) {
   ServerOptions options = TestOptions();
   options.header_deadline = 50ms;
   Start(options);
@@ -506,7 +517,7 @@ TEST_F(RequestsTest, BytesThatDribbleInDoNotExtendTheDeadline) {
   EXPECT_THAT(answer, HasSubstr("HTTP/1.1 408 "));
 }
 
-TEST_F(RequestsTest, ABodyThatTakesTooLongIsA408) {
+TEST_P(RequestsTest, ABodyThatTakesTooLongIsA408) {
   ServerOptions options = TestOptions();
   options.body_deadline = 50ms;
   Start(options);
@@ -518,7 +529,7 @@ TEST_F(RequestsTest, ABodyThatTakesTooLongIsA408) {
   EXPECT_EQ(server_->Counts().bad_requests, 1u);
 }
 
-TEST_F(RequestsTest, AConnectionThatIsIdleTooLongIsClosedWithoutAWord) {
+TEST_P(RequestsTest, AConnectionThatIsIdleTooLongIsClosedWithoutAWord) {
   ServerOptions options = TestOptions();
   options.idle_deadline = 50ms;
   Start(options);
@@ -531,7 +542,7 @@ TEST_F(RequestsTest, AConnectionThatIsIdleTooLongIsClosedWithoutAWord) {
   EXPECT_EQ(server_->Counts().bad_requests, 0u);
 }
 
-TEST_F(RequestsTest, AHandlerMayTakeLongerThanEveryDeadline) {
+TEST_P(RequestsTest, AHandlerMayTakeLongerThanEveryDeadline) {
   ServerOptions options = TestOptions();
   options.header_deadline = options.body_deadline = options.idle_deadline = options.write_deadline = 30ms;
   Start(options);
@@ -543,7 +554,7 @@ TEST_F(RequestsTest, AHandlerMayTakeLongerThanEveryDeadline) {
   EXPECT_EQ(connection.ReadAnswer().status, 200);
 }
 
-TEST_F(RequestsTest, AClientThatDoesNotTakeItsAnswerIsClosed) {
+TEST_P(RequestsTest, AClientThatDoesNotTakeItsAnswerIsClosed) {
   ServerOptions options = TestOptions();
   options.write_deadline = 50ms;
   Start(options);
@@ -566,7 +577,7 @@ std::size_t ReadSlowly(HttpConnection& connection, std::chrono::milliseconds pau
   return size;
 }
 
-TEST_F(RequestsTest, AnAnswerThatIsTakenDropByDropIsCutOff) {
+TEST_F(PlainRequestsTest, AnAnswerThatIsTakenDropByDropIsCutOff) {
   ServerOptions options = TestOptions();
   options.write_deadline = 500ms;
   options.write_bytes_per_second = 1u << 30;
@@ -577,7 +588,7 @@ TEST_F(RequestsTest, AnAnswerThatIsTakenDropByDropIsCutOff) {
   EXPECT_LT(ReadSlowly(connection, 2ms), Big().size());
 }
 
-TEST_F(RequestsTest, AReaderThatIsSlowAndGoesOnGetsItAll) {
+TEST_F(PlainRequestsTest, AReaderThatIsSlowAndGoesOnGetsItAll) {
   ServerOptions options = TestOptions();
   options.write_deadline = 500ms;  // passes before it is all read
   options.write_bytes_per_second = 128u << 10;
@@ -589,7 +600,7 @@ TEST_F(RequestsTest, AReaderThatIsSlowAndGoesOnGetsItAll) {
 }
 
 // Promise R6.
-TEST_F(RequestsTest, AllAnswersTogetherAreBounded) {
+TEST_P(RequestsTest, AllAnswersTogetherAreBounded) {
   ServerOptions options = TestOptions();
   options.all_answers_bytes = Big().size() + 1000;
   Start(options);
@@ -609,7 +620,7 @@ TEST_F(RequestsTest, AllAnswersTogetherAreBounded) {
   EXPECT_TRUE(Eventually([&] { return Ask(Get("/big-of-its-own")).status == 200; }));
 }
 
-TEST_F(RequestsTest, ALargeAnswerArrivesWhole) {
+TEST_P(RequestsTest, ALargeAnswerArrivesWhole) {
   Start();
   HttpConnection connection = Connect();
   connection.Send(Get("/big") + Get("/next"));
@@ -617,7 +628,7 @@ TEST_F(RequestsTest, ALargeAnswerArrivesWhole) {
   EXPECT_EQ(connection.ReadAnswer().body, "GET /next ");
 }
 
-TEST_F(RequestsTest, BeyondTheBoundConnectionsAreAnswered503AndClosed) {
+TEST_F(PlainRequestsTest, BeyondTheBoundConnectionsAreAnswered503AndClosed) {
   ServerOptions options = TestOptions();
   options.connections = 2;
   Start(options);
@@ -641,7 +652,7 @@ TEST_F(RequestsTest, BeyondTheBoundConnectionsAreAnswered503AndClosed) {
 
 // ---- Listening -------------------------------------------------------------------------------------------------
 
-TEST_F(RequestsTest, AnAddressThatCannotBeHadIsOneClearLine) {
+TEST_F(PlainRequestsTest, AnAddressThatCannotBeHadIsOneClearLine) {
   Start();
   const auto error_of = [&](std::string address, std::uint16_t port) {
     ServerOptions options;
@@ -659,7 +670,7 @@ TEST_F(RequestsTest, AnAddressThatCannotBeHadIsOneClearLine) {
 
 // ---- Stopping --------------------------------------------------------------------------------------------------
 
-TEST_F(RequestsTest, StoppingFinishesWhatIsUnderWayAndClosesWhatIsIdle) {
+TEST_P(RequestsTest, StoppingFinishesWhatIsUnderWayAndClosesWhatIsIdle) {
   Start();
   HttpConnection idle = Connect(), busy = Connect();
   idle.Send(Get("/echo"));
@@ -677,7 +688,7 @@ TEST_F(RequestsTest, StoppingFinishesWhatIsUnderWayAndClosesWhatIsIdle) {
   EXPECT_EQ(server_->Counts().connections, 0u);
 }
 
-TEST_F(RequestsTest, StoppingDoesNotWaitLongerThanItMay) {
+TEST_P(RequestsTest, StoppingDoesNotWaitLongerThanItMay) {
   Start();
   HttpConnection connection = Connect();
   connection.Send(Get("/later"));
@@ -687,7 +698,7 @@ TEST_F(RequestsTest, StoppingDoesNotWaitLongerThanItMay) {
   Release();  // and its answer goes nowhere
 }
 
-TEST_F(RequestsTest, ManyClientsAtOnceAreAllServed) {
+TEST_P(RequestsTest, ManyClientsAtOnceAreAllServed) {
   Start();
   std::atomic<int> good{0};
   std::vector<std::thread> clients;

@@ -90,9 +90,10 @@ class ScriptedSource final : public StreamSource {
 // So little that a client which does not read stalls its stream soon, and not so little that reading crawls.
 constexpr int kSmallBuffer = 64 << 10;
 
-class StreamsTest : public ::testing::Test {
+class StreamsTest : public ::testing::TestWithParam<Over> {
  protected:
-  void Start(const ServerOptions& options = TestOptions()) {
+  void Start(ServerOptions options = TestOptions()) {
+    if (GetParam() == Over::kTls) options.tls = TestTls();
     server_ = MustStart(options, [this](std::shared_ptr<Request> request, Responder respond) {
       Response response;
       response.Header("Content-Type", "text/event-stream");
@@ -105,13 +106,15 @@ class StreamsTest : public ::testing::Test {
 
   // A client that has read the header of its stream.
   std::unique_ptr<HttpConnection> Open(std::string_view path = "/stream", int receive_buffer = 0) {
-    auto client = std::make_unique<HttpConnection>(server_->port());
+    std::unique_ptr<HttpConnection> client(new HttpConnection(Connect()));
     if (receive_buffer > 0) client->ShrinkReceiveBuffer(receive_buffer);
     client->Send(Get(path));
     const HttpAnswer head = client->ReadHead();
     EXPECT_EQ(head.status, 200) << head.fault;
     return client;
   }
+
+  HttpConnection Connect() const { return ConnectTo(server_->port(), GetParam()); }
 
   // Until the source of a client that does not read has given more than its socket takes.
   void WaitUntilStalled() {
@@ -127,11 +130,13 @@ class StreamsTest : public ::testing::Test {
   std::unique_ptr<Server> server_;
 };
 
-TEST_F(StreamsTest, AStreamBeginsWithItsHeaderAndWhatTheSourceHas) {
+INSTANTIATE_TEST_SUITE_P(All, StreamsTest, ::testing::Values(Over::kPlain, Over::kTls), NameOf);
+
+TEST_P(StreamsTest, AStreamBeginsWithItsHeaderAndWhatTheSourceHas) {
   Start();
   script_->Offer("one\n");
   script_->Offer("two\n");
-  HttpConnection client(server_->port());
+  HttpConnection client = Connect();
   client.Send(Get("/stream"));
   const HttpAnswer head = client.ReadHead();
   EXPECT_EQ(head.status, 200) << head.fault;
@@ -143,7 +148,7 @@ TEST_F(StreamsTest, AStreamBeginsWithItsHeaderAndWhatTheSourceHas) {
   EXPECT_EQ(server_->Counts().connections, 1u);
 }
 
-TEST_F(StreamsTest, WakingAsksEverySource) {
+TEST_P(StreamsTest, WakingAsksEverySource) {
   ServerOptions options = TestOptions();
   options.tick = 1h;  // nothing comes by ticks
   Start(options);
@@ -158,14 +163,14 @@ TEST_F(StreamsTest, WakingAsksEverySource) {
   }
 }
 
-TEST_F(StreamsTest, TicksComeByThemselvesAndWhatTheyMakeIsSent) {
+TEST_P(StreamsTest, TicksComeByThemselvesAndWhatTheyMakeIsSent) {
   Start();
   script_->beats = true;
   const auto client = Open();
   EXPECT_EQ(client->ReadUntil("beat\nbeat\nbeat\n"), "beat\nbeat\nbeat\n");
 }
 
-TEST_F(StreamsTest, ASourceThatEndsClosesAfterItsLastByte) {
+TEST_P(StreamsTest, ASourceThatEndsClosesAfterItsLastByte) {
   Start();
   const auto client = Open();
   const std::string last(4u << 20, 'z');  // more than a socket takes at once
@@ -178,10 +183,10 @@ TEST_F(StreamsTest, ASourceThatEndsClosesAfterItsLastByte) {
   EXPECT_TRUE(Eventually([&] { return script_->alive == 0 && server_->Counts().connections == 0; }));
 }
 
-TEST_F(StreamsTest, HeadOfAStreamIsItsHeaderAlone) {
+TEST_P(StreamsTest, HeadOfAStreamIsItsHeaderAlone) {
   Start();
   script_->Offer("body\n");
-  HttpConnection client(server_->port());
+  HttpConnection client = Connect();
   client.Send("HEAD /stream HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
   const HttpAnswer head = client.ReadAnswer(true);
   EXPECT_EQ(head.status, 200);
@@ -192,7 +197,7 @@ TEST_F(StreamsTest, HeadOfAStreamIsItsHeaderAlone) {
   EXPECT_EQ(script_->taken, 0);
 }
 
-TEST_F(StreamsTest, AClientThatLeavesIsNoticedAtOnce) {
+TEST_P(StreamsTest, AClientThatLeavesIsNoticedAtOnce) {
   ServerOptions options = TestOptions();
   options.tick = 1h;
   Start(options);
@@ -209,7 +214,7 @@ TEST_F(StreamsTest, AClientThatLeavesIsNoticedAtOnce) {
   EXPECT_EQ(server_->Counts().connections, 0u);
 }
 
-TEST_F(StreamsTest, WhatAClientSaysOnItsStreamIsDropped) {
+TEST_P(StreamsTest, WhatAClientSaysOnItsStreamIsDropped) {
   Start();
   const auto client = Open();
   EXPECT_TRUE(client->Send(Get("/stream") + std::string(1u << 20, 'x')));  // all of it is taken
@@ -221,7 +226,7 @@ TEST_F(StreamsTest, WhatAClientSaysOnItsStreamIsDropped) {
 
 // ---- Slow readers ----------------------------------------------------------------------------------------------
 
-TEST_F(StreamsTest, ASlowReaderHoldsOnePieceAndDelaysNobody) {
+TEST_P(StreamsTest, ASlowReaderHoldsOnePieceAndDelaysNobody) {
   ServerOptions options = TestOptions();
   options.io_threads = 1;  // both on one thread
   Start(options);
@@ -238,7 +243,7 @@ TEST_F(StreamsTest, ASlowReaderHoldsOnePieceAndDelaysNobody) {
   EXPECT_EQ(script_->taken, taken);
 }
 
-TEST_F(StreamsTest, ASlowReaderGetsEveryByteOfWhatItWasGivenInOrder) {
+TEST_P(StreamsTest, ASlowReaderGetsEveryByteOfWhatItWasGivenInOrder) {
   Start();
   std::string all;
   for (int piece = 0; piece < 200; ++piece) {
@@ -254,7 +259,7 @@ TEST_F(StreamsTest, ASlowReaderGetsEveryByteOfWhatItWasGivenInOrder) {
   EXPECT_TRUE(slow->IsAtEnd());
 }
 
-TEST_F(StreamsTest, AStreamThatTakesNothingIsClosedAtTheStalledDeadline) {
+TEST_P(StreamsTest, AStreamThatTakesNothingIsClosedAtTheStalledDeadline) {
   ServerOptions options = TestOptions();
   options.stalled_deadline = 100ms;
   Start(options);
@@ -270,7 +275,7 @@ TEST_F(StreamsTest, AStreamThatTakesNothingIsClosedAtTheStalledDeadline) {
   EXPECT_EQ(idle->ReadUntil("\n"), "still here\n");
 }
 
-TEST_F(StreamsTest, ASourceThatMustEndIsCutEvenInTheMiddleOfAPiece) {
+TEST_P(StreamsTest, ASourceThatMustEndIsCutEvenInTheMiddleOfAPiece) {
   Start();
   script_->endless = true;
   const auto client = Open("/stream", kSmallBuffer);
@@ -282,7 +287,7 @@ TEST_F(StreamsTest, ASourceThatMustEndIsCutEvenInTheMiddleOfAPiece) {
 
 // ---- Stopping --------------------------------------------------------------------------------------------------
 
-TEST_F(StreamsTest, StoppingLetsEveryStreamSayGoodbye) {
+TEST_P(StreamsTest, StoppingLetsEveryStreamSayGoodbye) {
   ServerOptions options = TestOptions();
   options.tick = 1h;
   Start(options);
@@ -297,7 +302,7 @@ TEST_F(StreamsTest, StoppingLetsEveryStreamSayGoodbye) {
   EXPECT_EQ(server_->Counts().connections, 0u);
 }
 
-TEST_F(StreamsTest, StoppingGivesSlowReadersTheTimeItHas) {
+TEST_P(StreamsTest, StoppingGivesSlowReadersTheTimeItHas) {
   Start();
   const std::string much(4u << 20, 'm');
   script_->Offer(much);
@@ -310,7 +315,7 @@ TEST_F(StreamsTest, StoppingGivesSlowReadersTheTimeItHas) {
   stopping.join();
 }
 
-TEST_F(StreamsTest, StoppingCutsOffWhoDoesNotReadAfterTheDrain) {
+TEST_P(StreamsTest, StoppingCutsOffWhoDoesNotReadAfterTheDrain) {
   Start();
   script_->endless = true;
   const auto stalled = Open("/stream", kSmallBuffer);
@@ -320,7 +325,7 @@ TEST_F(StreamsTest, StoppingCutsOffWhoDoesNotReadAfterTheDrain) {
   EXPECT_THAT(stalled->ReadUntil("goodbye"), ::testing::Not(HasSubstr("goodbye")));
 }
 
-TEST_F(StreamsTest, ASourceMayWakeTheServerWhileItGoesAwayAtTheStop) {
+TEST_P(StreamsTest, ASourceMayWakeTheServerWhileItGoesAwayAtTheStop) {
   Start();
   script_->on_gone = [this] { server_->WakeStreams(); };
   script_->endless = true;
@@ -332,7 +337,7 @@ TEST_F(StreamsTest, ASourceMayWakeTheServerWhileItGoesAwayAtTheStop) {
 
 // ---- Many at once, for the sanitizers --------------------------------------------------------------------------
 
-TEST_F(StreamsTest, ClientsComeAndGoWhileAllAreWokenAndTheServerStops) {
+TEST_P(StreamsTest, ClientsComeAndGoWhileAllAreWokenAndTheServerStops) {
   ServerOptions options = TestOptions();
   options.tick = 1ms;
   Start(options);
@@ -350,7 +355,7 @@ TEST_F(StreamsTest, ClientsComeAndGoWhileAllAreWokenAndTheServerStops) {
     threads.emplace_back([&] {
       while (!stop) {
         try {
-          HttpConnection client(server_->port());
+          HttpConnection client = Connect();
           client.Send(Get("/stream"));
           if (client.ReadHead(5s).status == 200) ++opened;
           client.ReadSome(20ms);

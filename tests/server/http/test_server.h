@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "server/http/server.h"
+#include "tests/support/certificate.h"
 #include "tests/support/http.h"
 
 namespace guidon::http {
@@ -25,6 +26,34 @@ inline std::unique_ptr<Server> MustStart(const ServerOptions& options, Handler h
   Result<std::unique_ptr<Server>> server = Server::Start(options, std::move(handler));
   if (!server) throw std::runtime_error(server.error().message);
   return *std::move(server);
+}
+
+// Most of what a server does it does in the same way over both.
+enum class Over { kPlain, kTls };
+inline void PrintTo(Over over, std::ostream* out) {
+  *out << (over == Over::kTls ? "TLS" : "plain");
+}
+inline std::string NameOf(const ::testing::TestParamInfo<Over>& info) {
+  return info.param == Over::kTls ? "Tls" : "Plain";
+}
+
+inline const testing::CertificateFiles& TestCertificate() {
+  static const testing::CertificateFiles kFiles;
+  return kFiles;
+}
+inline std::shared_ptr<const Tls> MustLoad(const TlsFiles& files) {
+  Result<std::shared_ptr<const Tls>> tls = Tls::Load(files);
+  if (!tls) throw std::runtime_error(tls.error().message);
+  return *std::move(tls);
+}
+inline std::shared_ptr<const Tls> TestTls() {
+  return MustLoad({TestCertificate().certificate_file(), TestCertificate().key_file(), ""});
+}
+inline testing::TlsClient TestTlsClient() {
+  return {.ca_file = TestCertificate().certificate_file()};
+}
+inline testing::HttpConnection ConnectTo(std::uint16_t port, Over over) {
+  return over == Over::kTls ? testing::HttpConnection(port, TestTlsClient()) : testing::HttpConnection(port);
 }
 
 // "GET /echo HTTP/1.1\r\nHost: test\r\n" + headers + the empty line.
