@@ -106,10 +106,14 @@ Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, c
   }
   const bool changes = method != "GET";
   if (changes) request.headers.emplace_back("Idempotency-Key", RandomToken());
-  net::HttpResult result = net::MakeHttpClient(url, {})->Send(request);
+  net::HttpOptions options;
+  options.ca_file = connection.ca;
+  options.client_certificate_file = connection.cert;
+  options.client_key_file = connection.cert_key;
+  net::HttpResult result = net::MakeHttpClient(url, options)->Send(request);
   // A change whose answer was lost is repeated with the same key: the server gives the first answer again.
   const bool was_lost = changes && WasLost(result.failure);
-  if (WasLost(result.failure)) result = net::MakeHttpClient(url, {})->Send(request);
+  if (WasLost(result.failure)) result = net::MakeHttpClient(url, options)->Send(request);
   if (result.failure == net::HttpFailure::kInvalid) return Fail(ErrorCode::kInvalid, result.message);
   if (!result.ok()) {
     return Fail(ErrorCode::kUnavailable,

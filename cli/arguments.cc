@@ -43,6 +43,18 @@ void AddConnection(CLI::App& verb, Connection& connection) {
       ->envname("GUIDON_KEY")
       ->type_name("KEY")
       ->group("Server");
+  verb.add_option("--ca", connection.ca, "PEM file of whom to trust, if not the system's")
+      ->envname("GUIDON_CA")
+      ->type_name("FILE")
+      ->group("Server");
+  verb.add_option("--cert", connection.cert, "PEM file of a certificate to show")
+      ->envname("GUIDON_CERT")
+      ->type_name("FILE")
+      ->group("Server");
+  verb.add_option("--cert-key", connection.cert_key, "PEM file of its key")
+      ->envname("GUIDON_CERT_KEY")
+      ->type_name("FILE")
+      ->group("Server");
 }
 
 void AddJson(CLI::App& verb, bool& json) {

@@ -24,6 +24,10 @@ inline constexpr int kUnreachable = 4;
 struct Connection {
   std::string server;  // http://127.0.0.1:8400
   std::string key;     // an admin key
+  // PEM files, for https:// only.
+  std::string ca;        // the authorities to trust; empty: the system's
+  std::string cert;      // who we are, for a server that asks, …
+  std::string cert_key;  // … and its key; both or none
 };
 
 struct ValidateOptions {

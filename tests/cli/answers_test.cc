@@ -82,5 +82,19 @@ TEST(AnswersTest, LookingForTheProjectFailsLikeEverythingElse) {
   EXPECT_EQ(bad_gateway.errors, "guidon: the server answered 502\n");
 }
 
+TEST(AnswersTest, APrivateAuthorityAndACertificateOfOnesOwnCanBeGiven) {
+  ScriptedServer server(ScriptedServer::Mode::kTls);
+  server.DemandClientCertificate(server);
+  const std::vector<std::string> words = {"key", "list", "-p", "shop", "--server", server.url(), "--key", "gdn_adm_x"};
+  std::future<bool> served =
+      server.Serve([](ScriptedServer::Connection& connection) { connection.SendAnswer(200, {}, R"({"keys": []})"); });
+  // Whom it does not know it says nothing to: not even the key.
+  EXPECT_EQ(Guidon(words).exit_code, 4);
+  const Finished done =
+      Guidon(words, {"GUIDON_CA=" + server.certificate_file(), "GUIDON_CERT=" + server.certificate_file(),
+                     "GUIDON_CERT_KEY=" + server.key_file()});
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+}
+
 }  // namespace
 }  // namespace guidon::testing
