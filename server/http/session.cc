@@ -219,6 +219,8 @@ class Session : public std::enable_shared_from_this<Session> {
     if (header.version() == 11 && header.count(bhttp::field::host) != 1) {
       return invalid("an HTTP/1.1 request has exactly one Host header");
     }
+    // The parser takes lengths that are equal; one who is in between may not.
+    if (header.count(bhttp::field::content_length) > 1) return invalid("there is more than one Content-Length");
     // A coding that we do not know would leave open where the request ends.
     const auto coding = header.find(bhttp::field::transfer_encoding);
     if (coding != header.end()) {
