@@ -41,6 +41,7 @@ constexpr std::size_t kPoolQueue = 1024;  // requests that wait for a worker of 
 constexpr std::chrono::milliseconds kTick(500);
 constexpr int kTicksPerSecond = 2;
 constexpr std::chrono::seconds kLastCheckpoint(2);  // at a stop
+constexpr std::chrono::seconds kAdminDrain(1);      // of requests of people, after all others
 constexpr int kSlotSeconds = 5;                     // a stream's first snapshot may hold a slot that long
 constexpr std::string_view kNoRoute = "none";       // in metrics and logs, for what no route takes
 constexpr std::size_t kMostScopesInMetrics = 200;   // environments that have a series of their own
@@ -48,6 +49,10 @@ constexpr std::size_t kMostScopesInMetrics = 200;   // environments that have a 
 std::int64_t NowMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
+}
+
+http::BudgetRates RatesOf(const BudgetSetting& setting) {
+  return {setting.config, setting.streams, setting.evaluation, setting.events, setting.admin};
 }
 
 }  // namespace
@@ -88,7 +93,9 @@ class App::Impl {
                                         .init_slots = config_.init_slots,
                                         .init_queue = config_.init_queue,
                                         .ticks_per_heartbeat = config_.heartbeat_seconds * kTicksPerSecond,
-                                        .ticks_per_slot = kSlotSeconds * kTicksPerSecond});
+                                        .ticks_per_slot = kSlotSeconds * kTicksPerSecond,
+                                        .address_budgets = RatesOf(config_.address_budgets),
+                                        .key_budgets = RatesOf(config_.key_budgets)});
     AddMetrics();
     readers_.emplace(config_.worker_threads, kPoolQueue);
     writers_.emplace(config_.worker_threads, kPoolQueue);
@@ -106,6 +113,8 @@ class App::Impl {
 
   std::uint16_t port() const { return server_ ? server_->port() : 0; }
 
+  std::uint16_t admin_port() const { return admin_server_ ? admin_server_->port() : 0; }
+
   void Reload() {
     if (certificate_) certificate_->LookNow();
   }
@@ -116,6 +125,7 @@ class App::Impl {
     certificate_.reset();
     server_->Stop(std::chrono::seconds(config_.stop_seconds));
     listening_ = false;  // what streams leave behind when they go wakes nobody any more
+    if (admin_server_) admin_server_->Stop(kAdminDrain);
     // What is still queued is of connections that are gone: nobody waits for it, and a stop must not either.
     ingest_->Drop();
     writers_->Drop();
@@ -159,6 +169,7 @@ class App::Impl {
     const auto use = [this](std::shared_ptr<const http::Tls> tls) {
       certificate_expires_ = tls->expires();
       server_->UseTls(tls);
+      if (admin_server_) admin_server_->UseTls(tls);
       WarnOfCertificate(*tls);
     };
     certificate_->Watch(use, [this](const Status& taken) {
@@ -433,28 +444,32 @@ class App::Impl {
   }
 
   // Asked on I/O threads, which run before server_ is set.
-  http::ServerCounts Counts() const { return listening_ ? server_->Counts() : http::ServerCounts(); }
+  http::ServerCounts Counts() const {
+    if (!listening_) return {};
+    http::ServerCounts counts = server_->Counts();
+    if (admin_server_) {
+      const http::ServerCounts admin = admin_server_->Counts();
+      counts.accepted += admin.accepted;
+      counts.refused += admin.refused;
+      counts.connections += admin.connections;
+      counts.bad_requests += admin.bad_requests;
+      counts.handshakes += admin.handshakes;
+      counts.handshakes_failed += admin.handshakes_failed;
+    }
+    return counts;
+  }
 
   Status Listen() {
-    Result<ListenAddress> address = ParseListen(config_.listen);
-    if (!address) return Fail(address.error());
-    http::ServerOptions options;
-    options.address = address->address;
-    options.port = address->port;
-    options.io_threads = config_.io_threads;
-    options.connections = config_.max_connections;
-    options.body_bytes = config_.max_body_bytes;
-    options.tick = kTick;
-    options.tls = tls_;
-    options.on_refused = [this](const http::RefusedRequest& refused) { LogRefused(refused); };
-    auto server = http::Server::Start(options, [this](std::shared_ptr<http::Request> request, http::Responder respond) {
-      Handle(std::move(request), std::move(respond));
-    });
-    if (!server) return Fail(server.error());
-    server_ = *std::move(server);
+    const bool is_split = !config_.admin_listen.empty();
+    if (Status begun = ListenAt(config_.listen, is_split ? Audience::kPeople : Audience::kAll, server_, address_);
+        !begun) {
+      return begun;
+    }
+    if (is_split) {
+      Status begun = ListenAt(config_.admin_listen, Audience::kApplications, admin_server_, admin_address_);
+      if (!begun) return begun;
+    }
     listening_ = true;
-    const bool is_v6 = address->address.find(':') != std::string::npos;
-    address_ = (is_v6 ? "[" + address->address + "]" : address->address) + ":" + std::to_string(port());
     log_.Info("listening", {{"address", address_},
                             {"tls", !tls_                           ? "off"
                                     : config_.tls_client_ca.empty() ? "on"
@@ -463,8 +478,35 @@ class App::Impl {
                             {"epoch", store_->Epoch()},
                             {"revision", std::to_string(feed_->head())},
                             {"version", kVersion}});
-    if (!address->is_loopback && !tls_)
-      log_.Warn("keys and rules travel in the clear: anybody on the network can read them");
+    if (is_split) log_.Info("listening for people and monitoring", {{"address", admin_address_}});
+    return {};
+  }
+
+  // `absent`: whose routes are not there; kAll: none of them.
+  Status ListenAt(const std::string& where, Audience absent, std::unique_ptr<http::Server>& server,
+                  std::string& bound) {
+    const Result<ListenAddress> address = ParseListen(where);
+    if (!address) return Fail(address.error());
+    http::ServerOptions options;
+    options.address = address->address;
+    options.port = address->port;
+    options.io_threads = absent == Audience::kApplications ? 1 : config_.io_threads;
+    options.connections = config_.max_connections;
+    options.body_bytes = config_.max_body_bytes;
+    options.tick = kTick;
+    options.tls = tls_;
+    options.on_refused = [this](const http::RefusedRequest& refused) { LogRefused(refused); };
+    auto started =
+        http::Server::Start(options, [this, absent](std::shared_ptr<http::Request> request, http::Responder respond) {
+          Handle(std::move(request), std::move(respond), absent);
+        });
+    if (!started) return Fail(started.error());
+    server = *std::move(started);
+    const bool is_v6 = address->address.find(':') != std::string::npos;
+    bound = (is_v6 ? "[" + address->address + "]" : address->address) + ":" + std::to_string(server->port());
+    if (!address->is_loopback && !tls_) {
+      log_.Warn("keys and rules travel in the clear: anybody on the network can read them", {{"address", bound}});
+    }
     return {};
   }
 
@@ -474,6 +516,7 @@ class App::Impl {
     const std::string partial = config_.port_file + ".partial";
     std::ofstream file(partial);
     file << address_ << "\n";
+    if (admin_server_) file << admin_address_ << "\n";
     file.close();
     if (!file || std::rename(partial.c_str(), config_.port_file.c_str()) != 0) {
       return Fail(ErrorCode::kIo, "cannot write the port-file " + config_.port_file + ": " + std::strerror(errno));
@@ -485,12 +528,16 @@ class App::Impl {
     if (listening_) server_->WakeStreams();
   }
 
-  // On an I/O thread.
-  void Handle(std::shared_ptr<http::Request> request, http::Responder respond) {
+  // On an I/O thread of a listener that has no routes for `absent`.
+  void Handle(std::shared_ptr<http::Request> request, http::Responder respond, Audience absent) {
     const auto start = std::chrono::steady_clock::now();
-    const http::Match match = router_.Find(*request);
+    http::Match match = router_.Find(*request);
+    if (match.route && absent != Audience::kAll && Api::Routes()[*match.route].audience == absent) match = {};
     if (!match.route) return Finish(nullptr, *request, NoRoute(match, *request), start, respond);
     const Route& route = Api::Routes()[*match.route];
+    if (std::optional<http::Response> refused = api_->RefuseByAddress(route, *request)) {
+      return Finish(&route, *request, *std::move(refused), start, respond);
+    }
     if (route.where == Where::kInline) return Answer(route, request, respond);
     const bool queued = PoolOf(route).TryRun([this, &route, request, respond] { Answer(route, request, respond); });
     if (!queued) Finish(&route, *request, Overloaded(*request), start, respond);
@@ -601,6 +648,7 @@ class App::Impl {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> listening_{false};
   std::string address_;  // that was bound
+  std::string admin_address_;
 
   std::shared_ptr<const http::Tls> tls_;  // of the start; null: without TLS
   std::atomic<std::int64_t> certificate_expires_{0};
@@ -621,6 +669,7 @@ class App::Impl {
   std::optional<Api> api_;
   // Workers answer through the server, so they are gone before it; see Stop().
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<http::Server> admin_server_;  // null: people are served by server_
   std::optional<http::WorkerPool> readers_;
   std::optional<http::WorkerPool> writers_;
   std::optional<http::WorkerPool> ingest_;
@@ -637,6 +686,9 @@ Result<std::unique_ptr<App>> App::Start(const Config& config, const Log& log, co
 
 std::uint16_t App::port() const {
   return impl_->port();
+}
+std::uint16_t App::admin_port() const {
+  return impl_->admin_port();
 }
 void App::Reload() {
   impl_->Reload();

@@ -36,6 +36,7 @@ class App {
   ~App();
 
   std::uint16_t port() const;
+  std::uint16_t admin_port() const;  // of admin-listen; 0 without it
 
   // SIGHUP: looks at the files of the certificate now rather than within ten seconds. Does not wait for it.
   void Reload();

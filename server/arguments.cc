@@ -27,7 +27,10 @@ std::string HelpText(const SettingHelp& setting) {
   std::string text(setting.purpose);
   if (setting.default_value.empty() || setting.value.empty()) return text;
   const bool fits = kHelpColumn + text.size() + setting.default_value.size() + 3 <= 80;
-  return text + (fits ? " [" : "\n[") + setting.default_value + "]";
+  std::string value = setting.default_value;
+  constexpr std::size_t kRoom = 80 - kHelpColumn - 2;
+  if (value.size() > kRoom) value.insert(value.rfind(',', kRoom) + 1, "\n");  // a list
+  return text + (fits ? " [" : "\n[") + value + "]";
 }
 
 }  // namespace

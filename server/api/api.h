@@ -24,6 +24,7 @@
 #include "server/auth/authorize.h"
 #include "server/catalog/catalog.h"
 #include "server/feed/feed.h"
+#include "server/http/budgets.h"
 #include "server/http/message.h"
 #include "server/ingest/counters.h"
 #include "server/ingest/journal.h"
@@ -44,6 +45,12 @@ enum class Where : std::uint8_t {
   kInline,  // on the I/O thread: memory only
   kPool,    // on the worker pool: may wait for the disk
   kIngest,  // on a pool of its own, for what SDKs send: work, but no waiting
+};
+
+enum class Audience : std::uint8_t {
+  kAll,           // whether it lives
+  kApplications,  // SDKs
+  kPeople,        // people and monitoring
 };
 
 // Gives the answer to one request, once, from any thread.
@@ -68,6 +75,10 @@ struct Route {
   http::Response (Api::*handle)(const Call&);
   // Instead of `handle`: answers later. The request lives until then; the Call does not.
   void (Api::*handle_later)(const Call&, Answered) = nullptr;
+  // By the address (routes.cc): what it is counted as, and whether it is for people and monitoring, who may have a
+  // listener of their own.
+  http::Budget budget = http::Budget::kNone;
+  Audience audience = Audience::kAll;
 };
 
 struct ApiOptions {
@@ -77,6 +88,8 @@ struct ApiOptions {
   std::size_t init_queue = 1024;  // … here; beyond it 503 with Retry-After
   int ticks_per_heartbeat = 15;
   int ticks_per_slot = 10;  // server/api/sdk_stream.h
+  http::BudgetRates address_budgets, key_budgets;
+  http::Budgets::Clock budget_clock = std::chrono::steady_clock::now;
 };
 
 class Api {
@@ -100,6 +113,9 @@ class Api {
   Api(Parts parts, ApiOptions options);
 
   static const std::vector<Route>& Routes();
+
+  // Counts a request before anything is done for it, and answers when too many came from its address.
+  std::optional<http::Response> RefuseByAddress(const Route& route, const http::Request& request);
 
   // Authenticates, authorises, handles; always answers. `route` is one of Routes(); the request lives until it is
   // answered.
@@ -184,6 +200,7 @@ class Api {
   http::Response Home(const Call& call);
 
  private:
+  void Handle(const Route& route, const Call& call, const Answered& answered);
   http::Response ListOf(EntityKind kind, const Call& call);
   http::Response GetOne(EntityKind kind, const Call& call);
   http::Response Change(EntityKind kind, Edit::Action action, const Call& call);
@@ -209,6 +226,8 @@ class Api {
   Parts parts_;
   const ApiOptions options_;
   InitGate gate_;
+  http::Budgets by_address_;
+  http::Budgets by_key_;
   // The page of one state and day, which all who look at it share.
   struct HomePage {
     std::shared_ptr<const CatalogView> of;

@@ -3,6 +3,7 @@
 
 #include "server/api/api.h"
 #include "server/api/problem.h"
+#include "server/api/rate_limits.h"
 
 namespace guidon {
 namespace {
@@ -19,6 +20,33 @@ void AppendEntityRoutes(std::vector<Route>& routes, std::string_view list_path, 
   routes.push_back({"PATCH", one_path, names[3], Verb::kWrite, Where::kPool, &Api::PatchEntity<kind>});
   routes.push_back({"DELETE", one_path, names[4], Verb::kWrite, Where::kPool, &Api::DeleteEntity<kind>});
   routes.push_back({"GET", history_path, names[5], Verb::kRead, Where::kPool, &Api::GetHistory<kind>});
+}
+
+// What is said of all routes below an address; the first that fits counts.
+struct Below {
+  std::string_view prefix;
+  http::Budget budget;
+  Audience audience;
+};
+constexpr Below kBelow[] = {{"/sdk/v1/stream", http::Budget::kStreams, Audience::kApplications},
+                            {"/sdk/v1/ruleset", http::Budget::kConfig, Audience::kApplications},
+                            {"/sdk/", http::Budget::kEvents, Audience::kApplications},
+                            {"/ofrep/v1/configuration", http::Budget::kConfig, Audience::kApplications},
+                            {"/ofrep/v1/events", http::Budget::kStreams, Audience::kApplications},
+                            {"/ofrep/", http::Budget::kEvaluation, Audience::kApplications},
+                            {"/livez", http::Budget::kNone, Audience::kAll},
+                            {"/readyz", http::Budget::kNone, Audience::kAll},
+                            {"/", http::Budget::kAdmin, Audience::kPeople}};
+
+void Classify(std::vector<Route>& routes) {
+  for (Route& route : routes) {
+    for (const Below& below : kBelow) {
+      if (!route.path.starts_with(below.prefix)) continue;
+      route.budget = below.budget;
+      route.audience = below.audience;
+      break;
+    }
+  }
 }
 
 std::vector<Route> MakeRoutes() {
@@ -123,6 +151,7 @@ std::vector<Route> MakeRoutes() {
       routes, "/api/v1/projects/{project}/metrics", "/api/v1/projects/{project}/metrics/{key}",
       "/api/v1/projects/{project}/metrics/{key}/history",
       {"listMetrics", "getMetric", "putMetric", "patchMetric", "deleteMetric", "getMetricHistory"});
+  Classify(routes);
   return routes;
 }
 
@@ -143,6 +172,13 @@ const std::vector<Route>& Api::Routes() {
   return kRoutes;
 }
 
+std::optional<http::Response> Api::RefuseByAddress(const Route& route, const http::Request& request) {
+  if (options_.address_budgets.Of(route.budget) == 0) return std::nullopt;
+  const http::Spent spent = by_address_.Spend(route.budget, http::NetworkOf(request.peer));
+  if (spent.is_within) return std::nullopt;
+  return OverBudget(route.budget, "address", spent, request.id);
+}
+
 void Api::Serve(const Route& route, const http::Request& request, const Answered& answered) {
   Call call{request, {}};
   if (route.verb != Verb::kPublic) {
@@ -155,6 +191,16 @@ void Api::Serve(const Route& route, const http::Request& request, const Answered
       return answered(ProblemResponse(allowed.error(), request.id));
     }
   }
+  const http::Spent spent = by_key_.Spend(route.budget, call.who.id);
+  if (!spent.is_within) return answered(OverBudget(route.budget, "key", spent, request.id));
+  if (!spent.is_limited) return Handle(route, call, answered);
+  Handle(route, call, [answered, spent](http::Response response) {
+    AppendRateLimit(response, "key", spent);
+    answered(std::move(response));
+  });
+}
+
+void Api::Handle(const Route& route, const Call& call, const Answered& answered) {
   if (route.handle_later != nullptr) return (this->*route.handle_later)(call, answered);
   answered((this->*route.handle)(call));
 }

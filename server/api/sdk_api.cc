@@ -83,7 +83,9 @@ HomeProject HomeOf(const ProjectView& view, std::chrono::sys_days today) {
 Api::Api(Parts parts, ApiOptions options)
     : parts_(std::move(parts)),
       options_(std::move(options)),
-      gate_(options_.init_slots, options_.init_queue, parts_.wake_streams) {}
+      gate_(options_.init_slots, options_.init_queue, parts_.wake_streams),
+      by_address_(options_.address_budgets, options_.budget_clock),
+      by_key_(options_.key_budgets, options_.budget_clock) {}
 
 // Between a half and one and a half seconds: a fleet that is sent away does not come back at once.
 std::uint64_t Api::JitteredRetryMs() {

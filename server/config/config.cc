@@ -60,9 +60,57 @@ Setting NumberSetting(SettingHelp help, Number Config::*member, std::int64_t lea
           "a whole number from " + std::to_string(least) + " to " + std::to_string(most)};
 }
 
+struct BudgetClass {
+  std::string_view name;
+  std::uint32_t BudgetSetting::*member;
+};
+constexpr BudgetClass kBudgetClasses[] = {{"config", &BudgetSetting::config},
+                                          {"streams", &BudgetSetting::streams},
+                                          {"evaluation", &BudgetSetting::evaluation},
+                                          {"events", &BudgetSetting::events},
+                                          {"admin", &BudgetSetting::admin}};
+constexpr std::uint32_t kMostPerSecond = 1'000'000;
+
+// "streams=500,admin=0": classes that are not named stay as they are. False, and nothing is changed, when it is not
+// that.
+bool ReadBudgets(std::string_view text, BudgetSetting& budgets) {
+  BudgetSetting read = budgets;
+  while (!text.empty()) {
+    const std::string_view item = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), item.size() + 1));
+    const std::size_t equals = std::min(item.find('='), item.size());
+    const auto* const known = std::find_if(std::begin(kBudgetClasses), std::end(kBudgetClasses),
+                                           [&](const BudgetClass& one) { return one.name == item.substr(0, equals); });
+    const std::string_view number = item.substr(std::min(equals + 1, item.size()));
+    std::uint32_t rate = 0;
+    const auto end = std::from_chars(number.data(), number.data() + number.size(), rate);
+    const bool is_number = end.ec == std::errc() && end.ptr == number.data() + number.size();
+    if (known == std::end(kBudgetClasses) || !is_number || rate > kMostPerSecond) return false;
+    read.*known->member = rate;
+  }
+  budgets = read;
+  return true;
+}
+
+Setting BudgetsSetting(SettingHelp help, BudgetSetting Config::*member) {
+  return {
+      std::move(help), [member](Config& config, std::string_view text) { return ReadBudgets(text, config.*member); },
+      [member](const Config& config) {
+        std::string text;
+        for (const BudgetClass& one : kBudgetClasses) {
+          text += (text.empty() ? "" : ",") + std::string(one.name) + "=" + std::to_string(config.*member.*one.member);
+        }
+        return "\"" + text + "\"";
+      },
+      "a list such as config=200,streams=500,evaluation=20000,events=2000,admin=200, each up to " +
+          std::to_string(kMostPerSecond)};
+}
+
 const std::vector<Setting>& Settings() {
   static const std::vector<Setting> kSettings = {
       TextSetting({"listen", "ADDRESS", "Address and port; port 0 takes a free one"}, &Config::listen),
+      TextSetting({"admin-listen", "ADDRESS", "Address and port for people and monitoring alone"},
+                  &Config::admin_listen),
       TextSetting({"data", "DIR", "Folder of the store; made if its parent is there"}, &Config::data),
       TextSetting({"audit-key", "FILE", "Key that signs checkpoints of the audit log"}, &Config::audit_key),
       TextSetting({"port-file", "FILE", "File for the address that was bound, for scripts"}, &Config::port_file),
@@ -85,6 +133,9 @@ const std::vector<Setting>& Settings() {
       NumberSetting({"init-slots", "N", "Streams that may be sending their first snapshot"}, &Config::init_slots, 1,
                     100'000),
       NumberSetting({"init-queue", "N", "Streams that may wait for such a slot"}, &Config::init_queue, 0, 1'000'000),
+      BudgetsSetting({"address-budgets", "LIST", "Requests a second from one address, by class"},
+                     &Config::address_budgets),
+      BudgetsSetting({"key-budgets", "LIST", "Requests a second with one key, by class"}, &Config::key_budgets),
       NumberSetting({"heartbeat-seconds", "N", "Time between two heartbeats of a stream, 1 … 30"},
                     &Config::heartbeat_seconds, 1, 30),
       NumberSetting({"stop-seconds", "N", "How long a stop may drain, 0 … 600"}, &Config::stop_seconds, 0, 600),
@@ -235,6 +286,9 @@ Status CheckAddress(const Config& config, std::string_view setting, const std::s
 
 Status CheckConfig(const Config& config) {
   if (Status checked = CheckAddress(config, "listen", config.listen); !checked) return checked;
+  if (!config.admin_listen.empty()) {
+    if (Status checked = CheckAddress(config, "admin-listen", config.admin_listen); !checked) return checked;
+  }
   if (config.tls_cert.empty() != config.tls_key.empty()) {
     const std::string given = config.tls_cert.empty() ? "tls-key" : "tls-cert";
     return Fail(ErrorCode::kInvalid, given + " is of no use alone: give both tls-cert and tls-key");

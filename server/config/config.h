@@ -20,8 +20,14 @@
 
 namespace guidon {
 
+// Requests a second that one caller may make of each class; 0: as many as it likes.
+struct BudgetSetting {
+  std::uint32_t config, streams, evaluation, events, admin;
+};
+
 struct Config {
   std::string listen = "127.0.0.1:8400";  // address:port; port 0 takes a free one
+  std::string admin_listen;               // likewise, for people and monitoring; empty: they are served at `listen`
   std::string data = "guidon-data";       // folder of the store
   std::string audit_key;                  // file of the key that signs checkpoints; empty: one in the data folder
   std::string port_file;                  // the address that was bound is written here, for scripts
@@ -38,6 +44,8 @@ struct Config {
   std::size_t ring_bytes = 8u << 20;
   std::size_t init_slots = 64;  // streams that may be sending their first snapshot
   std::size_t init_queue = 1024;
+  BudgetSetting address_budgets{200, 500, 20'000, 2'000, 200};
+  BudgetSetting key_budgets{5'000, 2'000, 50'000, 5'000, 2'000};
   int heartbeat_seconds = 15;
   int stop_seconds = 10;         // how long a graceful stop may drain
   int history_days = 90;         // how long past revisions can be read

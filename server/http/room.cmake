@@ -1,5 +1,5 @@
 guidon_library(server_http
-  SOURCES http/asio.cc http/certificate_keeper.cc http/message.cc http/router.cc http/server.cc http/session.cc
+  SOURCES http/asio.cc http/budgets.cc http/certificate_keeper.cc http/message.cc http/router.cc http/server.cc http/session.cc
           http/socket.cc http/stream_session.cc http/tls.cc http/worker_pool.cc
   PUBLIC_DEPS guidon::core_base
   DEPS Boost::headers OpenSSL::SSL OpenSSL::Crypto Threads::Threads)

@@ -90,6 +90,7 @@ class TestServer {
   http::Response Serve(const http::Request& request) {
     for (const Route& route : Api::Routes()) {
       if (route.path != request.path || route.method != request.method) continue;
+      if (auto refused = api_->RefuseByAddress(route, request)) return *std::move(refused);
       http::Response answer;
       api_->Serve(route, request, [&answer](http::Response response) { answer = std::move(response); });
       return answer;

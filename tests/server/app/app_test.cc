@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <fstream>
 #include <string>
 
 #include "server/ingest/journal.h"
@@ -124,6 +125,35 @@ TEST(AppTest, ACheckpointOfTheAuditLogIsKeptAndLoggedWhileItRuns) {
   const std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(folder));
   EXPECT_EQ(store->Range(RangeQuery::Prefix("!checkpoint/"))->entries.size(), 1u);
   EXPECT_EQ(store->Range(RangeQuery::Prefix("!checkpoint-key/"))->entries.size(), 1u);
+}
+
+TEST(AppTest, PeopleAndMonitoringMayHaveAListenerOfTheirOwn) {
+  const TempFolder folder;
+  Config config;
+  config.listen = config.admin_listen = "127.0.0.1:0";
+  config.data = RocksOptions(folder).folder;
+  config.port_file = config.data + ".address";
+  const LogFile log;
+  auto app = App::Start(config, log.log());
+  ASSERT_TRUE(app) << app.error().message;
+  const std::uint16_t port = (*app)->port(), admin = (*app)->admin_port();
+  for (const char* path : {"/api/v1/projects", "/metrics", "/"}) {
+    EXPECT_EQ(testing::HttpCall(port, "GET", path).status, 404) << path;
+    EXPECT_NE(testing::HttpCall(admin, "GET", path).status, 404) << path;
+  }
+  for (const char* path : {"/sdk/v1/ruleset", "/sdk/v1/stream"}) {
+    EXPECT_EQ(testing::HttpCall(port, "GET", path).status, 401) << path;
+    EXPECT_EQ(testing::HttpCall(admin, "GET", path).status, 404) << path;
+  }
+  for (const char* path : {"/livez", "/readyz"}) {
+    EXPECT_EQ(testing::HttpCall(port, "GET", path).status, 200) << path;
+    EXPECT_EQ(testing::HttpCall(admin, "GET", path).status, 200) << path;
+  }
+  std::ifstream file(config.port_file);
+  std::string first, second;
+  EXPECT_TRUE(file >> first >> second);
+  EXPECT_EQ(first, "127.0.0.1:" + std::to_string(port));
+  EXPECT_EQ(second, "127.0.0.1:" + std::to_string(admin));
 }
 
 }  // namespace

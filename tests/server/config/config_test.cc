@@ -60,7 +60,7 @@ TEST(ConfigTest, EverySettingHasTheSameNameInTheFileInTheEnvironmentAndAsAnArgum
     for (char& c : in_file) c = c == '-' ? '_' : c;
     for (const char c : in_file) in_environment += static_cast<char>(std::toupper(c));
     // A value that is not the default, for whatever type it is.
-    for (const char* text : {"true", "29", "1025", "5000", "elsewhere"}) {
+    for (const char* text : {"true", "29", "1025", "5000", "elsewhere", "admin=1"}) {
       Config by_argument, by_variable, by_file;
       if (!SetSetting(by_argument, name, text) || PrintConfig(by_argument) == PrintConfig(defaults)) continue;
       EXPECT_TRUE(ReadVariables(by_variable, {{in_environment, text}}));
@@ -185,6 +185,30 @@ TEST(ConfigTest, LogLevelIsOneOfFour) {
   }
   config.log_level = "verbose";
   EXPECT_EQ(CheckConfig(config).error().message, "log-level is 'verbose'; expected debug, info, warn or error");
+}
+
+TEST(ConfigTest, BudgetsAreSetClassByClass) {
+  Config config;
+  EXPECT_TRUE(SetSetting(config, "key-budgets", "streams=7,admin=0"));
+  EXPECT_EQ(config.key_budgets.streams, 7u);
+  EXPECT_EQ(config.key_budgets.admin, 0u);
+  EXPECT_EQ(config.key_budgets.events, Config().key_budgets.events);
+  for (const char* wrong : {"stream=1", "streams", "streams=", "streams=-1", "streams=1x", "streams=1000001",
+                            "streams=1;admin=2", "=1", "admin=1,streams=x"}) {
+    const Status set = SetSetting(config, "key-budgets", wrong);
+    ASSERT_FALSE(set) << wrong;
+    EXPECT_THAT(set.error().message, HasSubstr("expected a list such as config=200,streams=500")) << wrong;
+  }
+  EXPECT_EQ(config.key_budgets.admin, 0u);  // nothing of a wrong list is taken
+}
+
+TEST(ListenTest, AnAddressForPeopleIsHeldToTheSameRules) {
+  Config config;
+  config.admin_listen = "0.0.0.0:1";
+  EXPECT_FALSE(CheckConfig(config));
+  config.admin_listen = "nowhere";
+  ASSERT_FALSE(CheckConfig(config));
+  EXPECT_THAT(CheckConfig(config).error().message, HasSubstr("admin-listen is 'nowhere', without a port"));
 }
 
 // ---- Addresses -------------------------------------------------------------------------------------------------
