@@ -208,8 +208,8 @@ void AddKey(CLI::App& app, Run& run) {
     const auto options = On(*verb, run, &Key, &CheckKey);
     options->action = action;
     if (action == "create") {
-      verb->add_option("--kind", options->kind, "server or relay: full rules; events: sends only; admin")
-          ->check(CLI::IsMember({"server", "relay", "events", "admin"}))
+      verb->add_option("--kind", options->kind, "server, relay: all rules; client: pages; events; admin")
+          ->check(CLI::IsMember({"server", "client", "relay", "events", "admin"}))
           ->default_val("server")
           ->type_name("KIND");
       verb->add_option("--role", options->role, "Of an admin key: viewer, editor, …; else owner")->type_name("ROLE");

@@ -593,7 +593,8 @@ class App::Impl {
 
   // What comes many times a second on a quiet day.
   static bool IsRoutine(const Route& route, int status) {
-    return route.verb == Verb::kPublic || (route.verb == Verb::kSendEvents && status < 300);
+    const bool is_frequent = route.where == Where::kIngest || route.verb == Verb::kEvaluate;
+    return route.verb == Verb::kPublic || (is_frequent && status < 400);
   }
 
   // What was answered before there was a request to route.

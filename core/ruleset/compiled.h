@@ -228,6 +228,7 @@ struct CompiledFlag {
   std::string_view key;  // kept by the lineage
   FlagType type = FlagType::kBoolean;
   bool enabled = false;
+  bool client = false;            // may be served to client-side keys
   bool serves_one_thing = false;  // STATIC, unless an experiment runs on it
   std::int32_t off = kNone;
   std::span<const CompiledVariation> variations;  // its own, or what nearly all boolean flags have

@@ -382,6 +382,7 @@ class FlagCompiler {
   Result<std::shared_ptr<const CompiledFlag>> Compile() {
     flag_->key = lineage_.flags.KeyOf(lineage_.flags.SlotOf(definition_.key));
     flag_->type = definition_.type;
+    flag_->client = definition_.client;
     if (const auto& on_off = OnOff();
         definition_.type == FlagType::kBoolean && definition_.variations == on_off.authored) {
       flag_->variations = on_off.compiled;

@@ -68,9 +68,7 @@ Result<NewKeyRequest> ReadNewKey(const Value& body) {
   }
   const Value* kind = body.Find("kind");
   const auto known = kind == nullptr ? std::nullopt : KeyKindFromString(kind->AsString());
-  if (!known || *known == KeyKind::kClient) {
-    return fail("kind", "expected 'server', 'relay', 'events' or 'admin'");
-  }
+  if (!known) return fail("kind", "expected 'server', 'client', 'relay', 'events' or 'admin'");
   request.kind = *known;
   if (const Value* environment = body.Find("environment")) request.environment = environment->AsString();
   if (const Value* description = body.Find("description")) request.description = description->AsString();

@@ -120,7 +120,7 @@ std::vector<Route> MakeRoutes() {
       {"GET", "/sdk/v1/stream", "stream", Verb::kReadRules, Where::kInline, &Api::Stream},
       {"GET", "/sdk/v1/ruleset", "ruleset", Verb::kReadRules, Where::kPool, &Api::GetRuleset},
       {"POST", "/sdk/v1/events", "sendEvents", Verb::kSendEvents, Where::kIngest, nullptr, &Api::SendEvents},
-      {"POST", "/sdk/v1/status", "sendStatus", Verb::kSendEvents, Where::kIngest, &Api::SendStatus},
+      {"POST", "/sdk/v1/status", "sendStatus", Verb::kReadRules, Where::kIngest, &Api::SendStatus},
       {"GET", "/livez", "livez", Verb::kPublic, Where::kInline, &Api::Livez},
       {"GET", "/readyz", "readyz", Verb::kPublic, Where::kInline, &Api::Readyz},
       {"GET", "/metrics", "metrics", Verb::kPublic, Where::kInline, &Api::Metrics},

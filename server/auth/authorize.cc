@@ -8,8 +8,9 @@ namespace guidon {
 namespace {
 
 constexpr std::array<std::string_view, std::size(kVerbs)> kWords = {
-    "public",      "rules.read",  "events.send",    "definitions.read", "definitions.write", "projects.manage",
-    "keys.manage", "events.read", "members.manage", "audit.read",       "server.operate",    "webhooks.manage"};
+    "public",          "rules.read",      "events.send",   "definitions.read", "definitions.write",
+    "projects.manage", "keys.manage",     "events.read",   "members.manage",   "audit.read",
+    "server.operate",  "webhooks.manage", "flags.evaluate"};
 
 bool KindMay(KeyKind kind, Verb verb) {
   switch (kind) {
@@ -20,8 +21,8 @@ bool KindMay(KeyKind kind, Verb verb) {
       return IsOfSdk(verb);
     case KeyKind::kEvents:
       return verb == Verb::kSendEvents;
-    case KeyKind::kClient:
-      return false;
+    case KeyKind::kClient:  // anybody can read it in a browser
+      return verb == Verb::kEvaluate || verb == Verb::kSendEvents;
   }
   return false;
 }

@@ -21,8 +21,8 @@ namespace guidon {
 // What can be done to a resource. The route table names one for each route.
 enum class Verb : std::uint8_t {
   kPublic,          // needs nobody: health, metrics, the read-only page
-  kReadRules,       // the full ruleset of one environment, as an SDK holds it
-  kSendEvents,      // what happened in an application of one environment, and what its processes hold
+  kReadRules,       // the full ruleset of one environment, as an SDK holds it; and to say what a process holds of it
+  kSendEvents,      // what happened in an application of one environment
   kRead,            // definitions and what became of them
   kWrite,           // change definitions, in the environments whose answers the change can alter
   kManage,          // create, change and delete projects and environments
@@ -32,16 +32,18 @@ enum class Verb : std::uint8_t {
   kReadAudit,       // who changed what, when
   kOperate,         // the server itself: its backups
   kManageWebhooks,  // who is told of changes
+  kEvaluate,        // what the flags of one environment evaluate to, for a context
 };
 inline constexpr Verb kVerbs[] = {Verb::kPublic,        Verb::kReadRules, Verb::kSendEvents, Verb::kRead,
                                   Verb::kWrite,         Verb::kManage,    Verb::kManageKeys, Verb::kReadEvents,
-                                  Verb::kManageMembers, Verb::kReadAudit, Verb::kOperate,    Verb::kManageWebhooks};
+                                  Verb::kManageMembers, Verb::kReadAudit, Verb::kOperate,    Verb::kManageWebhooks,
+                                  Verb::kEvaluate};
 std::string_view ToString(Verb verb);  // "public", "rules.read", "definitions.read", …
 std::optional<Verb> VerbFromString(std::string_view word);
 
 // What an SDK does: it is about the key's own environment, which no address names.
 constexpr bool IsOfSdk(Verb verb) {
-  return verb == Verb::kReadRules || verb == Verb::kSendEvents;
+  return verb == Verb::kReadRules || verb == Verb::kSendEvents || verb == Verb::kEvaluate;
 }
 // What roles are made of. An admin key does not belong into an application.
 constexpr bool IsOfRoles(Verb verb) {

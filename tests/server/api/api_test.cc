@@ -414,11 +414,29 @@ TEST_F(ApiTest, AKeyForEventsSendsThemAndReadsNothing) {
   EXPECT_EQ(server.Call("GET", "/sdk/v1/ruleset", {.key = key}).status, 403);
 }
 
+TEST_F(ApiTest, AClientKeySendsEventsAndSeesNoRules) {
+  const HttpAnswer made =
+      server.Call("POST", "/api/v1/projects/shop/keys", {.body = R"({"kind":"client","environment":"production"})"});
+  ASSERT_EQ(made.status, 201);
+  const std::string key = TextAt(TestServer::Body(made), "key");
+  EXPECT_TRUE(key.starts_with("gdn_cli_"));
+  EXPECT_EQ(server
+                .Call("POST", "/sdk/v1/events",
+                      {.key = key,
+                       .body = R"({"batch":"0123456789abcdef","events":[{"type":"track","time":1798761600000,)"
+                               R"("event":"order","context":{"key":"u"}}]})"})
+                .status,
+            202);
+  EXPECT_EQ(server.Call("GET", "/sdk/v1/ruleset", {.key = key}).status, 403);
+  EXPECT_EQ(server.Call("POST", "/sdk/v1/status", {.key = key, .body = R"({"instance":"a"})"}).status, 403);
+}
+
 TEST_F(ApiTest, KeysThatMakeNoSenseAreRefused) {
   for (const auto& [body, pointer] :
        std::map<std::string, std::string>{{R"({"kind":"server"})", "/environment"},
                                           {R"({"kind":"admin","role":"emperor"})", "/role"},
                                           {R"({"kind":"server","environment":"production","role":"viewer"})", "/role"},
+                                          {R"({"kind":"client"})", "/environment"},
                                           {R"({"kind":"relay"})", "/environment"},
                                           {R"({"kind":"events"})", "/environment"},
                                           {R"({"kind":"root"})", "/kind"},

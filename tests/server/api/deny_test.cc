@@ -43,10 +43,10 @@ const std::map<std::string, std::set<std::string>> kMay = {
      {"definitions.read", "definitions.write", "projects.manage", "keys.manage", "events.read", "members.manage",
       "audit.read", "server.operate", "webhooks.manage"}},
     {"role nonsense", {}},
-    {"kind server", {"rules.read", "events.send"}},
-    {"kind relay", {"rules.read", "events.send"}},
+    {"kind server", {"rules.read", "events.send", "flags.evaluate"}},
+    {"kind relay", {"rules.read", "events.send", "flags.evaluate"}},
     {"kind events", {"events.send"}},
-    {"kind client", {}},
+    {"kind client", {"events.send", "flags.evaluate"}},
 };
 const std::set<std::string> kPublicRoutes = {"livez", "readyz", "metrics", "home"};
 // What is asked with a body and changes nothing.

@@ -186,7 +186,10 @@ TEST(AuthorizeTest, KindsMayDoTheirOwnThingAndNothingElse) {
     const Principal who{"key:x", kind, "", "", {{VerbsOf("owner"), "", ""}}};
     const bool reads_rules = kind == KeyKind::kServer || kind == KeyKind::kRelay;
     EXPECT_EQ(Authorize(who, Verb::kReadRules, scope).has_value(), reads_rules) << ToString(kind);
-    EXPECT_EQ(Authorize(who, Verb::kSendEvents, scope).has_value(), reads_rules || kind == KeyKind::kEvents);
+    const bool is_client = kind == KeyKind::kClient;
+    EXPECT_EQ(Authorize(who, Verb::kSendEvents, scope).has_value(),
+              reads_rules || is_client || kind == KeyKind::kEvents);
+    EXPECT_EQ(Authorize(who, Verb::kEvaluate, scope).has_value(), reads_rules || is_client);
     for (const Verb verb : kVerbs) {
       if (!IsOfRoles(verb)) continue;
       EXPECT_EQ(Authorize(who, verb, scope).has_value(), kind == KeyKind::kAdmin) << ToString(kind) << ToString(verb);
