@@ -14,6 +14,13 @@ std::vector<std::string> Split(std::string_view path) {
   }
 }
 
+// The segments from the `first` on, with the slashes between them.
+std::string Joined(const std::vector<std::string>& segments, std::size_t first) {
+  std::string joined = segments[first];
+  for (std::size_t s = first + 1; s < segments.size(); ++s) joined.append("/").append(segments[s]);
+  return joined;
+}
+
 bool IsParameter(std::string_view segment) {
   return segment.size() > 2 && segment.front() == '{';
 }
@@ -39,7 +46,9 @@ bool ReadQuery(std::string_view target, Request& request) {
 }  // namespace
 
 Router::Router(std::vector<RoutePattern> routes) {
-  for (const RoutePattern& route : routes) routes_.push_back({std::string(route.method), Split(route.path)});
+  for (const RoutePattern& route : routes) {
+    routes_.push_back({std::string(route.method), Split(route.path), route.takes_rest});
+  }
 }
 
 Match Router::Find(Request& request) const {
@@ -57,9 +66,10 @@ Match Router::Find(Request& request) const {
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     const Compiled& route = routes_[i];
-    if (route.segments.size() != segments.size()) continue;
+    const std::size_t count = route.segments.size();
+    if (route.takes_rest ? segments.size() < count : segments.size() != count) continue;
     bool fits = true;
-    for (std::size_t s = 0; s < segments.size() && fits; ++s) {
+    for (std::size_t s = 0; s < count && fits; ++s) {
       fits = IsParameter(route.segments[s]) ? !segments[s].empty() : route.segments[s] == segments[s];
     }
     if (!fits) continue;
@@ -67,9 +77,11 @@ Match Router::Find(Request& request) const {
       match.allow += (match.allow.empty() ? "" : ", ") + route.method + (route.method == "GET" ? ", HEAD" : "");
       continue;
     }
-    for (std::size_t s = 0; s < segments.size(); ++s) {
+    for (std::size_t s = 0; s < count; ++s) {
       const std::string& name = route.segments[s];
-      if (IsParameter(name)) request.params.emplace_back(name.substr(1, name.size() - 2), segments[s]);
+      if (!IsParameter(name)) continue;
+      const bool is_rest = route.takes_rest && s + 1 == count;
+      request.params.emplace_back(name.substr(1, name.size() - 2), is_rest ? Joined(segments, s) : segments[s]);
     }
     match.route = i;
     return match;

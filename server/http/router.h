@@ -15,7 +15,8 @@ namespace guidon::http {
 
 struct RoutePattern {
   std::string_view method;
-  std::string_view path;  // segments are literal, or `{name}` for one non-empty segment
+  std::string_view path;    // segments are literal, or `{name}` for one non-empty segment
+  bool takes_rest = false;  // the last segment, a `{name}`, is all that is left of the path, slashes included
 };
 
 struct Match {
@@ -35,6 +36,7 @@ class Router {
   struct Compiled {
     std::string method;
     std::vector<std::string> segments;
+    bool takes_rest = false;
   };
   std::vector<Compiled> routes_;
 };

@@ -15,13 +15,14 @@ Request RequestOf(std::string method, std::string target) {
 
 // "flag project=shop key=checkout ?dry=1", or what went wrong.
 std::string Found(std::string method, std::string target) {
-  static constexpr std::string_view kNames[] = {"home", "flags", "flag", "putFlag", "deleteFlag", "changes"};
+  static constexpr std::string_view kNames[] = {"home", "flags", "flag", "putFlag", "deleteFlag", "changes", "rest"};
   static const Router kRouter({{"GET", "/"},
                                {"GET", "/projects/{project}/flags"},
                                {"GET", "/projects/{project}/flags/{key}"},
                                {"PUT", "/projects/{project}/flags/{key}"},
                                {"DELETE", "/projects/{project}/flags/{key}"},
-                               {"POST", "/projects/{project}/changes"}});
+                               {"POST", "/projects/{project}/changes"},
+                               {"POST", "/rest/{name}/{rest}", true}});
   Request request = RequestOf(std::move(method), std::move(target));
   const Match match = kRouter.Find(request);
   if (match.malformed) return "malformed";
@@ -69,6 +70,14 @@ TEST(RouterTest, ANamedSegmentIsNeverEmptyAndSlashesCount) {
                              "/projects/shop//flags", "/Projects/shop/flags", "/projects/shop/flags/a/b"}) {
     EXPECT_EQ(Found("GET", target), "nothing") << target;
   }
+}
+
+TEST(RouterTest, TheLastParameterMayTakeTheRestOfThePath) {
+  EXPECT_EQ(Found("POST", "/rest/shop/a"), "rest name=shop rest=a");
+  EXPECT_EQ(Found("POST", "/rest/shop/a/b%20c/"), "rest name=shop rest=a/b c/");
+  EXPECT_EQ(Found("POST", "/rest/shop/"), "nothing");
+  EXPECT_EQ(Found("POST", "/rest//a"), "nothing");
+  EXPECT_EQ(Found("POST", "/rest/shop"), "nothing");
 }
 
 TEST(RouterTest, AnotherMethodHearsWhichThereAre) {
