@@ -25,6 +25,7 @@
 #include "server/http/server.h"
 #include "server/http/worker_pool.h"
 #include "server/ingest/counters.h"
+#include "server/ingest/exposures.h"
 #include "server/ingest/journal.h"
 #include "server/ingest/journal_keeper.h"
 #include "server/ingest/processes.h"
@@ -63,7 +64,10 @@ class App::Impl {
  public:
   Impl(const Config& config, const Log& log, const AppOptions& options)
       : config_(config), log_(log), options_(options), router_(Patterns()) {}
-  ~Impl() { Stop(); }
+  ~Impl() {
+    Stop();
+    if (exposures_) exposures_->Finish();  // before what it uses goes, also after a start that failed
+  }
 
   Status Start() {
     if (Status read = OpenCertificate(); !read) return read;
@@ -88,6 +92,7 @@ class App::Impl {
     if (Status known = LoadKeys(); !known) return known;
     if (Status opened = OpenJournal(); !opened) return opened;
     if (Status known = OpenDeliverer(); !known) return known;
+    exposures_.emplace(*journal_, counters_, ExposureOptions{.epoch = store_->Epoch(), .version = kVersion});
     api_.emplace(ApiParts(), ApiOptions{.version = kVersion,
                                         .allow_any_host = config_.insecure,
                                         .init_slots = config_.init_slots,
@@ -95,7 +100,8 @@ class App::Impl {
                                         .ticks_per_heartbeat = config_.heartbeat_seconds * kTicksPerSecond,
                                         .ticks_per_slot = kSlotSeconds * kTicksPerSecond,
                                         .address_budgets = RatesOf(config_.address_budgets),
-                                        .key_budgets = RatesOf(config_.key_budgets)});
+                                        .key_budgets = RatesOf(config_.key_budgets),
+                                        .cors_origins = *ParseOrigins(config_.cors_origins)});
     AddMetrics();
     readers_.emplace(config_.worker_threads, kPoolQueue);
     writers_.emplace(config_.worker_threads, kPoolQueue);
@@ -135,6 +141,7 @@ class App::Impl {
     readers_.reset();
     deliverer_.reset();
     KeepLastCheckpoint();
+    exposures_->Finish();
     store_->BeginClose();  // the keepers may wait for room on a full disk, and events too
     if (last_checkpoint_.joinable()) last_checkpoint_.join();
     history_.reset();
@@ -147,7 +154,7 @@ class App::Impl {
  private:
   static std::vector<http::RoutePattern> Patterns() {
     std::vector<http::RoutePattern> patterns;
-    for (const Route& route : Api::Routes()) patterns.push_back({route.method, route.path});
+    for (const Route& route : Api::Routes()) patterns.push_back({route.method, route.path, route.takes_rest});
     return patterns;
   }
 
@@ -300,6 +307,7 @@ class App::Impl {
             processes_,
             counters_,
             *deliverer_,
+            *exposures_,
             [this] { return store_->Health(); },
             [this] { Wake(); },
             [this] { return metrics_.Render(); },
@@ -334,6 +342,11 @@ class App::Impl {
                       [this] { return static_cast<double>(api_->gate().sending()); });
     metrics_.AddGauge("guidon_init_queue_waiting", "Streams that wait for such a slot", {},
                       [this] { return static_cast<double>(api_->gate().waiting()); });
+    metrics_.AddGauge("guidon_exposures_waiting", "Exposures of OFREP that are not durable yet", {},
+                      [this] { return static_cast<double>(exposures_->waiting()); });
+    metrics_.AddGauge(
+        "guidon_exposures_dropped_total", "Exposures of OFREP that were dropped because too many waited", {},
+        [this] { return static_cast<double>(exposures_->dropped()); }, true);
     metrics_.AddGauge(
         "guidon_log_lines_lost_total", "Log lines that were lost because nobody took them", {},
         [this] { return static_cast<double>(log_.lost()); }, true);
@@ -540,7 +553,7 @@ class App::Impl {
     }
     if (route.where == Where::kInline) return Answer(route, request, respond);
     const bool queued = PoolOf(route).TryRun([this, &route, request, respond] { Answer(route, request, respond); });
-    if (!queued) Finish(&route, *request, Overloaded(*request), start, respond);
+    if (!queued) Finish(&route, *request, Overloaded(route, *request), start, respond);
   }
 
   // Writers wait for the disk; who only reads must not wait behind them. And what thousands of applications send keeps
@@ -562,7 +575,7 @@ class App::Impl {
     } catch (const std::exception& fault) {
       log_.Error("exception",
                  {{"what", fault.what()}, {"route", std::string(route.name)}, {"request_id", request->id}});
-      finish(ProblemResponse({ErrorCode::kInternal, "the server failed; its log says more", {}}, request->id));
+      finish(api_->Refuse(route, *request, {ErrorCode::kInternal, "the server failed; its log says more", {}}));
     }
   }
 
@@ -608,8 +621,8 @@ class App::Impl {
                                   {"request_id", refused.id}});
   }
 
-  static http::Response Overloaded(const http::Request& request) {
-    return Api::Busy({ErrorCode::kOverloaded, "too many requests wait; try again shortly", {}}, request.id);
+  http::Response Overloaded(const Route& route, const http::Request& request) {
+    return api_->Refuse(route, request, {ErrorCode::kOverloaded, "too many requests wait; try again shortly", {}});
   }
 
   static http::Response NoRoute(const http::Match& match, const http::Request& request) {
@@ -662,6 +675,7 @@ class App::Impl {
   std::optional<HistoryKeeper> history_;
   std::optional<CheckpointKeeper> checkpoints_;
   std::thread last_checkpoint_;
+  std::optional<Exposures> exposures_;  // which uses the journal until Finish(); answers of that may come later
   std::unique_ptr<Journal> journal_;
   std::optional<JournalKeeper> journal_keeper_;
   std::optional<Deliverer> deliverer_;

@@ -20,6 +20,7 @@
 #include "core/base/mutex.h"
 #include "server/api/counters.h"
 #include "server/api/sdk_stream.h"
+#include "server/api/stream_tickets.h"
 #include "server/auth/authenticator.h"
 #include "server/auth/authorize.h"
 #include "server/catalog/catalog.h"
@@ -27,6 +28,7 @@
 #include "server/http/budgets.h"
 #include "server/http/message.h"
 #include "server/ingest/counters.h"
+#include "server/ingest/exposures.h"
 #include "server/ingest/journal.h"
 #include "server/ingest/processes.h"
 #include "server/webhooks/deliverer.h"
@@ -75,11 +77,17 @@ struct Route {
   http::Response (Api::*handle)(const Call&);
   // Instead of `handle`: answers later. The request lives until then; the Call does not.
   void (Api::*handle_later)(const Call&, Answered) = nullptr;
+  bool takes_rest = false;  // the last parameter of the path may have slashes
   // By the address (routes.cc): what it is counted as, and whether it is for people and monitoring, who may have a
   // listener of their own.
   http::Budget budget = http::Budget::kNone;
   Audience audience = Audience::kAll;
 };
+
+// What the OpenFeature Remote Evaluation Protocol says of errors holds there, instead of RFC 9457.
+inline bool IsOfrep(const Route& route) {
+  return route.path.starts_with("/ofrep/");
+}
 
 struct ApiOptions {
   std::string version;
@@ -90,6 +98,8 @@ struct ApiOptions {
   int ticks_per_slot = 10;  // server/api/sdk_stream.h
   http::BudgetRates address_budgets, key_budgets;
   http::Budgets::Clock budget_clock = std::chrono::steady_clock::now;
+  // Of pages whose browsers may call OFREP and send events; "*" alone: of all.
+  std::vector<std::string> cors_origins = {};
 };
 
 class Api {
@@ -103,6 +113,7 @@ class Api {
     Processes& processes;
     IngestCounters& counters;
     Deliverer& deliverer;
+    Exposures& exposures;
     std::function<Status()> store_health;
     std::function<void()> wake_streams;
     std::function<std::string()> render_metrics;
@@ -120,6 +131,9 @@ class Api {
   // Authenticates, authorises, handles; always answers. `route` is one of Routes(); the request lives until it is
   // answered.
   void Serve(const Route& route, const http::Request& request, const Answered& answered);
+
+  // The answer to a request that comes to no handler (too many wait, a fault of ours), in the form of its route.
+  http::Response Refuse(const Route& route, const http::Request& request, const Error& error);
 
   // 503, or 507 for a full disk, with a jittered Retry-After: a fleet that is sent away must not come back at once.
   static http::Response Busy(const Error& error, std::string_view request_id);
@@ -194,6 +208,10 @@ class Api {
   http::Response GetRuleset(const Call& call);
   void SendEvents(const Call& call, Answered answered);
   http::Response SendStatus(const Call& call);
+  http::Response EvaluateFlag(const Call& call);
+  http::Response EvaluateFlags(const Call& call);
+  http::Response OfrepEvents(const Call& call);
+  http::Response Preflight(const Call& call);
   http::Response Livez(const Call& call);
   http::Response Readyz(const Call& call);
   http::Response Metrics(const Call& call);
@@ -220,14 +238,22 @@ class Api {
   bool HasOwnerKeyBut(const std::string& member) const;
   Status LeavesAnOwner(const TeamMember& present, const TeamMember* next) const;
   std::optional<Error> BindingOf(const std::string& project, const std::string& environment) const;
+  Result<Principal> WhoAsks(const Route& route, const http::Request& request);
+  // Whether pages of this origin may call.
+  bool MayCall(std::string_view origin) const;
+  // What browsers ask of answers to pages of other origins.
+  void AddCors(const http::Request& request, http::Response& response) const;
+
   std::optional<Error> KeyOfRemoved(const Project& next) const;
   std::uint64_t JitteredRetryMs();
+  static std::uint64_t RetrySeconds();  // 1 … 10, at random
 
   Parts parts_;
   const ApiOptions options_;
   InitGate gate_;
   http::Budgets by_address_;
   http::Budgets by_key_;
+  StreamTickets tickets_;
   // The page of one state and day, which all who look at it share.
   struct HomePage {
     std::shared_ptr<const CatalogView> of;

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "server/api/api.h"
+#include "server/api/ofrep.h"
 #include "server/api/problem.h"
 #include "server/api/rate_limits.h"
 
@@ -121,6 +122,14 @@ std::vector<Route> MakeRoutes() {
       {"GET", "/sdk/v1/ruleset", "ruleset", Verb::kReadRules, Where::kPool, &Api::GetRuleset},
       {"POST", "/sdk/v1/events", "sendEvents", Verb::kSendEvents, Where::kIngest, nullptr, &Api::SendEvents},
       {"POST", "/sdk/v1/status", "sendStatus", Verb::kReadRules, Where::kIngest, &Api::SendStatus},
+      {"POST", "/ofrep/v1/evaluate/flags/{key}", "evaluateFlag", Verb::kEvaluate, Where::kInline, &Api::EvaluateFlag,
+       nullptr, true},
+      {"POST", "/ofrep/v1/evaluate/flags", "evaluateFlags", Verb::kEvaluate, Where::kIngest, &Api::EvaluateFlags},
+      {"GET", "/ofrep/v1/events", "ofrepEvents", Verb::kEvaluate, Where::kInline, &Api::OfrepEvents},
+      {"OPTIONS", "/ofrep/v1/evaluate/flags/{key}", "preflightFlag", Verb::kPublic, Where::kInline, &Api::Preflight,
+       nullptr, true},
+      {"OPTIONS", "/ofrep/v1/evaluate/flags", "preflightFlags", Verb::kPublic, Where::kInline, &Api::Preflight},
+      {"OPTIONS", "/sdk/v1/events", "preflightEvents", Verb::kPublic, Where::kInline, &Api::Preflight},
       {"GET", "/livez", "livez", Verb::kPublic, Where::kInline, &Api::Livez},
       {"GET", "/readyz", "readyz", Verb::kPublic, Where::kInline, &Api::Readyz},
       {"GET", "/metrics", "metrics", Verb::kPublic, Where::kInline, &Api::Metrics},
@@ -165,6 +174,11 @@ Resource ResourceOf(const Route& route, const http::Request& request, const Prin
   return {project, request.Param("environment"), any_part};
 }
 
+// What pages of other origins may call.
+bool IsForPages(const Route& route) {
+  return IsOfrep(route) || route.path == "/sdk/v1/events";
+}
+
 }  // namespace
 
 const std::vector<Route>& Api::Routes() {
@@ -176,19 +190,44 @@ std::optional<http::Response> Api::RefuseByAddress(const Route& route, const htt
   if (options_.address_budgets.Of(route.budget) == 0) return std::nullopt;
   const http::Spent spent = by_address_.Spend(route.budget, http::NetworkOf(request.peer));
   if (spent.is_within) return std::nullopt;
-  return OverBudget(route.budget, "address", spent, request.id);
+  http::Response response = OverBudget(route.budget, "address", spent, request.id);
+  if (!options_.cors_origins.empty() && IsForPages(route)) AddCors(request, response);
+  return response;
 }
 
-void Api::Serve(const Route& route, const http::Request& request, const Answered& answered) {
+Result<Principal> Api::WhoAsks(const Route& route, const http::Request& request) {
+  const std::string_view ticket = request.Query("ticket");
+  if (route.handle != &Api::OfrepEvents || ticket.empty()) {
+    return parts_.authenticator.Authenticate(request.Header("Authorization"), request.Header("X-API-Key"),
+                                             request.peer);
+  }
+  const Result<std::string> key = tickets_.KeyOf(ticket);
+  if (!key) return Fail(key.error());
+  if (std::optional<Principal> who = parts_.authenticator.PrincipalOf(*key)) return *std::move(who);
+  return Fail(ErrorCode::kUnauthenticated, "the key of the stream's ticket was revoked or has expired");
+}
+
+void Api::Serve(const Route& route, const http::Request& request, const Answered& last) {
+  Answered answered = last;
+  if (!options_.cors_origins.empty() && IsForPages(route)) {
+    answered = [this, &request, last](http::Response response) {
+      AddCors(request, response);
+      last(std::move(response));
+    };
+  }
+  const auto refuse = [&](const Error& error) {
+    answered(IsOfrep(route) ? OfrepRefusal(error, RetrySeconds()) : ProblemResponse(error, request.id));
+  };
   Call call{request, {}};
   if (route.verb != Verb::kPublic) {
-    Result<Principal> who =
-        parts_.authenticator.Authenticate(request.Header("Authorization"), request.Header("X-API-Key"), request.peer);
-    if (!who) return answered(Unauthenticated(who.error(), request.id));
+    Result<Principal> who = WhoAsks(route, request);
+    if (!who) {
+      return IsOfrep(route) ? refuse(who.error()) : answered(Unauthenticated(who.error(), request.id));
+    }
     call.who = *std::move(who);
     if (Status allowed = Authorize(call.who, route.verb, ResourceOf(route, request, call.who)); !allowed) {
       parts_.api_counters.CountForbidden();
-      return answered(ProblemResponse(allowed.error(), request.id));
+      return refuse(allowed.error());
     }
   }
   const http::Spent spent = by_key_.Spend(route.budget, call.who.id);
@@ -203,6 +242,15 @@ void Api::Serve(const Route& route, const http::Request& request, const Answered
 void Api::Handle(const Route& route, const Call& call, const Answered& answered) {
   if (route.handle_later != nullptr) return (this->*route.handle_later)(call, answered);
   answered((this->*route.handle)(call));
+}
+
+http::Response Api::Refuse(const Route& route, const http::Request& request, const Error& error) {
+  const bool is_busy = error.code == ErrorCode::kOverloaded;
+  http::Response response = IsOfrep(route) ? OfrepRefusal(error, RetrySeconds())
+                            : is_busy      ? Busy(error, request.id)
+                                           : ProblemResponse(error, request.id);
+  if (!options_.cors_origins.empty() && IsForPages(route)) AddCors(request, response);
+  return response;
 }
 
 }  // namespace guidon

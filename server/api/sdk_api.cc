@@ -85,7 +85,8 @@ Api::Api(Parts parts, ApiOptions options)
       options_(std::move(options)),
       gate_(options_.init_slots, options_.init_queue, parts_.wake_streams),
       by_address_(options_.address_budgets, options_.budget_clock),
-      by_key_(options_.key_budgets, options_.budget_clock) {}
+      by_key_(options_.key_budgets, options_.budget_clock),
+      tickets_(parts_.now_ms) {}
 
 // Between a half and one and a half seconds: a fleet that is sent away does not come back at once.
 std::uint64_t Api::JitteredRetryMs() {
@@ -95,7 +96,7 @@ std::uint64_t Api::JitteredRetryMs() {
 http::Response Api::Busy(const Error& error, std::string_view request_id) {
   http::Response response = ProblemResponse(error, request_id);
   std::erase_if(response.headers, [](const auto& header) { return header.first == "Retry-After"; });
-  response.Header("Retry-After", std::to_string(1 + RandomBelow(10)));
+  response.Header("Retry-After", std::to_string(RetrySeconds()));
   return response;
 }
 
@@ -104,6 +105,10 @@ http::Response Api::Unauthenticated(const Error& error, std::string_view request
   http::Response response = ProblemResponse(429, error, request_id);
   response.Header("Retry-After", std::to_string(5 + RandomBelow(20)));
   return response;
+}
+
+std::uint64_t Api::RetrySeconds() {
+  return 1 + RandomBelow(10);
 }
 
 http::Response Api::Stream(const Call& call) {

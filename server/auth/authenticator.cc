@@ -104,6 +104,16 @@ tl::unexpected<Error> Authenticator::DenyGuess(Denial denial, std::string messag
   return Deny(Denial::kLimited, "too many wrong keys came from this address; a valid one is let in at any time");
 }
 
+std::optional<Principal> Authenticator::PrincipalOf(std::string_view id) const {
+  std::shared_lock lock(mutex_);
+  const auto held = keys_.find(std::string(id));
+  const std::int64_t now_ms = now_ms_();
+  if (held == keys_.end() || !IsUsable(held->second.record, now_ms)) return std::nullopt;
+  const KeyRecord& record = held->second.record;
+  See(held->second, now_ms);
+  return Principal{"key:" + record.id, record.kind, record.project, record.environment, members_.GrantsOf(record)};
+}
+
 bool Authenticator::IsValid(std::string_view id) const {
   std::shared_lock lock(mutex_);
   const auto held = keys_.find(std::string(id));

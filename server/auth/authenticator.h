@@ -71,6 +71,9 @@ class Authenticator {
     return denied_[static_cast<std::size_t>(denial)].load(std::memory_order_relaxed);
   }
 
+  // Who comes with a key that was proved in another way (a ticket of ours): nullopt when it may not be used any more.
+  std::optional<Principal> PrincipalOf(std::string_view id) const;
+
   // Whether a key may still be used; streams ask on every tick.
   bool IsValid(std::string_view id) const;
 

@@ -136,6 +136,7 @@ const std::vector<Setting>& Settings() {
       BudgetsSetting({"address-budgets", "LIST", "Requests a second from one address, by class"},
                      &Config::address_budgets),
       BudgetsSetting({"key-budgets", "LIST", "Requests a second with one key, by class"}, &Config::key_budgets),
+      TextSetting({"cors-origins", "LIST", "Origins of pages that may call, by commas, or *"}, &Config::cors_origins),
       NumberSetting({"heartbeat-seconds", "N", "Time between two heartbeats of a stream, 1 … 30"},
                     &Config::heartbeat_seconds, 1, 30),
       NumberSetting({"stop-seconds", "N", "How long a stop may drain, 0 … 600"}, &Config::stop_seconds, 0, 600),
@@ -221,6 +222,33 @@ Result<ListenAddress> ParseListen(std::string_view listen, std::string_view sett
   return parsed;
 }
 
+Result<std::vector<std::string>> ParseOrigins(std::string_view origins) {
+  std::vector<std::string> list;
+  const auto fail = [](std::string_view origin, std::string_view why) {
+    return Fail(ErrorCode::kInvalid, "cors-origins has '" + MaskKeys(origin) + "', " + std::string(why) +
+                                         "; write origins as https://shop.example or http://localhost:3000");
+  };
+  for (bool has_more = !origins.empty(); has_more;) {
+    const std::size_t comma = origins.find(',');
+    has_more = comma != std::string_view::npos;
+    std::string_view origin = origins.substr(0, comma);
+    origins.remove_prefix(has_more ? comma + 1 : origins.size());
+    while (origin.starts_with(' ')) origin.remove_prefix(1);
+    while (origin.ends_with(' ')) origin.remove_suffix(1);
+    const std::string_view scheme = origin.substr(0, origin.find("://"));
+    const std::string_view host = origin.substr(std::min(origin.size(), scheme.size() + 3));
+    constexpr std::string_view kOfSchemes = "abcdefghijklmnopqrstuvwxyz0123456789+.-";
+    constexpr std::string_view kOfHosts = "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]";
+    const bool is_known = !scheme.empty() && scheme.find_first_not_of(kOfSchemes) == std::string_view::npos &&
+                          !host.empty() && host.find_first_not_of(kOfHosts) == std::string_view::npos;
+    if (origin != "*" && !is_known) return fail(origin, "which is no scheme and host in lower case, without a path");
+    list.emplace_back(origin);
+  }
+  const bool has_all = std::find(list.begin(), list.end(), "*") != list.end();
+  if (has_all && list.size() > 1) return fail("*", "which stands for all and goes alone");
+  return list;
+}
+
 std::vector<std::string> SettingNames() {
   std::vector<std::string> names;
   for (const Setting& setting : Settings()) names.emplace_back(setting.help.name);
@@ -300,6 +328,7 @@ Status CheckConfig(const Config& config) {
     return Fail(ErrorCode::kInvalid,
                 "log-level is '" + MaskKeys(config.log_level) + "'; expected debug, info, warn or error");
   }
+  if (const auto origins = ParseOrigins(config.cors_origins); !origins) return Fail(origins.error());
   if (config.data.empty()) return Fail(ErrorCode::kInvalid, "data is empty; name the folder of the store");
   return {};
 }

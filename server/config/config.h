@@ -46,6 +46,7 @@ struct Config {
   std::size_t init_queue = 1024;
   BudgetSetting address_budgets{200, 500, 20'000, 2'000, 200};
   BudgetSetting key_budgets{5'000, 2'000, 50'000, 5'000, 2'000};
+  std::string cors_origins;  // of pages that may call with a client key, by commas; `*`: of all; empty: none
   int heartbeat_seconds = 15;
   int stop_seconds = 10;         // how long a graceful stop may drain
   int history_days = 90;         // how long past revisions can be read
@@ -61,6 +62,10 @@ struct ListenAddress {
 };
 // "127.0.0.1:8400", "[::1]:8400"; kInvalid says what is wrong, with the name of the setting.
 Result<ListenAddress> ParseListen(std::string_view listen, std::string_view setting = "listen");
+
+// "https://shop.example, http://localhost:3000" as a list, each as browsers send it in `Origin`; "*" stands alone.
+// Empty when there are none. kInvalid names the one that no browser would send.
+Result<std::vector<std::string>> ParseOrigins(std::string_view origins);
 
 // The names of all settings, as arguments, in order.
 std::vector<std::string> SettingNames();

@@ -129,6 +129,22 @@ Bytes Channel::HeartbeatLocked() {
   return heartbeat_event_;
 }
 
+Bytes Channel::NextRefetch(Revision& seen) {
+  MutexLock lock(mutex_);
+  if (closed_ || changed_ <= seen) return nullptr;
+  seen = changed_;
+  if (!refetch_event_) {
+    const std::string data = R"({"type":"refetchEvaluation","etag":")" + EtagLocked() + "\"}";
+    refetch_event_ = EncodeEvent("message", EventId(changed_), data);
+  }
+  return refetch_event_;
+}
+
+Revision Channel::changed() const {
+  MutexLock lock(mutex_);
+  return changed_;
+}
+
 Channel::Document Channel::Current(bool with_gzip) {
   Document document;
   {
@@ -232,7 +248,7 @@ void Channel::Close() {
 
 void Channel::MoveHead(Revision revision) {
   head_ = revision;
-  document_ = document_gzip_ = snapshot_event_ = heartbeat_event_ = nullptr;
+  document_ = document_gzip_ = snapshot_event_ = heartbeat_event_ = refetch_event_ = nullptr;
 }
 
 void Channel::Put(EncodedEntity entity) {

@@ -88,6 +88,13 @@ class Channel {
   // The same; nullptr when the cursor has not seen that state: told its revision, the client would skip a change.
   Bytes HeartbeatFor(const Cursor& cursor);
 
+  // For sessions that only say that something changed, and keep no cursor but the revision that their client has heard
+  // of: the event `refetchEvaluation` (OFREP 0.3) when the environment has altered since `seen`, which moves; else
+  // nullptr. Encoded once per state.
+  Bytes NextRefetch(Revision& seen);
+  // The revision that last altered this environment.
+  Revision changed() const;
+
   // The ruleset document (what a snapshot event carries), and its gzip form.
   struct Document {
     Bytes plain;
@@ -177,6 +184,7 @@ class Channel {
   Bytes document_gzip_ GUIDON_GUARDED_BY(mutex_);
   Bytes snapshot_event_ GUIDON_GUARDED_BY(mutex_);
   Bytes heartbeat_event_ GUIDON_GUARDED_BY(mutex_);
+  Bytes refetch_event_ GUIDON_GUARDED_BY(mutex_);
 };
 
 // All channels of a server.

@@ -52,13 +52,15 @@ class TestServer {
         processes_({}),
         counters_(metrics_),
         api_counters_(metrics_),
+        exposures_(*journal_, counters_,
+                   {.delay = std::chrono::milliseconds(1), .epoch = store_->Epoch(), .version = "0.1.0"}),
         deliverer_(*store_, {.allow_private = true, .version = "0.1.0"}),
         authenticator_([this] { return now_ms_.load(); }, options.wrong_keys),
         router_(Patterns()) {
     EXPECT_TRUE(catalog_.Load());
     admin_ = MakeKey(KeyKind::kAdmin);
     api_.emplace(
-        Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_,
+        Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_, exposures_,
                    [this] { return store_->Health(); }, [this] { Wake(); }, [this] { return metrics_.Render(); },
                    [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }, api_counters_},
         options.api);
@@ -158,7 +160,7 @@ class TestServer {
  private:
   static std::vector<http::RoutePattern> Patterns() {
     std::vector<http::RoutePattern> patterns;
-    for (const Route& route : Api::Routes()) patterns.push_back({route.method, route.path});
+    for (const Route& route : Api::Routes()) patterns.push_back({route.method, route.path, route.takes_rest});
     return patterns;
   }
   std::unique_ptr<Journal> OpenJournal(JournalOptions options) {
@@ -202,6 +204,7 @@ class TestServer {
   guidon::Metrics metrics_;
   IngestCounters counters_;
   ApiCounters api_counters_;
+  Exposures exposures_;
   Deliverer deliverer_;
   Authenticator authenticator_;
   std::string admin_;

@@ -230,13 +230,16 @@ const Value* Operation::Example() const {
   return content == nullptr ? nullptr : content->AsObject().begin()->value.Find("example");
 }
 
-OpenApi::OpenApi() {
-  const YamlResult yaml = ParseYaml(ReadFile(std::string(kFolder) + "openapi.yaml"));
+Value ReadYaml(const std::string& path) {
+  const YamlResult yaml = ParseYaml(ReadFile(path));
   if (!yaml.faults.empty() || yaml.documents.size() != 1) {
-    throw std::runtime_error("docs/api/openapi.yaml: " +
-                             (yaml.faults.empty() ? "not one document" : yaml.faults[0].issue.message));
+    throw std::runtime_error(path + ": " + (yaml.faults.empty() ? "not one document" : yaml.faults[0].issue.message));
   }
-  document_ = yaml.documents[0].value;
+  return yaml.documents[0].value;
+}
+
+OpenApi::OpenApi() {
+  document_ = ReadYaml(std::string(kFolder) + "openapi.yaml");
   const Value* paths = document_.Find("paths");
   if (paths == nullptr) throw std::runtime_error("docs/api/openapi.yaml has no paths");
   for (const Member& path : paths->AsObject()) {

@@ -20,6 +20,9 @@ struct Operation {
   const Value* Example() const;  // of the request's body; nullptr without
 };
 
+// The one document of a YAML file; throws when it is none.
+Value ReadYaml(const std::string& path);
+
 class OpenApi {
  public:
   OpenApi();  // throws when the file is no YAML

@@ -261,6 +261,20 @@ TEST(ListenTest, ItsPartsAreTakenApart) {
 
 // ---- Secrets ---------------------------------------------------------------------------------------------------
 
+TEST(ConfigTest, OriginsAreWhatABrowserSends) {
+  EXPECT_EQ(*ParseOrigins(""), std::vector<std::string>());
+  EXPECT_EQ(*ParseOrigins("*"), std::vector<std::string>{"*"});
+  EXPECT_EQ(*ParseOrigins("https://shop.example, http://[::1]:3000"),
+            (std::vector<std::string>{"https://shop.example", "http://[::1]:3000"}));
+  for (const char* wrong : {"shop.example", "https://Shop.example", "https://shop.example/", "https://", "://x", "null",
+                            "https://a,", "https://*.example", "*,https://a"}) {
+    EXPECT_FALSE(ParseOrigins(wrong)) << wrong;
+    Config config;
+    config.cors_origins = wrong;
+    EXPECT_FALSE(CheckConfig(config)) << wrong;
+  }
+}
+
 TEST(ConfigTest, WhatLooksLikeAKeyIsShownNowhere) {
   const std::string key = "gdn_srv_4fJ2kQz9wXbT_8sVnAAAAbbbbCCCCddddEEEEffffGGGGc1Zk0a";
   const std::string secret = key.substr(21);
