@@ -298,6 +298,31 @@ void AddWebhook(CLI::App& app, Run& run) {
   }
 }
 
+void AddBackup(CLI::App& app, Run& run) {
+  CLI::App* backups = app.add_subcommand("backup", "Make, list, check and restore backups of the server");
+  backups->require_subcommand(1);
+  const std::map<std::string, std::string> actions = {
+      {"create", "Have the server make one, in its backup-folder, while it runs"},
+      {"list", "Show those in the server's backup-folder"},
+      {"restore", "Make a store of one, in a folder that is not there; with guidond, here"},
+      {"verify", "Read every byte of one, and say whether it is whole; with guidond, here"}};
+  for (const auto& [action, help] : actions) {
+    CLI::App* verb = backups->add_subcommand(action, help);
+    const auto options = On(*verb, run, &Backup);
+    options->action = action;
+    const bool is_remote = action == "create" || action == "list";
+    if (action == "create") {
+      verb->add_option("--name", options->name, "Its name; left out, the time: 20270131T080000Z")->type_name("NAME");
+    }
+    if (!is_remote) verb->add_option("FOLDER", options->folder, "Of the backup")->type_name("")->required();
+    if (action == "restore") {
+      verb->add_option("--data", options->data, "Folder of the new store")->type_name("DIR")->required();
+    }
+    if (is_remote) AddConnection(*verb, options->connection);
+    AddJson(*verb, options->json);
+  }
+}
+
 void AddFlag(CLI::App& app, Run& run) {
   CLI::App* flags = app.add_subcommand("flag", "Switch a flag, look at it, and bring it back to what it was");
   flags->require_subcommand(1);
@@ -529,6 +554,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddMember(app, run);
   AddRole(app, run);
   AddWebhook(app, run);
+  AddBackup(app, run);
   AddFlag(app, run);
   AddPropagation(app, run);
   AddAudit(app, run);

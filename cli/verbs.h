@@ -132,6 +132,16 @@ struct WebhookOptions {
 };
 int Webhook(const WebhookOptions& options);
 
+struct BackupOptions {
+  Connection connection;
+  std::string action;  // "create" | "list": of the server; "verify" | "restore": files
+  std::string name;    // create; empty: the time
+  std::string folder;  // verify, restore: of the backup
+  std::string data;    // restore: of the new store
+  bool json = false;
+};
+int Backup(const BackupOptions& options);
+
 struct FlagOptions {
   Connection connection;
   std::string action;  // "get" | "list" | "history" | "revert"

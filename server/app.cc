@@ -16,6 +16,7 @@
 #include "server/api/api.h"
 #include "server/api/problem.h"
 #include "server/auth/key_records.h"
+#include "server/backup/backups.h"
 #include "server/catalog/audit_log.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/history.h"
@@ -93,6 +94,7 @@ class App::Impl {
     if (Status opened = OpenJournal(); !opened) return opened;
     if (Status known = OpenDeliverer(); !known) return known;
     exposures_.emplace(*journal_, counters_, ExposureOptions{.epoch = store_->Epoch(), .version = kVersion});
+    OpenBackups();
     api_.emplace(ApiParts(), ApiOptions{.version = kVersion,
                                         .allow_any_host = config_.insecure,
                                         .init_slots = config_.init_slots,
@@ -109,9 +111,11 @@ class App::Impl {
     if (Status listening = Listen(); !listening) return listening;
     // Only once the address is ours: a second server on it must not show a key that nobody can use.
     if (Status made = MakeFirstKey(); !made) return made;
-    KeepHistory();
-    KeepCheckpoints();
-    KeepJournal();
+    if (!IsReadOnly()) {
+      KeepHistory();
+      KeepCheckpoints();
+      KeepJournal();
+    }
     WatchCertificate();
     // Last, so that a script which waits for the address finds the first key in the log.
     return WritePortFile();
@@ -144,6 +148,7 @@ class App::Impl {
     exposures_->Finish();
     store_->BeginClose();  // the keepers may wait for room on a full disk, and events too
     if (last_checkpoint_.joinable()) last_checkpoint_.join();
+    backups_.reset();  // ends the one that is being made
     history_.reset();
     checkpoints_.reset();
     journal_keeper_.reset();
@@ -202,6 +207,7 @@ class App::Impl {
   Status OpenStore() {
     RocksStoreOptions options;
     options.folder = config_.data;
+    options.crash_limit = config_.crash_limit;
     options.metrics.commit = [this](double seconds) { commit_seconds_.Observe(seconds); };
     options.metrics.fsync = [this](double seconds) { fsync_seconds_.Observe(seconds); };
     options.metrics.group = [this](std::size_t size) { group_size_.Observe(static_cast<double>(size)); };
@@ -211,6 +217,12 @@ class App::Impl {
     return {};
   }
 
+  // For good, as against a disk that is full.
+  bool IsReadOnly() const {
+    const Status health = store_->Health();
+    return !health && health.error().code == ErrorCode::kUnavailable;
+  }
+
   Status OpenJournal() {
     JournalOptions options;
     options.on_commit = [this](double seconds) { counters_.ObserveCommit(seconds); };
@@ -218,6 +230,23 @@ class App::Impl {
     if (!journal) return Fail(journal.error());
     journal_ = *std::move(journal);
     return {};
+  }
+
+  void OpenBackups() {
+    BackupsOptions options;
+    options.folder = config_.backup_folder;
+    options.version = kVersion;
+    options.on_done = [this](const BackupState& state) {
+      if (state.phase == BackupState::Phase::kDone) {
+        log_.Info("backup made", {{"name", state.name},
+                                  {"folder", state.folder},
+                                  {"revision", std::to_string(state.manifest.head.revision)},
+                                  {"bytes", std::to_string(state.bytes)}});
+      } else {
+        log_.Error("backup failed", {{"name", state.name}, {"cause", state.error.message}});
+      }
+    };
+    backups_.emplace(*store_, std::move(options));
   }
 
   Status OpenDeliverer() {
@@ -287,6 +316,10 @@ class App::Impl {
 
   Status MakeFirstKey() {
     if (authenticator_.HasValidOwnerKey()) return {};
+    if (IsReadOnly()) {
+      log_.Warn("there is no valid admin key, and none can be made while the store takes no writes");
+      return {};
+    }
     Result<NewKey> key = GenerateKey(KeyKind::kAdmin);
     if (!key) return Fail(key.error());
     key->record.description = "made at first start";
@@ -308,6 +341,7 @@ class App::Impl {
             counters_,
             *deliverer_,
             *exposures_,
+            *backups_,
             [this] { return store_->Health(); },
             [this] { Wake(); },
             [this] { return metrics_.Render(); },
@@ -491,6 +525,9 @@ class App::Impl {
                             {"epoch", store_->Epoch()},
                             {"revision", std::to_string(feed_->head())},
                             {"version", kVersion}});
+    if (const Status health = store_->Health(); !health) {
+      log_.Error("the store takes no writes", {{"cause", health.error().message}});
+    }
     if (is_split) log_.Info("listening for people and monitoring", {{"address", admin_address_}});
     return {};
   }
@@ -679,6 +716,7 @@ class App::Impl {
   std::unique_ptr<Journal> journal_;
   std::optional<JournalKeeper> journal_keeper_;
   std::optional<Deliverer> deliverer_;
+  std::optional<Backups> backups_;
   Processes processes_{ProcessOptions()};
   Authenticator authenticator_{NowMs};
   std::optional<Api> api_;

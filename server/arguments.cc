@@ -33,6 +33,24 @@ std::string HelpText(const SettingHelp& setting) {
   return text + (fits ? " [" : "\n[") + value + "]";
 }
 
+void AddBackup(CLI::App& options, std::optional<BackupCommand>& wanted, BackupCommand& words) {
+  CLI::App* backup = options.add_subcommand("backup", "Check or restore a backup, without a server");
+  backup->require_subcommand(1);
+  for (const bool restores : {false, true}) {
+    CLI::App* verb = backup->add_subcommand(restores ? "restore" : "verify",
+                                            restores ? "Make a store of a backup, in a folder that is not there"
+                                                     : "Read every byte of a backup, and say whether it is whole");
+    verb->get_formatter()->column_width(kHelpColumn);
+    verb->add_option("FOLDER", words.folder, "Of the backup")->type_name("")->required();
+    if (restores) verb->add_option("--data", words.data, "Folder of the new store")->type_name("DIR")->required();
+    verb->add_flag("--json", words.json, "Say it in JSON, for programs");
+    verb->callback([&wanted, &words, restores] {
+      wanted = words;
+      wanted->restore = restores;
+    });
+  }
+}
+
 }  // namespace
 
 ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view version) {
@@ -45,6 +63,8 @@ ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view 
       "then from arguments; the later wins.");
   options.add_option("--config", arguments.file, "YAML file of settings; or GUIDON_CONFIG")->type_name("FILE");
   options.add_flag("--print-config", arguments.print_config, "Show the settings that result, and exit");
+  BackupCommand words;
+  AddBackup(options, arguments.backup, words);
   std::map<std::string, std::string> values;
   std::map<std::string, bool> switches;
   for (const SettingHelp& setting : DescribeSettings()) {
@@ -58,7 +78,7 @@ ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view 
   try {
     options.parse(argc, argv);
   } catch (const CLI::ExtrasError&) {
-    std::cerr << "guidond: " << UnknownArgument(options.remaining().front()).message << "\n";
+    std::cerr << "guidond: " << UnknownArgument(options.remaining(true).front()).message << "\n";
     return {std::nullopt, kUsage};
   } catch (const CLI::ParseError& error) {
     return {std::nullopt, options.exit(error) == 0 ? 0 : kUsage};

@@ -10,7 +10,16 @@
 
 namespace guidon {
 
+// `guidond backup verify FOLDER` and `guidond backup restore FOLDER --data FOLDER`: work on files, without a server.
+struct BackupCommand {
+  bool restore = false;  // or verify
+  std::string folder;
+  std::string data;  // restore: of the new store
+  bool json = false;
+};
+
 struct Arguments {
+  std::optional<BackupCommand> backup;          // then nothing else counts
   std::string file;                             // of settings; empty: none was named
   std::map<std::string, std::string> settings;  // by name, as text
   bool print_config = false;

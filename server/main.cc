@@ -9,6 +9,7 @@
 
 #include "server/app.h"
 #include "server/arguments.h"
+#include "server/backup_command.h"
 #include "server/config/config.h"
 #include "server/config/config_file.h"
 #include "server/telemetry/log.h"
@@ -91,7 +92,8 @@ guidon::Status ReadAll(guidon::Config& config, const std::string& file,
 int main(int argc, char** argv) {
   guidon::ArgumentsRead read_arguments = guidon::ReadArguments(argc, argv, guidon::kVersion);
   if (!read_arguments.arguments) return read_arguments.exit_code;
-  auto& [file, settings, print] = *read_arguments.arguments;
+  auto& [backup, file, settings, print] = *read_arguments.arguments;
+  if (backup) return guidon::RunBackupCommand(*backup);
   if (const char* named = std::getenv("GUIDON_CONFIG"); file.empty() && named != nullptr) file = named;
 
   guidon::Config config;

@@ -23,6 +23,7 @@
 #include "server/api/stream_tickets.h"
 #include "server/auth/authenticator.h"
 #include "server/auth/authorize.h"
+#include "server/backup/backups.h"
 #include "server/catalog/catalog.h"
 #include "server/feed/feed.h"
 #include "server/http/budgets.h"
@@ -114,6 +115,7 @@ class Api {
     IngestCounters& counters;
     Deliverer& deliverer;
     Exposures& exposures;
+    Backups& backups;
     std::function<Status()> store_health;
     std::function<void()> wake_streams;
     std::function<std::string()> render_metrics;
@@ -204,6 +206,9 @@ class Api {
   http::Response ReplaceWebhook(const Call& call);
   http::Response DeleteWebhook(const Call& call);
   http::Response PingWebhook(const Call& call);
+  http::Response ListBackups(const Call& call);
+  http::Response CreateBackup(const Call& call);
+  http::Response GetBackup(const Call& call);
   http::Response Stream(const Call& call);
   http::Response GetRuleset(const Call& call);
   void SendEvents(const Call& call, Answered answered);

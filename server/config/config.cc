@@ -146,6 +146,10 @@ const std::vector<Setting>& Settings() {
       BoolSetting({"webhook-private", "", "Webhooks may go to private addresses, and over http"},
                   &Config::webhook_private),
       TextSetting({"webhook-ca", "FILE", "Authorities that webhooks are held against, as PEM"}, &Config::webhook_ca),
+      TextSetting({"backup-folder", "DIR", "Folder of the backups; without it none can be made"},
+                  &Config::backup_folder),
+      NumberSetting({"crash-limit", "N", "Crashes within 10 minutes before it starts read-only"}, &Config::crash_limit,
+                    0, 100),
   };
   return kSettings;
 }

@@ -53,6 +53,8 @@ struct Config {
   int events_days = 90;          // how long events are kept
   bool webhook_private = false;  // webhooks may go to addresses that are not public, and over http
   std::string webhook_ca;        // PEM with the authorities that webhooks' certificates are held against
+  std::string backup_folder;     // empty: no backups can be made
+  int crash_limit = 5;           // so many crashes in ten minutes: read-only; 0: never
 };
 
 struct ListenAddress {

@@ -25,6 +25,7 @@ double Seconds(std::chrono::steady_clock::duration time) {
 
 Committer::Committer(StoreFolder& folder, const RocksStoreOptions& options, KillPoints kill_points, Wakes& wakes)
     : folder_(folder), options_(options), wakes_(wakes), kill_points_(kill_points), visible_(folder.tail()) {
+  if (!folder_.read_only().empty()) failed_ = Error{ErrorCode::kUnavailable, folder_.read_only(), {}};
   folder_.disk().no_room = [this] { NoRoom(); };
   folder_.disk().wait_for_room = true;
   thread_ = std::thread([this] { Run(); });

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/mutex.h"
+#include "server/store/backup.h"
 #include "server/store/committer.h"
 #include "server/store/compaction.h"
 #include "server/store/encoding.h"
@@ -55,6 +56,7 @@ class RocksStore final : public Store {
   using Store::Compact;
   Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override { return compacted_; }
+  Result<BackupManifest> Backup(const BackupRequest& request) override;
   StoreHead Head() const override { return committer_.Visible(); }
   std::string Epoch() const override { return epoch_; }
   Status Health() const override { return committer_.Health(); }
@@ -82,6 +84,7 @@ class RocksStore final : public Store {
   // short, and until the first one after opening, which looks for what an earlier process left.
   Position removed_ GUIDON_GUARDED_BY(compaction_mutex_) = 0;
   std::atomic<Position> compacted_;
+  Mutex backup_mutex_;   // one backup at a time
   Committer committer_;  // last: its thread uses what is above
 };
 
@@ -287,7 +290,27 @@ Status RocksStore::MayCompact(const std::function<bool()>& stop) const {
   return {};
 }
 
+Result<BackupManifest> RocksStore::Backup(const BackupRequest& request) {
+  MutexLock lock(backup_mutex_);
+  // It flushes, which takes room; and what a failed fsync has left in memory may not be on the disk.
+  if (Status healthy = Health(); !healthy) return Fail(healthy.error());
+  BackupRequest stoppable = request;
+  stoppable.progress = [this, &request](std::uint64_t copied, std::uint64_t bytes) {
+    return !closing_ && (!request.progress || request.progress(copied, bytes));
+  };
+  return WriteBackup(*folder_, stoppable);
+}
+
 }  // namespace
+
+Result<std::unique_ptr<Store>> OpenBackupStore(const std::string& folder,
+                                               std::shared_ptr<rocksdb::FileSystem> file_system) {
+  Result<std::unique_ptr<StoreFolder>> opened = StoreFolder::OpenBackup(folder, std::move(file_system));
+  if (!opened) return Fail(opened.error());
+  RocksStoreOptions options;
+  options.clock = SystemClock;
+  return std::make_unique<RocksStore>(*std::move(opened), options, KillPoints());
+}
 
 Result<std::unique_ptr<Store>> OpenRocksStore(RocksStoreOptions options) {
   if (!options.clock) options.clock = SystemClock;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/mutex.h"
+#include "server/store/backup.h"
 
 namespace guidon {
 namespace {
@@ -71,6 +72,10 @@ Result<std::optional<KeyValue>> Store::Get(std::string_view key, Position at) co
   if (!range) return Fail(range.error());
   if (range->entries.empty()) return std::optional<KeyValue>();
   return std::optional<KeyValue>(std::move(range->entries.front()));
+}
+
+Result<BackupManifest> Store::Backup(const BackupRequest&) {
+  return Fail(ErrorCode::kInvalid, "this store has no files that could be backed up");
 }
 
 Result<Position> Store::PositionOf(Revision revision) const {

@@ -196,6 +196,9 @@ class WatchCursor {
   virtual WatchEvent Next() = 0;     // Compacted and Lost are final
 };
 
+struct BackupManifest;
+struct BackupRequest;
+
 // ---- The store -------------------------------------------------------------------------------------------------
 
 class Store {
@@ -235,6 +238,12 @@ class Store {
   virtual Status Compact(Position position, const std::function<bool()>& stop) = 0;
   Status Compact(Position position) { return Compact(position, {}); }
   virtual Position compacted() const = 0;  // the oldest position that can be read (0: all)
+
+  // Copies what is visible, and perhaps some of what becomes so meanwhile, into a folder (server/store/backup.h), one
+  // backup at a time. Reads and writes go on. Errors: kAlreadyExists, when there is something; kStorageFull; kIo;
+  // kCorrupt, when what was copied is not whole; kUnavailable: stopped, closing or read-only; kInvalid: a driver that
+  // has no files. After any error nothing is left but, at most, folders that the next backup removes.
+  virtual Result<BackupManifest> Backup(const BackupRequest& request);
 
   // The beginning of the end, for who has threads within the store and waits for them before destroying it: no more
   // transactions are taken, a compaction ends, and what waits for room on the disk fails. Reads go on.

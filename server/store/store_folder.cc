@@ -10,11 +10,16 @@
 #include <rocksdb/table.h>
 
 #include <algorithm>
+#include <cstdarg>
 #include <limits>
+#include <set>
 #include <utility>
 #include <vector>
 
+#include "core/model/units.h"
+#include "server/store/backup.h"
 #include "server/store/encoding.h"
+#include "server/store/files.h"
 #include "server/store/random.h"
 #include "server/store/records.h"
 
@@ -59,6 +64,22 @@ rocksdb::Options DatabaseOptions(rocksdb::Env* env, bool may_create) {
   return options;
 }
 
+class SilentLogger final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+rocksdb::Options ReadOnlyOptions(rocksdb::Env* env) {
+  rocksdb::Options options = DatabaseOptions(env, false);
+  options.info_log = std::make_shared<SilentLogger>();
+  return options;
+}
+
+std::string TimeOf(Timestamp time) {
+  return FormatTimestamp(time.time_since_epoch().count());
+}
+
 std::shared_ptr<rocksdb::FileSystem> OrDefault(std::shared_ptr<rocksdb::FileSystem> file_system) {
   return file_system ? std::move(file_system) : rocksdb::FileSystem::Default();
 }
@@ -67,6 +88,9 @@ std::shared_ptr<rocksdb::FileSystem> OrDefault(std::shared_ptr<rocksdb::FileSyst
 
 StoreFolder::StoreFolder(const RocksStoreOptions& options)
     : path_(options.folder),
+      crash_limit_(options.crash_limit),
+      crash_window_(options.crash_window),
+      clock_(options.clock),
       file_system_(OrDefault(options.file_system)),
       disk_(std::make_shared<DiskRecord>()),
       head_file_(file_system_, path_) {}
@@ -74,6 +98,8 @@ StoreFolder::StoreFolder(const RocksStoreOptions& options)
 StoreFolder::~StoreFolder() {
   db_.reset();
   env_.reset();
+  if (starts_ && is_open_) starts_->End();
+  if (starts_ && !is_open_) starts_->Withdraw();
   if (lock_ != nullptr) file_system_->UnlockFile(lock_, {}, nullptr);
 }
 
@@ -82,18 +108,49 @@ Result<std::unique_ptr<StoreFolder>> StoreFolder::Open(const RocksStoreOptions& 
   if (Status status = folder->Prepare(); !status) return Fail(status.error());
   if (Status status = folder->CheckTables(options.verify_at_open_bytes); !status) return Fail(status.error());
   // The log may hold more than was acknowledged: groups that were durable when the process died. They count.
-  if (folder->tail_ != folder->head_file_.last().head) {
+  if (!folder->read_only_.empty()) {
+    folder->tail_ = folder->head_file_.last().head;  // but not where nothing may be written: HEAD is not caught up
+  } else if (folder->tail_ != folder->head_file_.last().head) {
     if (Status status = folder->head_file_.Write(folder->tail_); !status) return Fail(status.error());
   }
+  folder->is_open_ = true;
+  return folder;
+}
+
+Result<std::unique_ptr<StoreFolder>> StoreFolder::OpenBackup(const std::string& path,
+                                                             std::shared_ptr<rocksdb::FileSystem> file_system) {
+  RocksStoreOptions options;
+  options.folder = path;
+  options.file_system = std::move(file_system);
+  std::unique_ptr<StoreFolder> folder(new StoreFolder(options));
+  folder->is_backup_ = true;
+  folder->read_only_ = "this is a backup, which is only read";
+  if (Status status = folder->Prepare(); !status) return Fail(status.error());
+  if (Status status = folder->CheckTables(std::numeric_limits<std::uint64_t>::max()); !status) {
+    return Fail(status.error());
+  }
+  folder->is_open_ = true;
   return folder;
 }
 
 Status StoreFolder::Prepare() {
-  for (const auto step : {&StoreFolder::Lock, &StoreFolder::ReadHead, &StoreFolder::OpenDatabase,
-                          &StoreFolder::CheckFormat, &StoreFolder::ReadTail}) {
+  if (!is_backup_) {
+    if (Status status = CheckNoBackup(); !status) return status;
+    if (Status status = Lock(); !status) return status;
+  }
+  for (const auto step : {&StoreFolder::ReadHead, &StoreFolder::CountStarts, &StoreFolder::RemoveCheckpoint,
+                          &StoreFolder::OpenDatabase, &StoreFolder::CheckFormat, &StoreFolder::ReadTail}) {
     if (Status status = (this->*step)(); !status) return status;
   }
   return CheckTail();
+}
+
+// Before anything is written into it: opened as a store it would show lower revisions in the same epoch.
+Status StoreFolder::CheckNoBackup() const {
+  if (!IsThere(*file_system_, path_ + "/" + std::string(kManifestName))) return {};
+  return Fail(ErrorCode::kInvalid, "the folder " + path_ +
+                                       " is a backup, not a store: make a store of it with `guidon backup restore " +
+                                       path_ + " --data FOLDER`, and start on that");
 }
 
 Status StoreFolder::Lock() {
@@ -115,16 +172,45 @@ Status StoreFolder::Lock() {
                                   "; make it writable by this user, or choose another folder");
 }
 
+// Whoever crashes again and again on what is stored must not write to it.
+Status StoreFolder::CountStarts() {
+  if (crash_limit_ <= 0) return {};
+  starts_.emplace(file_system_, path_);
+  const std::vector<Timestamp> crashes = starts_->Begin(clock_(), crash_window_);
+  // Where nothing was written, there is nothing to be careful with.
+  if (crashes.size() < static_cast<std::size_t>(crash_limit_) || head_file_.last().head.position == 0) return {};
+  read_only_ = "the server crashed " + std::to_string(crashes.size()) + " times within " +
+               std::to_string(crash_window_.count()) + " minutes (it was started at " + TimeOf(crashes.front()) +
+               " and last at " + TimeOf(crashes.back()) +
+               "), so it takes no writes; look into its log for the reason, then stop it in good order and start it "
+               "again";
+  return {};
+}
+
+// What a backup that was killed left: its links keep the room of tables that are removed.
+Status StoreFolder::RemoveCheckpoint() {
+  if (!read_only_.empty()) return {};
+  for (const char* suffix : {"", ".tmp"}) {
+    if (Status removed = RemoveFolder(*file_system_, path_ + "/" + std::string(kStagingName) + suffix); !removed) {
+      return removed;
+    }
+  }
+  return {};
+}
+
 Status StoreFolder::ReadHead() {
   Result<std::optional<HeadRecord>> record = head_file_.Read();
   if (!record && record.error().code == ErrorCode::kCorrupt) return Fail(Damaged(record.error().message));
   if (!record) return Fail(record.error());
   if (*record) {
     head_file_.Adopt(**record);
+    epoch_ = (*record)->epoch;
     return {};
   }
+  if (is_backup_) return Fail(Damaged("there is no HEAD"));
   if (Status status = CheckEmpty(); !status) return status;
-  return head_file_.Create(NewEpoch());
+  epoch_ = NewEpoch();
+  return head_file_.Create(epoch_);
 }
 
 // Without HEAD, anything in the folder is somebody else's, or ours with its HEAD lost.
@@ -133,8 +219,9 @@ Status StoreFolder::CheckEmpty() const {
   if (auto status = file_system_->GetChildren(path_, {}, &names, nullptr); !status.ok()) {
     return Fail(ErrorCode::kIo, "cannot list the data folder " + path_ + ": " + status.ToString());
   }
+  const std::set<std::string> of_nobody = {".", "..", "LOCK", "HEAD.new", "STARTS", "STARTS.new", "lost+found"};
   for (const std::string& name : names) {
-    if (name == "." || name == ".." || name == "LOCK" || name == "HEAD.new" || name == "lost+found") continue;
+    if (of_nobody.contains(name)) continue;
     return Fail(ErrorCode::kInvalid, "the data folder " + path_ + " holds '" + name +
                                          "' but no HEAD: it is not a store of ours, or its HEAD was lost; choose an "
                                          "empty folder, or restore a backup");
@@ -144,13 +231,15 @@ Status StoreFolder::CheckEmpty() const {
 
 Status StoreFolder::OpenDatabase() {
   const std::string path = path_ + "/db";
-  const bool fresh = head_file_.last().head.position == 0;
+  const bool fresh = head_file_.last().head.position == 0 && !is_backup_;
   if (!fresh && file_system_->FileExists(path + "/CURRENT", {}, nullptr).IsNotFound()) {
     return Fail(Damaged("the database " + path + " is not there (no file CURRENT)"));
   }
   env_ = rocksdb::NewCompositeEnv(WatchDisk(file_system_, disk_));
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(DatabaseOptions(env_.get(), fresh), path, &db);
+  const rocksdb::Status status = read_only_.empty()
+                                     ? rocksdb::DB::Open(DatabaseOptions(env_.get(), fresh), path, &db)
+                                     : rocksdb::DB::OpenForReadOnly(ReadOnlyOptions(env_.get()), path, &db);
   db_.reset(db);
   if (status.ok()) return {};
   if (status.IsNoSpace()) {
@@ -168,7 +257,7 @@ Status StoreFolder::CheckFormat() {
   const Result<std::optional<std::string>> epoch = ReadRecord(*db_, kEpochKey);
   if (!format) return Fail(Damaged(format.error().message));
   if (!epoch) return Fail(Damaged(epoch.error().message));
-  if (!*format && !*epoch && head_file_.last().head.position == 0) return WriteFormat();
+  if (!*format && !*epoch && head_file_.last().head.position == 0 && read_only_.empty()) return WriteFormat();
   if (!*format || !*epoch) {
     return Fail(ErrorCode::kInvalid,
                 "the database " + path_ + "/db is not a store of ours; choose an empty folder, or restore a backup");
@@ -265,6 +354,32 @@ std::uint64_t StoreFolder::FreeBytes() const {
   std::uint64_t free = 0;
   const auto status = file_system_->GetFreeSpace(path_, {}, &free, nullptr);
   return status.ok() ? free : std::numeric_limits<std::uint64_t>::max();
+}
+
+Result<ReadOnlyDatabase> OpenReadOnly(const std::string& database, std::shared_ptr<rocksdb::FileSystem> file_system) {
+  ReadOnlyDatabase opened;
+  opened.env = rocksdb::NewCompositeEnv(OrDefault(std::move(file_system)));
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(ReadOnlyOptions(opened.env.get()), database, &db);
+  opened.db.reset(db);
+  if (status.ok()) return opened;
+  return Fail(status.IsIOError() ? ErrorCode::kIo : ErrorCode::kCorrupt,
+              "cannot open the database " + database + ": " + status.ToString());
+}
+
+Status SetEpoch(const std::string& database, std::shared_ptr<rocksdb::FileSystem> file_system,
+                const std::string& epoch) {
+  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(OrDefault(std::move(file_system)));
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status = rocksdb::DB::Open(DatabaseOptions(env.get(), false), database, &opened);
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  if (status.ok()) status = db->Put(synced, ToSlice(kEpochKey), epoch);
+  if (status.ok()) status = db->Close();
+  if (status.ok()) return {};
+  return Fail(status.IsNoSpace() ? ErrorCode::kStorageFull : ErrorCode::kIo,
+              "cannot write to the database " + database + ": " + status.ToString());
 }
 
 Error StoreFolder::Damaged(std::string what) const {

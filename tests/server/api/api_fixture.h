@@ -22,6 +22,7 @@
 #include "server/api/api.h"
 #include "server/api/problem.h"
 #include "server/auth/key_records.h"
+#include "server/backup/backups.h"
 #include "server/http/router.h"
 #include "server/http/server.h"
 #include "server/http/worker_pool.h"
@@ -55,12 +56,13 @@ class TestServer {
         exposures_(*journal_, counters_,
                    {.delay = std::chrono::milliseconds(1), .epoch = store_->Epoch(), .version = "0.1.0"}),
         deliverer_(*store_, {.allow_private = true, .version = "0.1.0"}),
+        backups_(*store_, {.folder = folder_.path()}),
         authenticator_([this] { return now_ms_.load(); }, options.wrong_keys),
         router_(Patterns()) {
     EXPECT_TRUE(catalog_.Load());
     admin_ = MakeKey(KeyKind::kAdmin);
     api_.emplace(
-        Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_, exposures_,
+        Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_, exposures_, backups_,
                    [this] { return store_->Health(); }, [this] { Wake(); }, [this] { return metrics_.Render(); },
                    [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }, api_counters_},
         options.api);
@@ -206,6 +208,8 @@ class TestServer {
   ApiCounters api_counters_;
   Exposures exposures_;
   Deliverer deliverer_;
+  const testing::TemporaryFolder folder_;
+  Backups backups_;
   Authenticator authenticator_;
   std::string admin_;
   const http::Router router_;

@@ -9,7 +9,7 @@ namespace guidon {
 namespace {
 
 const std::map<std::string, std::string> kParams = {
-    {"project", "shop"}, {"environment", "production"}, {"key", "a"}, {"id", "nobody"}};
+    {"project", "shop"}, {"environment", "production"}, {"key", "a"}, {"id", "nobody"}, {"name", "monday"}};
 
 std::string PathOf(const Route& route) {
   std::string path(route.path);
