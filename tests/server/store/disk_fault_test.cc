@@ -4,6 +4,9 @@
 
 #include <chrono>
 #include <future>
+#include <map>
+#include <random>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -214,6 +217,74 @@ TEST_F(DiskFaultTest, APowerCutLosesNothingThatWasAcknowledged) {
     EXPECT_EQ(ShowAll(*store_), "a=" + std::to_string(100 * round + 9));
   }
   EXPECT_TRUE(VerifyChain(*store_)->ok());
+}
+
+// What a client keeps: everything that it wrote, and what it was told.
+struct Journal {
+  std::map<std::string, Position> acknowledged;
+  std::set<std::string> in_doubt;
+};
+
+// Every transaction is one that was asked for, whole, at its place; everything that was acknowledged is there.
+void CheckAgainst(Store& store, const Journal& journal) {
+  std::map<std::string, Position> written;
+  const auto cursor = store.Watch(0, [] {});
+  const StoreHead head = store.Head();
+  for (Position position = 1; position <= head.position; ++position) {
+    const WatchEvent event = cursor->Next();
+    ASSERT_TRUE(std::holds_alternative<CommittedTxn>(event)) << "at position " << position;
+    const auto& txn = std::get<CommittedTxn>(event);
+    ASSERT_EQ(txn.position, position);
+    ASSERT_EQ(txn.revision, position) << "revisions are not gap-free";
+    ASSERT_EQ(txn.ops.size(), 3u) << "half a transaction";
+    const std::string id = txn.ops[0].value;
+    for (const TxnOp& op : txn.ops) ASSERT_EQ(op.value, id);
+    ASSERT_TRUE(journal.acknowledged.contains(id) || journal.in_doubt.contains(id)) << id << " was refused";
+    ASSERT_TRUE(written.emplace(id, position).second) << id << " twice";
+  }
+  for (const auto& [id, position] : journal.acknowledged) {
+    const auto found = written.find(id);
+    ASSERT_NE(found, written.end()) << id << " was acknowledged and is gone";
+    ASSERT_EQ(found->second, position) << id;
+  }
+  EXPECT_TRUE(VerifyChain(store)->ok());
+}
+
+// Promise R1.
+TEST_F(DiskFaultTest, ErrorsAtRandomAndTornPagesLoseNothingThatWasAcknowledged) {
+  constexpr std::uint32_t kSeed = 20270402;
+  std::mt19937 random(kSeed);
+  const auto next = [&] { return static_cast<std::uint32_t>(random()); };
+  Journal journal;
+  for (int round = 0; round < 20 && !HasFatalFailure(); ++round) {
+    SCOPED_TRACE("seed " + std::to_string(kSeed) + ", round " + std::to_string(round));
+    disk_->FailAtRandom(10 + next() % 80, next());
+    bool read_only = false;
+    for (int i = 0; i < 25 && !read_only; ++i) {
+      const std::string id = std::to_string(round) + "." + std::to_string(i);
+      std::vector<TxnOp> ops;
+      for (const char* part : {"0", "1", "2"}) ops.push_back(TxnOp::Put("k/" + id + "/" + part, id));
+      const Result<TxnResult> result = store_->Commit(Change(std::move(ops)));
+      if (result) {
+        journal.acknowledged[id] = result->position;
+      } else if (result.error().code == ErrorCode::kIndeterminate) {
+        journal.in_doubt.insert(id);
+      } else {
+        EXPECT_EQ(result.error().code, ErrorCode::kUnavailable) << result.error().message;
+        EXPECT_THAT(result.error().message, HasSubstr("read-only"));
+        read_only = true;
+      }
+    }
+    EXPECT_TRUE(!read_only || store_->Health().error().code == ErrorCode::kUnavailable);
+    store_.reset();
+    disk_->FailAtRandom(0, 0);
+    disk_->TearUnsynced(next());
+    Reopen();
+    CheckAgainst(*store_, journal);
+  }
+  EXPECT_GT(disk_->failures(), 15);
+  EXPECT_GT(journal.acknowledged.size(), 100u);
+  EXPECT_GT(journal.in_doubt.size(), 3u);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tests/server/store/faulty_file_system.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -28,6 +29,10 @@ rocksdb::Slice Half(const rocksdb::Slice& data) {
   return {data.data(), data.size() / 2};
 }
 
+IOStatus BrokenFor(const std::string& name) {
+  return IOStatus::IOError("While writing to file: " + name, "Input/output error");
+}
+
 class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   FaultyFile(FaultyFileSystem& disk, std::string name, std::unique_ptr<rocksdb::FSWritableFile> target)
@@ -37,9 +42,10 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
         is_log_(name_.ends_with(".log")) {}
 
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options, IODebugContext* dbg) override {
-    if (!disk_.NoRoom()) return target()->Append(data, options, dbg);
+    const IOStatus fault = Fault();
+    if (fault.ok()) return target()->Append(data, options, dbg);
     target()->Append(Half(data), options, dbg).PermitUncheckedError();
-    return NoRoomFor(name_);
+    return fault;
   }
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo&,
                   IODebugContext* dbg) override {
@@ -47,9 +53,10 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
   }
   IOStatus PositionedAppend(const rocksdb::Slice& data, std::uint64_t offset, const IOOptions& options,
                             IODebugContext* dbg) override {
-    if (!disk_.NoRoom()) return target()->PositionedAppend(data, offset, options, dbg);
+    const IOStatus fault = Fault();
+    if (fault.ok()) return target()->PositionedAppend(data, offset, options, dbg);
     target()->PositionedAppend(Half(data), offset, options, dbg).PermitUncheckedError();
-    return NoRoomFor(name_);
+    return fault;
   }
   IOStatus PositionedAppend(const rocksdb::Slice& data, std::uint64_t offset, const IOOptions& options,
                             const rocksdb::DataVerificationInfo&, IODebugContext* dbg) override {
@@ -59,8 +66,16 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Fsync(const IOOptions& options, IODebugContext* dbg) override { return Synced(options, dbg); }
 
  private:
+  // Every second failure at random is a lack of room.
+  IOStatus Fault() {
+    if (disk_.NoRoom()) return NoRoomFor(name_);
+    if (!disk_.FailsNow()) return IOStatus::OK();
+    return disk_.failures() % 2 == 0 ? NoRoomFor(name_) : BrokenFor(name_);
+  }
+
   IOStatus Synced(const IOOptions& options, IODebugContext* dbg) {
     if (is_log_) ++disk_.log_syncs;
+    if (disk_.FailsNow()) return BrokenFor(name_);
     if (is_log_ && disk_.log_sync_fails) return IOStatus::IOError("While fdatasync: " + name_, "Input/output error");
     if (disk_.skip_syncs) return IOStatus::OK();
     const IOStatus status = target()->Fsync(options, dbg);
@@ -78,7 +93,14 @@ class FaultyHead final : public rocksdb::FSRandomRWFileOwnerWrapper {
   FaultyHead(FaultyFileSystem& disk, std::string name, std::unique_ptr<rocksdb::FSRandomRWFile> target)
       : FSRandomRWFileOwnerWrapper(std::move(target)), disk_(disk), name_(std::move(name)) {}
 
+  IOStatus Write(std::uint64_t offset, const rocksdb::Slice& data, const IOOptions& options,
+                 IODebugContext* dbg) override {
+    if (!disk_.FailsNow()) return FSRandomRWFileOwnerWrapper::Write(offset, data, options, dbg);
+    FSRandomRWFileOwnerWrapper::Write(offset, Half(data), options, dbg).PermitUncheckedError();
+    return BrokenFor(name_);
+  }
   IOStatus Sync(const IOOptions& options, IODebugContext* dbg) override {
+    if (disk_.FailsNow()) return BrokenFor(name_);
     if (disk_.head_sync_fails) return IOStatus::IOError("While fdatasync: " + name_, "Input/output error");
     if (disk_.skip_syncs) return IOStatus::OK();
     const IOStatus status = FSRandomRWFileOwnerWrapper::Sync(options, dbg);
@@ -102,6 +124,39 @@ std::shared_ptr<rocksdb::FileSystem> FastFileSystem() {
   auto disk = std::make_shared<FaultyFileSystem>();
   disk->skip_syncs = true;
   return disk;
+}
+
+void FaultyFileSystem::FailAtRandom(std::uint32_t one_in, std::uint32_t seed) {
+  const std::lock_guard lock(mutex_);
+  one_in_ = one_in;
+  random_.seed(seed);
+}
+
+bool FaultyFileSystem::FailsNow() {
+  const std::lock_guard lock(mutex_);
+  if (one_in_ == 0 || random_() % one_in_ != 0) return false;
+  ++failures_;
+  return true;
+}
+
+void FaultyFileSystem::TearUnsynced(std::uint32_t seed) {
+  constexpr std::size_t kSector = 512;
+  const std::lock_guard lock(mutex_);
+  std::mt19937 random(seed);
+  for (auto& [name, synced] : synced_) {
+    if (!std::filesystem::exists(name)) continue;
+    const std::string written = ReadAll(name);
+    std::string torn = synced;
+    const std::size_t both = std::min(synced.size(), written.size());
+    for (std::size_t at = 0; at < both; at += kSector) {
+      const std::size_t size = std::min(kSector, both - at);
+      if (random() % 2 == 0) torn.replace(at, size, written, at, size);
+    }
+    if (written.size() > synced.size())
+      torn.append(written, synced.size(), random() % (written.size() - synced.size() + 1));
+    std::ofstream(name, std::ios::binary | std::ios::trunc) << torn;
+    synced = torn;
+  }
 }
 
 void FaultyFileSystem::LoseUnsynced() {
