@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "audit/hex.h"
 #include "core/base/json.h"
 #include "core/model/units.h"
 #include "server/store/chain.h"
@@ -35,11 +36,11 @@ std::shared_ptr<rocksdb::FileSystem> OrDefault(std::shared_ptr<rocksdb::FileSyst
 
 std::string Hex(std::string_view bytes) {
   const Hash256 hash = Sha256(bytes);
-  return ToHex({reinterpret_cast<const char*>(hash.data()), hash.size()});
+  return ToHex(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
 }
 
 std::string HexOf(const Hash256& hash) {
-  return ToHex({reinterpret_cast<const char*>(hash.data()), hash.size()});
+  return ToHex(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
 }
 
 std::optional<Hash256> HashOf(std::string_view hex) {

@@ -8,6 +8,8 @@
 #include <memory>
 #include <utility>
 
+#include "audit/hex.h"
+
 namespace guidon {
 namespace {
 
@@ -33,7 +35,7 @@ class Sha256Stream {
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned int size = 0;
     if (EVP_DigestFinal_ex(context_.get(), hash, &size) != 1) std::abort();
-    return ToHex({reinterpret_cast<const char*>(hash), size});
+    return ToHex(std::string_view(reinterpret_cast<const char*>(hash), size));
   }
 
  private:
@@ -172,16 +174,6 @@ std::string ParentOf(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::string ToHex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    hex.append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
-  }
-  return hex;
 }
 
 }  // namespace guidon

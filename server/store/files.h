@@ -52,6 +52,4 @@ std::string WithoutSlash(std::string path);
 // "/a/b" -> "/a"; "c" -> "."
 std::string ParentOf(const std::string& path);
 
-std::string ToHex(std::string_view bytes);
-
 }  // namespace guidon
