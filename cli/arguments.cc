@@ -159,7 +159,7 @@ void AddEvaluate(CLI::App& app, Run& run) {
                               ->type_name("N")
                               ->excludes(workspace)
                               ->excludes(ruleset);
-  verb->add_option("--at", options->at, "As the server had it at this time: 2027-03-31T08:00:00Z")
+  verb->add_option("--at", options->at, "As the server had it then: 2027-03-31T08:00:00Z")
       ->type_name("TIME")
       ->excludes(workspace)
       ->excludes(ruleset)
@@ -324,7 +324,7 @@ void AddBackup(CLI::App& app, Run& run) {
 }
 
 void AddFlag(CLI::App& app, Run& run) {
-  CLI::App* flags = app.add_subcommand("flag", "Switch a flag, look at it, and bring it back to what it was");
+  CLI::App* flags = app.add_subcommand("flag", "Switch a flag, look at it, take it back to what it was");
   flags->require_subcommand(1);
   for (const bool on : {true, false}) {
     CLI::App* verb = flags->add_subcommand(on ? "on" : "off", on ? "Enable it in an environment: its rules decide"

@@ -84,7 +84,6 @@ class App::Impl {
     const auto audit_key = OpenAuditKey(is_own ? config_.data + "/audit-key.pem" : config_.audit_key, is_own);
     if (!audit_key) return Fail(audit_key.error());
     const PublicKey public_key = (*audit_key)->public_key();
-    log_.Info("audit key", {{"key", public_key.Id()}, {"public_key", public_key.Hex()}});
     catalog_.emplace(*store_, *feed_,
                      CatalogOptions{.replayed_revisions = config_.ring_changes,
                                     .on_item = [this](const Item& item) { TakeItem(item); },
@@ -111,6 +110,7 @@ class App::Impl {
     if (Status listening = Listen(); !listening) return listening;
     // Only once the address is ours: a second server on it must not show a key that nobody can use.
     if (Status made = MakeFirstKey(); !made) return made;
+    log_.Info("audit key", {{"key", public_key.Id()}, {"public_key", public_key.Hex()}});
     if (!IsReadOnly()) {
       KeepHistory();
       KeepCheckpoints();

@@ -24,6 +24,7 @@
 #include "bench/ingest/ingest.h"
 #include "bench/server/load.h"
 #include "bench/server/nchan.h"
+#include "tests/support/certificate.h"
 #include "tests/support/guidond.h"
 
 namespace guidon::bench {
@@ -350,6 +351,20 @@ std::vector<Row> MeasureFanOuts(const Arguments& arguments) {
   return {cpu, nchan_cpu, p99, nchan_p99, idle};
 }
 
+std::vector<Row> MeasureIdleTls(const Arguments& arguments) {
+  Row row{"idle_stream_tls_bytes", "bytes of memory a stream, with TLS", {}, {}, {}, 18'432};
+  const testing::CertificateFiles certificate;
+  Shop shop({.certificate = &certificate});
+  shop.Fill(1, kChangeBytes);
+  StreamLoadOptions options = StreamsOf(shop.port(), shop.StreamRequest(), arguments.streams);
+  options.tls_ca = certificate.certificate_file();
+  const std::size_t before = shop.TrimmedKiB();
+  StreamLoad load(options);
+  Need(load.WaitForSnapshots());
+  row.Add(static_cast<double>(shop.TrimmedKiB() - before) * 1024 / arguments.streams, std::nullopt);
+  return {row};
+}
+
 // Its floor is the same server, all of whose clients read.
 std::vector<Row> MeasureStalled(const Arguments& arguments) {
   Row row{"stalled_p99", "ms to the last that reads", {}, {}, {}, 1.1, 1};
@@ -493,6 +508,7 @@ int Main(int argc, char** argv) {
   };
   constexpr Measure kMeasures[] = {{"fanout_cpu fanout_p99 idle_stream_bytes", MeasureFanOuts},
                                    {"ofrep_rps not_modified_rps snapshot_rps", MeasureRequests},
+                                   {"idle_stream_tls_bytes", MeasureIdleTls},
                                    {"storm_seconds", MeasureStorm},
                                    {"stalled_p99", MeasureStalled},
                                    {"restart_seconds", MeasureRestart},

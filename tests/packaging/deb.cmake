@@ -98,6 +98,7 @@ foreach(program guidond guidon)
 endforeach()
 file(GLOB targets /usr/lib/systemd/system/*.target)
 file(COPY ${targets} DESTINATION ${root}/usr/lib/systemd/system)
+copy_program(/bin/true /bin/kill)  # of procps, which a system has and this root has not
 run(systemd-analyze verify --root=${root} --man=no guidond.service)
 if(NOT output STREQUAL "")
   message(FATAL_ERROR "systemd says of guidond.service:\n${output}")
