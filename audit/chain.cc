@@ -84,6 +84,9 @@ void ChainVerifier::Add(const RevisionEntry& entry) {
   CheckPlace(entry);
   CheckPayload(entry.revision, "log", entry.log, entry.log_commitment);
   CheckPayload(entry.revision, "audit", entry.audit, entry.audit_commitment);
+  if (entry.audit.state == StoredPayload::State::kCompacted) {
+    AddFault(ChainFault::Kind::kAltered, entry.revision, "its audit entry is gone, and those are kept for good");
+  }
   for (auto [held, end] = expected_.equal_range(entry.revision); held != end; ++held) {
     if (held->second.hash == entry.hash) continue;
     AddFault(ChainFault::Kind::kAltered, entry.revision,
@@ -92,7 +95,7 @@ void ChainVerifier::Add(const RevisionEntry& entry) {
   // What stands in another place follows from something else; that it does has been said.
   if (is_late) return;
   if (in_place) CheckLink(entry);
-  if (entry.audit.state == StoredPayload::State::kRedacted) {
+  if (entry.audit.state == StoredPayload::State::kRedacted || entry.log.state == StoredPayload::State::kRedacted) {
     ++report_.redacted;
     if (report_.redacted_revisions.size() < kMaxListed) report_.redacted_revisions.push_back(entry.revision);
   }

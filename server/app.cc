@@ -274,8 +274,9 @@ class App::Impl {
   void DisableWebhook(Webhook webhook, const std::string& why) {
     log_.Warn("webhook disabled", {{"id", webhook.id}, {"why", why}});
     webhook.disabled = why;
-    const Result<Committed> committed = catalog_->PutItem(
-        {std::string(kWebhookSpace), webhook.id, EncodeWebhook(webhook)}, "webhook.disable", {"system", "", why});
+    const Result<Committed> committed =
+        catalog_->PutItem({std::string(kWebhookSpace), webhook.id, EncodeWebhook(webhook), webhook.project},
+                          "webhook.disable", {"system", "", why});
     if (!committed) {
       log_.Error("a webhook is disabled until the next start only",
                  {{"id", webhook.id}, {"cause", committed.error().message}});

@@ -1,5 +1,7 @@
 #include "server/backup_command.h"
 
+#include <sys/stat.h>
+
 #include <iostream>
 #include <string>
 
@@ -71,6 +73,7 @@ int Restore(const BackupCommand& command) {
 }  // namespace
 
 int RunBackupCommand(const BackupCommand& command) {
+  umask(S_IRWXG | S_IRWXO);  // what is restored has events and keys in it: for its owner alone, as the service has it
   return command.restore ? Restore(command) : Verify(command);
 }
 

@@ -44,18 +44,18 @@ void StopAtSecondInterrupt() {
 rlim_t RaiseFileLimit() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 0;
+  const rlim_t before = files.rlim_cur;
   files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-  return files.rlim_max;
+  return setrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_max : before;
 }
 
 // As many connections as leave the store its files: clients who take the last descriptor must not make it fail to
-// write, which is final. 0 files: nobody knows how many there may be.
-std::size_t FittingConnections(rlim_t files, std::size_t wanted) {
+// write, which is final. So many for each listener. 0 files: nobody knows how many there may be.
+std::size_t FittingConnections(rlim_t files, std::size_t wanted, rlim_t listeners) {
   constexpr rlim_t kOfTheStore = 256;
   if (files == 0) return wanted;
   const rlim_t room = files >= 2 * kOfTheStore ? files - kOfTheStore : files / 2;
-  return static_cast<std::size_t>(std::min<rlim_t>(wanted, room));
+  return static_cast<std::size_t>(std::min<rlim_t>(wanted, room / listeners));
 }
 
 void WarnOfFileLimit(const guidon::Log& log, rlim_t files, std::size_t connections, std::size_t wanted) {
@@ -108,7 +108,7 @@ int main(int argc, char** argv) {
   const guidon::Log log(level);
   const rlim_t files = RaiseFileLimit();
   const std::size_t wanted = config.max_connections;
-  config.max_connections = FittingConnections(files, wanted);
+  config.max_connections = FittingConnections(files, wanted, config.admin_listen.empty() ? 1 : 2);
   guidon::Result<std::unique_ptr<guidon::App>> app = guidon::App::Start(config, log);
   if (!app) {
     log.Flush();  // so that the reason stands last

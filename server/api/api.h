@@ -8,6 +8,7 @@
 // that was rendered last, and the mutex that keeps a key from being made for an environment that is being deleted.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -267,7 +268,7 @@ class Api {
   };
   Mutex home_mutex_;
   HomePage home_ GUIDON_GUARDED_BY(home_mutex_);
-  Mutex webhooks_;  // held while webhooks are made, changed or removed; on the worker pool only
+  std::atomic<bool> pinging_{false};  // one webhook is tried at a time: it may keep a worker for seconds
   // Held while keys, people and roles change and while environments are removed; on the worker pool only.
   Mutex keys_;
 };

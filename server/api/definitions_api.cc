@@ -184,6 +184,13 @@ http::Response Api::DeleteProject(const Call& call) {
     }
   }
   if (const auto binding = BindingOf(key, "")) return ProblemResponse(*binding, call.request.id);
+  MutexLock webhooks(parts_.deliverer.changes());
+  for (const Webhook& webhook : parts_.deliverer.List()) {
+    if (webhook.project != key) continue;  // else it would tell of the next project of that name
+    return ProblemResponse(
+        {ErrorCode::kConflict, "webhook " + webhook.id + " still tells of project '" + key + "'; remove it first", {}},
+        call.request.id);
+  }
   Result<Committed> committed =
       parts_.catalog.DeleteProject(key, conditions->condition, AuthorOf(call), conditions->idempotency);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());

@@ -127,7 +127,7 @@ http::Response Api::CreateWebhook(const Call& call) {
   if (!body) return BadRequest(call.request, body.error());
   Result<Webhook> webhook = ReadWebhook(*body, parts_.deliverer.allows_private());
   if (!webhook) return ProblemResponse(webhook.error(), call.request.id);
-  MutexLock lock(webhooks_);
+  MutexLock lock(parts_.deliverer.changes());
   webhook->project = call.request.Param("project");
   const auto view = parts_.catalog.View();
   if (!webhook->project.empty() && view->FindProject(webhook->project) == nullptr) {
@@ -159,7 +159,7 @@ http::Response Api::ReplaceWebhook(const Call& call) {
   if (!body) return BadRequest(call.request, body.error());
   Result<Webhook> wanted = ReadWebhook(*body, parts_.deliverer.allows_private());
   if (!wanted) return ProblemResponse(wanted.error(), call.request.id);
-  MutexLock lock(webhooks_);
+  MutexLock lock(parts_.deliverer.changes());
   const std::optional<Webhook> held = WebhookOf(call);
   if (!held) {
     return ProblemResponse(NoWebhook(call.request.Param("id"), call.request.Param("project")), call.request.id);
@@ -176,7 +176,7 @@ http::Response Api::ReplaceWebhook(const Call& call) {
 }
 
 http::Response Api::DeleteWebhook(const Call& call) {
-  MutexLock lock(webhooks_);
+  MutexLock lock(parts_.deliverer.changes());
   const std::optional<Webhook> held = WebhookOf(call);
   if (!held) {
     return ProblemResponse(NoWebhook(call.request.Param("id"), call.request.Param("project")), call.request.id);
@@ -193,7 +193,11 @@ http::Response Api::PingWebhook(const Call& call) {
   if (!webhook) {
     return ProblemResponse(NoWebhook(call.request.Param("id"), call.request.Param("project")), call.request.id);
   }
+  if (pinging_.exchange(true)) {
+    return Busy({ErrorCode::kOverloaded, "another webhook is being tried; try again shortly", {}}, call.request.id);
+  }
   const Status sent = parts_.deliverer.Ping(*webhook);
+  pinging_ = false;
   Object answer{{"delivered", Value(sent.has_value())}};
   if (!sent) answer.Append("error", Value(sent.error().message));
   return JsonResponse(200, Value(std::move(answer)));

@@ -18,6 +18,7 @@ namespace {
 constexpr Revision kMostLookedAt = 5'000;                     // revisions, for one page
 constexpr std::size_t kMostBytes = 4u << 20;                  // of payloads, in one page
 constexpr Revision kChunk = 64;                               // revisions read at once
+constexpr Revision kLinksAtOnce = 8;                          // likewise, with all that they changed: up to 32 MiB each
 constexpr std::string_view kCheckpoints = "!checkpoint/";     // by revision: the text
 constexpr std::string_view kPublicKeys = "!checkpoint-key/";  // by id: 64 hex digits
 
@@ -133,14 +134,16 @@ Result<AuditLinks> AuditLog::Links(Revision after, std::size_t limit) const {
   const Revision head = store_.Head().revision;
   std::size_t bytes = 0;
   for (Revision next = after + 1; next <= head && links.entries.size() < limit && bytes < kMostBytes;) {
-    const Revision last = std::min<Revision>(head, next + std::min<Revision>(kChunk, limit - links.entries.size()) - 1);
-    Result<std::vector<RevisionEntry>> chunk = store_.Revisions(next, last, kChunk);
+    const Revision last =
+        std::min<Revision>(head, next + std::min<Revision>(kLinksAtOnce, limit - links.entries.size()) - 1);
+    Result<std::vector<RevisionEntry>> chunk = store_.Revisions(next, last, kLinksAtOnce);
     if (!chunk) return Fail(chunk.error());
     if (chunk->empty()) break;
     for (RevisionEntry& entry : *chunk) {
       bytes += entry.log.bytes.size() + entry.audit.bytes.size();
       entry.position = 0;  // of this store, and of nobody else's concern
       links.entries.push_back(std::move(entry));
+      if (bytes >= kMostBytes) break;
     }
     next = last + 1;
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <utility>
 
 #include "core/base/issue.h"
@@ -317,6 +318,11 @@ Status CheckAddress(const Config& config, std::string_view setting, const std::s
 }  // namespace
 
 Status CheckConfig(const Config& config) {
+  namespace fs = std::filesystem;
+  if (!config.backup_folder.empty() && fs::absolute(config.backup_folder + "/").lexically_normal() ==
+                                           fs::absolute(config.data + "/").lexically_normal()) {
+    return Fail(ErrorCode::kInvalid, "backup-folder is the data folder; give backups a folder of their own");
+  }
   if (Status checked = CheckAddress(config, "listen", config.listen); !checked) return checked;
   if (!config.admin_listen.empty()) {
     if (Status checked = CheckAddress(config, "admin-listen", config.admin_listen); !checked) return checked;

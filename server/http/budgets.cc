@@ -79,7 +79,9 @@ Spent Budgets::Spend(Budget budget, std::string_view caller) {
   if (spent.is_within) {
     for (std::atomic<std::int64_t>* bucket : buckets) {
       std::int64_t full_at = bucket->load(std::memory_order_relaxed);
-      while (!bucket->compare_exchange_weak(full_at, std::max(full_at, now) + each, std::memory_order_relaxed)) {
+      // Never further than the window: who has gone must not be counted for longer.
+      while (!bucket->compare_exchange_weak(full_at, std::min(std::max(full_at, now) + each, now + window),
+                                            std::memory_order_relaxed)) {
       }
     }
     spent.left = static_cast<std::uint32_t>((window - taken) / each);

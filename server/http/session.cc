@@ -220,7 +220,11 @@ class Session : public std::enable_shared_from_this<Session> {
       return invalid("an HTTP/1.1 request has exactly one Host header");
     }
     // The parser takes lengths that are equal; one who is in between may not.
-    if (header.count(bhttp::field::content_length) > 1) return invalid("there is more than one Content-Length");
+    const auto length = header.find(bhttp::field::content_length);
+    if (header.count(bhttp::field::content_length) > 1 ||
+        (length != header.end() && length->value().find(',') != beast::string_view::npos)) {
+      return invalid("there is more than one Content-Length");
+    }
     // A coding that we do not know would leave open where the request ends.
     const auto coding = header.find(bhttp::field::transfer_encoding);
     if (coding != header.end()) {

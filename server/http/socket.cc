@@ -30,8 +30,17 @@ int WriteBio(BIO* bio, const char* data, int size) {
   return static_cast<int>(n);
 }
 
+// What one try may read of the socket. OpenSSL goes on by itself for as long as records come that carry nothing
+// (TLS 1.2: renegotiations, each of which it refuses), and nobody else on this thread would be served meanwhile.
+constexpr int kReadsOfATry = 64;  // two for a record
+thread_local int reads_left = 0;
+
 int ReadBio(BIO* bio, char* data, int size) {
   BIO_clear_retry_flags(bio);
+  if (reads_left-- <= 0) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
   const ssize_t n = ::recv(DescriptorOf(bio), data, static_cast<std::size_t>(size), MSG_DONTWAIT);
   if (n == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
   if (n < 0 && IsNotReady(errno)) BIO_set_retry_read(bio);
@@ -97,6 +106,7 @@ void Socket::StartTls(const Tls& tls) {
 Tried Socket::TryHandshake() {
   if (!tls_) return {Tried::State::kFailed, 0};
   ERR_clear_error();
+  reads_left = kReadsOfATry;
   const Tried tried = Judge(SSL_do_handshake(tls_.get()));
   if (tried.state != Tried::State::kFailed) return tried;
   const unsigned long code = ERR_peek_error();
@@ -132,12 +142,14 @@ Tried Socket::TrySend(const char* data, std::size_t size) {
     return TriedPlain(::send(tcp_.native_handle(), data, size, MSG_NOSIGNAL | MSG_DONTWAIT), Tried::State::kWantsWrite);
   }
   ERR_clear_error();
+  reads_left = kReadsOfATry;
   return Judge(SSL_write(tls_.get(), data, AtMostInt(size)));
 }
 
 Tried Socket::TryReceive(char* data, std::size_t size) {
   if (!tls_) return TriedPlain(::recv(tcp_.native_handle(), data, size, MSG_DONTWAIT), Tried::State::kWantsRead);
   ERR_clear_error();
+  reads_left = kReadsOfATry;
   return Judge(SSL_read(tls_.get(), data, AtMostInt(size)));
 }
 
@@ -149,6 +161,7 @@ bool Socket::HasUnread() const {
 void Socket::SayGoodbye() {
   if (!tls_ || is_broken_ || SSL_is_init_finished(tls_.get()) != 1) return;
   ERR_clear_error();
+  reads_left = kReadsOfATry;
   SSL_shutdown(tls_.get());
   ERR_clear_error();
 }

@@ -217,7 +217,12 @@ void Exposures::OnAnswer(const std::shared_ptr<State>& state, const std::shared_
   MutexLock lock(state->mutex);
   --state->under_way;
   if (!answer && IsPassing(answer.error().code) && !state->stopping) {
-    state->ready.push_back(batch);
+    // What is only a count goes back to its group: one for each source, however long this lasts.
+    if (batch->group.count == 0 && answer.error().code != ErrorCode::kIndeterminate) {
+      state->groups[batch->source].dropped += batch->group.dropped;
+    } else {
+      state->ready.push_back(batch);
+    }
   } else {
     if (!answer) state->dropped += batch->group.count;
     const std::size_t separators = batch->group.count;  // "[" and the commas

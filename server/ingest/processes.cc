@@ -158,9 +158,12 @@ Propagation Processes::HowFar(std::string_view project, std::string_view environ
                               const std::pair<std::string, std::uint64_t>& epoch_and_revision) {
   std::map<GroupKey, Laggards> laggards;
   Propagation propagation;
+  // Grouped outside the lock, which /metrics takes on an I/O thread: there may be 100 000.
+  std::vector<std::pair<std::shared_ptr<const ProcessStatus>, TimePoint>> behind;
+  TimePoint now;
   {
     MutexLock lock(mutex_);
-    const TimePoint now = Now();
+    now = Now();
     ForgetOld(now);
     propagation.observed = std::chrono::duration_cast<std::chrono::milliseconds>(now - since_);
     const Environment* held = Find(project, environment);
@@ -169,12 +172,16 @@ Propagation Processes::HowFar(std::string_view project, std::string_view environ
     for (const auto& [instance, heard] : held->by_instance) {
       const ProcessStatus& said = *heard->status;
       if (said.epoch == epoch_and_revision.first && said.revision >= epoch_and_revision.second) continue;
-      Laggards& group = laggards[{{said.application, said.version}, {said.epoch, said.revision}}];
-      const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(now - heard->at);
-      const bool is_first = group.processes++ == 0;
-      Widen(group.heard_ago, ago, is_first);
-      Widen(group.confirmed_ago, ago + std::min(std::chrono::milliseconds(said.age_ms), kMostAge), is_first);
+      behind.emplace_back(heard->status, heard->at);
     }
+  }
+  for (const auto& [status, heard_at] : behind) {
+    const ProcessStatus& said = *status;
+    Laggards& group = laggards[{{said.application, said.version}, {said.epoch, said.revision}}];
+    const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(now - heard_at);
+    const bool is_first = group.processes++ == 0;
+    Widen(group.heard_ago, ago, is_first);
+    Widen(group.confirmed_ago, ago + std::min(std::chrono::milliseconds(said.age_ms), kMostAge), is_first);
   }
   propagation.holding = propagation.live;
   for (auto& [key, group] : laggards) {

@@ -16,7 +16,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kRevisionsAtOnce = 100;
 constexpr Revision kKeepEvery = 1000;  // revisions of no interest, after which the place is written down all the same
-constexpr std::size_t kMostAnswerBytes = 64 << 10;
 constexpr int kGone = 410;
 constexpr std::chrono::seconds kMostForMessage{15};
 constexpr std::chrono::seconds kMostForPing{5};  // a person waits, and a worker of the server
@@ -204,14 +203,43 @@ void Deliverer::Work(Entry& entry) {
     entry.next = Clock::now() + entry.backoff.Next();
     return;
   }
+  bool is_dead = false;  // the message before this one was passed over
   for (const RevisionEntry& revision : *revisions) {
+    {
+      MutexLock lock(mutex_);
+      if (stopping_ || entry.removed || !entry.webhook.disabled.empty()) return;
+      webhook = entry.webhook;  // it may have been replaced
+    }
     const std::optional<RevisionEvent> event = ReadRevisionEvent(revision);
     const bool is_wanted = event && Wants(webhook, *event);
-    if (is_wanted && !Deliver(entry, webhook, *event)) return;
+    if (is_wanted && is_dead && IsTooOld(*event)) {
+      PassOver(entry, webhook, *event);
+    } else if (is_wanted) {
+      if (!Deliver(entry, webhook, *event)) return;
+      is_dead = IsFailing(entry);
+    }
     Advance(entry, revision.revision, is_wanted);
-    MutexLock lock(mutex_);
-    if (stopping_ || entry.removed) return;
   }
+}
+
+bool Deliverer::IsTooOld(const RevisionEvent& event) const {
+  return Now() - event.time >= options_.give_up;
+}
+
+bool Deliverer::IsFailing(const Entry& entry) const {
+  MutexLock lock(mutex_);
+  return entry.state.failing_since != Timestamp{};
+}
+
+void Deliverer::PassOver(Entry& entry, const Webhook& webhook, const RevisionEvent& event) {
+  std::string error;
+  {
+    MutexLock lock(mutex_);
+    ++entry.state.passed_over;
+    error = entry.state.last_error;
+  }
+  if (!options_.report) return;
+  options_.report(webhook, "revision " + std::to_string(event.revision) + " is passed over: " + error);
 }
 
 // Whether the next one may be told.
@@ -222,31 +250,37 @@ bool Deliverer::Deliver(Entry& entry, const Webhook& webhook, const RevisionEven
     if (stopping_ || entry.removed) return sent.ok;
   }
   if (options_.count) options_.count(sent.ok);
-  if (sent.is_gone) {
-    {
-      MutexLock lock(mutex_);
-      entry.webhook.disabled = sent.error;
-      entry.state.last_error = sent.error;
+  if (sent.is_gone) return Disable(entry, webhook, sent.error), false;
+  {
+    MutexLock lock(mutex_);
+    // What another address says is no reason to wait with this one.
+    if (!sent.ok && entry.webhook.url != webhook.url) return false;
+    entry.state.last_error = sent.error;
+    if (sent.ok) {
+      ++entry.state.delivered;
+      entry.state.failing_since = {};
+      entry.backoff.Reset();
+      return true;
     }
-    if (options_.disable) options_.disable(webhook, sent.error);
-    return false;
+    if (entry.state.failing_since == Timestamp{}) entry.state.failing_since = Now();
+    entry.next = Clock::now() + entry.backoff.Next(sent.retry_after);
   }
-  MutexLock lock(mutex_);
-  entry.state.last_error = sent.error;
-  if (sent.ok) {
-    ++entry.state.delivered;
-    entry.state.failing_since = {};
-    entry.backoff.Reset();
-    return true;
-  }
-  if (entry.state.failing_since == Timestamp{}) entry.state.failing_since = Now();
-  entry.next = Clock::now() + entry.backoff.Next(sent.retry_after);
-  if (Now() - event.time < options_.give_up) return false;
-  ++entry.state.passed_over;
-  if (options_.report) {
-    options_.report(webhook, "revision " + std::to_string(event.revision) + " is passed over: " + sent.error);
-  }
+  if (!IsTooOld(event)) return false;
+  PassOver(entry, webhook, event);
   return true;
+}
+
+// Unless it was replaced or removed since: then the answer was another one's.
+void Deliverer::Disable(Entry& entry, const Webhook& asked, const std::string& why) {
+  MutexLock change(changes_);
+  Webhook now;
+  {
+    MutexLock lock(mutex_);
+    if (stopping_ || entry.removed || entry.webhook.url != asked.url) return;
+    entry.webhook.disabled = entry.state.last_error = why;
+    now = entry.webhook;
+  }
+  if (options_.disable) options_.disable(now, why);
 }
 
 void Deliverer::Advance(Entry& entry, Revision told, bool keep) {
@@ -283,7 +317,6 @@ Deliverer::Sent Deliverer::Send(const Webhook& webhook, const std::string& id, c
   net::HttpOptions options;
   options.connect = std::chrono::seconds(5);
   options.silence = options.total = entry == nullptr ? kMostForPing : kMostForMessage;
-  options.max_body_bytes = kMostAnswerBytes;
   options.address = *address;
   options.ca_file = options_.ca_file;
   const std::shared_ptr<net::HttpClient> http = net::MakeHttpClient(url, options);
@@ -292,14 +325,18 @@ Deliverer::Sent Deliverer::Send(const Webhook& webhook, const std::string& id, c
     if (stopping_ || entry->removed) return sent;
     entry->http = http;
   }
-  const net::HttpResult result = http->Send({.method = "POST",
-                                             .path = path,
-                                             .headers = {{"Content-Type", "application/json"},
-                                                         {"User-Agent", "guidon/" + options_.version},
-                                                         {"webhook-id", id},
-                                                         {"webhook-timestamp", std::to_string(now)},
-                                                         {"webhook-signature", *signature}},
-                                             .body = body});
+  const net::HttpRequest request = {.method = "POST",
+                                    .path = path,
+                                    .headers = {{"Content-Type", "application/json"},
+                                                {"User-Agent", "guidon/" + options_.version},
+                                                {"webhook-id", id},
+                                                {"webhook-timestamp", std::to_string(now)},
+                                                {"webhook-signature", *signature}},
+                                    .body = body};
+  // Only the head is waited for: a receiver that takes a message and then says much, or slowly, has taken it.
+  net::HttpResult result = http->Stream(
+      request, [](const net::HttpResponse&) { return false; }, [](std::string_view) { return false; });
+  if (result.failure == net::HttpFailure::kRefused) result.failure = net::HttpFailure::kNone;
   if (entry != nullptr) {
     MutexLock lock(mutex_);
     entry->http.reset();

@@ -10,12 +10,12 @@
 //
 // A delivery that fails (no connection, no answer within 15 s, an answer other than 2xx) is tried again with a jittered
 // delay, from 5 s up to 1 h; the webhook's later ones wait, so that they arrive in order. Once it is older than
-// `give_up` it is passed over, counted and logged, and the next one is tried. 410 disables the webhook at once. Of a
-// revision that was trimmed meanwhile (history-days) the message no longer names what changed; of one that was redacted
-// there is none.
+// `give_up` it is passed over after an attempt, counted and logged, and with it those behind it that are as old. 410
+// disables the webhook at once. Of a revision that was trimmed meanwhile (history-days) the message no longer names
+// what changed; of one that was redacted there is none.
 //
 // Bounds: kMaxWebhooks; one delivery at a time for each; `threads` at a time for all; a body of at most 64 KiB (its
-// list of changes is cut, which it says); of an answer at most 64 KiB is read.
+// list of changes is cut, which it says); of an answer only the head is read.
 //
 // Thread safety: every method may be called from any thread. Put, Remove and Wake do not wait.
 #pragma once
@@ -79,6 +79,10 @@ class Deliverer {
   std::optional<WebhookState> StateOf(std::string_view id) const;
   bool allows_private() const { return options_.allow_private; }
 
+  // Held by who changes a webhook, from looking at it until it is written down and Put or Removed; by the deliverer
+  // while it disables one. Taken before everything else.
+  Mutex& changes() { return changes_; }
+
   // One message, now, on the calling thread: what became of it, for people; at most 5 s beside the name's look-up.
   Status Ping(const Webhook& webhook) const;
 
@@ -91,12 +95,17 @@ class Deliverer {
   void Work(Entry& entry);
   bool Deliver(Entry& entry, const Webhook& webhook, const RevisionEvent& event);
   Sent Send(const Webhook& webhook, const std::string& id, const std::string& body, Entry* entry) const;
+  bool IsTooOld(const RevisionEvent& event) const;
+  bool IsFailing(const Entry& entry) const;
+  void PassOver(Entry& entry, const Webhook& webhook, const RevisionEvent& event);
+  void Disable(Entry& entry, const Webhook& asked, const std::string& why);
   void Advance(Entry& entry, Revision told, bool keep);
   Timestamp Now() const;
 
   Store& store_;
   const DelivererOptions options_;
   const std::string epoch_;
+  Mutex changes_;
   mutable Mutex mutex_;
   CondVar changed_;
   std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries_ GUIDON_GUARDED_BY(mutex_);

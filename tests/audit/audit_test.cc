@@ -201,6 +201,14 @@ TEST(AuditFileTest, AChainThatWasMadeAnewIsNotTheOneThatACheckpointNames) {
             "truncated 8: it is gone, as is everything up to 10, which the checkpoint of revision 10 names");
 }
 
+TEST(AuditFileTest, AnAuditEntryIsNeverCompactedAndWhatWasErasedIsListed) {
+  std::mt19937 random(12);
+  std::vector<RevisionEntry> entries = Links(3, random);
+  entries[1].audit.state = StoredPayload::State::kCompacted;
+  entries[1].audit.bytes.clear();
+  EXPECT_EQ(FirstFault(FileOf(entries, {})), "altered 2: its audit entry is gone, and those are kept for good");
+}
+
 TEST(AuditFileTest, OnlyTheServersKeySignsACheckpoint) {
   std::mt19937 random(13);
   const std::vector<RevisionEntry> entries = Links(3, random);
@@ -209,7 +217,11 @@ TEST(AuditFileTest, OnlyTheServersKeySignsACheckpoint) {
   const std::string by_other = FileOf(entries, {CheckpointOf(entries[2], other)}, other);
   EXPECT_EQ(FirstFault(by_other), "");
   EXPECT_EQ(FirstFault(by_other, {{KnownKey().public_key()}, {}}),
-            "altered 3: no checkpoint is signed by a key that was given");
+            "altered 3: no checkpoint of its head is signed by a key that was given");
+  // Nor is one without any, or whose only one is of an earlier revision: everything after it may be forged.
+  const std::string stripped = FileOf(entries, {}, other);
+  EXPECT_NE(FirstFault(stripped, {{KnownKey().public_key()}, {}}), "");
+  EXPECT_NE(FirstFault(FileOf(entries, {CheckpointOf(entries[0])}, other), {{KnownKey().public_key()}, {}}), "");
   // One that was kept, and is by none of the server's keys.
   EXPECT_NE(FirstFault(FileOf(entries, {}), {{}, {CheckpointOf(entries[2], other)}}), "");
   // Another revision under the same signature.

@@ -385,7 +385,7 @@ TEST(CInterfaceTest, WhoAsksIsToldThatTheStatusChangesAndSinceWhenNobodyConfirms
 }
 
 TEST(CInterfaceTest, FlagsMayComeFromAFileAndVariables) {
-  const TemporaryFolder folder;
+  const FilesFolder folder;
   const std::string file = folder.File("flags.json");
   std::ofstream(file) << R"({"on": false, "retries": 3})";
   ::setenv("GUIDON_FLAG_ON", "true", 1);

@@ -17,11 +17,11 @@ using namespace std::chrono_literals;
 using testing::AcceptStream;
 using testing::ConfigFor;
 using testing::Eventually;
+using testing::FilesFolder;
 using ::testing::HasSubstr;
 using testing::kPatience;
 using testing::Log;
 using testing::ScriptedServer;
-using testing::TemporaryFolder;
 using testing::WaitForRevision;
 using testing::WaitForState;
 using testing::World;
@@ -72,7 +72,7 @@ class CacheTest : public ::testing::Test {
     return SystemClock::from_time_t(about.st_mtim.tv_sec) + std::chrono::nanoseconds(about.st_mtim.tv_nsec);
   }
 
-  TemporaryFolder folder_;
+  FilesFolder folder_;
   std::string file_ = folder_.File("flags.json");
   Log log_;
 };

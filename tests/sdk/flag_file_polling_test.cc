@@ -13,11 +13,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::Eventually;
+using testing::FilesFolder;
 using ::testing::HasSubstr;
 using testing::kPatience;
 using testing::Log;
 using testing::System;
-using testing::TemporaryFolder;
 using testing::WaitForState;
 
 const Context kUser("user-1");
@@ -35,7 +35,7 @@ class FlagFilePollingTest : public ::testing::TestWithParam<System::Inotify> {
   ClientState Good() const { return GetParam() == System::Inotify::kDeaf ? ClientState::kLive : ClientState::kPolling; }
   void Write(const std::string& text) { testing::WriteFile(config_.flag_file, text); }
 
-  TemporaryFolder folder_;
+  FilesFolder folder_;
   Log log_;
   ClientConfig config_;
 };
@@ -79,7 +79,7 @@ TEST_P(FlagFilePollingTest, TheStatusSaysThatTheSystemDoesNotTell) {
 }
 
 TEST(FlagFileWatchTest, WatchingBeginsWhenItCan) {
-  TemporaryFolder folder;
+  FilesFolder folder;
   ClientConfig config;
   config.flag_file = folder.File("flags.json");
   config.flag_file_interval = 5ms;

@@ -18,11 +18,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::Eventually;
+using testing::FilesFolder;
 using ::testing::HasSubstr;
 using testing::kPatience;
 using testing::Log;
 using testing::ReplaceFile;
-using testing::TemporaryFolder;
 using testing::WaitForRevision;
 using testing::WaitForState;
 using testing::World;
@@ -42,7 +42,7 @@ class FlagFileTest : public ::testing::Test {
     return Eventually([&] { return client.Int("a", kUser, 0) == value; });
   }
 
-  TemporaryFolder folder_;
+  FilesFolder folder_;
   const std::string file_ = folder_.File("flags.json");
   Log log_;
   ClientConfig config_;
@@ -161,14 +161,14 @@ TEST_F(FlagFileTest, ALinkOnTheWayThatIsReplacedIsSeen) {
 }
 
 TEST_F(FlagFileTest, AFileElsewhereThatALinkLeadsToIsWatchedThere) {
-  const TemporaryFolder elsewhere;
+  const FilesFolder elsewhere;
   const std::string real = elsewhere.File("real.json");
   WriteFile(real, R"({"a": 1})");
   std::filesystem::create_symlink(real, file_);
   const Client client(config_);
   ReplaceFile(real, R"({"a": 2})");
   ASSERT_TRUE(WaitForA(client, 2));
-  const TemporaryFolder third;
+  const FilesFolder third;
   WriteFile(third.File("other.json"), R"({"a": 3})");
   std::filesystem::create_symlink(third.File("other.json"), file_ + ".new");
   std::filesystem::rename(file_ + ".new", file_);

@@ -33,10 +33,10 @@ using namespace std::chrono_literals;
 using testing::AcceptStream;
 using testing::ConfigFor;
 using testing::Eventually;
+using testing::FilesFolder;
 using testing::kPatience;
 using testing::ReplaceFile;
 using testing::ScriptedServer;
-using testing::TemporaryFolder;
 using testing::WaitForRevision;
 using testing::WaitForState;
 using testing::World;
@@ -133,7 +133,7 @@ std::set<ino_t> SocketsTo(std::uint16_t port) {
 
 class ForkTest : public testing::OverBoth {
  protected:
-  TemporaryFolder folder_;
+  FilesFolder folder_;
   ClientConfig config_ = ConfigFor(server_);
 };
 INSTANTIATE_TEST_SUITE_P(Over, ForkTest, testing::kBothModes, testing::NameOfMode);
@@ -526,7 +526,7 @@ class ForkOfFlagFileTest : public ::testing::Test {
     config_.flag_file_interval = 24h;
     ReplaceFile(config_.flag_file, R"({"a": 1})");
   }
-  TemporaryFolder folder_;
+  FilesFolder folder_;
   ClientConfig config_;
 };
 

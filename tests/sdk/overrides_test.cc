@@ -20,11 +20,11 @@ using namespace std::chrono_literals;
 using testing::AcceptStream;
 using testing::ConfigFor;
 using testing::Eventually;
+using testing::FilesFolder;
 using testing::kPatience;
 using testing::Log;
 using testing::ReplaceFile;
 using testing::ScriptedServer;
-using testing::TemporaryFolder;
 using testing::WaitForRevision;
 using testing::WaitForState;
 using testing::World;
@@ -101,7 +101,7 @@ TEST_F(OverridesTest, NothingIsReadUnlessItIsEnabled) {
 }
 
 TEST_F(OverridesTest, TheyAreReadOnce) {
-  TemporaryFolder folder;
+  FilesFolder folder;
   config_.flag_file = folder.File("flags.json");
   WriteFile(config_.flag_file, R"({"a": 1, "b": 1})");
   auto variable = std::make_unique<Variable>("GUIDON_FLAG_A", "5");
@@ -174,7 +174,7 @@ TEST_F(OverridesTest, ItStandsAboveExperimentsWhichThenHaveNoSay) {
 }
 
 TEST_F(OverridesTest, ChangesComeInUnderItAndTheCacheKeepsWhatTheServerSent) {
-  TemporaryFolder folder;
+  FilesFolder folder;
   ScriptedServer server;
   const Variable variable("GUIDON_FLAG_CHECKOUT_LAYOUT", "single");
   ClientConfig config = ConfigFor(server.url());

@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 using testing::AcceptStream;
 using testing::ConfigFor;
 using testing::Eventually;
+using testing::FilesFolder;
 using testing::kPatience;
-using testing::TemporaryFolder;
 using testing::WaitForState;
 
 const Context kUser("user-1");
@@ -112,7 +112,7 @@ TEST_P(StalenessTest, APollThatFindsNothingNewConfirmsToo) {
 }
 
 TEST_P(StalenessTest, ACacheFileThatIsTooOldIsNotServedEvenAtFirst) {
-  TemporaryFolder folder;
+  FilesFolder folder;
   ClientConfig config = ConfigFor(server_);
   config.cache_file = folder.File("flags.json");
   std::ofstream(config.cache_file) << world_.Document();

@@ -83,7 +83,7 @@ TEST_P(RulesetStateTest, WhatFailsForWantOfMemoryLeavesItAsItWas) {
 // Whichever thread of the client says or tells something gets no memory for a while.
 TEST(NoMemoryTest, ThreadsOfTheClientWaitForItAndGoOn) {
   using testing::Eventually;
-  testing::TemporaryFolder folder;
+  testing::FilesFolder folder;
   testing::ScriptedServer server;
   World world;
   world.Serve("a", 1);

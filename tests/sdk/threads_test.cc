@@ -17,9 +17,9 @@ using namespace std::chrono_literals;
 using testing::AcceptStream;
 using testing::ConfigFor;
 using testing::Eventually;
+using testing::FilesFolder;
 using testing::kPatience;
 using testing::ScriptedServer;
-using testing::TemporaryFolder;
 using testing::WaitForRevision;
 using testing::World;
 
@@ -27,7 +27,7 @@ constexpr int kChanges = 200;
 
 TEST(ThreadsTest, ReadersPinsHandlesCallbacksAndChangesUntilTheEnd) {
   ScriptedServer server;
-  TemporaryFolder folder;
+  FilesFolder folder;
   ClientConfig config = ConfigFor(server.url());
   config.cache_file = folder.File("flags.json");
   config.log = [](LogLevel, std::string_view) {};
@@ -125,7 +125,7 @@ TEST(ThreadsTest, ManyClientsComeAndGoWhileOneSourceSets) {
 }
 
 TEST(ThreadsTest, AFlagFileThatIsReplacedAgainAndAgainWhileOthersRead) {
-  TemporaryFolder folder;
+  FilesFolder folder;
   ClientConfig config;
   config.flag_file = folder.File("flags.json");
   config.flag_file_interval = 1ms;

@@ -17,10 +17,10 @@ using namespace std::chrono_literals;
 using testing::AcceptStream;
 using testing::ConfigFor;
 using testing::Eventually;
+using testing::FilesFolder;
 using ::testing::HasSubstr;
 using testing::kPatience;
 using testing::ScriptedServer;
-using testing::TemporaryFolder;
 using testing::WaitForRevision;
 using testing::WaitForState;
 using testing::World;
@@ -79,7 +79,7 @@ TEST_F(TlsTest, WithoutOneOrWithAStrangersItIsRefused) {
 }
 
 TEST_F(TlsTest, FilesThatCannotBeUsedAreNamedAndNobodyIsAsked) {
-  TemporaryFolder folder;
+  FilesFolder folder;
   const ScriptedServer stranger(Mode::kTls);
   ClientConfig config = ConfigFor(server_);
   config.client_certificate_file = server_.certificate_file();

@@ -152,19 +152,19 @@ class Log {
   std::shared_ptr<Lines> lines_ = std::make_shared<Lines>();  // a client may outlive the test's body
 };
 
-class TemporaryFolder {
+class FilesFolder {
  public:
-  TemporaryFolder() {
+  FilesFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "guidon-sdk-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
     path_ = name;
   }
-  ~TemporaryFolder() {
+  ~FilesFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
   }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  FilesFolder(const FilesFolder&) = delete;
+  FilesFolder& operator=(const FilesFolder&) = delete;
   std::string File(const std::string& name) const { return (path_ / name).string(); }
   std::size_t Files() const {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));

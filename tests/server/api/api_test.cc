@@ -456,6 +456,21 @@ TEST_F(ApiTest, KeysThatMakeNoSenseAreRefused) {
   }
 }
 
+TEST_F(ApiTest, AProjectStaysWhileAWebhookTellsOfIt) {
+  ASSERT_EQ(server.Call("POST", "/api/v1/projects", {.body = R"({"project":"bank","environments":{"production":{}}})"})
+                .status,
+            201);
+  const HttpAnswer made =
+      server.Call("POST", "/api/v1/projects/bank/webhooks", {.body = R"({"url":"http://127.0.0.1:1/"})"});
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string id = TextAt(TestServer::Body(made), "id");
+  const HttpAnswer refused = server.Call("DELETE", "/api/v1/projects/bank");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_THAT(refused.body, HasSubstr("webhook " + id));
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/bank/webhooks/" + id).status, 200);
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/bank").status, 200);
+}
+
 TEST_F(ApiTest, TheLastKeyOfAllProjectsStays) {
   const std::string first(ParseKey(server.admin())->selector);
   const HttpAnswer last = server.Call("DELETE", "/api/v1/keys/" + first);

@@ -399,6 +399,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"ANegativeLength", 400, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\n"},
         Refused{"ALengthInHex", 400, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 0x10\r\n\r\n"},
         Refused{"ALengthWithASign", 400, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: +1\r\n\r\na"},
+        Refused{"AListOfEqualLengths", 400, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1, 1\r\n\r\na"},
         Refused{"AListOfLengths", 400, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1, 2\r\n\r\nab"},
         Refused{"ALengthBeyondSixtyFourBits", 400,
                 "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 18446744073709551616\r\n\r\n"},

@@ -35,7 +35,8 @@ class ExposuresTest : public ::testing::Test {
   // What the journal has, a line for each batch.
   std::string Kept() {
     std::string text;
-    for (const JournalEntry& entry : journal_->Read({})->entries) text += entry.text + "\n";
+    const auto page = journal_->Read({});
+    for (const JournalEntry& entry : page->entries) text += entry.text + "\n";
     return text;
   }
   std::size_t Batches() { return journal_->Read({})->entries.size(); }

@@ -197,6 +197,54 @@ TEST_F(DelivererTest, OneThatIsGoneIsToldNothingMore) {
   }
 }
 
+TEST_F(DelivererTest, WhatIsOldBehindWhatIsPassedOverIsNotTriedAnyMore) {
+  ScriptedServer server;
+  Start();
+  Tell(server);
+  Change("a");
+  Change("b");
+  Change("c");
+  const Connection first = server.Accept();
+  now_ms_ += std::chrono::milliseconds(std::chrono::hours(73)).count();
+  first->SendAnswer(500);
+  EXPECT_TRUE(Eventually([&] { return deliverer_->StateOf("w1")->passed_over == 3; }));
+  const Revision fresh = Change("d");
+  const Connection next = server.Accept();
+  EXPECT_EQ(RevisionIn(next), fresh);
+  next->SendAnswer(200);
+}
+
+TEST_F(DelivererTest, OneThatIsReplacedIsToldUnderItsNewAddressAtOnce) {
+  ScriptedServer before, after;
+  Start();
+  Tell(before);
+  const Revision first = Change("a"), second = Change("b");
+  const Connection asked = before.Accept();
+  ASSERT_TRUE(asked);
+  webhook_.url = after.url();
+  deliverer_->Put(webhook_);
+  asked->SendAnswer(410);  // which is said of the address before
+  for (const Revision revision : {first, second}) {
+    const Connection connection = after.Accept();
+    EXPECT_EQ(RevisionIn(connection), revision);
+    connection->SendAnswer(200);
+  }
+  EXPECT_TRUE(Eventually([&] { return deliverer_->StateOf("w1")->told == second; }));
+  EXPECT_EQ(disabled_, 0);
+  EXPECT_EQ(deliverer_->Find("w1")->disabled, "");
+}
+
+TEST_F(DelivererTest, AReceiverMaySayMuchAboutWhatItTook) {
+  ScriptedServer server;
+  Start();
+  Tell(server);
+  const Revision revision = Change("a");
+  const Connection connection = server.Accept();
+  connection->SendHead(200, {{"Content-Length", "1000000000"}});
+  EXPECT_TRUE(Eventually([&] { return deliverer_->StateOf("w1")->told == revision; }));
+  EXPECT_EQ(deliverer_->StateOf("w1")->delivered, 1u);
+}
+
 TEST_F(DelivererTest, ASilentReceiverHoldsUpNobodyElseAndNotTheEnd) {
   ScriptedServer silent, healthy;
   Start();
