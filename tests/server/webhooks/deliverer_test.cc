@@ -200,14 +200,17 @@ TEST_F(DelivererTest, OneThatIsGoneIsToldNothingMore) {
 TEST_F(DelivererTest, WhatIsOldBehindWhatIsPassedOverIsNotTriedAnyMore) {
   ScriptedServer server;
   Start();
+  for (const char* flag : {"a", "b", "c"}) Change(flag);
   Tell(server);
-  Change("a");
-  Change("b");
-  Change("c");
+  deliverer_->Remove("w1");
+  webhook_.id = "w2";
+  webhook_.after = 0;
+  deliverer_->Put(webhook_);
   const Connection first = server.Accept();
+  EXPECT_EQ(RevisionIn(first), 1u);
   now_ms_ += std::chrono::milliseconds(std::chrono::hours(73)).count();
   first->SendAnswer(500);
-  EXPECT_TRUE(Eventually([&] { return deliverer_->StateOf("w1")->passed_over == 3; }));
+  EXPECT_TRUE(Eventually([&] { return deliverer_->StateOf("w2")->passed_over == 3; }));
   const Revision fresh = Change("d");
   const Connection next = server.Accept();
   EXPECT_EQ(RevisionIn(next), fresh);
