@@ -1,5 +1,6 @@
 #include "bench/server/nchan.h"
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -61,6 +62,11 @@ Nchan::Nchan(const std::string& root) : port_(testing::FixedPort()) {
                                std::filesystem::absolute(root).string() + "/usr/sbin/nginx", folder_.path(), settings});
   testing::Eventually([&] { return !process_->IsRunning() || (worker_ = WorkerOf(process_->pid())) != 0; });
   if (worker_ == 0) throw std::runtime_error("nginx does not start: " + process_->Errors());
+}
+
+Nchan::~Nchan() {
+  process_->Signal(SIGTERM);
+  process_->WaitForExit();
 }
 
 std::string Nchan::StreamRequest() const {

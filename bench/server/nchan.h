@@ -16,6 +16,9 @@ class Nchan {
   // Starts it with one worker on the core of the caller. `root` is where Debian's packages nginx and libnginx-mod-nchan
   // are unpacked. Needs to be root. Throws std::runtime_error, with its log, when it does not start.
   explicit Nchan(const std::string& root);
+  ~Nchan();  // ends it, and its worker, which would outlive a master that is killed
+  Nchan(const Nchan&) = delete;
+  Nchan& operator=(const Nchan&) = delete;
 
   // What a subscriber of its event source asks for; it is first given the newest message.
   std::string StreamRequest() const;
