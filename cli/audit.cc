@@ -21,18 +21,6 @@ constexpr std::size_t kMostKeyBytes = 64u << 10;
 constexpr std::size_t kMostCheckpointBytes = 256u << 20;  // a log that checkpoints stand in
 constexpr std::size_t kPage = 500;
 
-std::string Text(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  if (member == nullptr || member->is_null()) return "";
-  return Printable(member->is_string() ? member->AsString() : ToJson(*member));
-}
-
-const Array& ListIn(const Value& object, std::string_view name) {
-  static const Array kNone;
-  const Value* list = object.Find(name);
-  return list == nullptr ? kNone : list->AsArray();
-}
-
 // ---- log ---------------------------------------------------------------------------------------------------------
 
 // "2027-03-31T08:00:00.000Z" -> "2027-03-31 08:00"

@@ -20,10 +20,6 @@ namespace {
 constexpr std::string_view kPath = "/api/v1/backups";
 constexpr std::chrono::milliseconds kFirstLook(50), kLooks(500);
 
-std::string Text(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : Printable(member->AsString());
-}
 std::int64_t Number(const Value& object, std::string_view name) {
   const Value* member = object.Find(name);
   return member == nullptr ? 0 : member->AsInt();

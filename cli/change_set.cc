@@ -33,12 +33,6 @@ std::string TextOf(const Value& object, std::string_view name) {
   return member == nullptr ? std::string() : Printable(member->AsString());
 }
 
-const Array& ListIn(const Value& object, std::string_view name) {
-  static const Array kNone;
-  const Value* list = object.Find(name);
-  return list == nullptr ? kNone : list->AsArray();
-}
-
 bool Creates(const Value& change) {
   return TextOf(change, "action") == "create";
 }

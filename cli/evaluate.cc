@@ -52,12 +52,6 @@ Result<std::vector<Case>> ReadCases(const EvaluateOptions& options) {
   return cases;
 }
 
-std::string Text(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  if (member == nullptr || member->is_null()) return "";
-  return Printable(member->is_string() ? member->AsString() : ToJson(*member));
-}
-
 // "    app.version semver_lt          no"
 void PrintStep(const Value& step) {
   constexpr std::size_t kColumn = 44;

@@ -11,18 +11,6 @@
 namespace guidon::cli {
 namespace {
 
-std::string Text(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  if (member == nullptr || member->is_null()) return "";
-  return Printable(member->is_string() ? member->AsString() : ToJson(*member));
-}
-
-const Array& ListIn(const Value& object, std::string_view name) {
-  static const Array kNone;
-  const Value* list = object.Find(name);
-  return list == nullptr ? kNone : list->AsArray();
-}
-
 std::string FlagPath(const std::string& project, const std::string& flag) {
   return ProjectPath(project) + "/flags/" + Escape(flag);
 }

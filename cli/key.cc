@@ -8,11 +8,6 @@
 namespace guidon::cli {
 namespace {
 
-std::string Text(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : Printable(member->AsString());
-}
-
 // The key alone on standard output: KEY=$(guidon key create …).
 int Show(const KeyOptions& options, const Result<ApiAnswer>& answer) {
   if (!answer) return Explain(answer.error(), options.json);

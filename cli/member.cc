@@ -9,11 +9,6 @@
 namespace guidon::cli {
 namespace {
 
-std::string Text(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : Printable(member->AsString());
-}
-
 std::string PathOf(const std::string& id) {
   return "/api/v1/members/" + Escape(id);
 }
@@ -36,12 +31,6 @@ std::string ShowBinding(const Value& binding) {
   if (!project.empty() || !environment.empty()) text += "@" + project;
   if (!environment.empty()) text += "/" + environment;
   return text;
-}
-
-const Array& ListIn(const Value& object, std::string_view name) {
-  static const Array kNone;
-  const Value* list = object.Find(name);
-  return list == nullptr ? kNone : list->AsArray();
 }
 
 int AddMember(const MemberOptions& options) {

@@ -133,6 +133,18 @@ std::size_t LineWidth() {
   return size.ws_col < kNarrowest ? kNarrowest : size.ws_col;
 }
 
+std::string Text(const Value& object, std::string_view name) {
+  const Value* const member = object.Find(name);
+  if (member == nullptr || member->is_null()) return "";
+  return Printable(member->is_string() ? member->AsString() : ToJson(*member));
+}
+
+const Array& ListIn(const Value& object, std::string_view name) {
+  static const Array kNone;
+  const Value* const list = object.Find(name);
+  return list == nullptr ? kNone : list->AsArray();
+}
+
 std::string Wrapped(std::string_view text, std::size_t indent) {
   const std::size_t room = LineWidth();
   const std::string margin(indent, ' ');

@@ -50,6 +50,11 @@ void PrintJson(const Value& value);  // on standard output, for programs: one li
 // Names, comments and values come from files and from servers: bytes that would steer a terminal are shown as \xNN.
 std::string Printable(std::string_view text);
 
+// A member of an answer for people: text as Printable has it, anything else as JSON; "" when it is absent or null.
+std::string Text(const Value& object, std::string_view name);
+// A member that is a list; an empty one when it is absent.
+const Array& ListIn(const Value& object, std::string_view name);
+
 // Breaks text between words so that no line is longer than the terminal is wide; `indent` blanks before every line.
 // Not a terminal: one line.
 std::string Wrapped(std::string_view text, std::size_t indent);

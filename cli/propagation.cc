@@ -26,11 +26,6 @@ std::int64_t Number(const Value& object, std::string_view name) {
   return member == nullptr ? 0 : member->AsInt();
 }
 
-std::string Text(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : Printable(member->AsString());
-}
-
 // "38 of 40 live processes (95%)"; a share is never rounded up.
 std::string ShareOf(const Value& far) {
   const std::int64_t live = Number(far, "live"), holding = Number(far, "holding");

@@ -9,12 +9,6 @@
 namespace guidon::cli {
 namespace {
 
-std::string Text(const Value& object, std::string_view name) {
-  const Value* const member = object.Find(name);
-  if (member == nullptr) return "";
-  return member->is_string() ? Printable(member->AsString()) : std::to_string(member->AsInt());
-}
-
 // The secret alone on standard output: SECRET=$(guidon webhook add …).
 int Add(const WebhookOptions& options, const std::string& path) {
   Object body{{"url", Value(options.url)}, {"format", Value(options.format)}};
