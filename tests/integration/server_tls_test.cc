@@ -65,7 +65,7 @@ TEST_F(ServerTlsTest, AnSdkIsServedAcrossANewCertificateAndTheNextOneToo) {
   const std::string key = MakeProject();
   const Client client(ConfigFor(key));
   ASSERT_TRUE(Serves(client, false)) << server_->Log();
-  ASSERT_EQ(client.Status().state, ClientState::kLive);
+  ASSERT_TRUE(Eventually([&] { return client.Status().state == ClientState::kLive; }));  // said after it is served
 
   const std::string before = Call("GET", "/metrics").body;
   EXPECT_THAT(before, HasSubstr("guidon_tls_certificate_expiry_seconds "));

@@ -185,7 +185,8 @@ class Crowd {
       member.head.append(body);
       const std::size_t end = member.head.find("\r\n\r\n");
       if (end == std::string::npos) return;
-      if (member.head.starts_with("HTTP/1.1 503")) {
+      // No slot is free, or a fleet of one key has spent its budget.
+      if (member.head.starts_with("HTTP/1.1 503") || member.head.starts_with("HTTP/1.1 429")) {
         ++refused_;
         close(member.socket);
         member.socket = -1;
@@ -212,7 +213,7 @@ class Crowd {
   const int epoll_;
   std::vector<std::unique_ptr<Member>> members_;
   std::size_t begun_ = 0;
-  std::size_t refused_ = 0;      // answered 503
+  std::size_t refused_ = 0;      // sent away
   std::vector<Member*> away_;    // those; they come again all at once, whatever they were told
   Clock::time_point back_at_{};  // … then
   std::vector<std::string> faults_;
