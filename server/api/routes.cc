@@ -1,6 +1,7 @@
 // The route table, and the one way through it: who is it, may they, do it.
 #include <array>
 
+#include "core/base/network.h"
 #include "server/api/api.h"
 #include "server/api/ofrep.h"
 #include "server/api/problem.h"
@@ -191,7 +192,7 @@ const std::vector<Route>& Api::Routes() {
 
 std::optional<http::Response> Api::RefuseByAddress(const Route& route, const http::Request& request) {
   if (options_.address_budgets.Of(route.budget) == 0) return std::nullopt;
-  const http::Spent spent = by_address_.Spend(route.budget, http::NetworkOf(request.peer));
+  const http::Spent spent = by_address_.Spend(route.budget, NetworkOf(request.peer));
   if (spent.is_within) return std::nullopt;
   http::Response response = OverBudget(route.budget, "address", spent, request.id);
   if (!options_.cors_origins.empty() && IsForPages(route)) AddCors(request, response);

@@ -1,9 +1,9 @@
 // How many wrong keys an address may try: a bucket of tokens for each, in a table of a fixed size.
 //
-// An address is an IPv4 address, or the first 64 bits of an IPv6 one, which is what one household or machine has to
-// itself. Its bucket is found by a hash with a seed of this process: addresses that meet in one share their budget.
-// Nothing is ever put out of the table, so nobody can push others out, and its memory is fixed: 64 KiB. Sharing does no
-// harm, because a valid key is let in whatever its address has tried (decisions/wrong-keys.md).
+// An address is what it stands for (core/base/network.h). Its bucket is found by a hash with a seed of this process:
+// addresses that meet in one share their budget. Nothing is ever put out of the table, so nobody can push others out,
+// and its memory is fixed: 64 KiB. Sharing does no harm, because a valid key is let in whatever its address has tried
+// (decisions/wrong-keys.md).
 //
 // Thread safety: every method may be called from any thread; a mutex is held over a few lines. Cost: a hash.
 #pragma once

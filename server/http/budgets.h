@@ -1,7 +1,7 @@
 // How often somebody may ask: a token bucket for each caller and class of requests.
 //
 //   Budgets budgets({.streams = 200, .evaluation = 20'000}, clock);
-//   const Spent spent = budgets.Spend(Budget::kStreams, NetworkOf(request.peer));
+//   const Spent spent = budgets.Spend(Budget::kStreams, NetworkOf(request.peer));  // core/base/network.h
 //   if (!spent.is_within) …  // 429, after spent.wait
 //
 // A rate of N lets a caller ask N times a second for as long as it likes, and ten times N at once after it was quiet
@@ -68,10 +68,6 @@ class Budgets {
   // I.371).
   std::vector<std::atomic<std::int64_t>> full_at_;
 };
-
-// Whom an address stands for: an IPv4 address for itself, an IPv6 address for its /64, which is what one customer gets.
-// "" for loopback: a proxy on this machine stands for everybody.
-std::string NetworkOf(const std::string& address);
 
 // `"key";q=500;w=10` and `"key";r=499` of draft-ietf-httpapi-ratelimit-headers-10, the fields RateLimit-Policy and
 // RateLimit. `t`, the seconds until there is something again, is there when nothing is left.

@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "core/base/network.h"
+
 namespace guidon::http {
 namespace {
 
