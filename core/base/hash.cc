@@ -112,9 +112,9 @@ void Digest128::Toggle(std::string_view kind, std::string_view key, std::string_
 
 std::string Digest128::ToHex() const {
   static constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (std::uint64_t half : {high_, low_}) {
-    for (int shift = 60; shift >= 0; shift -= 4) hex.push_back(kDigits[(half >> shift) & 15]);
+  std::string hex(32, '0');
+  for (std::size_t i = 0; i < hex.size(); ++i) {
+    hex[i] = kDigits[((i < 16 ? high_ : low_) >> (60 - 4 * (i % 16))) & 15];
   }
   return hex;
 }

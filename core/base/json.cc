@@ -302,15 +302,17 @@ std::vector<std::string_view> RawParts(std::string_view text, std::string_view l
   return parts;
 }
 
-Result<dom::element> ParseWith(dom::parser& parser, std::string_view text, const JsonLimits& limits) {
+// `room`: for a text of so many bytes; not less than this one has, and always the same for a parser that is kept.
+Result<dom::element> ParseWith(dom::parser& parser, std::string_view text, const JsonLimits& limits, std::size_t room) {
   if (text.size() > limits.max_bytes) {
     return Fail(ErrorCode::kTooLarge, "JSON of " + std::to_string(text.size()) + " bytes; at most " +
                                           std::to_string(limits.max_bytes) + " are read");
   }
   // simdjson counts the scalar inside the innermost array as a level of its own.
   const auto depth = static_cast<std::size_t>(limits.max_depth) + 1;
-  if (auto error = parser.allocate(std::max<std::size_t>(text.size(), 64), depth)) {
-    return Fail(FromSimdjson(error, text, limits));
+  room = std::max<std::size_t>(room, 64);
+  if (parser.capacity() != room || parser.max_depth() != depth) {
+    if (auto error = parser.allocate(room, depth)) return Fail(FromSimdjson(error, text, limits));
   }
   dom::element root;
   if (auto error = parser.parse(text.data(), text.size()).get(root)) return Fail(FromSimdjson(error, text, limits));
@@ -360,14 +362,29 @@ void AppendPretty(std::string& out, const Value& value, int level) {
 
 }  // namespace
 
-Result<Value> ParseJson(std::string_view text, const JsonLimits& limits) {
-  dom::parser parser;
-  const Result<dom::element> root = ParseWith(parser, text, limits);
+namespace {
+
+Result<Value> ParseJsonWith(dom::parser& parser, std::string_view text, const JsonLimits& limits, std::size_t room) {
+  const Result<dom::element> root = ParseWith(parser, text, limits, room);
   if (!root) return Fail(root.error());
   Value value;
   Builder builder(limits.max_depth);
   if (!builder.Build(*root, value)) return Fail(builder.TakeError());
   return value;
+}
+
+}  // namespace
+
+Result<Value> ParseJson(std::string_view text, const JsonLimits& limits) {
+  // Small ones come many a second, and a parser of its own costs more than reading it does. So each thread keeps one,
+  // with room for some 60 KiB.
+  constexpr std::size_t kSmall = 4u << 10;
+  if (text.size() <= kSmall) {
+    thread_local dom::parser kept;
+    return ParseJsonWith(kept, text, limits, kSmall);
+  }
+  dom::parser parser;
+  return ParseJsonWith(parser, text, limits, text.size());
 }
 
 struct JsonParts::Content {
@@ -382,7 +399,7 @@ struct JsonParts::Content {
 Result<JsonParts> JsonParts::Parse(std::string_view text, std::string_view list, std::string_view part,
                                    const JsonLimits& limits) {
   auto content = std::make_unique<Content>();
-  const Result<dom::element> root = ParseWith(content->parser, text, limits);
+  const Result<dom::element> root = ParseWith(content->parser, text, limits, text.size());
   if (!root) return Fail(root.error());
   content->limits = limits;
   content->list = list;
