@@ -5,11 +5,16 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <ctime>
+#include <list>
 #include <memory>
+#include <string>
 #include <thread>
 #include <unordered_set>
 #include <vector>
 
+#include "server/http/answer_head.h"
 #include "server/http/server.h"
 #include "server/http/socket.h"
 #include "server/http/stream.h"
@@ -18,6 +23,14 @@ namespace guidon::http {
 
 class StreamSession;
 class Session;
+
+// The steady clock as of the kernel's last tick, some milliseconds ago: what deadlines need, at a fifth of the cost.
+inline std::chrono::steady_clock::time_point CoarseNow() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return std::chrono::steady_clock::time_point(std::chrono::seconds(now.tv_sec) +
+                                               std::chrono::nanoseconds(now.tv_nsec));
+}
 
 // Counters that sessions of all threads touch. Requests hold them, too, and may outlive the server.
 struct SharedCounts {
@@ -30,16 +43,19 @@ struct SharedCounts {
 
 // Members are touched on its own thread, except where they are atomic.
 struct IoThread {
-  explicit IoThread(const ServerOptions& server_options, Handler request_handler,
-                    std::shared_ptr<SharedCounts> shared_counts)
+  IoThread(const ServerOptions& server_options, std::shared_ptr<const Tls> first_tls, Handler request_handler,
+           std::shared_ptr<SharedCounts> shared_counts)
       : options(server_options),
         handler(std::move(request_handler)),
         counts(std::move(shared_counts)),
-        tls(server_options.tls) {}
+        tls(std::move(first_tls)) {}
 
-  const ServerOptions& options;
+  const ServerOptions& options;  // without `tls`, which is replaced
   const Handler handler;
   const std::shared_ptr<SharedCounts> counts;
+  std::list<Session*> shaking_hands;  // sessions that are in a handshake, the oldest first
+  HttpDate date;
+  std::string spare_head;       // room for the head of the next answer
   asio::io_context context{1};  // may hold the last reference to a session, which uses what stands above
   std::thread thread;
 
@@ -60,7 +76,7 @@ void ShutDownStreams(IoThread& io);
 void CloseStreams(IoThread& io);
 
 // Reads requests from a fresh connection until it closes.
-void StartSession(IoThread& io, tcp::socket socket);
+void StartSession(IoThread& io, TcpSocket socket);
 void TickSessions(IoThread& io);
 void ShutDownSessions(IoThread& io);
 void CloseSessions(IoThread& io);

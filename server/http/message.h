@@ -3,6 +3,7 @@
 // Thread safety: plain values.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -41,7 +42,11 @@ struct Response {
   std::shared_ptr<const std::string> shared_body;  // instead of `body`: bytes that many answers share
   std::shared_ptr<StreamSource> stream;            // instead of a body: what follows is pulled from it until it ends
 
-  void Header(std::string_view name, std::string_view value) { headers.emplace_back(name, value); }
+  void Header(std::string_view name, std::string_view value) {
+    constexpr std::size_t kUsual = 8;
+    if (headers.empty()) headers.reserve(kUsual);
+    headers.emplace_back(name, value);
+  }
 };
 
 // Percent-decoding of a path segment or a query part ('+' is a blank in queries only). False when it is malformed or

@@ -1,22 +1,43 @@
 #include "server/http/router.h"
 
+#include <algorithm>
+
+#include "core/base/json.h"
+
 namespace guidon::http {
 namespace {
 
-std::vector<std::string> Split(std::string_view path) {
-  std::vector<std::string> segments;
+std::vector<std::string_view> Split(std::string_view path) {
+  constexpr std::size_t kUsual = 10;
+  std::vector<std::string_view> segments;
+  segments.reserve(kUsual);
   if (path.starts_with('/')) path.remove_prefix(1);
   for (std::size_t start = 0;;) {
     const std::size_t slash = path.find('/', start);
-    segments.emplace_back(path.substr(start, slash - start));
+    segments.push_back(path.substr(start, slash - start));
     if (slash == std::string_view::npos) return segments;
     start = slash + 1;
   }
 }
 
+// The segments, decoded; `room` holds those that were written otherwise. False when one cannot be decoded.
+bool Decode(std::string_view path, std::vector<std::string_view>& segments, std::vector<std::string>& room) {
+  segments = Split(path);
+  // Nearly always there is nothing to decode.
+  if (path.find('%') == std::string_view::npos) {
+    return IsValidUtf8(path) && path.find('\0') == std::string_view::npos;
+  }
+  room.resize(segments.size());
+  for (std::size_t s = 0; s < segments.size(); ++s) {
+    if (!PercentDecode(segments[s], false, room[s])) return false;
+    segments[s] = room[s];
+  }
+  return true;
+}
+
 // The segments from the `first` on, with the slashes between them.
-std::string Joined(const std::vector<std::string>& segments, std::size_t first) {
-  std::string joined = segments[first];
+std::string Joined(const std::vector<std::string_view>& segments, std::size_t first) {
+  std::string joined(segments[first]);
   for (std::size_t s = first + 1; s < segments.size(); ++s) joined.append("/").append(segments[s]);
   return joined;
 }
@@ -47,27 +68,37 @@ bool ReadQuery(std::string_view target, Request& request) {
 
 Router::Router(std::vector<RoutePattern> routes) {
   for (const RoutePattern& route : routes) {
-    routes_.push_back({std::string(route.method), Split(route.path), route.takes_rest});
+    const std::vector<std::string_view> segments = Split(route.path);
+    routes_.push_back(
+        {std::string(route.method), std::vector<std::string>(segments.begin(), segments.end()), route.takes_rest});
   }
+  std::size_t most = 0;
+  for (const Compiled& route : routes_) most = std::max(most, route.segments.size());
+  by_segments_.resize(most + 2);
+  for (std::size_t count = 0; count < by_segments_.size(); ++count) {
+    for (std::size_t i = 0; i < routes_.size(); ++i) {
+      const std::size_t own = routes_[i].segments.size();
+      if (own == count || (routes_[i].takes_rest && own < count)) by_segments_[count].push_back(i);
+    }
+  }
+}
+
+const std::vector<std::size_t>& Router::RoutesOf(std::size_t segments) const {
+  return by_segments_[std::min(segments, by_segments_.size() - 1)];
 }
 
 Match Router::Find(Request& request) const {
   Match match;
-  std::vector<std::string> segments = Split(request.path);
-  for (std::string& segment : segments) {
-    std::string decoded;
-    if (!PercentDecode(segment, false, decoded)) match.malformed = true;
-    segment = std::move(decoded);
-  }
-  if (match.malformed || !ReadQuery(request.target, request)) {
+  std::vector<std::string_view> segments;
+  std::vector<std::string> room;
+  if (!Decode(request.path, segments, room) || !ReadQuery(request.target, request)) {
     match.malformed = true;
     return match;
   }
-  const std::string method = request.method == "HEAD" ? "GET" : request.method;
-  for (std::size_t i = 0; i < routes_.size(); ++i) {
+  const std::string_view method = request.method == "HEAD" ? std::string_view("GET") : request.method;
+  for (const std::size_t i : RoutesOf(segments.size())) {
     const Compiled& route = routes_[i];
     const std::size_t count = route.segments.size();
-    if (route.takes_rest ? segments.size() < count : segments.size() != count) continue;
     bool fits = true;
     for (std::size_t s = 0; s < count && fits; ++s) {
       fits = IsParameter(route.segments[s]) ? !segments[s].empty() : route.segments[s] == segments[s];
@@ -81,7 +112,8 @@ Match Router::Find(Request& request) const {
       const std::string& name = route.segments[s];
       if (!IsParameter(name)) continue;
       const bool is_rest = route.takes_rest && s + 1 == count;
-      request.params.emplace_back(name.substr(1, name.size() - 2), is_rest ? Joined(segments, s) : segments[s]);
+      request.params.emplace_back(name.substr(1, name.size() - 2),
+                                  is_rest ? Joined(segments, s) : std::string(segments[s]));
     }
     match.route = i;
     return match;

@@ -38,7 +38,11 @@ class Router {
     std::vector<std::string> segments;
     bool takes_rest = false;
   };
+  // Those that a path of so many segments can find, in their order.
+  const std::vector<std::size_t>& RoutesOf(std::size_t segments) const;
+
   std::vector<Compiled> routes_;
+  std::vector<std::vector<std::size_t>> by_segments_;  // beyond the last: like the last
 };
 
 }  // namespace guidon::http

@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <future>
 #include <optional>
+#include <utility>
 
 #include "server/http/io_thread.h"
 
@@ -11,9 +12,13 @@ namespace guidon::http {
 
 class Server::Impl {
  public:
-  Impl(const ServerOptions& options, Handler handler) : options_(options) {
+  // A certificate is kept by those who use it alone: it goes when the next one has come and its last session has ended.
+  Impl(ServerOptions options, Handler handler) : Impl(std::exchange(options.tls, nullptr), options, handler) {}
+
+  Impl(const std::shared_ptr<const Tls>& tls, const ServerOptions& options, const Handler& handler)
+      : options_(options), speaks_tls_(tls != nullptr) {
     for (int i = 0; i < std::max(1, options_.io_threads); ++i) {
-      threads_.push_back(std::make_unique<IoThread>(options_, handler, counts_));
+      threads_.push_back(std::make_unique<IoThread>(options_, tls, handler, counts_));
     }
     acceptor_.emplace(threads_[0]->context);
     retry_.emplace(threads_[0]->context);
@@ -125,7 +130,7 @@ class Server::Impl {
   // Round robin over the threads.
   void Accept() {
     IoThread& io = *threads_[next_thread_++ % threads_.size()];
-    acceptor_->async_accept(io.context, [this, &io](boost::system::error_code error, tcp::socket socket) {
+    acceptor_->async_accept(io.context, [this, &io](boost::system::error_code error, TcpSocket socket) {
       if (error == asio::error::operation_aborted || !acceptor_->is_open()) return;
       if (error) {
         // Out of descriptors or memory: the next accept would fail at once; try again a little later.
@@ -146,15 +151,15 @@ class Server::Impl {
     });
   }
 
-  void Refuse(tcp::socket socket) {
+  void Refuse(TcpSocket socket) {
     ++counts_->refused;
     static constexpr std::string_view kBusy =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    if (options_.tls) return;  // a handshake would be more work than its answer is worth
+    if (speaks_tls_) return;  // a handshake would be more work than its answer is worth
     boost::system::error_code ignored;
     socket.non_blocking(true, ignored);
     socket.send(asio::buffer(kBusy), MSG_NOSIGNAL, ignored);
-    socket.shutdown(tcp::socket::shutdown_send, ignored);
+    socket.shutdown(asio::socket_base::shutdown_send, ignored);
     // A request that is there already and stays unread would turn the close into a reset.
     char dropped[4096];
     for (int i = 0; i < 16 && socket.receive(asio::buffer(dropped), 0, ignored) > 0; ++i) {
@@ -171,7 +176,8 @@ class Server::Impl {
     });
   }
 
-  const ServerOptions options_;
+  const ServerOptions options_;  // without `tls`
+  const bool speaks_tls_;
   const std::shared_ptr<SharedCounts> counts_ = std::make_shared<SharedCounts>();
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards_;

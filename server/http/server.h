@@ -12,8 +12,10 @@
 //
 // Bounds, and what happens at them:
 //   connections          accepted, answered 503 (with TLS: nothing) and closed
-//   handshakes           that are under way; further ones wait for their turn within handshake_deadline
-//   header_bytes         431 and closed; 414 when the request line alone is longer
+//   handshakes           that are under way; beyond it the oldest gives its place up, if its client has taken longer
+//   than
+//                        crowded_handshake; if none has, further ones wait for their turn within handshake_deadline
+//   header_bytes         431 and closed; 414 when the request line alone is longer; 431 beyond 128 fields, too
 //   body_bytes           413 before the body is read, and closed
 //   all_bodies_bytes     what the bodies of all requests that are read or handled hold together, as far as they have
 //                        come: 503 and closed
@@ -76,6 +78,7 @@ struct ServerOptions {
   // answer is small; other answers are always sent, as something may have been done.
   std::size_t all_answers_bytes = 256u << 20;
   std::chrono::milliseconds handshake_deadline{10'000};
+  std::chrono::milliseconds crowded_handshake{1'000};
   std::chrono::milliseconds header_deadline{10'000};
   std::chrono::milliseconds body_deadline{30'000};
   std::chrono::milliseconds idle_deadline{75'000};

@@ -1,23 +1,27 @@
 // A connection that carries requests: read one, hand it to the handler, write the answer, read the next. Bytes that a
 // client sends ahead (pipelining) stay in the buffer until the answer before them is written.
+//
+// A request that has come whole and is answered at once costs two calls to the system and one turn of the thread: the
+// parser writes into the request itself, an answer that the handler gives while it is called goes out from there, and
+// what the socket takes without waiting is not waited for.
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <charconv>
 #include <chrono>
 #include <ctime>
 #include <optional>
 #include <utility>
 
+#include "server/http/answer_head.h"
 #include "server/http/io_thread.h"
+#include "server/http/request_parser.h"
 
 namespace guidon::http {
 
 namespace beast = boost::beast;
-namespace bhttp = boost::beast::http;
 using Clock = std::chrono::steady_clock;
 
 // What a Responder answers to. Shared with handlers on any thread; the session may be gone by then.
@@ -27,7 +31,7 @@ class Responder::State {
   ~State() {
     if (!answered_.exchange(true)) Deliver(Unanswered());
   }
-  void Answer(Response response) {
+  void Answer(Response&& response) {
     if (!answered_.exchange(true)) Deliver(std::move(response));
   }
 
@@ -39,7 +43,7 @@ class Responder::State {
     response.body = R"({"type":"about:blank","title":"The server failed","status":500,"code":"internal"})";
     return response;
   }
-  void Deliver(Response response);
+  void Deliver(Response&& response);
 
   IoThread& io_;
   std::weak_ptr<Session> session_;
@@ -64,7 +68,7 @@ struct HeldRequest {
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(IoThread& io, tcp::socket socket) : io_(io), socket_(std::move(socket)) {
+  Session(IoThread& io, TcpSocket socket) : io_(io), socket_(std::move(socket)) {
     boost::system::error_code ignored;
     socket_.raw().set_option(tcp::no_delay(true), ignored);
     peer_ = socket_.raw().remote_endpoint(ignored).address().to_string();
@@ -79,14 +83,22 @@ class Session : public std::enable_shared_from_this<Session> {
     if (!io_.tls) return WaitForRequest();
     // Until the first byte is there, such a connection holds no more than any other.
     Enter(Phase::kHandshake, io_.options.handshake_deadline);
-    socket_.raw().async_wait(tcp::socket::wait_read, [self = shared_from_this()](boost::system::error_code error) {
-      if (error) return self->OnHandshake(error);
-      self->ShakeHands();
-    });
+    socket_.raw().async_wait(asio::socket_base::wait_read,
+                             [self = shared_from_this()](boost::system::error_code error) {
+                               if (error) return self->OnHandshake(error);
+                               self->ShakeHands();
+                             });
+  }
+
+  // Of the responder, on this thread: true while the handler is being called, which then goes on with it.
+  bool TakeAtOnce(Response& response) {
+    if (!is_calling_) return false;
+    at_once_ = std::move(response);
+    return true;
   }
 
   // Posted here by the responder.
-  void OnAnswer(Response response) {
+  void OnAnswer(Response&& response) {
     if (!socket_.is_open()) return Forget();
     if (response.stream && !is_head_) return HandOver(std::move(response));
     Write(std::move(response));
@@ -96,7 +108,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void ShutDown() {
     closing_ = true;
     if (phase_ == Phase::kIdle || phase_ == Phase::kHandshake) Close();
-    if (phase_ == Phase::kLingering) deadline_ = std::min(deadline_, Clock::now() + kLingerWhenStopping);
+    if (phase_ == Phase::kLingering) deadline_ = std::min(deadline_, CoarseNow() + kLingerWhenStopping);
   }
 
   void Close() { socket_.Close(); }
@@ -112,24 +124,28 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
  private:
-  using RequestParser = bhttp::request_parser<bhttp::string_body>;
+  using Step = RequestParser::Step;
   enum class Phase : std::uint8_t { kHandshake, kIdle, kHeader, kBody, kHandling, kWriting, kLingering };
 
   void Enter(Phase phase, std::chrono::milliseconds patience) {
     phase_ = phase;
-    deadline_ = Clock::now() + patience;
+    deadline_ = CoarseNow() + patience;
     timed_out_ = false;
   }
+
+  // ---- Handshakes ------------------------------------------------------------------------------------------------
 
   // Handshakes hold buffers, so there are only so many at a time; who has to wait is looked at again every tick.
   void ShakeHands() {
     waits_for_handshake_ = false;
     if (!socket_.is_open()) return OnHandshake(asio::error::operation_aborted);
-    if (io_.counts->shaking_hands >= io_.options.handshakes) {
+    if (io_.counts->shaking_hands >= io_.options.handshakes && !MakeRoomForHandshake()) {
       waits_for_handshake_ = true;
       return;
     }
     ++io_.counts->shaking_hands;
+    place_ = io_.shaking_hands.insert(io_.shaking_hands.end(), this);
+    shaking_since_ = CoarseNow();
     is_shaking_hands_ = true;
     socket_.AsyncHandshake(*io_.tls, [self = shared_from_this()](boost::system::error_code error) {
       self->LeaveHandshake();
@@ -138,7 +154,22 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void LeaveHandshake() {
-    if (std::exchange(is_shaking_hands_, false)) --io_.counts->shaking_hands;
+    if (!std::exchange(is_shaking_hands_, false)) return;
+    --io_.counts->shaking_hands;
+    io_.shaking_hands.erase(place_);
+  }
+
+  // Gives up the oldest handshake of this thread, if it is its client that is waited for, and has been for a while:
+  // who begins thousands and finishes none keeps nobody out for longer.
+  bool MakeRoomForHandshake() {
+    if (io_.shaking_hands.empty()) return false;
+    Session& oldest = *io_.shaking_hands.front();
+    boost::system::error_code ignored;
+    const bool is_our_turn = oldest.socket_.raw().available(ignored) > 0;
+    if (is_our_turn || CoarseNow() - oldest.shaking_since_ < io_.options.crowded_handshake) return false;
+    oldest.LeaveHandshake();
+    oldest.Close();
+    return true;
   }
 
   void OnHandshake(boost::system::error_code error) {
@@ -159,193 +190,134 @@ class Session : public std::enable_shared_from_this<Session> {
     Linger();  // so that the alert arrives
   }
 
+  // ---- Reading ---------------------------------------------------------------------------------------------------
+
   void WaitForRequest() {
-    parser_.emplace();
-    parser_->header_limit(static_cast<std::uint32_t>(io_.options.header_bytes));
-    parser_->body_limit(io_.options.body_bytes);
+    parser_.reset();
     is_head_ = is_get_ = false;
     version_ = 11;
-    if (buffer_.size() > 0) return ReadHeader();
+    if (buffer_.size() > 0) {
+      // Sent ahead. Other connections have their turn before it.
+      Enter(Phase::kHeader, io_.options.header_deadline);
+      return asio::post(io_.context, [self = shared_from_this()] { self->ReadHeader(); });
+    }
     constexpr std::size_t kFirstRead = 4096;
     // What a large body has grown is not kept while nothing happens.
     if (buffer_.capacity() > 2 * kFirstRead) buffer_ = beast::flat_buffer();
     Enter(Phase::kIdle, io_.options.idle_deadline);
-    socket_.async_read_some(buffer_.prepare(kFirstRead),
-                            [self = shared_from_this()](boost::system::error_code error, std::size_t n) {
-                              if (error) return self->Forget();
-                              self->buffer_.commit(n);
-                              self->ReadHeader();
-                            });
+    socket_.AsyncReceive(buffer_.prepare(kFirstRead),
+                         [self = shared_from_this()](boost::system::error_code error, std::size_t n) {
+                           if (error) return self->Forget();
+                           self->buffer_.commit(n);
+                           self->ReadHeader();
+                         });
   }
 
   void ReadHeader() {
-    Enter(Phase::kHeader, io_.options.header_deadline);
-    bhttp::async_read_header(socket_, buffer_, *parser_,
-                             [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-                               if (error) return self->OnReadError(error);
-                               self->OnHeader();
-                             });
+    if (!socket_.is_open()) return Forget();
+    if (phase_ != Phase::kHeader) Enter(Phase::kHeader, io_.options.header_deadline);
+    if (!parser_) {
+      parser_.emplace(RequestParser::Limits{io_.options.header_bytes, io_.options.body_bytes});
+    }
+    switch (Parse()) {
+      case Step::kMore:
+        return ReadMore(kHeaderPiece, &Session::ReadHeader);
+      case Step::kRefused:
+        return Refuse(parser_->refusal());
+      case Step::kHeader:
+      case Step::kDone:
+        return OnHeader();
+    }
   }
 
-  void OnHeader() {
-    const auto& header = parser_->get();
-    is_head_ = header.method() == bhttp::verb::head;
-    is_get_ = header.method() == bhttp::verb::get;
-    version_ = header.version();
-    if (const auto refusal = CheckHeader(header)) return Refuse(*refusal);
-    held_ = std::make_shared<HeldRequest>(io_.counts);
-    parser_->eager(true);
-    Enter(Phase::kBody, io_.options.body_deadline);
-    const bool expects = header.find(bhttp::field::expect) != header.end();
-    // RFC 9110 10.1.1: not for HTTP/1.0, and not when the body has begun to come.
-    if (!expects || version_ < 11 || parser_->is_done() || buffer_.size() > 0) return ReadBody();
-    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    asio::async_write(socket_, asio::buffer(kContinue),
-                      [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-                        if (error) return self->OnReadError(error);
-                        self->ReadBody();
-                      });
+  Step Parse() {
+    const auto bytes = buffer_.data();
+    std::size_t taken = 0;
+    const Step step = parser_->Put({static_cast<const char*>(bytes.data()), bytes.size()}, &taken);
+    buffer_.consume(taken);
+    return step;
   }
 
-  struct Refusal {
-    int status;
-    std::string_view code;
-    std::string detail;
-  };
-
-  // What the parser lets through and a server must not (RFC 9112).
-  static std::optional<Refusal> CheckHeader(const RequestParser::value_type& header) {
-    const auto invalid = [](std::string detail) { return Refusal{400, "invalid", std::move(detail)}; };
-    if (header.version() == 11 && header.count(bhttp::field::host) != 1) {
-      return invalid("an HTTP/1.1 request has exactly one Host header");
-    }
-    // The parser takes lengths that are equal; one who is in between may not.
-    const auto length = header.find(bhttp::field::content_length);
-    if (header.count(bhttp::field::content_length) > 1 ||
-        (length != header.end() && length->value().find(',') != beast::string_view::npos)) {
-      return invalid("there is more than one Content-Length");
-    }
-    // A coding that we do not know would leave open where the request ends.
-    const auto coding = header.find(bhttp::field::transfer_encoding);
-    if (coding != header.end()) {
-      if (header.version() < 11) return invalid("HTTP/1.0 has no Transfer-Encoding");
-      if (header.count(bhttp::field::transfer_encoding) != 1 || !beast::iequals(coding->value(), "chunked")) {
-        return Refusal{501, "invalid", "the only Transfer-Encoding understood here is chunked"};
-      }
-    }
-    const auto expect = header.find(bhttp::field::expect);
-    if (expect != header.end() && header.version() == 11 && !beast::iequals(expect->value(), "100-continue")) {
-      return Refusal{417, "invalid", "the only expectation understood here is 100-continue"};
-    }
-    if (PathOf(header.target()).empty()) return invalid("the target of the request is not a path");
-    return std::nullopt;
-  }
-
-  // "/a?b" from "/a?b" and from "http://host/a?b"; "" from anything else, such as "host:443".
-  static std::string PathOf(beast::string_view target) {
-    std::string_view rest(target.data(), target.size());
-    if (rest == "*") return "*";
-    for (const std::string_view scheme : {"http://", "https://"}) {
-      if (!beast::iequals({rest.data(), std::min(rest.size(), scheme.size())}, {scheme.data(), scheme.size()}))
-        continue;
-      rest.remove_prefix(std::min(rest.find_first_of("/?", scheme.size()), rest.size()));
-      return rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
-    }
-    return rest.starts_with('/') ? std::string(rest) : "";
-  }
-
-  // Takes the room for what has come of the body. Not for what was announced: who only says that much will come must
-  // not keep out those who send it.
-  bool ReserveBody() {
-    const std::size_t size = parser_->get().body().size();
-    if (size <= held_->reserved) return true;
-    const std::size_t more = size - held_->reserved;
-    held_->reserved = size;
-    return (io_.counts->body_bytes += more) <= std::max(io_.options.all_bodies_bytes, io_.options.body_bytes);
-  }
-
-  // Piece by piece, and not by Beast's own reading, which may go on for long without coming back: between two pieces it
-  // is counted what has come.
-  void ReadBody() {
-    boost::system::error_code error;
-    if (!parser_->is_done() && buffer_.size() > 0) buffer_.consume(parser_->put(buffer_.data(), error));
-    if (!ReserveBody()) {
-      return Refuse({503, "overloaded", "too many large requests at once; try again shortly"});
-    }
-    if (error && error != bhttp::error::need_more) return OnReadError(error);
-    if (parser_->is_done()) return Handle();
-    // What is left is the beginning of a chunk's header or trailer.
-    if (buffer_.size() > io_.options.header_bytes) return Refuse(HeaderTooLarge());
-    constexpr std::size_t kPiece = 64 << 10;
-    socket_.async_read_some(buffer_.prepare(kPiece),
-                            [self = shared_from_this()](boost::system::error_code failed, std::size_t n) {
-                              if (failed == asio::error::eof) self->parser_->put_eof(failed);
-                              if (failed) return self->OnReadError(failed);
-                              self->buffer_.commit(n);
-                              self->ReadBody();
-                            });
-  }
-
-  void Handle() {
-    phase_ = Phase::kHandling;
-    deadline_ = Clock::time_point::max();
-    auto& message = parser_->get();
-    keep_alive_ = message.keep_alive();
-    const auto held = std::exchange(held_, nullptr);
-    Request& request = held->request;
-    request.method = std::string(message.method_string());
-    request.target = PathOf(message.target());
-    request.path = request.target.substr(0, request.target.find('?'));
-    request.peer = peer_;
-    request.id = NextRequestId();
-    for (const auto& field : message) {
-      request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-    }
-    request.body = std::move(message.body());
-    io_.counts->body_bytes -= held->reserved - std::min(held->reserved, request.body.size());
-    held->reserved = std::min(held->reserved, request.body.size());
-    io_.handler(std::shared_ptr<Request>(held, &request),
-                Responder(std::make_shared<Responder::State>(io_, weak_from_this())));
+  // Piece by piece: between two of them it is counted what has come.
+  void ReadMore(std::size_t most, void (Session::*next)()) {
+    socket_.AsyncReceive(buffer_.prepare(most),
+                         [self = shared_from_this(), next](boost::system::error_code error, std::size_t n) {
+                           if (error) return self->OnReadError(error);
+                           self->buffer_.commit(n);
+                           (self.get()->*next)();
+                         });
   }
 
   void OnReadError(boost::system::error_code error) {
     if (timed_out_ && socket_.is_open()) {
       return Refuse({408, "timeout", phase_ == Phase::kHeader ? "the header took too long" : "the body took too long"});
     }
-    if (error == bhttp::error::header_limit) return Refuse(HeaderTooLarge());
-    if (error == bhttp::error::body_limit) {
-      return Refuse({413, "too_large", "the body is larger than " + std::to_string(io_.options.body_bytes) + " bytes"});
+    if (error == asio::error::eof && parser_->PutEnd() == Step::kRefused) return Refuse(parser_->refusal());
+    Forget();
+  }
+
+  void OnHeader() {
+    is_head_ = parser_->request().method == "HEAD";
+    is_get_ = parser_->request().method == "GET";
+    version_ = parser_->version();
+    Enter(Phase::kBody, io_.options.body_deadline);
+    // Not when the body has begun to come.
+    if (!parser_->expects_continue() || parser_->is_complete() || buffer_.size() > 0) return ReadBody();
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    head_ = kContinue;
+    sent_ = 0;
+    SendContinue();
+  }
+
+  void SendContinue() {
+    if (timed_out_) return OnReadError(asio::error::operation_aborted);
+    const Tried tried = socket_.TrySend(head_.data() + sent_, head_.size() - sent_);
+    if (tried.is_over()) return Forget();
+    sent_ += tried.size;
+    if (sent_ == head_.size()) return ReadBody();
+    WaitFor(tried.wait(), &Session::SendContinue);
+  }
+
+  // Takes the room for what has come of the body. Not for what was announced: who only says that much will come must
+  // not keep out those who send it.
+  bool ReserveBody() {
+    const std::size_t size = parser_->request().body.size();
+    if (size == 0) return true;
+    if (!held_) held_ = std::make_shared<HeldRequest>(io_.counts);
+    const std::size_t more = size - held_->reserved;
+    held_->reserved = size;
+    return (io_.counts->body_bytes += more) <= std::max(io_.options.all_bodies_bytes, io_.options.body_bytes);
+  }
+
+  void ReadBody() {
+    const Step step = parser_->is_complete() ? Step::kDone : Parse();
+    if (!ReserveBody()) {
+      return Refuse({503, "overloaded", "too many large requests at once; try again shortly"});
     }
-    if (error == bhttp::error::bad_version && NamesAVersion()) {
-      return Refuse({505, "invalid", "this server speaks HTTP/1.1"});
-    }
-    if (error == bhttp::error::partial_message) return Refuse({400, "invalid", "the request ends in the middle"});
-    // The end between two requests, or a connection that is gone.
-    if (error == bhttp::error::end_of_stream || error.category() != HttpCategory()) return Forget();
-    Refuse({400, "invalid", "this is not HTTP/1.1: " + error.message()});
+    if (step == Step::kRefused) return Refuse(parser_->refusal());
+    if (step == Step::kDone) return Handle();
+    ReadMore(kBodyPiece, &Session::ReadBody);
   }
 
-  static const boost::system::error_category& HttpCategory() {
-    return bhttp::make_error_code(bhttp::error::bad_method).category();
-  }
+  // ---- Handling --------------------------------------------------------------------------------------------------
 
-  // What the parser has not taken; where it found a fault in the request line, all of that.
-  std::string_view Unread() const { return {static_cast<const char*>(buffer_.data().data()), buffer_.size()}; }
-
-  // Whether the request line is one of HTTP, of whatever version: "PRI * HTTP/2.0".
-  bool NamesAVersion() const {
-    const std::string_view line = Unread().substr(0, Unread().find("\r\n"));
-    const std::string_view last = line.substr(line.rfind(' ') + 1);
-    return last.size() == 8 && last.starts_with("HTTP/") && std::count(line.begin(), line.end(), ' ') == 2;
-  }
-
-  // A request line that did not end within the bound has no header yet.
-  Refusal HeaderTooLarge() const {
-    const std::string bytes = std::to_string(io_.options.header_bytes);
-    const std::string_view first = Unread().substr(0, io_.options.header_bytes);
-    const bool in_line = parser_->get().target().empty() && first.find('\n') == std::string_view::npos;
-    if (in_line) return {414, "too_large", "the address is longer than " + bytes + " bytes"};
-    return {431, "too_large", "the header is larger than " + bytes + " bytes"};
+  void Handle() {
+    phase_ = Phase::kHandling;
+    deadline_ = Clock::time_point::max();
+    keep_alive_ = parser_->is_keep_alive();
+    const auto held = held_ ? std::exchange(held_, nullptr) : std::make_shared<HeldRequest>(io_.counts);
+    held->request = parser_->Take();
+    held->request.peer = peer_;
+    held->request.id = NextRequestId();
+    parser_.reset();
+    is_calling_ = true;
+    io_.handler(std::shared_ptr<Request>(held, &held->request),
+                Responder(std::make_shared<Responder::State>(io_, weak_from_this())));
+    is_calling_ = false;
+    if (!at_once_) return;
+    Response response = *std::move(at_once_);
+    at_once_.reset();
+    OnAnswer(std::move(response));
   }
 
   // The answer to what never reaches the handler; the connection is of no use after it.
@@ -366,60 +338,76 @@ class Session : public std::enable_shared_from_this<Session> {
     Write(std::move(response));
   }
 
-  template <typename Fields>
-  void FillHeader(Fields& message, const Response& response) {
-    message.result(static_cast<unsigned>(response.status));
-    message.version(version_);
-    message.set(bhttp::field::server, "guidon");
-    message.set(bhttp::field::date, HttpDate());
-    for (const auto& [name, value] : response.headers) message.insert(name, value);
-  }
+  // ---- Writing ---------------------------------------------------------------------------------------------------
 
   // Counts a body that only this answer holds.
   bool ReserveAnswer(const Response& response) {
     ReleaseAnswer();
     answer_reserved_ = response.shared_body ? 0 : response.body.size();
+    if (answer_reserved_ == 0) return true;
     const bool fits = (io_.counts->answer_bytes += answer_reserved_) <= io_.options.all_answers_bytes;
     return fits || !is_get_ || answer_reserved_ <= kSmallAnswer;
   }
-  void ReleaseAnswer() { io_.counts->answer_bytes -= std::exchange(answer_reserved_, 0); }
+  void ReleaseAnswer() {
+    if (answer_reserved_ > 0) io_.counts->answer_bytes -= std::exchange(answer_reserved_, 0);
+  }
 
-  void Write(Response response) {
+  void Write(Response&& response) {
     if (!ReserveAnswer(response)) {
       return Refuse({503, "overloaded", "too many answers wait for their readers; try again shortly"});
     }
     response_ = std::move(response);
     const std::string& body = response_.shared_body ? *response_.shared_body : response_.body;
     const bool has_length = response_.status != 304 && response_.status != 204 && !response_.stream;
-    header_only_ = is_head_ || !has_length;
-    message_.emplace();
-    FillHeader(*message_, response_);
-    message_->keep_alive(keep_alive_ && !closing_);
-    if (has_length) message_->content_length(body.size());
-    if (!header_only_) message_->body() = beast::span<const char>(body.data(), body.size());
-    serializer_.emplace(*message_);
-    serializer_->split(header_only_);
+    body_ = is_head_ || !has_length ? std::string_view() : std::string_view(body);
+    AnswerHead head{.version = version_, .keep_alive = keep_alive_ && !closing_, .date = io_.date.Now()};
+    if (has_length) head.content_length = body.size();
+    head_ = std::move(io_.spare_head);
+    head_.clear();
+    AppendAnswerHead(head_, response_, head);
+    if (body_.size() <= kCopiedBody) head_ += std::exchange(body_, std::string_view());  // one piece costs less than two
+    sent_ = 0;
     const std::chrono::milliseconds at_rate(1000 * body.size() /
                                             std::max<std::size_t>(1, io_.options.write_bytes_per_second));
-    written_by_ = Clock::now() + io_.options.write_deadline + at_rate;
+    written_by_ = CoarseNow() + io_.options.write_deadline + at_rate;
     WriteSome();
   }
 
   // In pieces: a socket that takes nothing for a while is given up, and one that takes too little of it all.
   void WriteSome() {
+    if (!socket_.is_open()) return Forget();
+    const std::string_view head = std::string_view(head_).substr(std::min(sent_, head_.size()));
+    const std::string_view body = body_.substr(sent_ - std::min(sent_, head_.size()));
+    const Tried tried = socket_.TrySendBoth(head, body);
+    if (tried.is_over()) return Forget();
+    if (tried.must_wait()) {
+      if (phase_ != Phase::kWriting) EnterWriting();
+      return WaitFor(tried.wait(), &Session::WriteSome);
+    }
+    sent_ += tried.size;
+    if (sent_ == head_.size() + body_.size()) return OnWritten();
+    EnterWriting();
+    // Other connections have their turn before the next piece.
+    asio::post(io_.context, [self = shared_from_this()] { self->WriteSome(); });
+  }
+
+  void EnterWriting() {
     Enter(Phase::kWriting, io_.options.write_deadline);
     deadline_ = std::min(deadline_, written_by_);
-    bhttp::async_write_some(
-        socket_, *serializer_, [self = shared_from_this()](boost::system::error_code error, std::size_t) {
-          if (error) return self->Forget();
-          const bool done = self->header_only_ ? self->serializer_->is_header_done() : self->serializer_->is_done();
-          return done ? self->OnWritten() : self->WriteSome();
-        });
+  }
+
+  void WaitFor(asio::socket_base::wait_type wait, void (Session::*next)()) {
+    socket_.raw().async_wait(wait, [self = shared_from_this(), next](boost::system::error_code error) {
+      if (error && !self->timed_out_) return self->Forget();
+      (self.get()->*next)();
+    });
   }
 
   void OnWritten() {
-    serializer_.reset();
-    message_.reset();
+    constexpr std::size_t kMostSpare = 4096;
+    if (head_.capacity() <= kMostSpare) io_.spare_head = std::move(head_);
+    head_ = std::string();
+    body_ = {};
     response_ = Response();
     ReleaseAnswer();
     if (!keep_alive_ || closing_) return Linger();
@@ -445,16 +433,9 @@ class Session : public std::enable_shared_from_this<Session> {
                                   });
   }
 
-  void HandOver(Response response) {
-    bhttp::response<bhttp::empty_body> message;
-    FillHeader(message, response);
-    message.keep_alive(false);
-    std::string head = "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(message.reason()) + "\r\n";
-    for (const auto& field : message) {
-      head.append(field.name_string().data(), field.name_string().size()).append(": ");
-      head.append(field.value().data(), field.value().size()).append("\r\n");
-    }
-    head += "\r\n";
+  void HandOver(Response&& response) {
+    std::string head;
+    AppendAnswerHead(head, response, {.version = version_, .keep_alive = false, .date = io_.date.Now()});
     handed_over_ = true;
     io_.sessions.erase(shared_from_this());  // the handler that called us still holds it
     StartStream(io_, std::move(socket_), std::move(response.stream), std::move(head));
@@ -465,59 +446,68 @@ class Session : public std::enable_shared_from_this<Session> {
     io_.sessions.erase(shared_from_this());
   }
 
+  // "1a2b3c-17": the second of the start and a number.
   static std::string NextRequestId() {
     static const std::uint64_t start = static_cast<std::uint64_t>(std::time(nullptr)) & 0xffffff;
     static std::atomic<std::uint64_t> next{1};
+    constexpr std::size_t kStartDigits = 6;
     std::array<char, 32> text;
-    const int size = std::snprintf(text.data(), text.size(), "%06llx-%llx", static_cast<unsigned long long>(start),
-                                   static_cast<unsigned long long>(next.fetch_add(1, std::memory_order_relaxed)));
-    return std::string(text.data(), static_cast<std::size_t>(size));
-  }
-
-  static std::string HttpDate() {
-    const std::time_t now = std::time(nullptr);
-    std::tm utc{};
-    gmtime_r(&now, &utc);
-    std::array<char, 40> text;
-    return std::string(text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc));
+    const auto begin = std::to_chars(text.data(), text.data() + text.size(), start | 0x1000000, 16);
+    // The seventh digit was there to keep the zeros of the others.
+    char* const first = begin.ptr - kStartDigits;
+    *begin.ptr = '-';
+    const auto end =
+        std::to_chars(begin.ptr + 1, text.data() + text.size(), next.fetch_add(1, std::memory_order_relaxed), 16);
+    return std::string(first, static_cast<std::size_t>(end.ptr - first));
   }
 
   static constexpr std::chrono::milliseconds kLingerWhenStopping{500};
   static constexpr std::size_t kMostDrained = 64u << 20;
   static constexpr std::size_t kSmallAnswer = 4u << 10;  // is sent whatever others hold
+  static constexpr std::size_t kCopiedBody = 1u << 10;
+  static constexpr std::size_t kHeaderPiece = 4u << 10;  // of one read
+  static constexpr std::size_t kBodyPiece = 64u << 10;
 
   IoThread& io_;
   Socket socket_;
-  beast::flat_buffer buffer_;
-  std::optional<RequestParser> parser_;
-  std::shared_ptr<HeldRequest> held_;  // while its body is read
+  beast::flat_buffer buffer_;            // what has come and is not parsed yet
+  std::optional<RequestParser> parser_;  // from the first byte of a request to its last
+  std::shared_ptr<HeldRequest> held_;    // while a body is read
   std::string peer_;
-  Response response_;
-  std::optional<bhttp::response<bhttp::span_body<const char>>> message_;
-  std::optional<bhttp::response_serializer<bhttp::span_body<const char>>> serializer_;
+  std::optional<Response> at_once_;  // that the handler gave while it was called
+  Response response_;                // that is being written, …
+  std::string head_;                 // … its head, …
+  std::string_view body_;            // … and its body, where there is one to send
+  std::size_t sent_ = 0;             // of both
   std::size_t answer_reserved_ = 0;
   Clock::time_point written_by_ = Clock::time_point::max();
   Clock::time_point deadline_ = Clock::time_point::max();
+  Clock::time_point shaking_since_;
+  std::list<Session*>::iterator place_;  // in io_.shaking_hands
   unsigned version_ = 11;
   Phase phase_ = Phase::kIdle;
   bool timed_out_ = false;
   bool keep_alive_ = true;
   bool is_head_ = false;
   bool is_get_ = false;
-  bool header_only_ = false;
+  bool is_calling_ = false;
   bool closing_ = false;
   bool handed_over_ = false;
   bool is_shaking_hands_ = false;
   bool waits_for_handshake_ = false;
 };
 
-void Responder::State::Deliver(Response response) {
+void Responder::State::Deliver(Response&& response) {
+  if (io_.context.get_executor().running_in_this_thread()) {
+    const auto held = session_.lock();
+    if (!held || held->TakeAtOnce(response)) return;
+  }
   asio::post(io_.context, [session = session_, response = std::move(response)]() mutable {
     if (const auto held = session.lock()) held->OnAnswer(std::move(response));
   });
 }
 
-void StartSession(IoThread& io, tcp::socket socket) {
+void StartSession(IoThread& io, TcpSocket socket) {
   auto session = std::make_shared<Session>(io, std::move(socket));
   io.sessions.insert(session);
   session->Start();
@@ -525,7 +515,7 @@ void StartSession(IoThread& io, tcp::socket socket) {
 }
 
 void TickSessions(IoThread& io) {
-  const auto now = Clock::now();
+  const auto now = CoarseNow();
   for (const auto& session : io.sessions) session->OnTick(now);
 }
 

@@ -4,11 +4,15 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/error.hpp>
 #include <cerrno>
 #include <climits>
 #include <cstdint>
+#include <cstring>
 
 namespace guidon::http {
 namespace {
@@ -83,7 +87,7 @@ void Socket::FreeTls::operator()(ssl_st* tls) const {
   SSL_free(tls);
 }
 
-Socket::Socket(tcp::socket socket) : tcp_(std::move(socket)) {}
+Socket::Socket(TcpSocket socket) : tcp_(std::move(socket)) {}
 Socket::~Socket() = default;
 
 void Socket::Cancel() {
@@ -146,6 +150,27 @@ Tried Socket::TrySend(const char* data, std::size_t size) {
   return Judge(SSL_write(tls_.get(), data, AtMostInt(size)));
 }
 
+Tried Socket::TrySendBoth(std::string_view first, std::string_view second) {
+  if (second.empty()) return TrySend(first.data(), first.size());
+  if (first.empty()) return TrySend(second.data(), second.size());
+  if (!tls_) {
+    std::array<iovec, 2> pieces{iovec{const_cast<char*>(first.data()), first.size()},
+                                iovec{const_cast<char*>(second.data()), second.size()}};
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = pieces.size();
+    return TriedPlain(::sendmsg(tcp_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT),
+                      Tried::State::kWantsWrite);
+  }
+  // In one record, and so in one packet.
+  if (first.size() >= kRecord) return TrySend(first.data(), kRecord);
+  std::array<char, kRecord> record;
+  std::memcpy(record.data(), first.data(), first.size());
+  const std::size_t more = std::min(second.size(), kRecord - first.size());
+  std::memcpy(record.data() + first.size(), second.data(), more);
+  return TrySend(record.data(), first.size() + more);
+}
+
 Tried Socket::TryReceive(char* data, std::size_t size) {
   if (!tls_) return TriedPlain(::recv(tcp_.native_handle(), data, size, MSG_DONTWAIT), Tried::State::kWantsRead);
   ERR_clear_error();
@@ -169,7 +194,7 @@ void Socket::SayGoodbye() {
 void Socket::ShutDownSending() {
   SayGoodbye();
   boost::system::error_code ignored;
-  tcp_.shutdown(tcp::socket::shutdown_send, ignored);
+  tcp_.shutdown(asio::socket_base::shutdown_send, ignored);
 }
 
 void Socket::Close() {
@@ -177,7 +202,7 @@ void Socket::Close() {
   SayGoodbye();
   tls_.reset();  // which knows the descriptor by number
   boost::system::error_code ignored;
-  tcp_.shutdown(tcp::socket::shutdown_both, ignored);
+  tcp_.shutdown(asio::socket_base::shutdown_both, ignored);
   tcp_.close(ignored);
 }
 

@@ -1,20 +1,19 @@
 // The bytes of a connection: a TCP socket, plain or with TLS on top, so that sessions and streams need not care.
 // Internal to the http room.
 //
-// It is a stream in Asio's sense (AsyncReadStream, AsyncWriteStream), for requests; and it can be tried without
-// waiting, for streams. TLS is OpenSSL on the descriptor itself: between two records it holds no buffer, and while it
-// waits there is nothing but a wait for readiness. (An asio::ssl::stream keeps two buffers of 17 KB, and OpenSSL two
-// more.) Without TLS every call is the one to the socket, behind one branch.
+// Whatever it does it tries without waiting, and what has to be waited for is waited for by readiness. TLS is OpenSSL
+// on the descriptor itself: between two records it holds no buffer, and while it waits there is nothing but a wait for
+// readiness. (An asio::ssl::stream keeps two buffers of 17 KB, and OpenSSL two more.) Without TLS every call is the one
+// to the socket, behind one branch.
 //
 // Threads: one, that of its connection.
 #pragma once
 
-#include <algorithm>
-#include <array>
+#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,6 +27,9 @@ namespace guidon::http {
 
 namespace asio = boost::asio;
 using tcp = asio::ip::tcp;
+// On an io_context and nothing else: tcp::socket would look for what it runs on behind a pointer, several times for
+// each operation.
+using TcpSocket = asio::basic_stream_socket<tcp, asio::io_context::executor_type>;
 
 // What came of a try.
 struct Tried {
@@ -37,21 +39,21 @@ struct Tried {
 
   bool must_wait() const { return state == State::kWantsRead || state == State::kWantsWrite; }
   bool is_over() const { return state == State::kEnd || state == State::kFailed; }
-  tcp::socket::wait_type wait() const {
-    return state == State::kWantsRead ? tcp::socket::wait_read : tcp::socket::wait_write;
+  asio::socket_base::wait_type wait() const {
+    return state == State::kWantsRead ? asio::socket_base::wait_read : asio::socket_base::wait_write;
   }
 };
 
 class Socket {
  public:
-  using executor_type = tcp::socket::executor_type;
+  using executor_type = TcpSocket::executor_type;
 
-  explicit Socket(tcp::socket socket);
+  explicit Socket(TcpSocket socket);
   Socket(Socket&&) = default;
   ~Socket();
 
   executor_type get_executor() { return tcp_.get_executor(); }
-  tcp::socket& raw() { return tcp_; }
+  TcpSocket& raw() { return tcp_; }
   bool is_open() const { return tcp_.is_open(); }
   void Cancel();  // ends what is waited for with operation_aborted
 
@@ -69,27 +71,20 @@ class Socket {
   bool spoke_http() const { return spoke_http_; }
   void DropTls() { tls_.reset(); }
 
-  template <typename Buffers, typename Handler>
-  void async_read_some(const Buffers& buffers, Handler&& handler) {
+  // `handler(error, size)`, once something has come; it is never called before this returns.
+  template <typename Handler>
+  void AsyncReceive(asio::mutable_buffer into, Handler handler) {
     if (!tls_) {
-      tcp_.async_read_some(buffers, std::forward<Handler>(handler));
+      tcp_.async_read_some(into, std::move(handler));
       return;
     }
-    Persist([this, into = First(buffers)] { return TryReceive(static_cast<char*>(into.data()), into.size()); },
-            std::forward<Handler>(handler));
-  }
-
-  template <typename Buffers, typename Handler>
-  void async_write_some(const Buffers& buffers, Handler&& handler) {
-    if (!tls_) {
-      tcp_.async_write_some(buffers, std::forward<Handler>(handler));
-      return;
-    }
-    Persist([this, buffers] { return TrySendGathered(buffers); }, std::forward<Handler>(handler));
+    Persist([this, into] { return TryReceive(static_cast<char*>(into.data()), into.size()); }, std::move(handler));
   }
 
   // Without waiting: as much as goes at once, of TLS at most a record.
   Tried TrySend(const char* data, std::size_t size);
+  // The same for two pieces, one behind the other, in one call to the system.
+  Tried TrySendBoth(std::string_view first, std::string_view second);
   Tried TryReceive(char* data, std::size_t size);
   // Whether bytes were read from the socket that TryReceive has not given yet: no readiness will tell of them.
   bool HasUnread() const;
@@ -131,27 +126,7 @@ class Socket {
 
   static boost::system::error_code ErrorOf(const Tried& tried);
 
-  template <typename Buffers>
-  static asio::mutable_buffer First(const Buffers& buffers) {
-    for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers); ++at) {
-      if (const asio::mutable_buffer one(*at); one.size() > 0) return one;
-    }
-    return {};
-  }
-
-  // Header and body in one record, and so in one packet.
-  template <typename Buffers>
-  Tried TrySendGathered(const Buffers& buffers) {
-    const auto begin = asio::buffer_sequence_begin(buffers), end = asio::buffer_sequence_end(buffers);
-    if (begin != end && asio::const_buffer(*begin).size() >= kRecord) {
-      return TrySend(static_cast<const char*>(asio::const_buffer(*begin).data()), kRecord);
-    }
-    std::array<char, kRecord> record;
-    const std::size_t size = asio::buffer_copy(asio::buffer(record), buffers);
-    return TrySend(record.data(), size);
-  }
-
-  tcp::socket tcp_;
+  TcpSocket tcp_;
   std::unique_ptr<ssl_st, FreeTls> tls_;
   std::string tls_fault_;
   bool spoke_http_ = false;

@@ -104,7 +104,7 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
     return true;
   }
 
-  void WaitForRoom(tcp::socket::wait_type wait) {
+  void WaitForRoom(asio::socket_base::wait_type wait) {
     waiting_ = true;
     socket_.raw().async_wait(wait, [self = shared_from_this()](boost::system::error_code error) {
       self->waiting_ = false;
@@ -114,13 +114,13 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
   }
 
   // A client has nothing to say on a stream; what comes is its end, or bytes that are read and dropped.
-  void WatchForClose(tcp::socket::wait_type wait = tcp::socket::wait_read) {
+  void WatchForClose(asio::socket_base::wait_type wait = asio::socket_base::wait_read) {
     socket_.raw().async_wait(wait, [self = shared_from_this()](boost::system::error_code error) {
       if (error || !self->open()) return;
       const Tried tried = self->DropReceived();
       if (tried.is_over())
         return self->Close(tried.state == Tried::State::kEnd ? StreamEnd::kClient : StreamEnd::kBroken);
-      self->WatchForClose(tried.must_wait() ? tried.wait() : tcp::socket::wait_read);
+      self->WatchForClose(tried.must_wait() ? tried.wait() : asio::socket_base::wait_read);
     });
   }
 

@@ -92,6 +92,7 @@ class RequestsFixture : public ::testing::Test {
     Response response;
     response.Header("X-Request-Id", request.id);
     response.Header("X-Peer", request.peer);
+    response.Header("X-Fields", std::to_string(request.headers.size()));
     response.body = request.method + " " + request.target + " " + request.body;
     return response;
   }
@@ -275,7 +276,9 @@ TEST_P(RequestsTest, ChunksAreJoined) {
   connection.Send("POST /echo HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: Chunked\r\n\r\n");
   connection.Send("3\r\none\r\n");
   connection.Send("4;name=\"an extension\"\r\n two\r\n0\r\nA-Trailer: 1\r\n\r\n" + Get("/next"));
-  EXPECT_EQ(connection.ReadAnswer().body, "POST /echo one two");
+  const HttpAnswer answer = connection.ReadAnswer();
+  EXPECT_EQ(answer.body, "POST /echo one two");
+  EXPECT_EQ(answer.Header("X-Fields"), "2") << "trailers are no part of the header";
   EXPECT_EQ(connection.ReadAnswer().body, "GET /next ");
 }
 
@@ -508,6 +511,32 @@ TEST_P(RequestsTest, AnAddressThatIsTooLongIsToldFromAHeaderThatIsTooLarge) {
     for (std::size_t at = 0; at < request.size(); at += 7) connection.Send(std::string_view(request).substr(at, 7));
     EXPECT_EQ(connection.ReadAnswer().status, status);
   }
+}
+
+// Promise R6. Whole fields, one after the other, each taken before the next one comes.
+TEST_P(RequestsTest, AHeaderThatComesFieldByFieldIsBoundedAllTheSame) {
+  ServerOptions options = TestOptions();
+  options.header_bytes = 2000;
+  Start(options);
+  HttpConnection connection = Connect();
+  connection.Send("GET / HTTP/1.1\r\n");
+  std::string answer;
+  EXPECT_TRUE(Eventually([&] {
+    connection.SendSome("A: " + std::string(100, 'b') + "\r\n");
+    answer += connection.ReadSome(1ms);
+    return answer.find("\r\n\r\n") != std::string::npos;
+  }));
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 431 "));
+}
+
+TEST_P(RequestsTest, SoManyFieldsAreTakenAndNoMore) {
+  Start();
+  std::string fields;
+  for (int i = 1; i < 128; ++i) fields += "a:\r\n";  // beside Host
+  EXPECT_EQ(Ask(Get("/echo", fields)).Header("X-Fields"), "128");
+  const HttpAnswer refused = Ask(Get("/echo", fields + "a:\r\n"));
+  EXPECT_EQ(refused.status, 431);
+  EXPECT_THAT(refused.body, HasSubstr("more than 128 fields"));
 }
 
 // ---- Deadlines and connections ---------------------------------------------------------------------------------

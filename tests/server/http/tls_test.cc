@@ -2,14 +2,25 @@
 // it is shown by their own tests.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "server/http/certificate_keeper.h"
@@ -196,6 +207,35 @@ TEST_F(TlsTest, HandshakesUnderWayAreBoundedAndOthersWaitForTheirTurn) {
   EXPECT_EQ(Ask(TestTlsClient()), "/hello");
 }
 
+// Promise R6. Nobody is kept out by those who begin handshakes and do not go on with them.
+TEST_F(TlsTest, WhereHandshakesAreManyTheOldestOfASilentClientGivesItsPlaceUp) {
+  ServerOptions options = TestOptions();
+  options.io_threads = 1;
+  options.handshakes = 2;
+  options.handshake_deadline = 10min;  // which would make room, too
+  options.crowded_handshake = 100ms;
+  Start(options);
+  std::vector<std::unique_ptr<HttpConnection>> silent;
+  for (int i = 0; i < 6; ++i) {
+    silent.push_back(std::make_unique<HttpConnection>(server_->port()));
+    silent.back()->Send("\x16\x03\x01"s);
+  }
+  ASSERT_TRUE(Eventually([&] { return server_->Counts().shaking_hands == 2; }));
+  EXPECT_EQ(Ask(TestTlsClient()), "/hello");
+  EXPECT_GE(server_->Counts().handshakes_failed, 1u);
+}
+
+TEST_F(TlsTest, WithoutOthersWhoWaitASlowHandshakeHasItsTime) {
+  ServerOptions options = TestOptions();
+  options.handshakes = 2;
+  options.crowded_handshake = 0ms;
+  Start(options);
+  HttpConnection slow(server_->port());
+  slow.Send("\x16\x03\x01"s);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Ask(TestTlsClient()), "/hello");
+  EXPECT_EQ(server_->Counts().handshakes_failed, 0u);
+}
+
 TEST_F(TlsTest, RecordsWithoutDataDoNotHoldTheThread) {
   ServerOptions options = TestOptions();
   options.io_threads = 1;
@@ -208,6 +248,141 @@ TEST_F(TlsTest, RecordsWithoutDataDoNotHoldTheThread) {
   }
   EXPECT_EQ(busy.ReadAnswer().body, "/busy");
   EXPECT_EQ(Ask(TestTlsClient()), "/hello");
+}
+
+// A client of TLS 1.2 that asks for a new handshake as often as the wire takes it. OpenSSL asks once and waits, so
+// after the first handshake the records are written here: RFC 5246, and RFC 5288 for AES-GCM.
+class Renegotiator {
+ public:
+  explicit Renegotiator(std::uint16_t port) : context_(SSL_CTX_new(TLS_client_method())), tls_(SSL_new(context_)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    SSL_set_max_proto_version(tls_, TLS1_2_VERSION);
+    SSL_set_cipher_list(tls_, "ECDHE+AES128+AESGCM");
+    SSL_set_fd(tls_, socket_);
+    is_connected_ = ::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                    SSL_connect(tls_) == 1 && DeriveKey();
+  }
+  ~Renegotiator() {
+    SSL_free(tls_);
+    SSL_CTX_free(context_);
+    ::close(socket_);
+  }
+  Renegotiator(const Renegotiator&) = delete;
+  Renegotiator& operator=(const Renegotiator&) = delete;
+
+  bool is_connected() const { return is_connected_; }
+
+  // Some hundred requests for a new handshake. False when the other side is gone.
+  bool Ask() {
+    std::string records;
+    for (int i = 0; i < 256; ++i) records += Hello();
+    for (std::string_view left = records; !left.empty();) {
+      const ssize_t sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      left.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+  }
+  // Why OpenSSL gives up when it reads the answer to the first. It ends the connection.
+  std::string FirstAnswer() {
+    char byte = 0;
+    ERR_clear_error();
+    return SSL_read(tls_, &byte, 1) > 0 ? "data" : ERR_reason_error_string(ERR_peek_error());
+  }
+  // Reads what comes and drops it, to the end.
+  void Drain() {
+    char dropped[4096];
+    while (::recv(socket_, dropped, sizeof dropped, 0) > 0) continue;
+  }
+  void ShutDown() { ::shutdown(socket_, SHUT_RDWR); }
+
+ private:
+  static constexpr std::size_t kKey = 16, kSalt = 4, kRandom = 32;
+
+  bool DeriveKey() {
+    std::array<unsigned char, 2 * kRandom> randoms;
+    SSL_get_server_random(tls_, randoms.data(), kRandom);
+    SSL_get_client_random(tls_, randoms.data() + kRandom, kRandom);
+    std::array<unsigned char, 48> secret;
+    SSL_SESSION_get_master_key(SSL_get0_session(tls_), secret.data(), secret.size());
+    EVP_KDF* const kdf = EVP_KDF_fetch(nullptr, "TLS1-PRF", nullptr);
+    EVP_KDF_CTX* const context = EVP_KDF_CTX_new(kdf);
+    char label[] = "key expansion", digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+                                     OSSL_PARAM_construct_octet_string("secret", secret.data(), secret.size()),
+                                     OSSL_PARAM_construct_octet_string("seed", label, sizeof label - 1),
+                                     OSSL_PARAM_construct_octet_string("seed", randoms.data(), randoms.size()),
+                                     OSSL_PARAM_construct_end()};
+    std::array<unsigned char, 2 * (kKey + kSalt)> block;  // client's key, server's, client's salt, server's
+    const bool derived = EVP_KDF_derive(context, block.data(), block.size(), parameters) == 1;
+    EVP_KDF_CTX_free(context);
+    EVP_KDF_free(kdf);
+    std::copy_n(block.begin(), kKey, key_.begin());
+    std::copy_n(block.begin() + 2 * kKey, kSalt, salt_.begin());
+    return derived;
+  }
+
+  // A record with the beginning of a ClientHello, which is all that is looked at.
+  std::string Hello() {
+    const unsigned char hello[4] = {1, 0, 0, 0};
+    std::array<unsigned char, 8> number;
+    for (std::size_t i = 0; i < number.size(); ++i) {
+      number[i] = static_cast<unsigned char>(number_ >> (8 * (number.size() - 1 - i)));
+    }
+    ++number_;
+    std::array<unsigned char, kSalt + 8> nonce;
+    std::copy(salt_.begin(), salt_.end(), nonce.begin());
+    std::copy(number.begin(), number.end(), nonce.begin() + kSalt);
+    std::array<unsigned char, 13> bound = {0, 0, 0, 0, 0, 0, 0, 0, 22, 3, 3, 0, sizeof hello};
+    std::copy(number.begin(), number.end(), bound.begin());
+    std::array<unsigned char, sizeof hello> sealed;
+    std::array<unsigned char, 16> tag;
+    int size = 0;
+    EVP_CIPHER_CTX* const cipher = EVP_CIPHER_CTX_new();
+    EVP_EncryptInit_ex(cipher, EVP_aes_128_gcm(), nullptr, key_.data(), nonce.data());
+    EVP_EncryptUpdate(cipher, nullptr, &size, bound.data(), bound.size());
+    EVP_EncryptUpdate(cipher, sealed.data(), &size, hello, sizeof hello);
+    EVP_EncryptFinal_ex(cipher, sealed.data(), &size);
+    EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, tag.size(), tag.data());
+    EVP_CIPHER_CTX_free(cipher);
+    std::string record{22, 3, 3, 0, static_cast<char>(number.size() + sealed.size() + tag.size())};
+    record.append(number.begin(), number.end()).append(sealed.begin(), sealed.end()).append(tag.begin(), tag.end());
+    return record;
+  }
+
+  const int socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  SSL_CTX* const context_;
+  SSL* const tls_;
+  std::array<unsigned char, kKey> key_{};
+  std::array<unsigned char, kSalt> salt_{};
+  std::uint64_t number_ = 1;  // of the next record; Finished was the first
+  bool is_connected_ = false;
+};
+
+// OpenSSL refuses each and goes on reading by itself for as long as they come.
+TEST_F(TlsTest, AFloodOfRenegotiationsIsRefusedAndHoldsNobodyUp) {
+  ServerOptions options = TestOptions();
+  options.io_threads = 1;
+  Start(options);
+  Renegotiator curious(server_->port()), client(server_->port());
+  ASSERT_TRUE(curious.is_connected() && client.is_connected());
+  ASSERT_TRUE(curious.Ask());
+  EXPECT_EQ(curious.FirstAnswer(), "no renegotiation");
+  std::atomic<bool> is_enough{false}, is_there{true};
+  std::thread flood([&] {
+    while (!is_enough && is_there) is_there = client.Ask();
+  });
+  std::thread drain([&] { client.Drain(); });
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(Ask(TestTlsClient()), "/hello");
+  EXPECT_TRUE(is_there) << "it goes on all the time";
+  is_enough = true;
+  flood.join();
+  client.ShutDown();
+  drain.join();
+  EXPECT_EQ(server_->Counts().handshakes, 22u);
 }
 
 // ---- Certificates ------------------------------------------------------------------------------------------------
@@ -303,6 +478,13 @@ TEST_F(KeeperTest, ANewPairIsUsedFromTheNextHandshakeOnAndOpenConnectionsStay) {
   EXPECT_TRUE(Eventually([&] { return IsServedWith(next); }));
   open.Send(Get("/still"));
   EXPECT_EQ(open.ReadAnswer().body, "/still");
+}
+
+TEST_F(KeeperTest, TheCertificateBeforeGoesWhenNobodyUsesItAnyMore) {
+  Keep(5ms);
+  const std::weak_ptr<const Tls> first = keeper_->current();
+  files_.Replace(MakeCertificate());
+  EXPECT_TRUE(Eventually([&] { return first.expired(); }));
 }
 
 TEST_F(KeeperTest, ABrokenPairIsRefusedAsAWholeAndSaidOnce) {

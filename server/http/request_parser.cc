@@ -1,0 +1,176 @@
+#include "server/http/request_parser.h"
+
+#include <algorithm>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/error.hpp>
+#include <utility>
+
+namespace guidon::http {
+
+namespace beast = boost::beast;
+namespace bhttp = boost::beast::http;
+
+namespace {
+
+// "/a?b" from "/a?b" and from "http://host/a?b"; "" from anything else, such as "host:443".
+std::string PathOf(beast::string_view target) {
+  std::string_view rest(target.data(), target.size());
+  if (rest.starts_with('/')) return std::string(rest);
+  if (rest == "*") return "*";
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!beast::iequals({rest.data(), std::min(rest.size(), scheme.size())}, {scheme.data(), scheme.size()})) continue;
+    rest.remove_prefix(std::min(rest.find_first_of("/?", scheme.size()), rest.size()));
+    return rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
+  }
+  return "";
+}
+
+// Whether the request line is one of HTTP, of whatever version: "PRI * HTTP/2.0".
+bool NamesAVersion(std::string_view unread) {
+  const std::string_view line = unread.substr(0, unread.find("\r\n"));
+  const std::string_view last = line.substr(line.rfind(' ') + 1);
+  return last.size() == 8 && last.starts_with("HTTP/") && std::count(line.begin(), line.end(), ' ') == 2;
+}
+
+}  // namespace
+
+RequestParser::RequestParser(const Limits& limits) : limits_(limits) {
+  header_limit(static_cast<std::uint32_t>(limits.header_bytes));
+  body_limit(limits.body_bytes);
+}
+
+RequestParser::Step RequestParser::Put(std::string_view bytes, std::size_t* taken) {
+  ErrorCode error;
+  *taken = put({bytes.data(), bytes.size()}, error);
+  if (error && error != bhttp::error::need_more) return RefuseFor(error, bytes.substr(*taken));
+  if (!is_header_done()) return Step::kMore;
+  if (!std::exchange(has_header_, true)) {
+    eager(true);
+    return CheckHeader();
+  }
+  if (is_done()) return Step::kDone;
+  // What is left is the beginning of a chunk's header, or of trailers.
+  return bytes.size() - *taken > limits_.header_bytes ? RefuseFor(bhttp::error::header_limit, {}) : Step::kMore;
+}
+
+RequestParser::Step RequestParser::PutEnd() {
+  ErrorCode error;
+  put_eof(error);
+  return error ? RefuseFor(error, {}) : Step::kDone;
+}
+
+RequestParser::Step RequestParser::Refuse(int status, std::string_view code, std::string detail) {
+  refusal_ = {status, code, std::move(detail)};
+  return Step::kRefused;
+}
+
+// `unread`: what the parser has not taken; where it found a fault in the request line, all of that.
+RequestParser::Step RequestParser::RefuseFor(ErrorCode error, std::string_view unread) {
+  if (error == bhttp::error::header_limit) {
+    const std::string bytes = std::to_string(limits_.header_bytes);
+    // A request line that did not end within the bound has no header yet.
+    const bool in_line = !has_line_ && unread.substr(0, limits_.header_bytes).find('\n') == std::string_view::npos;
+    if (in_line) return Refuse(414, "too_large", "the address is longer than " + bytes + " bytes");
+    return Refuse(431, "too_large",
+                  has_too_many_fields_ ? "the header has more than " + std::to_string(kMostFields) + " fields"
+                                       : "the header is larger than " + bytes + " bytes");
+  }
+  if (error == bhttp::error::body_limit) {
+    return Refuse(413, "too_large", "the body is larger than " + std::to_string(limits_.body_bytes) + " bytes");
+  }
+  if (error == bhttp::error::bad_version && NamesAVersion(unread)) {
+    return Refuse(505, "invalid", "this server speaks HTTP/1.1");
+  }
+  if (error == bhttp::error::partial_message) return Refuse(400, "invalid", "the request ends in the middle");
+  return Refuse(400, "invalid", "this is not HTTP/1.1: " + error.message());
+}
+
+// What the grammar lets through.
+RequestParser::Step RequestParser::CheckHeader() {
+  const auto invalid = [this](std::string detail) { return Refuse(400, "invalid", std::move(detail)); };
+  if (version_ == 11 && hosts_ != 1) return invalid("an HTTP/1.1 request has exactly one Host header");
+  // The parser takes lengths that are equal; one who is in between may not.
+  if (lengths_ > 1 || is_list_of_lengths_) return invalid("there is more than one Content-Length");
+  // A coding that we do not know would leave open where the request ends.
+  if (codings_ > 0 && version_ < 11) return invalid("HTTP/1.0 has no Transfer-Encoding");
+  if (codings_ > 1 || (codings_ == 1 && !is_chunked_)) {
+    return Refuse(501, "invalid", "the only Transfer-Encoding understood here is chunked");
+  }
+  // RFC 9110 10.1.1: HTTP/1.0 does not know it.
+  if (expects_ && !expects_continue_ && version_ == 11) {
+    return Refuse(417, "invalid", "the only expectation understood here is 100-continue");
+  }
+  if (version_ < 11) expects_continue_ = false;
+  if (request_.target.empty()) return invalid("the target of the request is not a path");
+  return Step::kHeader;
+}
+
+// Beast's own bound is one of what has not been taken yet: fields that come one by one would be taken without end.
+void RequestParser::Count(std::size_t bytes, ErrorCode& error) {
+  header_size_ += bytes;
+  has_too_many_fields_ = request_.headers.size() >= kMostFields;
+  error = {};
+  if (header_size_ > limits_.header_bytes || has_too_many_fields_) error = bhttp::error::header_limit;
+}
+
+void RequestParser::on_request_impl(bhttp::verb, Text method, Text target, int version, ErrorCode& error) {
+  constexpr std::size_t kRest = 12;  // two blanks, "HTTP/1.1" and the end of the line
+  has_line_ = true;
+  version_ = static_cast<unsigned>(version);
+  Count(method.size() + target.size() + kRest, error);
+  if (error) return;
+  request_.method.assign(method.data(), method.size());
+  request_.target = PathOf(target);
+  request_.path = request_.target.substr(0, request_.target.find('?'));
+  request_.headers.reserve(8);
+}
+
+void RequestParser::on_field_impl(Field field, Text name, Text value, ErrorCode& error) {
+  error = {};
+  if (has_header_) return;          // a trailer
+  constexpr std::size_t kRest = 4;  // the colon, a blank and the end of the line
+  Count(name.size() + value.size() + kRest, error);
+  if (error) return;
+  request_.headers.emplace_back(std::string_view(name.data(), name.size()),
+                                std::string_view(value.data(), value.size()));
+  switch (field) {
+    case Field::host:
+      ++hosts_;
+      break;
+    case Field::content_length:
+      ++lengths_;
+      is_list_of_lengths_ = is_list_of_lengths_ || value.find(',') != Text::npos;
+      break;
+    case Field::transfer_encoding:
+      ++codings_;
+      is_chunked_ = beast::iequals(value, "chunked");
+      break;
+    case Field::expect:
+      expects_continue_ = (!expects_ || expects_continue_) && beast::iequals(value, "100-continue");
+      expects_ = true;
+      break;
+    default:
+      break;
+  }
+}
+
+void RequestParser::on_body_init_impl(const boost::optional<std::uint64_t>& length, ErrorCode& error) {
+  error = {};
+  // Not for all that was announced: what comes is what counts.
+  constexpr std::uint64_t kMostReserved = 64u << 10;
+  if (length) request_.body.reserve(static_cast<std::size_t>(std::min(*length, kMostReserved)));
+}
+
+std::size_t RequestParser::on_body_impl(Text piece, ErrorCode& error) {
+  error = {};
+  TakeBody(piece);
+  return piece.size();
+}
+
+std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, Text piece, ErrorCode& error) {
+  error = {};
+  TakeBody(piece);
+  return piece.size();
+}
+
+}  // namespace guidon::http
