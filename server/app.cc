@@ -358,8 +358,6 @@ class App::Impl {
                       [this] { return static_cast<double>(feed_->head()); });
     metrics_.AddGauge("guidon_store_writable", "1 while the store takes writes", {},
                       [this] { return store_->Health() ? 1.0 : 0.0; });
-    metrics_.AddGauge("guidon_stream_clients", "Streams that are open", {},
-                      [this] { return static_cast<double>(Counts().streams); });
     metrics_.AddGauge("guidon_http_connections", "Connections that are open, streams among them", {},
                       [this] { return static_cast<double>(Counts().connections); });
     metrics_.AddGauge(

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "server/http/stream.h"
 #include "server/telemetry/metrics.h"
 
 namespace guidon {
@@ -33,23 +34,43 @@ enum class StreamClose : std::uint8_t {
 };
 
 std::string_view ToString(StreamClose close);  // "client", …; of the last three also the reason of the goodbye
+// Of a stream whose source had nothing to say about its end.
+StreamClose CloseOf(http::StreamEnd end);
+
+// Streams of one kind: what began is open until it has ended.
+class StreamCounters {
+ public:
+  StreamCounters(const StreamCounters&) = delete;
+  StreamCounters& operator=(const StreamCounters&) = delete;
+
+  void Count(StreamStart start) { starts_[static_cast<std::size_t>(start)]->Add(); }
+  void Count(StreamClose close) { closes_[static_cast<std::size_t>(close)]->Add(); }
+  std::uint64_t open() const;
+
+ private:
+  friend class ApiCounters;  // makes them
+  StreamCounters() = default;
+
+  std::array<Counter*, 3> starts_{};
+  std::array<Counter*, 6> closes_{};
+};
 
 class ApiCounters {
  public:
-  explicit ApiCounters(Metrics& metrics);  // adds them; the metrics outlive it
+  explicit ApiCounters(Metrics& metrics);  // adds them; the metrics are rendered no more when it goes
 
-  void Count(StreamStart start) { starts_[static_cast<std::size_t>(start)]->Add(); }
+  // Apart, as the ones belong to applications, and the others to pages that people open and close.
+  StreamCounters& sdk_streams() { return sdk_streams_; }
+  StreamCounters& ofrep_streams() { return ofrep_streams_; }
   void Count(StreamRefusal refusal) { refusals_[static_cast<std::size_t>(refusal)]->Add(); }
-  void Count(StreamClose close) { closes_[static_cast<std::size_t>(close)]->Add(); }
   // A key that is valid and may not do what was asked; the authenticator counts the others.
   void CountForbidden() { forbidden_.Add(); }
   // A process said that it holds a change which was published so long ago.
   void ObserveAck(std::chrono::nanoseconds after) { acks_.Observe(std::chrono::duration<double>(after).count()); }
 
  private:
-  std::array<Counter*, 3> starts_;
-  std::array<Counter*, 2> refusals_;
-  std::array<Counter*, 6> closes_;
+  StreamCounters sdk_streams_, ofrep_streams_;
+  std::array<Counter*, 2> refusals_{};
   Counter& forbidden_;
   Histogram& acks_;
 };

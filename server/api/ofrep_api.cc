@@ -158,6 +158,7 @@ http::Response Api::OfrepEvents(const Call& call) {
   response.Header("X-Accel-Buffering", "no");
   if (call.request.method == "HEAD") return response;
   Revision seen = channel->changed();
+  StreamStart start = StreamStart::kFresh;
   std::unique_ptr<StreamTickets::Lease> lease;
   if (const std::string_view ticket = call.request.Query("ticket"); !ticket.empty()) {
     Result<StreamTickets::Entry> entry = tickets_.Redeem(ticket);
@@ -167,6 +168,7 @@ http::Response Api::OfrepEvents(const Call& call) {
   } else if (const std::string_view last = call.request.Header("Last-Event-ID"); !last.empty()) {
     const Cursor cursor = channel->Resume(last);
     seen = cursor.needs_snapshot ? 0 : cursor.revision;
+    start = cursor.needs_snapshot ? StreamStart::kReset : StreamStart::kResumed;
   }
   OfrepStreamOptions options;
   options.is_valid = [&authenticator = parts_.authenticator, id = std::string(KeyIdOf(call.who))] {
@@ -176,6 +178,8 @@ http::Response Api::OfrepEvents(const Call& call) {
   options.retry_ms = [this] { return JitteredRetryMs(); };
   options.retry_after_stop_ms = [] { return 1'000 * RetrySeconds(); };
   options.ticks_per_heartbeat = options_.ticks_per_heartbeat;
+  options.counters = &parts_.api_counters.ofrep_streams();
+  options.counters->Count(start);
   response.stream = std::make_shared<OfrepStream>(channel, seen, std::move(lease), std::move(options));
   return response;
 }

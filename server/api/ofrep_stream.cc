@@ -35,12 +35,16 @@ OfrepStream::OfrepStream(std::shared_ptr<Channel> channel, Revision seen, std::u
   CheckKey();
 }
 
+OfrepStream::~OfrepStream() {
+  if (options_.counters != nullptr) options_.counters->Count(close_);
+}
+
 http::Bytes OfrepStream::Next() {
   if (options_.revocations != nullptr && seen_revocations_ != options_.revocations->load(std::memory_order_acquire)) {
     seen_revocations_ = options_.revocations->load(std::memory_order_acquire);
     CheckKey();
   }
-  if (channel_->closed()) ended_ = true;
+  if (channel_->closed()) End(StreamClose::kGone, std::move(pending_));
   if (ended_) return std::exchange(pending_, nullptr);
   if (http::Bytes event = channel_->NextRefetch(seen_)) return event;
   return std::exchange(pending_, nullptr);
@@ -55,15 +59,22 @@ void OfrepStream::OnTick() {
 
 // An EventSource comes again after this long, all of them at another time.
 void OfrepStream::OnShutdown() {
-  if (ended_) return;
-  ended_ = true;
-  pending_ = RetryAfter(options_.retry_after_stop_ms());
+  if (!ended_) End(StreamClose::kShutdown, RetryAfter(options_.retry_after_stop_ms()));
+}
+
+void OfrepStream::OnClosed(http::StreamEnd why) {
+  if (!ended_) close_ = CloseOf(why);
 }
 
 void OfrepStream::CheckKey() {
   if (ended_ || options_.is_valid()) return;
-  ended_ = revoked_ = true;
-  pending_ = nullptr;
+  revoked_ = true;
+  End(StreamClose::kRevoked, nullptr);
+}
+
+void OfrepStream::End(StreamClose reason, http::Bytes last_word) {
+  if (!std::exchange(ended_, true)) close_ = reason;
+  pending_ = std::move(last_word);
 }
 
 }  // namespace guidon

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 
+#include "server/api/counters.h"
 #include "server/api/stream_tickets.h"
 #include "server/feed/feed.h"
 #include "server/http/stream.h"
@@ -24,6 +25,7 @@ struct OfrepStreamOptions {
   // Jittered delays until an EventSource comes again: told at the beginning, and when the server stops.
   std::function<std::uint64_t()> retry_ms, retry_after_stop_ms;
   int ticks_per_heartbeat = 15;
+  StreamCounters* counters = nullptr;  // of why streams end; null: nobody counts
 };
 
 class OfrepStream final : public http::StreamSource {
@@ -31,15 +33,18 @@ class OfrepStream final : public http::StreamSource {
   // `seen`: the newest revision that the client knows of. `lease` is null without a ticket.
   OfrepStream(std::shared_ptr<Channel> channel, Revision seen, std::unique_ptr<StreamTickets::Lease> lease,
               OfrepStreamOptions options);
+  ~OfrepStream() override;
 
   http::Bytes Next() override;
   bool Ended() const override { return ended_ && !pending_; }
   bool MustEnd() const override { return revoked_; }
   void OnTick() override;
   void OnShutdown() override;
+  void OnClosed(http::StreamEnd why) override;
 
  private:
   void CheckKey();
+  void End(StreamClose reason, http::Bytes last_word);
 
   const std::shared_ptr<Channel> channel_;
   Revision seen_;
@@ -50,6 +55,7 @@ class OfrepStream final : public http::StreamSource {
   int ticks_ = 0;
   bool ended_ = false;
   bool revoked_ = false;
+  StreamClose close_ = StreamClose::kClient;  // also of one whose connection was gone before it began
 };
 
 }  // namespace guidon

@@ -141,10 +141,10 @@ http::Response Api::Stream(const Call& call) {
   options.retry_ms = [this] { return JitteredRetryMs(); };
   options.ticks_per_heartbeat = options_.ticks_per_heartbeat;
   options.ticks_per_slot = options_.ticks_per_slot;
-  options.counters = &parts_.api_counters;
-  parts_.api_counters.Count(!cursor.needs_snapshot  ? StreamStart::kResumed
-                            : last_event_id.empty() ? StreamStart::kFresh
-                                                    : StreamStart::kReset);
+  options.counters = &parts_.api_counters.sdk_streams();
+  options.counters->Count(!cursor.needs_snapshot  ? StreamStart::kResumed
+                          : last_event_id.empty() ? StreamStart::kFresh
+                                                  : StreamStart::kReset);
   response.stream = std::make_shared<SdkStream>(channel, cursor, std::move(ticket), std::move(options));
   return response;
 }

@@ -74,22 +74,7 @@ SdkStream::~SdkStream() {
 }
 
 void SdkStream::OnClosed(http::StreamEnd why) {
-  if (ended_) return;  // the goodbye says why
-  switch (why) {
-    case http::StreamEnd::kSource:
-    case http::StreamEnd::kClient:
-      close_ = StreamClose::kClient;
-      return;
-    case http::StreamEnd::kBroken:
-      close_ = StreamClose::kBroken;
-      return;
-    case http::StreamEnd::kStalled:
-      close_ = StreamClose::kStalled;
-      return;
-    case http::StreamEnd::kServer:
-      close_ = StreamClose::kShutdown;
-      return;
-  }
+  if (!ended_) close_ = CloseOf(why);  // else the goodbye says why
 }
 
 http::Bytes SdkStream::Next() {

@@ -69,7 +69,7 @@ struct SdkStreamOptions {
   // keep others waiting. So much more may be on its way than there are slots: the snapshots of those who read slowly,
   // which all share the same bytes.
   int ticks_per_slot = 10;
-  ApiCounters* counters = nullptr;  // of why streams end; null: nobody counts
+  StreamCounters* counters = nullptr;  // of why streams end; null: nobody counts
 };
 
 class SdkStream final : public http::StreamSource {

@@ -327,6 +327,10 @@ TEST_F(OfrepTest, AStreamSaysThatSomethingChanged) {
   server.PutFlag("hidden", "off");
   ASSERT_TRUE(with_key.WaitForRefetches(1));
   EXPECT_EQ(with_key.parser().last_id(), server.store().Epoch() + "-" + std::to_string(server.head()));
+  // Counted by themselves: pages that people close are no applications that were lost.
+  EXPECT_EQ(server.Metric("guidon_ofrep_stream_clients"), "3");
+  EXPECT_EQ(server.Metric("guidon_ofrep_streams_opened_total{reason=\"fresh\"}"), "2");
+  EXPECT_EQ(server.Metric("guidon_stream_clients"), "0");
 }
 
 TEST_F(OfrepTest, ATicketOpensOneStreamWithinHalfAMinute) {
@@ -388,6 +392,8 @@ TEST_F(OfrepTest, ARevokedKeyEndsItsStreams) {
   EXPECT_FALSE(events.WaitForRefetches(1));
   EXPECT_TRUE(events.IsAtEnd());
   EXPECT_EQ(Events(server, unused).status(), 401);
+  EXPECT_TRUE(testing::Eventually([&] { return server.Metric("guidon_ofrep_stream_clients") == "0"; }));
+  EXPECT_EQ(server.Metric("guidon_ofrep_streams_closed_total{reason=\"revoked\"}"), "1");
 }
 
 // --- pages of other origins ----------------------------------------------------------------------------------------
