@@ -1,6 +1,7 @@
 #include "server/app.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -8,8 +9,8 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <future>
-#include <map>
 #include <thread>
 #include <utility>
 
@@ -45,6 +46,7 @@ constexpr int kTicksPerSecond = 2;
 constexpr std::chrono::seconds kLastCheckpoint(2);  // at a stop
 constexpr std::chrono::seconds kAdminDrain(1);      // of requests of people, after all others
 constexpr int kSlotSeconds = 5;                     // a stream's first snapshot may hold a slot that long
+constexpr std::size_t kStatusClasses = 4;           // 2xx … 5xx
 constexpr std::string_view kNoRoute = "none";       // in metrics and logs, for what no route takes
 constexpr std::size_t kMostScopesInMetrics = 200;   // environments that have a series of their own
 
@@ -170,14 +172,13 @@ class App::Impl {
         {.files = {config_.tls_cert, config_.tls_key, config_.tls_client_ca}, .interval = options_.certificate_look});
     if (!keeper) return Fail(keeper.error());
     certificate_ = *std::move(keeper);
-    tls_ = certificate_->current();
-    certificate_expires_ = tls_->expires();
+    certificate_expires_ = certificate_->current()->expires();
     return {};
   }
 
   void WatchCertificate() {
     if (!certificate_) return;
-    WarnOfCertificate(*tls_);
+    WarnOfCertificate(*certificate_->current());
     const auto use = [this](std::shared_ptr<const http::Tls> tls) {
       certificate_expires_ = tls->expires();
       server_->UseTls(tls);
@@ -348,7 +349,8 @@ class App::Impl {
             [this] { return metrics_.Render(); },
             [this] { return stopping_.load(); },
             NowMs,
-            api_counters_};
+            api_counters_,
+            [this](std::function<void()> job) { return RunLater(std::move(job)); }};
   }
 
   void AddMetrics() {
@@ -482,11 +484,18 @@ class App::Impl {
   }
 
   void AddRequestCounters(std::string_view route) {
-    for (int status_class = 2; status_class <= 5; ++status_class) {
-      requests_[{route, status_class}] =
+    std::array<Counter*, kStatusClasses>& counters = requests_.emplace_back();
+    for (std::size_t i = 0; i < kStatusClasses; ++i) {
+      counters[i] =
           &metrics_.AddCounter("guidon_http_requests_total", "Requests answered, by route and class of status",
-                               {{"route", std::string(route)}, {"status", std::to_string(status_class) + "xx"}});
+                               {{"route", std::string(route)}, {"status", std::to_string(i + 2) + "xx"}});
     }
+  }
+  // `route` is null when there is none.
+  Counter& RequestCounter(const Route* route, int status) const {
+    const std::vector<Route>& routes = Api::Routes();
+    const std::size_t index = route == nullptr ? routes.size() : static_cast<std::size_t>(route - routes.data());
+    return *requests_[index][static_cast<std::size_t>(std::clamp(status / 100, 2, 5)) - 2];
   }
 
   // Asked on I/O threads, which run before server_ is set.
@@ -517,7 +526,7 @@ class App::Impl {
     }
     listening_ = true;
     log_.Info("listening", {{"address", address_},
-                            {"tls", !tls_                           ? "off"
+                            {"tls", !certificate_                   ? "off"
                                     : config_.tls_client_ca.empty() ? "on"
                                                                     : "mutual"},
                             {"data", config_.data},
@@ -543,7 +552,7 @@ class App::Impl {
     options.connections = config_.max_connections;
     options.body_bytes = config_.max_body_bytes;
     options.tick = kTick;
-    options.tls = tls_;
+    if (certificate_) options.tls = certificate_->current();
     options.on_refused = [this](const http::RefusedRequest& refused) { LogRefused(refused); };
     auto started =
         http::Server::Start(options, [this, absent](std::shared_ptr<http::Request> request, http::Responder respond) {
@@ -553,7 +562,7 @@ class App::Impl {
     server = *std::move(started);
     const bool is_v6 = address->address.find(':') != std::string::npos;
     bound = (is_v6 ? "[" + address->address + "]" : address->address) + ":" + std::to_string(server->port());
-    if (!address->is_loopback && !tls_) {
+    if (!address->is_loopback && !certificate_) {
       log_.Warn("keys and rules travel in the clear: anybody on the network can read them", {{"address", bound}});
     }
     return {};
@@ -587,8 +596,9 @@ class App::Impl {
     if (std::optional<http::Response> refused = api_->RefuseByAddress(route, *request)) {
       return Finish(&route, *request, *std::move(refused), start, respond);
     }
-    if (route.where == Where::kInline) return Answer(route, request, respond);
-    const bool queued = PoolOf(route).TryRun([this, &route, request, respond] { Answer(route, request, respond); });
+    if (route.where == Where::kInline) return Answer(route, request, respond, start);
+    const bool queued = PoolOf(route).TryRun(
+        [this, &route, request, respond] { Answer(route, request, respond, std::chrono::steady_clock::now()); });
     if (!queued) Finish(&route, *request, Overloaded(route, *request), start, respond);
   }
 
@@ -600,9 +610,21 @@ class App::Impl {
     return reads ? *readers_ : *writers_;
   }
 
+  // For what a handler on an I/O thread finds to be too much for it. A fault in it leaves the request unanswered, which
+  // is answered 500.
+  bool RunLater(std::function<void()> job) {
+    return readers_->TryRun([this, job = std::move(job)] {
+      try {
+        job();
+      } catch (const std::exception& fault) {
+        log_.Error("exception", {{"what", fault.what()}});
+      }
+    });
+  }
+
   // A fault of ours in one request is no reason for the others to go down with it.
-  void Answer(const Route& route, const std::shared_ptr<http::Request>& request, const http::Responder& respond) {
-    const auto start = std::chrono::steady_clock::now();
+  void Answer(const Route& route, const std::shared_ptr<http::Request>& request, const http::Responder& respond,
+              std::chrono::steady_clock::time_point start) {
     const Answered finish = [this, &route, request, respond, start](http::Response response) {
       Finish(&route, *request, std::move(response), start, respond);
     };
@@ -616,33 +638,35 @@ class App::Impl {
   }
 
   // `route` is null when there is none.
-  void Finish(const Route* route, const http::Request& request, http::Response response,
+  void Finish(const Route* route, const http::Request& request, http::Response&& response,
               std::chrono::steady_clock::time_point start, const http::Responder& respond) {
     response.Header("X-Request-Id", request.id);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     request_seconds_.Observe(seconds);
-    const std::string_view name = route != nullptr ? route->name : kNoRoute;
-    requests_.at({name, std::clamp(response.status / 100, 2, 5)})->Add();
+    RequestCounter(route, response.status).Add();
+    LogRequest(route, request, response.status, seconds);
+    respond(std::move(response));
+  }
+
+  void LogRequest(const Route* route, const http::Request& request, int status, double seconds) {
+    const bool is_routine = route != nullptr && IsRoutine(*route, status);
+    const LogLevel level = status >= 500 ? LogLevel::kError : is_routine ? LogLevel::kDebug : LogLevel::kInfo;
+    if (!log_.Writes(level)) return;
     const LogFields fields = {{"method", request.method},
                               {"path", request.path},
-                              {"status", std::to_string(response.status)},
-                              {"route", std::string(name)},
+                              {"status", std::to_string(status)},
+                              {"route", std::string(route != nullptr ? route->name : kNoRoute)},
                               {"ms", std::to_string(seconds * 1000)},
                               {"peer", request.peer},
                               {"request_id", request.id}};
-    if (response.status >= 500) {
-      log_.Error("request failed", fields);
-    } else if (route != nullptr && IsRoutine(*route, response.status)) {
-      log_.Debug("request", fields);
-    } else {
-      log_.Info("request", fields);
-    }
-    respond(std::move(response));
+    if (level == LogLevel::kError) return log_.Error("request failed", fields);
+    is_routine ? log_.Debug("request", fields) : log_.Info("request", fields);
   }
 
   // What comes many times a second on a quiet day.
   static bool IsRoutine(const Route& route, int status) {
-    const bool is_frequent = route.where == Where::kIngest || route.verb == Verb::kEvaluate;
+    const bool is_frequent = route.where == Where::kIngest || route.verb == Verb::kEvaluate ||
+                             route.budget == http::Budget::kConfig;  // of clients that poll
     return route.verb == Verb::kPublic || (is_frequent && status < 400);
   }
 
@@ -694,17 +718,17 @@ class App::Impl {
                                                      "Messages to webhooks, by how it went", {{"result", "delivered"}});
   Counter& webhooks_failed_ = metrics_.AddCounter("guidon_webhook_attempts_total",
                                                   "Messages to webhooks, by how it went", {{"result", "failed"}});
-  std::map<std::pair<std::string_view, int>, Counter*> requests_;
+  std::vector<std::array<Counter*, kStatusClasses>> requests_;  // of each route, in their order, and of none
   std::atomic<bool> stopping_{false};
   std::atomic<bool> listening_{false};
   std::string address_;  // that was bound
   std::string admin_address_;
 
-  std::shared_ptr<const http::Tls> tls_;  // of the start; null: without TLS
   std::atomic<std::int64_t> certificate_expires_{0};
 
   // In the order in which they are built; later ones use earlier ones.
-  std::unique_ptr<http::CertificateKeeper> certificate_;  // is gone before the server; see Stop()
+  // Null: without TLS. Is gone before the server; see Stop().
+  std::unique_ptr<http::CertificateKeeper> certificate_;
   std::unique_ptr<Store> store_;
   std::optional<Feed> feed_;
   std::optional<Catalog> catalog_;

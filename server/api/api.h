@@ -78,7 +78,7 @@ struct Route {
   Where where;
   http::Response (Api::*handle)(const Call&);
   // Instead of `handle`: answers later. The request lives until then; the Call does not.
-  void (Api::*handle_later)(const Call&, Answered) = nullptr;
+  void (Api::*handle_later)(const Call&, const Answered&) = nullptr;
   bool takes_rest = false;  // the last parameter of the path may have slashes
   // By the address (routes.cc): what it is counted as, and whether it is for people and monitoring, who may have a
   // listener of their own.
@@ -123,6 +123,8 @@ class Api {
     std::function<bool()> is_stopping;
     std::function<std::int64_t()> now_ms;
     ApiCounters& api_counters;
+    // Runs it on a thread that may take its time, soon; false when too many wait. Empty: all is done where it is asked.
+    std::function<bool(std::function<void()>)> run_later = {};
   };
   Api(Parts parts, ApiOptions options);
 
@@ -211,8 +213,8 @@ class Api {
   http::Response CreateBackup(const Call& call);
   http::Response GetBackup(const Call& call);
   http::Response Stream(const Call& call);
-  http::Response GetRuleset(const Call& call);
-  void SendEvents(const Call& call, Answered answered);
+  void GetRuleset(const Call& call, const Answered& answered);
+  void SendEvents(const Call& call, const Answered& answered);
   http::Response SendStatus(const Call& call);
   http::Response EvaluateFlag(const Call& call);
   http::Response EvaluateFlags(const Call& call);

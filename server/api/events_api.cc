@@ -81,7 +81,7 @@ Value EncodeProcess(const HeardProcess& process) {
 
 }  // namespace
 
-void Api::SendEvents(const Call& call, Answered answered) {
+void Api::SendEvents(const Call& call, const Answered& answered) {
   const auto refuse = [&](http::Response response) {
     parts_.counters.CountRefused(response.status);
     answered(std::move(response));

@@ -123,7 +123,7 @@ std::vector<Route> MakeRoutes() {
       {"POST", "/api/v1/backups", "createBackup", Verb::kOperate, Where::kPool, &Api::CreateBackup},
       {"GET", "/api/v1/backups/{name}", "getBackup", Verb::kOperate, Where::kPool, &Api::GetBackup},
       {"GET", "/sdk/v1/stream", "stream", Verb::kReadRules, Where::kInline, &Api::Stream},
-      {"GET", "/sdk/v1/ruleset", "ruleset", Verb::kReadRules, Where::kPool, &Api::GetRuleset},
+      {"GET", "/sdk/v1/ruleset", "ruleset", Verb::kReadRules, Where::kInline, nullptr, &Api::GetRuleset},
       {"POST", "/sdk/v1/events", "sendEvents", Verb::kSendEvents, Where::kIngest, nullptr, &Api::SendEvents},
       {"POST", "/sdk/v1/status", "sendStatus", Verb::kReadRules, Where::kIngest, &Api::SendStatus},
       {"POST", "/ofrep/v1/evaluate/flags/{key}", "evaluateFlag", Verb::kEvaluate, Where::kInline, &Api::EvaluateFlag,
@@ -212,13 +212,14 @@ Result<Principal> Api::WhoAsks(const Route& route, const http::Request& request)
 }
 
 void Api::Serve(const Route& route, const http::Request& request, const Answered& last) {
-  Answered answered = last;
+  Answered with_cors;
   if (!options_.cors_origins.empty() && IsForPages(route)) {
-    answered = [this, &request, last](http::Response response) {
+    with_cors = [this, &request, last](http::Response response) {
       AddCors(request, response);
       last(std::move(response));
     };
   }
+  const Answered& answered = with_cors ? with_cors : last;
   const auto refuse = [&](const Error& error) {
     answered(IsOfrep(route) ? OfrepRefusal(error, RetrySeconds()) : ProblemResponse(error, request.id));
   };

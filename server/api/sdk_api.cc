@@ -51,6 +51,32 @@ std::string StateOf(const FlagDefinition& flag, std::string_view environment) {
   return is_targeted ? targeted + fixed->variation : "serves " + fixed->variation;
 }
 
+// Each encoding has a tag of its own.
+std::string RulesetEtag(std::string etag, bool gzip) {
+  if (gzip) etag += "+gzip";
+  return etag;
+}
+
+http::Response RulesetHead(int status, std::string_view etag) {
+  http::Response response;
+  response.status = status;
+  std::string quoted;
+  quoted.reserve(etag.size() + 2);
+  quoted.append("\"").append(etag).append("\"");
+  response.Header("ETag", quoted);
+  response.Header("Vary", "Accept-Encoding");
+  response.Header("Cache-Control", "no-cache");
+  return response;
+}
+
+http::Response RulesetAnswer(const Channel::Document& document, bool gzip) {
+  http::Response response = RulesetHead(200, RulesetEtag(document.etag, gzip));
+  response.Header("Content-Type", "application/json");
+  if (gzip) response.Header("Content-Encoding", "gzip");
+  response.shared_body = gzip ? document.gzip : document.plain;
+  return response;
+}
+
 HomeProject HomeOf(const ProjectView& view, std::chrono::sys_days today) {
   HomeProject project;
   project.key = view.definitions.project.key;
@@ -149,29 +175,23 @@ http::Response Api::Stream(const Call& call) {
   return response;
 }
 
-http::Response Api::GetRuleset(const Call& call) {
+void Api::GetRuleset(const Call& call, const Answered& answered) {
   const std::shared_ptr<Channel> channel = parts_.feed.Find({call.who.project, call.who.environment});
-  if (!channel) return ProblemResponse(GoneScope(call.who), call.request.id);
+  if (!channel) return answered(ProblemResponse(GoneScope(call.who), call.request.id));
   const bool gzip = http::AcceptsGzip(call.request.Header("Accept-Encoding"));
-  const std::string_view held = call.request.Header("If-None-Match");
-  const std::string suffix = gzip ? "+gzip" : "";
-  const std::string current = channel->CurrentEtag() + suffix;
-  const bool is_current = http::MatchesEtag(held, current);
-  // What is sent may be newer than what was asked about: the tag is that of the bytes.
-  const Channel::Document document = is_current ? Channel::Document() : channel->Current(gzip);
-  const std::string etag = is_current ? current : document.etag + suffix;
-  http::Response response;
-  response.Header("ETag", "\"" + etag + "\"");
-  response.Header("Vary", "Accept-Encoding");
-  response.Header("Cache-Control", "no-cache");
-  if (is_current) {
-    response.status = 304;
-    return response;
+  if (const std::string_view held = call.request.Header("If-None-Match"); !held.empty()) {
+    const std::string current = RulesetEtag(channel->CurrentEtag(), gzip);
+    if (http::MatchesEtag(held, current)) return answered(RulesetHead(304, current));
   }
-  response.Header("Content-Type", "application/json");
-  if (gzip) response.Header("Content-Encoding", "gzip");
-  response.shared_body = gzip ? document.gzip : document.plain;
-  return response;
+  // What is sent may be newer than what was asked about: the tag is that of the bytes.
+  if (const std::optional<Channel::Document> ready = channel->CurrentIfEncoded(gzip)) {
+    return answered(RulesetAnswer(*ready, gzip));
+  }
+  // The first after a change: encoding and packing a large one takes milliseconds.
+  const auto encode = [channel, gzip, answered] { answered(RulesetAnswer(channel->Current(gzip), gzip)); };
+  if (!parts_.run_later) return encode();
+  if (parts_.run_later(encode)) return;
+  answered(Busy({ErrorCode::kOverloaded, "too many requests wait; try again shortly", {}}, call.request.id));
 }
 
 http::Response Api::Livez(const Call&) {

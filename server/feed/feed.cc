@@ -163,6 +163,12 @@ Channel::Document Channel::Current(bool with_gzip) {
   return document;
 }
 
+std::optional<Channel::Document> Channel::CurrentIfEncoded(bool with_gzip) const {
+  MutexLock lock(mutex_);
+  if (!document_ || (with_gzip && !document_gzip_)) return std::nullopt;
+  return Document{document_, document_gzip_, EtagLocked(), head_};
+}
+
 std::string Channel::CurrentEtag() const {
   MutexLock lock(mutex_);
   return EtagLocked();

@@ -104,6 +104,8 @@ class Channel {
     Revision revision = 0;
   };
   Document Current(bool with_gzip);
+  // The same, where nothing has to be encoded or packed for it; else nothing. Costs some pointer copies.
+  std::optional<Document> CurrentIfEncoded(bool with_gzip) const;
   // Its etag alone, without encoding anything.
   std::string CurrentEtag() const;
 

@@ -211,7 +211,7 @@ void Log::Secret(std::string_view message, std::string_view name, std::string_vi
 }
 
 void Log::Write(LogLevel level, std::string_view message, const LogFields& fields) const {
-  if (level >= least_) writer_->Push(Format(level, NowMs(), message, fields));
+  if (Writes(level)) writer_->Push(Format(level, NowMs(), message, fields));
 }
 
 }  // namespace guidon

@@ -41,6 +41,8 @@ class Log {
   void Info(std::string_view message, const LogFields& fields = {}) const { Write(LogLevel::kInfo, message, fields); }
   void Warn(std::string_view message, const LogFields& fields = {}) const { Write(LogLevel::kWarn, message, fields); }
   void Error(std::string_view message, const LogFields& fields = {}) const { Write(LogLevel::kError, message, fields); }
+  // Whether lines of that level are written: worth asking before the fields of one are made that comes often.
+  bool Writes(LogLevel level) const { return level >= least_; }
   // Shows `secret` as it is, whatever the level; returns when it is written, or after two seconds.
   void Secret(std::string_view message, std::string_view name, std::string_view secret) const;
 

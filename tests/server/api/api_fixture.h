@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -64,7 +65,8 @@ class TestServer {
     api_.emplace(
         Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_, exposures_, backups_,
                    [this] { return store_->Health(); }, [this] { Wake(); }, [this] { return metrics_.Render(); },
-                   [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }, api_counters_},
+                   [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }, api_counters_,
+                   [this](std::function<void()> job) { return ++put_off_, pool_->TryRun(std::move(job)); }},
         options.api);
     pool_.emplace(2, 256);
     http::ServerOptions http;
@@ -107,6 +109,7 @@ class TestServer {
   void SetStopping() { stopping_ = true; }
   int written() const { return written_; }  // changes that have reached every stream
   Revision head() { return store_->Head().revision; }
+  int put_off() const { return put_off_; }  // what handlers found to be too much for an I/O thread
 
   // A key that the server knows, past the API.
   std::string MakeKey(KeyKind kind, std::string project = "", std::string environment = "", std::string role = "") {
@@ -196,7 +199,7 @@ class TestServer {
   }
 
   std::atomic<bool> listening_{false}, stopping_{false};
-  std::atomic<int> written_{0};
+  std::atomic<int> written_{0}, put_off_{0};
   std::atomic<std::int64_t> now_ms_{1'798'761'600'000};  // 2027-01-01T00:00:00Z
   std::unique_ptr<Store> store_;
   Feed feed_;

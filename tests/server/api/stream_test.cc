@@ -57,6 +57,27 @@ TEST(RulesetTest, HasAStrongTagPerEncodingThatMovesWithTheScope) {
   EXPECT_EQ(DecodeSnapshot(now.body)->snapshot.revision, shop.server.head());
 }
 
+// An I/O thread, which others share, sends what is there and makes nothing.
+TEST(RulesetTest, IsEncodedOnceForEachStateAndNotByAnIoThread) {
+  Shop shop;
+  const auto ask = [&](const std::string& encoding) {
+    return shop.server.Call("GET", "/sdk/v1/ruleset", {.key = shop.key, .headers = {{"Accept-Encoding", encoding}}})
+        .status;
+  };
+  shop.server.PutFlag("a", "off");
+  const int before = shop.server.put_off();
+  EXPECT_EQ(ask("identity"), 200);
+  EXPECT_EQ(shop.server.put_off(), before + 1);
+  EXPECT_EQ(ask("identity"), 200);
+  EXPECT_EQ(shop.server.put_off(), before + 1);
+  EXPECT_EQ(ask("gzip"), 200);
+  EXPECT_EQ(ask("gzip"), 200);
+  EXPECT_EQ(shop.server.put_off(), before + 2);
+  shop.server.PutFlag("a", "on");
+  EXPECT_EQ(ask("gzip"), 200);
+  EXPECT_EQ(shop.server.put_off(), before + 3);
+}
+
 TEST(StreamTest, ResumesExactlyWhereItWasCutOff) {
   Shop shop;
   StreamClient client;
