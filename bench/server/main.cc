@@ -35,18 +35,24 @@ using testing::HttpAnswer;
 using testing::ResidentKiB;
 
 constexpr char kUsage[] =
-    "Usage: bench_server [--json FILE] [--streams N] [--pairs N] [--only NAME]\n"
-    "                    [--nginx FOLDER]\n"
+    "Usage: bench_server [--json FILE] [--streams N] [--pairs N] [--seconds S]\n"
+    "                    [--flags N] [--only NAME] [--nginx FOLDER]\n"
     "\n"
     "  --json FILE   also writes a list of {name, ours, floor, ratio, unit}\n"
     "  --streams N   clients that are connected (10000)\n"
     "  --pairs N     of floor and ours, in turn, whose median counts (5)\n"
-    "  --only NAME   the figures whose name begins so\n"
+    "  --seconds S   for which requests and events are counted, each time (2)\n"
+    "  --flags N     of the server that is restarted (10000)\n"
+    "  --only NAME   the figures whose name has that in it, and what is measured with\n"
+    "                them: ofrep, rps, storm\n"
     "  --nginx FOLDER  where Debian's nginx and libnginx-mod-nchan are unpacked: it is measured, too\n";
 
 struct Arguments {
   std::string json, only, nginx;
-  int streams = 10'000, pairs = 5;
+  int streams = 10'000, pairs = 5, flags = 10'000;
+  double seconds = 2;
+
+  bool Wants(std::string_view name) const { return name.find(only) != std::string_view::npos; }
 };
 
 bool Read(int argc, char** argv, Arguments& out) {
@@ -54,13 +60,19 @@ bool Read(int argc, char** argv, Arguments& out) {
     const std::string_view name = argv[i];
     if (++i == argc) return false;
     const std::string_view text = argv[i];
-    int* const number = name == "--streams" ? &out.streams : name == "--pairs" ? &out.pairs : nullptr;
+    int* const number = name == "--streams" ? &out.streams
+                        : name == "--pairs" ? &out.pairs
+                        : name == "--flags" ? &out.flags
+                                            : nullptr;
     if (name == "--json") {
       out.json = text;
     } else if (name == "--only") {
       out.only = text;
     } else if (name == "--nginx") {
       out.nginx = text;
+    } else if (name == "--seconds") {
+      const auto read = std::from_chars(text.data(), text.data() + text.size(), out.seconds);
+      if (read.ptr != text.data() + text.size() || !(out.seconds > 0 && out.seconds <= 3600)) return false;
     } else if (number == nullptr ||
                std::from_chars(text.data(), text.data() + text.size(), *number).ptr != text.data() + text.size() ||
                *number < 1) {
@@ -416,8 +428,11 @@ std::vector<Row> MeasureRequests(const Arguments& arguments) {
     const OnServerCore on;
     floor = StartHttpFloor(whole.body);
   }
+  std::vector<Row> rows;
   const auto measure = [&](Row& row, const std::string& request, int status) {
+    if (!arguments.Wants(row.name)) return;
     RequestLoadOptions options;
+    options.seconds = arguments.seconds;
     options.request = request;
     options.status = status;
     options.when_forked = AsAClient;
@@ -427,12 +442,13 @@ std::vector<Row> MeasureRequests(const Arguments& arguments) {
       options.port = shop.port();
       row.Add(RequestsPerServerSecond(shop.pid(), options), least);
     }
+    rows.push_back(std::move(row));
   };
   measure(ofrep, "POST /ofrep/v1/evaluate/flags/flag-7" + post, 200);
   measure(not_modified, head + "If-None-Match: " + whole.Header("ETag") + "\r\n\r\n", 304);
   measure(snapshot, head + "\r\n", 200);
   StopHttpFloor(floor);
-  return {ofrep, not_modified, snapshot};
+  return rows;
 }
 
 std::vector<Row> MeasureStorm(const Arguments& arguments) {
@@ -457,9 +473,10 @@ std::vector<Row> MeasureStorm(const Arguments& arguments) {
 }
 
 std::vector<Row> MeasureRestart(const Arguments& arguments) {
-  Row row{"restart_seconds", "s from kill -9 to serving 10 000 flags", {}, {}, {}, 1, 2};
+  Row row{
+      "restart_seconds", "s from kill -9 to serving " + std::to_string(arguments.flags) + " flags", {}, {}, {}, 1, 2};
   Shop shop;
-  shop.Fill(10'000, 300);
+  shop.Fill(arguments.flags, 300);
   for (int pair = 0; pair < arguments.pairs; ++pair) {
     shop.server().Kill();
     const std::int64_t begin = MonotonicNs();
@@ -475,17 +492,17 @@ std::vector<Row> MeasureRestart(const Arguments& arguments) {
 
 std::vector<Row> MeasureIngest(const Arguments& arguments) {
   Row row{"ingest_eps", "durable events/s", {}, {}, {}, 0.5};
-  constexpr std::chrono::seconds kTime{3};
+  const auto time = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(arguments.seconds));
   constexpr int kClients = 64;
   for (int pair = 0; pair < arguments.pairs; ++pair) {
     double floor = 0;
     {
       const OnServerCore on;
       const testing::TemporaryFolder folder;
-      floor = SyncedWriteBatches(folder / "db", kClients, IngestedEvent(), kTime);
+      floor = SyncedWriteBatches(folder / "db", kClients, IngestedEvent(), time);
     }
     Shop shop;
-    row.Add(DurableEvents(shop.port(), shop.key(), kClients, kTime), floor);
+    row.Add(DurableEvents(shop.port(), shop.key(), kClients, time), floor);
   }
   return {row};
 }
@@ -516,7 +533,7 @@ int Main(int argc, char** argv) {
   std::vector<Row> all;
   PrintHead();
   for (const Measure& measure : kMeasures) {
-    if (measure.names.find(arguments.only) == std::string_view::npos) continue;
+    if (!arguments.Wants(measure.names)) continue;
     for (Row& row : measure.run(arguments)) {
       Print(row);
       all.push_back(std::move(row));
