@@ -21,8 +21,12 @@ void Sse(std::string_view input);        // the first byte seeds the chunks; the
 void Net(std::string_view input);        // addresses and Retry-After
 void Operands(std::string_view input);   // percentages, durations, days, times, margins, versions, networks
 void Http(std::string_view input);       // percent-decoding, ETag lists, Accept-Encoding, routes
+void Request(std::string_view input);    // the first byte seeds the pieces; the rest is a request of HTTP/1.1
 void Auth(std::string_view input);       // the text of a key; the id of an event to resume from
 void Ingest(std::string_view input);     // a batch of events, packed or not; a process's status
+void Ofrep(std::string_view input);      // the body of an evaluation, and the answer to it
+void Audit(std::string_view input);      // an audit export, a line of one, a checkpoint, a public key
+void Backup(std::string_view input);     // the manifest of a backup
 void Evaluator(std::string_view input);  // {"entities":[…],"changes":[…],"contexts":[…],"now":…}
 
 struct Target {
@@ -38,9 +42,13 @@ inline constexpr Target kTargets[] = {{"yaml", Yaml, "experiments/shop"},
                                       {"net", Net},
                                       {"operands", Operands},
                                       {"http", Http},
+                                      {"request", Request},
                                       {"auth", Auth},
                                       {"evaluator", Evaluator},
-                                      {"ingest", Ingest}};
+                                      {"ingest", Ingest},
+                                      {"ofrep", Ofrep},
+                                      {"audit", Audit},
+                                      {"backup", Backup}};
 
 // A promise that has to hold for every input.
 inline void Require(bool holds, const std::string& promise) {
