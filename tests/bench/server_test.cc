@@ -63,7 +63,8 @@ TEST(ServerBenchTest, OneFigureIsMeasuredAlone) {
   EXPECT_EQ(run.exit_code, 0) << run.errors;
   EXPECT_NE(run.output.find("not_modified_rps"), std::string::npos);
   for (const auto& [name, has_floor] : Figures()) {
-    if (name != "not_modified_rps") EXPECT_EQ(run.output.find(name), std::string::npos) << name;
+    if (name == "not_modified_rps") continue;
+    EXPECT_EQ(run.output.find(name), std::string::npos) << name;
   }
 }
 

@@ -18,9 +18,11 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
+#include <future>
 #include <mutex>
-#include <thread>
+#include <optional>
 #include <vector>
 
 #include "server/http/certificate_keeper.h"
@@ -250,7 +252,7 @@ TEST_F(TlsTest, RecordsWithoutDataDoNotHoldTheThread) {
   EXPECT_EQ(Ask(TestTlsClient()), "/hello");
 }
 
-// A client of TLS 1.2 that asks for a new handshake as often as the wire takes it. OpenSSL asks once and waits, so
+// A client of TLS 1.2 that asks for a new handshake again and again. OpenSSL asks once and waits, so
 // after the first handshake the records are written here: RFC 5246, and RFC 5288 for AES-GCM.
 class Renegotiator {
  public:
@@ -266,6 +268,7 @@ class Renegotiator {
                     SSL_connect(tls_) == 1 && DeriveKey();
   }
   ~Renegotiator() {
+    EVP_CIPHER_CTX_free(cipher_);
     SSL_free(tls_);
     SSL_CTX_free(context_);
     ::close(socket_);
@@ -275,16 +278,32 @@ class Renegotiator {
 
   bool is_connected() const { return is_connected_; }
 
-  // Some hundred requests for a new handshake. False when the other side is gone.
-  bool Ask() {
+  // Asks so often, or as often as goes at once.
+  void Ask(int count) {
     std::string records;
-    for (int i = 0; i < 256; ++i) records += Hello();
-    for (std::string_view left = records; !left.empty();) {
-      const ssize_t sent = ::send(socket_, left.data(), left.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      left.remove_prefix(static_cast<std::size_t>(sent));
+    for (int i = 0; i < count; ++i) records += Hello();
+    sent_ = ::send(socket_, records.data(), records.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    EXPECT_GT(sent_, 0);
+  }
+  // How many of them the other side has taken from its socket: all but what the system still holds for it.
+  int taken() const {
+    sockaddr_in own{}, peer{};
+    socklen_t size = sizeof own;
+    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&own), &size);
+    ::getpeername(socket_, reinterpret_cast<sockaddr*>(&peer), &size);
+    std::array<char, 64> pattern;
+    // "0100007F:1F90 0100007F:C350 01 00000000:RX": addresses, state, queues.
+    std::snprintf(pattern.data(), pattern.size(), ": 0100007F:%04X 0100007F:%04X ", ntohs(peer.sin_port),
+                  ntohs(own.sin_port));
+    std::ifstream table("/proc/net/tcp");
+    for (std::string line; std::getline(table, line);) {
+      const std::size_t at = line.find(pattern.data());
+      if (at == std::string::npos) continue;
+      const std::size_t queues = at + std::strlen(pattern.data()) + 3;
+      return static_cast<int>((sent_ - std::stol(line.substr(queues + 9, 8), nullptr, 16)) / kRecord);
     }
-    return true;
+    ADD_FAILURE() << "the connection is gone";
+    return -1;
   }
   // Why OpenSSL gives up when it reads the answer to the first. It ends the connection.
   std::string FirstAnswer() {
@@ -292,15 +311,10 @@ class Renegotiator {
     ERR_clear_error();
     return SSL_read(tls_, &byte, 1) > 0 ? "data" : ERR_reason_error_string(ERR_peek_error());
   }
-  // Reads what comes and drops it, to the end.
-  void Drain() {
-    char dropped[4096];
-    while (::recv(socket_, dropped, sizeof dropped, 0) > 0) continue;
-  }
-  void ShutDown() { ::shutdown(socket_, SHUT_RDWR); }
 
  private:
   static constexpr std::size_t kKey = 16, kSalt = 4, kRandom = 32;
+  static constexpr long kRecord = 5 + 8 + 4 + 16;  // header, number, message, tag
 
   bool DeriveKey() {
     std::array<unsigned char, 2 * kRandom> randoms;
@@ -341,13 +355,11 @@ class Renegotiator {
     std::array<unsigned char, sizeof hello> sealed;
     std::array<unsigned char, 16> tag;
     int size = 0;
-    EVP_CIPHER_CTX* const cipher = EVP_CIPHER_CTX_new();
-    EVP_EncryptInit_ex(cipher, EVP_aes_128_gcm(), nullptr, key_.data(), nonce.data());
-    EVP_EncryptUpdate(cipher, nullptr, &size, bound.data(), bound.size());
-    EVP_EncryptUpdate(cipher, sealed.data(), &size, hello, sizeof hello);
-    EVP_EncryptFinal_ex(cipher, sealed.data(), &size);
-    EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_GET_TAG, tag.size(), tag.data());
-    EVP_CIPHER_CTX_free(cipher);
+    EVP_EncryptInit_ex(cipher_, number_ == 2 ? EVP_aes_128_gcm() : nullptr, nullptr, key_.data(), nonce.data());
+    EVP_EncryptUpdate(cipher_, nullptr, &size, bound.data(), bound.size());
+    EVP_EncryptUpdate(cipher_, sealed.data(), &size, hello, sizeof hello);
+    EVP_EncryptFinal_ex(cipher_, sealed.data(), &size);
+    EVP_CIPHER_CTX_ctrl(cipher_, EVP_CTRL_GCM_GET_TAG, tag.size(), tag.data());
     std::string record{22, 3, 3, 0, static_cast<char>(number.size() + sealed.size() + tag.size())};
     record.append(number.begin(), number.end()).append(sealed.begin(), sealed.end()).append(tag.begin(), tag.end());
     return record;
@@ -356,33 +368,50 @@ class Renegotiator {
   const int socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   SSL_CTX* const context_;
   SSL* const tls_;
+  EVP_CIPHER_CTX* const cipher_ = EVP_CIPHER_CTX_new();
   std::array<unsigned char, kKey> key_{};
   std::array<unsigned char, kSalt> salt_{};
+  long sent_ = 0;
   std::uint64_t number_ = 1;  // of the next record; Finished was the first
   bool is_connected_ = false;
 };
 
 // OpenSSL refuses each and goes on reading by itself for as long as they come.
 TEST_F(TlsTest, AFloodOfRenegotiationsIsRefusedAndHoldsNobodyUp) {
+  std::promise<void> is_held, go;
+  std::optional<Renegotiator> flood;
+  std::atomic<int> taken_before{-1};
   ServerOptions options = TestOptions();
+  options.tls = TestTls();
   options.io_threads = 1;
-  Start(options);
-  Renegotiator curious(server_->port()), client(server_->port());
-  ASSERT_TRUE(curious.is_connected() && client.is_connected());
-  ASSERT_TRUE(curious.Ask());
-  EXPECT_EQ(curious.FirstAnswer(), "no renegotiation");
-  std::atomic<bool> is_enough{false}, is_there{true};
-  std::thread flood([&] {
-    while (!is_enough && is_there) is_there = client.Ask();
+  server_ = MustStart(options, [&](const std::shared_ptr<Request>& request, const Responder& respond) {
+    if (request->path == "/hold") {
+      is_held.set_value();
+      go.get_future().wait();
+    }
+    if (request->path == "/other") taken_before = flood->taken();
+    respond({});
   });
-  std::thread drain([&] { client.Drain(); });
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(Ask(TestTlsClient()), "/hello");
-  EXPECT_TRUE(is_there) << "it goes on all the time";
-  is_enough = true;
-  flood.join();
-  client.ShutDown();
-  drain.join();
-  EXPECT_EQ(server_->Counts().handshakes, 22u);
+  Renegotiator curious(server_->port());
+  flood.emplace(server_->port());
+  ASSERT_TRUE(curious.is_connected() && flood->is_connected());
+  curious.Ask(1);
+  EXPECT_EQ(curious.FirstAnswer(), "no renegotiation");
+
+  // While the thread is held, a flood comes, and a request behind it.
+  HttpConnection holder(server_->port(), TestTlsClient()), other(server_->port(), TestTlsClient());
+  other.Send(Get("/hello"));
+  ASSERT_EQ(other.ReadAnswer().status, 200);
+  holder.Send(Get("/hold"));
+  is_held.get_future().wait();
+  flood->Ask(1'000);
+  other.Send(Get("/other"));
+  go.set_value();
+  EXPECT_EQ(other.ReadAnswer().status, 200);
+  EXPECT_GT(taken_before, 0);
+  EXPECT_LT(taken_before, 100) << "a few are looked at, and then others have their turn";
+  EXPECT_TRUE(Eventually([&] { return flood->taken() == 1'000; })) << "it goes on behind them";
+  EXPECT_EQ(server_->Counts().handshakes, 4u);
 }
 
 // ---- Certificates ------------------------------------------------------------------------------------------------
