@@ -318,6 +318,8 @@ TEST_F(ServerRunTest, EveryLogLineIsReadableRequestsHaveTheirIdAndKeysAreNowhere
       server_->Call("GET", "/api/v1/projects", {.key = sdk_key_}),     // of the wrong kind
       server_->Call("GET", "/api/v1/projects", {.key = admin + "x"}),  // mistyped
       server_->Call("GET", "/livez"),
+      server_->Call("GET", "/sdk/v1/ruleset", {.key = sdk_key_}),
+      server_->Call("GET", "/sdk/v1/ruleset"),  // of the wrong kind
       server_->Call("GET", "/a%0Alevel=error%20msg=forged"),
       server_->Call("GET", "/caf\xe9"),
   };
@@ -329,6 +331,7 @@ TEST_F(ServerRunTest, EveryLogLineIsReadableRequestsHaveTheirIdAndKeysAreNowhere
   EXPECT_EQ(server_->Stop(), 0);
 
   std::set<std::string> ids;
+  std::map<std::string, std::string> levels;  // by "route status"
   int secrets = 0;
   std::istringstream lines(server_->Log());
   for (std::string line; std::getline(lines, line);) {
@@ -338,6 +341,7 @@ TEST_F(ServerRunTest, EveryLogLineIsReadableRequestsHaveTheirIdAndKeysAreNowhere
     if (fields->at("msg").starts_with("request")) {
       ASSERT_TRUE(fields->contains("request_id")) << line;
       EXPECT_TRUE(ids.insert(fields->at("request_id")).second) << "twice: " << line;
+      if (fields->contains("route")) levels[fields->at("route") + " " + fields->at("status")] = fields->at("level");
     }
     // The part of a key that is secret begins after its selector, at character 21.
     for (const std::string& key : {admin, sdk_key_}) {
@@ -347,6 +351,11 @@ TEST_F(ServerRunTest, EveryLogLineIsReadableRequestsHaveTheirIdAndKeysAreNowhere
     }
   }
   EXPECT_EQ(secrets, 1);
+  // What comes many times a second is told apart from what does not.
+  for (const char* routine : {"livez 200", "ruleset 200"}) EXPECT_EQ(levels[routine], "debug") << routine;
+  for (const char* other : {"ruleset 403", "listProjects 200", "putFlag 201", "stream 200"}) {
+    EXPECT_EQ(levels[other], "info") << other;
+  }
   for (const HttpAnswer& answer : answers) {
     EXPECT_NE(answer.status, 0) << answer.fault;
     EXPECT_TRUE(ids.contains(answer.Header("X-Request-Id"))) << answer.status << " " << answer.body;
