@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <memory>
 
 namespace guidon {
 namespace {
@@ -67,13 +69,21 @@ Result<std::string> RandomDigits(std::size_t count) {
 
 using Sha256Digits = std::array<char, 64>;
 
-// For each request with a key. EVP_sha256() would have OpenSSL look the algorithm up each time, which takes longer than
-// the hash.
+struct FreeDigest {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
+// For each request with a key. EVP_Digest and EVP_sha256() would have OpenSSL look the algorithm up and make a context
+// each time, which takes longer than the hash.
 Sha256Digits Sha256Hex(std::string_view text) {
   static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);  // for as long as the process lives
+  thread_local const std::unique_ptr<EVP_MD_CTX, FreeDigest> kept(EVP_MD_CTX_new());
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
   unsigned int size = 0;
-  EVP_Digest(text.data(), text.size(), hash.data(), &size, kSha256 != nullptr ? kSha256 : EVP_sha256(), nullptr);
+  const bool is_hashed = EVP_DigestInit_ex2(kept.get(), kSha256, nullptr) == 1 &&
+                         EVP_DigestUpdate(kept.get(), text.data(), text.size()) == 1 &&
+                         EVP_DigestFinal_ex(kept.get(), hash.data(), &size) == 1;
+  if (!is_hashed) std::abort();  // no memory, or an OpenSSL without SHA-256: zeros would be the digest of anything
   static constexpr char kHex[] = "0123456789abcdef";
   Sha256Digits hex;
   for (std::size_t i = 0; i < hex.size() / 2; ++i) {

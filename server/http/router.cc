@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/base/json.h"
-
 namespace guidon::http {
 namespace {
 
@@ -23,10 +21,8 @@ std::vector<std::string_view> Split(std::string_view path) {
 // The segments, decoded; `room` holds those that were written otherwise. False when one cannot be decoded.
 bool Decode(std::string_view path, std::vector<std::string_view>& segments, std::vector<std::string>& room) {
   segments = Split(path);
-  // Nearly always there is nothing to decode.
-  if (path.find('%') == std::string_view::npos) {
-    return IsValidUtf8(path) && path.find('\0') == std::string_view::npos;
-  }
+  // Nearly always there is nothing to decode: all of it is ASCII, and none of it a '%'.
+  if (std::all_of(path.begin(), path.end(), [](char c) { return c > '\0' && c < '\x7f' && c != '%'; })) return true;
   room.resize(segments.size());
   for (std::size_t s = 0; s < segments.size(); ++s) {
     if (!PercentDecode(segments[s], false, room[s])) return false;
@@ -100,7 +96,8 @@ Match Router::Find(Request& request) const {
     const Compiled& route = routes_[i];
     const std::size_t count = route.segments.size();
     bool fits = true;
-    for (std::size_t s = 0; s < count && fits; ++s) {
+    // From the end, where they differ most.
+    for (std::size_t s = count; s-- > 0 && fits;) {
       fits = IsParameter(route.segments[s]) ? !segments[s].empty() : route.segments[s] == segments[s];
     }
     if (!fits) continue;

@@ -193,14 +193,11 @@ class Session : public std::enable_shared_from_this<Session> {
   // ---- Reading ---------------------------------------------------------------------------------------------------
 
   void WaitForRequest() {
+    if (!socket_.is_open()) return Forget();
     parser_.reset();
     is_head_ = is_get_ = false;
     version_ = 11;
-    if (buffer_.size() > 0) {
-      // Sent ahead. Other connections have their turn before it.
-      Enter(Phase::kHeader, io_.options.header_deadline);
-      return asio::post(io_.context, [self = shared_from_this()] { self->ReadHeader(); });
-    }
+    if (buffer_.size() > 0) return ReadHeader();
     constexpr std::size_t kFirstRead = 4096;
     // What a large body has grown is not kept while nothing happens.
     if (buffer_.capacity() > 2 * kFirstRead) buffer_ = beast::flat_buffer();
@@ -214,7 +211,6 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void ReadHeader() {
-    if (!socket_.is_open()) return Forget();
     if (phase_ != Phase::kHeader) Enter(Phase::kHeader, io_.options.header_deadline);
     if (!parser_) {
       parser_.emplace(RequestParser::Limits{io_.options.header_bytes, io_.options.body_bytes});
@@ -365,7 +361,8 @@ class Session : public std::enable_shared_from_this<Session> {
     head_ = std::move(io_.spare_head);
     head_.clear();
     AppendAnswerHead(head_, response_, head);
-    if (body_.size() <= kCopiedBody) head_ += std::exchange(body_, std::string_view());  // one piece costs less than two
+    if (body_.size() <= kCopiedBody)
+      head_ += std::exchange(body_, std::string_view());  // one piece costs less than two
     sent_ = 0;
     const std::chrono::milliseconds at_rate(1000 * body.size() /
                                             std::max<std::size_t>(1, io_.options.write_bytes_per_second));
@@ -411,7 +408,14 @@ class Session : public std::enable_shared_from_this<Session> {
     response_ = Response();
     ReleaseAnswer();
     if (!keep_alive_ || closing_) return Linger();
-    WaitForRequest();
+    // When the others have had their turn: by then the next request is often there, and a read that finds nothing costs
+    // as much as one that does.
+    if (buffer_.size() > 0) {
+      Enter(Phase::kHeader, io_.options.header_deadline);  // it was sent ahead
+    } else {
+      Enter(Phase::kIdle, io_.options.idle_deadline);
+    }
+    asio::post(io_.context, [self = shared_from_this()] { self->WaitForRequest(); });
   }
 
   // After a refusal the client may still be sending: a close with unread bytes would reset the connection and take the
