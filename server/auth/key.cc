@@ -77,7 +77,7 @@ struct FreeDigest {
 // each time, which takes longer than the hash.
 Sha256Digits Sha256Hex(std::string_view text) {
   static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);  // for as long as the process lives
-  thread_local const std::unique_ptr<EVP_MD_CTX, FreeDigest> kept(EVP_MD_CTX_new());
+  thread_local std::unique_ptr<EVP_MD_CTX, FreeDigest> kept(EVP_MD_CTX_new());
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
   unsigned int size = 0;
   const bool is_hashed = EVP_DigestInit_ex2(kept.get(), kSha256, nullptr) == 1 &&

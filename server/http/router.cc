@@ -62,7 +62,7 @@ bool ReadQuery(std::string_view target, Request& request) {
 
 }  // namespace
 
-Router::Router(std::vector<RoutePattern> routes) {
+Router::Router(const std::vector<RoutePattern>& routes) {
   for (const RoutePattern& route : routes) {
     const std::vector<std::string_view> segments = Split(route.path);
     routes_.push_back(

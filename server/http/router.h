@@ -27,7 +27,7 @@ struct Match {
 
 class Router {
  public:
-  explicit Router(std::vector<RoutePattern> routes);
+  explicit Router(const std::vector<RoutePattern>& routes);
 
   // Fills in params and query of the request. HEAD finds the GET route.
   Match Find(Request& request) const;

@@ -46,13 +46,10 @@ struct Tried {
 
 class Socket {
  public:
-  using executor_type = TcpSocket::executor_type;
-
   explicit Socket(TcpSocket socket);
   Socket(Socket&&) = default;
   ~Socket();
 
-  executor_type get_executor() { return tcp_.get_executor(); }
   TcpSocket& raw() { return tcp_; }
   bool is_open() const { return tcp_.is_open(); }
   void Cancel();  // ends what is waited for with operation_aborted
