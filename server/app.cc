@@ -120,7 +120,9 @@ class App::Impl {
     }
     WatchCertificate();
     // Last, so that a script which waits for the address finds the first key in the log.
-    return WritePortFile();
+    if (Status written = WritePortFile(); !written) return written;
+    serving_ = true;
+    return {};
   }
 
   std::uint16_t port() const { return server_ ? server_->port() : 0; }
@@ -155,6 +157,7 @@ class App::Impl {
     checkpoints_.reset();
     journal_keeper_.reset();
     journal_.reset();  // who waits for an answer from it is told through the server
+    if (serving_) store_->ForgetCrashes();
     log_.Info("stopped");
   }
 
@@ -721,7 +724,8 @@ class App::Impl {
   std::vector<std::array<Counter*, kStatusClasses>> requests_;  // of each route, in their order, and of none
   std::atomic<bool> stopping_{false};
   std::atomic<bool> listening_{false};
-  std::string address_;  // that was bound
+  bool serving_ = false;  // the start has come to its end; a stop of one that has not forgets no crashes
+  std::string address_;   // that was bound
   std::string admin_address_;
 
   std::atomic<std::int64_t> certificate_expires_{0};

@@ -211,8 +211,10 @@ class BackupWriter {
     Result<FileDigest> digest = DigestFile(*disk_, draft_ + "/HEAD");
     if (!digest) return Fail(digest.error());
     manifest.files.insert(manifest.files.begin(), {"HEAD", digest->bytes, digest->sha256});
-    if (auto opened = StoreFolder::OpenBackup(draft_, disk_); !opened) return Fail(opened.error());
+    const auto go_on = [this] { return !request_.progress || request_.progress(copied_, bytes_); };
+    if (auto opened = StoreFolder::OpenBackup(draft_, disk_, go_on); !opened) return Fail(opened.error());
     if (Status synced = SyncFolder(*disk_, draft_ + "/db"); !synced) return synced;
+    if (!go_on()) return Fail(ErrorCode::kUnavailable, "it was stopped");
     const std::string path = draft_ + "/" + std::string(kManifestName);
     if (Status written = WriteFile(*disk_, path, EncodeManifest(manifest)); !written) return written;
     return SyncFolder(*disk_, draft_);

@@ -68,8 +68,8 @@ struct BackupRequest {
   std::string folder;   // of the backup; must not exist, its parent must
   std::string version;  // of the program
   Timestamp now{};
-  // Called every few milliseconds with what is copied so far and all there is; false ends the backup, with
-  // kUnavailable.
+  // Called every few milliseconds with what is copied so far and all there is, and while the copy is looked at, at each
+  // table file of some 64 MiB; false ends the backup, with kUnavailable.
   std::function<bool(std::uint64_t copied, std::uint64_t bytes)> progress = {};
 };
 

@@ -48,6 +48,7 @@ class RocksStore final : public Store {
     closing_ = true;
     committer_.BeginClose();
   }
+  void ForgetCrashes() override { folder_->ForgetCrashes(); }
 
   void Submit(Txn txn, TxnDone done) override { committer_.Submit(std::move(txn), std::move(done)); }
   Result<RangeResult> Range(const RangeQuery& query) const override;

@@ -26,8 +26,8 @@ struct RocksStoreOptions : StoreOptions {
   // All table files are checksummed at open if they are no larger than this together, else as they are read.
   std::uint64_t verify_at_open_bytes = 128u << 20;
   // Opened so often within the window without having been closed in good order, it is opened read-only: Health() says
-  // why, writes are kUnavailable, nothing of the database is written, and what is read is what was acknowledged. A
-  // close in good order, or the window's end, makes it forget. 0: opened as ever, however often.
+  // why, writes are kUnavailable, nothing of the database is written, and what is read is what was acknowledged.
+  // Store::ForgetCrashes and a close, or the window's end, make it forget. 0: opened as ever, however often.
   int crash_limit = 0;
   std::chrono::minutes crash_window{10};
 };

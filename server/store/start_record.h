@@ -27,9 +27,9 @@ class StartRecord {
 
   // Notes a start. Returns the earlier ones within `window` that have not ended in good order, oldest first.
   std::vector<Timestamp> Begin(Timestamp now, std::chrono::milliseconds window);
-  // It ended in good order: everything is forgotten.
+  // It served, and ended in good order: everything is forgotten.
   void End();
-  // It was refused in good order, and did not count: the earlier ones stay.
+  // It ended in good order before it served, and did not count: the earlier ones stay.
   void Withdraw();
 
  private:

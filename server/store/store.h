@@ -248,6 +248,10 @@ class Store {
   // The beginning of the end, for who has threads within the store and waits for them before destroying it: no more
   // transactions are taken, a compaction ends, and what waits for room on the disk fails. Reads go on.
   virtual void BeginClose() {}
+  // This start has served, and ends in good order: once closed, the crashes before it are forgotten
+  // (RocksStoreOptions::crash_limit). Closed without it, the start is as if it had not been: neither a crash, nor a
+  // reason to forget those before.
+  virtual void ForgetCrashes() {}
 
   virtual StoreHead Head() const = 0;  // visible, hence durable; never blocks
   // Random text of 16 characters [a-z0-9], drawn when the store is created or restored: revisions of two epochs

@@ -1,6 +1,7 @@
 #include "server/store/store_folder.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
@@ -98,8 +99,8 @@ StoreFolder::StoreFolder(const RocksStoreOptions& options)
 StoreFolder::~StoreFolder() {
   db_.reset();
   env_.reset();
-  if (starts_ && is_open_) starts_->End();
-  if (starts_ && !is_open_) starts_->Withdraw();
+  if (starts_ && forgets_crashes_) starts_->End();
+  if (starts_ && !forgets_crashes_) starts_->Withdraw();
   if (lock_ != nullptr) file_system_->UnlockFile(lock_, {}, nullptr);
 }
 
@@ -113,12 +114,12 @@ Result<std::unique_ptr<StoreFolder>> StoreFolder::Open(const RocksStoreOptions& 
   } else if (folder->tail_ != folder->head_file_.last().head) {
     if (Status status = folder->head_file_.Write(folder->tail_); !status) return Fail(status.error());
   }
-  folder->is_open_ = true;
   return folder;
 }
 
 Result<std::unique_ptr<StoreFolder>> StoreFolder::OpenBackup(const std::string& path,
-                                                             std::shared_ptr<rocksdb::FileSystem> file_system) {
+                                                             std::shared_ptr<rocksdb::FileSystem> file_system,
+                                                             const std::function<bool()>& go_on) {
   RocksStoreOptions options;
   options.folder = path;
   options.file_system = std::move(file_system);
@@ -126,10 +127,7 @@ Result<std::unique_ptr<StoreFolder>> StoreFolder::OpenBackup(const std::string& 
   folder->is_backup_ = true;
   folder->read_only_ = "this is a backup, which is only read";
   if (Status status = folder->Prepare(); !status) return Fail(status.error());
-  if (Status status = folder->CheckTables(std::numeric_limits<std::uint64_t>::max()); !status) {
-    return Fail(status.error());
-  }
-  folder->is_open_ = true;
+  if (Status status = folder->CheckEachTable(go_on); !status) return Fail(status.error());
   return folder;
 }
 
@@ -348,6 +346,20 @@ Status StoreFolder::CheckTables(std::uint64_t most_bytes) const {
   const rocksdb::Status status = db_->VerifyChecksum();
   if (status.ok()) return {};
   return Fail(Damaged("a table file of the database is damaged: " + status.ToString()));
+}
+
+// One after the other, as nothing removes them meanwhile.
+Status StoreFolder::CheckEachTable(const std::function<bool()>& go_on) const {
+  std::vector<rocksdb::LiveFileMetaData> tables;
+  db_->GetLiveFilesMetaData(&tables);
+  const rocksdb::Options options = db_->GetOptions();
+  for (const rocksdb::LiveFileMetaData& table : tables) {
+    if (go_on && !go_on()) return Fail(ErrorCode::kUnavailable, "it was stopped");
+    const rocksdb::Status status =
+        rocksdb::VerifySstFileChecksum(options, rocksdb::EnvOptions(options), table.db_path + table.name);
+    if (!status.ok()) return Fail(Damaged("a table file of the database is damaged: " + status.ToString()));
+  }
+  return {};
 }
 
 std::uint64_t StoreFolder::FreeBytes() const {

@@ -15,6 +15,7 @@
 // Thread safety: opening and closing belong to one thread; the accessors may be used from any thread in between.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -41,10 +42,15 @@ class StoreFolder {
  public:
   static Result<std::unique_ptr<StoreFolder>> Open(const RocksStoreOptions& options);
   // What is in a backup (server/store/backup.h): the same checks, with all table files whatever their size. Read-only:
-  // not even a lock is written, so nobody else may write to it meanwhile.
+  // not even a lock is written, so nobody else may write to it meanwhile. `go_on` is asked before each table file, of
+  // some 64 MiB; false ends it with kUnavailable.
   static Result<std::unique_ptr<StoreFolder>> OpenBackup(const std::string& folder,
-                                                         std::shared_ptr<rocksdb::FileSystem> file_system);
-  ~StoreFolder();
+                                                         std::shared_ptr<rocksdb::FileSystem> file_system,
+                                                         const std::function<bool()>& go_on = {});
+  ~StoreFolder();  // without ForgetCrashes, the start counts as one that was refused
+
+  // The crashes before this start are to be forgotten when it is closed.
+  void ForgetCrashes() { forgets_crashes_ = true; }
 
   rocksdb::DB& db() const { return *db_; }
   HeadFile& head_file() { return head_file_; }
@@ -79,6 +85,7 @@ class StoreFolder {
   Status CheckNewestTxns() const;
   Status CheckLink(const StoreHead& head) const;
   Status CheckTables(std::uint64_t most_bytes) const;
+  Status CheckEachTable(const std::function<bool()>& go_on) const;  // of a backup
   Error Damaged(std::string what) const;
 
   const std::string path_;
@@ -90,7 +97,7 @@ class StoreFolder {
   rocksdb::FileLock* lock_ = nullptr;
   std::optional<StartRecord> starts_;
   bool is_backup_ = false;
-  bool is_open_ = false;
+  std::atomic<bool> forgets_crashes_ = false;
   std::string read_only_;
   HeadFile head_file_;  // of the committer, once open
   std::string epoch_;

@@ -93,9 +93,15 @@ TEST(CrashLimitTest, AfterManyCrashesReadsAndStreamsAreServedAndWritesSayWhyNot)
   ASSERT_EQ(server.Call("POST", "/api/v1/projects", {.body = kProject}).status, 201);
   const std::string key = server.CreateSdkKey("shop", "production");
   ASSERT_EQ(PutGreeting(server, "before"), 201);
+  const Guidond other;  // has a port
   for (int crash = 0; crash < 3; ++crash) {
     EXPECT_THAT(server.Call("GET", "/readyz").body, HasSubstr("\"writable\":true")) << crash;
     server.Kill();
+    // A start that is refused, though the store was open by then, is neither a crash nor an end in good order.
+    const Finished refused = guidon::testing::Run({Guidond::Program(), "--data", server.data(), "--crash-limit", "3",
+                                                   "--listen", "127.0.0.1:" + std::to_string(other.port())});
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.errors, HasSubstr("another process does"));
     server.Start();
   }
   const HttpAnswer ready = server.Call("GET", "/readyz");

@@ -6,8 +6,6 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "server/store/chain.h"
@@ -19,17 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::AnyOf;
 using testing::HasSubstr;
-
-std::string ReadAll(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream content;
-  content << in.rdbuf();
-  return content.str();
-}
-
-void WriteAll(const fs::path& path, std::string_view content) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-}
 
 class BackupTest : public testing::Test {
  protected:
@@ -219,6 +206,26 @@ TEST_F(BackupTest, WhatWasInterruptedIsInNobodysWay) {
   EXPECT_FALSE(fs::exists(At("data/checkpoint.tmp"))) << "its links would keep the room of removed tables";
 }
 
+// The copy is looked at before it gets its name, which takes as long as it has bytes: a stop does not wait for it.
+TEST_F(BackupTest, AStopWhileTheCopyIsLookedAtLeavesNoBackup) {
+  Fill(2);
+  Open();  // so that there is a table
+  BackupRequest request = Request("monday");
+  bool is_copied = false;
+  int looks = 0;
+  request.progress = [&](std::uint64_t copied, std::uint64_t bytes) {
+    if (is_copied) return ++looks < 1;
+    is_copied = copied == bytes;
+    return true;
+  };
+  EXPECT_EQ(store_->Backup(request).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(looks, 1);
+  EXPECT_FALSE(fs::exists(At("monday")));
+  EXPECT_FALSE(fs::exists(At("monday.partial")));
+  EXPECT_TRUE(store_->Health());
+  MustBackUp("monday");
+}
+
 // ---- Crashes again and again -----------------------------------------------------------------------------------
 
 class CrashLimitTest : public testing::Test {
@@ -259,6 +266,7 @@ TEST_F(CrashLimitTest, TheSixthStartIsReadOnlyAndAnEndInGoodOrderMakesItWriteAga
   EXPECT_TRUE(VerifyChain(*store)->ok());
   EXPECT_TRUE(std::holds_alternative<CommittedTxn>(store->Watch(0, [] {})->Next()));
 
+  store->ForgetCrashes();
   store.reset();
   store = *OpenRocksStore(Options());
   EXPECT_TRUE(store->Health());
@@ -287,6 +295,15 @@ TEST_F(CrashLimitTest, AStartThatIsRefusedIsNoCrash) {
   EXPECT_TRUE((*OpenRocksStore(Options()))->Health());
 }
 
+// The server's start goes on after the store was opened, and may fail then: a port that is taken, say.
+TEST_F(CrashLimitTest, AStartThatWasGivenUpOnceTheStoreWasOpenIsNoCrashAndForgetsNone) {
+  MustCommit(**OpenRocksStore(Options()), Put("a", "1"));
+  for (int crash = 0; crash < 4; ++crash) Crash();
+  for (int given_up = 0; given_up < 3; ++given_up) EXPECT_TRUE((*OpenRocksStore(Options()))->Health());
+  Crash();
+  for (int given_up = 0; given_up < 3; ++given_up) EXPECT_FALSE((*OpenRocksStore(Options()))->Health());
+}
+
 // A group that is in the log and not in HEAD was not acknowledged: it counts once the store may write again.
 TEST_F(CrashLimitTest, WhatIsShownReadOnlyIsWhatWasAcknowledged) {
   std::unique_ptr<Store> store = *OpenRocksStore(Options());
@@ -302,6 +319,7 @@ TEST_F(CrashLimitTest, WhatIsShownReadOnlyIsWhatWasAcknowledged) {
   EXPECT_EQ(store->Head(), acknowledged);
   EXPECT_EQ(ShowAll(*store), "a=1");
   EXPECT_TRUE(VerifyChain(*store)->ok());
+  store->ForgetCrashes();
   store.reset();
   EXPECT_EQ(ShowAll(**OpenRocksStore(Options())), "a=2");
 }
