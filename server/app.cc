@@ -404,6 +404,12 @@ class App::Impl {
       metrics_.AddGauge("guidon_tls_certificate_expiry_seconds", "Unix time at which the certificate expires", {},
                         [this] { return static_cast<double>(certificate_expires_); });
     }
+    if (!config_.backup_folder.empty()) {
+      metrics_.AddGauge("guidon_backup_last_success_timestamp_seconds",
+                        "Unix time at which the newest whole backup was made; 0 without one", {}, [this] {
+                          return std::chrono::duration<double>(backups_->newest().time_since_epoch()).count();
+                        });
+    }
     metrics_.AddGauges("guidon_processes", "Processes that said within 3 minutes what they hold",
                        [this] { return LiveProcesses(); });
     metrics_.AddGauge("guidon_build_info", "Always 1; the version is a label", {{"version", kVersion}},

@@ -54,7 +54,9 @@ std::string_view ToString(BackupState::Phase phase) {
   return kWords[static_cast<std::size_t>(phase)];
 }
 
-Backups::Backups(Store& store, BackupsOptions options) : store_(store), options_(WithClock(std::move(options))) {}
+Backups::Backups(Store& store, BackupsOptions options) : store_(store), options_(WithClock(std::move(options))) {
+  if (!options_.folder.empty()) looking_ = std::thread([this] { FindNewest(); });
+}
 
 Backups::~Backups() {
   std::thread thread;
@@ -64,6 +66,22 @@ Backups::~Backups() {
     thread.swap(thread_);
   }
   if (thread.joinable()) thread.join();
+  if (looking_.joinable()) looking_.join();
+}
+
+// What cannot be listed is not there: whoever watches the time of the newest is told by that.
+void Backups::FindNewest() {
+  const Result<std::vector<BackupState>> states = List();
+  if (!states) return;
+  for (const BackupState& state : *states) {
+    if (state.phase == BackupState::Phase::kDone) NoteMade(state.manifest.made);
+  }
+}
+
+void Backups::NoteMade(Timestamp made) {
+  const std::int64_t ms = made.time_since_epoch().count();
+  std::int64_t newest = newest_ms_;
+  while (newest < ms && !newest_ms_.compare_exchange_weak(newest, ms)) continue;
 }
 
 Result<BackupState> Backups::Start(std::string name, const std::string& request) {
@@ -107,6 +125,7 @@ void Backups::Run(std::string name, std::string folder) {
   {
     MutexLock lock(mutex_);
     if (manifest) {
+      NoteMade(manifest->made);
       last_ = Done(std::move(name), std::move(folder), *std::move(manifest));
     } else {
       last_->phase = BackupState::Phase::kFailed;

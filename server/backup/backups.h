@@ -8,9 +8,11 @@
 // folder. Old ones are for the operator to remove: no backup is ever removed here.
 //
 // Thread safety: every method may be called from any thread. Start looks at the disk; the copying runs on a thread of
-// its own, one at a time.
+// its own, one at a time, and so does a first look through the folder, whose disk may be slow.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -64,8 +66,14 @@ class Backups {
   Result<std::vector<BackupState>> List() const;
   Result<BackupState> Find(const std::string& name) const;  // kNotFound
 
+  // When the newest whole backup was made, of those that were in the folder at the start and those made since; zero:
+  // none is known, which may also be because the folder is still being looked through. Does not wait.
+  Timestamp newest() const { return Timestamp(std::chrono::milliseconds(newest_ms_)); }
+
  private:
   Status CheckFolder() const;
+  void FindNewest();
+  void NoteMade(Timestamp made);
   void Run(std::string name, std::string folder);
   std::optional<BackupState> Last() const;
 
@@ -77,6 +85,8 @@ class Backups {
   std::string last_request_ GUIDON_GUARDED_BY(mutex_);
   bool stopping_ GUIDON_GUARDED_BY(mutex_) = false;
   std::thread thread_ GUIDON_GUARDED_BY(mutex_);  // of the last one
+  std::atomic<std::int64_t> newest_ms_ = 0;
+  std::thread looking_;  // through the folder, once; the last member, as it uses those above
 };
 
 std::string_view ToString(BackupState::Phase phase);  // "running", "done", "failed"

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <ctime>
 
 #include "core/base/json.h"
 #include "tests/support/guidond.h"
@@ -58,6 +60,14 @@ TEST(RestoreTest, ClientsNoticeARestoredServerAndTakeItsSnapshot) {
   EXPECT_EQ(guidon({"backup", "create", "--name", "monday"}).exit_code, 1) << "the name is taken";
   EXPECT_EQ(guidon({"backup", "create", "--name", "../monday"}).exit_code, 1);
   EXPECT_THAT(guidon({"backup", "list"}).output, HasSubstr("monday  done"));
+  // When it was made is what alerts look at, also after a restart.
+  const auto made_of = [](const Guidond& one) {
+    const std::string name = "\nguidon_backup_last_success_timestamp_seconds ";
+    const std::string metrics = one.Call("GET", "/metrics", {.key = ""}).body;
+    return std::atof(metrics.substr(metrics.find(name) + name.size()).c_str());
+  };
+  const double made = made_of(*server);
+  EXPECT_NEAR(made, static_cast<double>(std::time(nullptr)), 600);
   for (int i = 0; i < 5; ++i) ASSERT_EQ(PutGreeting(*server, "after-" + std::to_string(i)), 200);
   ASSERT_TRUE(Eventually([&] { return client.String("greeting", user, "") == "after-4"; }));
   ASSERT_GT(client.Status().revision, backed_up);
@@ -83,6 +93,7 @@ TEST(RestoreTest, ClientsNoticeARestoredServerAndTakeItsSnapshot) {
   EXPECT_EQ(client.Status().revision, backed_up);
   EXPECT_EQ(client.String("greeting", user, ""), "before");
   EXPECT_EQ(client.Status().snapshots, 2u);
+  EXPECT_TRUE(Eventually([&] { return made_of(again) == made; }));
   EXPECT_EQ(PutGreeting(again, "restored", admin), 200) << "its keys are in the backup";
   EXPECT_TRUE(Eventually([&] { return client.String("greeting", user, "") == "restored"; }));
   EXPECT_EQ(client.Status().revision, backed_up + 1);

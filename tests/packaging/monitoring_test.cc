@@ -89,7 +89,10 @@ std::string MissingOf(const std::string& expression, const Exposed& exposed) {
 class MonitoringTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    const Guidond server;
+    // With all that brings metrics of its own.
+    const CertificateFiles certificate;
+    const TemporaryFolder backups;
+    const Guidond server({.arguments = {"--backup-folder", backups.path()}, .certificate = &certificate});
     // An environment, with a process in it, for the series that come with them.
     server.Call("POST", "/api/v1/projects", {.body = R"({"project":"shop","environments":{"production":{}}})"});
     const std::string key = server.CreateSdkKey("shop", "production");
