@@ -87,25 +87,12 @@ std::string EnvironmentPath(const std::string& project, const std::string& envir
   return ProjectPath(project) + "/environments/" + Escape(environment);
 }
 
-Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, const std::string& path,
-                      const Value& body) {
+namespace {
+
+Result<ApiAnswer> Send(const Connection& connection, const net::HttpRequest& request, bool changes) {
   net::Url url;
   std::string fault;
   if (!net::ParseUrl(connection.server, &url, &fault)) return Fail(ErrorCode::kInvalid, fault);
-  if (connection.key.empty()) {
-    return Fail(ErrorCode::kInvalid,
-                "no admin key: pass --key, or set GUIDON_KEY to what guidond showed at first start");
-  }
-  net::HttpRequest request;
-  request.method = method;
-  request.path = path;
-  request.headers = {{"Authorization", "Bearer " + connection.key}, {"Accept", "application/json"}};
-  if (!body.is_null()) {
-    request.headers.emplace_back("Content-Type", "application/json");
-    request.body = ToJson(body);
-  }
-  const bool changes = method != "GET";
-  if (changes) request.headers.emplace_back("Idempotency-Key", RandomToken());
   net::HttpOptions options;
   options.ca_file = connection.ca;
   options.client_certificate_file = connection.cert;
@@ -128,6 +115,34 @@ Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, c
   }
   if (parsed) answer.body = *std::move(parsed);
   return answer;
+}
+
+}  // namespace
+
+Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, const std::string& path,
+                      const Value& body) {
+  if (connection.key.empty()) {
+    return Fail(ErrorCode::kInvalid,
+                "no admin key: pass --key, or set GUIDON_KEY to what guidond showed at first start");
+  }
+  net::HttpRequest request;
+  request.method = method;
+  request.path = path;
+  request.headers = {{"Authorization", "Bearer " + connection.key}, {"Accept", "application/json"}};
+  if (!body.is_null()) {
+    request.headers.emplace_back("Content-Type", "application/json");
+    request.body = ToJson(body);
+  }
+  const bool changes = method != "GET";
+  if (changes) request.headers.emplace_back("Idempotency-Key", RandomToken());
+  return Send(connection, request, changes);
+}
+
+Result<ApiAnswer> AskWithoutKey(const Connection& connection, const std::string& path) {
+  net::HttpRequest request;
+  request.path = path;
+  request.headers = {{"Accept", "application/json"}};
+  return Send(connection, request, false);
 }
 
 Result<std::string> ResolveProject(const Connection& connection, const std::string& named) {

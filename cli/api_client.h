@@ -24,6 +24,9 @@ struct ApiAnswer {
 Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, const std::string& path,
                       const Value& body = {});
 
+// The same with GET, of what anybody may read: no key is sent, and none is needed.
+Result<ApiAnswer> AskWithoutKey(const Connection& connection, const std::string& path);
+
 // A name as part of a path.
 std::string Escape(const std::string& name);
 // "/api/v1/projects/shop", and below it.

@@ -323,6 +323,13 @@ void AddBackup(CLI::App& app, Run& run) {
   }
 }
 
+void AddReady(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("ready", "Say whether the server serves; needs no key");
+  const auto options = On(*verb, run, &Ready);
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
 void AddFlag(CLI::App& app, Run& run) {
   CLI::App* flags = app.add_subcommand("flag", "Switch a flag, look at it, take it back to what it was");
   flags->require_subcommand(1);
@@ -555,6 +562,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddRole(app, run);
   AddWebhook(app, run);
   AddBackup(app, run);
+  AddReady(app, run);
   AddFlag(app, run);
   AddPropagation(app, run);
   AddAudit(app, run);

@@ -142,6 +142,12 @@ struct BackupOptions {
 };
 int Backup(const BackupOptions& options);
 
+struct ReadyOptions {
+  Connection connection;  // without a key
+  bool json = false;
+};
+int Ready(const ReadyOptions& options);
+
 struct FlagOptions {
   Connection connection;
   std::string action;  // "get" | "list" | "history" | "revert"
