@@ -9,7 +9,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include <guidon/value.h>
 #include "audit/hex.h"
+#include "core/base/json.h"
 
 namespace guidon {
 namespace {
@@ -50,8 +52,64 @@ bool IsOfEpoch(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
 }
 
-bool IsOfCheckpoint(char c) {
-  return c == '.' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+bool IsBlank(char c) {
+  return c == ' ' || c == '\t' || c == '\r';
+}
+
+std::string_view Trimmed(std::string_view text) {
+  while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Takes `name=value` from the front of what a line of a log has left; false at its end. A value is as it stands there,
+// its quotes included: what is escaped in it is no concern here.
+bool TakeField(std::string_view& line, std::string_view& name, std::string_view& value) {
+  while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
+  const std::size_t equals = line.find('=');
+  if (equals == std::string_view::npos) return false;
+  name = line.substr(0, equals);
+  line.remove_prefix(equals + 1);
+  std::size_t end = 0;
+  if (line.starts_with('"')) {
+    for (end = 1; end < line.size() && line[end] != '"'; ++end) end += line[end] == '\\' ? 1 : 0;
+    end = std::min(end + 1, line.size());
+  } else {
+    end = std::min(line.find(' '), line.size());
+  }
+  value = line.substr(0, end);
+  line.remove_prefix(end);
+  return true;
+}
+
+// The field `checkpoint` of a line that guidond's log has for each; "" of any other line.
+std::string_view CheckpointOfLog(std::string_view line) {
+  constexpr std::string_view kFirst = "level=";
+  std::size_t at = line.find(kFirst);
+  while (at != std::string_view::npos && at > 0 && !IsBlank(line[at - 1])) at = line.find(kFirst, at + 1);
+  if (at == std::string_view::npos) return {};
+  line.remove_prefix(at);
+  bool is_about_one = false;
+  for (std::string_view name, value; TakeField(line, name, value);) {
+    if (name == "msg") is_about_one = value == "\"audit checkpoint\"";
+    if (name == "checkpoint" && is_about_one) return value;
+  }
+  return {};
+}
+
+// Of a line that is a JSON object.
+void TakeOfObject(const Value& object, std::vector<std::string>& found) {
+  if (const Value* list = object.Find("guidon_audit") ? object.Find("checkpoints") : nullptr) {
+    for (const Value& text : list->AsArray()) found.push_back(text.AsString());
+  }
+  if (object.Find("verified") != nullptr) {
+    if (const Value* newest = object.Find("newest_checkpoint")) found.push_back(newest->AsString());
+  }
+  for (const Member& member : object.AsObject()) {
+    std::string_view line = member.value.AsString();
+    while (!line.empty() && (line.back() == '\n' || IsBlank(line.back()))) line.remove_suffix(1);
+    if (line.starts_with("level=")) found.emplace_back(CheckpointOfLog(line));
+  }
 }
 
 }  // namespace
@@ -86,10 +144,20 @@ Result<Checkpoint> ReadCheckpoint(std::string_view text) {
 
 std::vector<Checkpoint> FindCheckpoints(std::string_view text) {
   std::vector<Checkpoint> found;
-  for (std::size_t at = text.find(kBegin); at != std::string_view::npos; at = text.find(kBegin, at + 1)) {
-    std::size_t end = at;
-    while (end < text.size() && IsOfCheckpoint(text[end])) ++end;
-    if (Result<Checkpoint> read = ReadCheckpoint(text.substr(at, end - at))) found.push_back(*std::move(read));
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = Trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.find(kBegin) == std::string_view::npos) continue;
+    std::vector<std::string> texts;
+    if (line.starts_with('{')) {
+      if (const Result<Value> object = ParseJson(line)) TakeOfObject(*object, texts);
+    } else {
+      texts.emplace_back(line.starts_with(kBegin) ? line : CheckpointOfLog(line));
+    }
+    for (const std::string& one : texts) {
+      if (Result<Checkpoint> read = ReadCheckpoint(one)) found.push_back(*std::move(read));
+    }
   }
   return found;
 }

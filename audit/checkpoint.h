@@ -41,7 +41,16 @@ struct Checkpoint {
 
 // kInvalid for anything that no Sign wrote; the signature is not looked at yet.
 Result<Checkpoint> ReadCheckpoint(std::string_view text);
-// All that stand anywhere in a text such as a log, in their order; what only looks like one is left out.
+// Those of a text, in their order, from lines that are nothing but a checkpoint, and from what guidond itself writes:
+//
+//   level=info time=… msg="audit checkpoint" revision=17 checkpoint=gcp1.…    of its log, also after what a collector
+//                                                                             of logs puts before each line, or as a
+//                                                                             member of a JSON object that it makes of
+//                                                                             it
+//   {"guidon_audit":1,…,"checkpoints":["gcp1.…"]}                             the first line of an export
+//   {"verified":true,…,"newest_checkpoint":"gcp1.…"}                          `guidon audit verify --json`
+//
+// Nothing else, as anybody can have a log say gcp1.… by asking for such a path. Time: in proportion to the text.
 std::vector<Checkpoint> FindCheckpoints(std::string_view text);
 
 class PublicKey {

@@ -412,7 +412,8 @@ void AddAudit(CLI::App& app, Run& run) {
       verb->add_option("--file", options->file, "Verify this export, not the server")->type_name("FILE");
       verb->add_option("--public-key", options->public_keys, "The key that must have signed, kept elsewhere")
           ->type_name("FILE|HEX");
-      verb->add_option("--checkpoints", options->checkpoints, "Checkpoints that were kept: any text, such as a log")
+      verb->add_option("--checkpoints", options->checkpoints,
+                       "Checkpoints that were kept: guidond's log, or one a line")
           ->type_name("FILE");
     }
     AddConnection(*verb, options->connection);

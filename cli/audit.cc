@@ -3,6 +3,7 @@
 // Verifying takes nothing on the server's word: the hashes are computed here (audit/), from what the server says or
 // from an export, and held against checkpoints that were kept elsewhere.
 #include <algorithm>
+#include <cstdint>
 #include <iostream>
 
 #include "audit/audit_file.h"
@@ -20,6 +21,7 @@ constexpr std::size_t kMostFileBytes = 1024u << 20;  // an export, in memory
 constexpr std::size_t kMostKeyBytes = 64u << 10;
 constexpr std::size_t kMostCheckpointBytes = 256u << 20;  // a log that checkpoints stand in
 constexpr std::size_t kPage = 500;
+constexpr std::size_t kMostWho = 20;  // columns of a terminal, so that 80 leave some for what was done
 
 // ---- log ---------------------------------------------------------------------------------------------------------
 
@@ -54,12 +56,13 @@ std::string WhatOf(const Value& entry) {
 void PrintLog(const Array& entries) {
   std::size_t who = 3;
   for (const Value& entry : entries) who = std::max(who, Width(Text(entry, "principal")));
+  if (LineWidth() != SIZE_MAX) who = std::min(who, kMostWho);
   const std::size_t indent = 8 + 2 + 16 + 2 + who + 2;
   std::cout << Out().Bold("REVISION  TIME (UTC)        " + Padded("WHO", who) + "  WHAT") << "\n";
   for (const Value& entry : entries) {
     const std::string revision = Text(entry, "revision");
     std::cout << std::string(8 - std::min<std::size_t>(8, revision.size()), ' ') << revision << "  "
-              << ShortTime(Text(entry, "time")) << "  " << Padded(Text(entry, "principal"), who) << "  "
+              << ShortTime(Text(entry, "time")) << "  " << Padded(Cut(Text(entry, "principal"), who), who) << "  "
               << Wrapped(WhatOf(entry), indent).substr(indent) << "\n";
   }
 }
@@ -182,7 +185,12 @@ Result<AuditTrust> ReadTrust(const AuditOptions& options) {
     const Result<std::string> text = ReadFile(file, kMostCheckpointBytes);
     if (!text) return Fail(text.error());
     const std::vector<Checkpoint> found = FindCheckpoints(*text);
-    if (found.empty()) return Fail(ErrorCode::kInvalid, "there is no checkpoint (gcp1.…) in " + file);
+    if (found.empty()) {
+      return Fail(ErrorCode::kInvalid,
+                  "there is no checkpoint in " + file +
+                      ": expected lines of guidond's log (msg=\"audit checkpoint\"), an export, or "
+                      "lines that are nothing but a checkpoint (gcp1.…)");
+    }
     trust.checkpoints.insert(trust.checkpoints.end(), found.begin(), found.end());
   }
   return trust;

@@ -22,6 +22,15 @@ bool IsDumb() {
   return terminal != nullptr && std::string_view(terminal) == "dumb";
 }
 
+// The bytes of the first `width` characters.
+std::size_t BytesOf(std::string_view text, std::size_t width) {
+  std::size_t bytes = 0;
+  for (std::size_t seen = 0; bytes < text.size(); ++bytes) {
+    if ((text[bytes] & 0xc0) != 0x80 && seen++ == width) break;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Ink::Ink(int descriptor) : colours_(isatty(descriptor) != 0 && !IsSet("NO_COLOR") && !IsDumb()) {}
@@ -145,15 +154,21 @@ const Array& ListIn(const Value& object, std::string_view name) {
   return list == nullptr ? kNone : list->AsArray();
 }
 
+std::string Cut(const std::string& text, std::size_t width) {
+  return Width(text) <= width ? text : text.substr(0, BytesOf(text, width - 1)) + "…";
+}
+
 std::string Wrapped(std::string_view text, std::size_t indent) {
   const std::size_t room = LineWidth();
+  const std::size_t widest = room > indent ? room - indent : 1;  // word
   const std::string margin(indent, ' ');
   std::string out = margin;
   std::size_t used = indent;
   bool at_start = true;
   while (!text.empty()) {
     const std::size_t blank = text.find(' ');
-    const std::string_view word = text.substr(0, blank);
+    const std::string_view whole = text.substr(0, blank);
+    const std::string_view word = whole.substr(0, BytesOf(whole, widest));
     if (!at_start && used + 1 + Width(word) > room) {
       out += "\n" + margin;
       used = indent;
@@ -163,7 +178,13 @@ std::string Wrapped(std::string_view text, std::size_t indent) {
     out += word;
     used += Width(word);
     at_start = false;
-    text.remove_prefix(blank == std::string_view::npos ? text.size() : blank + 1);
+    const bool is_broken = word.size() < whole.size();
+    if (is_broken) {
+      out += "\n" + margin;
+      used = indent;
+      at_start = true;
+    }
+    text.remove_prefix(is_broken ? word.size() : blank == std::string_view::npos ? text.size() : blank + 1);
   }
   return out;
 }

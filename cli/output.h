@@ -55,12 +55,14 @@ std::string Text(const Value& object, std::string_view name);
 // A member that is a list; an empty one when it is absent.
 const Array& ListIn(const Value& object, std::string_view name);
 
-// Breaks text between words so that no line is longer than the terminal is wide; `indent` blanks before every line.
-// Not a terminal: one line.
+// Breaks text between words, and words that are wider than a line, so that no line is longer than the terminal is wide;
+// `indent` blanks before every line. Not a terminal: one line.
 std::string Wrapped(std::string_view text, std::size_t indent);
 // How many characters it takes on a terminal: code points, for there are arrows and dashes in what we say.
 std::size_t Width(std::string_view text);
 std::string Padded(std::string text, std::size_t width);
+// No wider than that: what is longer ends in "…".
+std::string Cut(const std::string& text, std::size_t width);
 std::size_t LineWidth();  // of the terminal at standard output; without one, no line is too long
 
 std::string Plural(std::size_t count, std::string_view one);  // "1 flag", "2 flags"

@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 // Between two looks: processes say what they hold within 5 s of a change, so that asking more seldom costs little.
 constexpr milliseconds kFirstPause(250), kLongestPause(5'000);
 
+// Names come from applications, of any length: cut, so that a line has its 80 columns.
 constexpr std::size_t kMostNameWidth = 24, kMostVersionWidth = 18;
 
 std::int64_t Number(const Value& object, std::string_view name) {
@@ -45,14 +46,6 @@ std::string Missing(const Value& far, const PropagationOptions& goal) {
   if (live < goal.min_live) return Plural(static_cast<std::size_t>(goal.min_live), "live process") + " wanted";
   if (holding * kWhole < live * goal.min_share) return FormatPercent(goal.min_share) + " wanted";
   return "";
-}
-
-// Names come from applications, of any length: cut, so that a line has its 80 columns.
-std::string Cut(const std::string& text, std::size_t width) {
-  if (Width(text) <= width) return text;
-  std::string out;
-  for (std::size_t i = 0; i < text.size() && (Width(out) < width - 1 || (text[i] & 0xc0) == 0x80); ++i) out += text[i];
-  return out + "…";
 }
 
 std::string Seconds(std::int64_t ms) {

@@ -83,12 +83,7 @@ Object EncodeEntry(const AuditEntry& entry) {
   append("comment", entry.comment);
   Array environments, subjects;
   for (const std::string& name : entry.environments) environments.emplace_back(name);
-  for (const AuditSubject& subject : entry.subjects) {
-    Object encoded{{"kind", Value(subject.kind)}, {"key", Value(subject.key)}};
-    if (!subject.change.empty()) encoded.Append("change", Value(subject.change));
-    if (subject.before > 0) encoded.Append("before", Value(subject.before));
-    subjects.emplace_back(std::move(encoded));
-  }
+  for (const AuditSubject& subject : entry.subjects) subjects.push_back(EncodeSubject(subject));
   object.Append("environments", Value(std::move(environments)));
   object.Append("subjects", Value(std::move(subjects)));
   if (entry.subjects_left_out > 0) object.Append("subjects_left_out", Value(entry.subjects_left_out));

@@ -197,7 +197,7 @@ http::Response Api::DeleteMember(const Call& call) {
   for (KeyRecord& record : parts_.authenticator.ListOf(id)) {
     if (record.revoked_ms != 0) continue;
     record.revoked_ms = parts_.now_ms();
-    items.push_back({std::string(kKeySpace), record.id, EncodeKeyRecord(record)});
+    items.push_back({std::string(kKeySpace), record.id, EncodeKeyRecord(record), record.project, record.environment});
     revoked.push_back(std::move(record));
   }
   Result<Committed> committed = parts_.catalog.PutItems(items, "member.delete", AuthorOf(call));

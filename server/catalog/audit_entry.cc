@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include <guidon/value.h>
 #include "core/base/json.h"
 
 namespace guidon {
@@ -49,6 +48,14 @@ void DecodeOlder(const Value& audit, const StoredPayload& log, AuditEntry& entry
 
 }  // namespace
 
+Value EncodeSubject(const AuditSubject& subject) {
+  Object encoded{{"kind", Value(subject.kind)}, {"key", Value(subject.key)}};
+  if (!subject.change.empty()) encoded.Append("change", Value(subject.change));
+  if (subject.before > 0) encoded.Append("before", Value(subject.before));
+  if (!subject.project.empty()) encoded.Append("project", Value(subject.project));
+  return encoded;
+}
+
 std::string EncodeAudit(const AuditEntry& entry, std::string_view subject) {
   Object audit{{"principal", Value(entry.principal)}, {"action", Value(entry.action)}, {"subject", Value(subject)}};
   const auto append = [&](std::string_view name, const std::string& text) {
@@ -63,9 +70,7 @@ std::string EncodeAudit(const AuditEntry& entry, std::string_view subject) {
   if (!environments.empty()) audit.Append("environments", Value(std::move(environments)));
   for (const AuditSubject& one : entry.subjects) {
     if (subjects.size() == kMostSubjects) break;
-    Object encoded{{"kind", Value(one.kind)}, {"key", Value(one.key)}, {"change", Value(one.change)}};
-    if (one.before > 0) encoded.Append("before", Value(one.before));
-    subjects.emplace_back(std::move(encoded));
+    subjects.push_back(EncodeSubject(one));
   }
   const std::size_t left_out = entry.subjects_left_out + entry.subjects.size() - subjects.size();
   audit.Append("subjects", Value(std::move(subjects)));
@@ -88,8 +93,8 @@ AuditEntry DecodeAudit(const RevisionEntry& link) {
   entry.comment = TextOf(*audit, "comment");
   for (const Value& name : ListIn(*audit, "environments")) entry.environments.push_back(name.AsString());
   for (const Value& subject : ListIn(*audit, "subjects")) {
-    entry.subjects.push_back(
-        {TextOf(subject, "kind"), TextOf(subject, "key"), TextOf(subject, "change"), NumberOf(subject, "before")});
+    entry.subjects.push_back({TextOf(subject, "kind"), TextOf(subject, "key"), TextOf(subject, "change"),
+                              NumberOf(subject, "before"), TextOf(subject, "project")});
   }
   entry.subjects_left_out = NumberOf(*audit, "subjects_left_out");
   if (audit->Find("subjects") == nullptr) DecodeOlder(*audit, link.log, entry);

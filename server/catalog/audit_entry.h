@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <guidon/value.h>
 #include "audit/chain.h"
 
 namespace guidon {
@@ -15,8 +16,9 @@ namespace guidon {
 struct AuditSubject {
   std::string kind;  // of the entity, or "project", or the space of an item: "key"
   std::string key;
-  std::string change;   // "create", "change", "remove"; "" in entries of older servers
-  Revision before = 0;  // the revision that changed it last before; 0: none, or not known
+  std::string change;        // "create", "change", "remove"; "" in entries of older servers
+  Revision before = 0;       // the revision that changed it last before; 0: none, or not known
+  std::string project = {};  // where that is another than the entry's: a key that went with its member
 };
 
 struct AuditEntry {
@@ -25,7 +27,7 @@ struct AuditEntry {
   bool redacted = false;  // everything below was erased
   std::string principal;  // "key:SELECTOR", or "system"
   std::string action;     // "definitions.change", "key.revoke", …
-  std::string project;    // empty: about none
+  std::string project;    // empty: about none, as members and roles are
   std::string request_id;
   std::string address;  // of the other side of the connection
   std::string comment;
@@ -33,6 +35,9 @@ struct AuditEntry {
   std::vector<AuditSubject> subjects;     // the first 1 000
   std::size_t subjects_left_out = 0;
 };
+
+// {"kind":…,"key":…,"change":…,"before":N,"project":…}, without what is empty; in the store and in the API.
+Value EncodeSubject(const AuditSubject& subject);
 
 // The payload of a revision (server/store/store.h). Revision, time and `redacted` are the link's, not the payload's.
 // `subject` is all of it in one word, for readers that need no list: the project, or the id of the first item.

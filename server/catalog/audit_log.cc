@@ -35,12 +35,24 @@ bool IsAbout(const AuditEntry& entry, const std::string& kind, const std::string
   });
 }
 
+// What an entry says about one project: who may read that one only learns nothing of others. False when it is nothing.
+bool NarrowTo(const std::string& project, AuditEntry& entry) {
+  const bool is_its_own = entry.project == project;
+  const std::size_t all = entry.subjects.size();
+  std::erase_if(entry.subjects, [&](const AuditSubject& subject) {
+    return subject.project.empty() ? !is_its_own : subject.project != project;
+  });
+  entry.subjects_left_out += all - entry.subjects.size();
+  if (!is_its_own) entry.environments.clear();
+  return is_its_own || !entry.subjects.empty();
+}
+
 bool Matches(const AuditEntry& entry, const AuditQuery& query) {
   const auto is = [](const std::string& wanted, const std::string& held) { return wanted.empty() || wanted == held; };
   const bool here = query.environment.empty() || std::find(entry.environments.begin(), entry.environments.end(),
                                                            query.environment) != entry.environments.end();
-  return is(query.project, entry.project) && is(query.principal, entry.principal) && is(query.action, entry.action) &&
-         here && IsAbout(entry, query.kind, query.key);
+  return is(query.principal, entry.principal) && is(query.action, entry.action) && here &&
+         IsAbout(entry, query.kind, query.key);
 }
 
 Error FileError(const std::string& what, const std::string& path) {
@@ -98,6 +110,7 @@ Result<AuditPage> AuditLog::Read(const AuditQuery& query) const {
       }
       ++looked_at;
       AuditEntry entry = DecodeAudit(link);
+      if (!query.project.empty() && !NarrowTo(query.project, entry)) continue;
       if (!Matches(entry, query)) continue;
       bytes += link.audit.bytes.size();
       page.entries.push_back(std::move(entry));
@@ -165,10 +178,9 @@ Result<AuditHeader> AuditLog::Header(Timestamp now) const {
   if (std::find(header.keys.begin(), header.keys.end(), key_->public_key()) == header.keys.end()) {
     header.keys.push_back(key_->public_key());
   }
-  const Result<RangeResult> checkpoints =
-      store_.Range({std::string(kCheckpoints), CheckpointKey(head.revision) + '\0', 0, 0, false});
+  const Result<std::vector<KeyValue>> checkpoints = KeptCheckpoints(head.revision);
   if (!checkpoints) return Fail(checkpoints.error());
-  for (const KeyValue& stored : checkpoints->entries) {
+  for (const KeyValue& stored : *checkpoints) {
     Result<Checkpoint> checkpoint = ReadCheckpoint(stored.value);
     if (!checkpoint)
       return Fail(ErrorCode::kCorrupt, "stored record '" + stored.key + "': " + checkpoint.error().message);
@@ -177,6 +189,22 @@ Result<AuditHeader> AuditLog::Header(Timestamp now) const {
   if (head.revision == 0) return header;
   header.checkpoints.push_back(*ReadCheckpoint(key_->Sign(header.epoch, head.revision, head.hash, now)));
   return header;
+}
+
+Result<std::vector<KeyValue>> AuditLog::KeptCheckpoints(Revision head) const {
+  const std::string end = CheckpointKey(head) + '\0';
+  Result<RangeResult> all = store_.Range({std::string(kCheckpoints), end, 0, kMostCheckpoints, false});
+  if (!all) return Fail(all.error());
+  if (!all->more) return std::move(all->entries);
+  std::vector<KeyValue> first;
+  const Revision stretch = head / kMostCheckpoints + 1;
+  for (Revision from = 0; from <= head; from += stretch) {
+    const Revision next = std::min(from + stretch, head + 1);
+    Result<RangeResult> found = store_.Range({CheckpointKey(from), CheckpointKey(next), 0, 1, false});
+    if (!found) return Fail(found.error());
+    for (KeyValue& stored : found->entries) first.push_back(std::move(stored));
+  }
+  return first;
 }
 
 Result<std::optional<Checkpoint>> AuditLog::KeepCheckpoint(Timestamp now) {

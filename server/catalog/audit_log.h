@@ -29,7 +29,8 @@
 namespace guidon {
 
 // All that are given must hold. An erased entry has nothing to compare with: only what no text filter asks for shows
-// it.
+// it. Of an entry that is about several projects, a `project` shows what it says about that one, and counts the rest as
+// left out.
 struct AuditQuery {
   std::string project, principal, action, kind, key, environment;  // empty: any
   std::optional<Revision> since, until;                            // both included
@@ -65,9 +66,11 @@ class AuditLog {
 
   // Links of the chain after `after`, at most `limit`; fewer when their payloads reach 4 MiB.
   Result<AuditLinks> Links(Revision after, std::size_t limit) const;
-  // Where the chain is now, with the key and every checkpoint that was kept, and one of now at the end. Without a key:
-  // without any.
+  // Where the chain is now, with the key and the checkpoints that were kept, and one of now at the end. Without a key:
+  // without any. Of more than kMostCheckpoints: the first one of each of so many equal stretches of revisions, so that
+  // the answer stays small however old the store is; the one of now covers them all.
   Result<AuditHeader> Header(Timestamp now) const;
+  static constexpr std::size_t kMostCheckpoints = 1'000;
 
   // Signs where the chain is and keeps it, unless that was done for this revision. Nothing without a key or a revision.
   // Waits for the disk.
@@ -76,6 +79,8 @@ class AuditLog {
   Result<std::optional<Checkpoint>> NewestCheckpoint() const;
 
  private:
+  Result<std::vector<KeyValue>> KeptCheckpoints(Revision head) const;
+
   Store& store_;
   const std::shared_ptr<const SigningKey> key_;
 };

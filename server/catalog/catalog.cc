@@ -923,16 +923,17 @@ Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::s
   MutexLock lock(writer_);
   if (Status present = CatchUp(); !present) return Fail(present.error());
   AuditEntry audit = EntryBy(author, action);
+  audit.project = items.at(0).project;
   Txn txn;
   for (const Item& item : items) {
     const std::string key = ItemStoreKey(item.space, item.id);
     const Result<std::optional<KeyValue>> held = store_.Get(key);
     if (!held) return Fail(held.error());
     audit.subjects.push_back({item.space, item.id, std::string(ChangeOf(held->has_value(), !item.value.empty())),
-                              *held ? (*held)->modified_revision : 0});
+                              *held ? (*held)->modified_revision : 0,
+                              item.project == audit.project ? "" : item.project});
     txn.ops.push_back(item.value.empty() ? TxnOp::Delete(key) : TxnOp::Put(key, item.value));
   }
-  audit.project = items.at(0).project;
   if (!items.at(0).environment.empty()) audit.environments.push_back(items.at(0).environment);
   txn.revision = RevisionRecord{EncodeItemLog(items), EncodeAudit(audit, items.at(0).id)};
   const Result<TxnResult> result = store_.Commit(std::move(txn));

@@ -242,6 +242,17 @@ TEST(CheckpointTest, IsALineThatIsFoundInALogAndReadInOneWayOnly) {
   const std::vector<Checkpoint> found =
       FindCheckpoints("level=info msg=\"audit checkpoint\" checkpoint=" + text + " x=1\nand gcp1.nothing.1");
   ASSERT_EQ(found.size(), 1u);
+  for (const std::string& line : {
+           text,
+           "  " + text + "\r",
+           "Nov 29 22:00:00 flags guidond[7]: level=info time=x msg=\"audit checkpoint\" revision=17 checkpoint=" +
+               text,
+           "{\"log\":\"level=info time=x msg=\\\"audit checkpoint\\\" checkpoint=" + text + "\\n\",\"stream\":\"x\"}",
+           "{\"guidon_audit\":1,\"checkpoints\":[\"" + text + "\"]}",
+           "{\"verified\":true,\"newest_checkpoint\":\"" + text + "\"}",
+       }) {
+    EXPECT_EQ(FindCheckpoints("x\n" + line + "\nx"), found) << line;
+  }
   EXPECT_EQ(found[0], *ReadCheckpoint(text));
   EXPECT_EQ(found[0].revision, 17u);
   EXPECT_TRUE(key.public_key().Verifies(found[0]));
@@ -250,6 +261,33 @@ TEST(CheckpointTest, IsALineThatIsFoundInALogAndReadInOneWayOnly) {
         std::string(5000, '.')}) {
     EXPECT_FALSE(ReadCheckpoint(wrong)) << wrong;
   }
+}
+
+// Whoever may send a request may have the log say what they like: none of it is the server's word.
+TEST(CheckpointTest, WhatSomebodyHadALogSayIsNone) {
+  const std::string text = SigningKey::Generate()->Sign(kEpoch, 17, Sha256("abc"), At(17));
+  for (const std::string& line : {
+           "level=info time=x msg=request method=GET path=/" + text + " status=404",
+           "level=info time=x msg=request path=\"/ level=info msg=\\\"audit checkpoint\\\" checkpoint=" + text + " \"",
+           "level=info time=x msg=request checkpoint=" + text,
+           "level=info time=x msg=\"audit checkpoint\" revision=17 path=\"checkpoint=" + text + "\"",
+           "GET /" + text + " 404",
+           "{\"path\":\"" + text + "\"}",
+           "{\"path\":\"/ level=info msg=\\\"audit checkpoint\\\" checkpoint=" + text + "\"}",
+           "{\"checkpoints\":[\"" + text + "\"],\"newest_checkpoint\":\"" + text + "\"}",
+           "{\"guidon_audit\":1,\"checkpoints\":\"" + text + "\"}",
+           std::string("{\"log\":[\"level=info msg=\"gcp1."),
+       }) {
+    EXPECT_TRUE(FindCheckpoints(line).empty()) << line;
+  }
+}
+
+// 20 MB would take hours if what begins like one were read at every place.
+TEST(CheckpointTest, AFloodOfBeginningsIsReadOnce) {
+  std::string flood;
+  while (flood.size() < (20u << 20)) flood += "gcp1.";
+  EXPECT_TRUE(FindCheckpoints(flood).empty());
+  EXPECT_TRUE(FindCheckpoints("level=info msg=\"audit checkpoint\" checkpoint=" + flood).empty());
 }
 
 TEST(CheckpointTest, KeysAreReadFromWhatTheyAreWrittenAs) {

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <sstream>
 
 #include "core/base/json.h"
 #include "tests/cli/cli.h"
@@ -77,6 +78,41 @@ TEST_F(AuditTest, TheLogIsATableAndAnExportVerifiesUntilItIsTouched) {
   EXPECT_EQ(Guidon({"audit", "verify", "--file", files / "guidon.yaml"}).exit_code, 1);
 }
 
+TEST_F(AuditTest, WhetherTheServerServesIsSaidToAnybody) {
+  const std::vector<std::string> nobody = {"GUIDON_SERVER=" + server.url()};
+  EXPECT_EQ(Guidon({"ready"}, nobody).output, "ready, at revision 3\n");
+  EXPECT_TRUE(JsonOf(Guidon({"ready", "--json"}, nobody)).Find("writable")->AsBool());
+  server.Stop();
+  EXPECT_EQ(Guidon({"ready"}, nobody).exit_code, 4);
+}
+
+// Names of any length, in a project of any name: a row never leaves the terminal.
+TEST_F(AuditTest, TheLogFitsATerminal) {
+  const std::string flag(100, 'f'), member(40, 'm');
+  ASSERT_EQ(
+      server.Call("PUT", "/api/v1/members/" + member, {.body = R"({"name":"M","bindings":[{"role":"owner"}]})"}).status,
+      201);
+  const HttpAnswer key =
+      server.Call("POST", "/api/v1/keys", {.body = R"({"kind":"admin","member":")" + member + R"("})"});
+  ASSERT_EQ(key.status, 201) << key.body;
+  const std::string hers = ParseJson(key.body)->Find("key")->AsString();
+  ASSERT_EQ(server
+                .Call("PUT", "/api/v1/projects/shop/flags/" + flag,
+                      {.key = hers, .body = R"({"flag":")" + flag + R"(","type":"boolean","owner":"growth"})"})
+                .status,
+            201);
+  std::istringstream shown(
+      OnTerminal({"audit", "log", "--server", server.url(), "--key", server.admin_key()}, {"NO_COLOR=1"}));
+  std::size_t rows = 0, letters = 0;
+  for (std::string line; std::getline(shown, line); ++rows) {
+    std::size_t width = 0;
+    for (const char c : line) width += c != '\r' && (c & 0xc0) != 0x80 ? 1 : 0, letters += c == 'f' ? 1 : 0;
+    EXPECT_LE(width, 80u) << line;
+  }
+  EXPECT_GE(rows, 8u);
+  EXPECT_GE(letters, flag.size()) << "wrapped, not cut";
+}
+
 // A stop leaves a checkpoint in the log; a folder that was put back to before it is noticed by who has the log.
 TEST_F(AuditTest, ATailThatWasCutOffIsNoticedByWhoKeptTheLog) {
   struct stat key {};
@@ -87,9 +123,14 @@ TEST_F(AuditTest, ATailThatWasCutOffIsNoticedByWhoKeptTheLog) {
   fs::copy(server.data(), before, fs::copy_options::recursive);
   server.Start();
   EXPECT_EQ(Cli({"flag", "on", "greeting", "-e", "production"}).exit_code, 0);
+  // A checkpoint that nobody signed, in the log by way of a path: it is not taken for the server's.
+  const std::string forged = "gcp1.abcdefgh01234567.2.1798761617000." + std::string(64, 'a') + "." +
+                             std::string(16, 'b') + "." + std::string(128, 'c');
+  EXPECT_EQ(server.Call("GET", "/" + forged).status, 404);
   EXPECT_EQ(server.Stop(), 0);
   const std::string log = LogFile(), key_text = PublicKey();
   EXPECT_NE(TextFile(log).find("checkpoint=gcp1."), std::string::npos) << TextFile(log);
+  EXPECT_NE(TextFile(log).find(forged), std::string::npos);
   fs::remove_all(server.data());
   fs::copy(before, server.data(), fs::copy_options::recursive);
   server.Start();

@@ -1,5 +1,10 @@
 #include "tests/cli/cli.h"
 
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -29,6 +34,32 @@ Finished Guidon(std::vector<std::string> arguments, const std::vector<std::strin
 
 Finished GuidonOf(const Guidond& server, std::vector<std::string> arguments) {
   return Guidon(std::move(arguments), {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + server.admin_key()});
+}
+
+std::string OnTerminal(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
+  int terminal = -1;
+  winsize size{};
+  size.ws_row = 24;
+  size.ws_col = 80;
+  const pid_t pid = forkpty(&terminal, nullptr, nullptr, &size);
+  if (pid == 0) {
+    std::vector<std::string> words = {GUIDON_BIN_DIR "/guidon"};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> pointers;
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    unsetenv("NO_COLOR");
+    setenv("TERM", "xterm", 1);
+    for (const std::string& variable : environment) putenv(strdup(variable.c_str()));
+    execv(pointers[0], pointers.data());
+    _exit(127);
+  }
+  std::string text;
+  char bytes[4096];
+  for (ssize_t n; (n = read(terminal, bytes, sizeof bytes)) > 0;) text.append(bytes, static_cast<std::size_t>(n));
+  close(terminal);
+  waitpid(pid, nullptr, 0);
+  return text;
 }
 
 Value JsonOf(const Finished& done) {

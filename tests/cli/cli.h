@@ -38,6 +38,9 @@ Finished Guidon(std::vector<std::string> arguments, const std::vector<std::strin
 // The same, told of a server by GUIDON_SERVER and GUIDON_KEY.
 Finished GuidonOf(const Guidond& server, std::vector<std::string> arguments);
 
+// What it writes on a terminal of 80 columns; lines end in "\r\n".
+std::string OnTerminal(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {});
+
 // What stands on standard output, which must be one JSON document on one line, and nothing else.
 Value JsonOf(const Finished& done);
 // As many lines as there are, each a document.

@@ -1,41 +1,8 @@
 // What every verb has in common: usage, exit codes, help, colours.
-#include <pty.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cstdlib>
-
 #include "tests/cli/cli.h"
 
 namespace guidon::testing {
 namespace {
-
-// What a program writes on a terminal of 80 columns.
-std::string OnTerminal(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {}) {
-  int terminal = -1;
-  winsize size{};
-  size.ws_row = 24;
-  size.ws_col = 80;
-  const pid_t pid = forkpty(&terminal, nullptr, nullptr, &size);
-  if (pid == 0) {
-    std::vector<std::string> words = {GUIDON_BIN_DIR "/guidon"};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::vector<char*> pointers;
-    for (std::string& word : words) pointers.push_back(word.data());
-    pointers.push_back(nullptr);
-    unsetenv("NO_COLOR");
-    setenv("TERM", "xterm", 1);
-    for (const std::string& variable : environment) putenv(strdup(variable.c_str()));
-    execv(pointers[0], pointers.data());
-    _exit(127);
-  }
-  std::string text;
-  char bytes[4096];
-  for (ssize_t n; (n = read(terminal, bytes, sizeof bytes)) > 0;) text.append(bytes, static_cast<std::size_t>(n));
-  close(terminal);
-  waitpid(pid, nullptr, 0);
-  return text;
-}
 
 TEST(TerminalTest, ColoursAreForTerminalsOnly) {
   EXPECT_NE(OnTerminal({"validate", ShopFolder()}).find("\033[32mvalid\033[0m"), std::string::npos);
@@ -57,9 +24,9 @@ TEST(UsageTest, WithoutAVerbTheHelpIsShownAsAFault) {
 
 TEST(UsageTest, AskingForHelpIsNoFaultAndFitsATerminal) {
   const std::vector<std::vector<std::string>> verbs = {
-      {},       {"validate"},      {"plan"},          {"apply"},          {"evaluate"},    {"export"},
-      {"key"},  {"key", "create"}, {"key", "list"},   {"key", "revoke"},  {"flag", "on"},  {"flag", "off"},
-      {"gate"}, {"key", "rotate"}, {"member", "add"}, {"member", "list"}, {"role", "list"}};
+      {},       {"validate"},      {"plan"},          {"apply"},          {"evaluate"},     {"export"},
+      {"key"},  {"key", "create"}, {"key", "list"},   {"key", "revoke"},  {"flag", "on"},   {"flag", "off"},
+      {"gate"}, {"key", "rotate"}, {"member", "add"}, {"member", "list"}, {"role", "list"}, {"ready"}};
   for (std::vector<std::string> words : verbs) {
     words.push_back("--help");
     const Finished done = Guidon(words);
@@ -130,7 +97,8 @@ TEST(ServerFaultTest, AServerThatIsNotThereIsExitCodeFourForEveryVerb) {
                                                        {"key", "list"},
                                                        {"key", "revoke", "x"},
                                                        {"flag", "on", "x", "-e", "production"},
-                                                       {"flag", "off", "x", "-p", "shop", "-e", "production"}};
+                                                       {"flag", "off", "x", "-p", "shop", "-e", "production"},
+                                                       {"ready"}};
   for (const auto& words : verbs) {
     const Finished done = Guidon(words, variables);
     EXPECT_EQ(done.exit_code, 4) << words[0];

@@ -127,6 +127,54 @@ TEST_F(AuditApiTest, LinksAndCheckpointsAreAllThatItTakesToVerify) {
   EXPECT_EQ(report->chain.to, 7u);
 }
 
+// Keys of two projects go with their member, who is of none: each project's log says what became of its own.
+TEST_F(AuditApiTest, WhatIsAboutSeveralProjectsIsInTheLogOfEach) {
+  Expect(201, server.Call("PUT", "/api/v1/members/ana",
+                          {.body = R"({"name":"Ana","bindings":[{"role":"viewer"},{"role":"editor"}]})"}));
+  Expect(201, server.Call("POST", "/api/v1/projects/shop/keys",
+                          {.body = R"({"kind":"admin","role":"viewer","member":"ana"})"}));
+  Expect(201, server.Call("POST", "/api/v1/projects/bank/keys",
+                          {.body = R"({"kind":"admin","role":"viewer","member":"ana"})"}));
+  Expect(200, server.Call("DELETE", "/api/v1/members/ana"));
+  EXPECT_EQ(Log("action=member.delete"), "11");
+  const Value all = server.Get("/api/v1/audit?since=11"), shop = server.Get("/api/v1/projects/shop/audit?since=11"),
+              bank = server.Get("/api/v1/projects/bank/audit?since=8");
+  EXPECT_EQ(all.Find("entries")->AsArray()[0].Find("subjects")->AsArray().size(), 3u);
+  ASSERT_EQ(RevisionsOf(shop), "11");
+  const Value& entry = shop.Find("entries")->AsArray()[0];
+  EXPECT_EQ(TextAt(entry, "subjects_left_out"), "2");
+  const Array& subjects = entry.Find("subjects")->AsArray();
+  ASSERT_EQ(subjects.size(), 1u);
+  EXPECT_EQ(TextAt(subjects[0], "kind"), "key");
+  EXPECT_EQ(TextAt(subjects[0], "project"), "shop");
+  EXPECT_EQ(TextAt(subjects[0], "before"), "9");
+  EXPECT_EQ(RevisionsOf(bank), "11 10");
+}
+
+// A store of many years has checkpoints by the hundred thousand: the answer has some of each time, and that of now.
+TEST(AuditLogTest, AHeaderHasSoManyCheckpointsAtMostFromTheFirstToTheLast) {
+  const std::unique_ptr<Store> store = OpenMemoryStore();
+  AuditLog log(*store, std::make_shared<SigningKey>(*SigningKey::Generate()));
+  const auto keep = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      Txn txn;
+      txn.ops = {TxnOp::Put("a", std::to_string(i))};
+      txn.revision = RevisionRecord{"log", "audit"};
+      ASSERT_TRUE(store->Commit(std::move(txn)));
+      ASSERT_TRUE(log.KeepCheckpoint(Timestamp{}));
+    }
+  };
+  keep(1'000);
+  EXPECT_EQ(log.Header(Timestamp{})->checkpoints.size(), 1'001u) << "all, and that of now";
+  keep(1'001);
+  const Result<AuditHeader> header = log.Header(Timestamp{});
+  ASSERT_TRUE(header) << header.error().message;
+  EXPECT_GT(header->checkpoints.size(), AuditLog::kMostCheckpoints / 2);
+  EXPECT_LE(header->checkpoints.size(), AuditLog::kMostCheckpoints + 1);
+  EXPECT_EQ(header->checkpoints.front().revision, 1u);
+  EXPECT_EQ(header->checkpoints.back().revision, 2'001u);
+}
+
 TEST_F(AuditApiTest, TheHistoryOfAFlagGoesBackBeyondItsRemoval) {
   const Value a = server.Get("/api/v1/projects/shop/flags/a/history");
   EXPECT_EQ(RevisionsOf(a, "changes"), "4 2");
