@@ -3,6 +3,7 @@
 // alone.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -97,6 +98,50 @@ class DiskFullTest : public ::testing::Test {
   std::unique_ptr<Guidond> server_;
   std::string key_;
 };
+
+// A disk that is full in earnest: a small tmpfs, mounted where nobody but the server sees it.
+TEST(SmallDiskTest, RunsFullAndHasRoomAgainWhileTheServerRuns) {
+  const TemporaryFolder folder;
+  GuidondOptions options{.data = folder / "data"};
+  options.launcher = {"/usr/bin/unshare", "--mount"};
+  if (geteuid() != 0) options.launcher.emplace_back("--map-root-user");
+  options.launcher.insert(
+      options.launcher.end(),
+      {"/bin/sh", "-c", R"(mount -t tmpfs -o size=96m tmpfs "$1" && shift && exec "$@")", "sh", folder.path()});
+  Guidond server(options);
+  const auto put = [&](const std::string& flag) {
+    return server.Call("PUT", "/api/v1/projects/shop/flags/" + flag, {.body = R"({"type": "boolean", "owner": "x"})"});
+  };
+  ASSERT_EQ(
+      server.Call("POST", "/api/v1/projects", {.body = R"({"project": "shop", "environments": {"production": {}}})"})
+          .status,
+      201);
+  ASSERT_EQ(put("before").status, 201);
+  const std::string key = server.CreateSdkKey("shop", "production");
+  SdkStream stream(server.port(), key);
+
+  // Somebody else on the same disk.
+  const std::string ballast = "/proc/" + std::to_string(server.process().pid()) + "/root" + folder / "ballast";
+  std::ofstream file(ballast, std::ios::binary);
+  const std::string block(1u << 20, 'x');
+  while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) continue;
+  file.close();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(put("refused").status, 507);
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects/shop/flags/before").status, 200);
+  EXPECT_TRUE(stream.ReadUntil([&] {
+    return stream.client().records().contains({"flag", "before"});
+  })) << stream.fault();
+  SdkStream fresh(server.port(), key);
+  EXPECT_TRUE(fresh.ReadUntil([&] { return fresh.client().snapshots() == 1; })) << fresh.fault();
+
+  ASSERT_EQ(std::remove(ballast.c_str()), 0);
+  EXPECT_EQ(put("after").status, 201) << "without a restart";
+  EXPECT_TRUE(stream.ReadUntil([&] {
+    return stream.client().records().contains({"flag", "after"});
+  })) << stream.fault();
+  EXPECT_EQ(server.Call("GET", "/api/v1/projects/shop/flags/refused").status, 404);
+  EXPECT_EQ(server.Stop(), 0);
+}
 
 // Promise R5.
 TEST_F(DiskFullTest, WritesAreRefusedReadsAndStreamsGoOnAndWritesComeBack) {

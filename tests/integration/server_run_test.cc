@@ -259,6 +259,50 @@ TEST_F(ServerRunTest, MetricsAreWellFormedAndCountWhatHappens) {
 
 // ---- Clients that misbehave --------------------------------------------------------------------------------------
 
+// A byte now and then, in the handshake, the header and the body, and answers that nobody takes: forty of each, while
+// others are served as ever. How long each may go on is the business of tests/server/http.
+TEST_F(ServerRunTest, ClientsWhoDribbleInEveryPhaseCostTheOthersNothingAndLittleMemory) {
+  const CertificateFiles certificate;
+  const TlsClient trusting{.ca_file = certificate.certificate_file()};
+  Start({.arguments = {"--stop-seconds", "1"}, .certificate = &certificate});
+  HttpConnection stream(server_->port(), trusting), healthy(server_->port(), trusting);
+  stream.Send("GET /sdk/v1/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + sdk_key_ + "\r\n\r\n");
+  ASSERT_EQ(stream.ReadHead().status, 200);
+  const std::string bearer = "Host: localhost\r\nAuthorization: Bearer " + server_->admin_key() + "\r\n";
+  const std::string handshake = std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + std::string(64, 'r');
+  const std::string header = "PUT /api/v1/projects/shop/flags/slow HTTP/1.1\r\n" + bearer + std::string(200, 'X');
+  const std::string body =
+      "PUT /api/v1/projects/shop/flags/slow HTTP/1.1\r\n" + bearer + "Content-Length: 1000\r\n\r\n";
+  const std::size_t before = ResidentKiB(server_->process().pid());
+
+  constexpr int kOfEach = 40, kRounds = 20;
+  std::vector<std::unique_ptr<HttpConnection>> shaking, heading, sending, deaf;
+  for (int i = 0; i < kOfEach; ++i) {
+    shaking.push_back(std::make_unique<HttpConnection>(server_->port()));
+    for (auto* group : {&heading, &sending, &deaf}) {
+      group->push_back(std::make_unique<HttpConnection>(server_->port(), trusting));
+    }
+    sending.back()->Send(body);
+    for (int asked = 0; asked < 10; ++asked) deaf.back()->Send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    const auto at = static_cast<std::size_t>(round);
+    for (std::size_t i = 0; i < kOfEach; ++i) {
+      shaking[i]->SendSome(handshake.substr(at, 1));
+      heading[i]->Send(header.substr(at, 1));
+      sending[i]->Send(" ");
+    }
+    healthy.Send("PUT /api/v1/projects/shop/flags/f" + std::to_string(round) + " HTTP/1.1\r\n" + bearer +
+                 "Content-Length: " + std::to_string(kNamelessFlag.size()) + "\r\n\r\n" + std::string(kNamelessFlag));
+    const HttpAnswer answer = healthy.ReadAnswer();
+    ASSERT_EQ(answer.status, 201) << answer.body << answer.fault;
+    EXPECT_THAT(stream.ReadUntil("\"f" + std::to_string(round) + "\""),
+                HasSubstr("\"f" + std::to_string(round) + "\""));
+  }
+  EXPECT_LT(ResidentKiB(server_->process().pid()), before + (64u << 10)) << "KiB";
+  EXPECT_EQ(server_->Stop(), 0) << "and none of them holds it up";
+}
+
 TEST_F(ServerRunTest, ClientsWhoTakeEveryDescriptorTakeNoneFromTheStoreAndCostTheOthersNothing) {
   Start({.launcher = {"/bin/sh", "-c", "ulimit -n 160; exec \"$@\"", "sh"}});
   EXPECT_THAT(server_->Log(), HasSubstr("leaves room for fewer connections than max-connections"));
