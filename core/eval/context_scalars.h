@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <guidon/context.h>
+#include <guidon/value.h>
 
 namespace guidon {
 
@@ -18,6 +19,20 @@ struct ContextScalar {
   std::int64_t whole = 0;
   double number = 0;
   std::string_view text;  // valid while nobody sets anything
+
+  Value ToValue() const {
+    switch (kind) {
+      case Kind::kBool:
+        return truth;
+      case Kind::kInt:
+        return whole;
+      case Kind::kDouble:
+        return number;
+      case Kind::kText:
+        return text;
+    }
+    return {};
+  }
 };
 
 struct ContextScalars {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_members.h"
 #include "core/eval/context_scalars.h"
 
 namespace guidon::internal {
@@ -17,71 +18,19 @@ bool IsName(std::string_view text) {
   return !text.empty() && text.size() <= kMaxNameBytes && IsValidUtf8(text);
 }
 
-// Members of an object, one after the other.
-class Members {
- public:
-  explicit Members(std::string& out) : out_(out) {}
-
-  Members& Text(std::string_view name, std::string_view text) {
-    Name(name);
-    AppendJsonString(out_, text);
-    return *this;
-  }
-  Members& TextIfAny(std::string_view name, std::string_view text) { return text.empty() ? *this : Text(name, text); }
-  template <typename T>
-  Members& Number(std::string_view name, T number) {
-    return Any(name, Value(number));
-  }
-  Members& Any(std::string_view name, const Value& value) {
-    Name(name);
-    AppendJson(out_, value);
-    return *this;
-  }
-  Members& Raw(std::string_view name, std::string_view json) {
-    Name(name);
-    out_ += json;
-    return *this;
-  }
-
- private:
-  void Name(std::string_view name) {
-    if (!is_first_) out_ += ',';
-    is_first_ = false;
-    AppendJsonString(out_, name);
-    out_ += ':';
-  }
-
-  std::string& out_;
-  bool is_first_ = true;
-};
-
 // What can be said about an attribute in an event: text, a finite number or a boolean.
 bool IsSayable(const Value& value) {
   if (value.is_string()) return IsValidUtf8(value.AsString());
   return value.is_bool() || (value.is_number() && std::isfinite(value.AsDouble()));
 }
 
-Value ValueOf(const ContextScalar& scalar) {
-  switch (scalar.kind) {
-    case ContextScalar::Kind::kBool:
-      return scalar.truth;
-    case ContextScalar::Kind::kInt:
-      return scalar.whole;
-    case ContextScalar::Kind::kDouble:
-      return scalar.number;
-    case ContextScalar::Kind::kText:
-      return scalar.text;
-  }
-  return {};
-}
-
 std::string EncodeContext(const Context& context, const PrivateAttributes& without) {
   std::string json = "{";
-  Members members(json);
+  JsonMembers members(json);
   ContextScalars::ForEach(context, [&](const ContextScalar& scalar) {
     const bool is_long = scalar.kind == ContextScalar::Kind::kText && scalar.text.size() > kMaxNameBytes;
     if (is_long || !IsName(scalar.name) || without.Covers(scalar.name)) return;
-    const Value value = ValueOf(scalar);
+    const Value value = scalar.ToValue();
     if (IsSayable(value)) members.Any(scalar.name, value);
   });
   return json + "}";
@@ -89,7 +38,7 @@ std::string EncodeContext(const Context& context, const PrivateAttributes& witho
 
 std::string EncodeObject(const Object& object, const PrivateAttributes& without) {
   std::string json = "{";
-  Members members(json);
+  JsonMembers members(json);
   for (const Member& member : object) {
     if (!IsName(member.name) || !IsSayable(member.value) || without.Covers(member.name)) continue;
     members.Any(member.name, member.value);
@@ -122,7 +71,7 @@ Result<std::string> EncodeTrack(const TrackCall& call, std::int64_t time_ms, con
   if (call.value && !std::isfinite(*call.value))
     return Fail(ErrorCode::kInvalid, "the value of event '" + name + "' is not finite");
   std::string json = R"({"type":"track",)";
-  Members members(json);
+  JsonMembers members(json);
   members.Number("time", time_ms).Text("event", call.event);
   if (call.value) members.Number("value", *call.value);
   members.Raw("context", EncodeContext(call.context, privacy.of_contexts));
@@ -140,7 +89,7 @@ std::string EncodeExposure(const RecordedExposure& e) {
   // The rest was valid in the ruleset.
   if (!IsName(e.unit) || !IsName(e.unit_attribute)) return "";
   std::string json = R"({"type":"exposure",)";
-  Members members(json);
+  JsonMembers members(json);
   members.Number("time", e.time_ms).Text("flag", e.flag).Text("experiment", e.experiment);
   members.Number("iteration", e.iteration);
   if (e.role != Consulted::Role::kComparison) members.TextIfAny("variant", e.variant);
@@ -171,7 +120,7 @@ std::string EncodeEvaluations(const std::vector<EvaluationCount>& counts, std::i
                      std::to_string(to_ms) + R"(,"counts":[)";
   for (const EvaluationCount& count : counts) {
     std::string entry = *taken == 0 ? "{" : ",{";
-    Members members(entry);
+    JsonMembers members(entry);
     members.Text("flag", IsName(count.flag) ? std::string_view(count.flag) : kOtherFlags)
         .TextIfAny("variation", count.variation)
         .Text("reason", ToString(count.reason));
@@ -187,7 +136,7 @@ std::string EncodeEvaluations(const std::vector<EvaluationCount>& counts, std::i
 
 std::string EncodeDropped(const DroppedEvents& dropped) {
   std::string json = R"({"type":"dropped","counts":{)";
-  Members members(json);
+  JsonMembers members(json);
   for (const auto& [name, count] : {std::pair("exposures", dropped.exposures), std::pair("track", dropped.track),
                                     std::pair("invalid", dropped.invalid), std::pair("batches", dropped.batches)}) {
     if (count > 0) members.Number(name, count);
@@ -200,7 +149,7 @@ std::string EncodeSender(const ClientConfig& config, std::string_view instance) 
   const auto is_sayable = [](const std::string& text) { return IsName(text) && text.size() <= kMaxSenderBytes; };
   if (is_sayable(config.application)) {
     json += R"(,"application":{)";
-    Members members(json);
+    JsonMembers members(json);
     members.Text("name", config.application);
     if (is_sayable(config.application_version)) members.Text("version", config.application_version);
     json += '}';
@@ -210,7 +159,7 @@ std::string EncodeSender(const ClientConfig& config, std::string_view instance) 
 
 std::string EncodeStatus(const ClientStatus& status, const Held& held, std::string_view sender) {
   std::string json = R"({"schema":1,)" + std::string(sender) + ",";
-  Members members(json);
+  JsonMembers members(json);
   members.TextIfAny("epoch", held.epoch).Number("revision", held.revision).Text("digest", held.digest);
   members.Text("source", ToString(status.source)).Text("state", ToString(status.state));
   members.Number("age_ms", status.age.count());

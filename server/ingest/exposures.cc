@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/base/hash.h"
-#include "core/base/json.h"
+#include "core/base/json_members.h"
 #include "core/eval/context_scalars.h"
 #include "core/eval/evaluator.h"
 #include "server/store/random.h"
@@ -25,39 +25,15 @@ std::string_view RoleOf(const Consulted& consulted) {
   return kWords[static_cast<std::size_t>(consulted.role)];
 }
 
-void AppendMember(std::string& out, std::string_view name, std::string_view text) {
-  out.append(",\"").append(name).append("\":");
-  AppendJsonString(out, text);
-}
-void AppendMember(std::string& out, std::string_view name, std::int64_t number) {
-  out.append(",\"").append(name).append("\":").append(std::to_string(number));
-}
-
-Value ValueOf(const ContextScalar& scalar) {
-  switch (scalar.kind) {
-    case ContextScalar::Kind::kBool:
-      return scalar.truth;
-    case ContextScalar::Kind::kInt:
-      return scalar.whole;
-    case ContextScalar::Kind::kDouble:
-      return scalar.number;
-    case ContextScalar::Kind::kText:
-      return scalar.text;
-  }
-  return {};
-}
-
 // "" when it is longer than an exposure may have it.
 std::string ContextOf(const Context& context) {
   std::string json = "{";
+  JsonMembers members(json);
   ContextScalars::ForEach(context, [&](const ContextScalar& scalar) {
     const bool is_long = scalar.kind == ContextScalar::Kind::kText && scalar.text.size() > kMostTextBytes;
     if (is_long || scalar.name.empty() || scalar.name.size() > kMostTextBytes) return;
     if (json.size() > kMostContextBytes) return;
-    if (json.size() > 1) json += ',';
-    AppendJsonString(json, scalar.name);
-    json += ':';
-    AppendJson(json, ValueOf(scalar));
+    members.Any(scalar.name, scalar.ToValue());
   });
   json += '}';
   return json.size() <= kMostContextBytes ? json : "";
@@ -91,23 +67,22 @@ NewExposure ExposureOf(const Consulted& consulted, const Context& context, std::
   if (consulted.unit.empty() || consulted.unit.size() > kMostTextBytes) return exposure;
   const CompiledExperiment& experiment = *consulted.experiment;
   std::string& json = exposure.event;
-  json = "{\"type\":\"exposure\"";
-  AppendMember(json, "time", now_ms);
-  AppendMember(json, "flag", experiment.flag);
-  AppendMember(json, "experiment", experiment.key);
-  AppendMember(json, "iteration", experiment.iteration);
+  json = "{";
+  JsonMembers members(json);
+  members.Text("type", "exposure").Number("time", now_ms).Text("flag", experiment.flag);
+  members.Text("experiment", experiment.key).Number("iteration", std::int64_t{experiment.iteration});
   if (consulted.role != Consulted::Role::kComparison && consulted.variant != kNone) {
-    AppendMember(json, "variant", experiment.variants[static_cast<std::size_t>(consulted.variant)]);
+    members.Text("variant", experiment.variants[static_cast<std::size_t>(consulted.variant)]);
   }
-  AppendMember(json, "role", RoleOf(consulted));
-  if (consulted.role != Consulted::Role::kAssigned) AppendMember(json, "holdout", experiment.holdout);
-  if (consulted.forced) json += ",\"forced\":true";
+  members.Text("role", RoleOf(consulted));
+  if (consulted.role != Consulted::Role::kAssigned) members.Text("holdout", experiment.holdout);
+  if (consulted.forced) members.Raw("forced", "true");
   const AttributeRef& attribute = *consulted.unit_attribute;
-  AppendMember(json, "unit_attribute", attribute.is_key ? std::string_view("key") : std::string_view(attribute.name));
-  AppendMember(json, "unit", consulted.unit);
-  if (consulted.bucket >= 0) AppendMember(json, "bucket", consulted.bucket);
-  AppendMember(json, "revision", static_cast<std::int64_t>(revision));
-  if (const std::string text = ContextOf(context); !text.empty()) json.append(",\"context\":").append(text);
+  members.Text("unit_attribute", attribute.is_key ? std::string_view("key") : std::string_view(attribute.name));
+  members.Text("unit", consulted.unit);
+  if (consulted.bucket >= 0) members.Number("bucket", std::int64_t{consulted.bucket});
+  members.Number("revision", static_cast<std::int64_t>(revision));
+  members.RawIfAny("context", ContextOf(context));
   json += '}';
   return exposure;
 }
