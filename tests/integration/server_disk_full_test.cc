@@ -32,7 +32,7 @@ class DiskFullTest : public ::testing::Test {
 
   std::vector<std::string> Environment() const {
     return {"LD_PRELOAD=" GUIDON_BIN_DIR "/libfull_disk.so", "FULL_DISK_FOLDER=" + folder_ / "data",
-            "FULL_DISK_SWITCH=" + switch_};
+            "FULL_DISK_SWITCH=" + switch_, "FULL_DISK_FAILS=" + fails_};
   }
 
   void Fill() { std::ofstream{switch_}; }
@@ -94,7 +94,7 @@ class DiskFullTest : public ::testing::Test {
   }
 
   const TemporaryFolder folder_;
-  const std::string switch_ = folder_ / "full";
+  const std::string switch_ = folder_ / "full", fails_ = folder_ / "fails";
   std::unique_ptr<Guidond> server_;
   std::string key_;
 };
@@ -200,6 +200,38 @@ TEST_F(DiskFullTest, EventsAreRefusedWithATimeToComeBackAndTheSameBatchIsTakenOn
   server_->Kill();
   server_->Start();
   EXPECT_EQ(Batches(), "batch-before-it-is-full batch-while-it-is-full batch-cut-in-half ");
+}
+
+// A kernel that could not write forgets it, and its next fsync says that all is well: so the first is final.
+TEST_F(DiskFullTest, AFailedFsyncIsFinalAlsoWhereTheNextOneWouldSucceed) {
+  SdkStream stream(server_->port(), key_);
+  ASSERT_TRUE(stream.ReadUntil([&] { return Holds(stream, "before"); })) << stream.fault();
+  std::ofstream{fails_};
+  const HttpAnswer unknown = Put("in-doubt");
+  EXPECT_EQ(unknown.status, 500) << unknown.body;
+  EXPECT_THAT(unknown.body, HasSubstr("\"code\":\"indeterminate\""));
+  ASSERT_EQ(std::remove(fails_.c_str()), 0);
+  for (int i = 0; i < 3; ++i) {
+    const HttpAnswer refused = Put("refused");
+    EXPECT_EQ(refused.status, 503) << refused.body;
+    EXPECT_THAT(refused.body, HasSubstr("restart"));
+  }
+  const HttpAnswer ready = HttpCall(server_->port(), "GET", "/readyz");
+  EXPECT_EQ(ready.status, 200) << "it serves";
+  EXPECT_THAT(ready.body, HasSubstr("\"writable\":false"));
+  EXPECT_EQ(Metric("guidon_store_writable"), "0");
+  EXPECT_EQ(StatusOf("before"), 200);
+  SdkStream fresh(server_->port(), key_);
+  EXPECT_TRUE(fresh.ReadUntil([&] { return Holds(fresh, "before"); })) << fresh.fault();
+  const int heartbeats = stream.client().heartbeats();
+  EXPECT_TRUE(stream.ReadUntil([&] { return stream.client().heartbeats() > heartbeats; })) << stream.fault();
+  EXPECT_FALSE(Holds(stream, "in-doubt"));
+
+  server_->Kill();
+  server_->Start();
+  EXPECT_EQ(StatusOf("before"), 200);
+  EXPECT_EQ(StatusOf("refused"), 404);
+  EXPECT_EQ(Put("after").status, 201);
 }
 
 TEST_F(DiskFullTest, AWriteThatTheFullDiskCutsInHalfIsUnknownAndStoredOnceThereIsRoom) {

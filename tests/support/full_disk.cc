@@ -6,6 +6,8 @@
 //                     With "later" in it, statvfs still claims that there is room: as when somebody else takes it
 //                     between the question and the write.
 //
+//   FULL_DISK_FAILS   a file; while it exists, every fsync there fails with EIO.
+//
 // Writes over what a file holds already succeed, as on a real disk.
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -73,6 +75,16 @@ ssize_t NoRoom() {
   return -1;
 }
 
+// The next fsync of a kernel that could not write succeeds: it has dropped what it could not.
+int Sync(int fd, const char* name) {
+  static const char* const fails = std::getenv("FULL_DISK_FAILS");
+  if (fails != nullptr && access(fails, F_OK) == 0 && IsOnDisk(fd)) {
+    errno = EIO;
+    return -1;
+  }
+  return Real<int (*)(int)>(name)(fd);
+}
+
 int Open(int folder, const char* path, int flags, mode_t mode) {
   struct stat status {};
   if ((flags & O_CREAT) != 0 && IsFull() && IsBelow(path) && fstatat(folder, path, &status, 0) != 0) {
@@ -100,6 +112,13 @@ ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t offset) {
 }
 ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
   return pwrite64(fd, bytes, size, offset);
+}
+
+int fsync(int fd) {
+  return Sync(fd, "fsync");
+}
+int fdatasync(int fd) {
+  return Sync(fd, "fdatasync");
 }
 
 int fallocate64(int fd, int mode, off64_t offset, off64_t length) {
