@@ -70,7 +70,6 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   Step Refuse(int status, std::string_view code, std::string detail);
   Step RefuseFor(ErrorCode error, std::string_view unread);
   Step CheckHeader();
-  void Count(std::size_t bytes, ErrorCode& error);
   void TakeBody(Text piece) { request_.body.append(piece.data(), piece.size()); }
 
   void on_request_impl(boost::beast::http::verb verb, Text method, Text target, int version, ErrorCode& error) override;
@@ -86,7 +85,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   const Limits limits_;
   Request request_;
   Refusal refusal_;
-  std::size_t header_size_ = 0;
+  std::size_t header_size_ = 0;  // that was taken
   unsigned version_ = 11;
   // Of the fields that decide where a request ends.
   unsigned hosts_ = 0, lengths_ = 0, codings_ = 0;
