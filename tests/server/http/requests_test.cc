@@ -513,7 +513,8 @@ TEST_P(RequestsTest, AnAddressThatIsTooLongIsToldFromAHeaderThatIsTooLarge) {
   }
 }
 
-// Promise R6. That the bounds hold however a header comes is shown by the corpus of tests/fuzz/request_target.cc.
+// That the bounds hold however a header comes is shown by the corpus of tests/fuzz/request_target.cc.
+// Promise R6.
 TEST_P(RequestsTest, SoManyFieldsAreTakenAndNoMore) {
   Start();
   std::string fields;

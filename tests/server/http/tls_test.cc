@@ -209,7 +209,8 @@ TEST_F(TlsTest, HandshakesUnderWayAreBoundedAndOthersWaitForTheirTurn) {
   EXPECT_EQ(Ask(TestTlsClient()), "/hello");
 }
 
-// Promise R6. Nobody is kept out by those who begin handshakes and do not go on with them.
+// Nobody is kept out by those who begin handshakes and do not go on with them.
+// Promise R6.
 TEST_F(TlsTest, WhereHandshakesAreManyTheOldestOfASilentClientGivesItsPlaceUp) {
   ServerOptions options = TestOptions();
   options.io_threads = 1;
