@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/allocate/ramp.h"
 #include "core/allocate/ranges.h"
 
 namespace guidon {
@@ -50,7 +51,18 @@ void AllocateFlag(FlagRecord& record) {
     if (targeting.default_serve) add("default", targeting.default_serve->serve);
     if (!state.splits.empty()) next.environments.push_back(std::move(state));
   }
-  record.state = std::move(next);
+  record.state.environments = std::move(next.environments);
+}
+
+// Or had one, of which the state is left.
+bool HasRamp(const FlagRecord& record) {
+  if (!record.state.ramps.empty()) return true;
+  for (const Targeting& targeting : record.definition.environments) {
+    for (const Rule& rule : targeting.rules) {
+      if (rule.ramp) return true;
+    }
+  }
+  return false;
 }
 
 // --- experiments ---------------------------------------------------------------------------------------------------
@@ -174,10 +186,14 @@ void KeepState(const EntityRecord& current, EntityRecord& next) {
       next);
 }
 
-std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after) {
+std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after, std::int64_t now_ms) {
   std::vector<Issue> issues;
   EntitySet& entities = after.entities;
-  for (FlagRecord& record : entities.flags) AllocateFlag(record);
+  for (FlagRecord& record : entities.flags) {
+    AllocateFlag(record);
+    if (!HasRamp(record)) continue;
+    AllocateRamps(before == nullptr ? nullptr : before->entities.FindFlag(record.definition.key), record, now_ms);
+  }
   for (LayerRecord& record : entities.layers) {
     if (record.state.salt.empty()) record.state.salt = "layer:" + record.definition.key;
   }

@@ -10,6 +10,7 @@
 // Thread safety: pure functions.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "core/base/issue.h"
@@ -24,6 +25,7 @@ void KeepState(const EntityRecord& current, EntityRecord& next);
 // entities are empty). On return:
 //   flags        a SplitState for every split of every environment; ranges kept as far as the weights allow; the state
 //                of a split that is gone is dropped
+//                and where the ramp of each rule stands (core/allocate/ramp.h)
 //   layers, holdouts   their salts
 //   experiments  the status that was authored. `running` for the first time, or again after `stopped`, begins the next
 //                iteration: salt KEY#N, ranges from the weights, and the lowest free slots of its layer (experiments
@@ -31,6 +33,8 @@ void KeepState(const EntityRecord& current, EntityRecord& next);
 //                Stopped and archived give the slots back. Concluded stays so, whatever was authored.
 // Issues: `layer_full`, naming who holds the rest; `running_experiment` for an edit of flag, unit, layer, holdout,
 // variants or weights of an experiment that runs or is paused and goes on to, with the way out; `wrong_transition`.
-std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after);
+//
+// `now_ms`: since the epoch, for the ramps. Without a server there is no time: those with a start have not begun.
+std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after, std::int64_t now_ms = 0);
 
 }  // namespace guidon

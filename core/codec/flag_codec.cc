@@ -4,6 +4,7 @@
 #include <array>
 #include <unordered_set>
 
+#include "core/base/json.h"
 #include "core/codec/reader.h"
 #include "core/codec/writer.h"
 #include "core/model/names.h"
@@ -90,6 +91,87 @@ ExperimentServe ReadExperimentServe(const Node& node) {
   return ExperimentServe{ReadKey(node)};
 }
 
+// --- ramps ---------------------------------------------------------------------------------------------------------
+
+RampStep ReadRampStep(const Node& node) {
+  RampStep step;
+  Fields fields(node, "a step of a ramp");
+  fields.Required("at", step.at, ReadShare);
+  fields.Optional("hold", step.hold, ReadDuration);
+  fields.Forbid("min_units", "a step of a rule's ramp has no 'min_units'", "only experiments count their units");
+  fields.Finish();
+  return step;
+}
+
+// Shares grow, and each is held for a while but the last, which is held for good.
+void CheckSteps(const Node& node, const std::vector<RampStep>& steps) {
+  if (steps.empty()) {
+    node.Fault("empty_list", "a ramp has at least one step", "such as [{ at: 10%, hold: 1d }, { at: 100% }]");
+  }
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Node step = node.Element(i, node.value().AsArray()[i]);
+    const bool is_last = i + 1 == steps.size();
+    if (i > 0 && steps[i].at <= steps[i - 1].at) {
+      step.Fault("ramp_steps",
+                 FormatPercent(steps[i].at) + " comes after " + FormatPercent(steps[i - 1].at) + ", and is not more",
+                 "write the steps in ascending order; to take a share back, use `guidon flag ramp … abort`");
+    }
+    if (!is_last && !steps[i].hold) {
+      step.Fault("ramp_steps", "a step before the last says how long it is held", "add `hold:`, such as 1d");
+    }
+    if (is_last && steps[i].hold) {
+      step.Fault("ramp_steps", "the last step is held for good", "remove its `hold`, or add a step");
+    }
+  }
+}
+
+std::vector<RampStep> ReadSteps(const Node& node) {
+  const std::size_t faults = node.report().total();
+  std::vector<RampStep> steps = ReadList(node, "steps", kMaxRampSteps, ReadRampStep);
+  if (node.report().total() == faults) CheckSteps(node, steps);
+  return steps;
+}
+
+std::int64_t ReadStart(const Node& node) {
+  const std::size_t faults = node.report().total();
+  const Value value = ReadTimestamp(node);
+  if (node.report().total() != faults) return 0;
+  constexpr std::int64_t kLast = 253'402'300'799'999;  // of the year 9999
+  const std::int64_t start = value.is_string() ? ParseTimestamp(value.AsString()).value_or(-1) : value.AsInt();
+  if (start >= 0 && start <= kLast) return start;
+  node.Fault("bad_date", ToJson(value) + " is not a time that a ramp can start at", "such as 2027-03-31T08:00:00Z");
+  return 0;
+}
+
+// A list of steps, or { start, steps }.
+Ramp ReadRamp(const Node& node) {
+  Ramp ramp;
+  if (node.value().is_array()) {
+    ramp.steps = ReadSteps(node);
+    return ramp;
+  }
+  if (!node.value().is_object()) {
+    node.WrongType("a list of steps", "such as [{ at: 10%, hold: 1d }, { at: 100% }]");
+    return ramp;
+  }
+  Fields fields(node, "a ramp");
+  fields.Optional("start", ramp.start_ms, ReadStart);
+  fields.Required("steps", ramp.steps, ReadSteps);
+  fields.Finish();
+  return ramp;
+}
+
+Value WriteRamp(const Ramp& ramp) {
+  Array steps;
+  for (const RampStep& step : ramp.steps) {
+    Object object{{"at", FormatPercent(step.at)}};
+    PutDuration(object, "hold", step.hold);
+    steps.emplace_back(std::move(object));
+  }
+  if (!ramp.start_ms) return steps;
+  return Object{{"start", FormatTimestamp(*ramp.start_ms)}, {"steps", std::move(steps)}};
+}
+
 void ReadRuleServe(Fields& fields, Rule& rule) {
   const bool serves = fields.Optional("serve", rule.serve, ReadServe);
   const bool experiments = fields.Optional("experiment", rule.serve, ReadExperimentServe);
@@ -98,11 +180,17 @@ void ReadRuleServe(Fields& fields, Rule& rule) {
     fields.Forbid("experiment", "a rule has either 'serve' or 'experiment'", "remove one of them");
   }
   if (!experiments) {
-    fields.Optional("rollout", rule.rollout, ReadPercent);
+    const bool rolls_out = fields.Optional("rollout", rule.rollout, ReadPercent);
+    const bool ramps = fields.Optional("ramp", rule.ramp, ReadRamp);
+    if (rolls_out && ramps) {
+      fields.Forbid("rollout", "a rule has either 'rollout' or 'ramp'",
+                    "remove 'rollout': a ramp goes on from the share that the rule has");
+    }
     fields.Optional("by", rule.by, ReadAttribute);
     return;
   }
   fields.Forbid("rollout", "a rule with an experiment has no 'rollout'", "use the experiment's 'ramp'");
+  fields.Forbid("ramp", "a rule with an experiment has no 'ramp'", "write it into the experiment");
   fields.Forbid("by", "a rule with an experiment has no 'by'", "the experiment's 'unit' is what is bucketed");
 }
 
@@ -113,7 +201,7 @@ Rule ReadRule(const Node& node) {
   fields.Optional("when", rule.when, ReadCondition);
   ReadRuleServe(fields, rule);
   fields.Finish();
-  const bool buckets = rule.rollout || std::holds_alternative<SplitServe>(rule.serve);
+  const bool buckets = rule.rollout || rule.ramp || std::holds_alternative<SplitServe>(rule.serve);
   if (buckets && !has_id) {
     fields.Missing("id", "a rule that splits or rolls out needs one, so that nobody moves when rules are reordered");
   }
@@ -130,6 +218,7 @@ Value WriteRule(const Rule& rule) {
     object.Append("serve", WriteServe(rule.serve));
   }
   PutPercent(object, "rollout", rule.rollout);
+  if (rule.ramp) object.Append("ramp", WriteRamp(*rule.ramp));
   PutText(object, "by", rule.by);
   return object;
 }

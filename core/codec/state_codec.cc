@@ -2,6 +2,9 @@
 // only, and read as strictly as definitions, because evaluation trusts it.
 //
 //   flag        {"environments":{"production":{"default":{"salt":"…","arms":{"a":[[0,50000]],"b":[[50000,100000]]}}}}}
+//               and where ramps stand, beside it:
+//               {"ramps":{"production":{"beta":{"at":"10%","since":"2027-03-31T08:00:00.000Z"}}}}, with "held":"90m" in
+//               place of "since" while the hold does not count, and "paused":true
 //   experiment  {"status":"running","iteration":1,"salt":"…","arms":{…},"slots":[[0,40000]],"ramp_step":1,"winner":"…"}
 //   layer, holdout  {"salt":"…"}
 
@@ -9,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "core/codec/writer.h"
 #include "core/model/names.h"
@@ -84,6 +88,35 @@ TargetingState ReadTargetingState(const Node& node) {
   return {ReadMemberKey(node, "an environment"), ReadMap(node, "splits", kMaxRules + 1, ReadSplitState)};
 }
 
+RampState ReadRampState(const Node& node, const std::string& environment) {
+  RampState ramp;
+  ramp.environment = environment;
+  ramp.rule = ReadMemberKey(node, "a rule");
+  Fields fields(node, "the state of a ramp");
+  fields.Required("at", ramp.at, ReadPercent);
+  fields.Optional("paused", ramp.paused, ReadBool);
+  fields.Optional("since", ramp.since_ms, [](const Node& n) {
+    const auto since = ParseTimestamp(n.value().AsString());
+    if (!since) n.WrongType("a time");
+    return since.value_or(0);
+  });
+  fields.Optional("held", ramp.held, ReadDuration);
+  fields.Finish();
+  return ramp;
+}
+
+std::vector<RampState> ReadRamps(const Node& node) {
+  std::vector<RampState> ramps;
+  ReadMap(node, "environments", kMaxItems, [&](const Node& member) {
+    const std::string environment = ReadMemberKey(member, "an environment");
+    std::vector<RampState> here =
+        ReadMap(member, "ramps", kMaxRules, [&](const Node& ramp) { return ReadRampState(ramp, environment); });
+    std::move(here.begin(), here.end(), std::back_inserter(ramps));
+    return 0;
+  });
+  return ramps;
+}
+
 template <typename State>
 State ReadSaltOnly(const Node& node, std::string_view what) {
   State state;
@@ -114,6 +147,24 @@ Object WriteSplits(const TargetingState& targeting) {
   return splits;
 }
 
+// Of each environment together: they are in its order.
+Object WriteRamps(const std::vector<RampState>& ramps) {
+  Object environments;
+  for (auto ramp = ramps.begin(); ramp != ramps.end();) {
+    const std::string& environment = ramp->environment;
+    Object rules;
+    for (; ramp != ramps.end() && ramp->environment == environment; ++ramp) {
+      Object object{{"at", FormatPercent(ramp->at)}};
+      PutTrue(object, "paused", ramp->paused);
+      if (ramp->since_ms) object.Append("since", FormatTimestamp(*ramp->since_ms));
+      if (ramp->held.count() > 0) object.Append("held", FormatDuration(ramp->held));
+      rules.Append(ramp->rule, std::move(object));
+    }
+    environments.Append(environment, std::move(rules));
+  }
+  return environments;
+}
+
 }  // namespace
 
 FlagState ReadFlagState(const Node& node) {
@@ -121,6 +172,7 @@ FlagState ReadFlagState(const Node& node) {
   Fields fields(node, "the state of a flag");
   fields.Optional("environments", state.environments,
                   [](const Node& n) { return ReadMap(n, "environments", kMaxItems, ReadTargetingState); });
+  fields.Optional("ramps", state.ramps, ReadRamps);
   fields.Finish();
   return state;
 }
@@ -160,8 +212,10 @@ Object WriteState(const FlagState& state) {
   for (const TargetingState& targeting : state.environments) {
     environments.Append(targeting.environment, WriteSplits(targeting));
   }
-  if (environments.empty()) return {};
-  return {{"environments", std::move(environments)}};
+  Object object;
+  if (!environments.empty()) object.Append("environments", std::move(environments));
+  if (!state.ramps.empty()) object.Append("ramps", WriteRamps(state.ramps));
+  return object;
 }
 
 Object WriteState(const LayerState& state) {

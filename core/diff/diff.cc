@@ -89,6 +89,23 @@ std::string ServeText(const Serve& serve, const std::optional<std::uint32_t>& ro
   return text;
 }
 
+// "1% for 1h, 10% for 1d, 100%"
+std::string RampText(const Ramp& ramp) {
+  std::string text;
+  for (const RampStep& step : ramp.steps) {
+    text += (text.empty() ? "" : ", ") + FormatPercent(step.at);
+    if (step.hold) text += " for " + FormatDuration(*step.hold);
+  }
+  if (ramp.start_ms) text += ", from " + FormatTimestamp(*ramp.start_ms);
+  return text;
+}
+
+// `rule.rollout` is where its ramp stands, if it has one.
+std::string ServeText(const Rule& rule) {
+  if (!rule.ramp) return ServeText(rule.serve, rule.rollout);
+  return ServeText(rule.serve, std::nullopt) + ", ramp " + FormatPercent(rule.rollout.value_or(0));
+}
+
 std::string ShareText(const std::optional<std::uint32_t>& parts) {
   if (!parts) return "moves units: depends on attributes";
   if (*parts == 0) return "moves nobody";
@@ -103,8 +120,8 @@ class TargetingChange {
       : before_(before), after_(after), environment_(std::move(environment)), change_(change) {}
 
   void Describe() {
-    const Targeting a = In(before_.definition);
-    const Targeting b = In(after_.definition);
+    const Targeting a = In(before_);
+    const Targeting b = In(after_);
     if (a.enabled != b.enabled) Say(b.enabled ? "enabled" : "no longer enabled");
     if (a.off != b.off) Say("off: " + OrNone(a.off) + " → " + OrNone(b.off));
     if (a.requirements != b.requirements) SayDepends("requires changed");
@@ -114,12 +131,17 @@ class TargetingChange {
   }
 
  private:
-  // An environment that a flag does not name is not enabled there, and a boolean flag serves "off" then.
-  Targeting In(const FlagDefinition& flag) const {
-    if (const Targeting* held = flag.FindEnvironment(environment_)) return *held;
-    Targeting none;
-    if (flag.type == FlagType::kBoolean) none.off = "off";
-    return none;
+  // An environment that a flag does not name is not enabled there, and a boolean flag serves "off" then. A ramp has
+  // where it stands as its rule's rollout.
+  Targeting In(const FlagRecord& flag) const {
+    Targeting targeting;
+    if (const Targeting* held = flag.definition.FindEnvironment(environment_)) {
+      targeting = *held;
+      for (Rule& rule : targeting.rules) rule.rollout = RolloutOf(rule, flag.state, environment_);
+    } else if (flag.definition.type == FlagType::kBoolean) {
+      targeting.off = "off";
+    }
+    return targeting;
   }
 
   static std::string OrNone(const std::string& text) { return text.empty() ? "the caller's default" : text; }
@@ -145,10 +167,12 @@ class TargetingChange {
       const Rule& rule = b.rules[i];
       const Rule* old = Counterpart(a, rule, i);
       if (old == nullptr) {
-        SayMove(NameOf(rule, i), "new, serves " + ServeText(rule.serve, rule.rollout), std::nullopt);
+        const std::string steps = rule.ramp ? " (" + RampText(*rule.ramp) + ")" : "";
+        SayMove(NameOf(rule, i), "new, serves " + ServeText(rule) + steps, std::nullopt);
       } else if (!(*old == rule)) {
         DescribeRule(NameOf(rule, i), *old, rule);
       }
+      if (old != nullptr && old->ramp && rule.ramp) DescribePause(NameOf(rule, i), rule);
     }
     for (std::size_t i = 0; i < a.rules.size(); ++i) {
       if (Counterpart(b, a.rules[i], i) == nullptr) SayMove(NameOf(a.rules[i], i), "removed", std::nullopt);
@@ -173,10 +197,26 @@ class TargetingChange {
     return nullptr;
   }
 
+  void DescribePause(const std::string& name, const Rule& rule) {
+    const RampState* old = before_.state.FindRamp(environment_, rule.id);
+    const RampState* now = after_.state.FindRamp(environment_, rule.id);
+    if (old == nullptr || now == nullptr || old->paused == now->paused) return;
+    Say(name + ": ramp " + (now->paused ? "paused" : "goes on") + " at " + FormatPercent(now->at));
+  }
+
+  static std::string TextOf(const Rule& old, const Rule& rule) {
+    if (old.serve == rule.serve && old.rollout == rule.rollout && old.ramp.has_value() == rule.ramp.has_value()) {
+      if (old.by != rule.by) return "buckets by another attribute";
+      return old.when != rule.when ? "condition changed" : "ramp " + RampText(*rule.ramp);
+    }
+    if (old.serve == rule.serve && old.ramp && rule.ramp) {
+      return "ramp " + FormatPercent(old.rollout.value_or(0)) + " → " + FormatPercent(rule.rollout.value_or(0));
+    }
+    return ServeText(old) + " → " + ServeText(rule) + (rule.ramp && !old.ramp ? " (" + RampText(*rule.ramp) + ")" : "");
+  }
+
   void DescribeRule(const std::string& name, const Rule& old, const Rule& rule) {
-    const std::string text = old.serve == rule.serve && old.rollout == rule.rollout
-                                 ? (old.by != rule.by ? "buckets by another attribute" : "condition changed")
-                                 : ServeText(old.serve, old.rollout) + " → " + ServeText(rule.serve, rule.rollout);
+    const std::string text = TextOf(old, rule);
     // Whom an experiment takes, its audience says.
     const bool is_experiment =
         std::holds_alternative<ExperimentServe>(old.serve) || std::holds_alternative<ExperimentServe>(rule.serve);
@@ -403,6 +443,12 @@ EntityChange DescribeNew(const EntityRecord& record) {
       if (targeting.enabled) change.environments.push_back(targeting.environment);
     }
     change.summary.push_back("new " + std::string(ToString(flag->definition.type)) + " flag");
+    for (const Targeting& targeting : flag->definition.environments) {
+      for (const Rule& rule : targeting.rules) {
+        if (!rule.ramp) continue;
+        change.summary.push_back("rule " + rule.id + " (" + targeting.environment + "): ramp " + RampText(*rule.ramp));
+      }
+    }
   } else if (const auto* experiment = std::get_if<ExperimentRecord>(&record)) {
     DescribeNew(*experiment, change);
   }

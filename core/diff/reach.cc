@@ -72,6 +72,28 @@ struct Side {
   std::unordered_map<std::string_view, const FlagRecord*> flags;
 };
 
+// What changes nobody's answer now, and will: the steps of a ramp, and whether it is paused.
+bool HasOtherRamps(const FlagRecord* old, const FlagRecord* now, const std::string& environment) {
+  const auto ramps_of = [&](const FlagRecord* record) {
+    std::vector<std::pair<std::string, Ramp>> ramps;
+    const Targeting* targeting = record == nullptr ? nullptr : record->definition.FindEnvironment(environment);
+    if (targeting == nullptr) return ramps;
+    for (const Rule& rule : targeting->rules) {
+      if (rule.ramp) ramps.emplace_back(rule.id, *rule.ramp);
+    }
+    return ramps;
+  };
+  const auto paused_in = [&](const FlagRecord* record) {
+    Names paused;
+    if (record == nullptr) return paused;
+    for (const RampState& ramp : record->state.ramps) {
+      if (ramp.environment == environment && ramp.paused) paused.insert(ramp.rule);
+    }
+    return paused;
+  };
+  return ramps_of(old) != ramps_of(now) || paused_in(old) != paused_in(now);
+}
+
 void AddOfFlag(const EntityRef& ref, const Side& before, const Side& after, Names& names) {
   const FlagRecord *old = before.FindFlag(ref.key), *now = after.FindFlag(ref.key);
   Names candidates;
@@ -80,7 +102,9 @@ void AddOfFlag(const EntityRef& ref, const Side& before, const Side& after, Name
   for (const Side* side : {&before, &after}) AddOfExperiments(ref, side->entities, candidates);
   const bool is_archival = old != nullptr && now != nullptr && old->definition.archived != now->definition.archived;
   for (const std::string& environment : candidates) {
-    if (is_archival || PartOf(old, environment) != PartOf(now, environment)) names.insert(environment);
+    if (is_archival || PartOf(old, environment) != PartOf(now, environment) || HasOtherRamps(old, now, environment)) {
+      names.insert(environment);
+    }
   }
 }
 

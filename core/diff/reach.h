@@ -12,8 +12,8 @@
 namespace guidon {
 
 // Sorted. Of the entities that are named:
-//  - a flag alters the environments where its part differs and that have targeting for it or an experiment on it, an
-//    archived one too: what it says comes back with it;
+//  - a flag alters the environments where its part or its ramps differ and that have targeting for it or an experiment
+//    on it, an archived one too: what it says comes back with it;
 //  - an experiment alters its environment, the old one, too, and likewise when it is archived;
 //  - a segment alters those whose rules or audiences lean on it, through other segments, too;
 //  - a layer, a holdout or a metric those whose experiments name it, but for archived ones.

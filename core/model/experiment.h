@@ -134,13 +134,6 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-struct RampStep {
-  std::uint32_t at = kWhole;
-  std::optional<std::chrono::milliseconds> hold;
-  std::optional<std::uint64_t> min_units;
-  friend bool operator==(const RampStep&, const RampStep&) = default;
-};
-
 struct StopRules {
   std::optional<BreachAction> sample_ratio_mismatch;
   std::optional<std::chrono::milliseconds> no_traffic_after;

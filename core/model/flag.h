@@ -51,12 +51,28 @@ struct ExperimentServe {  // rules only
 };
 using Serve = std::variant<FixedServe, SplitServe, ExperimentServe>;
 
+// A step of a ramp, of a rule or of an experiment.
+struct RampStep {
+  std::uint32_t at = kWhole;                      // parts of kWhole
+  std::optional<std::chrono::milliseconds> hold;  // how long before the next
+  std::optional<std::uint64_t> min_units;         // experiments only
+  friend bool operator==(const RampStep&, const RampStep&) = default;
+};
+
+// A rollout that grows by itself: the server takes the steps, one after the other.
+struct Ramp {
+  std::vector<RampStep> steps;           // at least one, `at` ascending; every one but the last has a `hold`
+  std::optional<std::int64_t> start_ms;  // since the epoch; absent: at once
+  friend bool operator==(const Ramp&, const Ramp&) = default;
+};
+
 struct Rule {
-  std::string id;                 // required where buckets decide (split or rollout); never "default"
+  std::string id;                 // required where buckets decide (split, rollout or ramp); never "default"
   std::optional<Condition> when;  // absent: applies to everyone
   Serve serve;
   std::optional<std::uint32_t> rollout;  // parts of kWhole; the rest goes on with the next rule
   std::string by;                        // attribute to bucket by; empty: the context key
+  std::optional<Ramp> ramp = {};         // in place of `rollout`
   friend bool operator==(const Rule&, const Rule&) = default;
 };
 
@@ -139,11 +155,27 @@ struct TargetingState {
   friend bool operator==(const TargetingState&, const TargetingState&) = default;
 };
 
+// Where the ramp of a rule stands. The hold counts while the flag is enabled there and nobody has paused it.
+struct RampState {
+  std::string environment;
+  std::string rule;
+  std::uint32_t at = 0;  // the share that has it, parts of kWhole; 0: no step was taken
+  bool paused = false;
+  std::optional<std::int64_t> since_ms = {};  // the hold counts from here, since the epoch; absent: it does not count
+  std::chrono::milliseconds held{0};          // while it does not count: how much of it has passed
+  friend bool operator==(const RampState&, const RampState&) = default;
+};
+
 struct FlagState {
   std::vector<TargetingState> environments;
+  std::vector<RampState> ramps;  // by environment, then by rule, both in authored order
   friend bool operator==(const FlagState&, const FlagState&) = default;
 
   const TargetingState* FindEnvironment(std::string_view name) const;
+  const RampState* FindRamp(std::string_view environment, std::string_view rule) const;
 };
+
+// The share of units that a rule takes now: its rollout, or where its ramp stands (nowhere yet: nobody); absent: all.
+std::optional<std::uint32_t> RolloutOf(const Rule& rule, const FlagState& state, std::string_view environment);
 
 }  // namespace guidon

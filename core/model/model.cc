@@ -123,6 +123,19 @@ const TargetingState* FlagState::FindEnvironment(std::string_view name) const {
   return FindBy(environments, name, [](const TargetingState& t) -> const std::string& { return t.environment; });
 }
 
+const RampState* FlagState::FindRamp(std::string_view environment, std::string_view rule) const {
+  const auto it = std::find_if(ramps.begin(), ramps.end(), [&](const RampState& ramp) {
+    return ramp.environment == environment && ramp.rule == rule;
+  });
+  return it == ramps.end() ? nullptr : &*it;
+}
+
+std::optional<std::uint32_t> RolloutOf(const Rule& rule, const FlagState& state, std::string_view environment) {
+  if (!rule.ramp) return rule.rollout;
+  const RampState* ramp = state.FindRamp(environment, rule.id);
+  return ramp == nullptr ? 0 : ramp->at;
+}
+
 const EnvironmentDefinition* Project::FindEnvironment(std::string_view name) const {
   return FindBy(environments, name, [](const EnvironmentDefinition& e) -> const std::string& { return e.key; });
 }
@@ -215,6 +228,13 @@ std::optional<EntityRecord> EnvironmentPart(const EntityRecord& record, std::str
   FlagRecord part = *flag;
   std::erase_if(part.definition.environments, [&](const Targeting& t) { return t.environment != environment; });
   std::erase_if(part.state.environments, [&](const TargetingState& t) { return t.environment != environment; });
+  for (Targeting& targeting : part.definition.environments) {
+    for (Rule& rule : targeting.rules) {
+      rule.rollout = RolloutOf(rule, part.state, environment);
+      rule.ramp.reset();
+    }
+  }
+  part.state.ramps.clear();
   return part;
 }
 

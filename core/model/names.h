@@ -14,6 +14,7 @@ inline constexpr std::size_t kMaxTextBytes = 10'000;       // descriptions, hypo
 inline constexpr std::size_t kMaxTags = 64;
 inline constexpr std::size_t kMaxVariations = 256;  // and variants
 inline constexpr std::size_t kMaxRules = 1'000;     // of a flag in one environment
+inline constexpr std::size_t kMaxRampSteps = 100;   // of a rule
 inline constexpr std::size_t kMaxList = 100'000;    // operands, target keys, segment keys
 inline constexpr std::size_t kMaxItems = 1'000;     // all other lists and maps
 inline constexpr int kMaxConditionDepth = 16;       // `all`, `any` and `not` within each other, the outermost counted

@@ -376,6 +376,7 @@ class FlagCompiler {
       : definition_(record.definition),
         lineage_(lineage),
         targeting_(definition_.FindEnvironment(environment)),
+        record_state_(record.state),
         state_(record.state.FindEnvironment(environment)),
         conditions_(code_, lineage, flag_->needs_flags, flag_->needs_segments) {}
 
@@ -473,7 +474,8 @@ class FlagCompiler {
       compiled.id = static_cast<std::int16_t>(flag_->rule_ids.size());
       flag_->rule_ids.push_back(rule.id);
     }
-    if (Status served = LowerServe(rule.serve, rule.rollout, rule.by, rule.id, compiled); !served) return served;
+    const std::optional<std::uint32_t> rollout = RolloutOf(rule, record_state_, targeting_->environment);
+    if (Status served = LowerServe(rule.serve, rollout, rule.by, rule.id, compiled); !served) return served;
     code_.AddRule(compiled);
     return {};
   }
@@ -549,6 +551,7 @@ class FlagCompiler {
   const FlagDefinition& definition_;
   Lineage& lineage_;
   const Targeting* targeting_;
+  const FlagState& record_state_;
   const TargetingState* state_;
   std::shared_ptr<CompiledFlag> flag_ = std::make_shared<CompiledFlag>();
   CodeBuilder code_;

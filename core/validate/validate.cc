@@ -285,7 +285,7 @@ class Validator {
 
   // Whoever comes to it is served there. One that splits lets units without its attribute go on.
   static bool IsCatchAll(const Rule& rule) {
-    return !rule.when && !rule.rollout && std::holds_alternative<FixedServe>(rule.serve);
+    return !rule.when && !rule.rollout && !rule.ramp && std::holds_alternative<FixedServe>(rule.serve);
   }
 
   void CheckExperimentServe(const FlagDefinition& flag, const Targeting& targeting, const std::string& key,
@@ -308,7 +308,9 @@ class Validator {
     const Rule& rule = targeting.rules[index];
     for (std::size_t i = 0; i < index && rule.when; ++i) {
       const Rule& earlier = targeting.rules[i];
-      if (!earlier.when || earlier.rollout || !std::holds_alternative<FixedServe>(earlier.serve)) continue;
+      if (!earlier.when || earlier.rollout || earlier.ramp || !std::holds_alternative<FixedServe>(earlier.serve)) {
+        continue;
+      }
       if (!Implies(*rule.when, *earlier.when)) continue;
       Warn("shadowed_rule", path, "it is never reached: " + NameOf(earlier) + " before it holds wherever this one does",
            "move it up, or remove it");

@@ -37,6 +37,19 @@ TEST(RecordTest, StateStandsBesideTheDefinition) {
   EXPECT_EQ(ToJson(EncodeRecord(*record)), text);
 }
 
+TEST(RecordTest, AFlagsStateSaysWhereItsRampsStand) {
+  const std::string text = SearchRecord(
+      R"({"ramps":{"production":{"beta":{"at":"10%","since":"2027-03-31T08:00:00.000Z"},)"
+      R"("rest":{"at":"0.5%","paused":true,"held":"90m"}},"staging":{"beta":{"at":"0%","paused":true}}}})");
+  const Result<EntityRecord> record = DecodeRecord(EntityKind::kFlag, Json(text));
+  ASSERT_TRUE(record) << record.error().message;
+  const FlagState& state = std::get<FlagRecord>(*record).state;
+  ASSERT_NE(state.FindRamp("production", "rest"), nullptr);
+  EXPECT_EQ(*state.FindRamp("production", "rest"),
+            (RampState{"production", "rest", 500, true, std::nullopt, std::chrono::minutes(90)}));
+  EXPECT_EQ(ToJson(EncodeRecord(*record)), text);
+}
+
 TEST(RecordTest, AnExperimentsStateSaysWhereItStands) {
   const std::string text =
       R"({"definition":{"experiment":"e","flag":"search","environment":"production","unit":"key","variants":)"

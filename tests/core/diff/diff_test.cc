@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/allocate/allocate.h"
+#include "core/allocate/ramp.h"
 
 namespace guidon {
 namespace {
@@ -300,6 +301,51 @@ TEST(DiffTest, ApplyOfADiffGivesTheOtherSide) {
   Apply(a, changes);
   EXPECT_EQ(a, b);
   EXPECT_TRUE(Diff(a, b).empty());
+}
+
+TEST(DiffTest, ARampIsDescribedByItsStepsAndByWhereItStands) {
+  const auto with = [](std::optional<Ramp> ramp) {
+    FlagRecord record = Layout(20'000);
+    record.definition.environments[0].rules[0] = {"beta", std::nullopt, FixedServe{"single"}, std::nullopt, "", ramp};
+    return record;
+  };
+  using Lines = std::vector<std::string>;
+  const Ramp ramp{{{1'000, std::chrono::hours(1), {}}, {10'000, std::chrono::hours(24), {}}, {kWhole, {}, {}}}, {}};
+  FlagRecord none = with(std::nullopt);
+  none.definition.environments[0].rules.clear();
+  EXPECT_EQ(
+      Changes(none, with(ramp)).at(0).summary,
+      Lines{"rule beta (production): new, serves single, ramp 1% (1% for 1h, 10% for 1d, 100%); moves units: depends "
+            "on attributes"});
+  EntitySet made;
+  made.flags.push_back(with(ramp));
+  EXPECT_EQ(DescribeChanges({}, made).at(0).summary,
+            (Lines{"new string flag", "rule beta (production): ramp 1% for 1h, 10% for 1d, 100%"}));
+  FlagRecord rollout = with(std::nullopt);
+  rollout.definition.environments[0].rules[0].rollout = 5'000;
+  EXPECT_EQ(Changes(rollout, with(ramp)).at(0).summary,
+            Lines{"rule beta (production): single, rollout 5% → single, ramp 5% (1% for 1h, 10% for 1d, 100%); moves "
+                  "nobody"});
+  Ramp other = ramp;
+  other.steps.pop_back();
+  other.steps.back().hold.reset();
+  other.start_ms = 1'806'480'000'000;
+  const EntityChange steps = Changes(with(ramp), with(other)).at(0);
+  EXPECT_EQ(steps.summary,
+            Lines{"rule beta (production): ramp 1% for 1h, 10%, from 2027-03-31T08:00:00.000Z; moves nobody"});
+  EXPECT_EQ(steps.environments, Lines{"production"});
+  Definitions before, after;
+  before.entities.flags.push_back(with(ramp));
+  ASSERT_TRUE(AllocateStates(nullptr, before).empty());
+  after = before;
+  ASSERT_TRUE(MoveRamp(after.entities.flags[0], "production", "beta", RampMove::kAbort, 0));
+  const EntityChange abort = DescribeChanges(before.entities, after.entities).at(0);
+  EXPECT_EQ(abort.summary,
+            (Lines{"rule beta (production): ramp 1% → 0%; moves 1.000% of the units that reach it, nobody else",
+                   "rule beta: ramp paused at 0% (production)"}));
+  ASSERT_EQ(abort.moves.size(), 1u);
+  EXPECT_EQ(abort.moves[0].share_parts, 1'000u);
+  EXPECT_EQ(abort.environments, Lines{"production"});
 }
 
 }  // namespace
