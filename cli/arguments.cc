@@ -330,6 +330,22 @@ void AddReady(CLI::App& app, Run& run) {
   AddJson(*verb, options->json);
 }
 
+void AddFlagRamp(CLI::App& flags, Run& run) {
+  CLI::App* verb = flags.add_subcommand("ramp", "Show where a flag's ramp stands, hold it, let it go on, end it");
+  const auto options = On(*verb, run, &FlagRamp);
+  verb->add_option("FLAG", options->flag, "Key of the flag")->type_name("")->required();
+  verb->add_option("ACTION", options->action, "What to do; abort: back to nobody; finish: to the end")
+      ->check(CLI::IsMember({"status", "pause", "resume", "abort", "finish"}))
+      ->type_name("")
+      ->default_val("status");
+  verb->add_option("--rule", options->rule, "Its rule; may be left out where only one has a ramp")->type_name("ID");
+  verb->add_option("--comment", options->comment, "Why, for the audit log")->type_name("TEXT");
+  AddProject(*verb, options->project);
+  AddEnvironment(*verb, options->environment)->required();
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
 void AddFlag(CLI::App& app, Run& run) {
   CLI::App* flags = app.add_subcommand("flag", "Switch a flag, look at it, take it back to what it was");
   flags->require_subcommand(1);
@@ -374,6 +390,7 @@ void AddFlag(CLI::App& app, Run& run) {
     AddConnection(*verb, options->connection);
     AddJson(*verb, options->json);
   }
+  AddFlagRamp(*flags, run);
 }
 
 void AddAuditFilters(CLI::App& verb, AuditOptions& options) {

@@ -162,6 +162,18 @@ struct FlagOptions {
   bool json = false;
 };
 int Flag(const FlagOptions& options);  // on, off
+
+struct RampOptions {
+  Connection connection;
+  std::string action;  // "status" | "pause" | "resume" | "abort" | "finish"
+  std::string project;
+  std::string environment;
+  std::string flag;
+  std::string rule;  // empty: the only one that has a ramp there
+  std::string comment;
+  bool json = false;
+};
+int FlagRamp(const RampOptions& options);
 int FlagView(const FlagOptions& options);
 
 struct AuditOptions {

@@ -21,6 +21,7 @@
 #include "server/catalog/audit_log.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/history.h"
+#include "server/catalog/ramp_keeper.h"
 #include "server/feed/feed.h"
 #include "server/http/certificate_keeper.h"
 #include "server/http/router.h"
@@ -89,7 +90,8 @@ class App::Impl {
     catalog_.emplace(*store_, *feed_,
                      CatalogOptions{.replayed_revisions = config_.ring_changes,
                                     .on_item = [this](const Item& item) { TakeItem(item); },
-                                    .audit_key = *audit_key});
+                                    .audit_key = *audit_key,
+                                    .on_view = [this] { WakeRamps(); }});
     if (Status loaded = catalog_->Load(); !loaded) return loaded;
     if (Status known = LoadKeys(); !known) return known;
     if (Status opened = OpenJournal(); !opened) return opened;
@@ -109,6 +111,7 @@ class App::Impl {
     readers_.emplace(config_.worker_threads, kPoolQueue);
     writers_.emplace(config_.worker_threads, kPoolQueue);
     ingest_.emplace(config_.worker_threads, kPoolQueue);
+    if (!IsReadOnly()) KeepRamps();
     if (Status listening = Listen(); !listening) return listening;
     // Only once the address is ours: a second server on it must not show a key that nobody can use.
     if (Status made = MakeFirstKey(); !made) return made;
@@ -152,6 +155,8 @@ class App::Impl {
     exposures_->Finish();
     store_->BeginClose();  // the keepers may wait for room on a full disk, and events too
     if (last_checkpoint_.joinable()) last_checkpoint_.join();
+    ramp_waker_ = nullptr;
+    ramps_.reset();
     backups_.reset();  // ends the one that is being made
     history_.reset();
     checkpoints_.reset();
@@ -442,6 +447,30 @@ class App::Impl {
     checkpoints_.emplace(catalog_->audit(), *store_, std::move(options));
   }
 
+  void KeepRamps() {
+    RampKeeperOptions options;
+    options.report = [this](const RampStepAhead& step, const Result<Committed>& committed) {
+      (committed ? ramp_steps_taken_ : ramp_steps_failed_).Add();
+      LogFields fields = {{"project", step.project},
+                          {"flag", step.flag},
+                          {"environment", step.environment},
+                          {"rule", step.rule},
+                          {"to", FormatPercent(step.to)}};
+      if (committed) {
+        fields.push_back({"revision", std::to_string(committed->revision)});
+        return log_.Info("step of a ramp taken", fields);
+      }
+      fields.push_back({"cause", committed.error().message});
+      log_.Warn("a step of a ramp was not taken; it is tried again", fields);
+    };
+    ramps_.emplace(*catalog_, std::move(options));
+    ramp_waker_ = &*ramps_;
+  }
+
+  void WakeRamps() {
+    if (RampKeeper* const ramps = ramp_waker_) ramps->Wake();
+  }
+
   // In the log, so that it leaves the machine with it.
   void SayCheckpoint(const Checkpoint& checkpoint) {
     log_.Info("audit checkpoint", {{"revision", std::to_string(checkpoint.revision)}, {"checkpoint", checkpoint.text}});
@@ -727,6 +756,11 @@ class App::Impl {
                                                      "Messages to webhooks, by how it went", {{"result", "delivered"}});
   Counter& webhooks_failed_ = metrics_.AddCounter("guidon_webhook_attempts_total",
                                                   "Messages to webhooks, by how it went", {{"result", "failed"}});
+  Counter& ramp_steps_taken_ =
+      metrics_.AddCounter("guidon_ramp_steps_total", "Steps of ramps, by how it went", {{"result", "taken"}});
+  Counter& ramp_steps_failed_ =
+      metrics_.AddCounter("guidon_ramp_steps_total", "Steps of ramps, by how it went", {{"result", "failed"}});
+  std::atomic<RampKeeper*> ramp_waker_{nullptr};  // null: nobody has to hear of changes
   std::vector<std::array<Counter*, kStatusClasses>> requests_;  // of each route, in their order, and of none
   std::atomic<bool> stopping_{false};
   std::atomic<bool> listening_{false};
@@ -742,6 +776,7 @@ class App::Impl {
   std::unique_ptr<Store> store_;
   std::optional<Feed> feed_;
   std::optional<Catalog> catalog_;
+  std::optional<RampKeeper> ramps_;
   std::optional<HistoryKeeper> history_;
   std::optional<CheckpointKeeper> checkpoints_;
   std::thread last_checkpoint_;

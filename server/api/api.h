@@ -189,6 +189,8 @@ class Api {
   http::Response ReadEvents(const Call& call);
   http::Response ListProcesses(const Call& call);
   http::Response GetPropagation(const Call& call);
+  http::Response ListRamps(const Call& call);
+  http::Response MoveRamp(const Call& call);
   http::Response ListAudit(const Call& call);
   http::Response ListAuditLinks(const Call& call);
   http::Response ListCheckpoints(const Call& call);

@@ -37,11 +37,6 @@ Value EncodeEntityView(const EntityRecord& record, Revision revision) {
   return object;
 }
 
-http::Response Tagged(http::Response response, Revision revision) {
-  response.Header("ETag", "\"" + std::to_string(revision) + "\"");
-  return response;
-}
-
 // What every answer to a change says beside its document.
 http::Response Answer(http::Response response, const Committed& committed) {
   if (committed.replayed) response.Header("Idempotency-Replayed", "true");

@@ -211,6 +211,16 @@ http::Response ChangeProblem(const http::Request& request, const Preconditions& 
   return ProblemResponse(unmet ? 412 : StatusOf(error.code), error, request.id);
 }
 
+http::Response MissingProblem(const http::Request& request, const Preconditions& conditions, const Error& not_found) {
+  if (!conditions.condition.if_match && !conditions.condition.must_exist) return ProblemResponse(not_found, request.id);
+  return ProblemResponse({ErrorCode::kStale, not_found.message + " (any more)", {}}, request.id);
+}
+
+http::Response Tagged(http::Response response, Revision revision) {
+  response.Header("ETag", "\"" + std::to_string(revision) + "\"");
+  return response;
+}
+
 Error GoneScope(const Principal& who) {
   return {ErrorCode::kNotFound,
           "there is no environment '" + who.environment + "' of project '" + who.project + "' (any more)",
@@ -259,6 +269,23 @@ Result<bool> ReadSwitch(const http::Request& request, std::string_view name) {
 
 Author AuthorOf(const Call& call) {
   return {call.who.id, std::string(call.request.id), "", call.request.peer};
+}
+
+Status ReadRampMove(const Value& body, RampRequest& request) {
+  std::vector<Issue> issues;
+  if (!body.is_object()) return Fail(ErrorCode::kInvalid, "expected an object with 'action'");
+  CheckNames(body, Path(), {"action", "comment"}, issues);
+  request.author.comment = ReadComment(body, issues);
+  const Value* action = body.Find("action");
+  const auto move = action == nullptr ? std::nullopt : RampMoveFromString(action->AsString());
+  if (move && *move != RampMove::kStep) {
+    request.move = *move;
+  } else {
+    issues.push_back(Fault(action == nullptr ? "missing_key" : "wrong_value", Path().Key("action"),
+                           "expected pause, resume, abort or finish", "the steps themselves are taken by the server"));
+  }
+  if (HasErrors(issues)) return Fail(InvalidError("the ramp cannot be moved", std::move(issues)));
+  return {};
 }
 
 Status ReadChanges(const Value& body, CommitRequest& request) {

@@ -34,6 +34,12 @@ Result<Preconditions> ReadIdempotencyOnly(const http::Request& request);
 // A refused change: 412 when it was a precondition of the request that did not hold.
 http::Response ChangeProblem(const http::Request& request, const Preconditions& conditions, const Error& error);
 
+// What a change or a deletion names is not there: 412 where the request took it for granted, else 404.
+http::Response MissingProblem(const http::Request& request, const Preconditions& conditions, const Error& not_found);
+
+// With the revision that last changed what the answer shows, as its ETag.
+http::Response Tagged(http::Response response, Revision revision);
+
 // An SDK's key may outlive its environment.
 Error GoneScope(const Principal& who);
 
@@ -51,6 +57,8 @@ Author AuthorOf(const Call& call);
 
 // The body of POST …/changes into edits and comment.
 Status ReadChanges(const Value& body, CommitRequest& request);
+// The body of POST …/ramps/{rule}: {"action":"pause","comment":…}
+Status ReadRampMove(const Value& body, RampRequest& request);
 // The body of POST …/apply. All issues of all definitions at once.
 Result<WorkspaceRequest> ReadWorkspace(const Value& body, std::string_view project);
 Object EncodePlan(const WorkspacePlan& plan);

@@ -25,7 +25,7 @@ struct AuditEntry {
   Revision revision = 0;
   Timestamp time{};
   bool redacted = false;  // everything below was erased
-  std::string principal;  // "key:SELECTOR", or "system"
+  std::string principal;  // "key:SELECTOR", "system", or "system:ramp"
   std::string action;     // "definitions.change", "key.revoke", …
   std::string project;    // empty: about none, as members and roles are
   std::string request_id;

@@ -25,6 +25,10 @@ std::chrono::sys_days SystemToday() {
   return std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
 }
 
+Timestamp SystemNow() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
 Error NotFound(std::string what) {
   return {ErrorCode::kNotFound, "there is no " + std::move(what), {}};
 }
@@ -123,11 +127,13 @@ class Catalog::Impl {
         audit_(store, options_.audit_key),
         view_(std::make_shared<const CatalogView>()) {
     if (!options_.today) options_.today = SystemToday;
+    if (!options_.now) options_.now = SystemNow;
   }
 
   Status Load();
   Result<Committed> Commit(const CommitRequest& request);
   Result<WorkspacePlan> ApplyWorkspace(const WorkspaceRequest& request);
+  Result<Committed> MoveRamp(const RampRequest& request);
   Result<Committed> PutProject(const Project& project, const Precondition& condition, const Author& author,
                                const std::optional<IdempotencyKey>& idempotency);
   Result<Committed> DeleteProject(std::string_view key, const Precondition& condition, const Author& author,
@@ -167,6 +173,7 @@ class Catalog::Impl {
     std::optional<Definitions> after;           // absent: the project goes
     bool project_changed = false;
     bool created = false;  // what the answer says
+    std::string about;     // an environment, altered or not; empty: those that are
     Steps steps;
     std::map<Scope, EncodedChange> encoded;  // environments that existed before
     std::map<Scope, std::shared_ptr<const Ruleset>> opened;
@@ -197,6 +204,7 @@ class Catalog::Impl {
   First FirstAnswer(std::string_view project, const TxnResult& first) const;
   std::shared_ptr<const ProjectView> ViewAfter(const Prepared& prepared, Revision revision) const;
   void PublishView(const std::string& project, std::shared_ptr<const ProjectView> view, Revision revision);
+  void SetView(std::shared_ptr<const CatalogView> next);
 
   Status CatchUp() GUIDON_REQUIRES(writer_);
   Status Follow(Revision from, bool live, Projects& projects) GUIDON_REQUIRES(writer_);
@@ -311,8 +319,7 @@ Status Catalog::Impl::CatchUp() {
     SortByKey(view.definitions.entities);
     next->projects.emplace(key, std::make_shared<const ProjectView>(std::move(view)));
   }
-  MutexLock view_lock(view_mutex_);
-  view_ = std::move(next);
+  SetView(std::move(next));
   return {};
 }
 
@@ -529,6 +536,36 @@ Result<Committed> Catalog::Impl::Commit(const CommitRequest& request) {
   return Write(*std::move(prepared), "definitions.change", request.author, request.idempotency);
 }
 
+Result<Committed> Catalog::Impl::MoveRamp(const RampRequest& request) {
+  MutexLock lock(writer_);
+  Result<std::optional<First>> first = Begin(request.project, request.author, request.idempotency);
+  if (!first) return Fail(first.error());
+  if (*first) return **std::move(first);
+  const auto held = FindProject(request.project);
+  if (!held) return Fail(NotFound(NameOf(request.project)));
+  const EntityRef ref{EntityKind::kFlag, request.flag};
+  const auto revision = held->revisions.find(ref);
+  const Revision changed = revision == held->revisions.end() ? 0 : revision->second;
+  if (Status holds = CheckPrecondition(request.condition, "flag '" + request.flag + "'", changed); !holds) {
+    return Fail(holds.error());
+  }
+  const FlagRecord* flag = held->definitions.entities.FindFlag(request.flag);
+  if (flag == nullptr) return Fail(NotFound("flag '" + request.flag + "'"));
+  FlagRecord moved = *flag;
+  const std::int64_t now_ms = options_.now().time_since_epoch().count();
+  if (Status done = guidon::MoveRamp(moved, request.environment, request.rule, request.move, now_ms); !done) {
+    return Fail(done.error());
+  }
+  Definitions after = held->definitions;
+  after.entities.Upsert(std::move(moved));
+  Result<Prepared> prepared = Prepare(request.project, held, std::move(after));
+  if (!prepared) return Fail(prepared.error());
+  prepared->about = request.environment;
+  if (Status permitted = AskPermit(request.permit, *prepared); !permitted) return Fail(permitted.error());
+  return Write(*std::move(prepared), "ramp." + std::string(ToString(request.move)), request.author,
+               request.idempotency);
+}
+
 Status Catalog::Impl::AskPermit(const Permit& permit, const Prepared& prepared) {
   if (!permit) return {};
   std::vector<EntityRef> changed;
@@ -536,7 +573,12 @@ Status Catalog::Impl::AskPermit(const Permit& permit, const Prepared& prepared) 
   static const EntitySet kNothing;
   const EntitySet& before = prepared.before ? prepared.before->definitions.entities : kNothing;
   const EntitySet& after = prepared.after ? prepared.after->entities : kNothing;
-  return permit({prepared.project_changed, EnvironmentsAltered(changed, before, after)});
+  Alteration alteration{prepared.project_changed, EnvironmentsAltered(changed, before, after)};
+  std::vector<std::string>& environments = alteration.environments;
+  const std::string& about = prepared.about;
+  const auto place = std::lower_bound(environments.begin(), environments.end(), about);
+  if (!about.empty() && (place == environments.end() || *place != about)) environments.insert(place, about);
+  return permit(alteration);
 }
 
 Result<Definitions> Catalog::Impl::Edited(const ProjectView& before, const std::vector<Edit>& edits) const {
@@ -590,7 +632,7 @@ Result<Catalog::Impl::Prepared> Catalog::Impl::Prepare(std::string_view project,
   if (after) {
     std::vector<Issue> issues = Validate(*after, {.today = options_.today()});
     if (!HasErrors(issues)) {
-      std::vector<Issue> found = AllocateStates(old, *after);
+      std::vector<Issue> found = AllocateStates(old, *after, options_.now().time_since_epoch().count());
       issues.insert(issues.end(), found.begin(), found.end());
     }
     if (HasErrors(issues)) {
@@ -671,6 +713,7 @@ AuditEntry Catalog::Impl::AuditOf(const Prepared& prepared, const Author& author
   std::set<std::string> environments(prepared.closed.begin(), prepared.closed.end());
   for (const auto& [scope, unused] : prepared.encoded) environments.insert(scope.environment);
   for (const auto& [scope, unused] : prepared.opened) environments.insert(scope.environment);
+  if (!prepared.about.empty()) environments.insert(prepared.about);
   entry.environments.assign(environments.begin(), environments.end());
   if (prepared.project_changed) {
     entry.subjects.push_back({"project", prepared.project,
@@ -760,8 +803,15 @@ void Catalog::Impl::PublishView(const std::string& project, std::shared_ptr<cons
   } else if (!project.empty()) {
     next->projects.erase(project);
   }
-  MutexLock lock(view_mutex_);
-  view_ = std::move(next);
+  SetView(std::move(next));
+}
+
+void Catalog::Impl::SetView(std::shared_ptr<const CatalogView> next) {
+  {
+    MutexLock lock(view_mutex_);
+    view_ = std::move(next);
+  }
+  if (options_.on_view) options_.on_view();
 }
 
 Result<Committed> Catalog::Impl::ChangeProject(const std::shared_ptr<const ProjectView>& present, Project next,
@@ -1129,6 +1179,9 @@ Result<Committed> Catalog::Commit(const CommitRequest& request) {
 }
 Result<WorkspacePlan> Catalog::ApplyWorkspace(const WorkspaceRequest& request) {
   return impl_->ApplyWorkspace(request);
+}
+Result<Committed> Catalog::MoveRamp(const RampRequest& request) {
+  return impl_->MoveRamp(request);
 }
 Result<Committed> Catalog::PutProject(const Project& project, const Precondition& condition, const Author& author,
                                       const std::optional<IdempotencyKey>& idempotency) {

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include <guidon/value.h>
+#include "core/allocate/ramp.h"
 #include "core/base/mutex.h"
 #include "core/base/result.h"
 #include "core/model/definitions.h"
@@ -37,7 +38,7 @@ namespace guidon {
 
 // Who changes something, for the audit entry.
 struct Author {
-  std::string principal;  // "key:SELECTOR", or "system"
+  std::string principal;  // "key:SELECTOR", "system", or "system:ramp"
   std::string request_id;
   std::string comment;  // free text of the person, at most 4 096 bytes
   std::string address;  // of the other side of the connection; empty: nobody asked
@@ -72,6 +73,19 @@ struct Alteration {
 // Asked when a change has passed every check and nothing of it is written; its error is then the change's. On the
 // thread of the change, in the middle of it: short, no calls into the catalog.
 using Permit = std::function<Status(const Alteration&)>;
+
+// Moves where the ramp of a rule stands (core/allocate/ramp.h).
+struct RampRequest {
+  std::string project;
+  std::string flag;
+  std::string environment;
+  std::string rule;  // empty: the only one that has a ramp there
+  RampMove move = RampMove::kStep;
+  Precondition condition = {};  // of the flag
+  Author author;
+  std::optional<IdempotencyKey> idempotency = {};
+  Permit permit = {};  // asked about the environment, also where nobody gets another answer yet
+};
 
 struct CommitRequest {
   std::string project;
@@ -185,6 +199,10 @@ struct CatalogOptions {
   std::size_t replayed_revisions = 1024;         // how far back streams can resume after a restart
   ItemTaken on_item;                             // empty: nobody has to know
   std::shared_ptr<const SigningKey> audit_key;   // signs checkpoints; null: nobody does
+  std::function<Timestamp()> now = {};           // for ramps; empty: the system clock
+  // After View() has moved on, on the thread of the change, in the middle of it: short, no calls into the catalog but
+  // for View(). Empty: nobody has to know.
+  std::function<void()> on_view = {};
 };
 
 class Catalog {
@@ -204,6 +222,9 @@ class Catalog {
   // written, it becomes visible with the next change or start.
   Result<Committed> Commit(const CommitRequest& request);
   Result<WorkspacePlan> ApplyWorkspace(const WorkspaceRequest& request);
+  // One step, or what a person asks for, as one revision. The answer of a move to where it is already is that of a
+  // change that changes nothing. Errors: those of Commit, and those of guidon::MoveRamp.
+  Result<Committed> MoveRamp(const RampRequest& request);
   // Creates a project, or replaces its description and environments.
   Result<Committed> PutProject(const Project& project, const Precondition& condition, const Author& author,
                                const std::optional<IdempotencyKey>& idempotency);

@@ -1,4 +1,6 @@
 // guidon plan, apply and flag, against a guidond: what changes, what conflicts, and what stays.
+#include <sstream>
+
 #include "core/base/json.h"
 #include "tests/cli/cli.h"
 
@@ -272,6 +274,71 @@ TEST_F(ChangeTest, AFlagIsSwitchedAtOnceAndTwiceIsOnce) {
   EXPECT_EQ(JsonOf(on).Find("revision")->AsInt(), head + 2);
   // What a person switched is not undone by the files, which have not changed.
   EXPECT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+}
+
+TEST_F(ChangeTest, ARampIsPlannedAppliedShownHeldAndEnded) {
+  const Workspace files(SmallShop("ramp"));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  const std::string flag =
+      "flag: layout\ntype: boolean\nowner: x\nenvironments:\n  production:\n    enabled: true\n"
+      "    rules:\n      - id: beta\n        serve: on\n        ramp: RAMP\n    default: off\n";
+  const auto write = [&](const std::string& ramp) {
+    files.Write("flags/layout.yaml", std::string(flag).replace(flag.find("RAMP"), 4, ramp));
+  };
+  write("[{ at: 10%, hold: 1d }, { at: 5% }]");
+  const Finished wrong = Cli({"validate", files.path()});
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_NE(wrong.output.find("flags/layout.yaml:10:39  error  5% comes after 10%, and is not more"), std::string::npos)
+      << wrong.output;
+  write("[{ at: 10%, hold: 1d }, { at: 50%, hold: 2d }, { at: 100% }]");
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  const std::vector<std::string> ramp = {"flag", "ramp", "layout", "-p", "ramp", "-e", "production"};
+  const auto move = [&](const std::string& action) {
+    std::vector<std::string> words = ramp;
+    words.insert(words.begin() + 3, action);
+    return Cli(words);
+  };
+  const Finished status = Cli(ramp);
+  EXPECT_EQ(status.exit_code, 0) << status.errors;
+  EXPECT_NE(status.output.find("rule beta\n  10%, running; next 50% at 20"), std::string::npos) << status.output;
+  EXPECT_NE(status.output.find("\n  steps: 10% for 1d, 50% for 2d, 100%\n"), std::string::npos) << status.output;
+  std::istringstream lines(status.output);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
+  const std::int64_t head = Head();
+  const Finished paused = move("pause");
+  EXPECT_EQ(paused.exit_code, 0) << paused.errors;
+  EXPECT_NE(paused.output.find("  10%, paused; next 50%\n"), std::string::npos) << paused.output;
+  EXPECT_EQ(move("pause").exit_code, 0);
+  EXPECT_EQ(Head(), head + 1) << "twice is once";
+  // The files have not changed, so that nothing of it is undone; and a new step is planned in words.
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  EXPECT_EQ(Head(), head + 1);
+  write("[{ at: 10%, hold: 2d }, { at: 100% }]");
+  const Finished plan = Cli({"plan", files.path()});
+  EXPECT_NE(plan.output.find("rule beta (production): ramp 10% for 2d, 100%; moves nobody"), std::string::npos)
+      << plan.output;
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  EXPECT_NE(move("resume").output.find("  10%, running; next 100% at 20"), std::string::npos);
+  EXPECT_NE(move("abort").output.find("  0%, paused; next 10%\n"), std::string::npos);
+  const Finished finished = Cli({"flag", "ramp", "layout", "finish", "--rule", "beta", "-p", "ramp", "-e", "production",
+                                 "--comment", "all is well", "--json"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.errors;
+  EXPECT_EQ(JsonOf(finished).Find("ramps")->AsArray().at(0).Find("status")->AsString(), "finished");
+  const Finished nothing = move("pause");
+  EXPECT_EQ(nothing.exit_code, 1);
+  EXPECT_NE(nothing.errors.find("nothing to pause"), std::string::npos) << nothing.errors;
+  const Finished unknown =
+      Cli({"flag", "ramp", "layout", "pause", "--rule", "gamma", "-p", "ramp", "-e", "production"});
+  EXPECT_NE(unknown.exit_code, 0);
+  EXPECT_NE(unknown.errors.find("there is 'beta'"), std::string::npos) << unknown.errors;
+  EXPECT_NE(
+      Cli({"flag", "ramp", "greeting", "pause", "-p", "ramp", "-e", "production"}).errors.find("no rule with a ramp"),
+      std::string::npos);
+  const Finished history = Cli({"flag", "history", "layout", "-p", "ramp"});
+  EXPECT_NE(history.output.find("update\n      “all is well”\n      rule beta (production): ramp 0% → 100%; moves "),
+            std::string::npos)
+      << history.output;
+  EXPECT_NE(history.output.find("rule beta: ramp paused at 10% (production)"), std::string::npos) << history.output;
 }
 
 TEST_F(ChangeTest, ASwitchThatNamesWhatIsNotThereSaysWhatIs) {

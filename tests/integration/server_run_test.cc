@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <map>
 #include <regex>
@@ -91,6 +93,55 @@ TEST_F(ServerRunTest, WhatWasAcknowledgedBeforeAStopIsThereAfterTheNextStart) {
   EXPECT_EQ(server_->Call("GET", "/api/v1/projects/shop/flags/banner").status, 200);
   SdkStream stream(server_->port(), sdk_key_);
   EXPECT_TRUE(stream.ReadUntil([&] { return stream.client().snapshots() == 1; })) << stream.fault();
+}
+
+// The time between two steps is the least there is: it is killed between them, and in the middle.
+TEST_F(ServerRunTest, ARampGoesOnAfterEachKillWithTheNextStepAndEndsWithNoneLeftOutOrTakenTwice) {
+  constexpr int kSteps = 9;
+  Start();
+  std::string steps;
+  for (int i = 1; i < kSteps; ++i) steps += R"({"at":")" + std::to_string(i) + R"(%","hold":"1ms"},)";
+  ASSERT_EQ(PutFlag(R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,"default":"off",)"
+                    R"("rules":[{"id":"slow","serve":"on","ramp":[{"at":"10%","hold":"1h"},{"at":"20%"}]},)"
+                    R"({"id":"beta","serve":"on","ramp":[)" +
+                    steps + R"({"at":"100%"}]}]}}})")
+                .status,
+            201);
+  const auto ramps = [&] {
+    const Result<Value> body =
+        ParseJson(server_->Call("GET", "/api/v1/projects/shop/environments/production/flags/banner/ramps").body);
+    return body ? body->Find("ramps")->AsArray() : Array();
+  };
+  const std::string slow = ToJson(ramps().at(0));
+  const auto at = [&] { return std::atoi(ramps().at(1).Find("at")->AsString().c_str()); };
+  const auto wait_for = [&](int percent) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (at() < percent && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return at() >= percent;
+  };
+  for (const int seen : {2, 5, 7}) {
+    ASSERT_TRUE(wait_for(seen)) << server_->Log();
+    server_->Kill();
+    server_->Start();
+  }
+  ASSERT_TRUE(wait_for(100)) << server_->Log();
+  EXPECT_EQ(ToJson(ramps().at(0)), slow) << "its hold goes on, whatever restarts";
+  std::string taken;
+  const Result<Value> audit =
+      ParseJson(server_->Call("GET", "/api/v1/projects/shop/audit?action=ramp.step&limit=100").body);
+  ASSERT_TRUE(audit);
+  for (const Value& entry : audit->Find("entries")->AsArray()) {
+    EXPECT_EQ(entry.Find("principal")->AsString(), "system:ramp");
+    taken = entry.Find("comment")->AsString() + "\n" + taken;
+  }
+  std::string expected;
+  for (int i = 1; i < kSteps; ++i) {
+    expected += "rule beta in production: " + std::to_string(i) + "% to " +
+                (i + 1 < kSteps ? std::to_string(i + 1) : "100") + "%\n";
+  }
+  EXPECT_EQ(taken, expected);
 }
 
 // ---- Bodies ----------------------------------------------------------------------------------------------------

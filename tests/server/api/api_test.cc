@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/model/units.h"
 #include "server/api/home.h"
 #include "tests/server/api/api_fixture.h"
 
@@ -546,6 +547,46 @@ TEST_F(ApiTest, ThePageSaysWhatEachFlagDoesInEachEnvironment) {
                            "<td>not enabled</td>", "<td>archived</td>", "boolean, kill switch"}) {
     EXPECT_THAT(page, HasSubstr(cell));
   }
+}
+
+TEST_F(ApiTest, ARampIsShownAndMovedInItsEnvironmentByWhoMayWriteThere) {
+  const std::string flag =
+      R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,"default":"off","rules":[)"
+      R"({"id":"beta","serve":"on","ramp":[{"at":"10%","hold":"1d"},{"at":"100%"}]}]}}})";
+  ASSERT_EQ(server.Call("PUT", std::string(kFlags) + "a", {.body = flag}).status, 201);
+  const std::string ramps = "/api/v1/projects/shop/environments/production/flags/a/ramps";
+  const HttpAnswer shown = server.Call("GET", ramps);
+  EXPECT_EQ(shown.status, 200);
+  EXPECT_EQ(shown.Header("ETag"), "\"2\"");
+  const Value first = TestServer::Body(shown).Find("ramps")->AsArray().at(0);
+  EXPECT_EQ(TextAt(first, "status"), "running");
+  EXPECT_EQ(TextAt(first, "at"), "10%");
+  const auto time = [](const Value& of, std::string_view name) { return ParseTimestamp(TextAt(of, name)).value_or(0); };
+  EXPECT_EQ(time(*first.Find("next"), "due") - time(first, "since"), 86'400'000);
+  const std::string staging = server.MakeKey(KeyKind::kAdmin, "shop", "staging", "editor");
+  EXPECT_EQ(server.Call("GET", ramps, {.key = staging}).status, 403);
+  EXPECT_EQ(server.Call("POST", ramps + "/beta", {.key = staging, .body = R"({"action":"abort"})"}).status, 403);
+  EXPECT_EQ(server.head(), 2u);
+  const std::string production = server.MakeKey(KeyKind::kAdmin, "shop", "production", "editor");
+  const auto move = [&](const std::string& action, const std::string& if_match = "") {
+    HttpCallOptions options{.key = production, .body = R"({"action":")" + action + R"("})"};
+    if (!if_match.empty()) options.headers = {{"If-Match", if_match}};
+    return server.Call("POST", ramps + "/beta", options);
+  };
+  EXPECT_EQ(move("pause", "1").status, 412);
+  const HttpAnswer paused = move("pause", "2");
+  EXPECT_EQ(paused.status, 200) << paused.body;
+  EXPECT_EQ(paused.Header("ETag"), "\"3\"");
+  EXPECT_EQ(TextAt(TestServer::Body(paused).Find("ramps")->AsArray().at(0), "status"), "paused");
+  EXPECT_EQ(Variation(R"({"flag":"a","context":{"key":"u"}})"), "off DEFAULT");
+  EXPECT_EQ(move("finish").status, 200);
+  EXPECT_EQ(Variation(R"({"flag":"a","context":{"key":"u"}})"), "on SPLIT");
+  EXPECT_EQ(move("resume").status, 409);
+  const HttpAnswer step = move("step");
+  EXPECT_EQ(step.status, 422);
+  EXPECT_EQ(PointersOf(step), "/action");
+  EXPECT_EQ(server.Call("POST", ramps + "/gamma", {.body = R"({"action":"abort"})"}).status, 404);
+  EXPECT_EQ(TextAt(server.Get("/api/v1/audit?limit=1").Find("entries")->AsArray().at(0), "action"), "ramp.finish");
 }
 
 TEST_F(ApiTest, ABodyBeyondTheBoundIsRefusedBeforeItIsSent) {

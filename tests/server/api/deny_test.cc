@@ -8,8 +8,9 @@
 namespace guidon {
 namespace {
 
-const std::map<std::string, std::string> kParams = {
-    {"project", "shop"}, {"environment", "production"}, {"key", "a"}, {"id", "nobody"}, {"name", "monday"}};
+const std::map<std::string, std::string> kParams = {{"project", "shop"}, {"environment", "production"},
+                                                    {"key", "a"},        {"id", "nobody"},
+                                                    {"rule", "beta"},    {"name", "monday"}};
 
 std::string PathOf(const Route& route) {
   std::string path(route.path);

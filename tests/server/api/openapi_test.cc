@@ -54,6 +54,7 @@ class Story {
     values.emplace("project", "shop");
     values.emplace("environment", "production");
     values.emplace("name", "monday");
+    values.emplace("rule", "beta");
     std::string path = api.ById(id).path;
     for (const auto& [name, value] : values) {
       const std::size_t at = path.find("{" + name + "}");
@@ -109,6 +110,15 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
     story.Expect(200, "get" + word + "History", {{"key", key}});
   }
   for (const char* id : {"listAudit", "listProjectAudit", "listAuditLinks", "listCheckpoints"}) story.Expect(200, id);
+  ASSERT_EQ(
+      story.server
+          .Call("PUT", "/api/v1/projects/shop/flags/ramped",
+                {.body = R"({"type":"boolean","environments":{"production":{"enabled":true,"default":"off",)"
+                         R"("rules":[{"id":"beta","serve":"on","ramp":[{"at":"1%","hold":"1h"},{"at":"5%"}]}]}}})"})
+          .status,
+      201);
+  story.Expect(200, "listRamps", {{"key", "ramped"}});
+  story.Expect(200, "moveRamp", {{"key", "ramped"}});
   story.Expect(200, "commitChanges");
   story.Expect(200, "applyWorkspace");
   story.Expect(200, "getSnapshot");
@@ -178,7 +188,7 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
     story.Expect(200, "delete" + kind->second, {{"key", story.KeyIn("put" + kind->second, kind->first)}});
   }
   story.Expect(200, "deleteSegment", {{"key", "old-beta"}});
-  story.Expect(200, "deleteFlag", {{"key", "search.suggestions"}});
+  for (const char* key : {"search.suggestions", "ramped"}) story.Expect(200, "deleteFlag", {{"key", key}});
   story.Expect(200, "deleteEnvironment", {{"environment", "staging"}});
   story.Expect(200, "deleteProject");
   story.server.SetStopping();

@@ -113,6 +113,7 @@ class CatalogHarness {
 
   Author author{"key:ana", "req-1", ""};
   std::string items_taken;  // "key/k1=text key/k2= ", as the catalog's options were told
+  std::function<void()> on_view;
 
   Result<Committed> Commit(std::vector<Edit> edits, std::optional<IdempotencyKey> once = std::nullopt) {
     return catalog_->Commit(
@@ -223,9 +224,15 @@ class CatalogHarness {
   void OpenCatalog() {
     feed_ = std::make_unique<Feed>(doubtful_->Epoch(), FeedOptions{}, [this] { ++wakes_; });
     catalog_ = std::make_unique<Catalog>(
-        *doubtful_, *feed_, CatalogOptions{{}, replayed_revisions_, [this](const Item& item) {
-                                             items_taken += item.space + "/" + item.id + "=" + item.value + " ";
-                                           }});
+        *doubtful_, *feed_,
+        CatalogOptions{{},
+                       replayed_revisions_,
+                       [this](const Item& item) { items_taken += item.space + "/" + item.id + "=" + item.value + " "; },
+                       nullptr,
+                       clock_.Function(),
+                       [this] {
+                         if (on_view) on_view();
+                       }});
     const Status loaded = catalog_->Load();
     if (!loaded) throw std::runtime_error(loaded.error().message);
   }

@@ -1,0 +1,140 @@
+#include "server/catalog/ramp_keeper.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "core/allocate/ramp.h"
+#include "core/model/units.h"
+
+namespace guidon {
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenPasses(100);  // what is changed meanwhile is looked at together
+constexpr std::chrono::minutes kMostSleep(1);             // the clock may be set
+
+Timestamp SystemNow() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+void AddAhead(const std::string& project, const ProjectView& view, const FlagRecord& flag,
+              std::vector<RampStepAhead>& ahead) {
+  for (const RampState& state : flag.state.ramps) {
+    const Result<const Rule*> rule = FindRampedRule(flag.definition, state.environment, state.rule);
+    if (!rule) continue;
+    const std::optional<std::int64_t> due = NextStepDue(*(*rule)->ramp, state);
+    if (!due) continue;
+    ahead.push_back({project, flag.definition.key, state.environment, state.rule, state.at,
+                     NextStep(*(*rule)->ramp, state)->at, Timestamp(std::chrono::milliseconds(*due)),
+                     view.revisions.at({EntityKind::kFlag, flag.definition.key})});
+  }
+}
+
+RampRequest RequestFor(const RampStepAhead& step) {
+  RampRequest request;
+  request.project = step.project;
+  request.flag = step.flag;
+  request.environment = step.environment;
+  request.rule = step.rule;
+  request.move = RampMove::kStep;
+  request.condition.if_match = step.revision;
+  request.author.principal = "system:ramp";
+  request.author.comment = "rule " + step.rule + " in " + step.environment + ": " + FormatPercent(step.from) + " to " +
+                           FormatPercent(step.to);
+  return request;
+}
+
+// Of the flag, or of what somebody made of it; as against a store that takes nothing.
+bool IsItsOwn(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kInvalid:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kConflict:
+    case ErrorCode::kStale:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::vector<RampStepAhead> StepsAhead(const CatalogView& view) {
+  std::vector<RampStepAhead> ahead;
+  for (const auto& [key, project] : view.projects) {
+    for (const FlagRecord& flag : project->definitions.entities.flags) {
+      if (!flag.state.ramps.empty()) AddAhead(key, *project, flag, ahead);
+    }
+  }
+  std::stable_sort(ahead.begin(), ahead.end(),
+                   [](const RampStepAhead& a, const RampStepAhead& b) { return a.due < b.due; });
+  return ahead;
+}
+
+bool TakeDueSteps(Catalog& catalog, Timestamp now, const RampReport& report, const std::function<bool()>& stop) {
+  using Name = std::tuple<std::string, std::string, std::string, std::string>;
+  std::set<Name> tried;
+  bool is_good = true;
+  while (!stop()) {
+    const auto view = catalog.View();
+    const std::vector<RampStepAhead> ahead = StepsAhead(*view);
+    const auto step = std::find_if(ahead.begin(), ahead.end(), [&](const RampStepAhead& one) {
+      return one.due <= now && !tried.contains(Name(one.project, one.flag, one.environment, one.rule));
+    });
+    if (step == ahead.end()) return is_good;
+    const Result<Committed> committed = catalog.MoveRamp(RequestFor(*step));
+    // Somebody was faster: it is looked at as it is now.
+    if (!committed && committed.error().code == ErrorCode::kStale && catalog.View() != view) continue;
+    tried.insert(Name(step->project, step->flag, step->environment, step->rule));
+    if (report) report(*step, committed);
+    if (committed) continue;
+    is_good = false;
+    if (!IsItsOwn(committed.error())) return false;
+  }
+  return is_good;
+}
+
+RampKeeper::RampKeeper(Catalog& catalog, RampKeeperOptions options) : catalog_(catalog), options_(std::move(options)) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+RampKeeper::~RampKeeper() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.NotifyAll();
+  thread_.join();
+}
+
+void RampKeeper::Wake() {
+  {
+    MutexLock lock(mutex_);
+    woken_ = true;
+  }
+  changed_.NotifyAll();
+}
+
+bool RampKeeper::stopping() {
+  MutexLock lock(mutex_);
+  return stopping_;
+}
+
+void RampKeeper::Run() {
+  while (!stopping()) {
+    const Timestamp now = options_.clock ? options_.clock() : SystemNow();
+    const bool is_good = TakeDueSteps(catalog_, now, options_.report, [this] { return stopping(); });
+    std::chrono::milliseconds sleep = kMostSleep;
+    if (const std::vector<RampStepAhead> ahead = StepsAhead(*catalog_.View()); !ahead.empty()) {
+      sleep = std::clamp<std::chrono::milliseconds>(ahead.front().due - now, kBetweenPasses, kMostSleep);
+    }
+    if (!is_good) sleep = options_.retry;
+    MutexLock lock(mutex_);
+    if (changed_.WaitFor(lock, kBetweenPasses, [this]() GUIDON_REQUIRES(mutex_) { return stopping_; })) return;
+    changed_.WaitFor(lock, sleep - kBetweenPasses,
+                     [this]() GUIDON_REQUIRES(mutex_) { return stopping_ || std::exchange(woken_, false); });
+  }
+}
+
+}  // namespace guidon
