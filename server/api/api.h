@@ -237,7 +237,8 @@ class Api {
 
   Value DescribeWebhookNow(const Webhook& webhook) const;
   std::optional<Webhook> WebhookOf(const Call& call) const;
-  Result<Committed> PutWebhook(const Webhook& webhook, std::string_view action, const Call& call);
+  Result<Committed> PutWebhook(const Webhook& webhook, std::string_view action, const Call& call,
+                               const Precondition& condition);
 
   Permit PermitFor(const Call& call) const;
   Result<KeyRecord> FindKey(const Call& call) const;

@@ -1,5 +1,6 @@
 // People and roles over HTTP.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "core/base/json.h"
@@ -123,6 +124,19 @@ Error NoSuchMember(std::string_view id) {
   return {ErrorCode::kNotFound, "there is no member '" + std::string(id) + "'", {}};
 }
 
+Value WithRevision(Value document, Revision revision) {
+  document.MutableObject().Set("revision", Value(revision));
+  return document;
+}
+
+// Which revision put each item of a space; those that cannot be read are not there.
+std::map<std::string, Revision> RevisionsOf(const Catalog& catalog, std::string_view space) {
+  std::map<std::string, Revision> revisions;
+  const Result<std::vector<Item>> items = catalog.Items(space);
+  for (const Item& item : items ? *items : std::vector<Item>()) revisions[item.id] = item.revision;
+  return revisions;
+}
+
 http::Response RevisionResponse(const Committed& committed) {
   return JsonResponse(200, Object{{"revision", Value(committed.revision)}});
 }
@@ -132,15 +146,24 @@ http::Response RevisionResponse(const Committed& committed) {
 // ---- People ------------------------------------------------------------------------------------------------------
 
 http::Response Api::ListMembers(const Call&) {
+  MutexLock lock(keys_);  // what is shown and its revision belong together
+  std::map<std::string, Revision> revisions = RevisionsOf(parts_.catalog, kMemberSpace);
   Array members;
-  for (const TeamMember& member : parts_.authenticator.members().List()) members.push_back(DescribeMember(member));
+  for (const TeamMember& member : parts_.authenticator.members().List()) {
+    members.push_back(WithRevision(DescribeMember(member), revisions[member.id]));
+  }
   return JsonResponse(200, Object{{"members", Value(std::move(members))}});
 }
 
 http::Response Api::GetMember(const Call& call) {
-  const auto member = parts_.authenticator.members().Find(call.request.Param("id"));
-  if (!member) return ProblemResponse(NoSuchMember(call.request.Param("id")), call.request.id);
-  return JsonResponse(200, DescribeMember(*member));
+  const std::string_view id = call.request.Param("id");
+  MutexLock lock(keys_);
+  const auto member = parts_.authenticator.members().Find(id);
+  if (!member) return ProblemResponse(NoSuchMember(id), call.request.id);
+  const Result<std::optional<Item>> item = parts_.catalog.FindItem(kMemberSpace, id);
+  if (!item) return ProblemResponse(item.error(), call.request.id);
+  const Revision revision = *item ? (*item)->revision : 0;
+  return Tagged(JsonResponse(200, WithRevision(DescribeMember(*member), revision)), revision);
 }
 
 http::Response Api::PutMember(const Call& call) {
@@ -148,6 +171,8 @@ http::Response Api::PutMember(const Call& call) {
   if (!body) return BadRequest(call.request, body.error());
   const std::string id(call.request.Param("id"));
   if (Status named = IsName(id); !named) return ProblemResponse(named.error(), call.request.id);
+  Result<Preconditions> conditions = ReadPreconditions(call.request);
+  if (!conditions) return BadRequest(call.request, conditions.error());
   Result<TeamMember> next = ReadMember(*body, id);
   if (!next) return ProblemResponse(next.error(), call.request.id);
   MutexLock lock(keys_);
@@ -177,20 +202,24 @@ http::Response Api::PutMember(const Call& call) {
     if (Status left = LeavesAnOwner(*present, &*next); !left) return ProblemResponse(left.error(), call.request.id);
   }
   next->created_ms = present ? present->created_ms : parts_.now_ms();
-  Result<Committed> committed = parts_.catalog.PutItem({std::string(kMemberSpace), id, EncodeMember(*next)},
-                                                       present ? "member.change" : "member.create", AuthorOf(call));
-  if (!committed) return ProblemResponse(committed.error(), call.request.id);
+  Result<Committed> committed =
+      parts_.catalog.PutItem({std::string(kMemberSpace), id, EncodeMember(*next)},
+                             present ? "member.change" : "member.create", AuthorOf(call), conditions->condition);
+  if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   members.Put(*next);
-  return JsonResponse(present ? 200 : 201, DescribeMember(*next));
+  return Tagged(JsonResponse(present ? 200 : 201, WithRevision(DescribeMember(*next), committed->revision)),
+                committed->revision);
 }
 
 // The keys of a member go with them, in the same commit.
 http::Response Api::DeleteMember(const Call& call) {
   const std::string id(call.request.Param("id"));
+  Result<Preconditions> conditions = ReadPreconditions(call.request);
+  if (!conditions) return BadRequest(call.request, conditions.error());
   MutexLock lock(keys_);
   Members& members = parts_.authenticator.members();
   const auto present = members.Find(id);
-  if (!present) return ProblemResponse(NoSuchMember(id), call.request.id);
+  if (!present) return MissingProblem(call.request, *conditions, NoSuchMember(id));
   if (Status left = LeavesAnOwner(*present, nullptr); !left) return ProblemResponse(left.error(), call.request.id);
   std::vector<Item> items = {{std::string(kMemberSpace), id, ""}};
   std::vector<KeyRecord> revoked;
@@ -200,8 +229,8 @@ http::Response Api::DeleteMember(const Call& call) {
     items.push_back({std::string(kKeySpace), record.id, EncodeKeyRecord(record), record.project, record.environment});
     revoked.push_back(std::move(record));
   }
-  Result<Committed> committed = parts_.catalog.PutItems(items, "member.delete", AuthorOf(call));
-  if (!committed) return ProblemResponse(committed.error(), call.request.id);
+  Result<Committed> committed = parts_.catalog.PutItems(items, "member.delete", AuthorOf(call), conditions->condition);
+  if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   members.Remove(id);
   for (KeyRecord& record : revoked) parts_.authenticator.Put(std::move(record));
   return RevisionResponse(*committed);
@@ -227,8 +256,13 @@ Status Api::LeavesAnOwner(const TeamMember& present, const TeamMember* next) con
 // ---- Roles -------------------------------------------------------------------------------------------------------
 
 http::Response Api::ListRoles(const Call&) {
+  MutexLock lock(keys_);
+  const std::map<std::string, Revision> revisions = RevisionsOf(parts_.catalog, kRoleSpace);
   Array roles;
-  for (const Role& role : parts_.authenticator.members().Roles()) roles.push_back(DescribeRole(role));
+  for (const Role& role : parts_.authenticator.members().Roles()) {
+    const auto made = revisions.find(role.name);  // built-in ones were not
+    roles.push_back(made == revisions.end() ? DescribeRole(role) : WithRevision(DescribeRole(role), made->second));
+  }
   return JsonResponse(200, Object{{"roles", Value(std::move(roles))}});
 }
 
@@ -237,6 +271,8 @@ http::Response Api::PutRole(const Call& call) {
   if (!body) return BadRequest(call.request, body.error());
   const std::string name(call.request.Param("id"));
   if (Status named = IsName(name); !named) return ProblemResponse(named.error(), call.request.id);
+  Result<Preconditions> conditions = ReadPreconditions(call.request);
+  if (!conditions) return BadRequest(call.request, conditions.error());
   Result<Role> role = ReadRole(*body, name);
   if (!role) return ProblemResponse(role.error(), call.request.id);
   if (FindBuiltInRole(name) != nullptr) {
@@ -255,11 +291,13 @@ http::Response Api::PutRole(const Call& call) {
         {ErrorCode::kConflict, "there are " + std::to_string(kMostRoles) + " roles, and can be no more", {}},
         call.request.id);
   }
-  Result<Committed> committed = parts_.catalog.PutItem({std::string(kRoleSpace), name, EncodeRole(*role)},
-                                                       is_new ? "role.create" : "role.change", AuthorOf(call));
-  if (!committed) return ProblemResponse(committed.error(), call.request.id);
+  Result<Committed> committed =
+      parts_.catalog.PutItem({std::string(kRoleSpace), name, EncodeRole(*role)}, is_new ? "role.create" : "role.change",
+                             AuthorOf(call), conditions->condition);
+  if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   members.PutRole(*role);
-  return JsonResponse(is_new ? 201 : 200, DescribeRole(*role));
+  return Tagged(JsonResponse(is_new ? 201 : 200, WithRevision(DescribeRole(*role), committed->revision)),
+                committed->revision);
 }
 
 http::Response Api::DeleteRole(const Call& call) {
@@ -267,10 +305,12 @@ http::Response Api::DeleteRole(const Call& call) {
   if (FindBuiltInRole(name) != nullptr) {
     return ProblemResponse({ErrorCode::kConflict, "role '" + name + "' is built in and stays", {}}, call.request.id);
   }
+  Result<Preconditions> conditions = ReadPreconditions(call.request);
+  if (!conditions) return BadRequest(call.request, conditions.error());
   MutexLock lock(keys_);
   Members& members = parts_.authenticator.members();
   if (!members.FindRole(name)) {
-    return ProblemResponse({ErrorCode::kNotFound, "there is no role '" + name + "'", {}}, call.request.id);
+    return MissingProblem(call.request, *conditions, {ErrorCode::kNotFound, "there is no role '" + name + "'", {}});
   }
   const auto in_use = [&](const std::string& by) {
     return ProblemResponse({ErrorCode::kConflict, by + " still has the role '" + name + "'", {}}, call.request.id);
@@ -284,8 +324,8 @@ http::Response Api::DeleteRole(const Call& call) {
     if (IsUsable(record, parts_.now_ms())) return in_use("key " + record.id);
   }
   Result<Committed> committed =
-      parts_.catalog.PutItem({std::string(kRoleSpace), name, ""}, "role.delete", AuthorOf(call));
-  if (!committed) return ProblemResponse(committed.error(), call.request.id);
+      parts_.catalog.PutItem({std::string(kRoleSpace), name, ""}, "role.delete", AuthorOf(call), conditions->condition);
+  if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   members.RemoveRole(name);
   return RevisionResponse(*committed);
 }

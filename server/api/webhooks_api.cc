@@ -70,6 +70,11 @@ Error NoWebhook(std::string_view id, std::string_view project) {
   return {ErrorCode::kNotFound, "there is no webhook '" + std::string(id) + "'" + where, {}};
 }
 
+http::Response TaggedWebhook(int status, Value document, Revision revision) {
+  document.MutableObject().Set("revision", Value(revision));
+  return Tagged(JsonResponse(status, document), revision);
+}
+
 }  // namespace
 
 // With how far it has been told.
@@ -94,9 +99,11 @@ std::optional<Webhook> Api::WebhookOf(const Call& call) const {
   return webhook;
 }
 
-Result<Committed> Api::PutWebhook(const Webhook& webhook, std::string_view action, const Call& call) {
-  Result<Committed> committed = parts_.catalog.PutItem(
-      {std::string(kWebhookSpace), webhook.id, EncodeWebhook(webhook), webhook.project}, action, AuthorOf(call));
+Result<Committed> Api::PutWebhook(const Webhook& webhook, std::string_view action, const Call& call,
+                                  const Precondition& condition) {
+  Result<Committed> committed =
+      parts_.catalog.PutItem({std::string(kWebhookSpace), webhook.id, EncodeWebhook(webhook), webhook.project}, action,
+                             AuthorOf(call), condition);
   if (committed) parts_.deliverer.Put(webhook);
   return committed;
 }
@@ -115,11 +122,14 @@ http::Response Api::ListWebhooks(const Call& call) {
 }
 
 http::Response Api::GetWebhook(const Call& call) {
+  MutexLock lock(parts_.deliverer.changes());  // what is shown and its revision belong together
   const std::optional<Webhook> webhook = WebhookOf(call);
   if (!webhook) {
     return ProblemResponse(NoWebhook(call.request.Param("id"), call.request.Param("project")), call.request.id);
   }
-  return JsonResponse(200, DescribeWebhookNow(*webhook));
+  const Result<std::optional<Item>> item = parts_.catalog.FindItem(kWebhookSpace, webhook->id);
+  if (!item) return ProblemResponse(item.error(), call.request.id);
+  return TaggedWebhook(200, DescribeWebhookNow(*webhook), *item ? (*item)->revision : 0);
 }
 
 http::Response Api::CreateWebhook(const Call& call) {
@@ -146,12 +156,11 @@ http::Response Api::CreateWebhook(const Call& call) {
   webhook->secret = *std::move(secret);
   webhook->created_ms = parts_.now_ms();
   webhook->after = view->revision;
-  if (Result<Committed> committed = PutWebhook(*webhook, "webhook.create", call); !committed) {
-    return ProblemResponse(committed.error(), call.request.id);
-  }
+  const Result<Committed> committed = PutWebhook(*webhook, "webhook.create", call, {});
+  if (!committed) return ProblemResponse(committed.error(), call.request.id);
   Value document = DescribeWebhookNow(*webhook);
   document.MutableObject().Set("secret", Value(webhook->secret));
-  return JsonResponse(201, document);
+  return TaggedWebhook(201, std::move(document), committed->revision);
 }
 
 http::Response Api::ReplaceWebhook(const Call& call) {
@@ -159,31 +168,36 @@ http::Response Api::ReplaceWebhook(const Call& call) {
   if (!body) return BadRequest(call.request, body.error());
   Result<Webhook> wanted = ReadWebhook(*body, parts_.deliverer.allows_private());
   if (!wanted) return ProblemResponse(wanted.error(), call.request.id);
+  Result<Preconditions> conditions = ReadPreconditions(call.request);
+  if (!conditions) return BadRequest(call.request, conditions.error());
   MutexLock lock(parts_.deliverer.changes());
   const std::optional<Webhook> held = WebhookOf(call);
   if (!held) {
-    return ProblemResponse(NoWebhook(call.request.Param("id"), call.request.Param("project")), call.request.id);
+    return MissingProblem(call.request, *conditions,
+                          NoWebhook(call.request.Param("id"), call.request.Param("project")));
   }
   wanted->id = held->id;
   wanted->project = held->project;
   wanted->secret = held->secret;
   wanted->created_ms = held->created_ms;
   wanted->after = held->after;
-  if (Result<Committed> committed = PutWebhook(*wanted, "webhook.change", call); !committed) {
-    return ProblemResponse(committed.error(), call.request.id);
-  }
-  return JsonResponse(200, DescribeWebhookNow(*wanted));
+  const Result<Committed> committed = PutWebhook(*wanted, "webhook.change", call, conditions->condition);
+  if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
+  return TaggedWebhook(200, DescribeWebhookNow(*wanted), committed->revision);
 }
 
 http::Response Api::DeleteWebhook(const Call& call) {
+  Result<Preconditions> conditions = ReadPreconditions(call.request);
+  if (!conditions) return BadRequest(call.request, conditions.error());
   MutexLock lock(parts_.deliverer.changes());
   const std::optional<Webhook> held = WebhookOf(call);
   if (!held) {
-    return ProblemResponse(NoWebhook(call.request.Param("id"), call.request.Param("project")), call.request.id);
+    return MissingProblem(call.request, *conditions,
+                          NoWebhook(call.request.Param("id"), call.request.Param("project")));
   }
   Result<Committed> committed = parts_.catalog.PutItem({std::string(kWebhookSpace), held->id, "", held->project},
-                                                       "webhook.delete", AuthorOf(call));
-  if (!committed) return ProblemResponse(committed.error(), call.request.id);
+                                                       "webhook.delete", AuthorOf(call), conditions->condition);
+  if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   parts_.deliverer.Remove(held->id);
   return JsonResponse(200, Object{{"revision", Value(committed->revision)}});
 }

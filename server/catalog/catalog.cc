@@ -144,13 +144,15 @@ class Catalog::Impl {
   Result<Committed> DeleteEnvironment(std::string_view project, std::string_view environment,
                                       const Precondition& condition, const Author& author,
                                       const std::optional<IdempotencyKey>& idempotency);
-  Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author);
+  Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
+                             const Precondition& condition);
 
   std::shared_ptr<const CatalogView> View() const {
     MutexLock lock(view_mutex_);
     return view_;
   }
   Result<std::vector<Item>> Items(std::string_view space) const;
+  Result<std::optional<Item>> FindItem(std::string_view space, std::string_view id) const;
   Result<ProjectView> ProjectAt(std::string_view project, Revision revision) const;
   Result<Snapshot> SnapshotAt(std::string_view project, std::string_view environment, Revision revision) const;
   Result<EntityVersion> EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const;
@@ -968,8 +970,8 @@ Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& requ
   return plan;
 }
 
-Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::string_view action,
-                                          const Author& author) {
+Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
+                                          const Precondition& condition) {
   MutexLock lock(writer_);
   if (Status present = CatchUp(); !present) return Fail(present.error());
   AuditEntry audit = EntryBy(author, action);
@@ -979,6 +981,11 @@ Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::s
     const std::string key = ItemStoreKey(item.space, item.id);
     const Result<std::optional<KeyValue>> held = store_.Get(key);
     if (!held) return Fail(held.error());
+    if (&item == &items.front()) {
+      const Revision changed = *held ? (*held)->modified_revision : 0;
+      const Status holds = CheckPrecondition(condition, item.space + " '" + item.id + "'", changed);
+      if (!holds) return Fail(holds.error());
+    }
     audit.subjects.push_back({item.space, item.id, std::string(ChangeOf(held->has_value(), !item.value.empty())),
                               *held ? (*held)->modified_revision : 0,
                               item.project == audit.project ? "" : item.project});
@@ -998,15 +1005,37 @@ Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::s
 
 // ---- Reading -----------------------------------------------------------------------------------------------------
 
+namespace {
+
+Item ItemOf(std::string_view space, const KeyValue& entry) {
+  Item item{std::string(space), entry.key.substr(ItemStoreKey(space, "").size()), entry.value};
+  item.revision = entry.modified_revision;
+  return item;
+}
+
+}  // namespace
+
 Result<std::vector<Item>> Catalog::Impl::Items(std::string_view space) const {
-  const std::string prefix = ItemStoreKey(space, "");
-  const Result<RangeResult> range = store_.Range(RangeQuery::Prefix(prefix));
-  if (!range) return Fail(range.error());
   std::vector<Item> items;
-  for (const KeyValue& entry : range->entries) {
-    items.push_back({std::string(space), entry.key.substr(prefix.size()), entry.value});
-  }
+  const Revision revision = View()->revision;
+  if (revision == 0) return items;
+  const Result<Position> position = store_.PositionOf(revision);
+  if (!position) return Fail(position.error());
+  const Result<RangeResult> range = store_.Range(RangeQuery::Prefix(ItemStoreKey(space, ""), *position));
+  if (!range) return Fail(range.error());
+  for (const KeyValue& entry : range->entries) items.push_back(ItemOf(space, entry));
   return items;
+}
+
+Result<std::optional<Item>> Catalog::Impl::FindItem(std::string_view space, std::string_view id) const {
+  const Revision revision = View()->revision;
+  if (revision == 0) return std::nullopt;
+  const Result<Position> position = store_.PositionOf(revision);
+  if (!position) return Fail(position.error());
+  const Result<std::optional<KeyValue>> held = store_.Get(ItemStoreKey(space, id), *position);
+  if (!held) return Fail(held.error());
+  if (!*held) return std::nullopt;
+  return ItemOf(space, **held);
 }
 
 // The store says what is gone in positions, of which nobody outside has heard.
@@ -1201,17 +1230,22 @@ Result<Committed> Catalog::DeleteEnvironment(std::string_view project, std::stri
                                              const std::optional<IdempotencyKey>& idempotency) {
   return impl_->DeleteEnvironment(project, environment, condition, author, idempotency);
 }
-Result<Committed> Catalog::PutItem(const Item& item, std::string_view action, const Author& author) {
-  return impl_->PutItems({item}, action, author);
+Result<Committed> Catalog::PutItem(const Item& item, std::string_view action, const Author& author,
+                                   const Precondition& condition) {
+  return impl_->PutItems({item}, action, author, condition);
 }
-Result<Committed> Catalog::PutItems(const std::vector<Item>& items, std::string_view action, const Author& author) {
-  return impl_->PutItems(items, action, author);
+Result<Committed> Catalog::PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
+                                    const Precondition& condition) {
+  return impl_->PutItems(items, action, author, condition);
 }
 std::shared_ptr<const CatalogView> Catalog::View() const {
   return impl_->View();
 }
 Result<std::vector<Item>> Catalog::Items(std::string_view space) const {
   return impl_->Items(space);
+}
+Result<std::optional<Item>> Catalog::FindItem(std::string_view space, std::string_view id) const {
+  return impl_->FindItem(space, id);
 }
 Result<ProjectView> Catalog::ProjectAt(std::string_view project, Revision revision) const {
   return impl_->ProjectAt(project, revision);

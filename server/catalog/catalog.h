@@ -188,6 +188,7 @@ struct Item {
   std::string value;
   std::string project = {};      // what it is about, for the audit entry; empty: all
   std::string environment = {};  // likewise
+  Revision revision = 0;         // that put it, of what is read
 };
 
 // Told of an item that a write in doubt turned out to have left; an empty value: it is gone. On the thread of a change,
@@ -240,14 +241,18 @@ class Catalog {
                                       const Precondition& condition, const Author& author,
                                       const std::optional<IdempotencyKey>& idempotency);
   // An empty value deletes. `action` is the audit entry's word: "key.create".
-  Result<Committed> PutItem(const Item& item, std::string_view action, const Author& author);
-  // Several as one revision; at least one. The audit entry's subject is the first one's id.
-  Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author);
+  Result<Committed> PutItem(const Item& item, std::string_view action, const Author& author,
+                            const Precondition& condition = {});
+  // Several as one revision; at least one. The audit entry's subject is the first one's id; the condition is of that.
+  Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
+                             const Precondition& condition = {});
 
   // ---- Reading ----
 
   std::shared_ptr<const CatalogView> View() const;
+  // As of View(). Both read the disk.
   Result<std::vector<Item>> Items(std::string_view space) const;
+  Result<std::optional<Item>> FindItem(std::string_view space, std::string_view id) const;
 
   // As of a past revision; kGone when it is older than what is kept, kNotFound when it is in the future or the thing
   // was not there. Reads the disk.

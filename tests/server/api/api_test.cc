@@ -589,6 +589,46 @@ TEST_F(ApiTest, ARampIsShownAndMovedInItsEnvironmentByWhoMayWriteThere) {
   EXPECT_EQ(TextAt(server.Get("/api/v1/audit?limit=1").Find("entries")->AsArray().at(0), "action"), "ramp.finish");
 }
 
+TEST_F(ApiTest, MembersRolesAndWebhooksAreChangedOnlyAsTheyWereSeen) {
+  const auto send = [&](const char* method, const std::string& path, const std::string& body, const std::string& seen) {
+    HttpCallOptions options{.body = body};
+    if (!seen.empty()) options.headers = {{"If-Match", seen}};
+    return server.Call(method, path, options);
+  };
+  const std::string url = R"({"url":"http://127.0.0.1:1"})";
+  const HttpAnswer hook = server.Call("POST", "/api/v1/webhooks", {.body = url});
+  ASSERT_EQ(hook.status, 201) << hook.body;
+  const std::pair<std::string, std::string> things[] = {
+      {"/api/v1/members/ana", R"({"name":"Ana"})"},
+      {"/api/v1/roles/writer", R"({"verbs":["definitions.write"]})"},
+      {"/api/v1/webhooks/" + TextAt(TestServer::Body(hook), "id"), url}};
+  for (const auto& [path, body] : things) {
+    SCOPED_TRACE(path);
+    const HttpAnswer first = send("PUT", path, body, "");
+    const std::string seen = first.Header("ETag");
+    EXPECT_EQ(seen, "\"" + std::to_string(server.head()) + "\"");
+    EXPECT_EQ(TextAt(TestServer::Body(first), "revision"), std::to_string(server.head()));
+    if (path.find("/roles/") == std::string::npos) {
+      EXPECT_EQ(server.Call("GET", path).Header("ETag"), seen);
+    }
+    const HttpAnswer second = send("PUT", path, body, seen);
+    EXPECT_EQ(second.status, 200) << second.body;
+    const Revision head = server.head();
+    for (const char* method : {"PUT", "DELETE"}) {
+      const HttpAnswer stale = send(method, path, body, seen);
+      EXPECT_EQ(stale.status, 412) << stale.body;
+      EXPECT_THAT(stale.body, HasSubstr("revision " + std::to_string(head)));
+    }
+    EXPECT_EQ(server.head(), head);
+    EXPECT_EQ(server.Call("PUT", path, {.body = body, .headers = {{"If-None-Match", "*"}}}).status, 412);
+    EXPECT_EQ(send("DELETE", path, "", second.Header("ETag")).status, 200);
+    EXPECT_EQ(send("DELETE", path, "", "*").status, 412);
+    EXPECT_EQ(send("DELETE", path, "", "").status, 404);
+  }
+  const Value roles = server.Get("/api/v1/roles");
+  EXPECT_EQ(roles.Find("roles")->AsArray().at(0).Find("revision"), nullptr) << "built in";
+}
+
 TEST_F(ApiTest, ABodyBeyondTheBoundIsRefusedBeforeItIsSent) {
   HttpConnection connection(server.port());
   connection.Send("PUT /api/v1/projects/shop/flags/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4194305\r\n\r\n");
