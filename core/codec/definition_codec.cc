@@ -31,6 +31,12 @@ EnvironmentDefinition ReadEnvironment(const Node& node) {
   if (node.value().is_null()) return environment;  // `staging:` with nothing behind it
   Fields fields(node, "an environment");
   fields.Optional("protected", environment.is_protected, ReadBool);
+  fields.Optional("required_approvals", environment.required_approvals,
+                  [](const Node& n) { return static_cast<std::uint32_t>(ReadCount(n, 1, kMostApprovals)); });
+  if (!environment.is_protected && node.value().Find("required_approvals") != nullptr) {
+    node.Fault("approvals_unprotected", "required_approvals says nothing of an environment that is not protected",
+               "add protected: true");
+  }
   fields.Optional("description", environment.description, ReadText);
   fields.Finish();
   return environment;
@@ -244,6 +250,9 @@ Value EncodeProject(const Project& project) {
   for (const EnvironmentDefinition& environment : project.environments) {
     Object members;
     codec::PutTrue(members, "protected", environment.is_protected);
+    if (environment.is_protected && environment.required_approvals != 1) {
+      members.Append("required_approvals", environment.required_approvals);
+    }
     codec::PutText(members, "description", environment.description);
     environments.Append(environment.key, std::move(members));
   }

@@ -77,10 +77,13 @@ struct EntitySet {
   std::vector<EntityRef> Refs() const;
 };
 
+inline constexpr std::uint32_t kMostApprovals = 5;
+
 struct EnvironmentDefinition {
   std::string key;
-  bool is_protected = false;
+  bool is_protected = false;  // it is altered by change requests that others have approved
   std::string description;
+  std::uint32_t required_approvals = 1;  // of such a request, 1 … kMostApprovals; means nothing without protection
   friend bool operator==(const EnvironmentDefinition&, const EnvironmentDefinition&) = default;
 };
 

@@ -207,6 +207,10 @@ void DescribeProject(const Project* before, const Project& after, std::vector<Pl
     if (environment.is_protected != (held != nullptr && held->is_protected)) {
       text += environment.is_protected ? ", protected" : ", no longer protected";
     }
+    if (environment.is_protected && (held == nullptr || held->required_approvals != environment.required_approvals)) {
+      text += ", takes " + std::to_string(environment.required_approvals) +
+              (environment.required_approvals == 1 ? " approval" : " approvals");
+    }
     change.summary.push_back(std::move(text));
   }
   if (before == nullptr || !(*before == after)) plan.push_back(std::move(change));

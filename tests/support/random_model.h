@@ -502,7 +502,11 @@ class RandomModel {
   }
   Project MakeProject(std::string key) {
     Project project{std::move(key), Description(), {}};
-    for (const std::string& name : Some(environments)) project.environments.push_back({name, OneIn(2), Description()});
+    for (const std::string& name : Some(environments)) {
+      const bool is_protected = OneIn(2);
+      const auto approvals = static_cast<std::uint32_t>(is_protected ? 1 + Below(kMostApprovals) : 1);
+      project.environments.push_back({name, is_protected, Description(), approvals});
+    }
     return project;
   }
   FlagTest MakeFlagTest() {
