@@ -25,6 +25,18 @@ const Array& ListIn(const Value& object, std::string_view name) {
   return list == nullptr ? kNone : list->AsArray();
 }
 
+Value TextsOf(const std::vector<std::string>& texts) {
+  Array array;
+  for (const std::string& text : texts) array.emplace_back(text);
+  return array;
+}
+
+std::vector<std::string> ReadTexts(const Value& object, std::string_view name) {
+  std::vector<std::string> texts;
+  for (const Value& text : ListIn(object, name)) texts.push_back(text.AsString());
+  return texts;
+}
+
 // {"principal":…,"action":…,"subject":…}: the subject is a key's id, or a project.
 void DecodeOlder(const Value& audit, const StoredPayload& log, AuditEntry& entry) {
   const std::string subject = TextOf(audit, "subject");
@@ -75,6 +87,11 @@ std::string EncodeAudit(const AuditEntry& entry, std::string_view subject) {
   const std::size_t left_out = entry.subjects_left_out + entry.subjects.size() - subjects.size();
   audit.Append("subjects", Value(std::move(subjects)));
   if (left_out > 0) audit.Append("subjects_left_out", Value(left_out));
+  append("change_request", entry.change_request);
+  if (!entry.requested_by.empty()) audit.Append("requested_by", TextsOf(entry.requested_by));
+  if (!entry.approved_by.empty()) audit.Append("approved_by", TextsOf(entry.approved_by));
+  if (!entry.overridden.empty()) audit.Append("overridden", TextsOf(entry.overridden));
+  append("emergency", entry.emergency);
   return ToJson(Value(std::move(audit)));
 }
 
@@ -97,6 +114,11 @@ AuditEntry DecodeAudit(const RevisionEntry& link) {
                               NumberOf(subject, "before"), TextOf(subject, "project")});
   }
   entry.subjects_left_out = NumberOf(*audit, "subjects_left_out");
+  entry.change_request = TextOf(*audit, "change_request");
+  entry.requested_by = ReadTexts(*audit, "requested_by");
+  entry.approved_by = ReadTexts(*audit, "approved_by");
+  entry.overridden = ReadTexts(*audit, "overridden");
+  entry.emergency = TextOf(*audit, "emergency");
   if (audit->Find("subjects") == nullptr) DecodeOlder(*audit, link.log, entry);
   return entry;
 }

@@ -34,6 +34,12 @@ struct AuditEntry {
   std::vector<std::string> environments;  // whose evaluation it altered, or that the subject belongs to
   std::vector<AuditSubject> subjects;     // the first 1 000
   std::size_t subjects_left_out = 0;
+  // Of what carried out a change request: its number, who wrote it, and who approved it.
+  std::string change_request;
+  std::vector<std::string> requested_by, approved_by;
+  // Protected environments that it altered without the approvals that they take, and why that could not wait.
+  std::vector<std::string> overridden;
+  std::string emergency;
 };
 
 // {"kind":…,"key":…,"change":…,"before":N,"project":…}, without what is empty; in the store and in the API.

@@ -113,6 +113,14 @@ bool Alters(const EncodedChange& change) {
 
 }  // namespace
 
+Error ChangeRequestRequired(std::string message) {
+  Issue issue;
+  issue.severity = Severity::kError;
+  issue.code = kChangeRequestRequired;
+  issue.message = "it takes approvals of others";
+  return {ErrorCode::kConflict, std::move(message), {std::move(issue)}};
+}
+
 const ProjectView* CatalogView::FindProject(std::string_view key) const {
   const auto held = projects.find(std::string(key));
   return held == projects.end() ? nullptr : held->second.get();
@@ -151,8 +159,12 @@ class Catalog::Impl {
     MutexLock lock(view_mutex_);
     return view_;
   }
-  Result<std::vector<Item>> Items(std::string_view space) const;
+  Result<std::vector<Item>> Items(std::string_view space, std::string_view prefix) const;
   Result<std::optional<Item>> FindItem(std::string_view space, std::string_view id) const;
+  Status Settle() {
+    MutexLock lock(writer_);
+    return CatchUp();
+  }
   Result<ProjectView> ProjectAt(std::string_view project, Revision revision) const;
   Result<Snapshot> SnapshotAt(std::string_view project, std::string_view environment, Revision revision) const;
   Result<EntityVersion> EntityAt(std::string_view project, const EntityRef& ref, Revision revision) const;
@@ -179,8 +191,10 @@ class Catalog::Impl {
     Steps steps;
     std::map<Scope, EncodedChange> encoded;  // environments that existed before
     std::map<Scope, std::shared_ptr<const Ruleset>> opened;
-    std::vector<std::string> closed;  // environments that go
-    std::vector<TxnOp> extra;         // written in the same transaction
+    std::vector<std::string> closed;      // environments that go
+    std::vector<TxnOp> extra;             // written in the same transaction
+    std::vector<AuditSubject> items;      // of those, what the audit entry names
+    std::vector<std::string> overridden;  // protected environments that it may alter without approvals
     std::vector<Issue> warnings;
     bool empty() const { return !project_changed && steps.empty() && extra.empty(); }
   };
@@ -190,7 +204,12 @@ class Catalog::Impl {
   Result<Prepared> Prepare(std::string_view project, std::shared_ptr<const ProjectView> before,
                            std::optional<Definitions> after) GUIDON_REQUIRES(writer_);
   Status CompileAll(Prepared& prepared) GUIDON_REQUIRES(writer_);
-  static Status AskPermit(const Permit& permit, const Prepared& prepared);
+  static Alteration AlterationOf(const Prepared& prepared);
+  static Status AskPermit(const Permit& permit, const Author& author, Prepared& prepared);
+  // Into `prepared`: items that are written with it.
+  Status AddItems(const std::vector<Item>& items, Prepared& prepared) const;
+  // What belongs to a definition that goes, or to a project.
+  Status ForgetItems(std::string_view space, const std::string& prefix, std::vector<TxnOp>& ops) const;
   // The project with what it is called, described and divided into; definitions stay.
   Result<Committed> ChangeProject(const std::shared_ptr<const ProjectView>& present, Project next,
                                   std::string_view action, const Author& author,
@@ -401,8 +420,12 @@ Status Catalog::Impl::ReplayTxn(const CommittedTxn& txn, bool live, Projects& pr
       view.revisions[key.ref] = txn.revision;
       view.definitions.entities.Upsert(std::move(entity->record));
     } else if (key.kind == StoreKey::Kind::kItem && live && options_.on_item) {
-      options_.on_item({key.project, op.key.substr(ItemStoreKey(key.project, "").size()),
-                        op.kind == TxnOp::Kind::kDelete ? std::string() : op.value});
+      Item item;
+      item.space = key.project;
+      item.id = op.key.substr(ItemStoreKey(key.project, "").size());
+      if (op.kind == TxnOp::Kind::kPut) item.value = op.value;
+      item.revision = txn.revision;
+      options_.on_item(item);
     }
   }
   const auto ruleset_of = [&](const Definitions& definitions, const std::string& environment) {
@@ -462,6 +485,24 @@ Status CheckPrecondition(const Precondition& condition, const std::string& name,
 
 std::string NameOf(std::string_view project) {
   return "project '" + std::string(project) + "'";
+}
+
+AuditEntry EntryBy(const Author& author, std::string_view action) {
+  AuditEntry entry;
+  entry.principal = author.principal;
+  entry.action = action;
+  entry.request_id = author.request_id;
+  entry.address = author.address;
+  entry.comment = author.comment;
+  entry.change_request = author.change_request;
+  entry.requested_by = author.requested_by;
+  entry.approved_by = author.approved_by;
+  return entry;
+}
+
+std::string_view ChangeOf(bool was_there, bool is_there) {
+  if (!was_there) return "create";
+  return is_there ? "change" : "remove";
 }
 
 }  // namespace
@@ -531,11 +572,16 @@ Result<Committed> Catalog::Impl::Commit(const CommitRequest& request) {
     Committed planned;
     planned.revision = View()->revision;
     planned.changes = DescribePlan(&held->definitions, *prepared->after);
+    planned.alteration = AlterationOf(*prepared);
     planned.warnings = std::move(prepared->warnings);
+    planned.project = held;
     return planned;
   }
-  if (Status permitted = AskPermit(request.permit, *prepared); !permitted) return Fail(permitted.error());
-  return Write(*std::move(prepared), "definitions.change", request.author, request.idempotency);
+  if (Status permitted = AskPermit(request.permit, request.author, *prepared); !permitted) {
+    return Fail(permitted.error());
+  }
+  if (Status added = AddItems(request.items, *prepared); !added) return Fail(added.error());
+  return Write(*std::move(prepared), request.action, request.author, request.idempotency);
 }
 
 Result<Committed> Catalog::Impl::MoveRamp(const RampRequest& request) {
@@ -563,24 +609,58 @@ Result<Committed> Catalog::Impl::MoveRamp(const RampRequest& request) {
   Result<Prepared> prepared = Prepare(request.project, held, std::move(after));
   if (!prepared) return Fail(prepared.error());
   prepared->about = request.environment;
-  if (Status permitted = AskPermit(request.permit, *prepared); !permitted) return Fail(permitted.error());
+  if (Status permitted = AskPermit(request.permit, request.author, *prepared); !permitted) return Fail(permitted.error());
   return Write(*std::move(prepared), "ramp." + std::string(ToString(request.move)), request.author,
                request.idempotency);
 }
 
-Status Catalog::Impl::AskPermit(const Permit& permit, const Prepared& prepared) {
+Status Catalog::Impl::AddItems(const std::vector<Item>& items, Prepared& prepared) const {
+  for (const Item& item : items) {
+    const std::string key = ItemStoreKey(item.space, item.id);
+    const Result<std::optional<KeyValue>> held = store_.Get(key);
+    if (!held) return Fail(held.error());
+    prepared.items.push_back({item.space, item.id, std::string(ChangeOf(held->has_value(), !item.value.empty())),
+                              *held ? (*held)->modified_revision : 0});
+    prepared.extra.push_back(item.value.empty() ? TxnOp::Delete(key) : TxnOp::Put(key, item.value));
+  }
+  return {};
+}
+
+Status Catalog::Impl::ForgetItems(std::string_view space, const std::string& prefix, std::vector<TxnOp>& ops) const {
+  const Result<std::vector<Item>> items = Items(space, prefix);
+  if (!items) return Fail(items.error());
+  for (const Item& item : *items) ops.push_back(TxnOp::Delete(ItemStoreKey(space, item.id)));
+  return {};
+}
+
+Status Catalog::Impl::AskPermit(const Permit& permit, const Author& author, Prepared& prepared) {
   if (!permit) return {};
+  const Alteration alteration = AlterationOf(prepared);
+  if (Status permitted = permit(alteration); !permitted) return permitted;
+  if (author.emergency.empty()) return {};
+  for (const ProtectedEnvironment& environment : alteration.guarded) {
+    if (author.approved_by.size() < environment.required_approvals) prepared.overridden.push_back(environment.name);
+  }
+  return {};
+}
+
+Alteration Catalog::Impl::AlterationOf(const Prepared& prepared) {
   std::vector<EntityRef> changed;
   for (const Step& step : prepared.steps) changed.push_back(step.ref);
   static const EntitySet kNothing;
   const EntitySet& before = prepared.before ? prepared.before->definitions.entities : kNothing;
   const EntitySet& after = prepared.after ? prepared.after->entities : kNothing;
-  Alteration alteration{prepared.project_changed, EnvironmentsAltered(changed, before, after)};
+  Alteration alteration{prepared.project_changed, EnvironmentsAltered(changed, before, after), {}};
   std::vector<std::string>& environments = alteration.environments;
   const std::string& about = prepared.about;
   const auto place = std::lower_bound(environments.begin(), environments.end(), about);
   if (!about.empty() && (place == environments.end() || *place != about)) environments.insert(place, about);
-  return permit(alteration);
+  for (const std::string& name : alteration.environments) {
+    const EnvironmentDefinition* held =
+        prepared.before ? prepared.before->definitions.project.FindEnvironment(name) : nullptr;
+    if (held != nullptr && held->is_protected) alteration.guarded.push_back({name, held->required_approvals});
+  }
+  return alteration;
 }
 
 Result<Definitions> Catalog::Impl::Edited(const ProjectView& before, const std::vector<Edit>& edits) const {
@@ -690,25 +770,6 @@ Status Catalog::Impl::CompileAll(Prepared& prepared) {
   return {};
 }
 
-namespace {
-
-AuditEntry EntryBy(const Author& author, std::string_view action) {
-  AuditEntry entry;
-  entry.principal = author.principal;
-  entry.action = action;
-  entry.request_id = author.request_id;
-  entry.address = author.address;
-  entry.comment = author.comment;
-  return entry;
-}
-
-std::string_view ChangeOf(bool was_there, bool is_there) {
-  if (!was_there) return "create";
-  return is_there ? "change" : "remove";
-}
-
-}  // namespace
-
 AuditEntry Catalog::Impl::AuditOf(const Prepared& prepared, const Author& author, std::string_view action) {
   AuditEntry entry = EntryBy(author, action);
   entry.project = prepared.project;
@@ -726,6 +787,11 @@ AuditEntry Catalog::Impl::AuditOf(const Prepared& prepared, const Author& author
     const Revision before = step.before ? prepared.before->revisions.at(step.ref) : 0;
     entry.subjects.push_back({std::string(ToString(step.ref.kind)), step.ref.key,
                               std::string(ChangeOf(step.before.has_value(), step.after.has_value())), before});
+  }
+  entry.subjects.insert(entry.subjects.end(), prepared.items.begin(), prepared.items.end());
+  if (!prepared.overridden.empty()) {
+    entry.overridden = prepared.overridden;
+    entry.emergency = author.emergency;
   }
   return entry;
 }
@@ -752,6 +818,11 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
     const std::string key = EntityStoreKey(prepared.project, step.ref);
     txn.ops.push_back(step.after ? TxnOp::Put(key, EncodeRecordText(*step.after)) : TxnOp::Delete(key));
     (step.after ? upserts : removals).push_back(step.ref);
+    if (step.after) continue;
+    // Or the next one of that key would inherit them.
+    if (Status forgotten = ForgetItems(kCommentSpace, CommentPrefix(prepared.project, step.ref), txn.ops); !forgotten) {
+      return Fail(forgotten.error());
+    }
   }
   for (TxnOp& op : prepared.extra) txn.ops.push_back(std::move(op));
   txn.revision = RevisionRecord{EncodeLog(prepared.project, prepared.project_changed, upserts, removals),
@@ -860,6 +931,9 @@ Result<Committed> Catalog::Impl::DeleteProject(std::string_view key, const Preco
   Result<std::vector<TxnOp>> forgotten = ForgetApplied(store_, key);
   if (!forgotten) return Fail(forgotten.error());
   prepared->extra = *std::move(forgotten);
+  for (const std::string_view space : {kChangeRequestSpace, kCommentSpace}) {
+    if (Status gone = ForgetItems(space, std::string(key) + "/", prepared->extra); !gone) return Fail(gone.error());
+  }
   return Write(*std::move(prepared), "project.delete", author, idempotency);
 }
 
@@ -926,6 +1000,20 @@ std::vector<PlannedRuleset> PlannedRulesets(const ProjectView* before, const Def
   return rulesets;
 }
 
+// What makes the steps again, from where they began.
+std::vector<Edit> EditsOf(const Steps& steps, const ProjectView* before) {
+  std::vector<Edit> edits;
+  for (const Step& step : steps) {
+    Edit& edit = edits.emplace_back();
+    edit.ref = step.ref;
+    if (step.before) edit.condition.if_match = before->revisions.at(step.ref);
+    edit.condition.must_be_new = !step.before;
+    edit.action = step.after ? Edit::Action::kPut : Edit::Action::kDelete;
+    if (step.after) edit.definition = EncodeDefinition(*step.after);
+  }
+  return edits;
+}
+
 }  // namespace
 
 Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& request) {
@@ -960,8 +1048,14 @@ Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& requ
       plan.rulesets = PlannedRulesets(before.get(), *prepared->after, View()->revision);
     }
   }
+  if (request.dry_run && prepared) {
+    plan.edits = EditsOf(prepared->steps, prepared->before.get());
+    plan.changes_project = prepared->project_changed;
+  }
   if (!plan.conflicts.empty() || request.dry_run) return plan;
-  if (Status permitted = AskPermit(request.permit, *prepared); !permitted) return Fail(permitted.error());
+  if (Status permitted = AskPermit(request.permit, request.author, *prepared); !permitted) {
+    return Fail(permitted.error());
+  }
   prepared->extra = std::move(merged->applied);
   Result<Committed> committed = Write(*std::move(prepared), "workspace.apply", request.author, request.idempotency);
   if (!committed) return Fail(committed.error());
@@ -1015,13 +1109,13 @@ Item ItemOf(std::string_view space, const KeyValue& entry) {
 
 }  // namespace
 
-Result<std::vector<Item>> Catalog::Impl::Items(std::string_view space) const {
+Result<std::vector<Item>> Catalog::Impl::Items(std::string_view space, std::string_view prefix) const {
   std::vector<Item> items;
   const Revision revision = View()->revision;
   if (revision == 0) return items;
   const Result<Position> position = store_.PositionOf(revision);
   if (!position) return Fail(position.error());
-  const Result<RangeResult> range = store_.Range(RangeQuery::Prefix(ItemStoreKey(space, ""), *position));
+  const Result<RangeResult> range = store_.Range(RangeQuery::Prefix(ItemStoreKey(space, prefix), *position));
   if (!range) return Fail(range.error());
   for (const KeyValue& entry : range->entries) items.push_back(ItemOf(space, entry));
   return items;
@@ -1241,8 +1335,11 @@ Result<Committed> Catalog::PutItems(const std::vector<Item>& items, std::string_
 std::shared_ptr<const CatalogView> Catalog::View() const {
   return impl_->View();
 }
-Result<std::vector<Item>> Catalog::Items(std::string_view space) const {
-  return impl_->Items(space);
+Status Catalog::Settle() {
+  return impl_->Settle();
+}
+Result<std::vector<Item>> Catalog::Items(std::string_view space, std::string_view prefix) const {
+  return impl_->Items(space, prefix);
 }
 Result<std::optional<Item>> Catalog::FindItem(std::string_view space, std::string_view id) const {
   return impl_->FindItem(space, id);

@@ -42,6 +42,12 @@ struct Author {
   std::string request_id;
   std::string comment;  // free text of the person, at most 4 096 bytes
   std::string address;  // of the other side of the connection; empty: nobody asked
+  // Why protected environments have to be altered without the approvals that they take. Whether that may be is the
+  // permit's to say; if it is done, the audit entry says so. Empty: no emergency.
+  std::string emergency = {};
+  // Of a change request that is carried out.
+  std::string change_request = {};
+  std::vector<std::string> requested_by = {}, approved_by = {};
 };
 
 // A retry with the same principal, key and body hash gets the first answer again, for 24 hours.
@@ -65,14 +71,34 @@ struct Edit {
   Precondition condition;
 };
 
+// The code of the one issue of a kConflict that says: open a change request for that, or have it approved.
+inline constexpr std::string_view kChangeRequestRequired = "change_request_required";
+Error ChangeRequestRequired(std::string message);
+
+struct ProtectedEnvironment {
+  std::string name;
+  std::uint32_t required_approvals = 1;
+};
 // What a change is about to alter.
 struct Alteration {
   bool project = false;                   // it is new, or described or divided otherwise
   std::vector<std::string> environments;  // that can answer otherwise (core/diff/reach.h); sorted
+  // Those of them that are protected, before the change: it cannot lift the protection that it is subject to.
+  std::vector<ProtectedEnvironment> guarded;
 };
 // Asked when a change has passed every check and nothing of it is written; its error is then the change's. On the
 // thread of the change, in the middle of it: short, no calls into the catalog.
 using Permit = std::function<Status(const Alteration&)>;
+
+// What another room keeps through the catalog. Values are opaque.
+struct Item {
+  std::string space;  // "key"
+  std::string id;
+  std::string value;
+  std::string project = {};      // what it is about, for the audit entry; empty: all
+  std::string environment = {};  // likewise
+  Revision revision = 0;         // that wrote it; of what was read
+};
 
 // Moves where the ramp of a rule stands (core/allocate/ramp.h).
 struct RampRequest {
@@ -92,8 +118,10 @@ struct CommitRequest {
   std::vector<Edit> edits;  // at least one; a key at most once
   Author author;
   std::optional<IdempotencyKey> idempotency;
-  Permit permit = {};    // empty: everything may be altered
-  bool dry_run = false;  // everything but the writing; the answer says what would change, and nobody is asked
+  Permit permit = {};            // empty: everything may be altered
+  bool dry_run = false;          // everything but the writing; the answer says what would change, and nobody is asked
+  std::vector<Item> items = {};  // written in the same transaction, and alone where nothing else changes
+  std::string_view action = "definitions.change";  // the audit entry's word
 };
 
 // One project at one revision. Immutable.
@@ -124,6 +152,7 @@ struct Committed {
   bool created = false;   // of a single edit: what it names was not there before
   std::vector<Issue> warnings;
   std::vector<PlannedChange> changes;  // of a dry run
+  Alteration alteration;               // likewise
   // The project as this commit left it, whatever has happened since; null when it is gone, or no longer kept.
   std::shared_ptr<const ProjectView> project;
 };
@@ -155,6 +184,8 @@ struct WorkspacePlan {
   std::vector<PlanConflict> conflicts;  // not empty: nothing was written
   std::vector<Issue> warnings;
   std::vector<PlannedRuleset> rulesets;  // if asked for, and nothing conflicts
+  std::vector<Edit> edits;               // of a dry run: whole definitions, and removals, that would make it so
+  bool changes_project = false;          // likewise: and it would change the project itself
 };
 
 // An entity as it was put at a revision.
@@ -179,16 +210,6 @@ struct CatalogView {
   std::map<std::string, std::shared_ptr<const ProjectView>> projects;
 
   const ProjectView* FindProject(std::string_view key) const;
-};
-
-// What another room keeps through the catalog. Values are opaque.
-struct Item {
-  std::string space;  // "key"
-  std::string id;
-  std::string value;
-  std::string project = {};      // what it is about, for the audit entry; empty: all
-  std::string environment = {};  // likewise
-  Revision revision = 0;         // that put it, of what is read
 };
 
 // Told of an item that a write in doubt turned out to have left; an empty value: it is gone. On the thread of a change,
@@ -229,7 +250,8 @@ class Catalog {
   // Creates a project, or replaces its description and environments.
   Result<Committed> PutProject(const Project& project, const Precondition& condition, const Author& author,
                                const std::optional<IdempotencyKey>& idempotency);
-  // Refused while it holds definitions. What was last applied to it is forgotten.
+  // Refused while it holds definitions. What was last applied to it is forgotten, and with it its change requests and
+  // comments.
   Result<Committed> DeleteProject(std::string_view project, const Precondition& condition, const Author& author,
                                   const std::optional<IdempotencyKey>& idempotency);
   // One environment of a project. Its revision is the project's.
@@ -246,12 +268,14 @@ class Catalog {
   // Several as one revision; at least one. The audit entry's subject is the first one's id; the condition is of that.
   Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
                              const Precondition& condition = {});
+  // Takes in a write of before that was in doubt (kIndeterminate) and turned out to be there.
+  Status Settle();
 
   // ---- Reading ----
 
   std::shared_ptr<const CatalogView> View() const;
-  // As of View(). Both read the disk.
-  Result<std::vector<Item>> Items(std::string_view space) const;
+  // As of View(). Both read the disk. Those whose id begins with `prefix`.
+  Result<std::vector<Item>> Items(std::string_view space, std::string_view prefix = {}) const;
   Result<std::optional<Item>> FindItem(std::string_view space, std::string_view id) const;
 
   // As of a past revision; kGone when it is older than what is kept, kNotFound when it is in the future or the thing

@@ -77,6 +77,10 @@ std::string ItemStoreKey(std::string_view space, std::string_view id) {
   return Join("item/", space, id);
 }
 
+std::string CommentPrefix(std::string_view project, const EntityRef& ref) {
+  return std::string(project) + "/" + RefName(ref) + "/";
+}
+
 std::string EncodeProjectText(const Project& project) {
   return ToJson(EncodeProject(project));
 }

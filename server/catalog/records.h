@@ -38,6 +38,12 @@ std::string AppliedPrefix(std::string_view project);
 std::string AppliedProjectStoreKey(std::string_view project);
 std::string ItemStoreKey(std::string_view space, std::string_view id);
 
+// Items of the catalog's own: `item/change_request/P/N` (server/catalog/change_request.h) and
+// `item/comment/P/KIND/KEY/N` (server/catalog/comments.h).
+inline constexpr std::string_view kChangeRequestSpace = "change_request";
+inline constexpr std::string_view kCommentSpace = "comment";
+std::string CommentPrefix(std::string_view project, const EntityRef& ref);  // of an id
+
 std::string EncodeProjectText(const Project& project);
 std::string EncodeRecordText(const EntityRecord& record);
 

@@ -113,6 +113,7 @@ class CatalogHarness {
 
   Author author{"key:ana", "req-1", ""};
   std::string items_taken;  // "key/k1=text key/k2= ", as the catalog's options were told
+  ItemTaken on_item;        // told, too
   std::function<void()> on_view;
 
   Result<Committed> Commit(std::vector<Edit> edits, std::optional<IdempotencyKey> once = std::nullopt) {
@@ -227,7 +228,10 @@ class CatalogHarness {
         *doubtful_, *feed_,
         CatalogOptions{{},
                        replayed_revisions_,
-                       [this](const Item& item) { items_taken += item.space + "/" + item.id + "=" + item.value + " "; },
+                       [this](const Item& item) {
+                         items_taken += item.space + "/" + item.id + "=" + item.value + " ";
+                         if (on_item) on_item(item);
+                       },
                        nullptr,
                        clock_.Function(),
                        [this] {
