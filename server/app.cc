@@ -15,11 +15,14 @@
 #include <utility>
 
 #include "server/api/api.h"
+#include "server/api/permits.h"
 #include "server/api/problem.h"
 #include "server/auth/key_records.h"
 #include "server/backup/backups.h"
 #include "server/catalog/audit_log.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/change_requests.h"
+#include "server/catalog/comments.h"
 #include "server/catalog/history.h"
 #include "server/catalog/ramp_keeper.h"
 #include "server/feed/feed.h"
@@ -46,6 +49,7 @@ constexpr std::chrono::milliseconds kTick(500);
 constexpr int kTicksPerSecond = 2;
 constexpr std::chrono::seconds kLastCheckpoint(2);  // at a stop
 constexpr std::chrono::seconds kAdminDrain(1);      // of requests of people, after all others
+constexpr std::chrono::seconds kRequestLook(1);     // at change requests: whether one is due, or has become stale
 constexpr int kSlotSeconds = 5;                     // a stream's first snapshot may hold a slot that long
 constexpr std::size_t kStatusClasses = 4;           // 2xx … 5xx
 constexpr std::string_view kNoRoute = "none";       // in metrics and logs, for what no route takes
@@ -94,6 +98,7 @@ class App::Impl {
                                     .on_view = [this] { WakeRamps(); }});
     if (Status loaded = catalog_->Load(); !loaded) return loaded;
     if (Status known = LoadKeys(); !known) return known;
+    if (Status known = OpenChangeRequests(); !known) return known;
     if (Status opened = OpenJournal(); !opened) return opened;
     if (Status known = OpenDeliverer(); !known) return known;
     exposures_.emplace(*journal_, counters_, ExposureOptions{.epoch = store_->Epoch(), .version = kVersion});
@@ -120,6 +125,7 @@ class App::Impl {
       KeepHistory();
       KeepCheckpoints();
       KeepJournal();
+      request_keeper_.emplace(*change_requests_, kRequestLook);
     }
     WatchCertificate();
     // Last, so that a script which waits for the address finds the first key in the log.
@@ -161,6 +167,7 @@ class App::Impl {
     history_.reset();
     checkpoints_.reset();
     journal_keeper_.reset();
+    request_keeper_.reset();
     journal_.reset();  // who waits for an answer from it is told through the server
     if (serving_) store_->ForgetCrashes();
     log_.Info("stopped");
@@ -304,6 +311,27 @@ class App::Impl {
     return {};
   }
 
+  Status OpenChangeRequests() {
+    ChangeRequestOptions options;
+    options.now_ms = NowMs;
+    options.person_of = [this](std::string_view principal) { return authenticator_.PersonOf(principal); };
+    options.rights_of = [this](const std::string& principal, const std::string& project) -> Permit {
+      if (const std::optional<Principal> who = authenticator_.StandingOf(principal)) {
+        return PermitTo(Verb::kWrite, *who, project, Guard::kApproved);
+      }
+      return [](const Alteration&) -> Status {
+        return Fail(ErrorCode::kPermissionDenied, "it was revoked, has expired or is gone");
+      };
+    };
+    options.report = [this](const ChangeRequest& request, const std::string& what) {
+      log_.Info("change request",
+                {{"project", request.project}, {"number", std::to_string(request.number)}, {"what", what}});
+    };
+    comments_.emplace(*catalog_, CommentOptions{options.now_ms, options.person_of});
+    change_requests_.emplace(*catalog_, std::move(options));
+    return change_requests_->Load();
+  }
+
   void TakeWebhook(const Item& item) {
     if (item.value.empty()) {
       deliverer_->Remove(item.id);
@@ -317,7 +345,9 @@ class App::Impl {
   // What was made, changed or removed by a write that was in doubt when it was answered.
   void TakeItem(const Item& item) {
     if (item.space == kWebhookSpace) return deliverer_ ? TakeWebhook(item) : void();
-    if (Status taken = authenticator_.Take(item.space, item.id, item.value); !taken) {
+    Status taken = authenticator_.Take(item.space, item.id, item.value);
+    if (taken && change_requests_) taken = change_requests_->Take(item);
+    if (!taken) {
       return log_.Error("a record cannot be read",
                         {{"space", item.space}, {"id", item.id}, {"cause", taken.error().message}});
     }
@@ -352,6 +382,8 @@ class App::Impl {
             *deliverer_,
             *exposures_,
             *backups_,
+            *change_requests_,
+            *comments_,
             [this] { return store_->Health(); },
             [this] { Wake(); },
             [this] { return metrics_.Render(); },
@@ -644,7 +676,7 @@ class App::Impl {
   // out neither.
   http::WorkerPool& PoolOf(const Route& route) {
     if (route.where == Where::kIngest) return *ingest_;
-    const bool reads = route.method == "GET" || route.verb == Verb::kRead;
+    const bool reads = route.method == "GET" || route.handle == &Api::Evaluate;
     return reads ? *readers_ : *writers_;
   }
 
@@ -785,6 +817,9 @@ class App::Impl {
   std::optional<JournalKeeper> journal_keeper_;
   std::optional<Deliverer> deliverer_;
   std::optional<Backups> backups_;
+  std::optional<ChangeRequests> change_requests_;
+  std::optional<Comments> comments_;
+  std::optional<ChangeRequestKeeper> request_keeper_;  // its look may wait for the disk until BeginClose()
   Processes processes_{ProcessOptions()};
   Authenticator authenticator_{NowMs};
   std::optional<Api> api_;

@@ -26,6 +26,8 @@
 #include "server/auth/authorize.h"
 #include "server/backup/backups.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/change_requests.h"
+#include "server/catalog/comments.h"
 #include "server/feed/feed.h"
 #include "server/http/budgets.h"
 #include "server/http/message.h"
@@ -117,6 +119,8 @@ class Api {
     Deliverer& deliverer;
     Exposures& exposures;
     Backups& backups;
+    ChangeRequests& change_requests;
+    Comments& comments;
     std::function<Status()> store_health;
     std::function<void()> wake_streams;
     std::function<std::string()> render_metrics;
@@ -184,6 +188,19 @@ class Api {
   }
   http::Response CommitChanges(const Call& call);
   http::Response ApplyWorkspace(const Call& call);
+  http::Response ListChangeRequests(const Call& call);
+  http::Response OpenChangeRequest(const Call& call);
+  http::Response GetChangeRequest(const Call& call);
+  http::Response ChangeChangeRequest(const Call& call);
+  http::Response ApproveChangeRequest(const Call& call);
+  http::Response RejectChangeRequest(const Call& call);
+  http::Response WithdrawChangeRequest(const Call& call);
+  http::Response RebaseChangeRequest(const Call& call);
+  http::Response ScheduleChangeRequest(const Call& call);
+  http::Response ApplyChangeRequest(const Call& call);
+  http::Response ListComments(const Call& call);  // of a flag, or of a change request; likewise below
+  http::Response AddComment(const Call& call);
+  http::Response RemoveComment(const Call& call);
   http::Response GetSnapshot(const Call& call);
   http::Response Evaluate(const Call& call);
   http::Response ReadEvents(const Call& call);
@@ -240,7 +257,9 @@ class Api {
   Result<Committed> PutWebhook(const Webhook& webhook, std::string_view action, const Call& call,
                                const Precondition& condition);
 
-  Permit PermitFor(const Call& call) const;
+  http::Response RequestResponse(const Call& call, int status, const Result<ChangeRequest>& request) const;
+  Result<std::vector<Edit>> EditsOfWorkspace(const Value& body, const std::string& project);
+  Result<CommentSubject> SubjectOf(const Call& call) const;
   Result<KeyRecord> FindKey(const Call& call) const;
   Status AuthorizeKey(const Principal& who, KeyRecord record) const;
   Status IsThere(const std::string& project, const std::string& environment) const;

@@ -87,6 +87,16 @@ Object EncodeEntry(const AuditEntry& entry) {
   object.Append("environments", Value(std::move(environments)));
   object.Append("subjects", Value(std::move(subjects)));
   if (entry.subjects_left_out > 0) object.Append("subjects_left_out", Value(entry.subjects_left_out));
+  append("change_request", entry.change_request);
+  const auto append_all = [&](std::string_view name, const std::vector<std::string>& texts) {
+    Array array;
+    for (const std::string& text : texts) array.emplace_back(text);
+    if (!array.empty()) object.Append(name, Value(std::move(array)));
+  };
+  append_all("requested_by", entry.requested_by);
+  append_all("approved_by", entry.approved_by);
+  append_all("overridden", entry.overridden);
+  append("emergency", entry.emergency);
   return object;
 }
 

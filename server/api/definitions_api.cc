@@ -6,6 +6,7 @@
 #include "core/codec/codec.h"
 #include "core/codec/wire.h"
 #include "server/api/api.h"
+#include "server/api/permits.h"
 #include "server/api/problem.h"
 #include "server/api/requests.h"
 
@@ -14,7 +15,10 @@ namespace {
 
 Value EncodeEnvironmentView(const EnvironmentDefinition& environment, Revision revision) {
   Object object{{"environment", Value(environment.key)}};
-  if (environment.is_protected) object.Append("protected", true);
+  if (environment.is_protected) {
+    object.Append("protected", true);
+    object.Append("required_approvals", environment.required_approvals);
+  }
   if (!environment.description.empty()) object.Append("description", Value(environment.description));
   object.Append("revision", revision);
   return object;
@@ -189,6 +193,7 @@ http::Response Api::DeleteProject(const Call& call) {
   Result<Committed> committed =
       parts_.catalog.DeleteProject(key, conditions->condition, AuthorOf(call), conditions->idempotency);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
+  parts_.change_requests.Forget(key);
   return CommittedResponse(*committed);
 }
 
@@ -337,26 +342,24 @@ http::Response Api::GetOne(EntityKind kind, const Call& call) {
                 revision->second);
 }
 
-// Who may not change everything of the project is asked about each environment that the change alters. The address has
-// let in whoever may change something.
-Permit Api::PermitFor(const Call& call) const {
-  const std::string project(call.request.Param("project"));
-  if (Authorize(call.who, Verb::kWrite, {project, ""}) && Authorize(call.who, Verb::kManage, {project, ""})) return {};
-  return [who = call.who, project](const Alteration& alteration) -> Status {
-    if (alteration.project) {
-      if (Status managed = Authorize(who, Verb::kManage, {project, ""}); !managed) return managed;
-    }
-    std::string missing;
-    for (const std::string& environment : alteration.environments) {
-      if (Authorize(who, Verb::kWrite, {project, environment})) continue;
-      missing += (missing.empty() ? "'" : ", '") + environment + "'";
-    }
-    if (missing.empty()) return {};
-    return Fail(ErrorCode::kPermissionDenied,
-                "this change would alter environments in which this key has no right to '" +
-                    std::string(ToString(Verb::kWrite)) + "': " + missing + "; nothing was written");
-  };
+namespace {
+
+// The author and the permit of a direct change: one that alters protected environments is refused, unless it is an
+// emergency.
+template <typename Request>
+Status ReadStanding(const Call& call, Request& request) {
+  const Result<std::string> emergency = ReadEmergency(call.request);
+  if (!emergency) return Fail(emergency.error());
+  const std::string comment = std::move(request.author.comment);
+  request.author = AuthorOf(call);
+  request.author.comment = comment;
+  request.author.emergency = *emergency;
+  request.permit = PermitTo(Verb::kWrite, call.who, std::string(call.request.Param("project")),
+                            emergency->empty() ? Guard::kRefused : Guard::kOverride);
+  return {};
 }
+
+}  // namespace
 
 http::Response Api::Change(EntityKind kind, Edit::Action action, const Call& call) {
   Result<Preconditions> conditions = ReadPreconditions(call.request);
@@ -374,9 +377,8 @@ http::Response Api::Change(EntityKind kind, Edit::Action action, const Call& cal
   CommitRequest request;
   request.project = call.request.Param("project");
   request.edits.push_back(std::move(edit));
-  request.author = AuthorOf(call);
   request.idempotency = conditions->idempotency;
-  request.permit = PermitFor(call);
+  if (Status standing = ReadStanding(call, request); !standing) return BadRequest(call.request, standing.error());
   Result<Committed> committed = parts_.catalog.Commit(request);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   return EntityResponse(*committed, ref);
@@ -389,10 +391,9 @@ http::Response Api::CommitChanges(const Call& call) {
   if (!body) return BadRequest(call.request, body.error());
   CommitRequest request;
   request.project = call.request.Param("project");
-  request.author = AuthorOf(call);
   request.idempotency = conditions->idempotency;
-  request.permit = PermitFor(call);
   if (Status read = ReadChanges(*body, request); !read) return ProblemResponse(read.error(), call.request.id);
+  if (Status standing = ReadStanding(call, request); !standing) return BadRequest(call.request, standing.error());
   Result<bool> dry_run = ReadSwitch(call.request, "dry_run");
   if (!dry_run) return BadRequest(call.request, dry_run.error());
   request.dry_run = *dry_run;
@@ -416,12 +417,9 @@ http::Response Api::ApplyWorkspace(const Call& call) {
   if (!dry_run) return BadRequest(call.request, dry_run.error());
   Result<WorkspaceRequest> request = ReadWorkspace(*body, call.request.Param("project"));
   if (!request) return ProblemResponse(request.error(), call.request.id);
-  const std::string comment = std::move(request->author.comment);
-  request->author = AuthorOf(call);
-  request->author.comment = comment;
   request->dry_run = *dry_run;
   request->idempotency = conditions->idempotency;
-  request->permit = PermitFor(call);
+  if (Status standing = ReadStanding(call, *request); !standing) return BadRequest(call.request, standing.error());
   Result<WorkspacePlan> plan = parts_.catalog.ApplyWorkspace(*request);
   if (!plan) return ChangeProblem(call.request, *conditions, plan.error());
   Object document = EncodePlan(*plan);

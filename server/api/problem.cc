@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "server/catalog/catalog.h"
 
 namespace guidon {
 namespace {
@@ -43,6 +44,12 @@ std::string_view TitleOf(ErrorCode code) {
       return "The server failed";
   }
   return "The server failed";
+}
+
+// That of the error, but for a conflict that has a name of its own.
+std::string_view CodeOf(const Error& error) {
+  const bool is_named = error.issues.size() == 1 && error.issues[0].code == kChangeRequestRequired;
+  return is_named ? kChangeRequestRequired : ToString(error.code);
 }
 
 }  // namespace
@@ -99,12 +106,10 @@ Value EncodeIssues(const std::vector<Issue>& issues) {
 }
 
 http::Response ProblemResponse(int status, const Error& error, std::string_view request_id, Object extra) {
-  Object body{{"type", Value("about:blank")},
-              {"title", Value(status == 429 ? "Too many requests" : TitleOf(error.code))},
-              {"status", Value(status)},
-              {"detail", Value(error.message)},
-              {"code", Value(ToString(error.code))},
-              {"request_id", Value(request_id)}};
+  Object body{
+      {"type", Value("about:blank")}, {"title", Value(status == 429 ? "Too many requests" : TitleOf(error.code))},
+      {"status", Value(status)},      {"detail", Value(error.message)},
+      {"code", Value(CodeOf(error))}, {"request_id", Value(request_id)}};
   if (!error.issues.empty()) body.Append("issues", EncodeIssues(error.issues));
   for (Member& member : extra) body.Append(member.name, std::move(member.value));
   http::Response response;

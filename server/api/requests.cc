@@ -11,6 +11,7 @@
 #include "core/codec/codec.h"
 #include "core/codec/wire.h"
 #include "core/model/units.h"
+#include "server/api/permits.h"
 #include "server/api/problem.h"
 
 namespace guidon {
@@ -265,6 +266,17 @@ Result<bool> ReadSwitch(const http::Request& request, std::string_view name) {
   if (!given || text == "false") return false;
   if (text == "true") return true;
   return Fail(ErrorCode::kInvalid, std::string(name) + " is '" + std::string(text) + "'; expected true or false");
+}
+
+Result<std::string> ReadEmergency(const http::Request& request) {
+  const bool given = std::any_of(request.query.begin(), request.query.end(),
+                                 [](const auto& parameter) { return parameter.first == "emergency"; });
+  const std::string_view reason = request.Query("emergency");
+  if (!given || (!reason.empty() && reason.size() <= kMaxEmergencyBytes && IsValidUtf8(reason))) {
+    return std::string(reason);
+  }
+  return Fail(ErrorCode::kInvalid, "emergency says why it cannot wait for approvals: text of 1 to " +
+                                       std::to_string(kMaxEmergencyBytes) + " bytes");
 }
 
 Author AuthorOf(const Call& call) {

@@ -53,6 +53,9 @@ Result<std::optional<Timestamp>> ReadAt(const http::Request& request);
 // `?name=true`; absent: false.
 Result<bool> ReadSwitch(const http::Request& request, std::string_view name);
 
+// `?emergency=REASON`: protected environments may be altered without approvals; absent: "".
+Result<std::string> ReadEmergency(const http::Request& request);
+
 Author AuthorOf(const Call& call);
 
 // The body of POST …/changes into edits and comment.

@@ -114,6 +114,44 @@ std::optional<Principal> Authenticator::PrincipalOf(std::string_view id) const {
   return Principal{"key:" + record.id, record.kind, record.project, record.environment, members_.GrantsOf(record)};
 }
 
+std::optional<Principal> Authenticator::StandingOf(std::string_view principal) const {
+  constexpr std::string_view kKey = "key:", kMember = "member:";
+  if (principal.starts_with(kMember)) {
+    const std::optional<TeamMember> member = members_.Find(principal.substr(kMember.size()));
+    if (!member) return std::nullopt;
+    return Principal{std::string(principal), KeyKind::kAdmin, "", "", members_.GrantsOf(*member)};
+  }
+  if (!principal.starts_with(kKey)) return std::nullopt;
+  std::string id(principal.substr(kKey.size()));
+  std::shared_lock lock(mutex_);
+  for (std::size_t steps = 0; steps <= keys_.size(); ++steps) {  // which ends it, should records ever form a ring
+    const auto held = keys_.find(id);
+    if (held == keys_.end()) return std::nullopt;
+    const KeyRecord& record = held->second.record;
+    if (IsUsable(record, now_ms_())) {
+      return Principal{"key:" + record.id, record.kind, record.project, record.environment, members_.GrantsOf(record)};
+    }
+    if (record.replaced_by.empty()) return std::nullopt;
+    id = record.replaced_by;
+  }
+  return std::nullopt;
+}
+
+std::string Authenticator::PersonOf(std::string_view principal) const {
+  constexpr std::string_view kKey = "key:";
+  if (!principal.starts_with(kKey)) return std::string(principal);
+  std::string id(principal.substr(kKey.size()));
+  std::shared_lock lock(mutex_);
+  for (std::size_t steps = 0; steps <= keys_.size(); ++steps) {  // which ends it, should records ever form a ring
+    const auto held = keys_.find(id);
+    if (held == keys_.end()) break;
+    if (!held->second.record.member.empty()) return "member:" + held->second.record.member;
+    if (held->second.record.replaced_by.empty()) break;
+    id = held->second.record.replaced_by;
+  }
+  return std::string(kKey) + id;
+}
+
 bool Authenticator::IsValid(std::string_view id) const {
   std::shared_lock lock(mutex_);
   const auto held = keys_.find(std::string(id));

@@ -74,6 +74,14 @@ class Authenticator {
   // Who comes with a key that was proved in another way (a ticket of ours): nullopt when it may not be used any more.
   std::optional<Principal> PrincipalOf(std::string_view id) const;
 
+  // Who stands behind a principal, for rules that ask for two of them: "member:ana" for each key of hers, whatever has
+  // become of it; else the key itself, which is one with those that it was rotated from: "key:SELECTOR" of the newest.
+  std::string PersonOf(std::string_view principal) const;
+
+  // What a principal may do now, without showing a key: "key:SELECTOR", by the key that it was rotated to when it has
+  // ended; "member:ana", by her roles. nullopt: it may nothing any more.
+  std::optional<Principal> StandingOf(std::string_view principal) const;
+
   // Whether a key may still be used; streams ask on every tick.
   bool IsValid(std::string_view id) const;
 

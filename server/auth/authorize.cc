@@ -8,9 +8,9 @@ namespace guidon {
 namespace {
 
 constexpr std::array<std::string_view, std::size(kVerbs)> kWords = {
-    "public",          "rules.read",      "events.send",   "definitions.read", "definitions.write",
-    "projects.manage", "keys.manage",     "events.read",   "members.manage",   "audit.read",
-    "server.operate",  "webhooks.manage", "flags.evaluate"};
+    "public",          "rules.read",      "events.send",    "definitions.read", "definitions.write",
+    "projects.manage", "keys.manage",     "events.read",    "members.manage",   "audit.read",
+    "server.operate",  "webhooks.manage", "flags.evaluate", "changes.approve",  "environments.override"};
 
 bool KindMay(KeyKind kind, Verb verb) {
   switch (kind) {

@@ -33,11 +33,13 @@ enum class Verb : std::uint8_t {
   kOperate,         // the server itself: its backups
   kManageWebhooks,  // who is told of changes
   kEvaluate,        // what the flags of one environment evaluate to, for a context
+  kApprove,         // approve or reject change requests, for the environments that they alter
+  kOverride,        // alter protected environments without approvals, in an emergency
 };
 inline constexpr Verb kVerbs[] = {Verb::kPublic,        Verb::kReadRules, Verb::kSendEvents, Verb::kRead,
                                   Verb::kWrite,         Verb::kManage,    Verb::kManageKeys, Verb::kReadEvents,
                                   Verb::kManageMembers, Verb::kReadAudit, Verb::kOperate,    Verb::kManageWebhooks,
-                                  Verb::kEvaluate};
+                                  Verb::kEvaluate,      Verb::kApprove,   Verb::kOverride};
 std::string_view ToString(Verb verb);  // "public", "rules.read", "definitions.read", …
 std::optional<Verb> VerbFromString(std::string_view word);
 
@@ -52,7 +54,7 @@ constexpr bool IsOfRoles(Verb verb) {
 // What can be held in some environments of a project only, though the address names none: what of them is meant is
 // known later, and asked for then.
 constexpr bool IsByEnvironment(Verb verb) {
-  return verb == Verb::kRead || verb == Verb::kWrite || verb == Verb::kManageKeys;
+  return verb == Verb::kRead || verb == Verb::kWrite || verb == Verb::kManageKeys || verb == Verb::kApprove;
 }
 
 class VerbSet {

@@ -51,6 +51,20 @@ Array TextsOf(const std::vector<std::string>& texts) {
   return array;
 }
 
+std::vector<std::string> ReadTexts(const Value& object, std::string_view name) {
+  std::vector<std::string> texts;
+  const Value* const list = object.Find(name);
+  if (list == nullptr || !list->is_array()) return texts;
+  for (const Value& text : list->AsArray()) texts.push_back(text.AsString());
+  return texts;
+}
+
+std::string Joined(const std::vector<std::string>& texts) {
+  std::string joined;
+  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
+  return joined;
+}
+
 // "definitions.change" by "*", "definitions.*" or itself.
 bool Matches(std::string_view pattern, std::string_view event) {
   if (!pattern.ends_with('*')) return pattern == event;
@@ -74,11 +88,40 @@ std::string EscapedForSlack(std::string_view text) {
   return out;
 }
 
+// What was done to a change request, or said, in words; "" when the event is about something else.
+std::string DeedOf(const RevisionEvent& event) {
+  constexpr std::pair<std::string_view, std::string_view> kDeeds[] = {
+      {"open", "opened"},          {"change", "changed"},    {"approve", "approved"},   {"reject", "rejected"},
+      {"rebase", "rebased"},       {"withdraw", "withdrew"}, {"schedule", "scheduled"}, {"apply", "applied"},
+      {"fail", "could not apply"}, {"stale", "finds stale"}};
+  constexpr std::string_view kOfRequests = "change_request.";
+  if (event.action.starts_with(kOfRequests)) {
+    for (const auto& [action, word] : kDeeds) {
+      if (event.action.substr(kOfRequests.size()) == action) {
+        return std::string(word) + " change request " + event.change_request;
+      }
+    }
+  }
+  if (event.action != "comment.create" && event.action != "comment.delete") return "";
+  // shop/flag/checkout.layout/3
+  const std::size_t kind = event.subject.find('/'), end = event.subject.rfind('/');
+  const std::size_t key = event.subject.find('/', kind == std::string::npos ? kind : kind + 1);
+  if (key == std::string::npos || key >= end) return "";
+  const std::string of = event.subject.substr(kind + 1, key - kind - 1);
+  return (event.action == "comment.create" ? "commented on " : "took back a comment on ") +
+         (of == "change_request" ? std::string("change request") : of) + " " +
+         event.subject.substr(key + 1, end - key - 1);
+}
+
 // "shop: key:4fJ2 changed flag checkout.layout, removed segment beta (revision 17): slower ramp"
 std::string TextFor(const RevisionEvent& event) {
   std::string text = event.project.empty() ? std::string() : event.project + ": ";
+  if (!event.overridden.empty()) text += "EMERGENCY in " + Joined(event.overridden) + ": ";
   text += event.principal + " ";
-  if (event.changes.empty()) {
+  const std::string deed = DeedOf(event);
+  if (!deed.empty()) {
+    text += deed + (event.changes.empty() ? "" : ": ");
+  } else if (event.changes.empty()) {
     text += event.action + " " + event.subject;
   }
   for (std::size_t i = 0; i < std::min(event.changes.size(), kMostChangesInText); ++i) {
@@ -90,6 +133,8 @@ std::string TextFor(const RevisionEvent& event) {
     text += " and " + std::to_string(event.changes.size() - kMostChangesInText) + " more";
   }
   text += " (revision " + std::to_string(event.revision) + ")";
+  if (!event.approved_by.empty()) text += ", approved by " + Joined(event.approved_by);
+  if (!event.emergency.empty()) text += ", without approvals, as " + event.emergency;
   if (!event.comment.empty()) text += ": " + event.comment;
   return text;
 }
@@ -181,6 +226,11 @@ std::optional<RevisionEvent> ReadRevisionEvent(const RevisionEntry& entry) {
   event.principal = TextOf(*audit, "principal");
   event.comment = TextOf(*audit, "comment");
   event.project = TextOf(*audit, "project");
+  event.change_request = TextOf(*audit, "change_request");
+  event.emergency = TextOf(*audit, "emergency");
+  event.requested_by = ReadTexts(*audit, "requested_by");
+  event.approved_by = ReadTexts(*audit, "approved_by");
+  event.overridden = ReadTexts(*audit, "overridden");
   if (entry.log.state != StoredPayload::State::kPresent) return event;
   const Result<Value> log = ParseJson(entry.log.bytes);
   if (!log) return event;
@@ -200,6 +250,7 @@ std::vector<std::string> EventsOf(const RevisionEvent& event) {
     std::string name = change.kind + (change.removed ? ".remove" : ".change");
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
   }
+  if (!event.overridden.empty()) names.emplace_back("emergency.override");
   return names;
 }
 
@@ -228,6 +279,11 @@ std::string BodyFor(const Webhook& webhook, const RevisionEvent& event) {
   data.Append("subject", Value(event.subject));
   data.Append("principal", Value(event.principal));
   if (!event.comment.empty()) data.Append("comment", Value(event.comment));
+  if (!event.change_request.empty()) data.Append("change_request", Value(event.change_request));
+  if (!event.requested_by.empty()) data.Append("requested_by", Value(TextsOf(event.requested_by)));
+  if (!event.approved_by.empty()) data.Append("approved_by", Value(TextsOf(event.approved_by)));
+  if (!event.overridden.empty()) data.Append("overridden", Value(TextsOf(event.overridden)));
+  if (!event.emergency.empty()) data.Append("emergency", Value(event.emergency));
   data.Append("changes", Value(std::move(changes)));
   if (event.changes.size() > kMostChangesNamed) {
     data.Append("changes_left_out", Value(event.changes.size() - kMostChangesNamed));

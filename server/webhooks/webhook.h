@@ -67,12 +67,17 @@ struct RevisionEvent {
   std::string subject;    // what the action is about: a project, a key's id
   std::string principal;  // "key:SELECTOR"
   std::string comment;
-  std::vector<Change> changes;  // of definitions
+  std::vector<Change> changes;                         // of definitions
+  std::string change_request;                          // the number of the one that it is about, or that it carried out
+  std::vector<std::string> requested_by, approved_by;  // of one that it carried out
+  std::vector<std::string> overridden;                 // protected environments that it altered without approvals
+  std::string emergency;                               // why
 };
 // nullopt when it was redacted: then nobody is told anything of it.
 std::optional<RevisionEvent> ReadRevisionEvent(const RevisionEntry& entry);
 
-// Its names: the action, and for each kind that changed "flag.change" or "flag.remove"; each once.
+// Its names: the action, for each kind that changed "flag.change" or "flag.remove", and "emergency.override" when it
+// altered protected environments without approvals; each once.
 std::vector<std::string> EventsOf(const RevisionEvent& event);
 bool Wants(const Webhook& webhook, const RevisionEvent& event);
 

@@ -59,15 +59,19 @@ class TestServer {
         deliverer_(*store_, {.allow_private = true, .version = "0.1.0"}),
         backups_(*store_, {.folder = folder_.path()}),
         authenticator_([this] { return now_ms_.load(); }, options.wrong_keys),
+        change_requests_(catalog_, {.now_ms = [this] { return now_ms_.load(); },
+                                    .person_of = [this](std::string_view id) { return authenticator_.PersonOf(id); }}),
+        comments_(catalog_, {.now_ms = [this] { return now_ms_.load(); },
+                             .person_of = [this](std::string_view id) { return authenticator_.PersonOf(id); }}),
         router_(Patterns()) {
     EXPECT_TRUE(catalog_.Load());
     admin_ = MakeKey(KeyKind::kAdmin);
-    api_.emplace(
-        Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_, exposures_, backups_,
-                   [this] { return store_->Health(); }, [this] { Wake(); }, [this] { return metrics_.Render(); },
-                   [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }, api_counters_,
-                   [this](std::function<void()> job) { return ++put_off_, pool_->TryRun(std::move(job)); }},
-        options.api);
+    api_.emplace(Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_, exposures_,
+                            backups_, change_requests_, comments_, [this] { return store_->Health(); },
+                            [this] { Wake(); }, [this] { return metrics_.Render(); },
+                            [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }, api_counters_,
+                            [this](std::function<void()> job) { return ++put_off_, pool_->TryRun(std::move(job)); }},
+                 options.api);
     pool_.emplace(2, 256);
     http::ServerOptions http;
     http.io_threads = 2;
@@ -90,6 +94,7 @@ class TestServer {
   Catalog& catalog() { return catalog_; }
   Store& store() { return *store_; }
   Journal& journal() { return *journal_; }
+  ChangeRequests& change_requests() { return change_requests_; }
   Feed& feed() { return feed_; }
   http::Server& http() { return *server_; }
   // Past HTTP and authentication.
@@ -214,6 +219,8 @@ class TestServer {
   const testing::TemporaryFolder folder_;
   Backups backups_;
   Authenticator authenticator_;
+  ChangeRequests change_requests_;
+  Comments comments_;
   std::string admin_;
   const http::Router router_;
   std::optional<Api> api_;

@@ -10,7 +10,8 @@ namespace {
 
 const std::map<std::string, std::string> kParams = {{"project", "shop"}, {"environment", "production"},
                                                     {"key", "a"},        {"id", "nobody"},
-                                                    {"rule", "beta"},    {"name", "monday"}};
+                                                    {"rule", "beta"},    {"name", "monday"},
+                                                    {"comment", "1"}};
 
 std::string PathOf(const Route& route) {
   std::string path(route.path);
@@ -36,13 +37,13 @@ const std::map<std::string, std::set<std::string>> kMay = {
     {"role viewer", {"definitions.read"}},
     {"role editor", {"definitions.read", "definitions.write"}},
     {"role operator", {"definitions.read", "audit.read", "server.operate"}},
-    {"role approver", {"definitions.read", "audit.read"}},
+    {"role approver", {"definitions.read", "audit.read", "changes.approve"}},
     {"role admin",
      {"definitions.read", "definitions.write", "projects.manage", "keys.manage", "webhooks.manage", "events.read",
-      "audit.read"}},
+      "audit.read", "changes.approve", "environments.override"}},
     {"role owner",
      {"definitions.read", "definitions.write", "projects.manage", "keys.manage", "events.read", "members.manage",
-      "audit.read", "server.operate", "webhooks.manage"}},
+      "audit.read", "server.operate", "webhooks.manage", "changes.approve", "environments.override"}},
     {"role nonsense", {}},
     {"kind server", {"rules.read", "events.send", "flags.evaluate"}},
     {"kind relay", {"rules.read", "events.send", "flags.evaluate"}},
@@ -51,8 +52,9 @@ const std::map<std::string, std::set<std::string>> kMay = {
 };
 const std::set<std::string> kPublicRoutes = {"livez",         "readyz",         "metrics",        "home",
                                              "preflightFlag", "preflightFlags", "preflightEvents"};
-// What is asked with a body and changes nothing.
-const std::set<std::string> kReadsByPost = {"evaluate"};
+// What is asked with a body and changes nothing, or nothing but what readers say to each other.
+const std::set<std::string> kByReaders = {"evaluate", "addRequestComment", "addFlagComment", "removeFlagComment",
+                                          "removeRequestComment"};
 
 // A route without a permission is no route.
 static_assert(!std::is_default_constructible_v<Route>);
@@ -89,7 +91,7 @@ TEST(DenyTest, EveryRouteLetsInTheRolesAndKindsThatHaveItsVerbAndNobodyElse) {
     const std::string name(route.name), verb(ToString(route.verb));
     SCOPED_TRACE(name);
     EXPECT_EQ(route.verb == Verb::kPublic, kPublicRoutes.contains(name));
-    EXPECT_TRUE(route.method == "GET" || route.verb != Verb::kRead || kReadsByPost.contains(name));
+    EXPECT_TRUE(route.method == "GET" || route.verb != Verb::kRead || kByReaders.contains(name));
     for (const auto& [who, verbs] : kMay) {
       const bool may = route.verb == Verb::kPublic || verbs.contains(verb);
       const int status = StatusOf(server, route, keys[who]);

@@ -55,6 +55,7 @@ class Story {
     values.emplace("environment", "production");
     values.emplace("name", "monday");
     values.emplace("rule", "beta");
+    values.emplace("comment", "1");
     std::string path = api.ById(id).path;
     for (const auto& [name, value] : values) {
       const std::size_t at = path.find("{" + name + "}");
@@ -121,6 +122,34 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
   story.Expect(200, "moveRamp", {{"key", "ramped"}});
   story.Expect(200, "commitChanges");
   story.Expect(200, "applyWorkspace");
+  const std::string colleague = story.server.MakeKey(KeyKind::kAdmin);
+  const auto open = [&](const char* enabled) {
+    HttpCallOptions options;
+    if (*enabled != '\0') {
+      options.body =
+          std::string(R"({"title":"x","changes":[{"kind":"flag","key":"checkout.layout","action":"patch",)") +
+          R"("definition":{"environments":{"production":{"enabled":)" + enabled + "}}}}]}";
+    }
+    const HttpAnswer answer = story.Do("openChangeRequest", {}, options);
+    EXPECT_EQ(answer.status, 201) << answer.body;
+    return std::map<std::string, std::string>{{"id", TextAt(TestServer::Body(answer), "number")}};
+  };
+  auto request = open("");
+  story.Expect(200, "listChangeRequests");
+  story.Expect(200, "getChangeRequest", request);
+  story.Expect(200, "changeChangeRequest", request);
+  story.Expect(200, "approveChangeRequest", request, {.key = colleague});
+  story.Expect(200, "rebaseChangeRequest", request);
+  story.Expect(200, "scheduleChangeRequest", request);
+  for (const auto& [word, of] : {std::pair<std::string, std::map<std::string, std::string>>{"Request", request},
+                                 {"Flag", {{"key", "checkout.layout"}}}}) {
+    story.Expect(201, "add" + word + "Comment", of);
+    story.Expect(200, "list" + word + "Comments", of);
+    story.Expect(200, "remove" + word + "Comment", of);
+  }
+  story.Expect(200, "applyChangeRequest", request);
+  story.Expect(200, "rejectChangeRequest", open("true"), {.key = colleague});
+  story.Expect(200, "withdrawChangeRequest", open("true"));
   story.Expect(200, "getSnapshot");
   story.Expect(200, "evaluate");
   const HttpAnswer made = story.Do("createKey");

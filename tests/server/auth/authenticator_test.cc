@@ -179,6 +179,49 @@ VerbSet VerbsOf(std::string_view role) {
   return FindBuiltInRole(role)->verbs;
 }
 
+TEST(AuthenticatorTest, APersonIsTheMemberBehindAKeyOrTheLastOfTheKeysThatItWasRotatedTo) {
+  std::int64_t now_ms = 1'000;
+  Authenticator authenticator([&] { return now_ms; });
+  const auto put = [&](const std::string& id, const std::string& member, const std::string& next, bool revoked) {
+    KeyRecord record;
+    record.id = id;
+    record.kind = KeyKind::kAdmin;
+    record.role = "viewer";
+    record.member = member;
+    record.replaced_by = next;
+    record.revoked_ms = revoked ? 1 : 0;
+    authenticator.Put(record);
+  };
+  put("a", "", "b", true);
+  put("b", "", "c", false);
+  put("c", "", "", false);
+  put("x", "ana", "", true);
+  put("y", "ana", "", false);
+  put("p", "", "q", true);
+  put("q", "", "p", true);  // which cannot be, and must end
+  EXPECT_EQ(authenticator.PersonOf("key:a"), "key:c");
+  EXPECT_EQ(authenticator.PersonOf("key:c"), "key:c");
+  EXPECT_EQ(authenticator.PersonOf("key:x"), "member:ana");
+  EXPECT_EQ(authenticator.PersonOf("key:y"), "member:ana");
+  EXPECT_EQ(authenticator.PersonOf("member:ana"), "member:ana");
+  EXPECT_EQ(authenticator.PersonOf("key:nobody"), "key:nobody");
+  EXPECT_EQ(authenticator.PersonOf("system"), "system");
+  EXPECT_TRUE(authenticator.PersonOf("key:p").starts_with("key:"));
+
+  ASSERT_TRUE(authenticator.StandingOf("key:a"));
+  EXPECT_EQ(authenticator.StandingOf("key:a")->id, "key:b");
+  EXPECT_FALSE(authenticator.StandingOf("key:x"));
+  EXPECT_FALSE(authenticator.StandingOf("key:p"));
+  EXPECT_FALSE(authenticator.StandingOf("member:ana"));
+  TeamMember ana;
+  ana.id = "ana";
+  ana.bindings = {{"editor", "shop", ""}};
+  authenticator.members().Put(ana);
+  ASSERT_TRUE(authenticator.StandingOf("member:ana"));
+  EXPECT_TRUE(Authorize(*authenticator.StandingOf("member:ana"), Verb::kWrite, {"shop", "production"}));
+  EXPECT_FALSE(Authorize(*authenticator.StandingOf("member:ana"), Verb::kWrite, {"bank", ""}));
+}
+
 TEST(AuthorizeTest, KindsMayDoTheirOwnThingAndNothingElse) {
   const Resource scope{"shop", "production"};
   for (KeyKind kind : {KeyKind::kServer, KeyKind::kClient, KeyKind::kAdmin, KeyKind::kRelay, KeyKind::kEvents}) {

@@ -146,5 +146,59 @@ TEST(WebhookTest, AVeryLargeChangeIsCutAndSaysSo) {
   }
 }
 
+TEST(WebhookTest, ChangeRequestsCommentsAndEmergenciesAreToldInWords) {
+  Webhook slack;
+  slack.format = WebhookFormat::kSlack;
+  struct Case {
+    std::string log, audit, text;
+    std::vector<std::string> events;
+  };
+  const std::string kItem = R"({"space":"x","id":"y"})";
+  for (
+      const Case& one : std::initializer_list<Case>{
+          {kItem,
+           R"({"principal":"key:4f","action":"change_request.open","subject":"shop/12","project":"shop","comment":"EU","change_request":"12"})",
+           "shop: key:4f opened change request 12 (revision 17): EU",
+           {"change_request.open"}},
+          {kItem,
+           R"({"principal":"system","action":"change_request.stale","subject":"shop/12","project":"shop","comment":"flag 'a' changed in revision 16","change_request":"12"})",
+           "shop: system finds stale change request 12 (revision 17): flag 'a' changed in revision 16",
+           {"change_request.stale"}},
+          {kLog,
+           R"({"principal":"key:4f","action":"change_request.apply","subject":"shop","project":"shop","change_request":"12","requested_by":["key:4f"],"approved_by":["member:ana","member:ben"]})",
+           "shop: key:4f applied change request 12: changed flag checkout.layout, changed flag search.v2, removed "
+           "segment beta (revision 17), approved by member:ana, member:ben",
+           {"change_request.apply", "flag.change", "segment.remove"}},
+          {R"({"project":"shop","changes":[{"kind":"flag","key":"a"}]})",
+           R"({"principal":"key:4f","action":"definitions.change","subject":"shop","project":"shop","overridden":["production"],"emergency":"orders fail"})",
+           "shop: EMERGENCY in production: key:4f changed flag a (revision 17), without approvals, as orders fail",
+           {"definitions.change", "flag.change", "emergency.override"}},
+          {kItem,
+           R"({"principal":"key:4f","action":"comment.create","subject":"shop/flag/checkout.layout/3","project":"shop"})",
+           "shop: key:4f commented on flag checkout.layout (revision 17)",
+           {"comment.create"}},
+          {kItem,
+           R"({"principal":"key:4f","action":"comment.delete","subject":"shop/change_request/12/3","project":"shop"})",
+           "shop: key:4f took back a comment on change request 12 (revision 17)",
+           {"comment.delete"}},
+      }) {
+    const std::optional<RevisionEvent> event = ReadRevisionEvent(Entry(one.log, one.audit));
+    ASSERT_TRUE(event);
+    EXPECT_EQ(ParseJson(BodyFor(slack, *event))->Find("text")->AsString(), one.text);
+    EXPECT_EQ(EventsOf(*event), one.events);
+  }
+  Webhook json;
+  const std::optional<RevisionEvent> event = ReadRevisionEvent(Entry(
+      kLog,
+      R"({"principal":"k","action":"change_request.apply","subject":"shop","change_request":"12","approved_by":["member:ana"],"overridden":["production"],"emergency":"now"})"));
+  EXPECT_NE(
+      BodyFor(json, *event)
+          .find(R"("change_request":"12","approved_by":["member:ana"],"overridden":["production"],"emergency":"now")"),
+      std::string::npos)
+      << BodyFor(json, *event);
+  json.events = {"emergency.override"};
+  EXPECT_TRUE(Wants(json, *event));
+}
+
 }  // namespace
 }  // namespace guidon
