@@ -1,6 +1,7 @@
 // guidon apply DIR: brings a project to what a workspace says, as one change set and one revision.
 #include <iostream>
 
+#include "cli/change_request.h"
 #include "cli/change_set.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -12,8 +13,14 @@ int Apply(const ApplyOptions& options) {
   int exit_code = kPass;
   const std::optional<Workspace> workspace = ReadValidWorkspace(options.folder, options.json, exit_code);
   if (!workspace) return exit_code;
+  if (!options.write.request.empty()) {
+    Object body{{"workspace", EncodeWorkspace(workspace->definitions)}, {"prune", Value(options.prune)}};
+    return OpenRequest(options.connection, workspace->definitions.project.key, options.write, std::move(body),
+                       options.json);
+  }
   Result<ApiAnswer> answer =
-      SendWorkspace(options.connection, *workspace, {.prune = options.prune, .comment = options.comment});
+      SendWorkspace(options.connection, *workspace,
+                    {.prune = options.prune, .comment = options.comment, .emergency = EmergencyQuery(options.write)});
   if (!answer) return Explain(answer.error(), options.json);
   const bool conflicts = HasConflicts(answer->body);
   if (!answer->ok() && !conflicts) return Explain(*answer, options.json);

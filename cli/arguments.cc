@@ -73,6 +73,31 @@ CLI::Option* AddEnvironment(CLI::App& verb, std::string& environment) {
       ->type_name("ENVIRONMENT");
 }
 
+// Past the approvals that protected environments take.
+void AddEmergency(CLI::App& verb, WriteOptions& write) {
+  CLI::Option* emergency =
+      verb.add_flag("--emergency", write.emergency, "Alter protected environments without approvals")
+          ->group("Protected environments");
+  CLI::Option* reason = verb.add_option("--reason", write.reason, "Why it cannot wait, for the audit log")
+                            ->type_name("TEXT")
+                            ->group("Protected environments");
+  emergency->needs(reason);
+  reason->needs(emergency);
+}
+
+// How a verb that writes does it.
+void AddWrite(CLI::App& verb, WriteOptions& write) {
+  CLI::Option* request = verb.add_option("--request", write.request, "Open a change request, rather than write")
+                             ->type_name("TITLE")
+                             ->group("Protected environments");
+  verb.add_option("--at", write.at, "When the server applies that: 2027-03-31T08:00:00Z")
+      ->type_name("TIME")
+      ->needs(request)
+      ->group("Protected environments");
+  AddEmergency(verb, write);
+  verb.get_option("--emergency")->excludes(request);
+}
+
 CLI::Option* AddFolder(CLI::App& verb, std::string& folder) {
   return verb.add_option("DIR", folder, "Workspace folder: where guidon.yaml is")->type_name("")->required();
 }
@@ -122,6 +147,7 @@ void AddApply(CLI::App& app, Run& run) {
   AddFolder(*verb, options->folder);
   verb->add_flag("--prune", options->prune, "Archive what was applied and is gone from the files");
   verb->add_option("--comment", options->comment, "Why, for the audit log")->type_name("TEXT");
+  AddWrite(*verb, options->write);
   AddConnection(*verb, options->connection);
   AddJson(*verb, options->json);
 }
@@ -357,6 +383,7 @@ void AddFlag(CLI::App& app, Run& run) {
     verb->add_option("FLAG", options->flag, "Key of the flag")->type_name("")->required();
     AddProject(*verb, options->project);
     AddEnvironment(*verb, options->environment)->required();
+    AddWrite(*verb, options->write);
     AddConnection(*verb, options->connection);
     AddJson(*verb, options->json);
   }
@@ -385,12 +412,90 @@ void AddFlag(CLI::App& app, Run& run) {
       verb->add_option("--to", options->revision, "The revision that it goes back to")->type_name("N")->required();
       verb->add_flag("--yes", options->yes, "Write it; without, it is only shown");
       verb->add_option("--comment", options->comment, "Why, for the audit log")->type_name("TEXT");
+      AddWrite(*verb, options->write);
     }
     AddProject(*verb, options->project);
     AddConnection(*verb, options->connection);
     AddJson(*verb, options->json);
   }
   AddFlagRamp(*flags, run);
+}
+
+void CheckChange(const ChangeOptions& options) {
+  if (options.action == "schedule" && options.write.at.empty() && !options.never) throw CLI::RequiredError("--at");
+}
+
+void AddChangeNumber(CLI::App& verb, ChangeOptions& options) {
+  verb.add_option("NUMBER", options.number, "Of the change request")->type_name("")->required();
+}
+
+void AddChange(CLI::App& app, Run& run) {
+  CLI::App* changes = app.add_subcommand("change", "Change requests: open, look at, approve, apply");
+  changes->require_subcommand(1);
+  const std::map<std::string, std::string> actions = {
+      {"apply", "Apply one that is approved, or in an emergency"},
+      {"approve", "Show one that somebody else wrote, and approve it"},
+      {"comment", "Say something about one, or show what was said"},
+      {"list", "Show those that are not closed"},
+      {"open", "Open one for a file; see also apply --request"},
+      {"rebase", "Hold one against what is there now; its approvals go"},
+      {"reject", "Close one that should not be applied"},
+      {"schedule", "Have the server apply it at a time, if approved"},
+      {"show", "Show one: what it changes, and who has approved it"},
+      {"withdraw", "Close one of your own"}};
+  for (const auto& [action, help] : actions) {
+    CLI::App* verb = changes->add_subcommand(action, help);
+    const auto options = On(*verb, run, &Change, &CheckChange);
+    options->action = action;
+    if (action == "open") {
+      verb->add_option("--file", options->file, R"(JSON: {"changes": …} as POST …/changes has it)")
+          ->type_name("FILE")
+          ->required();
+      verb->add_option("--title", options->write.request, "What it is for, in a line")->type_name("TEXT")->required();
+      verb->add_option("--description", options->write.description, "Why, at more length")->type_name("TEXT");
+      verb->add_option("--at", options->write.at, "When the server applies it: 2027-03-31T08:00:00Z")
+          ->type_name("TIME");
+    } else if (action == "list") {
+      verb->add_option("--state", options->state, "live: not closed; all; open, approved, stale, …")
+          ->default_val("live")
+          ->type_name("STATE");
+    } else {
+      AddChangeNumber(*verb, *options);
+    }
+    if (action == "apply") AddEmergency(*verb, options->write);
+    if (action == "approve") {
+      verb->add_option("--comment", options->text, "For the audit log")->type_name("TEXT");
+    }
+    if (action == "comment") {
+      CLI::Option* text = verb->add_option("TEXT", options->text, "What to say")->type_name("");
+      verb->add_option("--delete", options->remove, "Take back your comment of this number")
+          ->type_name("N")
+          ->excludes(text);
+    }
+    if (action == "reject") {
+      verb->add_option("--reason", options->write.reason, "Why")->type_name("TEXT")->required();
+    }
+    if (action == "schedule") {
+      CLI::Option* at = verb->add_option("--at", options->write.at, "When: 2027-03-31T08:00:00Z")->type_name("TIME");
+      verb->add_flag("--never", options->never, "Take back its time")->excludes(at);
+    }
+    AddProject(*verb, options->project);
+    AddConnection(*verb, options->connection);
+    AddJson(*verb, options->json);
+  }
+}
+
+void AddComment(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("comment", "Say something about a flag, or show what was said");
+  const auto options = On(*verb, run, &Comment);
+  verb->add_option("FLAG", options->flag, "Key of the flag")->type_name("")->required();
+  CLI::Option* text = verb->add_option("TEXT", options->text, "What to say")->type_name("");
+  verb->add_option("--delete", options->remove, "Take back your comment of this number")
+      ->type_name("N")
+      ->excludes(text);
+  AddProject(*verb, options->project);
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
 }
 
 void AddAuditFilters(CLI::App& verb, AuditOptions& options) {
@@ -582,6 +687,8 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddBackup(app, run);
   AddReady(app, run);
   AddFlag(app, run);
+  AddChange(app, run);
+  AddComment(app, run);
   AddPropagation(app, run);
   AddAudit(app, run);
   AddGenerate(app, run);

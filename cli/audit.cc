@@ -30,6 +30,12 @@ std::string ShortTime(const std::string& time) {
   return time.size() < 16 ? time : time.substr(0, 10) + " " + time.substr(11, 5);
 }
 
+std::string Joined(const Value& entry, std::string_view name) {
+  std::string joined;
+  for (const Value& text : ListIn(entry, name)) joined += (joined.empty() ? "" : ", ") + Printable(text.AsString());
+  return joined;
+}
+
 // "create flag a, change segment b and 3 more (production, staging)"
 std::string WhatOf(const Value& entry) {
   constexpr std::size_t kMostNamed = 3;
@@ -49,6 +55,10 @@ std::string WhatOf(const Value& entry) {
     environments += (environments.empty() ? "" : ", ") + Printable(name.AsString());
   }
   if (!environments.empty()) what += " (" + environments + ")";
+  if (!Joined(entry, "overridden").empty()) {
+    what += ", EMERGENCY without approvals in " + Joined(entry, "overridden") + ": “" + Text(entry, "emergency") + "”";
+  }
+  if (!Joined(entry, "approved_by").empty()) what += ", approved by " + Joined(entry, "approved_by");
   if (!Text(entry, "comment").empty()) what += ": “" + Text(entry, "comment") + "”";
   return what;
 }

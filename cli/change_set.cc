@@ -17,17 +17,6 @@ Value ListOf(const Records& records, Encode encode) {
   return list;
 }
 
-Value EncodeWorkspace(const Definitions& definitions) {
-  const EntitySet& all = definitions.entities;
-  return Object{{"project", EncodeProject(definitions.project)},
-                {"flags", ListOf(all.flags, EncodeFlag)},
-                {"segments", ListOf(all.segments, EncodeSegment)},
-                {"metrics", ListOf(all.metrics, EncodeMetric)},
-                {"layers", ListOf(all.layers, EncodeLayer)},
-                {"holdouts", ListOf(all.holdouts, EncodeHoldout)},
-                {"experiments", ListOf(all.experiments, EncodeExperiment)}};
-}
-
 std::string TextOf(const Value& object, std::string_view name) {
   const Value* member = object.Find(name);
   return member == nullptr ? std::string() : Printable(member->AsString());
@@ -87,6 +76,17 @@ std::string Shown(const Value& conflict, std::string_view name) {
 
 }  // namespace
 
+Value EncodeWorkspace(const Definitions& definitions) {
+  const EntitySet& all = definitions.entities;
+  return Object{{"project", EncodeProject(definitions.project)},
+                {"flags", ListOf(all.flags, EncodeFlag)},
+                {"segments", ListOf(all.segments, EncodeSegment)},
+                {"metrics", ListOf(all.metrics, EncodeMetric)},
+                {"layers", ListOf(all.layers, EncodeLayer)},
+                {"holdouts", ListOf(all.holdouts, EncodeHoldout)},
+                {"experiments", ListOf(all.experiments, EncodeExperiment)}};
+}
+
 std::optional<Workspace> ReadValidWorkspace(const std::string& folder, bool json, int& exit_code) {
   Result<Workspace> workspace = ReadWorkspace(folder);
   if (!workspace) {
@@ -112,7 +112,8 @@ Result<ApiAnswer> SendWorkspace(const Connection& connection, const Workspace& w
   if (!request.comment.empty()) body.Append("comment", Value(request.comment));
   if (request.rulesets) body.Append("rulesets", true);
   return Ask(connection, "POST",
-             ProjectPath(workspace.definitions.project.key) + "/apply" + (request.dry_run ? "?dry_run=true" : ""),
+             ProjectPath(workspace.definitions.project.key) + "/apply" +
+                 (request.dry_run ? "?dry_run=true" : request.emergency),
              Value(std::move(body)));
 }
 

@@ -21,7 +21,9 @@ struct ChangeSetRequest {
   bool prune = false;
   bool rulesets = false;  // of a dry run: with every environment's ruleset before and after
   std::string comment;
+  std::string emergency = {};  // EmergencyQuery() of a write
 };
+Value EncodeWorkspace(const Definitions& definitions);  // as POST …/apply takes it
 Result<ApiAnswer> SendWorkspace(const Connection& connection, const Workspace& workspace,
                                 const ChangeSetRequest& request);
 

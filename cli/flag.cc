@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cli/api_client.h"
+#include "cli/change_request.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 
@@ -45,8 +46,18 @@ int Flag(const FlagOptions& options) {
   }
   Object environment{{"enabled", Value(options.on)}};
   Object patch{{"environments", Value(Object{{options.environment, Value(std::move(environment))}})}};
-  Result<ApiAnswer> answer = Ask(options.connection, "PATCH", ProjectPath(*project) + "/flags/" + Escape(options.flag),
-                                 Value(std::move(patch)));
+  if (!options.write.request.empty()) {
+    Object change{{"kind", Value("flag")},
+                  {"key", Value(options.flag)},
+                  {"action", Value("patch")},
+                  {"definition", Value(std::move(patch))}};
+    return OpenRequest(options.connection, *project, options.write,
+                       Object{{"changes", Value(Array{Value(std::move(change))})}}, options.json);
+  }
+  Result<ApiAnswer> answer =
+      Ask(options.connection, "PATCH",
+          ProjectPath(*project) + "/flags/" + Escape(options.flag) + EmergencyQuery(options.write),
+          Value(std::move(patch)));
   if (!answer) return Explain(answer.error(), options.json);
   if (!answer->ok()) return Explain(*answer, options.json);
   Say(options, "now", answer->body);

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "cli/api_client.h"
+#include "cli/change_request.h"
 #include "cli/change_set.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -153,7 +154,12 @@ int Revert(const FlagOptions& options, const std::string& project) {
     }
     return kPass;
   }
-  Result<ApiAnswer> done = Ask(options.connection, "POST", ProjectPath(project) + "/changes", body);
+  if (!options.write.request.empty()) {
+    return OpenRequest(options.connection, project, options.write, Object{{"changes", *body.Find("changes")}},
+                       options.json);
+  }
+  Result<ApiAnswer> done =
+      Ask(options.connection, "POST", ProjectPath(project) + "/changes" + EmergencyQuery(options.write), body);
   if (!done) return Explain(done.error(), options.json);
   if (!done->ok()) return Explain(*done, options.json);
   if (options.json) {

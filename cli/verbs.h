@@ -30,6 +30,15 @@ struct Connection {
   std::string cert_key;  // … and its key; both or none
 };
 
+// Of a verb that writes definitions: at once, by a change request, or in an emergency past the approvals.
+struct WriteOptions {
+  std::string request;  // the title of the change request; empty: at once
+  std::string description;
+  std::string at;  // RFC 3339: when the server applies the request; empty: when somebody does
+  bool emergency = false;
+  std::string reason;  // of the emergency
+};
+
 struct ValidateOptions {
   std::string folder;
   bool json = false;
@@ -51,6 +60,7 @@ struct ApplyOptions {
   std::string folder;
   std::string comment;
   bool prune = false;
+  WriteOptions write;
   bool json = false;
 };
 int Apply(const ApplyOptions& options);
@@ -159,6 +169,7 @@ struct FlagOptions {
   std::string comment;
   std::size_t limit = 20;  // changes of a history
   bool yes = false;        // revert: write, and not only say what would change
+  WriteOptions write;      // on, off, revert
   bool json = false;
 };
 int Flag(const FlagOptions& options);  // on, off
@@ -175,6 +186,32 @@ struct RampOptions {
 };
 int FlagRamp(const RampOptions& options);
 int FlagView(const FlagOptions& options);
+
+struct ChangeOptions {
+  Connection connection;
+  // "open" | "list" | "show" | "approve" | "reject" | "comment" | "apply" | "withdraw" | "rebase" | "schedule"
+  std::string action;
+  std::string project;
+  std::uint64_t number = 0;
+  std::string file;          // open: JSON, {"changes": …}
+  std::string state;         // list; "live": not closed; "all"
+  std::string text;          // comment, approve
+  std::uint64_t remove = 0;  // comment: takes back this one
+  bool never = false;        // schedule: no time any more
+  WriteOptions write;        // open: request, description, at; reject: reason; apply: emergency; schedule: at
+  bool json = false;
+};
+int Change(const ChangeOptions& options);
+
+struct CommentOptions {
+  Connection connection;
+  std::string project;
+  std::string flag;
+  std::string text;          // empty: shows them
+  std::uint64_t remove = 0;  // takes back this one
+  bool json = false;
+};
+int Comment(const CommentOptions& options);
 
 struct AuditOptions {
   Connection connection;

@@ -1,0 +1,134 @@
+// guidon change and comment, against a guidond whose production is protected: from opening a change request to its
+// being applied, also by a server that was killed before its time.
+#include "core/base/json.h"
+#include "core/model/units.h"
+#include "tests/cli/cli.h"
+
+namespace guidon::testing {
+namespace {
+
+class RequestTest : public ::testing::Test {
+ protected:
+  RequestTest() : files(SmallShop("shop")) {
+    EXPECT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
+    EXPECT_EQ(
+        server.Call("PUT", "/api/v1/projects/shop/environments/production", {.body = R"({"protected":true})"}).status,
+        200);
+    const Finished made = GuidonOf(server, {"key", "create", "-p", "shop", "--kind", "admin", "--role", "approver"});
+    approver = made.output.substr(0, made.output.size() - 1);
+  }
+  Finished Cli(std::vector<std::string> arguments) { return GuidonOf(server, std::move(arguments)); }
+  Finished CliOfApprover(std::vector<std::string> arguments) {
+    return Guidon(std::move(arguments), {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + approver});
+  }
+  bool IsOn() {
+    return server.Call("GET", "/api/v1/projects/shop/flags/greeting").body.find(R"("enabled":true)") !=
+           std::string::npos;
+  }
+  static void ExpectNarrow(const std::string& text) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 82u) << line;  // an ellipsis is 3 bytes
+  }
+
+  Guidond server;
+  const Workspace files;
+  std::string approver;
+};
+
+TEST_F(RequestTest, IsOpenedShownApprovedByAnotherAndApplied) {
+  const Finished refused = Cli({"flag", "off", "greeting", "-e", "production"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.errors.find("Open a change request: the same command with --request TITLE"), std::string::npos)
+      << refused.errors;
+  const Finished opened = Cli({"flag", "off", "greeting", "-e", "production", "--request", "Quiet"});
+  EXPECT_EQ(opened.exit_code, 0) << opened.errors;
+  EXPECT_EQ(opened.output,
+            "opened change request 1 (open, 0/1 approval)\nSomebody else approves it: guidon change approve 1\n");
+  EXPECT_TRUE(IsOn());
+  EXPECT_EQ(Cli({"change", "approve", "1"}).exit_code, 2) << "it is one's own";
+  EXPECT_EQ(Cli({"change", "comment", "1", "too quiet?"}).output, "comment 1\n");
+  const Finished shown = Cli({"change", "show", "1"});
+  EXPECT_EQ(shown.exit_code, 0);
+  for (const char* text : {"change request 1: Quiet\n", "  open, 0/1 approvals, version 1\n", "  alters production\n",
+                           "~ flag greeting (production)", "too quiet?"}) {
+    EXPECT_NE(shown.output.find(text), std::string::npos) << text << "\n" << shown.output;
+  }
+  const Finished list = Cli({"change", "list"});
+  EXPECT_EQ(list.output,
+            "NUMBER  STATE      APPROVALS  ENVIRONMENTS          TITLE\n"
+            "     1  open       0/1        production            Quiet\n");
+  EXPECT_EQ(Cli({"change", "apply", "1"}).exit_code, 1);
+  const Finished approved = CliOfApprover({"change", "approve", "1", "--comment", "fine"});
+  EXPECT_EQ(approved.exit_code, 0) << approved.errors;
+  EXPECT_NE(approved.output.find("To apply it: guidon change apply 1\n"), std::string::npos) << approved.output;
+  EXPECT_EQ(CliOfApprover({"change", "apply", "1"}).exit_code, 2);
+  const Finished applied = Cli({"change", "apply", "1"});
+  EXPECT_EQ(applied.output, "applied change request 1 (applied, 1/1 approval)\n") << applied.errors;
+  EXPECT_FALSE(IsOn());
+  EXPECT_EQ(Cli({"change", "list"}).output,
+            "no such change requests; open one with: guidon apply DIR --request TITLE\n");
+  EXPECT_EQ(JsonOf(Cli({"change", "show", "1", "--json"})).Find("state")->AsString(), "applied");
+  EXPECT_EQ(JsonOf(Cli({"change", "list", "--state", "all", "--json"})).Find("change_requests")->AsArray().size(), 1u);
+  EXPECT_EQ(Cli({"change", "show", "2"}).exit_code, 2);
+  const Finished log = Cli({"audit", "log", "--action", "change_request.apply"});
+  EXPECT_NE(log.output.find("approved by key:"), std::string::npos) << log.output;
+}
+
+TEST_F(RequestTest, OfAWorkspaceAndOfAFileAreRebasedRejectedWithdrawn) {
+  files.Write("flags/more.yaml",
+              "flag: more\ntype: boolean\nowner: x\nenvironments: { production: { enabled: true, default: on } }\n");
+  EXPECT_EQ(Cli({"apply", files.path()}).exit_code, 1);
+  const Finished opened = Cli(
+      {"apply", files.path(), "--request", "A title that is so long that a table of eighty columns cannot hold it"});
+  EXPECT_EQ(opened.exit_code, 0) << opened.errors;
+  files.Write("request.json", R"({"changes": [{"kind": "flag", "key": "greeting", "action": "patch",
+                                 "definition": {"description": "hello"}}]})");
+  const Finished from_file = Cli({"change", "open", "--title", "Say what it is", "--file", files / "request.json"});
+  EXPECT_EQ(from_file.exit_code, 0) << from_file.errors;
+  ExpectNarrow(Cli({"change", "list"}).output);
+  EXPECT_EQ(Cli({"change", "reject", "1", "--reason", "later"}).exit_code, 0);
+  EXPECT_NE(Cli({"change", "show", "1"}).output.find("because: later"), std::string::npos);
+  EXPECT_EQ(Cli({"change", "rebase", "1"}).exit_code, 1);
+  EXPECT_EQ(Cli({"change", "withdraw", "2"}).exit_code, 0);
+  EXPECT_EQ(Cli({"change", "open", "--title", "x", "--file", files / "no.json"}).exit_code, 2);
+
+  EXPECT_EQ(Cli({"comment", "greeting", "keep it"}).output, "comment 1\n");
+  EXPECT_NE(Cli({"comment", "greeting"}).output.find("keep it"), std::string::npos);
+  EXPECT_EQ(Cli({"comment", "greeting", "--delete", "1"}).output, "removed comment 1\n");
+  EXPECT_EQ(Cli({"comment", "greeting"}).output, "no comments\n");
+
+  EXPECT_EQ(Cli({"flag", "off", "greeting", "-e", "production", "--emergency"}).exit_code, 2);
+  const Finished hurried =
+      Cli({"flag", "off", "greeting", "-e", "production", "--emergency", "--reason", "orders fail & more"});
+  EXPECT_EQ(hurried.exit_code, 0) << hurried.errors;
+  EXPECT_FALSE(IsOn());
+  const Finished log = Cli({"audit", "log", "--limit", "1"});
+  EXPECT_NE(log.output.find("EMERGENCY without approvals in production: “orders fail & more”"), std::string::npos)
+      << log.output;
+}
+
+// The time comes while the server is gone.
+TEST_F(RequestTest, AScheduleSurvivesAKilledServerAndIsCarriedOutOnce) {
+  const auto in = [](std::chrono::milliseconds time) {
+    return FormatTimestamp(std::chrono::duration_cast<std::chrono::milliseconds>(
+                               (std::chrono::system_clock::now() + time).time_since_epoch())
+                               .count());
+  };
+  ASSERT_EQ(Cli({"flag", "off", "greeting", "-e", "production", "--request", "Quiet"}).exit_code, 0);
+  ASSERT_EQ(CliOfApprover({"change", "approve", "1"}).exit_code, 0);
+  const std::string at = in(std::chrono::seconds(3));
+  const Finished scheduled = Cli({"change", "schedule", "1", "--at", at});
+  ASSERT_EQ(scheduled.exit_code, 0) << scheduled.errors;
+  EXPECT_EQ(scheduled.output,
+            "scheduled change request 1 (scheduled, 1/1 approval)\nThe server applies it at " + at + "\n");
+  server.Kill();
+  server.Start();
+  EXPECT_TRUE(Eventually([&] { return !IsOn(); }));
+  const Finished log = Cli({"audit", "log", "--json", "--action", "change_request.apply"});
+  EXPECT_EQ(std::count(log.output.begin(), log.output.end(), '\n'), 1) << log.output;
+  EXPECT_NE(log.output.find(R"("principal":"system")"), std::string::npos) << log.output;
+  EXPECT_NE(Cli({"change", "show", "1"}).output.find("applied by system"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace guidon::testing
