@@ -33,9 +33,10 @@ const std::map<std::string_view, Names>& Arrows() {
       {"server/config",    {"server/telemetry", "core", "net", "stats", "yaml"}},
       {"server/http",      {"server/telemetry", "core/base", "core/include"}},  // knows no domain
       {"server/api",       {"server/http", "server/auth", "server/backup", "server/catalog", "server/feed", "server/ingest",
-                            "server/webhooks", "server/analysis", "server/telemetry", "core", "audit", "net", "stats", "yaml"}},
+                            "server/signin", "server/webhooks", "server/analysis", "server/telemetry", "core", "audit", "net", "stats", "yaml"}},
       {"server/auth",      {"server/catalog", "server/store", "server/telemetry", "core", "audit", "net", "stats",
                             "yaml"}},
+      {"server/signin",    {"server/auth", "server/telemetry", "core", "net"}},
       {"server/backup",    {"server/store", "server/telemetry", "core", "audit", "net", "stats", "yaml"}},
       {"server/catalog",   {"server/store", "server/feed", "server/telemetry", "core", "audit", "net", "stats",
                             "yaml"}},

@@ -1,0 +1,184 @@
+#include "server/signin/sign_in.h"
+
+#include <openssl/crypto.h>
+
+#include <fstream>
+#include <iterator>
+#include <mutex>
+
+#include "net/url.h"
+#include "server/signin/password.h"
+
+namespace guidon {
+namespace {
+
+constexpr std::size_t kMostPending = 8'192;
+constexpr std::size_t kMostCodes = 1'024;
+constexpr std::size_t kRandomBytes = 32;
+constexpr std::size_t kMostProgramState = 256;
+constexpr std::size_t kMostProgramUri = 512;
+constexpr std::size_t kChallengeSize = 43;  // SHA-256 in base64url
+
+constexpr std::string_view kOutcomes[] = {"signed_in", "no_role", "failed", "break_glass", "wrong_password"};
+static_assert(std::size(kOutcomes) == std::size(kSignInOutcomes));
+
+bool IsSame(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// One line, without its end.
+Result<std::string> ReadHash(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line)) {
+    return Fail(ErrorCode::kUnavailable, "the hash of the break-glass password cannot be read from " + path);
+  }
+  while (line.ends_with('\r') || line.ends_with(' ')) line.pop_back();
+  if (Status checked = CheckPasswordHash(line); !checked) {
+    return Fail(ErrorCode::kUnavailable, "break-glass-file " + path + ": " + checked.error().message);
+  }
+  return line;
+}
+
+}  // namespace
+
+std::string_view ToString(SignInOutcome outcome) {
+  return kOutcomes[static_cast<std::size_t>(outcome)];
+}
+
+Status CheckLoopbackRequest(const LoopbackRequest& request) {
+  const std::string& uri = request.redirect_uri;
+  net::Url url;
+  std::string fault;
+  const bool is_url = uri.size() <= kMostProgramUri && net::ParseUrl(uri, &url, &fault) && !url.tls;
+  // The name localhost could be anybody's (RFC 8252, section 8.3); and a port has to be named.
+  const bool is_loopback = is_url && (url.host == "127.0.0.1" || url.host == "::1") && url.port != 80 &&
+                           uri.find_first_of("\"'<>\\") == std::string::npos;
+  if (!is_loopback) {
+    return Fail(ErrorCode::kInvalid,
+                "cli_redirect has to be http://127.0.0.1:PORT/… or http://[::1]:PORT/…, without a "
+                "query: a program of this machine");
+  }
+  if (request.challenge.size() != kChallengeSize || !DecodeBase64Url(request.challenge)) {
+    return Fail(ErrorCode::kInvalid, "code_challenge has to be a SHA-256 in base64url, 43 characters");
+  }
+  if (request.state.size() > kMostProgramState) {
+    return Fail(ErrorCode::kInvalid, "cli_state is longer than " + std::to_string(kMostProgramState) + " bytes");
+  }
+  return {};
+}
+
+template <typename Entry>
+void SignIn::Shelf<Entry>::Put(const std::string& name, Entry entry, std::int64_t now_ms) {
+  while (!order_.empty() && (order_.front().first <= now_ms || order_.size() >= most_)) {
+    entries_.erase(order_.front().second);
+    order_.pop_front();
+  }
+  order_.emplace_back(entry.ends_ms, name);
+  entries_.insert_or_assign(name, std::move(entry));
+}
+
+template <typename Entry>
+std::optional<Entry> SignIn::Shelf<Entry>::Take(const std::string& name, std::int64_t now_ms) {
+  const auto held = entries_.find(name);
+  if (held == entries_.end()) return std::nullopt;
+  Entry entry = std::move(held->second);
+  entries_.erase(held);
+  if (entry.ends_ms <= now_ms) return std::nullopt;
+  return entry;
+}
+
+SignIn::SignIn(SignInOptions options)
+    : options_(std::move(options)),
+      begins_({.burst = 60, .per_second = 1}),
+      passwords_({.burst = 10, .per_second = 1.0 / 60}),
+      pending_(kMostPending),
+      codes_(kMostCodes) {
+  if (!options_.provider.issuer.empty()) provider_.emplace(options_.provider);
+}
+
+Result<SignIn::Begun> SignIn::Begin(std::string_view peer, std::optional<LoopbackRequest> program) {
+  if (!provider_) {
+    return Fail(ErrorCode::kNotFound, "nobody can sign in here: the server has no OpenID provider (oidc-issuer)");
+  }
+  if (program) {
+    if (Status checked = CheckLoopbackRequest(*program); !checked) return Fail(checked.error());
+  }
+  const std::int64_t now_ms = options_.now_ms();
+  if (!begins_.Take(peer, now_ms)) {
+    return Fail(ErrorCode::kOverloaded, "too many sign-ins were begun from this address; try again in a minute");
+  }
+  const Result<std::string> state = RandomText(kRandomBytes), cookie = RandomText(kRandomBytes);
+  const Result<std::string> nonce = RandomText(kRandomBytes), verifier = RandomText(kRandomBytes);
+  for (const auto* random : {&state, &cookie, &nonce, &verifier}) {
+    if (!*random) return Fail(random->error());
+  }
+  Result<std::string> location = provider_->AuthorizationUrl(*state, *nonce, ChallengeOf(*verifier));
+  if (!location) return Fail(location.error());
+  MutexLock lock(mutex_);
+  pending_.Put(*state, {*cookie, *nonce, *verifier, std::move(program), now_ms + kBeginMs}, now_ms);
+  return Begun{*std::move(location), *cookie};
+}
+
+Result<SignIn::Arrived> SignIn::Arrive(const std::string& state, const std::string& code, std::string_view cookie,
+                                       std::string_view issuer) {
+  if (!provider_) return Fail(ErrorCode::kNotFound, "the server has no OpenID provider (oidc-issuer)");
+  std::optional<Pending> pending;
+  {
+    MutexLock lock(mutex_);
+    pending = pending_.Take(state, options_.now_ms());
+  }
+  if (!pending || !IsSame(pending->cookie, cookie)) {
+    return Fail(ErrorCode::kUnauthenticated,
+                "no sign-in of this browser is under way, or it took more than ten minutes; begin again");
+  }
+  if (!issuer.empty() && issuer != options_.provider.issuer) {
+    return Fail(ErrorCode::kUnauthenticated, "another OpenID provider sent the browser back than it was sent to");
+  }
+  Result<Identity> who = provider_->Redeem(code, pending->verifier, pending->nonce);
+  if (!who) return Fail(who.error());
+  return Arrived{*std::move(who), std::move(pending->program)};
+}
+
+void SignIn::GiveUp(const std::string& state) {
+  MutexLock lock(mutex_);
+  (void)pending_.Take(state, options_.now_ms());
+}
+
+Result<std::string> SignIn::IssueCode(const Identity& who, const LoopbackRequest& program) {
+  Result<std::string> code = RandomText(kRandomBytes);
+  if (!code) return code;
+  const std::int64_t now_ms = options_.now_ms();
+  MutexLock lock(mutex_);
+  codes_.Put(*code, {who, program.challenge, now_ms + kCodeMs}, now_ms);
+  return code;
+}
+
+Result<Identity> SignIn::RedeemCode(const std::string& code, std::string_view verifier) {
+  std::optional<Code> held;
+  {
+    MutexLock lock(mutex_);
+    held = codes_.Take(code, options_.now_ms());
+  }
+  if (!held || !IsSame(held->challenge, ChallengeOf(verifier))) {
+    return Fail(ErrorCode::kUnauthenticated, "the code was used, has expired or is not of this program; sign in again");
+  }
+  return std::move(held->who);
+}
+
+Status SignIn::CheckBreakGlass(std::string_view password, std::string_view peer) {
+  if (!has_break_glass()) {
+    return Fail(ErrorCode::kNotFound, "the server has no break-glass admin (break-glass-file)");
+  }
+  if (!passwords_.Take(peer, options_.now_ms())) {
+    return Fail(ErrorCode::kOverloaded, "too many passwords were tried from this address; try again in a minute");
+  }
+  const std::unique_lock<std::mutex> alone(hashing_.native(), std::try_to_lock);
+  if (!alone.owns_lock()) return Fail(ErrorCode::kOverloaded, "another password is being looked at; try again");
+  const Result<std::string> hash = ReadHash(options_.break_glass_file);
+  if (!hash) return Fail(hash.error());
+  if (MatchesPassword(*hash, password)) return {};
+  return Fail(ErrorCode::kUnauthenticated, "the password is wrong");
+}
+
+}  // namespace guidon
