@@ -11,6 +11,7 @@
 #include <fstream>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -35,6 +36,9 @@
 #include "server/ingest/journal.h"
 #include "server/ingest/journal_keeper.h"
 #include "server/ingest/processes.h"
+#include "server/signin/password.h"
+#include "server/signin/sign_in.h"
+#include "server/store/keeper.h"
 #include "server/store/rocks_store.h"
 #include "server/telemetry/metrics.h"
 #include "server/webhooks/deliverer.h"
@@ -53,6 +57,9 @@ constexpr std::chrono::seconds kRequestLook(1);     // at change requests: wheth
 constexpr int kSlotSeconds = 5;                     // a stream's first snapshot may hold a slot that long
 constexpr std::size_t kStatusClasses = 4;           // 2xx … 5xx
 constexpr std::string_view kNoRoute = "none";       // in metrics and logs, for what no route takes
+constexpr int kSignInThreads = 2;                   // that wait for the OpenID provider …
+constexpr std::size_t kSignInQueue = 64;            // … and the sign-ins that wait for one of them; beyond it 503
+constexpr std::size_t kMostSwept = 500;             // sessions that are over and go in one commit
 constexpr std::size_t kMostScopesInMetrics = 200;   // environments that have a series of their own
 
 std::int64_t NowMs() {
@@ -103,6 +110,7 @@ class App::Impl {
     if (Status known = OpenDeliverer(); !known) return known;
     exposures_.emplace(*journal_, counters_, ExposureOptions{.epoch = store_->Epoch(), .version = kVersion});
     OpenBackups();
+    if (Status opened = OpenSignIn(); !opened) return opened;
     api_.emplace(ApiParts(), ApiOptions{.version = kVersion,
                                         .allow_any_host = config_.insecure,
                                         .init_slots = config_.init_slots,
@@ -111,12 +119,14 @@ class App::Impl {
                                         .ticks_per_slot = kSlotSeconds * kTicksPerSecond,
                                         .address_budgets = RatesOf(config_.address_budgets),
                                         .key_budgets = RatesOf(config_.key_budgets),
-                                        .cors_origins = *ParseOrigins(config_.cors_origins)});
+                                        .cors_origins = *ParseOrigins(config_.cors_origins),
+                                        .public_url = config_.public_url});
     AddMetrics();
     readers_.emplace(config_.worker_threads, kPoolQueue);
     writers_.emplace(config_.worker_threads, kPoolQueue);
     ingest_.emplace(config_.worker_threads, kPoolQueue);
     if (!IsReadOnly()) KeepRamps();
+    sign_ins_.emplace(kSignInThreads, kSignInQueue);
     if (Status listening = Listen(); !listening) return listening;
     // Only once the address is ours: a second server on it must not show a key that nobody can use.
     if (Status made = MakeFirstKey(); !made) return made;
@@ -126,6 +136,7 @@ class App::Impl {
       KeepCheckpoints();
       KeepJournal();
       request_keeper_.emplace(*change_requests_, kRequestLook);
+      KeepSessions();
     }
     WatchCertificate();
     // Last, so that a script which waits for the address finds the first key in the log.
@@ -149,11 +160,14 @@ class App::Impl {
     server_->Stop(std::chrono::seconds(config_.stop_seconds));
     listening_ = false;  // what streams leave behind when they go wakes nobody any more
     if (admin_server_) admin_server_->Stop(kAdminDrain);
+    sign_in_->Stop();
     // What is still queued is of connections that are gone: nobody waits for it, and a stop must not either.
     ingest_->Drop();
+    sign_ins_->Drop();
     writers_->Drop();
     readers_->Drop();
     ingest_.reset();
+    sign_ins_.reset();
     writers_.reset();
     readers_.reset();
     deliverer_.reset();
@@ -164,6 +178,7 @@ class App::Impl {
     ramp_waker_ = nullptr;
     ramps_.reset();
     backups_.reset();  // ends the one that is being made
+    session_keeper_.reset();
     history_.reset();
     checkpoints_.reset();
     journal_keeper_.reset();
@@ -301,7 +316,7 @@ class App::Impl {
 
   // Keys, and the people and roles behind them.
   Status LoadKeys() {
-    for (const std::string_view space : {kRoleSpace, kMemberSpace, kKeySpace}) {
+    for (const std::string_view space : {kRoleSpace, kMemberSpace, kKeySpace, kSessionSpace}) {
       Result<std::vector<Item>> items = catalog_->Items(space);
       if (!items) return Fail(items.error());
       for (const Item& item : *items) {
@@ -330,6 +345,98 @@ class App::Impl {
     comments_.emplace(*catalog_, CommentOptions{options.now_ms, options.person_of});
     change_requests_.emplace(*catalog_, std::move(options));
     return change_requests_->Load();
+  }
+
+  // Before the first session is looked at, and with every mistake in the files shown at once.
+  Status OpenSignIn() {
+    SessionPolicy policy;
+    policy.idle_ms = std::int64_t{config_.session_idle_minutes} * 60'000;
+    policy.life_ms = std::int64_t{config_.session_hours} * 3'600'000;
+    const auto roles = ParseGroupRoles(config_.oidc_roles);
+    if (!roles) return Fail(roles.error());
+    for (const GroupRoleSetting& one : *roles) {
+      if (!authenticator_.members().FindRole(one.role)) {
+        log_.Warn("oidc-roles names a role that is not there: it gives nothing until it is made",
+                  {{"group", one.group}, {"role", one.role}});
+      }
+      policy.groups.push_back({one.group, {one.role, one.project, one.environment}});
+    }
+    authenticator_.sessions().SetPolicy(std::move(policy));
+    SignInOptions options;
+    options.now_ms = NowMs;
+    options.break_glass_file = config_.break_glass_file;
+    options.report = [this](const SignInReport& report) { SaySignIn(report); };
+    options.provider.issuer = config_.oidc_issuer;
+    options.provider.client_id = config_.oidc_client_id;
+    options.provider.redirect_uri = config_.public_url + "/auth/callback";
+    options.provider.scopes = config_.oidc_scopes;
+    options.provider.groups_claim = config_.oidc_groups_claim;
+    options.provider.ca_file = config_.oidc_ca;
+    options.provider.now_ms = NowMs;
+    if (!config_.oidc_client_secret_file.empty()) {
+      Result<std::string> secret = ReadLine(config_.oidc_client_secret_file, "oidc-client-secret-file");
+      if (!secret) return Fail(secret.error());
+      options.provider.client_secret = *std::move(secret);
+    }
+    if (!config_.break_glass_file.empty()) {
+      const Result<std::string> hash = ReadLine(config_.break_glass_file, "break-glass-file");
+      if (!hash) return Fail(hash.error());
+      if (Status checked = CheckPasswordHash(*hash); !checked) {
+        return Fail(ErrorCode::kInvalid,
+                    "break-glass-file " + config_.break_glass_file + ": " + checked.error().message);
+      }
+    }
+    sign_in_.emplace(std::move(options));
+    return {};
+  }
+
+  static Result<std::string> ReadLine(const std::string& path, const std::string& setting) {
+    std::ifstream file(path);
+    std::string line;
+    if (!std::getline(file, line) || line.empty()) {
+      return Fail(ErrorCode::kIo, setting + " " + path + " cannot be read, or its first line is empty");
+    }
+    while (line.ends_with('\r') || line.ends_with(' ')) line.pop_back();
+    return line;
+  }
+
+  // On a worker.
+  void SaySignIn(const SignInReport& report) {
+    sign_in_counts_[static_cast<std::size_t>(report.outcome)]->Add();
+    const LogFields fields = {{"principal", report.principal},
+                              {"detail", report.detail},
+                              {"peer", report.peer},
+                              {"request_id", report.request_id}};
+    switch (report.outcome) {
+      case SignInOutcome::kSignedIn:
+        return log_.Info("signed in", fields);
+      case SignInOutcome::kNoRole:
+        return log_.Warn("a sign-in was refused: no role", fields);
+      case SignInOutcome::kFailed:
+        return log_.Warn("a sign-in failed", fields);
+      case SignInOutcome::kWrongPassword:
+        return log_.Error("the break-glass admin was refused", fields);
+      case SignInOutcome::kByBreakGlass:
+        return log_.Error("BREAK-GLASS: the break-glass admin has signed in and may do everything", fields);
+    }
+  }
+
+  // What is over would come back to life with a restart, since only memory knows when a session was used.
+  void KeepSessions() {
+    session_keeper_.emplace(
+        KeeperPace{.first_look = options_.session_look, .interval = options_.session_look, .clock = {}},
+        [this](Timestamp, const std::function<bool()>&) {
+          const std::vector<std::string> over = authenticator_.sessions().Over(NowMs(), kMostSwept);
+          if (over.empty()) return;
+          std::vector<Item> items;
+          for (const std::string& id : over) items.push_back({std::string(kSessionSpace), id, ""});
+          const Result<Committed> committed = catalog_->PutItems(items, "session.expire", {"system", "", ""});
+          if (!committed) {
+            return log_.Error("sessions that are over were not removed; it is tried again in a minute",
+                              {{"cause", committed.error().message}});
+          }
+          for (const std::string& id : over) authenticator_.sessions().Remove(id);
+        });
   }
 
   void TakeWebhook(const Item& item) {
@@ -390,6 +497,7 @@ class App::Impl {
             [this] { return stopping_.load(); },
             NowMs,
             api_counters_,
+            *sign_in_,
             [this](std::function<void()> job) { return RunLater(std::move(job)); }};
   }
 
@@ -447,6 +555,13 @@ class App::Impl {
                           return std::chrono::duration<double>(backups_->newest().time_since_epoch()).count();
                         });
     }
+    for (const SignInOutcome outcome : kSignInOutcomes) {
+      sign_in_counts_[static_cast<std::size_t>(outcome)] =
+          &metrics_.AddCounter("guidon_sign_ins_total", "Sign-ins of people, by how they went",
+                               {{"outcome", std::string(ToString(outcome))}});
+    }
+    metrics_.AddGauge("guidon_sessions", "Sessions of people that are kept", {},
+                      [this] { return static_cast<double>(authenticator_.sessions().size()); });
     metrics_.AddGauges("guidon_processes", "Processes that said within 3 minutes what they hold",
                        [this] { return LiveProcesses(); });
     metrics_.AddGauge("guidon_build_info", "Always 1; the version is a label", {{"version", kVersion}},
@@ -676,6 +791,7 @@ class App::Impl {
   // out neither.
   http::WorkerPool& PoolOf(const Route& route) {
     if (route.where == Where::kIngest) return *ingest_;
+    if (route.where == Where::kSignIn) return *sign_ins_;
     const bool reads = route.method == "GET" || route.handle == &Api::Evaluate;
     return reads ? *readers_ : *writers_;
   }
@@ -794,6 +910,7 @@ class App::Impl {
       metrics_.AddCounter("guidon_ramp_steps_total", "Steps of ramps, by how it went", {{"result", "failed"}});
   std::atomic<RampKeeper*> ramp_waker_{nullptr};  // null: nobody has to hear of changes
   std::vector<std::array<Counter*, kStatusClasses>> requests_;  // of each route, in their order, and of none
+  std::array<Counter*, std::size(kSignInOutcomes)> sign_in_counts_{};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> listening_{false};
   bool serving_ = false;  // the start has come to its end; a stop of one that has not forgets no crashes
@@ -822,6 +939,8 @@ class App::Impl {
   std::optional<ChangeRequestKeeper> request_keeper_;  // its look may wait for the disk until BeginClose()
   Processes processes_{ProcessOptions()};
   Authenticator authenticator_{NowMs};
+  std::optional<Keeper> session_keeper_;
+  std::optional<SignIn> sign_in_;
   std::optional<Api> api_;
   // Workers answer through the server, so they are gone before it; see Stop().
   std::unique_ptr<http::Server> server_;
@@ -829,6 +948,7 @@ class App::Impl {
   std::optional<http::WorkerPool> readers_;
   std::optional<http::WorkerPool> writers_;
   std::optional<http::WorkerPool> ingest_;
+  std::optional<http::WorkerPool> sign_ins_;
 };
 
 App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -65,6 +65,9 @@ ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view 
   options.add_flag("--print-config", arguments.print_config, "Show the settings that result, and exit");
   BackupCommand words;
   AddBackup(options, arguments.backup, words);
+  // The password is never an argument: every process of the machine may read those.
+  options.add_subcommand("hash-password", "Hash a password from the terminal or standard input, for break-glass-file")
+      ->callback([&arguments] { arguments.hash_password = true; });
   std::map<std::string, std::string> values;
   std::map<std::string, bool> switches;
   for (const SettingHelp& setting : DescribeSettings()) {

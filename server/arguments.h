@@ -20,6 +20,7 @@ struct BackupCommand {
 
 struct Arguments {
   std::optional<BackupCommand> backup;          // then nothing else counts
+  bool hash_password = false;                   // likewise: `guidond hash-password`
   std::string file;                             // of settings; empty: none was named
   std::map<std::string, std::string> settings;  // by name, as text
   bool print_config = false;

@@ -12,6 +12,7 @@
 #include "server/backup_command.h"
 #include "server/config/config.h"
 #include "server/config/config_file.h"
+#include "server/password_command.h"
 #include "server/telemetry/log.h"
 
 namespace {
@@ -92,8 +93,9 @@ guidon::Status ReadAll(guidon::Config& config, const std::string& file,
 int main(int argc, char** argv) {
   guidon::ArgumentsRead read_arguments = guidon::ReadArguments(argc, argv, guidon::kVersion);
   if (!read_arguments.arguments) return read_arguments.exit_code;
-  auto& [backup, file, settings, print] = *read_arguments.arguments;
+  auto& [backup, hash_password, file, settings, print] = *read_arguments.arguments;
   if (backup) return guidon::RunBackupCommand(*backup);
+  if (hash_password) return guidon::RunPasswordCommand();
   if (const char* named = std::getenv("GUIDON_CONFIG"); file.empty() && named != nullptr) file = named;
 
   guidon::Config config;

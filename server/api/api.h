@@ -35,6 +35,7 @@
 #include "server/ingest/exposures.h"
 #include "server/ingest/journal.h"
 #include "server/ingest/processes.h"
+#include "server/signin/sign_in.h"
 #include "server/webhooks/deliverer.h"
 
 namespace guidon {
@@ -51,6 +52,7 @@ enum class Where : std::uint8_t {
   kInline,  // on the I/O thread: memory only
   kPool,    // on the worker pool: may wait for the disk
   kIngest,  // on a pool of its own, for what SDKs send: work, but no waiting
+  kSignIn,  // on a small pool of its own: waits for the OpenID provider, which may take its time
 };
 
 enum class Audience : std::uint8_t {
@@ -104,6 +106,7 @@ struct ApiOptions {
   http::Budgets::Clock budget_clock = std::chrono::steady_clock::now;
   // Of pages whose browsers may call OFREP and send events; "*" alone: of all.
   std::vector<std::string> cors_origins = {};
+  std::string public_url = {};  // where people find this server: https://guidon.example.com
 };
 
 class Api {
@@ -127,6 +130,7 @@ class Api {
     std::function<bool()> is_stopping;
     std::function<std::int64_t()> now_ms;
     ApiCounters& api_counters;
+    SignIn& sign_in;
     // Runs it on a thread that may take its time, soon; false when too many wait. Empty: all is done where it is asked.
     std::function<bool(std::function<void()>)> run_later = {};
   };
@@ -219,6 +223,12 @@ class Api {
   http::Response GetMember(const Call& call);
   http::Response PutMember(const Call& call);
   http::Response DeleteMember(const Call& call);
+  http::Response BeginSignIn(const Call& call);
+  http::Response FinishSignIn(const Call& call);
+  http::Response ExchangeCode(const Call& call);
+  http::Response BreakGlass(const Call& call);
+  http::Response SignOut(const Call& call);
+  http::Response WhoAmI(const Call& call);
   http::Response ListRoles(const Call& call);
   http::Response PutRole(const Call& call);
   http::Response DeleteRole(const Call& call);
@@ -269,6 +279,14 @@ class Api {
   Status LeavesAnOwner(const TeamMember& present, const TeamMember* next) const;
   std::optional<Error> BindingOf(const std::string& project, const std::string& environment) const;
   Result<Principal> WhoAsks(const Route& route, const http::Request& request);
+  // By a key, by a program's session, or, where there is neither, by the cookie of a browser's.
+  Result<Principal> WhoIs(const http::Request& request) const;
+  Status IsOwnPage(const http::Request& request) const;
+  Result<NewSession> Enter(const Identity& who, SessionDoor door, const Call& call);
+  Result<NewSession> EnterBreakGlass(SessionDoor door, const Call& call);
+  void AppendEndings(std::string_view member, std::vector<Item>& items) const;
+  http::Response SignInProblem(const Error& error, const Call& call, std::string_view principal = {});
+  Value DescribeSession(const NewSession& session) const;
   // Whether pages of this origin may call.
   bool MayCall(std::string_view origin) const;
   // What browsers ask of answers to pages of other origins.

@@ -12,9 +12,9 @@
 namespace guidon {
 namespace {
 
-constexpr std::uint64_t kMostEntries = 1'000;    // of the journal, in one page
-constexpr std::uint64_t kMostProcesses = 1'000;  // in one page
-constexpr std::size_t kMostGroups = 1'000;       // of processes that say the same
+constexpr std::uint64_t kMostEntries = 1'000;      // of the journal, in one page
+constexpr std::uint64_t kMostProcesses = 1'000;    // in one page
+constexpr std::size_t kMostSummaryGroups = 1'000;  // of processes that say the same
 constexpr std::uint64_t kMostNumber = std::numeric_limits<std::int64_t>::max();
 
 // The body without its Content-Encoding. `unknown` is set when there is one that we do not know.
@@ -183,11 +183,11 @@ http::Response Api::ListProcesses(const Call& call) {
   const Result<std::uint64_t> limit = ReadNumber(call.request, "limit", 100, 0, kMostProcesses);
   if (!limit) return BadRequest(call.request, limit.error());
   ProcessSummary summary = parts_.processes.Summarise(project, environment, {parts_.feed.epoch(), revision});
-  if (summary.groups.size() > kMostGroups) {  // the largest
+  if (summary.groups.size() > kMostSummaryGroups) {  // the largest
     std::stable_sort(summary.groups.begin(), summary.groups.end(),
                      [](const ProcessGroup& a, const ProcessGroup& b) { return a.processes > b.processes; });
   }
-  const std::size_t shown = std::min(summary.groups.size(), kMostGroups);
+  const std::size_t shown = std::min(summary.groups.size(), kMostSummaryGroups);
   Array groups, processes;
   for (std::size_t i = 0; i < shown; ++i) groups.push_back(EncodeGroup(summary.groups[i]));
   const ProcessPage page =

@@ -147,4 +147,17 @@ std::string RenderHome(const HomeView& view) {
   return page;
 }
 
+std::string RenderNotice(const Notice& notice) {
+  std::string page(kHead);
+  Html html(page);
+  html.Raw("<header><h1>").Text(notice.heading).Raw("</h1></header>\n<main>\n");
+  for (const std::string& paragraph : notice.paragraphs) html.Raw("<p>").Text(paragraph).Raw("</p>\n");
+  if (!notice.code.empty()) html.Raw("<p><code>").Text(notice.code).Raw("</code></p>\n");
+  if (!notice.link.empty()) {
+    html.Raw("<p><a rel=\"noreferrer\" href=\"").Text(notice.href).Raw("\">").Text(notice.link).Raw("</a></p>\n");
+  }
+  html.Raw("</main>\n</body>\n</html>\n");
+  return page;
+}
+
 }  // namespace guidon

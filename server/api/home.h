@@ -46,6 +46,15 @@ struct HomeView {
 // A complete HTML document. All text of the view is escaped.
 std::string RenderHome(const HomeView& view);
 
+// A page that says one thing, in the same dress. All text is escaped.
+struct Notice {
+  std::string heading;
+  std::vector<std::string> paragraphs;
+  std::string code;        // shown as it is to be typed; empty: none
+  std::string link, href;  // what to go on with; empty: nothing
+};
+std::string RenderNotice(const Notice& notice);
+
 // What `Content-Security-Policy` has to be for it: nothing is loaded, the style is in the page.
 inline constexpr const char* kHomeContentSecurityPolicy =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -211,7 +211,7 @@ http::Response Api::PutMember(const Call& call) {
                 committed->revision);
 }
 
-// The keys of a member go with them, in the same commit.
+// The keys and sessions of a member go with them, in the same commit.
 http::Response Api::DeleteMember(const Call& call) {
   const std::string id(call.request.Param("id"));
   Result<Preconditions> conditions = ReadPreconditions(call.request);
@@ -229,10 +229,13 @@ http::Response Api::DeleteMember(const Call& call) {
     items.push_back({std::string(kKeySpace), record.id, EncodeKeyRecord(record), record.project, record.environment});
     revoked.push_back(std::move(record));
   }
+  const std::vector<std::string> sessions = parts_.authenticator.sessions().ListOf(id);
+  for (const std::string& session : sessions) items.push_back({std::string(kSessionSpace), session, ""});
   Result<Committed> committed = parts_.catalog.PutItems(items, "member.delete", AuthorOf(call), conditions->condition);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   members.Remove(id);
   for (KeyRecord& record : revoked) parts_.authenticator.Put(std::move(record));
+  for (const std::string& session : sessions) parts_.authenticator.sessions().Remove(session);
   return RevisionResponse(*committed);
 }
 

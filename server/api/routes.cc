@@ -127,6 +127,12 @@ std::vector<Route> MakeRoutes() {
       {"GET", "/api/v1/members/{id}", "getMember", Verb::kManageMembers, Where::kPool, &Api::GetMember},
       {"PUT", "/api/v1/members/{id}", "putMember", Verb::kManageMembers, Where::kPool, &Api::PutMember},
       {"DELETE", "/api/v1/members/{id}", "deleteMember", Verb::kManageMembers, Where::kPool, &Api::DeleteMember},
+      {"GET", "/auth/login", "beginSignIn", Verb::kPublic, Where::kSignIn, &Api::BeginSignIn},
+      {"GET", "/auth/callback", "finishSignIn", Verb::kPublic, Where::kSignIn, &Api::FinishSignIn},
+      {"POST", "/auth/token", "exchangeCode", Verb::kPublic, Where::kPool, &Api::ExchangeCode},
+      {"POST", "/auth/break-glass", "breakGlass", Verb::kPublic, Where::kPool, &Api::BreakGlass},
+      {"POST", "/auth/logout", "signOut", Verb::kPublic, Where::kPool, &Api::SignOut},
+      {"GET", "/auth/me", "whoAmI", Verb::kPublic, Where::kInline, &Api::WhoAmI},
       {"GET", "/api/v1/roles", "listRoles", Verb::kManageMembers, Where::kPool, &Api::ListRoles},
       {"PUT", "/api/v1/roles/{id}", "putRole", Verb::kManageMembers, Where::kPool, &Api::PutRole},
       {"DELETE", "/api/v1/roles/{id}", "deleteRole", Verb::kManageMembers, Where::kPool, &Api::DeleteRole},
@@ -238,6 +244,7 @@ std::optional<http::Response> Api::RefuseByAddress(const Route& route, const htt
 Result<Principal> Api::WhoAsks(const Route& route, const http::Request& request) {
   const std::string_view ticket = request.Query("ticket");
   if (route.handle != &Api::OfrepEvents || ticket.empty()) {
+    if (route.audience != Audience::kApplications) return WhoIs(request);
     return parts_.authenticator.Authenticate(request.Header("Authorization"), request.Header("X-API-Key"),
                                              request.peer);
   }

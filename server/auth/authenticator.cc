@@ -63,6 +63,11 @@ Status Authenticator::Take(std::string_view space, std::string_view id, std::str
     Result<TeamMember> member = DecodeMember(id, value);
     if (!member) return Fail(member.error());
     members_.Put(*std::move(member));
+  } else if (space == kSessionSpace) {
+    if (value.empty()) return sessions_.Remove(id), Status();
+    Result<SessionRecord> session = DecodeSession(id, value);
+    if (!session) return Fail(session.error());
+    sessions_.Put(*std::move(session), now_ms_());
   }
   return {};
 }
@@ -72,7 +77,9 @@ Result<Principal> Authenticator::Authenticate(std::string_view authorization, st
   if (authorization.empty() && api_key.empty()) {
     return Deny(Denial::kMissing, "the request has no key; send 'Authorization: Bearer gdn_…' or 'X-API-Key: gdn_…'");
   }
-  const std::optional<ParsedKey> key = ParseKey(authorization.empty() ? api_key : KeyOf(authorization));
+  const std::string_view shown = authorization.empty() ? api_key : KeyOf(authorization);
+  if (shown.starts_with(kSessionPrefix)) return AuthenticateSession(shown, SessionDoor::kBearer, peer);
+  const std::optional<ParsedKey> key = ParseKey(shown);
   if (!key) {
     return DenyGuess(Denial::kMalformed,
                      "what was sent as a key is none: it is cut off, mistyped, or of something else", peer);
@@ -91,6 +98,27 @@ Result<Principal> Authenticator::Authenticate(std::string_view authorization, st
   }
   See(held->second, now_ms);
   return Principal{"key:" + record.id, record.kind, record.project, record.environment, members_.GrantsOf(record)};
+}
+
+Result<Principal> Authenticator::AuthenticateSession(std::string_view token, SessionDoor door,
+                                                     std::string_view peer) const {
+  const Sessions::Look look = sessions_.Find(token, door, now_ms_());
+  if (look.state == Sessions::State::kUnknown) {
+    return DenyGuess(Denial::kUnknown, "the session is unknown to this server, or was ended; sign in again", peer);
+  }
+  if (look.state == Sessions::State::kOver) return Deny(Denial::kExpired, "the session is over; sign in again");
+  const SessionRecord& session = look.record;
+  Principal who{.id = std::string(kBreakGlass), .kind = KeyKind::kAdmin, .session = session.id};
+  if (session.member.empty()) {
+    who.grants = members_.GrantsOf(Binding{std::string(kOwner), "", ""});
+    return who;
+  }
+  std::optional<TeamMember> member = members_.Find(session.member);
+  if (!member) return Deny(Denial::kRevoked, "the member whose session it is was removed");
+  who.id = "member:" + session.member;
+  for (Binding& binding : sessions_.BindingsOf(session.groups)) member->bindings.push_back(std::move(binding));
+  who.grants = members_.GrantsOf(*member);
+  return who;
 }
 
 tl::unexpected<Error> Authenticator::Deny(Denial denial, std::string message) const {

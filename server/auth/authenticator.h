@@ -4,7 +4,8 @@
 //   for (const Item& item : keys) authenticator.Take(item.space, item.id, item.value);
 //   Result<Principal> who = authenticator.Authenticate(request.Header("Authorization"));
 //
-// What an admin key may do comes from its role and its member, which are known here, too.
+// What an admin key may do comes from its role and its member, which are known here, too; so are the sessions of people
+// who have signed in.
 //
 // It keeps no durable state: a key is committed through the catalog first and put here after that.
 //
@@ -30,6 +31,7 @@
 #include "server/auth/authorize.h"
 #include "server/auth/key.h"
 #include "server/auth/members.h"
+#include "server/auth/sessions.h"
 
 namespace guidon {
 
@@ -56,16 +58,21 @@ class Authenticator {
   void Put(KeyRecord record);
   void Remove(std::string_view id);
 
-  // A key, role or member as the catalog keeps it (kKeySpace, kRoleSpace, kMemberSpace); an empty value: it is gone.
+  // A key, role, member or session as the catalog keeps it (kKeySpace, kRoleSpace, …); an empty value: it is gone.
   // Items of other spaces are left alone. kCorrupt when it cannot be read.
   Status Take(std::string_view space, std::string_view id, std::string_view value);
 
-  // From the value of the Authorization header, `Bearer gdn_…` or the bare key; when there is none, of X-API-Key.
+  // From the value of the Authorization header, `Bearer gdn_…` or the bare key; when there is none, of X-API-Key. A
+  // program's session counts as a key there.
   // kUnauthenticated says whether both are missing, what was sent is malformed, or the key is unknown, revoked or
   // expired; never what the key was. kOverloaded: it is malformed or unknown, and `peer`, the address of the other
   // side, has tried too many of those; a valid key is let in all the same. An empty peer is not limited.
   Result<Principal> Authenticate(std::string_view authorization, std::string_view api_key = {},
                                  std::string_view peer = {}) const;
+
+  // From a session's token: who is signed in, with what their roles and those of their groups allow. kUnauthenticated:
+  // it is none of ours, or over; kOverloaded as above.
+  Result<Principal> AuthenticateSession(std::string_view token, SessionDoor door, std::string_view peer = {}) const;
 
   std::uint64_t denied(Denial denial) const {
     return denied_[static_cast<std::size_t>(denial)].load(std::memory_order_relaxed);
@@ -103,6 +110,8 @@ class Authenticator {
   // The people and roles behind the keys.
   Members& members() { return members_; }
   const Members& members() const { return members_; }
+  Sessions& sessions() { return sessions_; }
+  const Sessions& sessions() const { return sessions_; }
 
  private:
   // Its place does not move, so that the time is written under the shared lock.
@@ -124,6 +133,7 @@ class Authenticator {
   mutable std::array<std::atomic<std::uint64_t>, std::size(kDenials)> denied_{};
   mutable AttemptLimiter limiter_;
   Members members_;
+  Sessions sessions_;
 };
 
 }  // namespace guidon

@@ -80,8 +80,12 @@ Status Authorize(const Principal& principal, Verb verb, const Resource& resource
     return grant.verbs.Has(verb) && Covers(grant, resource);
   });
   if (granted) return {};
-  return Fail(ErrorCode::kPermissionDenied, "this key has no right to '" + std::string(ToString(verb)) + "' " +
-                                                PlaceOf(resource) + "; use a key of a role that has it");
+  const std::string right = "no right to '" + std::string(ToString(verb)) + "' " + PlaceOf(resource);
+  if (!principal.session.empty()) {
+    return Fail(ErrorCode::kPermissionDenied,
+                "who is signed in (" + principal.id + ") has " + right + "; ask an owner for a role that has it");
+  }
+  return Fail(ErrorCode::kPermissionDenied, "this key has " + right + "; use a key of a role that has it");
 }
 
 Status AuthorizeGiving(const Principal& principal, const std::vector<Grant>& grants) {

@@ -84,13 +84,16 @@ struct Grant {
   friend bool operator==(const Grant&, const Grant&) = default;
 };
 
-// Who a request comes from, once its key has been checked.
+// Who a request comes from, once its key or session has been checked. Who is signed in counts as an admin key of all
+// projects with the grants of that person.
 struct Principal {
-  std::string id;  // "key:SELECTOR"; what audit entries and idempotency records name
+  // "key:SELECTOR", "member:ID" of who is signed in, or "break-glass"; what audit entries and idempotency records name
+  std::string id = {};
   KeyKind kind = KeyKind::kServer;
-  std::string project;        // of the key; empty: all
-  std::string environment;    // of the key; empty: all
-  std::vector<Grant> grants;  // admin keys only: what the others may is said by their kind
+  std::string project = {};        // of the key; empty: all
+  std::string environment = {};    // of the key; empty: all
+  std::vector<Grant> grants = {};  // admin keys only: what the others may is said by their kind
+  std::string session = {};        // its id, where it came by one
 };
 
 // Empty fields mean "of all": creating a project asks for kManage on {}.

@@ -75,7 +75,7 @@ struct FreeDigest {
 
 // For each request with a key. EVP_Digest and EVP_sha256() would have OpenSSL look the algorithm up and make a context
 // each time, which takes longer than the hash.
-Sha256Digits Sha256Hex(std::string_view text) {
+Sha256Digits HexDigestOf(std::string_view text) {
   static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);  // for as long as the process lives
   thread_local std::unique_ptr<EVP_MD_CTX, FreeDigest> kept(EVP_MD_CTX_new());
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
@@ -106,35 +106,58 @@ std::optional<KeyKind> KeyKindFromString(std::string_view word) {
   return std::nullopt;
 }
 
-std::optional<ParsedKey> ParseKey(std::string_view text) {
-  if (text.size() != kKeySize || !text.starts_with(kPrefix)) return std::nullopt;
-  const std::string_view kind = text.substr(kPrefix.size(), kKindSize);
-  const auto words = std::find_if(kKinds.begin(), kKinds.end(), [&](const KindWords& k) { return k.in_key == kind; });
-  const std::string_view rest = text.substr(kPrefix.size() + kKindSize);
-  if (words == kKinds.end() || rest[0] != '_' || rest[1 + kSelectorSize] != '_') return std::nullopt;
-  ParsedKey key;
-  key.kind = words->kind;
-  key.selector = rest.substr(1, kSelectorSize);
-  key.secret = rest.substr(2 + kSelectorSize, kSecretSize);
-  const std::string_view checksum = text.substr(kKeySize - kChecksumSize);
-  if (!IsBase62(key.selector) || !IsBase62(key.secret)) return std::nullopt;
-  if (Checksum(text.substr(0, kKeySize - kChecksumSize)) != checksum) return std::nullopt;
-  return key;
+std::string Sha256Hex(std::string_view text) {
+  const Sha256Digits digits = HexDigestOf(text);
+  return {digits.begin(), digits.end()};
 }
 
-Result<NewKey> GenerateKey(KeyKind kind) {
+std::optional<ParsedSecret> ParseSecret(std::string_view text, std::string_view word) {
+  if (text.size() != kKeySize || !text.starts_with(kPrefix)) return std::nullopt;
+  if (text.substr(kPrefix.size(), kKindSize) != word) return std::nullopt;
+  const std::string_view rest = text.substr(kPrefix.size() + kKindSize);
+  if (rest[0] != '_' || rest[1 + kSelectorSize] != '_') return std::nullopt;
+  const ParsedSecret parsed{rest.substr(1, kSelectorSize), rest.substr(2 + kSelectorSize, kSecretSize)};
+  const std::string_view checksum = text.substr(kKeySize - kChecksumSize);
+  if (!IsBase62(parsed.selector) || !IsBase62(parsed.secret)) return std::nullopt;
+  if (Checksum(text.substr(0, kKeySize - kChecksumSize)) != checksum) return std::nullopt;
+  return parsed;
+}
+
+Result<NewSecret> GenerateSecret(std::string_view word) {
   Result<std::string> selector = RandomDigits(kSelectorSize);
   if (!selector) return Fail(selector.error());
   Result<std::string> secret = RandomDigits(kSecretSize);
   if (!secret) return Fail(secret.error());
+  NewSecret made;
+  made.text = std::string(kPrefix) + std::string(word) + "_" + *selector + "_" + *secret;
+  made.text += Checksum(made.text);
+  made.selector = *std::move(selector);
+  made.verifier = Sha256Hex(*secret);
+  return made;
+}
+
+bool MatchesVerifier(std::string_view verifier, std::string_view secret) {
+  const Sha256Digits hash = HexDigestOf(secret);
+  return verifier.size() == hash.size() && CRYPTO_memcmp(verifier.data(), hash.data(), hash.size()) == 0;
+}
+
+std::optional<ParsedKey> ParseKey(std::string_view text) {
+  for (const KindWords& words : kKinds) {
+    if (const auto parsed = ParseSecret(text, words.in_key)) {
+      return ParsedKey{words.kind, parsed->selector, parsed->secret};
+    }
+  }
+  return std::nullopt;
+}
+
+Result<NewKey> GenerateKey(KeyKind kind) {
+  Result<NewSecret> made = GenerateSecret(kKinds[static_cast<std::size_t>(kind)].in_key);
+  if (!made) return Fail(made.error());
   NewKey key;
-  key.text = std::string(kPrefix) + std::string(kKinds[static_cast<std::size_t>(kind)].in_key) + "_" + *selector + "_" +
-             *secret;
-  key.text += Checksum(key.text);
-  key.record.id = *selector;
+  key.text = std::move(made->text);
+  key.record.id = std::move(made->selector);
   key.record.kind = kind;
-  const Sha256Digits verifier = Sha256Hex(*secret);
-  key.record.verifier.assign(verifier.begin(), verifier.end());
+  key.record.verifier = std::move(made->verifier);
   return key;
 }
 
@@ -143,9 +166,7 @@ bool IsUsable(const KeyRecord& record, std::int64_t now_ms) {
 }
 
 bool Matches(const KeyRecord& record, const ParsedKey& key) {
-  const Sha256Digits hash = Sha256Hex(key.secret);
-  return record.kind == key.kind && record.verifier.size() == hash.size() &&
-         CRYPTO_memcmp(record.verifier.data(), hash.data(), hash.size()) == 0;
+  return record.kind == key.kind && MatchesVerifier(record.verifier, key.secret);
 }
 
 std::string MaskKey(std::string_view text) {

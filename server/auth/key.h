@@ -67,6 +67,25 @@ Result<NewKey> GenerateKey(KeyKind kind);
 // Compares in constant time.
 bool Matches(const KeyRecord& record, const ParsedKey& key);
 
+// ---- The same form for other secrets: gdn_<word>_<selector>_<secret><crc> ----
+
+struct ParsedSecret {  // views into the text
+  std::string_view selector;
+  std::string_view secret;
+};
+struct NewSecret {
+  std::string text;      // shown once, never stored, never logged
+  std::string selector;  // no secret
+  std::string verifier;  // SHA-256 of the secret, 64 hex digits
+};
+// `word`: three letters that are no kind of keys, such as "ses" for sessions.
+Result<NewSecret> GenerateSecret(std::string_view word);
+std::optional<ParsedSecret> ParseSecret(std::string_view text, std::string_view word);
+// Compares in constant time.
+bool MatchesVerifier(std::string_view verifier, std::string_view secret);
+// SHA-256, 64 hex digits.
+std::string Sha256Hex(std::string_view text);
+
 // For logs: `gdn_srv_4fJ2kQz9wXbT_…`; what is not a key becomes "(not a key)".
 std::string MaskKey(std::string_view text);
 

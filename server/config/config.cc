@@ -9,6 +9,8 @@
 
 #include "core/base/issue.h"
 #include "core/base/json.h"
+#include "core/model/names.h"
+#include "net/url.h"
 #include "server/telemetry/log.h"
 
 namespace guidon {
@@ -149,6 +151,21 @@ const std::vector<Setting>& Settings() {
       TextSetting({"webhook-ca", "FILE", "Authorities that webhooks are held against, as PEM"}, &Config::webhook_ca),
       TextSetting({"backup-folder", "DIR", "Folder of the backups; without it none can be made"},
                   &Config::backup_folder),
+      TextSetting({"public-url", "URL", "Where people find this server: https://HOST"}, &Config::public_url),
+      TextSetting({"oidc-issuer", "URL", "The OpenID provider by which people sign in"}, &Config::oidc_issuer),
+      TextSetting({"oidc-client-id", "ID", "What this server is called there"}, &Config::oidc_client_id),
+      TextSetting({"oidc-client-secret-file", "FILE", "Its secret there; none: a public client"},
+                  &Config::oidc_client_secret_file),
+      TextSetting({"oidc-scopes", "LIST", "Scopes to ask for, by blanks"}, &Config::oidc_scopes),
+      TextSetting({"oidc-groups-claim", "NAME", "Claim of the ID token with a person's groups"},
+                  &Config::oidc_groups_claim),
+      TextSetting({"oidc-roles", "LIST", "Roles that groups of the provider give, by semicolons"}, &Config::oidc_roles),
+      TextSetting({"oidc-ca", "FILE", "Authorities that the provider is held against, as PEM"}, &Config::oidc_ca),
+      NumberSetting({"session-idle-minutes", "N", "A session not used for so long is over"},
+                    &Config::session_idle_minutes, 1, 43'200),
+      NumberSetting({"session-hours", "N", "A session is over after so long, used or not"}, &Config::session_hours, 1,
+                    2'160),
+      TextSetting({"break-glass-file", "FILE", "Hash of the break-glass admin's password"}, &Config::break_glass_file),
       NumberSetting({"crash-limit", "N", "Crashes within 10 minutes before it starts read-only"}, &Config::crash_limit,
                     0, 100),
   };
@@ -254,6 +271,39 @@ Result<std::vector<std::string>> ParseOrigins(std::string_view origins) {
   return list;
 }
 
+Result<std::vector<GroupRoleSetting>> ParseGroupRoles(std::string_view roles) {
+  constexpr std::size_t kMost = 500;
+  std::vector<GroupRoleSetting> list;
+  const auto trim = [](std::string_view text) {
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    while (text.ends_with(' ')) text.remove_suffix(1);
+    return text;
+  };
+  while (!roles.empty()) {
+    const std::string_view item = trim(roles.substr(0, roles.find(';')));
+    roles.remove_prefix(
+        std::min(roles.size(), roles.find(';') == std::string_view::npos ? roles.size() : roles.find(';') + 1));
+    if (item.empty()) continue;
+    const std::size_t equals = std::min(item.rfind('='), item.size());
+    const std::string_view place = trim(item.substr(std::min(equals + 1, item.size())));
+    const std::string_view role = place.substr(0, place.find('@'));
+    const std::string_view in = place.substr(std::min(role.size() + 1, place.size()));
+    const std::string_view project = in.substr(0, in.find('/'));
+    const std::string_view environment = in.substr(std::min(project.size() + 1, in.size()));
+    const std::string_view group = trim(item.substr(0, equals));
+    const auto is_fine = [](std::string_view name, bool may_lack) { return name.empty() ? may_lack : IsKey(name); };
+    const bool is_whole = !group.empty() && is_fine(role, false) && is_fine(project, true) &&
+                          is_fine(environment, true) && !place.ends_with('@') && !place.ends_with('/');
+    if (!is_whole || list.size() == kMost) {
+      return Fail(ErrorCode::kInvalid, "oidc-roles has '" + MaskKeys(item) +
+                                           "'; expected GROUP=ROLE, GROUP=ROLE@PROJECT or "
+                                           "GROUP=ROLE@PROJECT/ENVIRONMENT, by semicolons, at most 500");
+    }
+    list.push_back({std::string(group), std::string(role), std::string(project), std::string(environment)});
+  }
+  return list;
+}
+
 std::vector<std::string> SettingNames() {
   std::vector<std::string> names;
   for (const Setting& setting : Settings()) names.emplace_back(setting.help.name);
@@ -315,6 +365,39 @@ Status CheckAddress(const Config& config, std::string_view setting, const std::s
                   "behind a TLS proxy, or pass --insecure if the network is trusted");
 }
 
+// https, or http on this machine: what goes over it lets people in.
+Status CheckWebAddress(std::string_view setting, const std::string& address, bool is_origin) {
+  net::Url url;
+  std::string fault;
+  const bool is_read = net::ParseUrl(address, &url, &fault);
+  const bool is_here = url.host == "localhost" || url.host == "::1" ||
+                       (url.host.starts_with("127.") && url.host.find_first_not_of("0123456789.") == std::string::npos);
+  if (is_read && (url.tls || is_here) && (!is_origin || (url.prefix.empty() && !address.ends_with('/')))) return {};
+  return Fail(ErrorCode::kInvalid, std::string(setting) + " is '" + MaskKeys(address) + "'; expected https://HOST" +
+                                       (is_origin ? ", without a path" : "") + " (http:// on this machine alone)");
+}
+
+Status CheckSignIn(const Config& config) {
+  if (!config.public_url.empty()) {
+    if (Status checked = CheckWebAddress("public-url", config.public_url, true); !checked) return checked;
+  }
+  if (const auto roles = ParseGroupRoles(config.oidc_roles); !roles) return Fail(roles.error());
+  if (config.oidc_issuer.empty()) {
+    if (config.oidc_client_id.empty()) return {};
+    return Fail(ErrorCode::kInvalid, "oidc-client-id is of no use without oidc-issuer");
+  }
+  if (Status checked = CheckWebAddress("oidc-issuer", config.oidc_issuer, false); !checked) return checked;
+  if (config.oidc_client_id.empty() || config.public_url.empty()) {
+    return Fail(ErrorCode::kInvalid,
+                "oidc-issuer needs oidc-client-id, and public-url, to which the provider sends "
+                "people back (public-url + /auth/callback)");
+  }
+  if ((" " + config.oidc_scopes + " ").find(" openid ") == std::string::npos) {
+    return Fail(ErrorCode::kInvalid, "oidc-scopes is '" + MaskKeys(config.oidc_scopes) + "'; it has to have openid");
+  }
+  return {};
+}
+
 }  // namespace
 
 Status CheckConfig(const Config& config) {
@@ -339,6 +422,7 @@ Status CheckConfig(const Config& config) {
                 "log-level is '" + MaskKeys(config.log_level) + "'; expected debug, info, warn or error");
   }
   if (const auto origins = ParseOrigins(config.cors_origins); !origins) return Fail(origins.error());
+  if (Status checked = CheckSignIn(config); !checked) return checked;
   if (config.data.empty()) return Fail(ErrorCode::kInvalid, "data is empty; name the folder of the store");
   return {};
 }

@@ -54,7 +54,18 @@ struct Config {
   bool webhook_private = false;  // webhooks may go to addresses that are not public, and over http
   std::string webhook_ca;        // PEM with the authorities that webhooks' certificates are held against
   std::string backup_folder;     // empty: no backups can be made
-  int crash_limit = 5;           // so many crashes in ten minutes: read-only; 0: never
+  std::string public_url;        // where people find this server, as origin: https://guidon.example.com
+  std::string oidc_issuer;       // of the OpenID provider; empty: nobody signs in by one
+  std::string oidc_client_id;
+  std::string oidc_client_secret_file;  // empty: a public client
+  std::string oidc_scopes = "openid profile email";
+  std::string oidc_groups_claim = "groups";
+  std::string oidc_roles;         // ParseGroupRoles
+  std::string oidc_ca;            // PEM with the authorities that the provider's certificate is held against
+  int session_idle_minutes = 60;  // a session that was not used for so long is over
+  int session_hours = 12;         // and after so long in any case
+  std::string break_glass_file;   // with the hash of that admin's password; empty: there is none
+  int crash_limit = 5;            // so many crashes in ten minutes: read-only; 0: never
 };
 
 struct ListenAddress {
@@ -68,6 +79,14 @@ Result<ListenAddress> ParseListen(std::string_view listen, std::string_view sett
 // "https://shop.example, http://localhost:3000" as a list, each as browsers send it in `Origin`; "*" stands alone.
 // Empty when there are none. kInvalid names the one that no browser would send.
 Result<std::vector<std::string>> ParseOrigins(std::string_view origins);
+
+// What the members of a group of the OpenID provider may: a role, in a project or all, in an environment or all.
+struct GroupRoleSetting {
+  std::string group, role, project, environment;
+};
+// "guidon-owners=owner; cn=shop,ou=teams=editor@shop/staging": by semicolons, since names of groups have commas; what
+// stands behind the last = is the role. kInvalid names the one that cannot be read. At most 500.
+Result<std::vector<GroupRoleSetting>> ParseGroupRoles(std::string_view roles);
 
 // The names of all settings, as arguments, in order.
 std::vector<std::string> SettingNames();

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "core/base/json.h"
-#include "net/http_client.h"
 
 namespace guidon {
 namespace {
@@ -55,18 +55,6 @@ std::optional<Address> ReadAddress(const std::string& text) {
 bool IsLoopback(const std::string& host) {
   if (host == "localhost" || host == "::1") return true;
   return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
-}
-
-net::HttpResult Send(const ProviderOptions& options, const Address& address, net::HttpRequest request) {
-  net::HttpOptions http;
-  http.connect = std::min(options.total, http.connect);
-  http.silence = options.total;
-  http.total = options.total;
-  http.max_body_bytes = kMostAnswerBytes;
-  http.ca_file = options.ca_file;
-  request.path = address.path;
-  request.headers.emplace_back("Accept", "application/json");
-  return net::MakeHttpClient(address.server, http)->Send(request);
 }
 
 std::string Base64(std::string_view text) {
@@ -146,6 +134,32 @@ Result<Identity> Provider::Check(const std::string& token, const std::string& no
   return who;
 }
 
+void Provider::Stop() {
+  MutexLock lock(requests_);
+  stopped_ = true;
+  for (net::HttpClient* client : clients_) (void)client->Stop(std::chrono::milliseconds(0));
+}
+
+net::HttpResult Provider::Send(const net::Url& server, net::HttpRequest request) const {
+  net::HttpOptions http;
+  http.connect = std::min(options_.total, http.connect);
+  http.silence = options_.total;
+  http.total = options_.total;
+  http.max_body_bytes = kMostAnswerBytes;
+  http.ca_file = options_.ca_file;
+  request.headers.emplace_back("Accept", "application/json");
+  const std::unique_ptr<net::HttpClient> client = net::MakeHttpClient(server, http);
+  {
+    MutexLock lock(requests_);
+    if (stopped_) return {net::HttpFailure::kStopped, "this server is stopping", {}};
+    clients_.insert(client.get());
+  }
+  net::HttpResult result = client->Send(request);
+  MutexLock lock(requests_);
+  clients_.erase(client.get());
+  return result;
+}
+
 Result<Provider::Document> Provider::DocumentNow() {
   const std::int64_t now_ms = options_.now_ms();
   if (document_ && now_ms >= document_->read_ms && now_ms < document_->read_ms + kKeptMs) return *document_;
@@ -198,7 +212,9 @@ Status Provider::ReadKeys(const Document& document) {
 Result<std::string> Provider::Fetch(const std::string& address, std::string_view what) const {
   const std::optional<Address> read = IsSafeAddress(address) ? ReadAddress(address) : std::nullopt;
   if (!read) return Unavailable("has no address for its " + std::string(what) + ": '" + Shortened(address, 128) + "'");
-  net::HttpResult result = Send(options_, *read, {});
+  net::HttpRequest request;
+  request.path = read->path;
+  net::HttpResult result = Send(read->server, std::move(request));
   if (!result.ok()) return Unavailable("did not give its " + std::string(what) + ": " + result.message);
   if (result.response.status != 200) {
     return Unavailable("answered " + std::to_string(result.response.status) + " for its " + std::string(what) + " at " +
@@ -214,6 +230,7 @@ Result<std::string> Provider::Exchange(const Document& document, const std::stri
   if (!address) return Unavailable("has no address for tokens: '" + Shortened(document.token_endpoint, 128) + "'");
   net::HttpRequest request;
   request.method = "POST";
+  request.path = address->path;
   request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
   request.body = "grant_type=authorization_code&code=" + FormEncode(code) +
                  "&redirect_uri=" + FormEncode(options_.redirect_uri) + "&code_verifier=" + FormEncode(verifier);
@@ -223,7 +240,7 @@ Result<std::string> Provider::Exchange(const Document& document, const std::stri
   } else {
     request.body += "&client_id=" + id + (secret.empty() ? "" : "&client_secret=" + secret);
   }
-  const net::HttpResult result = Send(options_, *address, std::move(request));
+  const net::HttpResult result = Send(address->server, std::move(request));
   if (!result.ok()) return Unavailable("did not answer for the code: " + result.message);
   const Result<Value> value = ParseJson(result.response.body);
   const int status = result.response.status;

@@ -19,11 +19,13 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "core/base/mutex.h"
 #include "core/base/result.h"
+#include "net/http_client.h"
 #include "server/signin/id_token.h"
 #include "server/signin/key_set.h"
 
@@ -57,6 +59,9 @@ class Provider {
   Result<Identity> Redeem(const std::string& code, const std::string& verifier, const std::string& nonce)
       GUIDON_EXCLUDES(mutex_);
 
+  // Ends the requests that are under way and refuses all later ones, for good; does not wait.
+  void Stop() GUIDON_EXCLUDES(requests_);
+
   // How often the keys were read.
   std::uint64_t key_reads() const GUIDON_EXCLUDES(mutex_);
 
@@ -72,8 +77,12 @@ class Provider {
   Result<Identity> Check(const std::string& token, const std::string& nonce) GUIDON_EXCLUDES(mutex_);
   Result<std::string> Exchange(const Document& document, const std::string& code, const std::string& verifier) const;
   Result<std::string> Fetch(const std::string& address, std::string_view what) const;
+  net::HttpResult Send(const net::Url& server, net::HttpRequest request) const GUIDON_EXCLUDES(requests_);
 
   const ProviderOptions options_;
+  mutable Mutex requests_;
+  mutable std::set<net::HttpClient*> clients_ GUIDON_GUARDED_BY(requests_);  // of requests under way
+  bool stopped_ GUIDON_GUARDED_BY(requests_) = false;
   mutable Mutex mutex_;  // held while the document or the keys are read
   std::optional<Document> document_ GUIDON_GUARDED_BY(mutex_);
   std::optional<KeySet> keys_ GUIDON_GUARDED_BY(mutex_);

@@ -42,11 +42,11 @@ enum class SignInOutcome : std::uint8_t {
   kSignedIn,
   kNoRole,         // the provider says who it is, and nobody gave them anything here
   kFailed,         // the provider or its token does not say who it is
-  kBreakGlass,     // the break-glass admin is in
+  kByBreakGlass,   // the break-glass admin is in
   kWrongPassword,  // of that admin, or too many of them
 };
 inline constexpr SignInOutcome kSignInOutcomes[] = {SignInOutcome::kSignedIn, SignInOutcome::kNoRole,
-                                                    SignInOutcome::kFailed, SignInOutcome::kBreakGlass,
+                                                    SignInOutcome::kFailed, SignInOutcome::kByBreakGlass,
                                                     SignInOutcome::kWrongPassword};
 std::string_view ToString(SignInOutcome outcome);  // "signed_in", "no_role", …
 
@@ -110,6 +110,11 @@ class SignIn {
   // kNotFound: there is no such admin; kUnauthenticated: the password is wrong; kOverloaded; kUnavailable: the file
   // cannot be read, or is no hash.
   Status CheckBreakGlass(std::string_view password, std::string_view peer) GUIDON_EXCLUDES(hashing_);
+
+  // Nobody waits for the provider any more: what does is ended. For good.
+  void Stop() {
+    if (provider_) provider_->Stop();
+  }
 
   void Report(const SignInReport& report) const {
     if (options_.report) options_.report(report);

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -27,6 +28,8 @@
 #include "server/http/router.h"
 #include "server/http/server.h"
 #include "server/http/worker_pool.h"
+#include "server/signin/password.h"
+#include "server/signin/sign_in.h"
 #include "tests/support/http.h"
 #include "tests/support/stream_client.h"
 
@@ -42,7 +45,11 @@ struct TestServerOptions {
   JournalOptions journal = {};
   std::chrono::milliseconds tick{1'000};
   AttemptBudget wrong_keys{1e6, 1e6};  // of one address; all tests come from one
+  SignInOptions sign_in = {};          // without a file for it, the break-glass password is kBreakGlassPassword
+  SessionPolicy sessions = {};
 };
+
+inline constexpr const char* kBreakGlassPassword = "correct horse battery";
 
 class TestServer {
  public:
@@ -63,13 +70,16 @@ class TestServer {
                                     .person_of = [this](std::string_view id) { return authenticator_.PersonOf(id); }}),
         comments_(catalog_, {.now_ms = [this] { return now_ms_.load(); },
                              .person_of = [this](std::string_view id) { return authenticator_.PersonOf(id); }}),
+        sign_in_(Completed(options.sign_in)),
         router_(Patterns()) {
     EXPECT_TRUE(catalog_.Load());
+    authenticator_.sessions().SetPolicy(options.sessions);
     admin_ = MakeKey(KeyKind::kAdmin);
     api_.emplace(Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_, exposures_,
                             backups_, change_requests_, comments_, [this] { return store_->Health(); },
                             [this] { Wake(); }, [this] { return metrics_.Render(); },
                             [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }, api_counters_,
+                            sign_in_,
                             [this](std::function<void()> job) { return ++put_off_, pool_->TryRun(std::move(job)); }},
                  options.api);
     pool_.emplace(2, 256);
@@ -161,6 +171,13 @@ class TestServer {
     EXPECT_TRUE(answer.status == 200 || answer.status == 201) << answer.body;
   }
 
+  // Each sign-in that was reported: "signed_in member:oidc-…".
+  std::vector<std::string> Reports() {
+    MutexLock lock(seen_mutex_);
+    return reports_;
+  }
+  std::int64_t now_ms() const { return now_ms_; }
+
   // Which statuses each route has answered with, by operation.
   std::map<std::string, std::set<int>> Seen() {
     MutexLock lock(seen_mutex_);
@@ -179,6 +196,19 @@ class TestServer {
   }
   FeedOptions Counted(FeedOptions options) {
     options.on_written = [this](std::chrono::nanoseconds) { ++written_; };
+    return options;
+  }
+  SignInOptions Completed(SignInOptions options) {
+    options.now_ms = options.provider.now_ms = [this] { return now_ms_.load(); };
+    options.report = [this](const SignInReport& report) {
+      MutexLock lock(seen_mutex_);
+      reports_.push_back(std::string(ToString(report.outcome)) + " " + report.principal);
+    };
+    if (options.break_glass_file.empty()) {
+      static const std::string kHash = *HashPassword(kBreakGlassPassword);
+      options.break_glass_file = folder_ / "break-glass";
+      std::ofstream(options.break_glass_file) << kHash << "\n";
+    }
     return options;
   }
   void Wake() {
@@ -221,11 +251,13 @@ class TestServer {
   Authenticator authenticator_;
   ChangeRequests change_requests_;
   Comments comments_;
+  SignIn sign_in_;
   std::string admin_;
   const http::Router router_;
   std::optional<Api> api_;
   Mutex seen_mutex_;
   std::map<std::string, std::set<int>> seen_ GUIDON_GUARDED_BY(seen_mutex_);
+  std::vector<std::string> reports_ GUIDON_GUARDED_BY(seen_mutex_);
   std::unique_ptr<http::Server> server_;
   std::optional<http::WorkerPool> pool_;
 };

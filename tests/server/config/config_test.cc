@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <functional>
 #include <map>
 
 #include "server/config/config_file.h"
@@ -272,6 +273,47 @@ TEST(ConfigTest, OriginsAreWhatABrowserSends) {
     Config config;
     config.cors_origins = wrong;
     EXPECT_FALSE(CheckConfig(config)) << wrong;
+  }
+}
+
+TEST(ConfigTest, SigningInNeedsAllOfItsParts) {
+  const auto fault = [](const std::function<void(Config&)>& change) {
+    Config config;
+    config.public_url = "https://flags.example.com";
+    config.oidc_issuer = "https://id.example.com/realms/all";
+    config.oidc_client_id = "guidon";
+    change(config);
+    const Status checked = CheckConfig(config);
+    return checked ? "" : checked.error().message;
+  };
+  EXPECT_EQ(fault([](Config&) {}), "");
+  EXPECT_EQ(fault([](Config& config) { config.oidc_issuer = "http://127.0.0.1:3000"; }), "");
+  EXPECT_EQ(fault([](Config& config) { config.public_url = "http://localhost:8400"; }), "");
+  for (const char* wrong : {"http://id.example.com", "id.example.com", "http://127.0.0.1.example.com", "https://"}) {
+    EXPECT_THAT(fault([wrong](Config& config) { config.oidc_issuer = wrong; }), HasSubstr("oidc-issuer is '")) << wrong;
+    EXPECT_THAT(fault([wrong](Config& config) { config.public_url = wrong; }), HasSubstr("public-url is '")) << wrong;
+  }
+  EXPECT_THAT(fault([](Config& config) { config.public_url = "https://flags.example.com/"; }), HasSubstr("public-url"));
+  EXPECT_THAT(fault([](Config& config) { config.public_url = "https://example.com/f"; }), HasSubstr("without a path"));
+  EXPECT_THAT(fault([](Config& config) { config.public_url = ""; }), HasSubstr("oidc-issuer needs"));
+  EXPECT_THAT(fault([](Config& config) { config.oidc_client_id = ""; }), HasSubstr("oidc-issuer needs"));
+  EXPECT_THAT(fault([](Config& config) { config.oidc_issuer = ""; }), HasSubstr("without oidc-issuer"));
+  EXPECT_THAT(fault([](Config& config) { config.oidc_scopes = "profile"; }), HasSubstr("openid"));
+  EXPECT_THAT(fault([](Config& config) { config.oidc_roles = "editors"; }), HasSubstr("oidc-roles has 'editors'"));
+}
+
+TEST(ConfigTest, GroupsHaveRolesInPlaces) {
+  const auto roles = ParseGroupRoles("owners=owner; cn=shop,ou=teams=editor@shop/staging ;all=viewer@shop;");
+  ASSERT_TRUE(roles) << roles.error().message;
+  ASSERT_EQ(roles->size(), 3u);
+  const GroupRoleSetting& second = (*roles)[1];
+  EXPECT_EQ((*roles)[0].group + " " + (*roles)[0].role + (*roles)[0].project, "owners owner");
+  EXPECT_EQ(second.group, "cn=shop,ou=teams");
+  EXPECT_EQ(second.role + " " + second.project + " " + second.environment, "editor shop staging");
+  EXPECT_EQ((*roles)[2].project + (*roles)[2].environment, "shop");
+  EXPECT_TRUE(ParseGroupRoles("")->empty());
+  for (const char* wrong : {"=owner", "a=", "a", "a=b@", "a=b@c/", "a=b@c/d/e", "a=b c", "a=@shop"}) {
+    EXPECT_FALSE(ParseGroupRoles(wrong)) << wrong;
   }
 }
 
