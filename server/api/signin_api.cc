@@ -154,12 +154,11 @@ http::Response Api::SignInProblem(const Error& error, const Call& call, std::str
                            principal.empty() ? "" : "member:" + std::string(principal), error.message,
                            call.request.peer, call.request.id});
   }
-  Notice notice{"You are not signed in", {error.message + "."}, "", "", ""};
+  Notice notice{"You are not signed in", {error.message + ".", "Request " + call.request.id + "."}, "", "", ""};
   if (error.code == ErrorCode::kPermissionDenied) {
     notice.paragraphs.emplace_back("An owner of this server can let you in, with the role that fits:");
     notice.code = "guidon member add " + std::string(principal) + " --name NAME --role ROLE";
   }
-  notice.paragraphs.emplace_back("Request " + call.request.id + ".");
   http::Response page = Page(error.code == ErrorCode::kInvalid ? 400 : StatusOf(error.code), notice);
   if (error.code == ErrorCode::kOverloaded || error.code == ErrorCode::kUnavailable) {
     page.Header("Retry-After", std::to_string(RetrySeconds()));
