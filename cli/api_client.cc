@@ -4,6 +4,8 @@
 #include <iostream>
 #include <random>
 
+#include "cli/credentials.h"
+#include "cli/login.h"
 #include "cli/output.h"
 #include "core/base/json.h"
 #include "net/http_client.h"
@@ -121,14 +123,22 @@ Result<ApiAnswer> Send(const Connection& connection, const net::HttpRequest& req
 
 Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, const std::string& path,
                       const Value& body) {
-  if (connection.key.empty()) {
-    return Fail(ErrorCode::kInvalid,
-                "no admin key: pass --key, or set GUIDON_KEY to what guidond showed at first start");
-  }
+  if (!connection.key.empty()) return AskAs(connection, connection.key, method, path, body);
+  const Result<StoredSession> session = FindSession(connection.server);
+  if (session) return AskAs(connection, session->token, method, path, body);
+  if (session.error().code != ErrorCode::kNotFound) return Fail(session.error());
+  return Fail(ErrorCode::kInvalid,
+              "no admin key: sign in with guidon login, pass --key, or set GUIDON_KEY to what guidond showed at first "
+              "start");
+}
+
+Result<ApiAnswer> AskAs(const Connection& connection, const std::string& key, const std::string& method,
+                        const std::string& path, const Value& body) {
   net::HttpRequest request;
   request.method = method;
   request.path = path;
-  request.headers = {{"Authorization", "Bearer " + connection.key}, {"Accept", "application/json"}};
+  request.headers = {{"Accept", "application/json"}};
+  if (!key.empty()) request.headers.emplace_back("Authorization", "Bearer " + key);
   if (!body.is_null()) {
     request.headers.emplace_back("Content-Type", "application/json");
     request.body = ToJson(body);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "cli/login.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "core/model/units.h"
@@ -282,6 +283,19 @@ void AddMember(CLI::App& app, Run& run) {
     AddConnection(*verb, options->connection);
     AddJson(*verb, options->json);
   }
+}
+
+void AddLogin(CLI::App& app, Run& run) {
+  CLI::App* login = app.add_subcommand("login", "Sign in, so that the other verbs need no key");
+  const auto in = On(*login, run, &Login);
+  login->add_flag("--break-glass", in->break_glass, "By the server's emergency password, from standard input");
+  login->add_flag("--no-browser", in->no_browser, "Print the address, and open nothing");
+  AddConnection(*login, in->connection);
+  AddJson(*login, in->json);
+  CLI::App* logout = app.add_subcommand("logout", "End the session that `login` began");
+  const auto out = On(*logout, run, &Logout);
+  AddConnection(*logout, out->connection);
+  AddJson(*logout, out->json);
 }
 
 void AddRole(CLI::App& app, Run& run) {
@@ -681,6 +695,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddEvaluate(app, run);
   AddExport(app, run);
   AddKey(app, run);
+  AddLogin(app, run);
   AddMember(app, run);
   AddRole(app, run);
   AddWebhook(app, run);
