@@ -123,6 +123,13 @@ std::string AuditKey(Revision revision) {
 std::string IdempotencyKey(const Idempotency& idempotency) {
   std::string key = "i";
   AppendText(key, idempotency.principal);
+  AppendHash(key, Sha256(idempotency.key));
+  return key;
+}
+
+std::string OlderIdempotencyKey(const Idempotency& idempotency) {
+  std::string key = "i";
+  AppendText(key, idempotency.principal);
   return key.append(idempotency.key);
 }
 

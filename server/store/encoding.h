@@ -6,8 +6,9 @@
 //   't' position                 a transaction: revision, time, and the keys it wrote (values are in the versions)
 //   'r' revision                 a link of the chain (audit/chain.h)
 //   'l' revision, 'a' revision   its log and audit payload, with their salts
-//   'i' principal key            what an idempotency key was answered
-//   'x' time principal key       the same by time, for expiry
+//   'i' principal hash           what an idempotency key was answered; the key's SHA-256, as a client may put anything
+//                                into it, and names are not only in what is compacted, but in RocksDB's own files
+//   'x' time principal hash      the same by time, for expiry
 //
 // Numbers are 8 bytes, big-endian. An escaped key has 00 FF for each 00 and ends in 00 01, so that byte order is kept
 // and no key is the beginning of another. Texts within records carry their length in front.
@@ -44,6 +45,7 @@ std::string LinkKey(Revision revision);
 std::string LogKey(Revision revision);
 std::string AuditKey(Revision revision);
 std::string IdempotencyKey(const Idempotency& idempotency);
+std::string OlderIdempotencyKey(const Idempotency& idempotency);  // as 0.1.0 wrote it, with the key as it was sent
 std::string ExpiryKey(Timestamp time, std::string_view idempotency_key);
 Timestamp ExpiryTime(std::string_view expiry_key);
 std::string ExpiryTarget(std::string_view expiry_key);  // the idempotency key

@@ -40,7 +40,9 @@ Result<TxnResult> Group::Add(Txn txn) {
   }
   Result<std::vector<PlannedOp>> ops = Plan(std::move(txn.ops));
   if (!ops) return Fail(ops.error());
-  return Write(std::move(txn), *std::move(ops), now);
+  Result<std::vector<PlannedRewrite>> rewrites = PlanRewrites(std::move(txn.rewrites));
+  if (!rewrites) return Fail(rewrites.error());
+  return Write(std::move(txn), *std::move(ops), *std::move(rewrites), now);
 }
 
 Timestamp Group::Now() const {
@@ -67,6 +69,7 @@ Result<std::optional<IdempotencyRecord>> Group::Remembered(const std::string& id
 
 Result<std::optional<TxnResult>> Group::Replay(const Idempotency& idempotency, Timestamp now) {
   Result<std::optional<IdempotencyRecord>> first = Remembered(IdempotencyKey(idempotency));
+  if (first && !*first) first = Remembered(OlderIdempotencyKey(idempotency));
   if (!first) return Fail(first.error());
   if (!*first || now - (*first)->result.time >= retention_) return std::optional<TxnResult>();
   if ((*first)->body_hash != idempotency.body_hash) return Fail(IdempotencyMismatch(idempotency));
@@ -105,7 +108,34 @@ Result<std::vector<Group::PlannedOp>> Group::Plan(std::vector<TxnOp> ops) {
   return planned;
 }
 
-TxnResult Group::Write(Txn txn, std::vector<PlannedOp> ops, Timestamp now) {
+// What the group itself wrote is of later positions, so that what is asked for is in the database or nowhere.
+Result<std::vector<Group::PlannedRewrite>> Group::PlanRewrites(std::vector<TxnRewrite> rewrites) {
+  std::vector<PlannedRewrite> planned;
+  for (TxnRewrite& rewrite : rewrites) {
+    Result<std::optional<KeyValue>> current = Current(rewrite.key);
+    if (!current) return Fail(current.error());
+    const bool is_current = *current && (*current)->modified == rewrite.position;
+    if (IsPlainKey(rewrite.key) && !is_current) continue;
+    PlannedRewrite plan;
+    plan.stored_key = IsPlainKey(rewrite.key) ? PlainKey(rewrite.key) : VersionKey(rewrite.key, rewrite.position);
+    const Result<std::optional<std::string>> bytes = ReadRecord(db_, plan.stored_key);
+    if (!bytes) return Fail(bytes.error());
+    if (!*bytes) continue;
+    std::optional<VersionRecord> record = DecodeVersion(**bytes);
+    if (!record) return Fail(BadRecord("a version of the key '" + rewrite.key + "'"));
+    if (record->deleted) continue;
+    record->value = rewrite.value;
+    plan.record = Encode(*record);
+    if (is_current) {
+      plan.current = *std::move(current);
+      plan.current->value = std::move(rewrite.value);
+    }
+    planned.push_back(std::move(plan));
+  }
+  return planned;
+}
+
+TxnResult Group::Write(Txn txn, std::vector<PlannedOp> ops, std::vector<PlannedRewrite> rewrites, Timestamp now) {
   ++committed_;
   tail_.position += 1;
   tail_.revision += txn.revision ? 1 : 0;
@@ -117,6 +147,10 @@ TxnResult Group::Write(Txn txn, std::vector<PlannedOp> ops, Timestamp now) {
     if (!IsPlainKey(planned.op.key)) record.ops.emplace_back(planned.op.kind, planned.op.key);
   }
   batch_->Put(TxnKey(tail_.position), Encode(record));
+  for (PlannedRewrite& rewrite : rewrites) {
+    batch_->Put(rewrite.stored_key, rewrite.record);
+    if (rewrite.current) values_[rewrite.current->key] = std::move(rewrite.current);
+  }
   for (PlannedOp& planned : ops) WriteOp(std::move(planned), record.revision);
   for (const Revision revision : txn.redact) Redact(revision);
   if (txn.revision) WriteLink(*std::move(txn.revision));

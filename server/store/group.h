@@ -48,13 +48,20 @@ class Group {
     std::optional<KeyValue> before;
   };
 
+  // A version that is to have another value.
+  struct PlannedRewrite {
+    std::string stored_key, record;   // as they are written
+    std::optional<KeyValue> current;  // with that value, where it is what the key holds now
+  };
+
   Timestamp Now() const;
   Result<std::optional<KeyValue>> Current(const std::string& key);
   Result<std::optional<IdempotencyRecord>> Remembered(const std::string& idempotency_key);
   Result<std::optional<TxnResult>> Replay(const Idempotency& idempotency, Timestamp now);
   Result<std::optional<TxnResult>> FirstFailure(const std::vector<TxnCompare>& compares);
   Result<std::vector<PlannedOp>> Plan(std::vector<TxnOp> ops);
-  TxnResult Write(Txn txn, std::vector<PlannedOp> ops, Timestamp now);
+  Result<std::vector<PlannedRewrite>> PlanRewrites(std::vector<TxnRewrite> rewrites);
+  TxnResult Write(Txn txn, std::vector<PlannedOp> ops, std::vector<PlannedRewrite> rewrites, Timestamp now);
   void WriteOp(PlannedOp planned, Revision revision);
   void WriteLink(RevisionRecord record);
   void Redact(Revision revision);

@@ -31,6 +31,7 @@ class MemoryStore final : public Store {
   using Store::Compact;
   Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override;
+  Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) override;
   StoreHead Head() const override;
   std::string Epoch() const override { return epoch_; }
   Status Health() const override { return {}; }
@@ -53,6 +54,7 @@ class MemoryStore final : public Store {
   void Write(Txn txn, const StoreHead& next, bool takes_revision) GUIDON_REQUIRES(mutex_);
   bool WriteOp(const TxnOp& op, Position position, Revision revision) GUIDON_REQUIRES(mutex_);
   void Redact(Revision revision) GUIDON_REQUIRES(mutex_);
+  void Replace(const TxnRewrite& rewrite) GUIDON_REQUIRES(mutex_);
   std::optional<KeyValue> Newest(const std::string& key) const GUIDON_REQUIRES(mutex_);
   WatchEvent After(Position position) const;
   static const Version* VersionAt(const Versions& versions, Position at);
@@ -154,6 +156,7 @@ void MemoryStore::Write(Txn txn, const StoreHead& next, bool takes_revision) {
   committed.position = next.position;
   committed.revision = revision;
   committed.time = next.time;
+  for (const TxnRewrite& rewrite : txn.rewrites) Replace(rewrite);
   for (TxnOp& op : txn.ops) {
     if (WriteOp(op, next.position, revision) && !IsPlainKey(op.key)) committed.ops.push_back(std::move(op));
   }
@@ -265,6 +268,39 @@ Status MemoryStore::Compact(Position position, const std::function<bool()>& /*st
     std::erase_if(versions, [&](const Version& version) { return version.entry.modified < oldest; });
   }
   return {};
+}
+
+void MemoryStore::Replace(const TxnRewrite& rewrite) {
+  const auto found = data_.find(rewrite.key);
+  if (found == data_.end()) return;
+  for (Version& version : found->second) {
+    if (version.entry.modified == rewrite.position && !version.deleted) version.entry.value = rewrite.value;
+  }
+  const auto txn = txns_.find(rewrite.position);
+  if (txn == txns_.end()) return;
+  for (TxnOp& op : txn->second.ops) {
+    if (op.key == rewrite.key && op.kind == TxnOp::Kind::kPut) op.value = rewrite.value;
+  }
+}
+
+Result<std::size_t> MemoryStore::Rewrite(KeySpace space, const Rewriter& rewrite,
+                                         const std::function<bool()>& /*stop*/) {
+  Txn txn;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [key, versions] : data_) {
+      if (IsPlainKey(key) != (space == KeySpace::kPlain)) continue;
+      for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
+        if (version->deleted) continue;
+        std::optional<std::string> value = rewrite(version->entry, version == versions.rbegin());
+        if (value) txn.rewrites.push_back({key, version->entry.modified, *std::move(value)});
+      }
+    }
+  }
+  const std::size_t count = txn.rewrites.size();
+  if (count == 0) return count;
+  if (const Result<TxnResult> done = Commit(std::move(txn)); !done) return Fail(done.error());
+  return count;
 }
 
 Position MemoryStore::compacted() const {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "core/base/mutex.h"
@@ -57,6 +59,9 @@ class RocksStore final : public Store {
   using Store::Compact;
   Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override { return compacted_; }
+  Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) override;
+  Status Purge(const std::function<bool()>& stop) override;
+  Status PurgeRange(std::string_view begin, std::string_view end, const std::function<bool()>& stop) override;
   Result<BackupManifest> Backup(const BackupRequest& request) override;
   StoreHead Head() const override { return committer_.Visible(); }
   std::string Epoch() const override { return epoch_; }
@@ -73,6 +78,9 @@ class RocksStore final : public Store {
   Result<CommittedTxn> ReadTxn(Position position) const;
   Status ReadOp(const std::pair<TxnOp::Kind, std::string>& op, CommittedTxn& txn) const;
   Status MayCompact(const std::function<bool()>& stop) const;
+  Status MayErase(const std::function<bool()>& stop) const;
+  Status RemoveOldFiles();
+  Status RewriteFiles(const std::string* begin, const std::string* end, const std::function<bool()>& stop);
 
   const std::unique_ptr<StoreFolder> folder_;
   rocksdb::DB& db_;
@@ -80,7 +88,7 @@ class RocksStore final : public Store {
   const std::uint64_t min_free_bytes_;
   Wakes wakes_;
   std::atomic<bool> closing_ = false;
-  Mutex compaction_mutex_;  // one compaction at a time
+  Mutex compaction_mutex_;  // one compaction at a time, and no rewriting of versions that it may be removing
   // What this process has removed to the end; less than compacted_ while a compaction runs, after one that was cut
   // short, and until the first one after opening, which looks for what an earlier process left.
   Position removed_ GUIDON_GUARDED_BY(compaction_mutex_) = 0;
@@ -289,6 +297,153 @@ Status RocksStore::MayCompact(const std::function<bool()>& stop) const {
                                              " to compact the store; make room, and the next compaction goes on");
   }
   return {};
+}
+
+Status RocksStore::MayErase(const std::function<bool()>& stop) const {
+  if (closing_ || (stop && stop())) {
+    return Fail(ErrorCode::kUnavailable, "the erasure was stopped; begin it again, and it goes on where it ended");
+  }
+  if (Status healthy = Health(); !healthy) return healthy;
+  if (folder_->FreeBytes() < min_free_bytes_) {
+    return Fail(ErrorCode::kStorageFull, "too little room on the disk of " + folder_->path() +
+                                             " to erase; make room, and begin the erasure again");
+  }
+  return {};
+}
+
+namespace {
+
+constexpr std::size_t kRewritesAtOnce = 256;
+constexpr std::size_t kRewriteBytesAtOnce = 4u << 20;
+constexpr std::size_t kLooksBetweenStops = 1'000;
+constexpr std::chrono::milliseconds kRemovalLook(1);
+constexpr std::chrono::seconds kLongestRemoval(10);
+
+// Commits what is replaced in transactions of a bounded size.
+class RewriteWriter {
+ public:
+  explicit RewriteWriter(Store& store) : store_(store) {}
+
+  Status Add(TxnRewrite rewrite) {
+    bytes_ += rewrite.value.size();
+    txn_.rewrites.push_back(std::move(rewrite));
+    return txn_.rewrites.size() < kRewritesAtOnce && bytes_ < kRewriteBytesAtOnce ? Status() : Flush();
+  }
+  Status Flush() {
+    if (txn_.rewrites.empty()) return {};
+    const std::size_t count = txn_.rewrites.size();
+    if (const Result<TxnResult> done = store_.Commit(std::exchange(txn_, {})); !done) return Fail(done.error());
+    bytes_ = 0;
+    count_ += count;
+    return {};
+  }
+  std::size_t count() const { return count_; }
+
+ private:
+  Store& store_;
+  Txn txn_;
+  std::size_t bytes_ = 0, count_ = 0;
+};
+
+}  // namespace
+
+Result<std::size_t> RocksStore::Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) {
+  MutexLock lock(compaction_mutex_);
+  const bool is_plain = space == KeySpace::kPlain;
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;  // what is read once must not push out what readers need
+  const std::unique_ptr<rocksdb::Iterator> iterator(db_.NewIterator(options));
+  RewriteWriter writer(*this);
+  std::string key, previous;
+  std::size_t looked_at = 0;
+  for (iterator->Seek(is_plain ? "p" : "v"); iterator->Valid(); iterator->Next()) {
+    if (iterator->key().compare(ToSlice(is_plain ? kPlainEnd : kVersionsEnd)) >= 0) break;
+    if (looked_at++ % kLooksBetweenStops == 0) {
+      if (Status may = MayErase(stop); !may) return Fail(may.error());
+    }
+    Position position = 0;
+    Result<std::optional<KeyValue>> stored = std::optional<KeyValue>();
+    if (is_plain) {
+      Result<KeyValue> plain = DecodePlain(iterator->key().ToStringView().substr(1), iterator->value().ToStringView());
+      if (!plain) return Fail(plain.error());
+      stored = std::optional<KeyValue>(*std::move(plain));
+    } else {
+      if (!ParseVersionKey(iterator->key().ToStringView(), &key, &position)) return Fail(BadRecord("a version key"));
+      stored = VersionHere(*iterator, key, position);
+      if (!stored) return Fail(stored.error());
+    }
+    const bool is_newest = is_plain || key != previous;
+    previous = key;
+    if (!*stored) continue;  // a deletion
+    std::optional<std::string> value = rewrite(**stored, is_newest);
+    if (!value) continue;
+    if (Status added = writer.Add({(*stored)->key, (*stored)->modified, *std::move(value)}); !added) {
+      return Fail(added.error());
+    }
+  }
+  if (!iterator->status().ok()) return Fail(ReadError(iterator->status()));
+  if (Status flushed = writer.Flush(); !flushed) return Fail(flushed.error());
+  return writer.count();
+}
+
+namespace {
+
+Error PurgeError(const rocksdb::Status& status) {
+  return {status.IsNoSpace() ? ErrorCode::kStorageFull : ErrorCode::kIo,
+          "what was erased is still in old files, as they cannot be replaced: " + status.ToString(),
+          {}};
+}
+
+}  // namespace
+
+// A value that was replaced or deleted is still in the log and in older tables, hidden by what is newer. The flush
+// begins a new log and makes the old ones obsolete; compacting, the last level too, leaves one value of each key. Null:
+// no end.
+Status RocksStore::RewriteFiles(const std::string* begin, const std::string* end, const std::function<bool()>& stop) {
+  if (Status may = MayErase(stop); !may) return may;
+  if (const rocksdb::Status flushed = db_.Flush({}); !flushed.ok()) return Fail(PurgeError(flushed));
+  rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  // Or one beside it could move an old value to a level that this one has passed. Should so much be written meanwhile
+  // that a stop is needed, writers wait.
+  options.exclusive_manual_compaction = true;
+  options.canceled = &closing_;
+  const rocksdb::Slice first(begin == nullptr ? "" : *begin), last(end == nullptr ? "" : *end);
+  const rocksdb::Status compacted =
+      db_.CompactRange(options, begin == nullptr ? nullptr : &first, end == nullptr ? nullptr : &last);
+  if (!compacted.ok()) {
+    if (Status may = MayErase(stop); !may) return may;  // it was stopped
+    return Fail(PurgeError(compacted));
+  }
+  return RemoveOldFiles();
+}
+
+// Whoever flushed or compacted removes the files that it made obsolete once the others were woken, and counts as
+// running until it has. What is left over then is looked for: it is removed unless a backup needs it or somebody reads
+// it.
+Status RocksStore::RemoveOldFiles() {
+  const auto is_busy = [this] {
+    std::uint64_t compactions = 0, flushes = 0;
+    db_.GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &compactions);
+    db_.GetIntProperty(rocksdb::DB::Properties::kNumRunningFlushes, &flushes);
+    return compactions + flushes > 0;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + kLongestRemoval;
+  while (is_busy() && !closing_ && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(kRemovalLook);
+  if (const rocksdb::Status held = db_.DisableFileDeletions(); !held.ok()) return Fail(PurgeError(held));
+  if (const rocksdb::Status removed = db_.EnableFileDeletions(false); !removed.ok()) return Fail(PurgeError(removed));
+  return {};
+}
+
+Status RocksStore::PurgeRange(std::string_view begin, std::string_view end, const std::function<bool()>& stop) {
+  const std::string first = PlainKey(begin), last = PlainKey(end);
+  return RewriteFiles(&first, &last, stop);
+}
+
+Status RocksStore::Purge(const std::function<bool()>& stop) {
+  MutexLock lock(backup_mutex_);  // a checkpoint keeps the old files
+  return RewriteFiles(nullptr, nullptr, stop);
 }
 
 Result<BackupManifest> RocksStore::Backup(const BackupRequest& request) {

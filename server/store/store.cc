@@ -78,6 +78,10 @@ Result<BackupManifest> Store::Backup(const BackupRequest&) {
   return Fail(ErrorCode::kInvalid, "this store has no files that could be backed up");
 }
 
+Result<std::size_t> Store::Rewrite(KeySpace, const Rewriter&, const std::function<bool()>&) {
+  return Fail(ErrorCode::kInvalid, "this store cannot erase");
+}
+
 Result<Position> Store::PositionOf(Revision revision) const {
   Result<std::vector<RevisionEntry>> entries = Revisions(revision, revision, 1);
   if (!entries) return Fail(entries.error());

@@ -140,12 +140,21 @@ struct Idempotency {
   std::string response;   // what to give back to a repetition, beside position and revision
 };
 
+// Another value for what one transaction put under a key: the version and all that is said of it stay, and whoever
+// reads it, now or as of a past position, reads this. No effect where that version is not there (any more).
+struct TxnRewrite {
+  std::string key;
+  Position position = 0;  // of the transaction that put it
+  std::string value;
+};
+
 struct Txn {
   std::vector<TxnCompare> compares;  // all must hold; looked at after the idempotency key
   std::vector<TxnOp> ops;            // each key at most once
   std::optional<RevisionRecord> revision;
   std::optional<Idempotency> idempotency;
-  std::vector<Revision> redact;  // erase log and audit of these earlier revisions; needs a revision of its own
+  std::vector<Revision> redact;           // erase log and audit of these earlier revisions; needs a revision of its own
+  std::vector<TxnRewrite> rewrites = {};  // of Store::Rewrite, which keeps compaction away meanwhile; of nobody else
 };
 
 enum class TxnOutcome : std::uint8_t { kCommitted, kCompareFailed, kReplayed };
@@ -196,6 +205,14 @@ class WatchCursor {
   virtual WatchEvent Next() = 0;     // Compacted and Lost are final
 };
 
+// ---- Erasing ---------------------------------------------------------------------------------------------------
+
+enum class KeySpace : std::uint8_t { kVersioned, kPlain };
+
+// Asked for one value that is stored: what it is to be from now on; nothing: as it is. `is_newest`: no later version of
+// the key is kept, deletions among them. Must not call into the store.
+using Rewriter = std::function<std::optional<std::string>(const KeyValue& stored, bool is_newest)>;
+
 struct BackupManifest;
 struct BackupRequest;
 
@@ -238,6 +255,25 @@ class Store {
   virtual Status Compact(Position position, const std::function<bool()>& stop) = 0;
   Status Compact(Position position) { return Compact(position, {}); }
   virtual Position compacted() const = 0;  // the oldest position that can be read (0: all)
+
+  // For what must not be kept: shows every value of that space that is stored, past versions among them, in the order
+  // of the keys, and replaces those for which `rewrite` gives another. Positions, revisions and the chain stay as they
+  // are; reads and watches give the new value from then on. Returns how many were replaced. It is done in small
+  // transactions; where it ends early, the rest is as it was, and another one goes on. What is put meanwhile may not be
+  // shown. One at a time, and no compaction meanwhile. Errors as of Compact.
+  virtual Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop);
+  // After that, and after redactions: removes what was replaced, deleted or compacted before from every file of the
+  // store. Waits for a backup that is being made; reads and writes the whole store once; other calls go on meanwhile
+  // (writers may wait once some 500 MiB were written beside it), and what is being read may stay in files until that is
+  // done. kUnavailable: it was stopped, or the store takes
+  // no writes; kStorageFull; kIo.
+  virtual Status Purge(const std::function<bool()>& /*stop*/) { return {}; }
+  // The same for what was deleted of plain keys in [begin, end), both of them plain, and without waiting for a backup,
+  // which keeps the old files for so long: for what is past its time. Reads and writes what lies around that range.
+  virtual Status PurgeRange(std::string_view /*begin*/, std::string_view /*end*/,
+                            const std::function<bool()>& /*stop*/) {
+    return {};
+  }
 
   // Copies what is visible, and perhaps some of what becomes so meanwhile, into a folder (server/store/backup.h), one
   // backup at a time. Reads and writes go on. Errors: kAlreadyExists, when there is something; kStorageFull; kIo;

@@ -36,6 +36,7 @@ std::size_t SizeOf(const Txn& txn) {
   std::size_t size = txn.redact.size() * sizeof(Revision);
   for (const TxnCompare& compare : txn.compares) size += compare.key.size() + compare.value.size();
   for (const TxnOp& op : txn.ops) size += op.key.size() + op.value.size();
+  for (const TxnRewrite& rewrite : txn.rewrites) size += rewrite.key.size() + rewrite.value.size();
   if (txn.revision) size += txn.revision->log.size() + txn.revision->audit.size();
   if (const auto& once = txn.idempotency) {
     size += once->principal.size() + once->key.size() + once->body_hash.size() + once->response.size();
@@ -44,11 +45,12 @@ std::size_t SizeOf(const Txn& txn) {
 }
 
 Status CheckTxn(const Txn& txn, const StoreLimits& limits) {
-  if (txn.ops.empty() && !txn.revision) return Fail(ErrorCode::kInvalid, "a transaction writes nothing");
+  if (txn.ops.empty() && txn.rewrites.empty() && !txn.revision)
+    return Fail(ErrorCode::kInvalid, "a transaction writes nothing");
   if (!txn.redact.empty() && !txn.revision) {
     return Fail(ErrorCode::kInvalid, "a transaction redacts without taking a revision, so without an audit entry");
   }
-  const std::size_t parts = txn.compares.size() + txn.ops.size() + txn.redact.size();
+  const std::size_t parts = txn.compares.size() + txn.ops.size() + txn.redact.size() + txn.rewrites.size();
   if (parts > limits.txn_ops) {
     return Fail(ErrorCode::kTooLarge, "a transaction has " + std::to_string(parts) +
                                           " operations and conditions; the limit is " + std::to_string(limits.txn_ops));

@@ -531,5 +531,64 @@ TEST_P(StoreConformance, CompactionKeepsAuditAndChain) {
   EXPECT_EQ(report.compacted, 2u);
 }
 
+// --- erasing ---------------------------------------------------------------------------------------------------
+
+std::optional<std::string> WithoutAna(const KeyValue& stored, bool) {
+  const std::size_t at = stored.value.find("ana");
+  if (at == std::string::npos) return std::nullopt;
+  return stored.value.substr(0, at) + "-" + stored.value.substr(at + 3);
+}
+
+TEST_P(StoreConformance, ARewrittenValueIsTheOnlyOneThatAnybodyReadsAndNothingElseChanges) {
+  MustCommit(*store_, Change({TxnOp::Put("a", "ana 1"), TxnOp::Put("b", "ben")}));
+  MustCommit(*store_, Put("a", "ana 2"));
+  MustCommit(*store_, Change({TxnOp::Delete("a")}));
+  MustCommit(*store_, Put("a", "ana 3"));
+  MustCommit(*store_, JournalTxn("!j/1", "ana was here"));
+  const std::vector<RevisionEntry> links = *store_->Revisions(1, 9, 9);
+  std::vector<std::string> seen;
+  const Rewriter look = [&](const KeyValue& stored, bool is_newest) -> std::optional<std::string> {
+    seen.push_back(stored.key + "@" + std::to_string(stored.modified) + (is_newest ? "!" : ""));
+    return WithoutAna(stored, is_newest);
+  };
+  EXPECT_EQ(*store_->Rewrite(KeySpace::kVersioned, look, {}), 3u);
+  EXPECT_EQ(seen, (std::vector<std::string>{"a@4!", "a@2", "a@1", "b@1!"}));
+  EXPECT_EQ(*store_->Rewrite(KeySpace::kPlain, &WithoutAna, {}), 1u);
+  EXPECT_TRUE(store_->Purge({}));
+
+  EXPECT_EQ(ShowAll(*store_, 1), "a=- 1 b=ben");
+  EXPECT_EQ(ShowAll(*store_, 2), "a=- 2 b=ben");
+  EXPECT_EQ(ShowAll(*store_, 3), "b=ben");
+  EXPECT_EQ(ShowAll(*store_), "a=- 3 b=ben");
+  EXPECT_EQ(Show(store_->Range(RangeQuery::Prefix("!j/"))), "!j/1=- was here");
+  EXPECT_EQ((*store_->Get("!j/1"))->modified, 5u) << "a reader as of that position must go on finding it";
+  const auto cursor = store_->Watch(0, [] {});
+  const WatchEvent first = cursor->Next();
+  ASSERT_TRUE(std::holds_alternative<CommittedTxn>(first));
+  EXPECT_EQ(std::get<CommittedTxn>(first).ops, (std::vector<TxnOp>{TxnOp::Put("a", "- 1"), TxnOp::Put("b", "ben")}));
+  EXPECT_EQ(*store_->Revisions(1, 9, 9), links) << "no revision, and no link, was touched";
+  EXPECT_TRUE(VerifyChain(*store_)->ok());
+
+  EXPECT_EQ(*store_->Rewrite(KeySpace::kVersioned, &WithoutAna, {}), 0u) << "once more finds nothing";
+  Txn held = Put("a", "4");
+  held.compares = {TxnCompare::ValueIs("a", "- 3")};
+  MustCommit(*store_, held);
+}
+
+TEST_P(StoreConformance, WhatIsGoneStaysGoneWhenItIsRewritten) {
+  const TxnResult first = MustCommit(*store_, Put("a", "ana"));
+  MustCommit(*store_, Change({TxnOp::Delete("a")}));
+  MustCommit(*store_, JournalTxn("!j/1", "ana"));
+  Txn trim;
+  trim.ops = {TxnOp::Delete("!j/1")};
+  MustCommit(*store_, trim);
+  ASSERT_TRUE(store_->Compact(store_->Head().position));
+  Txn late;
+  late.rewrites = {{"a", first.position, "-"}, {"!j/1", 3, "-"}, {"nobody", 1, "-"}};
+  MustCommit(*store_, late);
+  EXPECT_EQ(ShowAll(*store_), "");
+  EXPECT_EQ(Show(store_->Range(RangeQuery::Prefix("!j/"))), "");
+}
+
 }  // namespace
 }  // namespace guidon

@@ -58,6 +58,60 @@ TEST(RocksStoreTest, EverythingIsThereAfterReopening) {
   EXPECT_TRUE(VerifyChain(*store)->ok());
 }
 
+// Whether a text that does not compress is in any file of the store.
+bool IsInFiles(const TempFolder& folder, const std::string& text) {
+  for (const auto& file : fs::recursive_directory_iterator(folder.path())) {
+    if (!file.is_regular_file()) continue;
+    std::ifstream in(file.path(), std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    if (bytes.find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
+TEST(RocksStoreTest, WhatIsPurgedIsInNoFile) {
+  const TempFolder folder;
+  const std::string now = "Zq7XvB31kPw0", past = "Lm9RtYcU5hJ2", event = "sDf8GgQe4Nn6", old = "Vb2MxT0oIiW1",
+                    audit = "Kj5HyP9uCzA3", request = "Ee1RwF6dSsL8";
+  const auto write = [&](Store& store) {
+    MustCommit(store, Change({TxnOp::Put("a", past)}, audit));
+    Txn txn = Put("a", now);
+    txn.idempotency = Idempotency{"key:k1", request, "hash", "answer"};
+    MustCommit(store, txn);
+    MustCommit(store, JournalTxn("!j/1", old));
+    MustCommit(store, JournalTxn("!j/2", event));
+  };
+  std::unique_ptr<Store> store = MustOpen(RocksOptions(folder));
+  write(*store);
+  store.reset();
+  store = MustOpen(RocksOptions(folder));  // from the log into tables
+  for (const std::string& text : {now, past, event, old, audit}) EXPECT_TRUE(IsInFiles(folder, text)) << text;
+  EXPECT_FALSE(IsInFiles(folder, request)) << "a key can get where nothing reaches it";
+
+  Txn trim;
+  trim.ops = {TxnOp::Delete("!j/1")};
+  MustCommit(*store, trim);
+  EXPECT_TRUE(IsInFiles(folder, old)) << "deleted is not gone";
+  ASSERT_TRUE(store->PurgeRange("!j/1", "!j/2", {}));
+  EXPECT_FALSE(IsInFiles(folder, old));
+
+  const auto erase = [](const KeyValue&, bool) { return std::optional<std::string>("-"); };
+  EXPECT_EQ(*store->Rewrite(KeySpace::kVersioned, erase, {}), 2u);
+  EXPECT_EQ(*store->Rewrite(KeySpace::kPlain, erase, {}), 1u);
+  Txn redact = Put("b", "1");
+  redact.redact = {1};
+  MustCommit(*store, redact);
+  EXPECT_TRUE(IsInFiles(folder, past)) << "replaced is not gone";
+  ASSERT_TRUE(store->Purge({}));
+  for (const std::string& text : {now, past, event, audit}) EXPECT_FALSE(IsInFiles(folder, text)) << text;
+  EXPECT_TRUE(VerifyChain(*store)->ok());
+  store.reset();
+  EXPECT_FALSE(IsInFiles(folder, past));
+  store = MustOpen(RocksOptions(folder));
+  EXPECT_EQ(ShowAll(*store, 1), "a=-");
+  EXPECT_EQ(VerifyChain(*store)->redacted, 1u);
+}
+
 // Versions that are on the disk, whether they can be read or not.
 int StoredVersions(const TempFolder& folder) {
   rocksdb::DB* opened = nullptr;
