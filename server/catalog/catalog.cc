@@ -153,7 +153,7 @@ class Catalog::Impl {
                                       const Precondition& condition, const Author& author,
                                       const std::optional<IdempotencyKey>& idempotency);
   Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
-                             const Precondition& condition);
+                             const Precondition& condition, std::vector<Revision> redact);
 
   std::shared_ptr<const CatalogView> View() const {
     MutexLock lock(view_mutex_);
@@ -1065,7 +1065,7 @@ Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& requ
 }
 
 Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
-                                          const Precondition& condition) {
+                                          const Precondition& condition, std::vector<Revision> redact) {
   MutexLock lock(writer_);
   if (Status present = CatchUp(); !present) return Fail(present.error());
   AuditEntry audit = EntryBy(author, action);
@@ -1087,6 +1087,7 @@ Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::s
   }
   if (!items.at(0).environment.empty()) audit.environments.push_back(items.at(0).environment);
   txn.revision = RevisionRecord{EncodeItemLog(items), EncodeAudit(audit, items.at(0).id)};
+  txn.redact = std::move(redact);
   const Result<TxnResult> result = store_.Commit(std::move(txn));
   in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
   if (!result) return Fail(result.error());
@@ -1326,11 +1327,11 @@ Result<Committed> Catalog::DeleteEnvironment(std::string_view project, std::stri
 }
 Result<Committed> Catalog::PutItem(const Item& item, std::string_view action, const Author& author,
                                    const Precondition& condition) {
-  return impl_->PutItems({item}, action, author, condition);
+  return impl_->PutItems({item}, action, author, condition, {});
 }
 Result<Committed> Catalog::PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
-                                    const Precondition& condition) {
-  return impl_->PutItems(items, action, author, condition);
+                                    const Precondition& condition, std::vector<Revision> redact) {
+  return impl_->PutItems(items, action, author, condition, std::move(redact));
 }
 std::shared_ptr<const CatalogView> Catalog::View() const {
   return impl_->View();

@@ -266,8 +266,10 @@ class Catalog {
   Result<Committed> PutItem(const Item& item, std::string_view action, const Author& author,
                             const Precondition& condition = {});
   // Several as one revision; at least one. The audit entry's subject is the first one's id; the condition is of that.
+  // What earlier revisions say in the log and the audit log goes with it, when they are named in `redact`: only their
+  // links stay.
   Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
-                             const Precondition& condition = {});
+                             const Precondition& condition = {}, std::vector<Revision> redact = {});
   // Takes in a write of before that was in doubt (kIndeterminate) and turned out to be there.
   Status Settle();
 

@@ -247,6 +247,13 @@ void Channel::SetRuleset(std::shared_ptr<const Ruleset> ruleset) {
   ruleset_ = std::move(ruleset);
 }
 
+void Channel::ForgetChanges() {
+  MutexLock lock(mutex_);
+  ring_.clear();
+  ring_bytes_ = 0;
+  floor_ = changed_;
+}
+
 void Channel::Close() {
   MutexLock lock(mutex_);
   closed_ = true;
@@ -341,6 +348,15 @@ void Feed::Close(const Scope& scope) {
   }
   channel->Close();
   if (wake_) wake_();
+}
+
+void Feed::ForgetChanges() {
+  std::vector<std::shared_ptr<Channel>> channels;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [scope, channel] : channels_) channels.push_back(channel);
+  }
+  for (const auto& channel : channels) channel->ForgetChanges();
 }
 
 std::shared_ptr<Channel> Feed::Find(const Scope& scope) const {

@@ -149,6 +149,7 @@ class Channel {
   void Apply(EncodedChange change, Revision revision);
   void Advance(Revision revision);
   void SetRuleset(std::shared_ptr<const Ruleset> ruleset);
+  void ForgetChanges();
   void Close();
 
   TimePoint Now() const;
@@ -209,6 +210,10 @@ class Feed {
   void SetRuleset(const Scope& scope, std::shared_ptr<const Ruleset> ruleset);
 
   void Close(const Scope& scope);
+
+  // Past changes are not told any more, by any channel: who has not seen one of them gets a snapshot. For what was
+  // erased from them.
+  void ForgetChanges();
 
   // nullptr when there is no such environment.
   std::shared_ptr<Channel> Find(const Scope& scope) const;

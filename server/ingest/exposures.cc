@@ -222,6 +222,14 @@ NewEntry Exposures::EntryOf(const Batch& batch) const {
   return entry;
 }
 
+void Exposures::Flush() {
+  MutexLock lock(state_->mutex);
+  state_->is_urgent = true;
+  state_->changed.NotifyAll();
+  state_->changed.WaitFor(lock, options_.finish,
+                          [this]() GUIDON_REQUIRES(state_->mutex) { return state_->waiting == 0; });
+}
+
 void Exposures::Finish() {
   if (!thread_.joinable()) return;
   {

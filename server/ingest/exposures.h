@@ -79,6 +79,8 @@ class Exposures {
   // Takes it, unless it is remembered, or there is no room. Never waits for the disk.
   void Offer(const Source& source, NewExposure exposure) GUIDON_EXCLUDES(state_->mutex);
 
+  // Hands on what waits now, and waits until it is durable, for `finish` at most.
+  void Flush();
   // Hands everything to the journal and waits for its answers, for `finish` at most. What comes after it is dropped.
   void Finish();
 

@@ -113,6 +113,13 @@ Appended FirstTime(const KeyValue& record) {
 
 }  // namespace
 
+std::optional<EntryPlace> EntryPlaceOf(std::string_view store_key) {
+  if (!store_key.starts_with(kEvents)) return std::nullopt;
+  const Numbered parsed = ParseNumbered(kEvents, store_key);
+  JournalEntry entry = EntryOf(parsed, {});
+  return EntryPlace{entry.sequence, std::move(entry.project), std::move(entry.environment)};
+}
+
 Result<std::unique_ptr<Journal>> Journal::Open(Store& store, JournalOptions options) {
   if (!options.clock) options.clock = SystemNow;
   const Result<std::optional<std::string>> newest = NewestKey(store);
@@ -247,6 +254,15 @@ Result<JournalTrim> Journal::Trim(Timestamp now, std::chrono::milliseconds keep,
   const Result<std::uint64_t> entries = Remove(kEvents, now, now - keep, stop, trim.stopped);
   if (!entries) return Fail(entries.error());
   trim.entries = *entries;
+  if (trim.entries == 0 || trim.stopped) return trim;
+  // Deleted is not gone: their bytes leave the files, too. The newest entry always stays.
+  const Result<RangeResult> kept = Range(store_, kEvents, 0, 1, true);
+  if (!kept) return Fail(kept.error());
+  if (kept->entries.empty()) return trim;
+  const Status purged = store_.PurgeRange(kEvents, kept->entries[0].key, stop);
+  if (purged || purged.error().code == ErrorCode::kStorageFull) return trim;  // which the next one makes up for
+  if (purged.error().code != ErrorCode::kUnavailable) return Fail(purged.error());
+  trim.stopped = true;
   return trim;
 }
 

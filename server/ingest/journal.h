@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,6 +90,13 @@ struct JournalOptions {
   std::function<void(double seconds)> on_commit;  // from Append to the answer of what was written
 };
 
+// Of a key in the store: the sequence and the scope of the entry under it; nothing where it is none of the journal's.
+struct EntryPlace {
+  std::uint64_t sequence = 0;
+  std::string project, environment;
+};
+std::optional<EntryPlace> EntryPlaceOf(std::string_view store_key);
+
 class Journal {
  public:
   // Finds where the journal ends. Errors as of Store::Range. The store outlives the journal.
@@ -108,7 +116,7 @@ class Journal {
   // Removes entries that were received `keep` before now, and records of batch ids after `keep_ids`, in small
   // transactions; `stop` is asked before each. What counts as now is never later than the newest entry: a clock that
   // is far ahead must not cost what was just received. So the newest entry always stays. An entry from a clock that
-  // was ahead of what is now goes with the one after it.
+  // was ahead of what is now goes with the one after it. What entries were removed leaves the files, too.
   Result<JournalTrim> Trim(Timestamp now, std::chrono::milliseconds keep, std::chrono::milliseconds keep_ids,
                            const std::function<bool()>& stop);
 

@@ -71,6 +71,27 @@ TEST(FeedTest, ACommitElsewhereMovesTheRevisionByHeartbeatOnly) {
   EXPECT_EQ(client.revision(), 3u);
 }
 
+TEST(FeedTest, ForgottenChangesAreToldToNobodyAndWhoMissedThemGetsASnapshot) {
+  Feed feed(kEpoch, {}, nullptr);
+  feed.Open(kProduction, {FlagEntity("a", "for ana")}, nullptr, 1, 1);
+  const auto channel = feed.Find(kProduction);
+  feed.Publish(2, {{kProduction, Upsert(FlagEntity("a", "for ana, still"))}});
+  feed.Publish(3, {{kProduction, Upsert(FlagEntity("a", "for nobody"))}});
+  Cursor behind = channel->Resume(std::string(kEpoch) + "-1"), current = channel->Resume(std::string(kEpoch) + "-3");
+  ASSERT_FALSE(behind.needs_snapshot);
+  feed.ForgetChanges();
+  EXPECT_EQ(Drain(*channel, current), "") << "who has seen all goes on";
+  for (Cursor cursor : {behind, channel->Resume(std::string(kEpoch) + "-2")}) {
+    StreamClient client;
+    const std::string told = Drain(*channel, cursor);
+    EXPECT_EQ(told.find("ana"), std::string::npos) << told;
+    EXPECT_EQ(client.Feed(told), "");
+    EXPECT_EQ(client.snapshots(), 1);
+  }
+  feed.Publish(4, {{kProduction, Upsert(FlagEntity("a", "4"))}});
+  EXPECT_NE(Drain(*channel, current).find("event: change"), std::string::npos);
+}
+
 TEST(FeedTest, ARevisionStandsForTheNewestUpToItThatAlteredTheEnvironment) {
   Feed feed(kEpoch, {.ring_changes = 2}, nullptr);
   feed.Open(kProduction, {}, nullptr, 3, 5);

@@ -50,6 +50,18 @@ class ExposuresTest : public ::testing::Test {
   std::optional<Exposures> exposures_;
 };
 
+TEST_F(ExposuresTest, AFlushWaitsForNoTimeAndOnlyUntilTheyAreKept) {
+  Exposures& exposures = Make();
+  exposures.Flush();
+  exposures.Offer(production_, Of(1));
+  exposures.Flush();
+  EXPECT_EQ(exposures.waiting(), 0u);
+  EXPECT_EQ(Batches(), 1u);
+  exposures.Offer(production_, Of(2));
+  exposures.Flush();
+  EXPECT_EQ(Batches(), 2u);
+}
+
 TEST_F(ExposuresTest, AreKeptOnceForEachEnvironmentInBatchesOfTheirSource) {
   Exposures& exposures = Make();
   EXPECT_FALSE(exposures.Knows(production_, 1));
