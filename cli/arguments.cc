@@ -386,6 +386,31 @@ void AddFlagRamp(CLI::App& flags, Run& run) {
   AddJson(*verb, options->json);
 }
 
+void AddPrivacy(CLI::App& app, Run& run) {
+  CLI::App* privacy = app.add_subcommand("privacy", "Show and erase what the server holds of one unit");
+  privacy->require_subcommand(1);
+  const std::map<std::string, std::string> actions = {
+      {"erase", "Take it out of definitions, their past, events and the audit log; shows only, without --yes"},
+      {"export", "Write all that names it, as JSON lines"}};
+  for (const auto& [action, help] : actions) {
+    CLI::App* verb = privacy->add_subcommand(action, help);
+    const auto options = On(*verb, run, &Privacy);
+    options->action = action;
+    verb->add_option("--unit", options->unit, "Id of the unit, such as user-42")->type_name("ID")->required();
+    verb->add_option("--attribute", options->attribute, "The attribute of contexts that it is the value of")
+        ->default_val("key")
+        ->type_name("NAME");
+    AddProject(*verb, options->project)->description("Of this project alone; left out, of all");
+    verb->add_flag("--no-mentions", options->no_mentions,
+                   "Leave texts for people, and other attributes of events, that name it");
+    if (action == "erase") {
+      verb->add_flag("--yes", options->yes, "Erase; without, it only counts what would be erased");
+    }
+    AddConnection(*verb, options->connection);
+    if (action == "erase") AddJson(*verb, options->json);
+  }
+}
+
 void AddFlag(CLI::App& app, Run& run) {
   CLI::App* flags = app.add_subcommand("flag", "Switch a flag, look at it, take it back to what it was");
   flags->require_subcommand(1);
@@ -701,6 +726,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddWebhook(app, run);
   AddBackup(app, run);
   AddReady(app, run);
+  AddPrivacy(app, run);
   AddFlag(app, run);
   AddChange(app, run);
   AddComment(app, run);

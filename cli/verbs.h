@@ -158,6 +158,18 @@ struct ReadyOptions {
 };
 int Ready(const ReadyOptions& options);
 
+struct PrivacyOptions {
+  Connection connection;
+  std::string action;     // "export" | "erase"
+  std::string unit;       // its id
+  std::string attribute;  // what that is the value of: "key"
+  std::string project;    // empty: all
+  bool no_mentions = false;
+  bool yes = false;  // erase, and not only say what would be erased
+  bool json = false;
+};
+int Privacy(const PrivacyOptions& options);
+
 struct FlagOptions {
   Connection connection;
   std::string action;  // "get" | "list" | "history" | "revert"

@@ -36,6 +36,7 @@
 #include "server/ingest/journal.h"
 #include "server/ingest/journal_keeper.h"
 #include "server/ingest/processes.h"
+#include "server/privacy/privacy.h"
 #include "server/signin/password.h"
 #include "server/signin/sign_in.h"
 #include "server/store/keeper.h"
@@ -110,6 +111,7 @@ class App::Impl {
     if (Status known = OpenDeliverer(); !known) return known;
     exposures_.emplace(*journal_, counters_, ExposureOptions{.epoch = store_->Epoch(), .version = kVersion});
     OpenBackups();
+    OpenPrivacy();
     if (Status opened = OpenSignIn(); !opened) return opened;
     api_.emplace(ApiParts(), ApiOptions{.version = kVersion,
                                         .allow_any_host = config_.insecure,
@@ -177,6 +179,7 @@ class App::Impl {
     if (last_checkpoint_.joinable()) last_checkpoint_.join();
     ramp_waker_ = nullptr;
     ramps_.reset();
+    privacy_.reset();  // an erasure ends, and can be begun again
     backups_.reset();  // ends the one that is being made
     session_keeper_.reset();
     history_.reset();
@@ -278,6 +281,23 @@ class App::Impl {
       }
     };
     backups_.emplace(*store_, std::move(options));
+  }
+
+  void OpenPrivacy() {
+    PrivacyOptions options;
+    options.on_done = [this](const ErasureState& state) {
+      if (state.phase == ErasureState::Phase::kFailed) {
+        return log_.Error("erasure failed", {{"erasure", state.id}, {"cause", state.error.message}});
+      }
+      log_.Info(state.dry_run ? "erasure tried" : "erasure done",
+                {{"erasure", state.id},
+                 {"definitions", std::to_string(state.counts.definitions)},
+                 {"events", std::to_string(state.counts.events)},
+                 {"audit_entries", std::to_string(state.counts.audit_entries)},
+                 {"remains", std::to_string(state.remains.size() + state.remains_left_out)}});
+    };
+    privacy_.emplace(Privacy::Parts{*catalog_, *store_, *feed_, *journal_, *exposures_, processes_, *backups_},
+                     std::move(options));
   }
 
   Status OpenDeliverer() {
@@ -491,6 +511,7 @@ class App::Impl {
             *backups_,
             *change_requests_,
             *comments_,
+            *privacy_,
             [this] { return store_->Health(); },
             [this] { Wake(); },
             [this] { return metrics_.Render(); },
@@ -938,6 +959,7 @@ class App::Impl {
   std::optional<Comments> comments_;
   std::optional<ChangeRequestKeeper> request_keeper_;  // its look may wait for the disk until BeginClose()
   Processes processes_{ProcessOptions()};
+  std::optional<Privacy> privacy_;
   Authenticator authenticator_{NowMs};
   std::optional<Keeper> session_keeper_;
   std::optional<SignIn> sign_in_;

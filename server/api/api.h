@@ -35,6 +35,7 @@
 #include "server/ingest/exposures.h"
 #include "server/ingest/journal.h"
 #include "server/ingest/processes.h"
+#include "server/privacy/privacy.h"
 #include "server/signin/sign_in.h"
 #include "server/webhooks/deliverer.h"
 
@@ -124,6 +125,7 @@ class Api {
     Backups& backups;
     ChangeRequests& change_requests;
     Comments& comments;
+    Privacy& privacy;
     std::function<Status()> store_health;
     std::function<void()> wake_streams;
     std::function<std::string()> render_metrics;
@@ -241,6 +243,9 @@ class Api {
   http::Response ListBackups(const Call& call);
   http::Response CreateBackup(const Call& call);
   http::Response GetBackup(const Call& call);
+  http::Response ExportUnit(const Call& call);
+  http::Response EraseUnit(const Call& call);
+  http::Response GetErasure(const Call& call);
   http::Response Stream(const Call& call);
   void GetRuleset(const Call& call, const Answered& answered);
   void SendEvents(const Call& call, const Answered& answered);

@@ -10,7 +10,8 @@ namespace {
 constexpr std::array<std::string_view, std::size(kVerbs)> kWords = {
     "public",          "rules.read",      "events.send",    "definitions.read", "definitions.write",
     "projects.manage", "keys.manage",     "events.read",    "members.manage",   "audit.read",
-    "server.operate",  "webhooks.manage", "flags.evaluate", "changes.approve",  "environments.override"};
+    "server.operate",  "webhooks.manage", "flags.evaluate", "changes.approve",  "environments.override",
+    "privacy.manage"};
 
 bool KindMay(KeyKind kind, Verb verb) {
   switch (kind) {

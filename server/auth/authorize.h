@@ -35,11 +35,12 @@ enum class Verb : std::uint8_t {
   kEvaluate,        // what the flags of one environment evaluate to, for a context
   kApprove,         // approve or reject change requests, for the environments that they alter
   kOverride,        // alter protected environments without approvals, in an emergency
+  kManagePrivacy,   // all that is held of a unit, and its erasure
 };
 inline constexpr Verb kVerbs[] = {Verb::kPublic,        Verb::kReadRules, Verb::kSendEvents, Verb::kRead,
                                   Verb::kWrite,         Verb::kManage,    Verb::kManageKeys, Verb::kReadEvents,
                                   Verb::kManageMembers, Verb::kReadAudit, Verb::kOperate,    Verb::kManageWebhooks,
-                                  Verb::kEvaluate,      Verb::kApprove,   Verb::kOverride};
+                                  Verb::kEvaluate,      Verb::kApprove,   Verb::kOverride,   Verb::kManagePrivacy};
 std::string_view ToString(Verb verb);  // "public", "rules.read", "definitions.read", …
 std::optional<Verb> VerbFromString(std::string_view word);
 

@@ -33,7 +33,8 @@ const std::map<std::string_view, Names>& Arrows() {
       {"server/config",    {"server/telemetry", "core", "net", "stats", "yaml"}},
       {"server/http",      {"server/telemetry", "core/base", "core/include"}},  // knows no domain
       {"server/api",       {"server/http", "server/auth", "server/backup", "server/catalog", "server/feed", "server/ingest",
-                            "server/signin", "server/webhooks", "server/analysis", "server/telemetry", "core", "audit", "net", "stats", "yaml"}},
+                            "server/privacy", "server/signin", "server/webhooks", "server/analysis", "server/telemetry", "core", "audit",
+                            "net", "stats", "yaml"}},
       {"server/auth",      {"server/catalog", "server/store", "server/telemetry", "core", "audit", "net", "stats",
                             "yaml"}},
       {"server/signin",    {"server/auth", "server/telemetry", "core", "net"}},
@@ -43,6 +44,8 @@ const std::map<std::string_view, Names>& Arrows() {
       {"server/store",     {"server/telemetry", "core", "audit", "net", "stats", "yaml"}},
       {"server/feed",      {"server/store", "server/telemetry", "core", "audit", "net", "stats", "yaml"}},
       {"server/ingest",    {"server/store", "server/telemetry", "core", "audit", "net", "stats", "yaml"}},
+      {"server/privacy",   {"server/backup", "server/catalog", "server/feed", "server/ingest", "server/store",
+                            "server/telemetry", "core", "audit", "net", "stats", "yaml"}},
       {"server/webhooks",  {"server/store", "server/telemetry", "core", "audit", "net", "stats", "yaml"}},
       {"server/analysis",  {"server/store", "server/feed", "server/catalog", "server/telemetry", "core", "audit", "net",
                             "stats", "yaml"}},

@@ -76,7 +76,7 @@ class TestServer {
     authenticator_.sessions().SetPolicy(options.sessions);
     admin_ = MakeKey(KeyKind::kAdmin);
     api_.emplace(Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_, exposures_,
-                            backups_, change_requests_, comments_, [this] { return store_->Health(); },
+                            backups_, change_requests_, comments_, privacy_, [this] { return store_->Health(); },
                             [this] { Wake(); }, [this] { return metrics_.Render(); },
                             [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }, api_counters_,
                             sign_in_,
@@ -248,6 +248,7 @@ class TestServer {
   Deliverer deliverer_;
   const testing::TemporaryFolder folder_;
   Backups backups_;
+  Privacy privacy_{{catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_}, {}};
   Authenticator authenticator_;
   ChangeRequests change_requests_;
   Comments comments_;

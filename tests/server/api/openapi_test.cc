@@ -218,6 +218,10 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
   story.Expect(202, "createBackup");  // a store in memory has no files: it fails, and says so
   story.Expect(200, "getBackup");
   story.Expect(200, "listBackups");
+  story.Expect(200, "exportUnit");
+  const HttpAnswer erasure = story.Do("eraseUnit");
+  EXPECT_EQ(erasure.status, 202) << erasure.body;
+  story.Expect(200, "getErasure", {{"id", TextAt(TestServer::Body(erasure), "erasure")}});
   for (const char* id : {"livez", "readyz", "metrics"}) story.Expect(200, id, {}, {.key = "-"});
   story.Expect(200, "home", {}, {.key = "-"});
 

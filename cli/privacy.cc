@@ -1,0 +1,123 @@
+// guidon privacy export|erase: what the server holds of a unit. An erasure is begun by the server and goes on whether
+// or not somebody waits for it.
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+#include "cli/api_client.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+
+namespace guidon::cli {
+namespace {
+
+constexpr std::string_view kPath = "/api/v1/privacy/";
+constexpr std::chrono::milliseconds kFirstLook(50), kLooks(500);
+
+Object BodyOf(const PrivacyOptions& options) {
+  Object body{{"unit", Value(options.unit)}, {"attribute", Value(options.attribute)}};
+  if (!options.project.empty()) body.Append("project", Value(options.project));
+  if (options.no_mentions) body.Append("mentions", false);
+  return body;
+}
+
+int Export(const PrivacyOptions& options) {
+  std::size_t count = 0;
+  for (std::int64_t after = 0;;) {
+    Object body = BodyOf(options);
+    body.Append("after", Value(after));
+    const Result<ApiAnswer> answer =
+        Ask(options.connection, "POST", std::string(kPath) + "export", Value(std::move(body)));
+    if (!answer) return Explain(answer.error(), options.json);
+    if (!answer->ok()) return Explain(*answer, options.json);
+    for (const Value& finding : ListIn(answer->body, "findings")) {
+      PrintJson(finding);
+      ++count;
+    }
+    const Value *more = answer->body.Find("more"), *next = answer->body.Find("next");
+    if (more == nullptr || next == nullptr || !more->AsBool()) break;
+    after = next->AsInt();
+  }
+  std::cerr << Plural(count, "finding") << "\n";
+  return kPass;
+}
+
+std::string CountOf(const Value& state, std::string_view name) {
+  const Value* counts = state.Find("counts");
+  const Value* count = counts == nullptr ? nullptr : counts->Find(name);
+  return std::to_string(count == nullptr ? 0 : count->AsInt());
+}
+
+std::string Joined(const Array& words) {
+  std::string text;
+  for (const Value& word : words) text += (text.empty() ? "" : ", ") + Printable(word.AsString());
+  return text;
+}
+
+void ShowChange(const Value& change, bool is_dry) {
+  std::cout << "  project " << Text(change, "project") << ": " << Joined(ListIn(change, "definitions"));
+  const Array& environments = ListIn(change, "environments");
+  if (!environments.empty()) std::cout << "; other answers in " << Joined(environments);
+  if (!is_dry) {
+    std::cout << "; revision " << Text(change, "revision") << ", which " << Text(change, "holding") << " of "
+              << Text(change, "processes") << " live processes hold";
+  }
+  std::cout << "\n";
+}
+
+void Show(const Value& state, bool is_dry) {
+  std::cout << (is_dry ? "would be erased:" : "erased:") << "\n"
+            << "  definitions:        " << CountOf(state, "definitions") << "\n"
+            << "  past versions:      " << CountOf(state, "past_versions") << "\n"
+            << "  events:             " << CountOf(state, "events") << "\n"
+            << "  mentions in events: " << CountOf(state, "mentions") << "\n"
+            << "  audit entries:      " << CountOf(state, "audit_entries") << "\n";
+  const Array &changes = ListIn(state, "changes"), &remains = ListIn(state, "remains"),
+              &backups = ListIn(state, "backups");
+  if (!changes.empty()) std::cout << (is_dry ? "would change:" : "changed:") << "\n";
+  for (const Value& change : changes) ShowChange(change, is_dry);
+  if (!remains.empty()) std::cout << Out().Yellow("still named, for you to change, and to erase again:") << "\n";
+  for (const Value& place : remains) std::cout << "  " << Printable(place.AsString()) << "\n";
+  if (const std::string more = Text(state, "remains_left_out"); !more.empty())
+    std::cout << "  and " << more << " more\n";
+  if (!backups.empty()) std::cout << Out().Yellow("backups that were made before, and may hold it:") << "\n";
+  for (const Value& backup : backups) {
+    std::cout << "  " << Text(backup, "name") << "  made " << Text(backup, "made") << "  " << Text(backup, "folder")
+              << "\n";
+  }
+}
+
+int Erase(const PrivacyOptions& options) {
+  Object body = BodyOf(options);
+  if (!options.yes) body.Append("dry_run", true);
+  Result<ApiAnswer> answer = Ask(options.connection, "POST", std::string(kPath) + "erase", Value(std::move(body)));
+  if (!answer) return Explain(answer.error(), options.json);
+  if (!answer->ok()) return Explain(*answer, options.json);
+  const std::string path = std::string(kPath) + "erasures/" + Escape(Text(answer->body, "erasure"));
+  for (auto pause = kFirstLook; Text(answer->body, "state") == "running"; pause = kLooks) {
+    std::this_thread::sleep_for(pause);
+    answer = Ask(options.connection, "GET", path);
+    if (!answer) return Explain(answer.error(), options.json);
+    if (!answer->ok()) return Explain(*answer, options.json);
+  }
+  if (options.json) PrintJson(answer->body);
+  if (Text(answer->body, "state") != "done") {
+    Complain("the erasure did not come to its end: " + Text(answer->body, "detail"));
+    return kProblem;
+  }
+  const bool is_clean = ListIn(answer->body, "remains").empty();
+  if (!options.json) {
+    Show(answer->body, !options.yes);
+    if (!options.yes) std::cerr << "Nothing was erased: --yes does it.\n";
+    if (options.yes) std::cerr << "Logs, webhooks that were sent and files of definitions are yours to look through.\n";
+  }
+  return is_clean ? kPass : kProblem;
+}
+
+}  // namespace
+
+int Privacy(const PrivacyOptions& options) {
+  return options.action == "export" ? Export(options) : Erase(options);
+}
+
+}  // namespace guidon::cli

@@ -1,0 +1,476 @@
+#include "server/privacy/privacy.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "core/base/json.h"
+#include "core/codec/codec.h"
+#include "core/model/units.h"
+#include "server/catalog/records.h"
+#include "server/store/random.h"
+
+namespace guidon {
+namespace {
+
+constexpr Revision kRevisionsAtOnce = 64;
+constexpr std::size_t kMostRemains = 100;
+constexpr int kMostAttempts = 5;  // at changing definitions that others change meanwhile
+constexpr std::string_view kPlaceholder = "erased-";
+constexpr std::size_t kPlaceholderId = 8;  // of the erasure's id
+constexpr std::size_t kEntriesAtOnce = 1'000;
+
+Timestamp SystemNow() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+std::string TimeText(Timestamp time) {
+  return FormatTimestamp(time.time_since_epoch().count());
+}
+
+bool IsIn(const std::string& project, std::string_view of) {
+  return project.empty() || project == of;
+}
+
+// Every revision's link in turn, until `see` has seen enough.
+Status ForEachLink(const Store& store, const std::function<Status(const RevisionEntry&)>& see) {
+  const Revision head = store.Head().revision;
+  for (Revision next = 1; next <= head;) {
+    const Result<std::vector<RevisionEntry>> links = store.Revisions(next, head, kRevisionsAtOnce);
+    if (!links) return Fail(links.error());
+    if (links->empty()) break;
+    for (const RevisionEntry& link : *links) {
+      if (Status seen = see(link); !seen) return seen;
+    }
+    next = links->back().revision + 1;
+  }
+  return {};
+}
+
+// An audit entry can name a unit where people and programs write what they like.
+bool Names(const UnitTraces& traces, const AuditEntry& entry) {
+  return traces.unit().mentions && !entry.redacted && (traces.IsIn(entry.comment) || traces.IsIn(entry.request_id));
+}
+
+// "flag checkout.layout of project shop", as people know it.
+std::string PlaceOf(const KeyValue& stored, bool is_newest) {
+  const StoreKey key = ParseStoreKey(stored.key);
+  std::string text;
+  if (key.kind == StoreKey::Kind::kProject) {
+    text = "project " + key.project;
+  } else if (key.kind == StoreKey::Kind::kEntity) {
+    text = key.ref.ToText() + " of project " + key.project;
+  } else if (key.kind == StoreKey::Kind::kApplied) {
+    text = key.ref.ToText() + " of project " + key.project + ", as it was last applied from files";
+  } else if (const std::optional<EntryPlace> entry = EntryPlaceOf(stored.key)) {
+    return "entry " + std::to_string(entry->sequence) + " of the events of " + entry->project + "/" +
+           entry->environment;
+  } else if (key.kind == StoreKey::Kind::kItem) {
+    text = key.project + " " + stored.key.substr(ItemStoreKey(key.project, "").size());
+  } else {
+    text = "a record of the server";
+  }
+  return is_newest ? text : text + " as of revision " + std::to_string(stored.modified_revision);
+}
+
+Error Stopped() {
+  return {ErrorCode::kUnavailable, "the erasure was stopped; begin it again, and it goes on where it ended", {}};
+}
+
+}  // namespace
+
+std::string_view ToString(ErasureState::Phase phase) {
+  switch (phase) {
+    case ErasureState::Phase::kRunning:
+      return "running";
+    case ErasureState::Phase::kDone:
+      return "done";
+    case ErasureState::Phase::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+// ---- One erasure -------------------------------------------------------------------------------------------------
+
+class Privacy::Erasure {
+ public:
+  Erasure(const Parts& parts, const UnitRequest& request, const Author& author, ErasureState& state,
+          std::function<bool()> stop)
+      : parts_(parts),
+        project_(request.project),
+        author_(author),
+        state_(state),
+        traces_(request.unit, std::string(kPlaceholder) + state.id.substr(0, kPlaceholderId)),
+        stop_(std::move(stop)) {}
+
+  Status Run() {
+    if (!state_.dry_run) {
+      if (Status noted = Note("begun", "privacy.erase", {}); !noted) return noted;
+    }
+    for (const auto step : {&Erasure::ChangeDefinitions, &Erasure::RewriteVersions, &Erasure::RewriteEvents,
+                            &Erasure::FindAuditEntries}) {
+      if (stop_()) return Fail(Stopped());
+      if (Status done = (this->*step)(); !done) return done;
+    }
+    if (!state_.dry_run) {
+      if (Status noted = Note("erased", "privacy.erased", std::move(redact_)); !noted) return noted;
+      parts_.feed.ForgetChanges();
+      if (Status purged = parts_.store.Purge(stop_); !purged) return purged;
+      if (Status looked = LookForRemains(); !looked) return looked;
+      CountProcesses();
+    }
+    ListBackups();
+    return {};
+  }
+
+ private:
+  // The audit log hears of it: with counts, and without the id.
+  Status Note(std::string_view what, std::string_view action, std::vector<Revision> redact) {
+    const ErasureCounts& counts = state_.counts;
+    Object record{{"state", Value(what)}, {"time", Value(TimeText(state_.begun))}};
+    Author author = author_;
+    if (action == "privacy.erased") {
+      author.comment = "definitions: " + std::to_string(counts.definitions) +
+                       ", past versions: " + std::to_string(counts.past_versions) +
+                       ", events: " + std::to_string(counts.events) +
+                       ", mentions in events: " + std::to_string(counts.mentions) +
+                       ", audit entries: " + std::to_string(counts.audit_entries);
+    }
+    const Item item{std::string(kErasureSpace), state_.id, ToJson(Value(std::move(record))), project_};
+    const Result<Committed> done = parts_.catalog.PutItems({item}, action, author, {}, std::move(redact));
+    return done ? Status() : Fail(done.error());
+  }
+
+  // ---- What is current ----
+
+  Status ChangeDefinitions() {
+    const std::shared_ptr<const CatalogView> view = parts_.catalog.View();
+    for (const auto& [project, unused] : view->projects) {
+      if (!IsIn(project_, project)) continue;
+      for (int attempt = 1;; ++attempt) {
+        Status changed = ChangeProject(project);
+        if (changed) break;
+        if (changed.error().code != ErrorCode::kStale || attempt == kMostAttempts) return changed;
+      }
+    }
+    return {};
+  }
+
+  Status ChangeProject(const std::string& project) {
+    const std::shared_ptr<const CatalogView> view = parts_.catalog.View();
+    const ProjectView* held = view->FindProject(project);
+    if (held == nullptr) return {};
+    CommitRequest request;
+    request.project = project;
+    request.author = author_;
+    request.action = "privacy.erase";
+    ErasureChange change{project, 0, {}, {}};
+    for (const auto& [ref, revision] : held->revisions) {
+      const std::optional<EntityRecord> record = held->definitions.entities.Find(ref);
+      if (!record) continue;
+      Value definition = EncodeDefinition(*record);
+      if (traces_.EraseFromDefinition(definition, UnitTraces::Mode::kRemove) == 0) continue;
+      request.edits.push_back({ref, Edit::Action::kPut, std::move(definition), Precondition{revision, false, false}});
+      change.definitions.push_back(ref.ToText());
+    }
+    if (request.edits.empty()) return {};
+    std::set<std::string> environments;
+    request.permit = [&](const Alteration& alteration) {
+      environments.insert(alteration.environments.begin(), alteration.environments.end());
+      return Status();
+    };
+    request.dry_run = state_.dry_run;
+    const Result<Committed> done = parts_.catalog.Commit(request);
+    if (!done) {
+      Error error = done.error();
+      error.message = "the unit cannot be taken out of project '" + project + "': " + error.message;
+      return Fail(std::move(error));
+    }
+    for (const PlannedChange& planned : done->changes) {  // of a dry run, which asks for no permit
+      environments.insert(planned.environments.begin(), planned.environments.end());
+    }
+    change.revision = state_.dry_run ? 0 : done->revision;
+    change.environments.assign(environments.begin(), environments.end());
+    state_.counts.definitions += change.definitions.size();
+    if (state_.dry_run) state_.counts.past_versions += change.definitions.size();  // which these would be then
+    state_.changes.push_back(std::move(change));
+    return {};
+  }
+
+  // ---- What was, and what happened ----
+
+  Status RewriteVersions() {
+    return Rewrite(KeySpace::kVersioned, [this](const KeyValue& stored, bool is_newest) {
+      std::optional<std::string> value = VersionWithout(stored, is_newest);
+      state_.counts.past_versions += value ? 1 : 0;
+      return value;
+    });
+  }
+
+  // What is current belongs to who keeps it, and would come back from their memory; but for what was last applied.
+  std::optional<std::string> VersionWithout(const KeyValue& stored, bool is_newest) const {
+    const StoreKey key = ParseStoreKey(stored.key);
+    const bool is_applied = key.kind == StoreKey::Kind::kApplied;
+    const bool is_item = key.kind == StoreKey::Kind::kItem;
+    if (key.kind == StoreKey::Kind::kOther || (is_newest && !is_applied)) return std::nullopt;
+    if (is_item ? !project_.empty() : !IsIn(project_, key.project)) return std::nullopt;
+    Result<Value> value = ParseJson(stored.value);
+    if (!value) return std::nullopt;
+    const auto mode = is_newest ? UnitTraces::Mode::kRemove : UnitTraces::Mode::kReplace;
+    if (traces_.EraseFromDefinition(*value, mode) == 0) return std::nullopt;
+    return ToJson(*value);
+  }
+
+  Status RewriteEvents() {
+    parts_.exposures.Flush();  // what was read before is in the journal then
+    return Rewrite(KeySpace::kPlain, [this](const KeyValue& stored, bool) -> std::optional<std::string> {
+      const std::optional<EntryPlace> place = EntryPlaceOf(stored.key);
+      if (!place || !IsIn(project_, place->project)) return std::nullopt;
+      std::optional<UnitTraces::ErasedEntry> erased = traces_.EraseFromEntry(stored.value);
+      if (!erased) return std::nullopt;
+      state_.counts.events += erased->events;
+      state_.counts.mentions += erased->mentions;
+      return std::move(erased->text);
+    });
+  }
+
+  // A dry run asks, and nothing is replaced.
+  Status Rewrite(KeySpace space, const Rewriter& rewriter) {
+    const Rewriter only_asks = [&rewriter](const KeyValue& stored, bool is_newest) -> std::optional<std::string> {
+      rewriter(stored, is_newest);
+      return std::nullopt;
+    };
+    const auto done = parts_.store.Rewrite(space, state_.dry_run ? only_asks : rewriter, stop_);
+    return done ? Status() : Fail(done.error());
+  }
+
+  Status FindAuditEntries() {
+    Status looked = ForEachLink(parts_.store, [this](const RevisionEntry& link) -> Status {
+      if (stop_()) return Fail(Stopped());
+      const AuditEntry entry = DecodeAudit(link);
+      if (IsIn(project_, entry.project) && Names(traces_, entry)) redact_.push_back(link.revision);
+      return {};
+    });
+    state_.counts.audit_entries = redact_.size();
+    return looked;
+  }
+
+  // ---- What is left ----
+
+  void Remains(std::string place) {
+    if (state_.remains.size() < kMostRemains) {
+      state_.remains.push_back(std::move(place));
+    } else {
+      ++state_.remains_left_out;
+    }
+  }
+
+  Status LookForRemains() {
+    const Rewriter look = [this](const KeyValue& stored, bool is_newest) -> std::optional<std::string> {
+      if (traces_.IsIn(stored.key)) Remains("the name of " + PlaceOf(stored, is_newest));
+      if (traces_.IsIn(stored.value)) Remains(PlaceOf(stored, is_newest));
+      return std::nullopt;
+    };
+    for (const KeySpace space : {KeySpace::kVersioned, KeySpace::kPlain}) {
+      if (const auto looked = parts_.store.Rewrite(space, look, stop_); !looked) return Fail(looked.error());
+    }
+    return ForEachLink(parts_.store, [this](const RevisionEntry& link) -> Status {
+      if (stop_()) return Fail(Stopped());
+      if (traces_.IsIn(link.audit.bytes) || traces_.IsIn(link.log.bytes)) {
+        Remains("the audit entry of revision " + std::to_string(link.revision));
+      }
+      return {};
+    });
+  }
+
+  void CountProcesses() {
+    for (ErasureChange& change : state_.changes) {
+      for (const std::string& environment : change.environments) {
+        const Propagation told =
+            parts_.processes.HowFar(change.project, environment, {parts_.feed.epoch(), change.revision});
+        change.processes += told.live;
+        change.holding += told.holding;
+      }
+    }
+  }
+
+  void ListBackups() {
+    if (Result<std::vector<BackupState>> backups = parts_.backups.List()) {
+      for (BackupState& backup : *backups) {
+        if (backup.phase == BackupState::Phase::kDone) state_.backups.push_back(std::move(backup));
+      }
+    }
+  }
+
+  const Parts& parts_;
+  const std::string project_;
+  const Author author_;
+  ErasureState& state_;
+  const UnitTraces traces_;
+  const std::function<bool()> stop_;
+  std::vector<Revision> redact_;
+};
+
+// ---- Erasing -----------------------------------------------------------------------------------------------------
+
+Privacy::Privacy(Parts parts, PrivacyOptions options)
+    : parts_(parts), options_([&] {
+        if (!options.clock) options.clock = SystemNow;
+        return std::move(options);
+      }()) {}
+
+Privacy::~Privacy() {
+  std::thread thread;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    thread.swap(thread_);
+  }
+  if (thread.joinable()) thread.join();
+}
+
+Status Privacy::Check(const UnitRequest& request) const {
+  const std::string& id = request.unit.id;
+  if (id.empty() || id.size() > kMaxUnitBytes) {
+    return Fail(ErrorCode::kInvalid, "a unit is text of 1 to " + std::to_string(kMaxUnitBytes) + " bytes");
+  }
+  if (request.unit.attribute.empty() || request.unit.attribute.size() > kMaxUnitBytes) {
+    return Fail(ErrorCode::kInvalid, "the attribute of a unit is text, such as key or account_id");
+  }
+  if (!request.project.empty() && parts_.catalog.View()->FindProject(request.project) == nullptr) {
+    return Fail(ErrorCode::kNotFound, "there is no project '" + request.project + "'");
+  }
+  return {};
+}
+
+Result<ErasureState> Privacy::Start(const UnitRequest& request, const Author& author) {
+  if (Status fine = Check(request); !fine) return Fail(fine.error());
+  if (const Result<std::vector<BackupState>> backups = parts_.backups.List()) {
+    for (const BackupState& backup : *backups) {
+      if (backup.phase != BackupState::Phase::kRunning) continue;
+      return Fail(ErrorCode::kConflict, "the backup '" + backup.name + "' is being made; erase when it is done");
+    }
+  }
+  if (Status healthy = parts_.store.Health(); !healthy) return Fail(healthy.error());
+  MutexLock lock(mutex_);
+  if (last_ && last_->phase == ErasureState::Phase::kRunning) {
+    return Fail(ErrorCode::kConflict, "another erasure is under way; one at a time");
+  }
+  if (stopping_) return Fail(ErrorCode::kUnavailable, "the server is stopping");
+  if (thread_.joinable()) thread_.join();  // it has said how it ended, and has nothing left to do
+  last_ = ErasureState();
+  last_->id = NewEpoch();
+  last_->dry_run = request.dry_run;
+  last_->begun = options_.clock();
+  thread_ = std::thread([this, request, author, state = *last_] { Run(request, author, state); });
+  return *last_;
+}
+
+void Privacy::Run(const UnitRequest& request, const Author& author, ErasureState state) {
+  const auto stop = [this] {
+    MutexLock lock(mutex_);
+    return stopping_;
+  };
+  const Status done = Erasure(parts_, request, author, state, stop).Run();
+  state.phase = done ? ErasureState::Phase::kDone : ErasureState::Phase::kFailed;
+  if (!done) state.error = done.error();
+  state.ended = options_.clock();
+  if (options_.on_done) options_.on_done(state);
+  MutexLock lock(mutex_);
+  last_ = std::move(state);
+}
+
+Result<ErasureState> Privacy::Find(std::string_view id) const {
+  MutexLock lock(mutex_);
+  if (last_ && last_->id == id) return *last_;
+  return Fail(ErrorCode::kNotFound, "no erasure '" + std::string(id) +
+                                        "' was begun last by this server; one that a restart cut off is begun again");
+}
+
+// ---- Exporting ---------------------------------------------------------------------------------------------------
+
+Result<UnitPage> Privacy::Export(const UnitRequest& request, std::uint64_t after) const {
+  if (Status fine = Check(request); !fine) return Fail(fine.error());
+  {
+    MutexLock lock(mutex_);
+    if (last_ && last_->phase == ErasureState::Phase::kRunning) {
+      return Fail(ErrorCode::kConflict, "an erasure is under way; ask again when it is done");
+    }
+  }
+  const UnitTraces traces(request.unit, std::string(kPlaceholder));
+  UnitPage page;
+  if (after == 0) {
+    if (Status found = ExportRecords(traces, request.project, page); !found) return Fail(found.error());
+    if (Status found = ExportAudit(traces, request.project, page); !found) return Fail(found.error());
+  }
+  if (Status found = ExportEvents(traces, request.project, after, page); !found) return Fail(found.error());
+  return page;
+}
+
+Status Privacy::ExportRecords(const UnitTraces& traces, const std::string& project, UnitPage& page) const {
+  const Rewriter see = [&](const KeyValue& stored, bool is_newest) -> std::optional<std::string> {
+    const StoreKey key = ParseStoreKey(stored.key);
+    if (key.kind == StoreKey::Kind::kOther || !traces.IsIn(stored.value)) return std::nullopt;
+    if (key.kind == StoreKey::Kind::kItem ? !project.empty() : !IsIn(project, key.project)) return std::nullopt;
+    Result<Value> value = ParseJson(stored.value);
+    Value copy = value ? *value : Value();
+    const std::size_t places = traces.EraseFromDefinition(copy, UnitTraces::Mode::kReplace);
+    const bool is_definition = key.kind == StoreKey::Kind::kEntity || key.kind == StoreKey::Kind::kApplied;
+    Object finding{{"class", Value(is_definition ? "definition" : "record")},
+                   {"where", Value(PlaceOf(stored, is_newest))},
+                   {"revision", Value(stored.modified_revision)},
+                   {"current", Value(is_newest)},
+                   {"places", Value(places)}};
+    // What is no definition may be a key or a member: what it is says enough.
+    if (is_definition && value) finding.Append("content", *std::move(value));
+    page.findings.emplace_back(std::move(finding));
+    return std::nullopt;
+  };
+  const auto done = parts_.store.Rewrite(KeySpace::kVersioned, see, {});
+  return done ? Status() : Fail(done.error());
+}
+
+Status Privacy::ExportAudit(const UnitTraces& traces, const std::string& project, UnitPage& page) const {
+  return ForEachLink(parts_.store, [&](const RevisionEntry& link) -> Status {
+    const AuditEntry entry = DecodeAudit(link);
+    if (!IsIn(project, entry.project) || !Names(traces, entry)) return {};
+    Result<Value> content = ParseJson(link.audit.bytes);
+    page.findings.emplace_back(Object{{"class", Value("audit")},
+                                      {"revision", Value(link.revision)},
+                                      {"time", Value(TimeText(link.time))},
+                                      {"content", content ? *std::move(content) : Value()}});
+    return {};
+  });
+}
+
+Status Privacy::ExportEvents(const UnitTraces& traces, const std::string& project, std::uint64_t after,
+                             UnitPage& page) const {
+  JournalQuery query;
+  query.after = after;
+  query.entries = kEntriesAtOnce;
+  const Result<JournalPage> entries = parts_.journal.Read(query);
+  if (!entries) return Fail(entries.error());
+  page.next = entries->next;
+  page.more = entries->more;
+  for (const JournalEntry& entry : entries->entries) {
+    if (!IsIn(project, entry.project) || !traces.EraseFromEntry(entry.text)) continue;
+    const Result<Value> content = ParseJson(entry.text);
+    const Value* events = content ? content->Find("events") : nullptr;
+    if (events == nullptr) continue;
+    for (const Value& event : events->AsArray()) {
+      const bool is_of_unit = traces.IsOfUnit(event);
+      if (!is_of_unit && !traces.IsMentionedBy(event)) continue;
+      page.findings.emplace_back(Object{{"class", Value("event")},
+                                        {"sequence", Value(entry.sequence)},
+                                        {"received", Value(TimeText(entry.received))},
+                                        {"project", Value(entry.project)},
+                                        {"environment", Value(entry.environment)},
+                                        {"of_unit", Value(is_of_unit)},
+                                        {"content", event}});
+    }
+  }
+  return {};
+}
+
+}  // namespace guidon

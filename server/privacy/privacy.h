@@ -1,0 +1,139 @@
+// What the server holds of one unit, and its erasure.
+//
+//   Privacy privacy({catalog, store, feed, exposures, processes, backups}, {});
+//   Result<ErasureState> state = privacy.Start({.unit = {.id = "user-42"}}, author);   // returns at once
+//   state = privacy.Find(state->id);                                                  // "running", "done" or "failed"
+//
+// An erasure takes the unit out of the current definitions, by ordinary revisions; out of every past version that is
+// kept; out of the journal of events; and tombstones what the log and the audit log say of it, of which the hash chain
+// keeps the salted commitment (audit/chain.h). Then it has the store forget what was replaced (Store::Purge), and looks
+// for what is left. docs/privacy.md says where a unit may be and what becomes of it.
+//
+// It takes two revisions of its own, when it begins and when it ends, with counts and without the id. One that was cut
+// off is begun again: it does what is left to do.
+//
+// Thread safety: every method may be called from any thread. Export and Find wait for the disk; an erasure runs on a
+// thread of its own, one at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <guidon/value.h>
+#include "core/base/mutex.h"
+#include "core/base/result.h"
+#include "server/backup/backups.h"
+#include "server/catalog/catalog.h"
+#include "server/feed/feed.h"
+#include "server/ingest/exposures.h"
+#include "server/ingest/journal.h"
+#include "server/ingest/processes.h"
+#include "server/privacy/unit_traces.h"
+#include "server/store/store.h"
+
+namespace guidon {
+
+inline constexpr std::string_view kErasureSpace = "erasure";  // of Catalog::PutItem and Items
+inline constexpr std::size_t kMaxUnitBytes = 1'024;
+
+struct UnitRequest {
+  UnitName unit;
+  std::string project;   // empty: all, and what belongs to none
+  bool dry_run = false;  // of an erasure: only counts
+};
+
+struct ErasureCounts {
+  std::size_t definitions = 0;    // that are current, and changed
+  std::size_t past_versions = 0;  // of definitions
+  std::size_t events = 0;         // of the unit
+  std::size_t mentions = 0;       // in other events
+  std::size_t audit_entries = 0;  // tombstones, together with what the log says of that revision
+};
+
+// A revision by which current definitions were changed, and with them perhaps what is answered.
+struct ErasureChange {
+  std::string project;
+  Revision revision = 0;                  // 0: a dry run
+  std::vector<std::string> definitions;   // "flag checkout.layout"
+  std::vector<std::string> environments;  // that can answer otherwise
+  std::size_t processes = 0;              // that live in those environments,
+  std::size_t holding = 0;                // and have said that they hold this revision
+};
+
+struct ErasureState {
+  enum class Phase : std::uint8_t { kRunning, kDone, kFailed };
+  std::string id;  // random
+  Phase phase = Phase::kRunning;
+  bool dry_run = false;
+  Timestamp begun{}, ended{};
+  ErasureCounts counts;
+  std::vector<ErasureChange> changes;
+  std::vector<std::string> remains;  // places that name it and are for people to decide on; the first 100
+  std::size_t remains_left_out = 0;
+  std::vector<BackupState> backups;  // that were made before, and may hold it
+  Error error;                       // kFailed
+};
+std::string_view ToString(ErasureState::Phase phase);  // "running", "done", "failed"
+
+struct UnitPage {
+  std::vector<Value> findings;  // an object each, with its `class`: docs/privacy.md
+  std::uint64_t next = 0;       // go on after it
+  bool more = false;
+};
+
+struct PrivacyOptions {
+  std::function<Timestamp()> clock;                  // empty: the system's
+  std::function<void(const ErasureState&)> on_done;  // of each that ended, well or not; on its thread
+};
+
+class Privacy {
+ public:
+  // All of them outlive it.
+  struct Parts {
+    Catalog& catalog;
+    Store& store;
+    Feed& feed;
+    const Journal& journal;
+    Exposures& exposures;
+    Processes& processes;
+    const Backups& backups;
+  };
+  Privacy(Parts parts, PrivacyOptions options);
+  ~Privacy();  // ends the erasure that is under way; it can be begun again
+
+  // kInvalid: no id, or none that a unit can have; kNotFound: no such project; kConflict: another one is under way, or
+  // a backup is being made; what Store::Health says.
+  Result<ErasureState> Start(const UnitRequest& request, const Author& author);
+  // The one that was begun last by this process, by its id; kNotFound.
+  Result<ErasureState> Find(std::string_view id) const;
+
+  // What is held of it. `after` 0: everything but events, and the first page of those; else events after that one.
+  // Reads all definitions that are kept, and the audit log, for the first page. kConflict while an erasure is under
+  // way.
+  Result<UnitPage> Export(const UnitRequest& request, std::uint64_t after) const;
+
+ private:
+  class Erasure;
+
+  Status Check(const UnitRequest& request) const;
+  void Run(const UnitRequest& request, const Author& author, ErasureState state);
+  Status ExportRecords(const UnitTraces& traces, const std::string& project, UnitPage& page) const;
+  Status ExportAudit(const UnitTraces& traces, const std::string& project, UnitPage& page) const;
+  Status ExportEvents(const UnitTraces& traces, const std::string& project, std::uint64_t after, UnitPage& page) const;
+
+  const Parts parts_;
+  const PrivacyOptions options_;
+
+  mutable Mutex mutex_;
+  std::optional<ErasureState> last_ GUIDON_GUARDED_BY(mutex_);
+  bool stopping_ GUIDON_GUARDED_BY(mutex_) = false;
+  std::thread thread_ GUIDON_GUARDED_BY(mutex_);  // of the last one
+};
+
+}  // namespace guidon
