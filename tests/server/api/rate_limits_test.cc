@@ -57,7 +57,8 @@ TEST(RateLimitsTest, EveryRouteButThoseOfHealthHasABudgetAndAnAudience) {
     const bool is_of_health = route.path == "/livez" || route.path == "/readyz";
     EXPECT_EQ(route.budget == http::Budget::kNone, is_of_health) << route.path;
     EXPECT_EQ(route.audience == Audience::kAll, is_of_health) << route.path;
-    const bool is_for_people = route.path.starts_with("/api/") || route.path == "/metrics" || route.path == "/";
+    const bool is_for_people = route.path.starts_with("/api/") || route.path.starts_with("/auth/") ||
+                               route.path == "/metrics" || route.path == "/";
     EXPECT_EQ(route.audience == Audience::kPeople, is_for_people) << route.path;
   }
 }
