@@ -379,6 +379,7 @@ void AddFlagRamp(CLI::App& flags, Run& run) {
       ->type_name("")
       ->default_val("status");
   verb->add_option("--rule", options->rule, "Its rule; may be left out where only one has a ramp")->type_name("ID");
+  AddEmergency(*verb, options->write);
   verb->add_option("--comment", options->comment, "Why, for the audit log")->type_name("TEXT");
   AddProject(*verb, options->project);
   AddEnvironment(*verb, options->environment)->required();

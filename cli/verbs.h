@@ -194,6 +194,7 @@ struct RampOptions {
   std::string flag;
   std::string rule;  // empty: the only one that has a ramp there
   std::string comment;
+  WriteOptions write;  // emergency and reason
   bool json = false;
 };
 int FlagRamp(const RampOptions& options);

@@ -929,7 +929,7 @@ class App::Impl {
       metrics_.AddCounter("guidon_ramp_steps_total", "Steps of ramps, by how it went", {{"result", "taken"}});
   Counter& ramp_steps_failed_ =
       metrics_.AddCounter("guidon_ramp_steps_total", "Steps of ramps, by how it went", {{"result", "failed"}});
-  std::atomic<RampKeeper*> ramp_waker_{nullptr};  // null: nobody has to hear of changes
+  std::atomic<RampKeeper*> ramp_waker_{nullptr};                // null: nobody has to hear of changes
   std::vector<std::array<Counter*, kStatusClasses>> requests_;  // of each route, in their order, and of none
   std::array<Counter*, std::size(kSignInOutcomes)> sign_in_counts_{};
   std::atomic<bool> stopping_{false};

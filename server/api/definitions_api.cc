@@ -342,25 +342,6 @@ http::Response Api::GetOne(EntityKind kind, const Call& call) {
                 revision->second);
 }
 
-namespace {
-
-// The author and the permit of a direct change: one that alters protected environments is refused, unless it is an
-// emergency.
-template <typename Request>
-Status ReadStanding(const Call& call, Request& request) {
-  const Result<std::string> emergency = ReadEmergency(call.request);
-  if (!emergency) return Fail(emergency.error());
-  const std::string comment = std::move(request.author.comment);
-  request.author = AuthorOf(call);
-  request.author.comment = comment;
-  request.author.emergency = *emergency;
-  request.permit = PermitTo(Verb::kWrite, call.who, std::string(call.request.Param("project")),
-                            emergency->empty() ? Guard::kRefused : Guard::kOverride);
-  return {};
-}
-
-}  // namespace
-
 http::Response Api::Change(EntityKind kind, Edit::Action action, const Call& call) {
   Result<Preconditions> conditions = ReadPreconditions(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());

@@ -5,8 +5,11 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/result.h"
+#include "server/api/api.h"
+#include "server/api/requests.h"
 #include "server/auth/authorize.h"
 #include "server/catalog/catalog.h"
 
@@ -22,6 +25,21 @@ enum class Guard : std::uint8_t {
 // `verb` in every environment that the change alters, kManage in all of the project when it changes that, and what
 // `guard` says of protected ones. kPermissionDenied names the environments in which the right is missing.
 Permit PermitTo(Verb verb, const Principal& who, const std::string& project, Guard guard);
+
+// The author and the permit of a direct change: one that alters protected environments is refused, unless it is an
+// emergency. The comment stays. kInvalid: the emergency has no reason, or too long a one.
+template <typename Request>
+Status ReadStanding(const Call& call, Request& request) {
+  const Result<std::string> emergency = ReadEmergency(call.request);
+  if (!emergency) return Fail(emergency.error());
+  const std::string comment = std::move(request.author.comment);
+  request.author = AuthorOf(call);
+  request.author.comment = comment;
+  request.author.emergency = *emergency;
+  request.permit = PermitTo(Verb::kWrite, call.who, std::string(call.request.Param("project")),
+                            emergency->empty() ? Guard::kRefused : Guard::kOverride);
+  return {};
+}
 
 inline constexpr std::size_t kMaxEmergencyBytes = 1'024;  // of the reason
 

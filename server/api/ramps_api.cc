@@ -4,6 +4,7 @@
 
 #include "core/allocate/ramp.h"
 #include "core/model/units.h"
+#include "server/api/permits.h"
 #include "server/api/api.h"
 #include "server/api/problem.h"
 #include "server/api/requests.h"
@@ -108,9 +109,8 @@ http::Response Api::MoveRamp(const Call& call) {
   request.environment = place.environment;
   request.rule = call.request.Param("rule");
   request.condition = conditions->condition;
-  request.author = AuthorOf(call);
+  if (Status standing = ReadStanding(call, request); !standing) return BadRequest(call.request, standing.error());
   request.idempotency = conditions->idempotency;
-  request.permit = PermitFor(call);
   if (Status read = ReadRampMove(*body, request); !read) return ProblemResponse(read.error(), call.request.id);
   const Result<Committed> committed = parts_.catalog.MoveRamp(request);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());

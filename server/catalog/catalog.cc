@@ -609,7 +609,8 @@ Result<Committed> Catalog::Impl::MoveRamp(const RampRequest& request) {
   Result<Prepared> prepared = Prepare(request.project, held, std::move(after));
   if (!prepared) return Fail(prepared.error());
   prepared->about = request.environment;
-  if (Status permitted = AskPermit(request.permit, request.author, *prepared); !permitted) return Fail(permitted.error());
+  if (Status permitted = AskPermit(request.permit, request.author, *prepared); !permitted)
+    return Fail(permitted.error());
   return Write(*std::move(prepared), "ramp." + std::string(ToString(request.move)), request.author,
                request.idempotency);
 }
@@ -651,15 +652,16 @@ Alteration Catalog::Impl::AlterationOf(const Prepared& prepared) {
   const EntitySet& before = prepared.before ? prepared.before->definitions.entities : kNothing;
   const EntitySet& after = prepared.after ? prepared.after->entities : kNothing;
   Alteration alteration{prepared.project_changed, EnvironmentsAltered(changed, before, after), {}};
-  std::vector<std::string>& environments = alteration.environments;
-  const std::string& about = prepared.about;
-  const auto place = std::lower_bound(environments.begin(), environments.end(), about);
-  if (!about.empty() && (place == environments.end() || *place != about)) environments.insert(place, about);
   for (const std::string& name : alteration.environments) {
     const EnvironmentDefinition* held =
         prepared.before ? prepared.before->definitions.project.FindEnvironment(name) : nullptr;
     if (held != nullptr && held->is_protected) alteration.guarded.push_back({name, held->required_approvals});
   }
+  // It takes the right there, and no approval while nobody gets another answer.
+  std::vector<std::string>& environments = alteration.environments;
+  const std::string& about = prepared.about;
+  const auto place = std::lower_bound(environments.begin(), environments.end(), about);
+  if (!about.empty() && (place == environments.end() || *place != about)) environments.insert(place, about);
   return alteration;
 }
 

@@ -75,10 +75,24 @@ class TestServer {
     EXPECT_TRUE(catalog_.Load());
     authenticator_.sessions().SetPolicy(options.sessions);
     admin_ = MakeKey(KeyKind::kAdmin);
-    api_.emplace(Api::Parts{catalog_, feed_, authenticator_, *journal_, processes_, counters_, deliverer_, exposures_,
-                            backups_, change_requests_, comments_, privacy_, [this] { return store_->Health(); },
-                            [this] { Wake(); }, [this] { return metrics_.Render(); },
-                            [this] { return stopping_.load(); }, [this] { return now_ms_.load(); }, api_counters_,
+    api_.emplace(Api::Parts{catalog_,
+                            feed_,
+                            authenticator_,
+                            *journal_,
+                            processes_,
+                            counters_,
+                            deliverer_,
+                            exposures_,
+                            backups_,
+                            change_requests_,
+                            comments_,
+                            privacy_,
+                            [this] { return store_->Health(); },
+                            [this] { Wake(); },
+                            [this] { return metrics_.Render(); },
+                            [this] { return stopping_.load(); },
+                            [this] { return now_ms_.load(); },
+                            api_counters_,
                             sign_in_,
                             [this](std::function<void()> job) { return ++put_off_, pool_->TryRun(std::move(job)); }},
                  options.api);

@@ -93,6 +93,25 @@ TEST_F(ChangeRequestsApiTest, NothingAltersAProtectedEnvironmentByAnyDoor) {
   EXPECT_EQ(Send("PUT", "/segments/unused", editor, R"({"owner":"x","include":["user-1"]})").status, 201);
 }
 
+TEST_F(ChangeRequestsApiTest, ARampIsHeldWithoutApprovalsAndMovedOnlyInAnEmergency) {
+  const std::string ramped = R"({"type":"boolean","owner":"x","environments":{"staging":{"enabled":false,"default":"on"},)"
+                             R"("production":{"enabled":true,"default":"off","rules":[{"id":"beta","serve":"on",)"
+                             R"("ramp":[{"at":"1%","hold":"1h"},{"at":"5%"}]}]}}})";
+  ASSERT_EQ(Send("PUT", "/flags/a?emergency=outage", server.admin(), ramped).status, 200);
+  const std::string path = "/environments/production/flags/a/ramps/beta";
+  const HttpAnswer paused = Send("POST", path, editor, R"({"action":"pause"})");
+  EXPECT_EQ(paused.status, 200) << paused.body;
+  EXPECT_EQ(Send("POST", path, editor, R"({"action":"resume"})").status, 200);
+  for (const char* action : {"abort", "finish"}) {
+    const HttpAnswer refused = Send("POST", path, server.admin(), std::string(R"({"action":")") + action + "\"}");
+    EXPECT_EQ(refused.status, 409) << action << refused.body;
+    EXPECT_EQ(TextAt(TestServer::Body(refused), "code"), "change_request_required");
+  }
+  EXPECT_EQ(Send("POST", path + "?emergency=outage", editor, R"({"action":"abort"})").status, 403);
+  EXPECT_EQ(Send("POST", path + "?emergency=outage", server.admin(), R"({"action":"abort"})").status, 200);
+  EXPECT_THAT(AuditOfHead(), HasSubstr("\"emergency\":\"outage\""));
+}
+
 TEST_F(ChangeRequestsApiTest, OneIsOpenedApprovedByAnotherStaleRebasedAndApplied) {
   const std::string number = Open(editor);
   EXPECT_EQ(StateOf(number), "open");

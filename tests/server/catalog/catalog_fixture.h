@@ -224,19 +224,19 @@ class CatalogHarness {
   }
   void OpenCatalog() {
     feed_ = std::make_unique<Feed>(doubtful_->Epoch(), FeedOptions{}, [this] { ++wakes_; });
-    catalog_ = std::make_unique<Catalog>(
-        *doubtful_, *feed_,
-        CatalogOptions{{},
-                       replayed_revisions_,
-                       [this](const Item& item) {
-                         items_taken += item.space + "/" + item.id + "=" + item.value + " ";
-                         if (on_item) on_item(item);
-                       },
-                       nullptr,
-                       clock_.Function(),
-                       [this] {
-                         if (on_view) on_view();
-                       }});
+    catalog_ = std::make_unique<Catalog>(*doubtful_, *feed_,
+                                         CatalogOptions{{},
+                                                        replayed_revisions_,
+                                                        [this](const Item& item) {
+                                                          items_taken +=
+                                                              item.space + "/" + item.id + "=" + item.value + " ";
+                                                          if (on_item) on_item(item);
+                                                        },
+                                                        nullptr,
+                                                        clock_.Function(),
+                                                        [this] {
+                                                          if (on_view) on_view();
+                                                        }});
     const Status loaded = catalog_->Load();
     if (!loaded) throw std::runtime_error(loaded.error().message);
   }
