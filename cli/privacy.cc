@@ -68,6 +68,7 @@ void ShowChange(const Value& change, bool is_dry) {
 void Show(const Value& state, bool is_dry) {
   std::cout << (is_dry ? "would be erased:" : "erased:") << "\n"
             << "  definitions:        " << CountOf(state, "definitions") << "\n"
+            << "  requests, comments: " << CountOf(state, "notes") << "\n"
             << "  past versions:      " << CountOf(state, "past_versions") << "\n"
             << "  events:             " << CountOf(state, "events") << "\n"
             << "  mentions in events: " << CountOf(state, "mentions") << "\n"

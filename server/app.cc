@@ -296,7 +296,8 @@ class App::Impl {
                  {"audit_entries", std::to_string(state.counts.audit_entries)},
                  {"remains", std::to_string(state.remains.size() + state.remains_left_out)}});
     };
-    privacy_.emplace(Privacy::Parts{*catalog_, *store_, *feed_, *journal_, *exposures_, processes_, *backups_},
+    const auto on_note = [this](const Item& item) { TakeItem(item); };
+    privacy_.emplace(Privacy::Parts{*catalog_, *store_, *feed_, *journal_, *exposures_, processes_, *backups_, on_note},
                      std::move(options));
   }
 

@@ -99,6 +99,7 @@ Value Describe(const ErasureState& state) {
   }
   const ErasureCounts& counts = state.counts;
   object.Append("counts", Object{{"definitions", Value(counts.definitions)},
+                                 {"notes", Value(counts.notes)},
                                  {"past_versions", Value(counts.past_versions)},
                                  {"events", Value(counts.events)},
                                  {"mentions", Value(counts.mentions)},

@@ -145,8 +145,11 @@ std::optional<Principal> Authenticator::PrincipalOf(std::string_view id) const {
 std::optional<Principal> Authenticator::StandingOf(std::string_view principal) const {
   constexpr std::string_view kKey = "key:", kMember = "member:";
   if (principal.starts_with(kMember)) {
-    const std::optional<TeamMember> member = members_.Find(principal.substr(kMember.size()));
+    std::optional<TeamMember> member = members_.Find(principal.substr(kMember.size()));
     if (!member) return std::nullopt;
+    for (Binding& binding : sessions_.BindingsOf(sessions_.GroupsOf(member->id, now_ms_()))) {
+      member->bindings.push_back(std::move(binding));
+    }
     return Principal{std::string(principal), KeyKind::kAdmin, "", "", members_.GrantsOf(*member)};
   }
   if (!principal.starts_with(kKey)) return std::nullopt;

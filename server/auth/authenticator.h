@@ -86,7 +86,7 @@ class Authenticator {
   std::string PersonOf(std::string_view principal) const;
 
   // What a principal may do now, without showing a key: "key:SELECTOR", by the key that it was rotated to when it has
-  // ended; "member:ana", by her roles. nullopt: it may nothing any more.
+  // ended; "member:ana", by her roles and those of the groups of her open sessions. nullopt: it may nothing any more.
   std::optional<Principal> StandingOf(std::string_view principal) const;
 
   // Whether a key may still be used; streams ask on every tick.

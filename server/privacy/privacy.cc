@@ -49,7 +49,8 @@ Status ForEachLink(const Store& store, const std::function<Status(const Revision
 
 // An audit entry can name a unit where people and programs write what they like.
 bool Names(const UnitTraces& traces, const AuditEntry& entry) {
-  return traces.unit().mentions && !entry.redacted && (traces.IsIn(entry.comment) || traces.IsIn(entry.request_id));
+  return traces.unit().mentions && !entry.redacted &&
+         (traces.IsIn(entry.comment) || traces.IsIn(entry.request_id) || traces.IsIn(entry.emergency));
 }
 
 // "flag checkout.layout of project shop", as people know it.
@@ -108,7 +109,7 @@ class Privacy::Erasure {
     if (!state_.dry_run) {
       if (Status noted = Note("begun", "privacy.erase", {}); !noted) return noted;
     }
-    for (const auto step : {&Erasure::ChangeDefinitions, &Erasure::RewriteVersions, &Erasure::RewriteEvents,
+    for (const auto step : {&Erasure::ChangeDefinitions, &Erasure::ChangeNotes, &Erasure::RewriteVersions, &Erasure::RewriteEvents,
                             &Erasure::FindAuditEntries}) {
       if (stop_()) return Fail(Stopped());
       if (Status done = (this->*step)(); !done) return done;
@@ -132,6 +133,7 @@ class Privacy::Erasure {
     Author author = author_;
     if (action == "privacy.erased") {
       author.comment = "definitions: " + std::to_string(counts.definitions) +
+                       ", requests and comments: " + std::to_string(counts.notes) +
                        ", past versions: " + std::to_string(counts.past_versions) +
                        ", events: " + std::to_string(counts.events) +
                        ", mentions in events: " + std::to_string(counts.mentions) +
@@ -195,6 +197,39 @@ class Privacy::Erasure {
     state_.counts.definitions += change.definitions.size();
     if (state_.dry_run) state_.counts.past_versions += change.definitions.size();  // which these would be then
     state_.changes.push_back(std::move(change));
+    return {};
+  }
+
+  // What change requests would change, and what people say of them and of flags. Approvals stay: the placeholder is a
+  // unit that nobody is.
+  Status ChangeNotes() {
+    for (const std::string_view space : {kChangeRequestSpace, kCommentSpace}) {
+      const Result<std::vector<Item>> items = parts_.catalog.Items(space);
+      if (!items) return Fail(items.error());
+      for (const Item& item : *items) {
+        if (stop_()) return Fail(Stopped());
+        if (Status changed = ChangeNote(item); !changed) return changed;
+      }
+    }
+    return {};
+  }
+
+  Status ChangeNote(Item item) {
+    item.project = item.id.substr(0, item.id.find('/'));
+    if (!IsIn(project_, item.project)) return {};
+    Result<Value> value = ParseJson(item.value);
+    if (!value || traces_.EraseFromDefinition(*value, UnitTraces::Mode::kReplace) == 0) return {};
+    ++state_.counts.notes;
+    if (state_.dry_run) {
+      ++state_.counts.past_versions;  // which it would be then
+      return {};
+    }
+    item.value = ToJson(*value);
+    const Result<Committed> done =
+        parts_.catalog.PutItem(item, "privacy.erase", author_, Precondition{item.revision, false, false});
+    // Somebody was quicker: what they left is looked at with all that remains.
+    if (!done) return done.error().code == ErrorCode::kStale ? Status() : Fail(done.error());
+    if (parts_.on_note) parts_.on_note(item);
     return {};
   }
 

@@ -4,8 +4,8 @@
 //   Result<ErasureState> state = privacy.Start({.unit = {.id = "user-42"}}, author);   // returns at once
 //   state = privacy.Find(state->id);                                                  // "running", "done" or "failed"
 //
-// An erasure takes the unit out of the current definitions, by ordinary revisions; out of every past version that is
-// kept; out of the journal of events; and tombstones what the log and the audit log say of it, of which the hash chain
+// An erasure takes the unit out of the current definitions, change requests and comments, by ordinary revisions; out of
+// every past version that is kept; out of the journal of events; and tombstones what the log and the audit log say of it, of which the hash chain
 // keeps the salted commitment (audit/chain.h). Then it has the store forget what was replaced (Store::Purge), and looks
 // for what is left. docs/privacy.md says where a unit may be and what becomes of it.
 //
@@ -50,7 +50,8 @@ struct UnitRequest {
 
 struct ErasureCounts {
   std::size_t definitions = 0;    // that are current, and changed
-  std::size_t past_versions = 0;  // of definitions
+  std::size_t notes = 0;          // change requests and comments, changed
+  std::size_t past_versions = 0;  // of definitions and notes
   std::size_t events = 0;         // of the unit
   std::size_t mentions = 0;       // in other events
   std::size_t audit_entries = 0;  // tombstones, together with what the log says of that revision
@@ -103,6 +104,7 @@ class Privacy {
     Exposures& exposures;
     Processes& processes;
     const Backups& backups;
+    std::function<void(const Item&)> on_note = {};  // told of each that was changed, for who keeps it in memory
   };
   Privacy(Parts parts, PrivacyOptions options);
   ~Privacy();  // ends the erasure that is under way; it can be begun again

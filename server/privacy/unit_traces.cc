@@ -11,7 +11,8 @@ namespace guidon {
 namespace {
 
 constexpr std::array<std::string_view, 4> kReserved = {"segment", "flag", "now", "experiment"};  // of conditions
-constexpr std::array<std::string_view, 5> kTexts = {"description", "hypothesis", "owner", "comment", "reason"};
+constexpr std::array<std::string_view, 7> kTexts = {"description", "hypothesis", "owner", "comment",
+                                                    "reason",      "title",      "text"};
 
 template <typename List>
 bool IsOneOf(const List& list, std::string_view word) {

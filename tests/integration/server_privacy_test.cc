@@ -106,6 +106,10 @@ class PrivacyTest : public ::testing::Test {
              R"(","changes":[{"kind":"flag","key":"beta","action":"patch","definition":{"owner":"others"}}]})");
     Must(201, "PUT", "/api/v1/projects/shop/flags/gone", flag.substr(0, 9) + "gone" + flag.substr(13));
     Must(200, "DELETE", "/api/v1/projects/shop/flags/gone");
+    Must(201, "POST", "/api/v1/projects/shop/flags/beta/comments", R"({"text":"asked for by )" + kUnit + R"("})");
+    Must(201, "POST", "/api/v1/projects/shop/change-requests",
+         R"({"title":"for )" + kUnit + R"(","changes":[{"kind":"segment","key":"friends","action":"patch",)" +
+             R"("definition":{"include":[")" + kUnit + R"(","user-9"]}}]})");
     Must(200, "POST", "/api/v1/projects/shop/environments/production/evaluate",
          R"({"flag":"beta","context":{"key":")" + kUnit + R"("}})");
     SendEvents("4v0b3k2m9x7c1q8d5n6p0a");
@@ -156,10 +160,13 @@ TEST_F(PrivacyTest, AUnitThatIsErasedIsInNoFileAndNoAnswerAndTheAuditLogStillVer
   EXPECT_EQ(erased.exit_code, 0) << erased.output << erased.errors;
   EXPECT_THAT(FilesWith(server_->data(), kUnit), IsEmpty()) << "while it runs";
   const Value report = JsonOf(erased);
-  for (const char* name : {"definitions", "past_versions", "events", "mentions", "audit_entries"}) {
+  for (const char* name : {"definitions", "notes", "past_versions", "events", "mentions", "audit_entries"}) {
     EXPECT_EQ(CountOf(report, name), CountOf(dry, name)) << name;
   }
   EXPECT_EQ(CountOf(report, "definitions"), "2");
+  EXPECT_EQ(CountOf(report, "notes"), "2");
+  EXPECT_THAT(Must(200, "GET", "/api/v1/projects/shop/change-requests/1"), AllOf(Not(HasSubstr(kUnit)), HasSubstr("user-9")));
+  EXPECT_THAT(Must(200, "GET", "/api/v1/projects/shop/change-requests"), Not(HasSubstr(kUnit))) << "from memory";
   EXPECT_EQ(CountOf(report, "events"), "4");
   EXPECT_EQ(CountOf(report, "mentions"), "2");
   EXPECT_EQ(CountOf(report, "audit_entries"), "1");
