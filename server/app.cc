@@ -127,7 +127,6 @@ class App::Impl {
     readers_.emplace(config_.worker_threads, kPoolQueue);
     writers_.emplace(config_.worker_threads, kPoolQueue);
     ingest_.emplace(config_.worker_threads, kPoolQueue);
-    if (!IsReadOnly()) KeepRamps();
     sign_ins_.emplace(kSignInThreads, kSignInQueue);
     if (Status listening = Listen(); !listening) return listening;
     // Only once the address is ours: a second server on it must not show a key that nobody can use.
@@ -137,6 +136,7 @@ class App::Impl {
       KeepHistory();
       KeepCheckpoints();
       KeepJournal();
+      KeepRamps();
       request_keeper_.emplace(*change_requests_, kRequestLook);
       KeepSessions();
     }
@@ -172,20 +172,22 @@ class App::Impl {
     sign_ins_.reset();
     writers_.reset();
     readers_.reset();
-    deliverer_.reset();
+    deliverer_->Stop();
     KeepLastCheckpoint();
     exposures_->Finish();
     store_->BeginClose();  // the keepers may wait for room on a full disk, and events too
     if (last_checkpoint_.joinable()) last_checkpoint_.join();
+    // First those that change definitions and items, whose commits wake ramps and webhooks.
+    request_keeper_.reset();
+    session_keeper_.reset();
+    privacy_.reset();  // an erasure ends, and can be begun again
     ramp_waker_ = nullptr;
     ramps_.reset();
-    privacy_.reset();  // an erasure ends, and can be begun again
+    deliverer_.reset();
     backups_.reset();  // ends the one that is being made
-    session_keeper_.reset();
     history_.reset();
     checkpoints_.reset();
     journal_keeper_.reset();
-    request_keeper_.reset();
     journal_.reset();  // who waits for an answer from it is told through the server
     if (serving_) store_->ForgetCrashes();
     log_.Info("stopped");

@@ -72,7 +72,8 @@ struct Side {
   std::unordered_map<std::string_view, const FlagRecord*> flags;
 };
 
-// What changes nobody's answer now, and will: the steps of a ramp, and whether it is paused.
+// What changes nobody's answer now, and will: the steps of a ramp, and that one goes on which was held at nobody. To
+// hold one, and to let go on what some have already, is no change of what was decided.
 bool HasOtherRamps(const FlagRecord* old, const FlagRecord* now, const std::string& environment) {
   const auto ramps_of = [&](const FlagRecord* record) {
     std::vector<std::pair<std::string, Ramp>> ramps;
@@ -83,15 +84,16 @@ bool HasOtherRamps(const FlagRecord* old, const FlagRecord* now, const std::stri
     }
     return ramps;
   };
-  const auto paused_in = [&](const FlagRecord* record) {
-    Names paused;
-    if (record == nullptr) return paused;
+  const auto held_at_nobody = [&](const FlagRecord* record) {
+    Names held;
+    if (record == nullptr) return held;
     for (const RampState& ramp : record->state.ramps) {
-      if (ramp.environment == environment && ramp.paused) paused.insert(ramp.rule);
+      if (ramp.environment == environment && ramp.paused && ramp.at == 0) held.insert(ramp.rule);
     }
-    return paused;
+    return held;
   };
-  return ramps_of(old) != ramps_of(now) || paused_in(old) != paused_in(now);
+  const Names before = held_at_nobody(old), after = held_at_nobody(now);
+  return ramps_of(old) != ramps_of(now) || !std::includes(after.begin(), after.end(), before.begin(), before.end());
 }
 
 void AddOfFlag(const EntityRef& ref, const Side& before, const Side& after, Names& names) {

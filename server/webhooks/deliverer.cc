@@ -58,6 +58,10 @@ Deliverer::Deliverer(Store& store, DelivererOptions options)
 }
 
 Deliverer::~Deliverer() {
+  Stop();
+}
+
+void Deliverer::Stop() {
   commits_.reset();
   std::vector<std::shared_ptr<net::HttpClient>> under_way;
   {
@@ -70,6 +74,7 @@ Deliverer::~Deliverer() {
   changed_.NotifyAll();
   for (const auto& http : under_way) http->Stop(std::chrono::milliseconds(0));
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void Deliverer::Put(Webhook webhook) {

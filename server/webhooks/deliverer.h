@@ -65,10 +65,13 @@ class Deliverer {
  public:
   // The store outlives it.
   Deliverer(Store& store, DelivererOptions options);
-  // Ends deliveries under way; they are made again after the next start. Waits for a name that is being looked up.
-  ~Deliverer();
+  ~Deliverer();  // as Stop
   Deliverer(const Deliverer&) = delete;
   Deliverer& operator=(const Deliverer&) = delete;
+
+  // Ends deliveries under way; they are made again after the next start. Waits for a name that is being looked up. What
+  // is put afterwards is told of nothing.
+  void Stop();
 
   void Put(Webhook webhook);
   void Remove(std::string_view id);

@@ -110,6 +110,7 @@ TEST_F(ChangeRequestsApiTest, ARampIsHeldWithoutApprovalsAndMovedOnlyInAnEmergen
   EXPECT_EQ(Send("POST", path + "?emergency=outage", editor, R"({"action":"abort"})").status, 403);
   EXPECT_EQ(Send("POST", path + "?emergency=outage", server.admin(), R"({"action":"abort"})").status, 200);
   EXPECT_THAT(AuditOfHead(), HasSubstr("\"emergency\":\"outage\""));
+  EXPECT_EQ(Send("POST", path, editor, R"({"action":"resume"})").status, 409) << "which would begin it anew";
 }
 
 TEST_F(ChangeRequestsApiTest, OneIsOpenedApprovedByAnotherStaleRebasedAndApplied) {
