@@ -66,7 +66,7 @@ ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view 
   BackupCommand words;
   AddBackup(options, arguments.backup, words);
   // The password is never an argument: every process of the machine may read those.
-  options.add_subcommand("hash-password", "Hash a password from the terminal or standard input, for break-glass-file")
+  options.add_subcommand("hash-password", "Hash a password, typed or piped, for break-glass-file")
       ->callback([&arguments] { arguments.hash_password = true; });
   std::map<std::string, std::string> values;
   std::map<std::string, bool> switches;
