@@ -153,11 +153,15 @@ Result<Committed> ChangeRequests::Plan(const ChangeRequest& request) const {
   return catalog_.Commit(commit);
 }
 
+Status ChangeRequests::SettleDoubt() {
+  if (!in_doubt_) return {};
+  if (Status settled = catalog_.Settle(); !settled) return settled;
+  in_doubt_ = false;
+  return {};
+}
+
 Result<ChangeRequest> ChangeRequests::Live(const std::string& project, std::uint64_t number) {
-  if (in_doubt_) {
-    if (Status settled = catalog_.Settle(); !settled) return Fail(settled.error());
-    in_doubt_ = false;
-  }
+  if (Status settled = SettleDoubt(); !settled) return Fail(settled.error());
   Result<ChangeRequest> request = Find(project, number);
   if (!request || !IsClosed(request->closed)) return request;
   return Fail(ErrorCode::kConflict, NameOf(*request) + " is " + std::string(ToString(request->closed)) + " since " +
@@ -507,6 +511,43 @@ Result<ChangeRequest> ChangeRequests::ApplyLocked(ChangeRequest request, Author 
   request.revision = committed->revision;
   Keep(request);
   return request;
+}
+
+// ---- What must not be kept ---------------------------------------------------------------------------------------
+
+Result<std::size_t> ChangeRequests::Rewrite(const ItemRewriter& rewrite, std::string_view action,
+                                            const Author& author) {
+  const Result<std::vector<Item>> items = catalog_.Items(kChangeRequestSpace);
+  if (!items) return Fail(items.error());
+  std::size_t count = 0;
+  for (const Item& item : *items) {
+    if (!rewrite(item)) continue;  // most, without holding up a step
+    const Result<bool> rewritten = RewriteOne(item.id, rewrite, action, author);
+    if (!rewritten) return Fail(rewritten.error());
+    count += *rewritten ? 1 : 0;
+  }
+  return count;
+}
+
+// As it is by now.
+Result<bool> ChangeRequests::RewriteOne(const std::string& id, const ItemRewriter& rewrite, std::string_view action,
+                                        const Author& author) {
+  MutexLock lock(changes_);
+  if (Status settled = SettleDoubt(); !settled) return Fail(settled.error());
+  Result<std::optional<Item>> held = catalog_.FindItem(kChangeRequestSpace, id);
+  if (!held) return Fail(held.error());
+  std::optional<std::string> value = *held ? rewrite(**held) : std::nullopt;
+  if (!value) return false;
+  Item item = *std::move(*held);
+  item.project = id.substr(0, id.find('/'));
+  item.value = *std::move(value);
+  const Result<Committed> committed = catalog_.PutItem(item, action, author, Precondition{item.revision, false, false});
+  in_doubt_ = !committed && committed.error().code == ErrorCode::kIndeterminate;
+  if (!committed && committed.error().code == ErrorCode::kStale) return false;  // gone, with its project
+  if (!committed) return Fail(committed.error());
+  item.revision = committed->revision;
+  if (Status taken = Take(item); !taken) return Fail(taken.error());
+  return true;
 }
 
 // ---- The server's part -------------------------------------------------------------------------------------------

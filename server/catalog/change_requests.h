@@ -117,6 +117,13 @@ class ChangeRequests {
   // and the like are tried again at the next look, until it is too late.
   void Look();
 
+  // For what must not be kept: what the items of requests are to be from now on, whatever their state; nothing: as they
+  // are. One revision for each, with its audit entry `action`; steps wait for each, so that none is lost and none
+  // brings back what was replaced. `rewrite` may be asked more than once about the same; it must not call in here.
+  // Returns how many were replaced.
+  using ItemRewriter = std::function<std::optional<std::string>(const Item&)>;
+  Result<std::size_t> Rewrite(const ItemRewriter& rewrite, std::string_view action, const Author& author);
+
   // ---- Reading ----
 
   Result<ChangeRequest> Find(const std::string& project, std::uint64_t number) const;
@@ -130,12 +137,15 @@ class ChangeRequests {
   std::string PersonOf(std::string_view principal) const;
   bool IsAuthor(const ChangeRequest& request, const Author& author) const;
   std::shared_ptr<const ProjectView> ProjectOf(const std::string& project) const;
+  Status SettleDoubt() GUIDON_REQUIRES(changes_);
   Result<ChangeRequest> Live(const std::string& project, std::uint64_t number) GUIDON_REQUIRES(changes_);
   Result<ChangeRequest> Fresh(const std::string& project, std::uint64_t number) GUIDON_REQUIRES(changes_);
   // What it alters, as it is now.
   Alteration AlterationOf(const ChangeRequest& request) const;
   // Holds the edits against what is there: sets base, touched and environments. kInvalid when nothing would change.
   Status Ground(ChangeRequest& request) const;
+  Result<bool> RewriteOne(const std::string& id, const ItemRewriter& rewrite, std::string_view action,
+                          const Author& author);
   Status CheckTime(std::int64_t apply_at_ms) const;
   Status HasRoom(const std::string& project) const;
   Result<std::vector<Item>> Oldest() const;

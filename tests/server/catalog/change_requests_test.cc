@@ -374,6 +374,32 @@ TEST(ChangeRequestsTest, AScheduleWhoseWriteWasInDoubtIsCarriedOutOnce) {
   }
 }
 
+TEST(ChangeRequestsTest, WhatIsRewrittenKeepsTheStepsThatWereTakenMeanwhile) {
+  Office office;
+  ASSERT_EQ(office.Do("open ana"), "");
+  ASSERT_EQ(office.Do("open ana"), "");
+  bool approved = false;
+  const auto retitle = [&](const Item& item) -> std::optional<std::string> {
+    Value value = *ParseJson(item.value);
+    value.MutableObject().Set("title", Value("erased"));
+    if (item.id != "shop/1") return std::nullopt;
+    if (!std::exchange(approved, true)) {
+      EXPECT_EQ(office.Do("approve ben"), "");  // after it was read
+    }
+    return ToJson(value);
+  };
+  const auto rewritten = office.requests->Rewrite(retitle, "privacy.erase", Office::By("eve"));
+  ASSERT_TRUE(rewritten) << rewritten.error().message;
+  EXPECT_EQ(*rewritten, 1u);
+  const auto held = office.requests->List("shop");
+  EXPECT_EQ(held.at(0).title, "t");
+  EXPECT_EQ(held.at(1).title, "erased") << "in memory, too";
+  EXPECT_EQ(held.at(1).revision, office.on.head());
+  const Result<ChangeRequest> stored = office.requests->Find("shop", 1);
+  EXPECT_EQ(stored->title, "erased");
+  EXPECT_EQ(stored->approvals.size(), 1u) << "an approval was undone";
+}
+
 TEST(ChangeRequestsTest, BoundsHoldAndProjectsTakeTheirsWithThem) {
   Office office;
   EXPECT_EQ(office.OpenBy("ana", "a", -1), "invalid");
