@@ -32,6 +32,7 @@ class MemoryStore final : public Store {
   Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override;
   Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) override;
+  Status Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const override;
   StoreHead Head() const override;
   std::string Epoch() const override { return epoch_; }
   Status Health() const override { return {}; }
@@ -301,6 +302,18 @@ Result<std::size_t> MemoryStore::Rewrite(KeySpace space, const Rewriter& rewrite
   if (count == 0) return count;
   if (const Result<TxnResult> done = Commit(std::move(txn)); !done) return Fail(done.error());
   return count;
+}
+
+Status MemoryStore::Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const {
+  MutexLock lock(mutex_);
+  for (const auto& [key, versions] : data_) {
+    if (stop && stop()) return Fail(ErrorCode::kUnavailable, "the search was stopped; ask again");
+    if (IsPlainKey(key) != (space == KeySpace::kPlain)) continue;
+    for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
+      if (!version->deleted) see(version->entry, version == versions.rbegin());
+    }
+  }
+  return {};
 }
 
 Position MemoryStore::compacted() const {

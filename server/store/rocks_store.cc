@@ -60,6 +60,7 @@ class RocksStore final : public Store {
   Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override { return compacted_; }
   Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) override;
+  Status Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const override;
   Status Purge(const std::function<bool()>& stop) override;
   Status PurgeRange(std::string_view begin, std::string_view end, const std::function<bool()>& stop) override;
   Result<BackupManifest> Backup(const BackupRequest& request) override;
@@ -79,6 +80,8 @@ class RocksStore final : public Store {
   Status ReadOp(const std::pair<TxnOp::Kind, std::string>& op, CommittedTxn& txn) const;
   Status MayCompact(const std::function<bool()>& stop) const;
   Status MayErase(const std::function<bool()>& stop) const;
+  Status Walk(KeySpace space, const std::function<Status()>& may_go_on,
+              const std::function<Status(const KeyValue&, bool is_newest)>& see) const;
   Status RemoveOldFiles();
   Status RewriteFiles(const std::string* begin, const std::string* end, const std::function<bool()>& stop);
 
@@ -349,17 +352,41 @@ class RewriteWriter {
 
 Result<std::size_t> RocksStore::Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) {
   MutexLock lock(compaction_mutex_);
+  RewriteWriter writer(*this);
+  const auto replace = [&](const KeyValue& stored, bool is_newest) -> Status {
+    std::optional<std::string> value = rewrite(stored, is_newest);
+    return value ? writer.Add({stored.key, stored.modified, *std::move(value)}) : Status();
+  };
+  const auto may_go_on = [&] { return MayErase(stop); };
+  if (Status walked = Walk(space, may_go_on, replace); !walked) return Fail(walked.error());
+  if (Status flushed = writer.Flush(); !flushed) return Fail(flushed.error());
+  return writer.count();
+}
+
+Status RocksStore::Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const {
+  const auto may_go_on = [&]() -> Status {
+    if (!closing_ && !(stop && stop())) return {};
+    return Fail(ErrorCode::kUnavailable, "the search was stopped, as the server is stopping; ask again");
+  };
+  return Walk(space, may_go_on, [&](const KeyValue& stored, bool is_newest) -> Status {
+    see(stored, is_newest);
+    return {};
+  });
+}
+
+// Every value of a space, until one of the two fails; `may_go_on` is asked now and then.
+Status RocksStore::Walk(KeySpace space, const std::function<Status()>& may_go_on,
+                        const std::function<Status(const KeyValue&, bool is_newest)>& see) const {
   const bool is_plain = space == KeySpace::kPlain;
   rocksdb::ReadOptions options;
   options.fill_cache = false;  // what is read once must not push out what readers need
   const std::unique_ptr<rocksdb::Iterator> iterator(db_.NewIterator(options));
-  RewriteWriter writer(*this);
   std::string key, previous;
   std::size_t looked_at = 0;
   for (iterator->Seek(is_plain ? "p" : "v"); iterator->Valid(); iterator->Next()) {
     if (iterator->key().compare(ToSlice(is_plain ? kPlainEnd : kVersionsEnd)) >= 0) break;
     if (looked_at++ % kLooksBetweenStops == 0) {
-      if (Status may = MayErase(stop); !may) return Fail(may.error());
+      if (Status may = may_go_on(); !may) return may;
     }
     Position position = 0;
     Result<std::optional<KeyValue>> stored = std::optional<KeyValue>();
@@ -375,15 +402,9 @@ Result<std::size_t> RocksStore::Rewrite(KeySpace space, const Rewriter& rewrite,
     const bool is_newest = is_plain || key != previous;
     previous = key;
     if (!*stored) continue;  // a deletion
-    std::optional<std::string> value = rewrite(**stored, is_newest);
-    if (!value) continue;
-    if (Status added = writer.Add({(*stored)->key, (*stored)->modified, *std::move(value)}); !added) {
-      return Fail(added.error());
-    }
+    if (Status seen = see(**stored, is_newest); !seen) return seen;
   }
-  if (!iterator->status().ok()) return Fail(ReadError(iterator->status()));
-  if (Status flushed = writer.Flush(); !flushed) return Fail(flushed.error());
-  return writer.count();
+  return iterator->status().ok() ? Status() : Fail(ReadError(iterator->status()));
 }
 
 namespace {

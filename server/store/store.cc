@@ -82,6 +82,10 @@ Result<std::size_t> Store::Rewrite(KeySpace, const Rewriter&, const std::functio
   return Fail(ErrorCode::kInvalid, "this store cannot erase");
 }
 
+Status Store::Scan(KeySpace, const Viewer&, const std::function<bool()>&) const {
+  return Fail(ErrorCode::kInvalid, "this store cannot show all that it holds");
+}
+
 Result<Position> Store::PositionOf(Revision revision) const {
   Result<std::vector<RevisionEntry>> entries = Revisions(revision, revision, 1);
   if (!entries) return Fail(entries.error());

@@ -213,6 +213,9 @@ enum class KeySpace : std::uint8_t { kVersioned, kPlain };
 // the key is kept, deletions among them. Must not call into the store.
 using Rewriter = std::function<std::optional<std::string>(const KeyValue& stored, bool is_newest)>;
 
+// Likewise, of who only looks.
+using Viewer = std::function<void(const KeyValue& stored, bool is_newest)>;
+
 struct BackupManifest;
 struct BackupRequest;
 
@@ -262,6 +265,10 @@ class Store {
   // transactions; where it ends early, the rest is as it was, and another one goes on. What is put meanwhile may not be
   // shown. One at a time, and no compaction meanwhile. Errors as of Compact.
   virtual Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop);
+  // Only shows them, as they are when it begins, beside whatever else goes on: it takes no lock that a writer or a
+  // compaction wants, and needs neither a healthy store nor room. kUnavailable: `stop`, which may be empty, said so, or
+  // the store is closing; kIo; kCorrupt.
+  virtual Status Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const;
   // After that, and after redactions: removes what was replaced, deleted or compacted before from every file of the
   // store. Waits for a backup that is being made; reads and writes the whole store once; other calls go on meanwhile
   // (writers may wait once some 500 MiB were written beside it), and what is being read may stay in files until that is

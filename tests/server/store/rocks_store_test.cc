@@ -95,6 +95,18 @@ TEST(RocksStoreTest, WhatIsPurgedIsInNoFile) {
   ASSERT_TRUE(store->PurgeRange("!j/1", "!j/2", {}));
   EXPECT_FALSE(IsInFiles(folder, old));
 
+  // A look waits for nobody, not even for an erasure.
+  std::string seen;
+  const auto look = [&](const KeyValue&, bool) {
+    const auto note = [&](const KeyValue& stored, bool is_newest) { seen += stored.value + (is_newest ? " " : "; "); };
+    EXPECT_TRUE(store->Scan(KeySpace::kVersioned, note, {}));
+    EXPECT_TRUE(store->Scan(KeySpace::kPlain, note, {}));
+    return std::optional<std::string>();
+  };
+  EXPECT_EQ(*store->Rewrite(KeySpace::kPlain, look, {}), 0u);
+  EXPECT_EQ(seen, now + " " + past + "; " + event + " ");
+  EXPECT_EQ(store->Scan(KeySpace::kPlain, {}, [] { return true; }).error().code, ErrorCode::kUnavailable);
+
   const auto erase = [](const KeyValue&, bool) { return std::optional<std::string>("-"); };
   EXPECT_EQ(*store->Rewrite(KeySpace::kVersioned, erase, {}), 2u);
   EXPECT_EQ(*store->Rewrite(KeySpace::kPlain, erase, {}), 1u);
