@@ -136,17 +136,43 @@ void Backups::Run(std::string name, std::string folder) {
   if (options_.on_done) options_.on_done(state);
 }
 
-Result<std::vector<BackupState>> Backups::List() const {
-  if (Status usable = CheckFolder(); !usable) return Fail(usable.error());
+// What can be a backup by its name, in no order.
+Result<std::vector<std::string>> Backups::Folders() const {
   std::vector<std::string> names;
   std::error_code failed;
   for (fs::directory_iterator entry(options_.folder, failed), end; !failed && entry != end; entry.increment(failed)) {
     std::string name = entry->path().filename();
-    if (IsKey(name) && !name.ends_with(kPartial)) names.push_back(std::move(name));
+    if (IsKey(name.substr(0, name.find(kPartial)))) names.push_back(std::move(name));
   }
-  if (failed) {
-    return Fail(ErrorCode::kIo, "cannot list the folder of backups " + options_.folder + ": " + failed.message());
+  if (!failed) return names;
+  return Fail(ErrorCode::kIo, "cannot list the folder of backups " + options_.folder + ": " + failed.message());
+}
+
+Result<BackupInventory> Backups::Inventory() const {
+  BackupInventory inventory;
+  if (options_.folder.empty()) return inventory;
+  Result<std::vector<std::string>> names = Folders();
+  if (!names) return Fail(names.error());
+  std::sort(names->rbegin(), names->rend());
+  for (const std::string& name : *names) {
+    const std::string folder = options_.folder + "/" + name;
+    if (name.ends_with(kPartial)) {
+      inventory.others.push_back("a backup that was not finished, " + folder);
+    } else if (Result<BackupManifest> manifest = ReadManifest(folder)) {
+      inventory.whole.push_back(Done(name, folder, *std::move(manifest)));
+    } else if (manifest.error().code != ErrorCode::kNotFound) {
+      inventory.others.push_back("a backup that cannot be read, " + folder + ": " + manifest.error().message);
+    }
   }
+  return inventory;
+}
+
+Result<std::vector<BackupState>> Backups::List() const {
+  if (Status usable = CheckFolder(); !usable) return Fail(usable.error());
+  Result<std::vector<std::string>> listed = Folders();
+  if (!listed) return Fail(listed.error());
+  std::vector<std::string>& names = *listed;
+  std::erase_if(names, [](const std::string& name) { return name.ends_with(kPartial); });
   const std::optional<BackupState> last = Last();
   if (last && std::find(names.begin(), names.end(), last->name) == names.end()) names.push_back(last->name);
   std::sort(names.rbegin(), names.rend());

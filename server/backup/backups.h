@@ -50,6 +50,12 @@ struct BackupsOptions {
   std::size_t most_listed = 1000;                   // the newest by name; the others are there, and not shown
 };
 
+// All that is in the folder of backups, for who has to know of every copy.
+struct BackupInventory {
+  std::vector<BackupState> whole;   // without a bound; as of List
+  std::vector<std::string> others;  // folders that cannot be read, or were not finished: what each is, and why
+};
+
 class Backups {
  public:
   // The store outlives it.
@@ -65,6 +71,9 @@ class Backups {
   // process, which is here with what became of it.
   Result<std::vector<BackupState>> List() const;
   Result<BackupState> Find(const std::string& name) const;  // kNotFound
+  // Nothing when the operator named no folder; kIo when it cannot be listed. A folder that holds neither a manifest nor
+  // is called as one that is being made is none of ours.
+  Result<BackupInventory> Inventory() const;
 
   // When the newest whole backup was made, of those that were in the folder at the start and those made since; zero:
   // none is known, which may also be because the folder is still being looked through. Does not wait.
@@ -72,6 +81,7 @@ class Backups {
 
  private:
   Status CheckFolder() const;
+  Result<std::vector<std::string>> Folders() const;
   void FindNewest();
   void NoteMade(Timestamp made);
   void Run(std::string name, std::string folder);
