@@ -79,17 +79,22 @@ std::size_t UnitTraces::EraseMentions(std::string& text) const {
   return count;
 }
 
-// In every text that there is within a value.
+// In every text that there is within a value, names of members too, and where a number is it.
 std::size_t UnitTraces::EraseFromWords(Value& value) const {
   std::size_t count = 0;
   if (value.is_string()) {
     std::string text = value.AsString();
     count = EraseMentions(text);
     if (count > 0) value = Value(std::move(text));
+  } else if (Is(value)) {
+    value = Value(placeholder_);
+    count = 1;
   } else if (value.is_array()) {
     for (Value& element : value.MutableArray()) count += EraseFromWords(element);
   } else if (value.is_object()) {
-    for (Member& member : value.MutableObject()) count += EraseFromWords(member.value);
+    for (Member& member : value.MutableObject()) {
+      count += EraseMentions(member.name) + EraseFromWords(member.value);
+    }
   }
   return count;
 }

@@ -90,5 +90,15 @@ TEST(UnitTracesTest, AnEntryLosesTheEventsOfTheUnitAndKeepsTheOthersByteForByte)
   EXPECT_FALSE(kUser.EraseFromEntry("no JSON, user-4"));
 }
 
+TEST(UnitTracesTest, NumbersAndNamesOfMembersAreMentionsToo) {
+  const UnitTraces account({.id = "17", .attribute = "account_id"}, "gone");
+  const auto erased = account.EraseFromEntry(
+      R"({"events":[{"context":{"key":"a","parent":17,"plan":170},"attributes":{"by":{"17":true,"17.5":1.5}},"value":17}]})");
+  ASSERT_TRUE(erased);
+  EXPECT_EQ(erased->text, R"({"events":[{"context":{"key":"a","parent":"gone","plan":170},)"
+                          R"("attributes":{"by":{"gone":true,"17.5":1.5}},"value":17}]})");
+  EXPECT_EQ(erased->mentions, 1u);
+}
+
 }  // namespace
 }  // namespace guidon
