@@ -298,9 +298,13 @@ class App::Impl {
                  {"audit_entries", std::to_string(state.counts.audit_entries)},
                  {"remains", std::to_string(state.remains.size() + state.remains_left_out)}});
     };
-    const auto on_note = [this](const Item& item) { TakeItem(item); };
-    privacy_.emplace(Privacy::Parts{*catalog_, *store_, *feed_, *journal_, *exposures_, processes_, *backups_, on_note},
-                     std::move(options));
+    options.stopping = [this] { return stopping_.load(); };
+    const auto rewrite_requests = [this](const auto& rewrite, std::string_view action, const Author& author) {
+      return change_requests_->Rewrite(rewrite, action, author);
+    };
+    privacy_.emplace(
+        Privacy::Parts{*catalog_, *store_, *feed_, *journal_, *exposures_, processes_, *backups_, rewrite_requests},
+        std::move(options));
   }
 
   Status OpenDeliverer() {

@@ -44,6 +44,8 @@ StoreKey ParseStoreKey(std::string_view key) {
   parsed.project = NextPart(key);
   if (space == "project") {
     parsed.kind = StoreKey::Kind::kProject;
+  } else if (space == "applied-project") {
+    parsed.kind = StoreKey::Kind::kAppliedProject;
   } else if (space == "item") {
     parsed.kind = StoreKey::Kind::kItem;
   } else if (space == "entity" || space == "applied") {

@@ -23,7 +23,7 @@
 namespace guidon {
 
 struct StoreKey {
-  enum class Kind : std::uint8_t { kProject, kEntity, kApplied, kItem, kOther };
+  enum class Kind : std::uint8_t { kProject, kEntity, kApplied, kAppliedProject, kItem, kOther };
   Kind kind = Kind::kOther;
   std::string project;  // kItem: the space
   EntityRef ref;        // kEntity, kApplied

@@ -32,6 +32,22 @@ bool IsIn(const std::string& project, std::string_view of) {
   return project.empty() || project == of;
 }
 
+// The project that what is stored under a key belongs to; empty: none.
+std::string ProjectOf(std::string_view stored, const StoreKey& key) {
+  if (key.kind == StoreKey::Kind::kOther) {
+    const std::optional<EntryPlace> entry = EntryPlaceOf(stored);
+    return entry ? entry->project : std::string();
+  }
+  if (key.kind != StoreKey::Kind::kItem) return key.project;
+  if (key.project != kChangeRequestSpace && key.project != kCommentSpace) return {};
+  const std::string_view id = stored.substr(ItemStoreKey(key.project, "").size());
+  return std::string(id.substr(0, id.find('/')));
+}
+
+bool IsApplied(const StoreKey& key) {
+  return key.kind == StoreKey::Kind::kApplied || key.kind == StoreKey::Kind::kAppliedProject;
+}
+
 // Every revision's link in turn, until `see` has seen enough.
 Status ForEachLink(const Store& store, const std::function<Status(const RevisionEntry&)>& see) {
   const Revision head = store.Head().revision;
@@ -59,6 +75,8 @@ std::string PlaceOf(const KeyValue& stored, bool is_newest) {
   std::string text;
   if (key.kind == StoreKey::Kind::kProject) {
     text = "project " + key.project;
+  } else if (key.kind == StoreKey::Kind::kAppliedProject) {
+    text = "project " + key.project + ", as it was last applied from files";
   } else if (key.kind == StoreKey::Kind::kEntity) {
     text = key.ref.ToText() + " of project " + key.project;
   } else if (key.kind == StoreKey::Kind::kApplied) {
@@ -109,8 +127,8 @@ class Privacy::Erasure {
     if (!state_.dry_run) {
       if (Status noted = Note("begun", "privacy.erase", {}); !noted) return noted;
     }
-    for (const auto step : {&Erasure::ChangeDefinitions, &Erasure::ChangeNotes, &Erasure::RewriteVersions, &Erasure::RewriteEvents,
-                            &Erasure::FindAuditEntries}) {
+    for (const auto step : {&Erasure::ChangeDefinitions, &Erasure::ChangeNotes, &Erasure::RewriteVersions,
+                            &Erasure::RewriteEvents, &Erasure::FindAuditEntries}) {
       if (stop_()) return Fail(Stopped());
       if (Status done = (this->*step)(); !done) return done;
     }
@@ -203,33 +221,54 @@ class Privacy::Erasure {
   // What change requests would change, and what people say of them and of flags. Approvals stay: the placeholder is a
   // unit that nobody is.
   Status ChangeNotes() {
-    for (const std::string_view space : {kChangeRequestSpace, kCommentSpace}) {
-      const Result<std::vector<Item>> items = parts_.catalog.Items(space);
-      if (!items) return Fail(items.error());
-      for (const Item& item : *items) {
-        if (stop_()) return Fail(Stopped());
-        if (Status changed = ChangeNote(item); !changed) return changed;
-      }
+    if (Status changed = ChangeRequestItems(); !changed) return changed;
+    return ChangeItems(kCommentSpace);
+  }
+
+  Status ChangeRequestItems() {
+    if (state_.dry_run || !parts_.rewrite_requests) return ChangeItems(kChangeRequestSpace);
+    const auto without = [this](const Item& item) { return stop_() ? std::nullopt : NoteWithout(item); };
+    const Result<std::size_t> changed = parts_.rewrite_requests(without, "privacy.erase", author_);
+    if (!changed) return Fail(changed.error());
+    state_.counts.notes += *changed;
+    return stop_() ? Fail(Stopped()) : Status();
+  }
+
+  // Of those that nobody keeps in memory.
+  Status ChangeItems(std::string_view space) {
+    const Result<std::vector<Item>> items = parts_.catalog.Items(space);
+    if (!items) return Fail(items.error());
+    for (const Item& item : *items) {
+      if (stop_()) return Fail(Stopped());
+      if (Status changed = ChangeNote(item); !changed) return changed;
     }
     return {};
   }
 
-  Status ChangeNote(Item item) {
-    item.project = item.id.substr(0, item.id.find('/'));
-    if (!IsIn(project_, item.project)) return {};
+  static std::string ProjectOfNote(const Item& item) { return item.id.substr(0, item.id.find('/')); }
+
+  std::optional<std::string> NoteWithout(const Item& item) const {
+    if (!IsIn(project_, ProjectOfNote(item))) return std::nullopt;
     Result<Value> value = ParseJson(item.value);
-    if (!value || traces_.EraseFromDefinition(*value, UnitTraces::Mode::kReplace) == 0) return {};
-    ++state_.counts.notes;
+    if (!value || traces_.EraseFromDefinition(*value, UnitTraces::Mode::kReplace) == 0) return std::nullopt;
+    return ToJson(*value);
+  }
+
+  Status ChangeNote(Item item) {
+    std::optional<std::string> value = NoteWithout(item);
+    if (!value) return {};
     if (state_.dry_run) {
+      ++state_.counts.notes;
       ++state_.counts.past_versions;  // which it would be then
       return {};
     }
-    item.value = ToJson(*value);
+    item.project = ProjectOfNote(item);
+    item.value = *std::move(value);
     const Result<Committed> done =
         parts_.catalog.PutItem(item, "privacy.erase", author_, Precondition{item.revision, false, false});
     // Somebody was quicker: what they left is looked at with all that remains.
     if (!done) return done.error().code == ErrorCode::kStale ? Status() : Fail(done.error());
-    if (parts_.on_note) parts_.on_note(item);
+    ++state_.counts.notes;
     return {};
   }
 
@@ -246,10 +285,8 @@ class Privacy::Erasure {
   // What is current belongs to who keeps it, and would come back from their memory; but for what was last applied.
   std::optional<std::string> VersionWithout(const KeyValue& stored, bool is_newest) const {
     const StoreKey key = ParseStoreKey(stored.key);
-    const bool is_applied = key.kind == StoreKey::Kind::kApplied;
-    const bool is_item = key.kind == StoreKey::Kind::kItem;
-    if (key.kind == StoreKey::Kind::kOther || (is_newest && !is_applied)) return std::nullopt;
-    if (is_item ? !project_.empty() : !IsIn(project_, key.project)) return std::nullopt;
+    if (key.kind == StoreKey::Kind::kOther || (is_newest && !IsApplied(key))) return std::nullopt;
+    if (!IsIn(project_, ProjectOf(stored.key, key))) return std::nullopt;
     Result<Value> value = ParseJson(stored.value);
     if (!value) return std::nullopt;
     const auto mode = is_newest ? UnitTraces::Mode::kRemove : UnitTraces::Mode::kReplace;
@@ -272,11 +309,11 @@ class Privacy::Erasure {
 
   // A dry run asks, and nothing is replaced.
   Status Rewrite(KeySpace space, const Rewriter& rewriter) {
-    const Rewriter only_asks = [&rewriter](const KeyValue& stored, bool is_newest) -> std::optional<std::string> {
-      rewriter(stored, is_newest);
-      return std::nullopt;
-    };
-    const auto done = parts_.store.Rewrite(space, state_.dry_run ? only_asks : rewriter, stop_);
+    if (state_.dry_run) {
+      const Viewer only_asks = [&](const KeyValue& stored, bool is_newest) { rewriter(stored, is_newest); };
+      return parts_.store.Scan(space, only_asks, stop_);
+    }
+    const auto done = parts_.store.Rewrite(space, rewriter, stop_);
     return done ? Status() : Fail(done.error());
   }
 
@@ -301,22 +338,34 @@ class Privacy::Erasure {
     }
   }
 
+  // Of the project, if one was asked for. Mentions that were to be left are none.
   Status LookForRemains() {
-    const Rewriter look = [this](const KeyValue& stored, bool is_newest) -> std::optional<std::string> {
-      if (traces_.IsIn(stored.key)) Remains("the name of " + PlaceOf(stored, is_newest));
-      if (traces_.IsIn(stored.value)) Remains(PlaceOf(stored, is_newest));
-      return std::nullopt;
+    const bool mentions = traces_.unit().mentions;
+    const Viewer look = [this, mentions](const KeyValue& stored, bool is_newest) {
+      if (!IsIn(project_, ProjectOf(stored.key, ParseStoreKey(stored.key)))) return;
+      if (mentions && traces_.IsIn(stored.key)) Remains("the name of " + PlaceOf(stored, is_newest));
+      if (mentions ? traces_.IsIn(stored.value) : IsPlacedIn(stored)) Remains(PlaceOf(stored, is_newest));
     };
     for (const KeySpace space : {KeySpace::kVersioned, KeySpace::kPlain}) {
-      if (const auto looked = parts_.store.Rewrite(space, look, stop_); !looked) return Fail(looked.error());
+      if (Status looked = parts_.store.Scan(space, look, stop_); !looked) return looked;
     }
+    if (!mentions) return {};  // there is nothing else in the audit log
     return ForEachLink(parts_.store, [this](const RevisionEntry& link) -> Status {
       if (stop_()) return Fail(Stopped());
+      if (!project_.empty() && DecodeAudit(link).project != project_) return {};
       if (traces_.IsIn(link.audit.bytes) || traces_.IsIn(link.log.bytes)) {
         Remains("the audit entry of revision " + std::to_string(link.revision));
       }
       return {};
     });
+  }
+
+  // Whether it is where units are.
+  bool IsPlacedIn(const KeyValue& stored) const {
+    if (EntryPlaceOf(stored.key)) return traces_.EraseFromEntry(stored.value).has_value();
+    if (ParseStoreKey(stored.key).kind == StoreKey::Kind::kOther) return false;
+    Result<Value> value = ParseJson(stored.value);
+    return value && traces_.EraseFromDefinition(*value, UnitTraces::Mode::kReplace) > 0;
   }
 
   void CountProcesses() {
@@ -330,12 +379,12 @@ class Privacy::Erasure {
     }
   }
 
+  // Each of them may hold it. What cannot be told is for people to look at, whatever else remains.
   void ListBackups() {
-    if (Result<std::vector<BackupState>> backups = parts_.backups.List()) {
-      for (BackupState& backup : *backups) {
-        if (backup.phase == BackupState::Phase::kDone) state_.backups.push_back(std::move(backup));
-      }
-    }
+    Result<BackupInventory> backups = parts_.backups.Inventory();
+    if (!backups) return state_.remains.push_back("perhaps backups: " + backups.error().message);
+    state_.backups = std::move(backups->whole);
+    for (std::string& other : backups->others) state_.remains.push_back("perhaps " + std::move(other));
   }
 
   const Parts& parts_;
@@ -444,30 +493,30 @@ Result<UnitPage> Privacy::Export(const UnitRequest& request, std::uint64_t after
 }
 
 Status Privacy::ExportRecords(const UnitTraces& traces, const std::string& project, UnitPage& page) const {
-  const Rewriter see = [&](const KeyValue& stored, bool is_newest) -> std::optional<std::string> {
+  const Viewer see = [&](const KeyValue& stored, bool is_newest) {
     const StoreKey key = ParseStoreKey(stored.key);
-    if (key.kind == StoreKey::Kind::kOther || !traces.IsIn(stored.value)) return std::nullopt;
-    if (key.kind == StoreKey::Kind::kItem ? !project.empty() : !IsIn(project, key.project)) return std::nullopt;
+    if (key.kind == StoreKey::Kind::kOther || !traces.IsIn(stored.value)) return;
+    if (!IsIn(project, ProjectOf(stored.key, key))) return;
     Result<Value> value = ParseJson(stored.value);
     Value copy = value ? *value : Value();
     const std::size_t places = traces.EraseFromDefinition(copy, UnitTraces::Mode::kReplace);
-    const bool is_definition = key.kind == StoreKey::Kind::kEntity || key.kind == StoreKey::Kind::kApplied;
+    const bool is_definition = key.kind == StoreKey::Kind::kEntity || IsApplied(key);
     Object finding{{"class", Value(is_definition ? "definition" : "record")},
                    {"where", Value(PlaceOf(stored, is_newest))},
                    {"revision", Value(stored.modified_revision)},
                    {"current", Value(is_newest)},
                    {"places", Value(places)}};
-    // What is no definition may be a key or a member: what it is says enough.
-    if (is_definition && value) finding.Append("content", *std::move(value));
+    // What is no definition may be a key or a member: what it is says enough. So does where the past is, of which there
+    // may be very much.
+    if (is_definition && is_newest && value) finding.Append("content", *std::move(value));
     page.findings.emplace_back(std::move(finding));
-    return std::nullopt;
   };
-  const auto done = parts_.store.Rewrite(KeySpace::kVersioned, see, {});
-  return done ? Status() : Fail(done.error());
+  return parts_.store.Scan(KeySpace::kVersioned, see, options_.stopping);
 }
 
 Status Privacy::ExportAudit(const UnitTraces& traces, const std::string& project, UnitPage& page) const {
   return ForEachLink(parts_.store, [&](const RevisionEntry& link) -> Status {
+    if (options_.stopping && options_.stopping()) return Fail(ErrorCode::kUnavailable, "the server is stopping");
     const AuditEntry entry = DecodeAudit(link);
     if (!IsIn(project, entry.project) || !Names(traces, entry)) return {};
     Result<Value> content = ParseJson(link.audit.bytes);

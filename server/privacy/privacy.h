@@ -5,9 +5,9 @@
 //   state = privacy.Find(state->id);                                                  // "running", "done" or "failed"
 //
 // An erasure takes the unit out of the current definitions, change requests and comments, by ordinary revisions; out of
-// every past version that is kept; out of the journal of events; and tombstones what the log and the audit log say of it, of which the hash chain
-// keeps the salted commitment (audit/chain.h). Then it has the store forget what was replaced (Store::Purge), and looks
-// for what is left. docs/privacy.md says where a unit may be and what becomes of it.
+// every past version that is kept; out of the journal of events; and tombstones what the log and the audit log say of
+// it, of which the hash chain keeps the salted commitment (audit/chain.h). Then it has the store forget what was
+// replaced (Store::Purge), and looks for what is left. docs/privacy.md says where a unit may be and what becomes of it.
 //
 // It takes two revisions of its own, when it begins and when it ends, with counts and without the id. One that was cut
 // off is begun again: it does what is left to do.
@@ -30,6 +30,7 @@
 #include "core/base/result.h"
 #include "server/backup/backups.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/change_requests.h"
 #include "server/feed/feed.h"
 #include "server/ingest/exposures.h"
 #include "server/ingest/journal.h"
@@ -75,7 +76,8 @@ struct ErasureState {
   Timestamp begun{}, ended{};
   ErasureCounts counts;
   std::vector<ErasureChange> changes;
-  std::vector<std::string> remains;  // places that name it and are for people to decide on; the first 100
+  // Places that name it and are for people to decide on: the first 100, and backups that cannot be told.
+  std::vector<std::string> remains;
   std::size_t remains_left_out = 0;
   std::vector<BackupState> backups;  // that were made before, and may hold it
   Error error;                       // kFailed
@@ -91,6 +93,7 @@ struct UnitPage {
 struct PrivacyOptions {
   std::function<Timestamp()> clock;                  // empty: the system's
   std::function<void(const ErasureState&)> on_done;  // of each that ended, well or not; on its thread
+  std::function<bool()> stopping = {};               // whether the server is, which ends an export; empty: never
 };
 
 class Privacy {
@@ -104,7 +107,9 @@ class Privacy {
     Exposures& exposures;
     Processes& processes;
     const Backups& backups;
-    std::function<void(const Item&)> on_note = {};  // told of each that was changed, for who keeps it in memory
+    // ChangeRequests::Rewrite of who keeps them; empty: nobody does.
+    std::function<Result<std::size_t>(const ChangeRequests::ItemRewriter&, std::string_view action, const Author&)>
+        rewrite_requests = {};
   };
   Privacy(Parts parts, PrivacyOptions options);
   ~Privacy();  // ends the erasure that is under way; it can be begun again
@@ -116,8 +121,9 @@ class Privacy {
   Result<ErasureState> Find(std::string_view id) const;
 
   // What is held of it. `after` 0: everything but events, and the first page of those; else events after that one.
-  // Reads all definitions that are kept, and the audit log, for the first page. kConflict while an erasure is under
-  // way.
+  // Reads all definitions that are kept, and the audit log, for the first page, beside whatever else goes on; what is
+  // current is on it as a whole, and of the past where it is. kConflict while an erasure is under way; kUnavailable:
+  // the server is stopping.
   Result<UnitPage> Export(const UnitRequest& request, std::uint64_t after) const;
 
  private:

@@ -1,0 +1,175 @@
+// What an erasure and an export look at: one project or all, mentions or none, every copy in the folder of backups.
+#include "server/privacy/privacy.h"
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <future>
+
+#include "core/base/json.h"
+#include "core/codec/codec.h"
+#include "server/catalog/comments.h"
+#include "tests/support/process.h"
+
+namespace guidon {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+const Author kAna{"key:ana", "r", ""};
+
+class PrivacyTest : public ::testing::Test {
+ protected:
+  PrivacyTest() {
+    EXPECT_TRUE(catalog_.Load());
+    for (const char* project : {"shop", "bank"}) {
+      Apply(project, R"(,"description":"the first for user-4")");
+      Apply(project, "");  // as it is, and as it was last applied: without it; the past has it
+      Open(project, "for user-4");
+      EXPECT_TRUE(comments_.Add({project, "flag", "beta"}, "asked for by user-4", kAna));
+      Append(project, R"([{"type":"track","context":{"key":"user-4"}},)"
+                      R"({"type":"track","context":{"key":"a"},"attributes":{"by":"user-4"}}])");
+    }
+  }
+
+  void Apply(const std::string& project, const std::string& of_project) {
+    WorkspaceRequest request;
+    request.workspace.project = *DecodeProject(
+        *ParseJson(R"({"project":")" + project + R"(","environments":{"production":{}})" + of_project + "}"));
+    request.workspace.entities.Append(*DecodeEntity(
+        EntityKind::kFlag,
+        *ParseJson(R"({"flag":"beta","type":"boolean","owner":"x","description":"beta of user-4","environments":)"
+                   R"({"production":{"enabled":true,"targets":{"on":["user-4","user-5"]},"default":"off"}}})")));
+    request.author = kAna;
+    const auto applied = catalog_.ApplyWorkspace(request);
+    EXPECT_TRUE(applied) << applied.error().message;
+  }
+  void Open(const std::string& project, const std::string& title) {
+    const Value patch = *ParseJson(R"({"owner":"y"})");
+    const auto opened = requests_.Open({.project = project,
+                                        .title = title,
+                                        .description = "",
+                                        .edits = {{{EntityKind::kFlag, "beta"}, Edit::Action::kPatch, patch, {}}}},
+                                       kAna);
+    EXPECT_TRUE(opened) << opened.error().message;
+  }
+  void Append(const std::string& project, const std::string& events) {
+    NewEntry entry{project, "production", "4fJ2kQz9wXbT", {}, "answer"};
+    entry.batch.id = "of-" + project;
+    entry.batch.sender = "\"sent\":7,";
+    entry.batch.events = events;
+    std::promise<bool> answer;
+    journal_->Append(std::move(entry),
+                     [&](const Result<Appended>& done) { answer.set_value(static_cast<bool>(done)); });
+    EXPECT_TRUE(answer.get_future().get());
+  }
+
+  // How it ended.
+  ErasureState Erase(const UnitRequest& request) {
+    const Result<ErasureState> begun = privacy_.Start(request, kAna);
+    EXPECT_TRUE(begun) << begun.error().message;
+    ErasureState state = *begun;
+    EXPECT_TRUE(testing::Eventually([&] {
+      state = *privacy_.Find(begun->id);
+      return state.phase != ErasureState::Phase::kRunning;
+    }));
+    EXPECT_EQ(state.phase, ErasureState::Phase::kDone) << state.error.message;
+    return state;
+  }
+  std::string Export(const UnitRequest& request) {
+    const Result<UnitPage> page = privacy_.Export(request, 0);
+    if (!page) return std::string(ToString(page.error().code));
+    std::string lines;
+    for (const Value& finding : page->findings) lines += ToJson(finding) + "\n";
+    return lines;
+  }
+
+  const testing::TemporaryFolder folder_;
+  const std::unique_ptr<Store> store_ = OpenMemoryStore();
+  Feed feed_{store_->Epoch(), {}, [] {}};
+  Catalog catalog_{*store_, feed_, {}};
+  const std::unique_ptr<Journal> journal_ = *Journal::Open(*store_, {});
+  Processes processes_{{}};
+  Metrics metrics_;
+  IngestCounters counters_{metrics_};
+  Exposures exposures_{*journal_, counters_, {.epoch = store_->Epoch(), .version = "0.1.0"}};
+  Backups backups_{*store_, {.folder = folder_.path(), .most_listed = 1}};
+  ChangeRequests requests_{catalog_, {.now_ms = [] { return 1'798'761'600'000; }}};
+  Comments comments_{catalog_, {.now_ms = [] { return 1'798'761'600'000; }}};
+  std::atomic<bool> stopping_ = false;
+  Privacy privacy_{{catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_,
+                    [this](const auto& rewrite, std::string_view action, const Author& author) {
+                      return requests_.Rewrite(rewrite, action, author);
+                    }},
+                   {.clock = {}, .on_done = {}, .stopping = [this] { return stopping_.load(); }}};
+};
+
+TEST_F(PrivacyTest, OneProjectIsErasedAndLookedAtAloneWithItsRequestsAndComments) {
+  const UnitRequest of_shop{.unit = {.id = "user-4"}, .project = "shop"};
+  const std::string before = Export(of_shop);
+  EXPECT_THAT(before,
+              AllOf(HasSubstr("change_request shop/1"), HasSubstr("comment shop/flag/beta/1"),
+                    HasSubstr("project shop, as it was last applied from files as of"), Not(HasSubstr("bank"))));
+  UnitRequest dry = of_shop;
+  dry.dry_run = true;
+  const ErasureState counted = Erase(dry), erased = Erase(of_shop);
+  EXPECT_EQ(erased.counts.notes, 2u);
+  EXPECT_EQ(erased.counts.past_versions, counted.counts.past_versions);
+  EXPECT_EQ(erased.counts.mentions, 1u);
+  EXPECT_THAT(erased.remains, IsEmpty());
+  EXPECT_EQ(Export(of_shop), "");
+  EXPECT_THAT(requests_.List("shop").at(0).title, StartsWith("for erased-"));
+  EXPECT_EQ(requests_.List("bank").at(0).title, "for user-4");
+
+  EXPECT_THAT(Erase({.unit = {.id = "user-4"}}).remains, IsEmpty());
+  EXPECT_EQ(Export({.unit = {.id = "user-4"}}), "");
+}
+
+TEST_F(PrivacyTest, MentionsThatAreLeftAreNotWhatRemains) {
+  const ErasureState erased = Erase({.unit = {.id = "user-4", .mentions = false}});
+  EXPECT_EQ(erased.counts.events, 2u);
+  EXPECT_EQ(erased.counts.mentions, 0u);
+  EXPECT_EQ(erased.counts.notes, 0u);
+  EXPECT_THAT(erased.remains, IsEmpty());
+  EXPECT_THAT(Export({.unit = {.id = "user-4"}}), AllOf(HasSubstr("beta of user-4"), HasSubstr(R"("by":"user-4")"),
+                                                        Not(HasSubstr(R"("targets":{"on":["user-4)"))));
+}
+
+TEST_F(PrivacyTest, WhatIsCurrentIsExportedAsAWholeAndOfThePastWhereItIs) {
+  const Result<UnitPage> page = privacy_.Export({.unit = {.id = "user-4"}}, 0);
+  ASSERT_TRUE(page);
+  std::size_t past = 0, current = 0;
+  for (const Value& finding : page->findings) {
+    if (finding.Find("class")->AsString() != "definition") continue;
+    const bool is_current = finding.Find("current")->AsBool();
+    ++(is_current ? current : past);
+    EXPECT_EQ(finding.Find("content") != nullptr, is_current) << ToJson(finding);
+    EXPECT_TRUE(finding.Find("revision") != nullptr && finding.Find("places") != nullptr) << ToJson(finding);
+  }
+  EXPECT_GT(past, 0u);
+  EXPECT_GT(current, 0u);
+  stopping_ = true;
+  EXPECT_EQ(Export({.unit = {.id = "user-4"}}), "unavailable");
+}
+
+TEST_F(PrivacyTest, CopiesThatCannotBeToldAreNamed) {
+  namespace fs = std::filesystem;
+  const fs::path folder = folder_.path();
+  for (const char* name : {"cut.partial", "damaged", "of-others"}) fs::create_directory(folder / name);
+  std::ofstream(folder / "damaged" / kManifestName) << "{";
+  EXPECT_THAT(Erase({.unit = {.id = "user-4"}}).remains,
+              ElementsAre(StartsWith("perhaps a backup that cannot be read, " + (folder / "damaged").string()),
+                          "perhaps a backup that was not finished, " + (folder / "cut.partial").string()));
+  fs::remove_all(folder);
+  EXPECT_THAT(Erase({.unit = {.id = "user-4"}}).remains, ElementsAre(StartsWith("perhaps backups: cannot list")));
+}
+
+}  // namespace
+}  // namespace guidon
