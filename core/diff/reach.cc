@@ -110,7 +110,43 @@ void AddOfFlag(const EntityRef& ref, const Side& before, const Side& after, Name
   }
 }
 
+// By what others say: where a change of a definition alters something.
+std::map<EntityRef, Names> UsesIn(const Side& side) {
+  std::map<EntityRef, Names> uses;
+  for (const auto& [segment, names] : side.by_segment) uses[{EntityKind::kSegment, segment}] = names;
+  for (const ExperimentRecord& record : side.entities.experiments) {
+    const Experiment& experiment = record.definition;
+    if (experiment.archived) continue;
+    const auto add = [&](EntityKind kind, const std::string& key) {
+      if (!key.empty()) uses[{kind, key}].insert(experiment.environment);
+    };
+    add(EntityKind::kFlag, experiment.flag);
+    if (experiment.layer) add(EntityKind::kLayer, experiment.layer->layer);
+    add(EntityKind::kHoldout, experiment.holdout);
+    if (experiment.primary) add(EntityKind::kMetric, experiment.primary->use);
+    for (const std::string& metric : experiment.secondary) add(EntityKind::kMetric, metric);
+    for (const Guardrail& guardrail : experiment.guardrails) add(EntityKind::kMetric, guardrail.use);
+  }
+  return uses;
+}
+
 }  // namespace
+
+std::vector<EntityRef> NewlyLeanedOn(const std::vector<EntityRef>& changed, const EntitySet& before,
+                                     const EntitySet& after) {
+  const Side old(before);
+  const std::map<EntityRef, Names> known = UsesIn(old);
+  const std::set<EntityRef> own(changed.begin(), changed.end());
+  std::vector<EntityRef> leaned_on;
+  for (const auto& [ref, names] : UsesIn(Side(after))) {
+    if (own.contains(ref)) continue;
+    const auto held = known.find(ref);
+    Names reached = held == known.end() ? Names() : held->second;
+    if (ref.kind == EntityKind::kFlag) AddOfTargeting(old.FindFlag(ref.key), reached);
+    if (!std::includes(reached.begin(), reached.end(), names.begin(), names.end())) leaned_on.push_back(ref);
+  }
+  return leaned_on;
+}
 
 std::vector<std::string> EnvironmentsAltered(const std::vector<EntityRef>& changed, const EntitySet& before,
                                              const EntitySet& after) {

@@ -22,4 +22,11 @@ namespace guidon {
 std::vector<std::string> EnvironmentsAltered(const std::vector<EntityRef>& changed, const EntitySet& before,
                                              const EntitySet& after);
 
+// Sorted. What the change leans on anew: definitions that are not in `changed`, and whose own change would alter an
+// environment after it that it would not have altered before. A segment that a rule there begins to use, or that an
+// archived flag comes back with; what an experiment begins to name. Not the flags that others require: they alter
+// whatever they have targeting for, required or not. Cost: likewise.
+std::vector<EntityRef> NewlyLeanedOn(const std::vector<EntityRef>& changed, const EntitySet& before,
+                                     const EntitySet& after);
+
 }  // namespace guidon

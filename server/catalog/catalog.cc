@@ -204,7 +204,8 @@ class Catalog::Impl {
   Result<Prepared> Prepare(std::string_view project, std::shared_ptr<const ProjectView> before,
                            std::optional<Definitions> after) GUIDON_REQUIRES(writer_);
   Status CompileAll(Prepared& prepared) GUIDON_REQUIRES(writer_);
-  static Alteration AlterationOf(const Prepared& prepared);
+  // `with_leaned_on` costs as much again.
+  static Alteration AlterationOf(const Prepared& prepared, bool with_leaned_on);
   static Status AskPermit(const Permit& permit, const Author& author, Prepared& prepared);
   // Into `prepared`: items that are written with it.
   Status AddItems(const std::vector<Item>& items, Prepared& prepared) const;
@@ -572,7 +573,7 @@ Result<Committed> Catalog::Impl::Commit(const CommitRequest& request) {
     Committed planned;
     planned.revision = View()->revision;
     planned.changes = DescribePlan(&held->definitions, *prepared->after);
-    planned.alteration = AlterationOf(*prepared);
+    planned.alteration = AlterationOf(*prepared, true);
     planned.warnings = std::move(prepared->warnings);
     planned.project = held;
     return planned;
@@ -636,7 +637,7 @@ Status Catalog::Impl::ForgetItems(std::string_view space, const std::string& pre
 
 Status Catalog::Impl::AskPermit(const Permit& permit, const Author& author, Prepared& prepared) {
   if (!permit) return {};
-  const Alteration alteration = AlterationOf(prepared);
+  const Alteration alteration = AlterationOf(prepared, !author.change_request.empty());
   if (Status permitted = permit(alteration); !permitted) return permitted;
   if (author.emergency.empty()) return {};
   for (const ProtectedEnvironment& environment : alteration.guarded) {
@@ -645,13 +646,19 @@ Status Catalog::Impl::AskPermit(const Permit& permit, const Author& author, Prep
   return {};
 }
 
-Alteration Catalog::Impl::AlterationOf(const Prepared& prepared) {
+Alteration Catalog::Impl::AlterationOf(const Prepared& prepared, bool with_leaned_on) {
   std::vector<EntityRef> changed;
   for (const Step& step : prepared.steps) changed.push_back(step.ref);
   static const EntitySet kNothing;
   const EntitySet& before = prepared.before ? prepared.before->definitions.entities : kNothing;
   const EntitySet& after = prepared.after ? prepared.after->entities : kNothing;
   Alteration alteration{prepared.project_changed, EnvironmentsAltered(changed, before, after), {}};
+  if (with_leaned_on && prepared.before) {
+    for (const EntityRef& ref : NewlyLeanedOn(changed, before, after)) {
+      const auto held = prepared.before->revisions.find(ref);
+      if (held != prepared.before->revisions.end()) alteration.leaned_on.insert(*held);
+    }
+  }
   for (const std::string& name : alteration.environments) {
     const EnvironmentDefinition* held =
         prepared.before ? prepared.before->definitions.project.FindEnvironment(name) : nullptr;

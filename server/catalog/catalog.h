@@ -85,6 +85,9 @@ struct Alteration {
   std::vector<std::string> environments;  // that can answer otherwise (core/diff/reach.h); sorted
   // Those of them that are protected, before the change: it cannot lift the protection that it is subject to.
   std::vector<ProtectedEnvironment> guarded;
+  // Of a dry run and of a change request that is carried out: what it does not change and leans on anew
+  // (core/diff/reach.h), with the revision that changed it last. Nobody may have looked at that for those environments.
+  std::map<EntityRef, Revision> leaned_on = {};
 };
 // Asked when a change has passed every check and nothing of it is written; its error is then the change's. On the
 // thread of the change, in the middle of it: short, no calls into the catalog.

@@ -64,10 +64,12 @@ struct ChangeRequest {
   std::vector<std::string> authors;  // persons who wrote a version of it, the first one first; none of them approves it
   std::string opened_by;             // a principal: who opened it
   std::int64_t created_ms = 0;
-  std::uint32_t version = 1;              // of the edits
-  std::vector<Edit> edits;                // without conditions: `touched` stands for them. Not kept in lists
-  Revision base = 0;                      // what the edits were held against
-  std::map<EntityRef, Revision> touched;  // what they are about, with the revision that changed it last, then; 0: new
+  std::uint32_t version = 1;  // of the edits
+  std::vector<Edit> edits;    // without conditions: `touched` stands for them. Not kept in lists
+  Revision base = 0;          // what the edits were held against
+  // What they are about, and what that leans on anew (Alteration::leaned_on), with the revision that changed it last,
+  // then; 0: new.
+  std::map<EntityRef, Revision> touched;
   std::vector<std::string> environments;  // that it alters; sorted
   std::vector<Approval> approvals;
   std::int64_t apply_at_ms = 0;  // 0: when somebody does

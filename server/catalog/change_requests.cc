@@ -195,7 +195,7 @@ Status ChangeRequests::Ground(ChangeRequest& request) const {
   }
   request.base = planned->revision;
   request.environments = planned->alteration.environments;
-  request.touched.clear();
+  request.touched = planned->alteration.leaned_on;
   for (Edit& edit : request.edits) {
     const auto held = planned->project->revisions.find(edit.ref);
     request.touched[edit.ref] = held == planned->project->revisions.end() ? 0 : held->second;
@@ -436,7 +436,9 @@ Result<ChangeRequest> ChangeRequests::Rebase(const std::string& project, std::ui
     if (revision == (held == now->revisions.end() ? 0 : held->second)) continue;
     return Fail(ErrorCode::kConflict, NameOf(ref) + " has just changed once more; rebase again");
   }
-  if (!was_stale && next.environments == request->environments) return request;
+  const bool leans_on_more = std::any_of(next.touched.begin(), next.touched.end(),
+                                         [&](const auto& one) { return !request->touched.contains(one.first); });
+  if (!was_stale && !leans_on_more && next.environments == request->environments) return request;
   ++next.version;
   next.approvals.clear();
   next.stale_told = 0;
@@ -488,6 +490,13 @@ Result<ChangeRequest> ChangeRequests::ApplyLocked(ChangeRequest request, Author 
       if (std::find(known.begin(), known.end(), name) != known.end()) continue;
       return Fail(ErrorCode::kConflict, NameOf(request) + " would alter '" + name +
                                             "', too, since other definitions have changed; rebase it");
+    }
+    for (const auto& [ref, revision] : alteration.leaned_on) {
+      const auto seen = request.touched.find(ref);
+      if (seen != request.touched.end() && seen->second == revision) continue;
+      return Fail(ErrorCode::kConflict, NameOf(request) + " would bring " + NameOf(ref) + " of revision " +
+                                            std::to_string(revision) +
+                                            " into use, which nobody has looked at; rebase it");
     }
     if (Status allowed = rights ? rights(alteration) : Status(); !allowed) return allowed;
     for (const ProtectedEnvironment& environment : alteration.guarded) {

@@ -101,5 +101,36 @@ TEST(ReachTest, AChangeAltersTheEnvironmentsInWhichItIsUsed) {
   EXPECT_EQ(Altered(EntityKind::kExperiment, "x", [](EntitySet& s) { s.experiments.clear(); }), "production ");
 }
 
+TEST(ReachTest, AChangeLeansAnewOnWhatItBringsIntoAnEnvironment) {
+  const auto leaned_on = [](
+                             EntityKind kind, const std::string& key, const std::function<void(EntitySet&)>& change,
+                             const std::function<void(EntitySet&)>& first = [](EntitySet&) {}) {
+    EntitySet before = Shop();
+    first(before);
+    EntitySet after = before;
+    change(after);
+    std::string names;
+    for (const EntityRef& ref : NewlyLeanedOn({{kind, key}}, before, after)) names += ref.ToText() + "; ";
+    return names;
+  };
+  const auto in = [](const char* segment) {
+    return [segment](EntitySet& set) { set.experiments[0].definition.audience = InSegment(segment); };
+  };
+  EXPECT_EQ(leaned_on(EntityKind::kExperiment, "x", in("eu")), "segment all; segment eu; ") << "used in staging only";
+  EXPECT_EQ(leaned_on(EntityKind::kExperiment, "x", in("all"), in("eu")), "") << "it was used there";
+  const auto archive = [](bool archived) {
+    return [archived](EntitySet& set) {
+      set.flags[0].definition.archived = archived;
+      set.experiments[0].definition.archived = archived;
+    };
+  };
+  EXPECT_EQ(leaned_on(EntityKind::kFlag, "a", archive(false), archive(true)),
+            "flag b; segment all; segment eu; layer l; holdout h; metric m; ");
+  EXPECT_EQ(leaned_on(EntityKind::kFlag, "a", archive(true)), "");
+  EXPECT_EQ(leaned_on(EntityKind::kExperiment, "x", [](EntitySet& set) { set.experiments[0].definition.flag = "a"; }),
+            "")
+      << "it has targeting there";
+}
+
 }  // namespace
 }  // namespace guidon

@@ -334,6 +334,44 @@ TEST(ChangeRequestsTest, WhatWouldAlterMoreThanWasApprovedIsRebasedFirst) {
   EXPECT_EQ(office.requests->Find("shop", 1)->environments, std::vector<std::string>{"production"});
 }
 
+// Who may not alter production may still edit what is not used there yet.
+TEST(ChangeRequestsTest, WhatARequestBringsIntoAnEnvironmentIsHeldToWhatWasApproved) {
+  const auto segment = [](const std::string& user) {
+    return PutOf(Segment_("beta"), R"({"owner":"x","include":[")" + user + "\"]}");
+  };
+  constexpr std::string_view kOnBeta =
+      R"({"environments":{"production":{"rules":[{"id":"beta","when":{"segment":"beta"},"serve":"off"}]}}})";
+  Office office;
+  office.on.MustCommit({segment("user-1")});
+  NewChangeRequest wanted{.project = "shop", .title = "t", .description = "", .edits = {PatchOf(Flag("a"), kOnBeta)}};
+  ASSERT_TRUE(office.requests->Open(wanted, Office::By("ana")));
+  office.Do("approve ben");
+  EXPECT_EQ(office.State(), "approved");
+  office.on.MustCommit({segment("everybody")});
+  EXPECT_EQ(office.State(), "stale");
+  EXPECT_EQ(office.Do("apply ana"), "conflict");
+  EXPECT_NE(office.said.find("segment 'beta' changed in revision"), std::string::npos) << office.said;
+  EXPECT_EQ(office.Do("rebase ana"), "") << office.said;
+  EXPECT_EQ(office.State(), "open");
+  office.Do("approve ben");
+  EXPECT_EQ(office.Do("apply ana"), "") << office.said;
+
+  // In use when it was opened, and out of use before it is applied.
+  Office later;
+  later.on.MustCommit({segment("user-1"), PutOf(Flag("b"), Office::FlagOf("b", true))});
+  later.on.MustCommit({PatchOf(Flag("b"), kOnBeta)});
+  ASSERT_TRUE(later.requests->Open(wanted, Office::By("ana")));
+  later.Do("approve ben");
+  later.on.MustCommit({DeleteOf(Flag("b"))});
+  later.on.MustCommit({segment("everybody")});
+  EXPECT_EQ(later.Do("apply ana"), "conflict");
+  EXPECT_NE(later.said.find("would bring segment 'beta' of revision"), std::string::npos) << later.said;
+  EXPECT_EQ(later.Do("rebase ana"), "") << later.said;
+  EXPECT_EQ(later.State(), "open");
+  later.Do("approve ben");
+  EXPECT_EQ(later.Do("apply ana"), "") << later.said;
+}
+
 TEST(ChangeRequestsTest, ThatOneIsStaleIsSaidOnceInTheLog) {
   Office office;
   office.Do("open ana");
