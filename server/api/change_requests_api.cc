@@ -302,9 +302,10 @@ http::Response Api::WithdrawChangeRequest(const Call& call) {
 }
 
 http::Response Api::RebaseChangeRequest(const Call& call) {
-  return RequestResponse(
-      call, 200,
-      parts_.change_requests.Rebase(std::string(call.request.Param("project")), NumberIn(call, "id"), AuthorOf(call)));
+  const std::string project(call.request.Param("project"));
+  return RequestResponse(call, 200,
+                         parts_.change_requests.Rebase(project, NumberIn(call, "id"), AuthorOf(call),
+                                                       PermitTo(Verb::kWrite, call.who, project, Guard::kApproved)));
 }
 
 http::Response Api::ScheduleChangeRequest(const Call& call) {

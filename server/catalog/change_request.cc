@@ -112,6 +112,7 @@ std::string EncodeChangeRequest(const ChangeRequest& request) {
                 {"description", Value(request.description)},
                 {"authors", TextsOf(request.authors)},
                 {"opened_by", Value(request.opened_by)},
+                {"written_by", Value(request.written_by)},
                 {"created_ms", Value(request.created_ms)},
                 {"version", Value(request.version)},
                 {"changes", EncodeEdits(request.edits)},
@@ -148,6 +149,7 @@ Result<ChangeRequest> DecodeChangeRequest(const Item& item) {
   request.description = TextOf(*record, "description");
   request.authors = ReadTexts(*record, "authors");
   request.opened_by = TextOf(*record, "opened_by");
+  request.written_by = TextOf(*record, "written_by");
   request.created_ms = NumberOf(*record, "created_ms");
   request.version = static_cast<std::uint32_t>(NumberOf(*record, "version"));
   request.base = static_cast<Revision>(NumberOf(*record, "base"));

@@ -63,6 +63,7 @@ struct ChangeRequest {
   std::string title, description;
   std::vector<std::string> authors;  // persons who wrote a version of it, the first one first; none of them approves it
   std::string opened_by;             // a principal: who opened it
+  std::string written_by;            // a principal: who made the version that it is at
   std::int64_t created_ms = 0;
   std::uint32_t version = 1;  // of the edits
   std::vector<Edit> edits;    // without conditions: `touched` stands for them. Not kept in lists

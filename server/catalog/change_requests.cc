@@ -290,6 +290,7 @@ Result<ChangeRequest> ChangeRequests::Open(const NewChangeRequest& wanted, const
   request.edits = wanted.edits;
   request.authors = {PersonOf(author.principal)};
   request.opened_by = author.principal;
+  request.written_by = author.principal;
   request.created_ms = options_.now_ms();
   if (Status grounded = Ground(request); !grounded) return Fail(grounded.error());
   if (wanted.apply_at_ms != 0) {
@@ -334,6 +335,7 @@ Result<ChangeRequest> ChangeRequests::Change(const std::string& project, std::ui
     request->edits = *edit.edits;
     if (Status grounded = Ground(*request); !grounded) return Fail(grounded.error());
     ++request->version;
+    request->written_by = author.principal;
     request->approvals.clear();
     request->stale_told = 0;
   }
@@ -417,10 +419,15 @@ Result<Edit> Rebased(const Catalog& catalog, const ChangeRequest& request, Edit 
 
 }  // namespace
 
-Result<ChangeRequest> ChangeRequests::Rebase(const std::string& project, std::uint64_t number, const Author& author) {
+Result<ChangeRequest> ChangeRequests::Rebase(const std::string& project, std::uint64_t number, const Author& author,
+                                             const Permit& rights) {
   MutexLock lock(changes_);
   Result<ChangeRequest> request = Live(project, number);
   if (!request) return request;
+  const auto allows = [&](const ChangeRequest& one) {
+    return rights && !IsAuthor(*request, author) ? rights(AlterationOf(one)) : Status();
+  };
+  if (Status allowed = allows(*request); !allowed) return Fail(allowed.error());
   const auto now = ProjectOf(project);
   if (!now) return Fail(ErrorCode::kNotFound, "there is no project '" + project + "'");
   const bool was_stale = StaleBy(*request, now.get()).has_value();
@@ -431,6 +438,7 @@ Result<ChangeRequest> ChangeRequests::Rebase(const std::string& project, std::ui
     edit = *std::move(rebased);
   }
   if (Status grounded = Ground(next); !grounded) return Fail(grounded.error());
+  if (Status allowed = allows(next); !allowed) return Fail(allowed.error());
   for (const auto& [ref, revision] : next.touched) {
     const auto held = now->revisions.find(ref);
     if (revision == (held == now->revisions.end() ? 0 : held->second)) continue;
@@ -440,6 +448,7 @@ Result<ChangeRequest> ChangeRequests::Rebase(const std::string& project, std::ui
                                          [&](const auto& one) { return !request->touched.contains(one.first); });
   if (!was_stale && !leans_on_more && next.environments == request->environments) return request;
   ++next.version;
+  next.written_by = author.principal;
   next.approvals.clear();
   next.stale_told = 0;
   if (!IsAuthor(next, author)) next.authors.push_back(PersonOf(author.principal));
@@ -599,7 +608,11 @@ void ChangeRequests::ApplyDue(const std::string& project, std::uint64_t number, 
     const ChangeRequest before = *request;
     Result<ChangeRequest> applied = ApplyLocked(before, author, [&](const Alteration& alteration) -> Status {
       if (!options_.rights_of) return {};
-      for (const std::string& principal : {before.scheduled_by, before.opened_by}) {
+      // A version is made by any of its authors, and what they wrote before may still be in it.
+      std::set<std::string> principals(before.authors.begin(), before.authors.end());
+      principals.insert({before.scheduled_by, before.opened_by, before.written_by});
+      for (const std::string& principal : principals) {
+        if (principal.empty()) continue;
         const Permit rights = options_.rights_of(principal, project);
         if (Status allowed = rights ? rights(alteration) : Status(); !allowed) {
           return Fail(ErrorCode::kPermissionDenied,

@@ -104,8 +104,10 @@ class ChangeRequests {
   Result<ChangeRequest> Withdraw(const std::string& project, std::uint64_t number, const Author& author, bool manages);
   // Holds the edits against what is there now, merging what was put with what has changed since; kConflict when both
   // changed the same. A new version; who does it is one of its authors. Nothing when it is not stale and alters what it
-  // altered.
-  Result<ChangeRequest> Rebase(const std::string& project, std::uint64_t number, const Author& author);
+  // altered. By an author of it, or whose `rights` are enough for what it alters: who rebases may change its edits
+  // after that.
+  Result<ChangeRequest> Rebase(const std::string& project, std::uint64_t number, const Author& author,
+                               const Permit& rights);
   // 0: no time. kInvalid for one that is past or too far ahead.
   Result<ChangeRequest> Schedule(const std::string& project, std::uint64_t number, std::int64_t apply_at_ms,
                                  const Author& author, const Permit& rights);

@@ -33,13 +33,16 @@ class Office {
       return std::string(principal.substr(0, principal.find('-')));
     };
     options.rights_of = [this](const std::string& principal, const std::string&) -> Permit {
-      if (!revoked.contains(principal)) return {};
-      return [](const Alteration&) -> Status { return Fail(ErrorCode::kPermissionDenied, "it was revoked"); };
+      return RightsOf(principal);
     };
     options.report = [this](const ChangeRequest&, const std::string& what) { reports.push_back(what); };
     requests = std::make_unique<ChangeRequests>(on.catalog(), std::move(options));
     on.on_item = [this](const Item& item) { EXPECT_TRUE(requests->Take(item)); };
     EXPECT_TRUE(requests->Load());
+  }
+  Permit RightsOf(const std::string& principal) const {
+    if (!revoked.contains(principal)) return {};
+    return [](const Alteration&) -> Status { return Fail(ErrorCode::kPermissionDenied, "it was revoked"); };
   }
   void Restart() {
     requests.reset();
@@ -79,7 +82,7 @@ class Office {
     if (verb == "old-approve") return Outcome(requests->Approve("shop", 1, 77, author, {}));
     if (verb == "reject") return Outcome(requests->Reject("shop", 1, "no", author, {}));
     if (verb == "withdraw") return Outcome(requests->Withdraw("shop", 1, author, false));
-    if (verb == "rebase") return Outcome(requests->Rebase("shop", 1, author));
+    if (verb == "rebase") return Outcome(requests->Rebase("shop", 1, author, RightsOf(author.principal)));
     if (verb == "apply") return Outcome(requests->Apply("shop", 1, author, {}));
     if (verb == "emergency") {
       Author hurried = author;
@@ -170,6 +173,13 @@ TEST(ChangeRequestsTest, EveryStepLeadsWhereTheTableSays) {
            {"schedule ana; approve ben; commit; look; rebase ana; approve ben; wait; look", "applied", true},
            {"schedule ana; approve ben; revoke ana; wait; look", "failed", false},
            {"schedule ben; approve cat; revoke ben; wait; look", "failed", false},
+           // Nobody's edits are applied in the name of somebody else.
+           {"schedule ana; commit; revoke eve; rebase eve permission_denied; change eve permission_denied", "stale",
+            false},
+           {"revoke ana; commit; rebase ana", "open", false},  // one's own
+           {"schedule ana; commit; rebase eve; change eve; approve ben; revoke eve; wait; look", "failed", false},
+           {"schedule ana; commit; rebase eve; rebase ana; approve ben; revoke eve; wait; look", "failed", false},
+           {"schedule ana; change ana-2; approve ben; revoke ana-2; wait; look", "failed", false},
            {"schedule ana; approve ben; unschedule ana; wait; look", "approved", false},
            {"schedule ana; approve ben; apply ana; wait; look", "applied", true},
            {"approve ben; restart", "approved", false},
