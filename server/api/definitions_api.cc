@@ -193,7 +193,7 @@ http::Response Api::DeleteProject(const Call& call) {
   Result<Committed> committed =
       parts_.catalog.DeleteProject(key, conditions->condition, AuthorOf(call), conditions->idempotency);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
-  parts_.change_requests.Forget(key);
+  parts_.change_requests.Forget(key, committed->revision);
   return CommittedResponse(*committed);
 }
 

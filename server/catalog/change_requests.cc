@@ -98,9 +98,9 @@ Status ChangeRequests::Take(const Item& item) {
   return {};
 }
 
-void ChangeRequests::Forget(std::string_view project) {
+void ChangeRequests::Forget(std::string_view project, Revision gone) {
   MutexLock lock(index_mutex_);
-  std::erase_if(index_, [&](const auto& held) { return held.first.first == project; });
+  std::erase_if(index_, [&](const auto& held) { return held.first.first == project && held.second.revision <= gone; });
 }
 
 void ChangeRequests::Keep(ChangeRequest request) {
@@ -264,7 +264,10 @@ Result<ChangeRequest> ChangeRequests::Write(ChangeRequest request, std::string_v
   std::vector<Item> items = {ItemOf(request)};
   items.insert(items.end(), others.begin(), others.end());
   author.change_request = std::to_string(request.number);
-  const Result<Committed> committed = catalog_.PutItems(items, action, author);
+  Precondition as_read;
+  if (request.revision > 0) as_read.if_match = request.revision;
+  as_read.must_be_new = request.revision == 0;
+  const Result<Committed> committed = catalog_.PutItems(items, action, author, as_read);
   in_doubt_ = !committed && committed.error().code == ErrorCode::kIndeterminate;
   if (!committed) return Fail(committed.error());
   request.revision = committed->revision;

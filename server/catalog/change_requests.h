@@ -82,8 +82,8 @@ class ChangeRequests {
   Status Load();
   // One that a write in doubt has left; empty: it is gone. Items of other spaces are left alone.
   Status Take(const Item& item);
-  // After a project was deleted.
-  void Forget(std::string_view project);
+  // After a project was deleted, in revision `gone`; what a later project of that name has since is kept.
+  void Forget(std::string_view project, Revision gone);
 
   // ---- Steps ----
   // Errors of all: kNotFound; kConflict when it is closed or stale, saying by what; those of Catalog::Commit.

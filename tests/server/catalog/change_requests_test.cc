@@ -476,11 +476,21 @@ TEST(ChangeRequestsTest, BoundsHoldAndProjectsTakeTheirsWithThem) {
   EXPECT_TRUE(comments.List({"shop", "flag", "a"})->empty()) << "the next flag of that key would inherit them";
   EXPECT_EQ(comments.List({"shop", "change_request", "2"})->size(), 1u);
   office.on.MustCommit({DeleteOf(Flag("s"))});
-  ASSERT_TRUE(office.on.catalog().DeleteProject("shop", {}, Office::By("ana"), std::nullopt));
-  office.requests->Forget("shop");
+  const Result<Committed> gone =
+      office.on.catalog().DeleteProject("shop", {}, Office::By("ana"), IdempotencyKey{"k", "hash"});
+  ASSERT_TRUE(gone);
+  office.requests->Forget("shop", gone->revision);
   office.on.MakeShop();
   EXPECT_TRUE(office.requests->List("shop").empty());
   EXPECT_EQ(office.State(), "none");
+  office.on.MustCommit({PutOf(Flag("a"), Office::FlagOf("a", false))});
+  EXPECT_EQ(office.Do("open ana"), "");
+  const Result<Committed> again =
+      office.on.catalog().DeleteProject("shop", {}, Office::By("ana"), IdempotencyKey{"k", "hash"});
+  ASSERT_TRUE(again && again->replayed);
+  office.requests->Forget("shop", again->revision);
+  EXPECT_EQ(office.requests->List("shop").size(), 1u) << "those of the next project are not what was deleted";
+  EXPECT_EQ(office.State(), "approved");
   EXPECT_TRUE(comments.List({"shop", "change_request", "2"})->empty());
 }
 
