@@ -209,6 +209,8 @@ class Catalog::Impl {
   static Status AskPermit(const Permit& permit, const Author& author, Prepared& prepared);
   // Into `prepared`: items that are written with it.
   Status AddItems(const std::vector<Item>& items, Prepared& prepared) const;
+  // That what a change request or a comment is about is there: it would be that of the next of that name.
+  Status HasSubject(const Item& item) const GUIDON_REQUIRES(writer_);
   // What belongs to a definition that goes, or to a project.
   Status ForgetItems(std::string_view space, const std::string& prefix, std::vector<TxnOp>& ops) const;
   // The project with what it is called, described and divided into; definitions stay.
@@ -626,6 +628,34 @@ Status Catalog::Impl::AddItems(const std::vector<Item>& items, Prepared& prepare
     prepared.extra.push_back(item.value.empty() ? TxnOp::Delete(key) : TxnOp::Put(key, item.value));
   }
   return {};
+}
+
+Status Catalog::Impl::HasSubject(const Item& item) const {
+  const bool is_comment = item.space == kCommentSpace;
+  if (item.value.empty() || (!is_comment && item.space != kChangeRequestSpace)) return {};
+  const std::string_view id = item.id;
+  const std::size_t slash = std::min(id.find('/'), id.size());
+  const auto project = FindProject(id.substr(0, slash));
+  if (!project) return Fail(NotFound(NameOf(id.substr(0, slash))));
+  if (!is_comment) return {};
+  // shop/flag/KEY/N, shop/change_request/N/N
+  const std::string_view rest = id.substr(std::min(slash + 1, id.size()));
+  const std::string_view subject = rest.substr(0, std::min(rest.rfind('/'), rest.size()));
+  const std::size_t kind_ends = std::min(subject.find('/'), subject.size());
+  const std::string kind(subject.substr(0, kind_ends));
+  const std::string key(subject.substr(std::min(kind_ends + 1, subject.size())));
+  bool is_there = false;
+  if (kind == kChangeRequestSpace) {
+    const Result<std::optional<KeyValue>> held =
+        store_.Get(ItemStoreKey(kChangeRequestSpace, std::string(id.substr(0, slash)) + "/" + key));
+    if (!held) return Fail(held.error());
+    is_there = held->has_value();
+  } else {
+    is_there = project->revisions.contains({EntityKind::kFlag, key});
+  }
+  if (is_there) return {};
+  return Fail(NotFound((kind == kChangeRequestSpace ? "change request " + key : "flag '" + key + "'") + " of " +
+                       NameOf(id.substr(0, slash))));
 }
 
 Status Catalog::Impl::ForgetItems(std::string_view space, const std::string& prefix, std::vector<TxnOp>& ops) const {
@@ -1084,6 +1114,7 @@ Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::s
     const std::string key = ItemStoreKey(item.space, item.id);
     const Result<std::optional<KeyValue>> held = store_.Get(key);
     if (!held) return Fail(held.error());
+    if (Status there = HasSubject(item); !there) return Fail(there.error());
     if (&item == &items.front()) {
       const Revision changed = *held ? (*held)->modified_revision : 0;
       const Status holds = CheckPrecondition(condition, item.space + " '" + item.id + "'", changed);

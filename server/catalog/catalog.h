@@ -269,6 +269,7 @@ class Catalog {
   Result<Committed> PutItem(const Item& item, std::string_view action, const Author& author,
                             const Precondition& condition = {});
   // Several as one revision; at least one. The audit entry's subject is the first one's id; the condition is of that.
+  // kNotFound for a change request or a comment whose project, flag or request is not there.
   // What earlier revisions say in the log and the audit log goes with it, when they are named in `redact`: only their
   // links stay.
   Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,

@@ -26,7 +26,7 @@ namespace guidon {
 inline constexpr std::size_t kMostComments = 500;  // of one thing; beyond it kConflict
 inline constexpr std::size_t kMaxCommentTextBytes = 4'096;
 
-// What is commented on. That it is there is the caller's to see.
+// What is commented on.
 struct CommentSubject {
   std::string project;
   std::string kind;  // "flag", "change_request"
@@ -53,6 +53,7 @@ class Comments {
 
   Result<std::vector<Comment>> List(const CommentSubject& subject) const;  // the oldest first
   // kInvalid for a text that is empty, too long, or has control characters other than line breaks and tabs.
+  // kNotFound when what it is about is not there.
   Result<Comment> Add(const CommentSubject& subject, const std::string& text, const Author& author);
   // Of one's own. kPermissionDenied, kNotFound.
   Status Remove(const CommentSubject& subject, std::uint64_t number, const Author& author);

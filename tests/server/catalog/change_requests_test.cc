@@ -8,6 +8,7 @@
 #include <set>
 
 #include "server/catalog/comments.h"
+#include "server/catalog/records.h"
 #include "tests/server/catalog/catalog_fixture.h"
 
 namespace guidon {
@@ -479,8 +480,16 @@ TEST(ChangeRequestsTest, BoundsHoldAndProjectsTakeTheirsWithThem) {
   const Result<Committed> gone =
       office.on.catalog().DeleteProject("shop", {}, Office::By("ana"), IdempotencyKey{"k", "hash"});
   ASSERT_TRUE(gone);
+  // Written when the project had gone, or what it is about had: the next of that name would inherit it.
+  for (const char* id : {"shop/7", "shop/flag/a/1", "shop/change_request/2/2"}) {
+    const std::string space(std::string_view(id) == "shop/7" ? kChangeRequestSpace : kCommentSpace);
+    const Result<Committed> late = office.on.catalog().PutItem({space, id, "{}", "shop"}, "x", Office::By("ana"));
+    EXPECT_EQ(late ? ErrorCode::kInternal : late.error().code, ErrorCode::kNotFound) << id;
+  }
   office.requests->Forget("shop", gone->revision);
   office.on.MakeShop();
+  EXPECT_EQ(comments.Add({"shop", "change_request", "2"}, "late", Office::By("ana")).error().code,
+            ErrorCode::kNotFound);
   EXPECT_TRUE(office.requests->List("shop").empty());
   EXPECT_EQ(office.State(), "none");
   office.on.MustCommit({PutOf(Flag("a"), Office::FlagOf("a", false))});
@@ -499,6 +508,8 @@ TEST(CommentsTest, AreOnesOwnPlainAndBounded) {
   on.MakeShop();
   Comments comments(on.catalog(), {.now_ms = [] { return 7; }});
   const CommentSubject flag{"shop", "flag", "a"};
+  EXPECT_EQ(comments.Add(flag, "hello", Office::By("ana")).error().code, ErrorCode::kNotFound);
+  on.MustCommit({PutOf(Flag("a"), Office::FlagOf("a", false))});
   for (const std::string& text :
        {std::string(), std::string("\x1b[31mred"), std::string(kMaxCommentTextBytes + 1, 'x')}) {
     EXPECT_FALSE(comments.Add(flag, text, Office::By("ana")));
