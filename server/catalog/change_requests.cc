@@ -228,7 +228,8 @@ Status ChangeRequests::HasRoom(const std::string& project) const {
                   " change requests that are not closed, which is the most; apply, reject or withdraw some");
 }
 
-// Removes the closed requests that are too many, with their comments.
+// Removes a closed request when they are too many, with its comments. Never the last of a project, which says what the
+// next number is.
 Result<std::vector<Item>> ChangeRequests::Oldest() const {
   std::vector<Item> gone;
   std::string id;
@@ -236,13 +237,17 @@ Result<std::vector<Item>> ChangeRequests::Oldest() const {
     std::size_t closed = 0;
     std::int64_t oldest_ms = 0;
     MutexLock lock(index_mutex_);
-    for (const auto& [key, request] : index_) {
+    for (auto held = index_.begin(); held != index_.end(); ++held) {
+      const auto& [key, request] = *held;
       if (!IsClosed(request.closed)) continue;
-      if (++closed > 1 && request.closed_ms >= oldest_ms) continue;
+      ++closed;
+      const auto next = std::next(held);
+      if (next == index_.end() || next->first.first != key.first) continue;
+      if (!id.empty() && request.closed_ms >= oldest_ms) continue;
       oldest_ms = request.closed_ms;
       id = ItemIdOf(key.first, key.second);
     }
-    if (closed < kMostClosedRequests) return gone;
+    if (closed < options_.most_closed || id.empty()) return gone;
   }
   gone.emplace_back().space = kChangeRequestSpace;
   gone.back().id = id;

@@ -57,6 +57,7 @@ struct ChangeRequestOptions {
   std::function<Permit(const std::string& principal, const std::string& project)> rights_of = {};
   // Told what became of a schedule, and that something could not be written and is tried again.
   std::function<void(const ChangeRequest&, const std::string& what)> report = {};
+  std::size_t most_closed = kMostClosedRequests;
 };
 
 struct NewChangeRequest {

@@ -29,6 +29,7 @@ class Office {
   void Open() {
     ChangeRequestOptions options;
     options.now_ms = [this] { return now_ms; };
+    options.most_closed = most_closed;
     // "key:ana-2" is another key of key:ana.
     options.person_of = [](std::string_view principal) {
       return std::string(principal.substr(0, principal.find('-')));
@@ -124,6 +125,7 @@ class Office {
 
   CatalogHarness on;
   std::int64_t now_ms = 1'798'761'600'000;
+  std::size_t most_closed = kMostClosedRequests;
   std::set<std::string> revoked;
   std::vector<std::string> reports;
   std::string said;
@@ -501,6 +503,19 @@ TEST(ChangeRequestsTest, BoundsHoldAndProjectsTakeTheirsWithThem) {
   EXPECT_EQ(office.requests->List("shop").size(), 1u) << "those of the next project are not what was deleted";
   EXPECT_EQ(office.State(), "approved");
   EXPECT_TRUE(comments.List({"shop", "change_request", "2"})->empty());
+}
+
+TEST(ChangeRequestsTest, NumbersAreGivenOnceAlsoWhenTheOldestAreForgotten) {
+  Office office;
+  office.most_closed = 2;
+  office.Open();
+  for (std::uint64_t number = 1; number <= 4; ++number) {
+    ASSERT_EQ(office.Do("open ana"), "");
+    EXPECT_EQ(office.requests->List("shop").front().number, number);
+    ASSERT_TRUE(office.requests->Withdraw("shop", number, Office::By("ana"), false));
+    office.now_ms -= kMinuteMs;  // a clock that was set back: the newest looks like the oldest
+  }
+  EXPECT_EQ(office.requests->List("shop").size(), 2u);
 }
 
 TEST(CommentsTest, AreOnesOwnPlainAndBounded) {
