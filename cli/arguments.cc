@@ -474,7 +474,7 @@ void AddChange(CLI::App& app, Run& run) {
   changes->require_subcommand(1);
   const std::map<std::string, std::string> actions = {
       {"apply", "Apply one that is approved, or in an emergency"},
-      {"approve", "Show one that somebody else wrote, and approve it"},
+      {"approve", "Approve one that somebody else wrote"},
       {"comment", "Say something about one, or show what was said"},
       {"list", "Show those that are not closed"},
       {"open", "Open one for a file; see also apply --request"},
@@ -504,6 +504,9 @@ void AddChange(CLI::App& app, Run& run) {
     }
     if (action == "apply") AddEmergency(*verb, options->write);
     if (action == "approve") {
+      verb->add_option("--version", options->version, "That you have looked at; without it, you are shown it and asked")
+          ->type_name("N")
+          ->check(CLI::PositiveNumber);
       verb->add_option("--comment", options->text, "For the audit log")->type_name("TEXT");
     }
     if (action == "comment") {

@@ -1,4 +1,6 @@
 // guidon change …: change requests, from opening one to its being applied. guidon comment: what people say of a flag.
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 
@@ -180,14 +182,38 @@ int Show(const ChangeOptions& options, const std::string& project) {
   return kPass;
 }
 
-// What is approved is what was shown.
+bool IsConfirmed(const std::string& question) {
+  std::cout << question << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+// What is approved is what was looked at: the version that is named, or that somebody at a terminal is shown.
 int Approve(const ChangeOptions& options, const std::string& project) {
-  Result<ApiAnswer> request = Ask(options.connection, "GET", PathOf(options, project));
-  if (!request) return Explain(request.error(), options.json);
-  if (!request->ok()) return Explain(*request, options.json);
-  if (!options.json) PrintRequest(request->body);
-  const Value* version = request->body.Find("version");
-  Object body{{"version", version == nullptr ? Value(1) : *version}};
+  std::uint64_t version = options.version;
+  if (version == 0) {
+    const std::string number = std::to_string(options.number);
+    if (options.json || isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0) {
+      return Explain(
+          Error{ErrorCode::kInvalid,
+                "nobody has said which version of change request " + number +
+                    " they looked at; approve it with --version N, which 'guidon change show " + number + "' prints",
+                {}},
+          options.json);
+    }
+    Result<ApiAnswer> request = Ask(options.connection, "GET", PathOf(options, project));
+    if (!request) return Explain(request.error(), options.json);
+    if (!request->ok()) return Explain(*request, options.json);
+    PrintRequest(request->body);
+    const Value* held = request->body.Find("version");
+    version = held == nullptr ? 1 : static_cast<std::uint64_t>(held->AsInt());
+    if (!IsConfirmed("Approve version " + std::to_string(version) + "?")) {
+      std::cout << "not approved\n";
+      return kProblem;
+    }
+  }
+  Object body{{"version", Value(version)}};
   if (!options.text.empty()) body.Append("comment", Value(options.text));
   return Report(Ask(options.connection, "POST", PathOf(options, project) + "/approve", Value(std::move(body))),
                 "approved", options.json);

@@ -206,12 +206,13 @@ struct ChangeOptions {
   std::string action;
   std::string project;
   std::uint64_t number = 0;
-  std::string file;          // open: JSON, {"changes": …}
-  std::string state;         // list; "live": not closed; "all"
-  std::string text;          // comment, approve
-  std::uint64_t remove = 0;  // comment: takes back this one
-  bool never = false;        // schedule: no time any more
-  WriteOptions write;        // open: request, description, at; reject: reason; apply: emergency; schedule: at
+  std::string file;           // open: JSON, {"changes": …}
+  std::string state;          // list; "live": not closed; "all"
+  std::string text;           // comment, approve
+  std::uint64_t version = 0;  // approve: the one that was looked at; 0: is asked for at a terminal
+  std::uint64_t remove = 0;   // comment: takes back this one
+  bool never = false;         // schedule: no time any more
+  WriteOptions write;         // open: request, description, at; reject: reason; apply: emergency; schedule: at
   bool json = false;
 };
 int Change(const ChangeOptions& options);

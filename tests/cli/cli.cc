@@ -36,7 +36,8 @@ Finished GuidonOf(const Guidond& server, std::vector<std::string> arguments) {
   return Guidon(std::move(arguments), {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + server.admin_key()});
 }
 
-std::string OnTerminal(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
+std::string OnTerminal(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
+                       const std::string& typed) {
   int terminal = -1;
   winsize size{};
   size.ws_row = 24;
@@ -56,6 +57,7 @@ std::string OnTerminal(const std::vector<std::string>& arguments, const std::vec
   }
   std::string text;
   char bytes[4096];
+  EXPECT_EQ(write(terminal, typed.data(), typed.size()), static_cast<ssize_t>(typed.size()));
   for (ssize_t n; (n = read(terminal, bytes, sizeof bytes)) > 0;) text.append(bytes, static_cast<std::size_t>(n));
   close(terminal);
   waitpid(pid, nullptr, 0);

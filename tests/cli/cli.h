@@ -38,8 +38,9 @@ Finished Guidon(std::vector<std::string> arguments, const std::vector<std::strin
 // The same, told of a server by GUIDON_SERVER and GUIDON_KEY.
 Finished GuidonOf(const Guidond& server, std::vector<std::string> arguments);
 
-// What it writes on a terminal of 80 columns; lines end in "\r\n".
-std::string OnTerminal(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {});
+// What it writes on a terminal of 80 columns, where `typed` is typed and echoed; lines end in "\r\n".
+std::string OnTerminal(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {},
+                       const std::string& typed = "");
 
 // What stands on standard output, which must be one JSON document on one line, and nothing else.
 Value JsonOf(const Finished& done);

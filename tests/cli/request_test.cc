@@ -45,7 +45,7 @@ TEST_F(RequestTest, IsOpenedShownApprovedByAnotherAndApplied) {
   EXPECT_EQ(opened.output,
             "opened change request 1 (open, 0/1 approval)\nSomebody else approves it: guidon change approve 1\n");
   EXPECT_TRUE(IsOn());
-  EXPECT_EQ(Cli({"change", "approve", "1"}).exit_code, 2) << "it is one's own";
+  EXPECT_EQ(Cli({"change", "approve", "1", "--version", "1"}).exit_code, 2) << "it is one's own";
   EXPECT_EQ(Cli({"change", "comment", "1", "too quiet?"}).output, "comment 1\n");
   const Finished shown = Cli({"change", "show", "1"});
   EXPECT_EQ(shown.exit_code, 0);
@@ -58,7 +58,25 @@ TEST_F(RequestTest, IsOpenedShownApprovedByAnotherAndApplied) {
             "NUMBER  STATE      APPROVALS  ENVIRONMENTS          TITLE\n"
             "     1  open       0/1        production            Quiet\n");
   EXPECT_EQ(Cli({"change", "apply", "1"}).exit_code, 1);
-  const Finished approved = CliOfApprover({"change", "approve", "1", "--comment", "fine"});
+  const Finished unseen = CliOfApprover({"change", "approve", "1"});
+  EXPECT_EQ(unseen.exit_code, 2);
+  EXPECT_NE(unseen.errors.find("--version N, which 'guidon change show 1' prints"), std::string::npos) << unseen.errors;
+  // Changed after it was looked at.
+  EXPECT_EQ(server
+                .Call("PATCH", "/api/v1/projects/shop/change-requests/1",
+                      {.body = R"({"changes":[{"kind":"flag","key":"greeting","action":"patch",)"
+                               R"("definition":{"environments":{"production":{"enabled":false}}}}]})"})
+                .status,
+            200);
+  const Finished old = CliOfApprover({"change", "approve", "1", "--version", "1"});
+  EXPECT_NE(old.exit_code, 0);
+  EXPECT_NE(old.errors.find("is at version 2, not 1 any more; look at it again"), std::string::npos) << old.errors;
+  const std::vector<std::string> mine = {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + approver};
+  const std::string declined = OnTerminal({"change", "approve", "1"}, mine, "no\n");
+  EXPECT_NE(declined.find("no longer enabled (production)"), std::string::npos) << declined;
+  EXPECT_NE(declined.find("not approved"), std::string::npos) << declined;
+  EXPECT_NE(Cli({"change", "show", "1"}).output.find("  open, 0/1 approvals, version 2\n"), std::string::npos);
+  const Finished approved = CliOfApprover({"change", "approve", "1", "--version", "2", "--comment", "fine"});
   EXPECT_EQ(approved.exit_code, 0) << approved.errors;
   EXPECT_NE(approved.output.find("To apply it: guidon change apply 1\n"), std::string::npos) << approved.output;
   EXPECT_EQ(CliOfApprover({"change", "apply", "1"}).exit_code, 2);
@@ -115,7 +133,10 @@ TEST_F(RequestTest, AScheduleSurvivesAKilledServerAndIsCarriedOutOnce) {
                                .count());
   };
   ASSERT_EQ(Cli({"flag", "off", "greeting", "-e", "production", "--request", "Quiet"}).exit_code, 0);
-  ASSERT_EQ(CliOfApprover({"change", "approve", "1"}).exit_code, 0);
+  const std::string approved =
+      OnTerminal({"change", "approve", "1"}, {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + approver}, "y\n");
+  ASSERT_NE(approved.find("Approve version 1? [y/N]"), std::string::npos) << approved;
+  ASSERT_NE(approved.find("change request 1 (approved, 1/1 approval)"), std::string::npos) << approved;
   const std::string at = in(std::chrono::seconds(3));
   const Finished scheduled = Cli({"change", "schedule", "1", "--at", at});
   ASSERT_EQ(scheduled.exit_code, 0) << scheduled.errors;
