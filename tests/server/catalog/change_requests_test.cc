@@ -176,6 +176,7 @@ TEST(ChangeRequestsTest, EveryStepLeadsWhereTheTableSays) {
            {"schedule ana; approve ben; commit; look; rebase ana; approve ben; wait; look", "applied", true},
            {"schedule ana; approve ben; revoke ana; wait; look", "failed", false},
            {"schedule ben; approve cat; revoke ben; wait; look", "failed", false},
+           {"approve ben; revoke ben; apply ana", "applied", true},  // as docs/change-requests.md says
            // Nobody's edits are applied in the name of somebody else.
            {"schedule ana; commit; revoke eve; rebase eve permission_denied; change eve permission_denied", "stale",
             false},
