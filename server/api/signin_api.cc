@@ -321,7 +321,8 @@ http::Response Api::BreakGlass(const Call& call) {
     return BadRequest(request, {ErrorCode::kInvalid, "'cookie' says whether a browser asks: true or false", {}});
   }
   if (Status own = IsOwnPage(request); !own) return ProblemResponse(own.error(), request.id);
-  if (Status right = parts_.sign_in.CheckBreakGlass(*password, request.peer); !right) {
+  const bool is_proxied = !request.Header("X-Forwarded-For").empty() || !request.Header("Forwarded").empty();
+  if (Status right = parts_.sign_in.CheckBreakGlass(*password, request.peer, is_proxied); !right) {
     if (right.error().code != ErrorCode::kNotFound) {
       parts_.sign_in.Report(
           {SignInOutcome::kWrongPassword, std::string(kBreakGlass), right.error().message, request.peer, request.id});

@@ -14,8 +14,11 @@
 // nonce and verifier never leave the server but for what the protocol sends.
 //
 // Bounds: 8 192 sign-ins under way, of ten minutes each, and 1 024 codes: beyond it the oldest goes. An address begins
-// 60 at once and one a second after that: kOverloaded. One password is looked at at a time, as that takes 19 MiB:
-// kOverloaded. Wrong ones are limited by address: ten, and one a minute after that. Nothing of it outlives a restart.
+// 60 at once and one a second after that: kOverloaded; but loopback, where a proxy on this machine stands for
+// everybody, as often as it likes. One password is looked at at a time, as that takes 19 MiB: kOverloaded. Passwords
+// are limited by address, right or wrong: ten, and one a minute after that. All that come through a proxy on this
+// machine share that; who is on this machine has it for themselves, and waits for the others, so that nobody out there
+// can keep them out. Nothing of it outlives a restart.
 //
 // Thread safety: every method may be called from any thread. Begin and Arrive wait for the network, CheckBreakGlass for
 // a file and some 30 ms of a core: none of them on an I/O thread.
@@ -107,9 +110,10 @@ class SignIn {
   // kUnauthenticated: no such code any more, or the verifier is not that of the challenge; then the code is gone, too.
   Result<Identity> RedeemCode(const std::string& code, std::string_view verifier) GUIDON_EXCLUDES(mutex_);
 
-  // kNotFound: there is no such admin; kUnauthenticated: the password is wrong; kOverloaded; kUnavailable: the file
-  // cannot be read, or is no hash.
-  Status CheckBreakGlass(std::string_view password, std::string_view peer) GUIDON_EXCLUDES(hashing_);
+  // `is_proxied`: the request says that it was passed on, which a proxy has to say. kNotFound: there is no such admin;
+  // kUnauthenticated: the password is wrong; kOverloaded: it was not looked at; kUnavailable: the file cannot be read,
+  // or is no hash.
+  Status CheckBreakGlass(std::string_view password, std::string_view peer, bool is_proxied) GUIDON_EXCLUDES(hashing_);
 
   // Nobody waits for the provider any more: what does is ended. For good.
   void Stop() {
@@ -151,7 +155,8 @@ class SignIn {
   std::optional<Provider> provider_;
   AttemptLimiter begins_;
   AttemptLimiter passwords_;
-  Mutex hashing_;  // held while a password is looked at
+  AttemptLimiter local_passwords_;  // of who is on this machine, and did not come through a proxy
+  Mutex hashing_;                   // held while a password is looked at
   Mutex mutex_;
   Shelf<Pending> pending_ GUIDON_GUARDED_BY(mutex_);  // by state
   Shelf<Code> codes_ GUIDON_GUARDED_BY(mutex_);

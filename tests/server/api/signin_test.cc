@@ -455,5 +455,30 @@ TEST_F(SignInTest, TheBreakGlassAdminGetsInByThePasswordAlone) {
   EXPECT_EQ(server.head(), before + 1);
 }
 
+TEST_F(SignInTest, NobodyBehindAProxyKeepsOthersFromSigningIn) {
+  const auto enter = [&](const std::string& password, std::vector<std::pair<std::string, std::string>> headers) {
+    return server
+        .Call("POST", "/auth/break-glass",
+              {.key = "-", .body = R"({"password":")" + password + "\"}", .headers = std::move(headers)})
+        .status;
+  };
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(enter("wrong", {{"X-Forwarded-For", "192.0.2.1"}}), 401);
+  EXPECT_EQ(enter(kBreakGlassPassword, {{"X-Forwarded-For", "192.0.2.2"}}), 429);
+  EXPECT_EQ(enter(kBreakGlassPassword, {{"Forwarded", "for=192.0.2.2"}}), 429);
+  EXPECT_EQ(enter(kBreakGlassPassword, {}), 200) << "on the server's own machine";
+
+  http::Request login;
+  login.method = "GET";
+  login.path = "/auth/login";
+  const auto begins = [&](const char* peer) {
+    login.peer = peer;
+    int begun = 0;
+    for (int i = 0; i < 70; ++i) begun += server.Serve(login).status == 303 ? 1 : 0;
+    return begun;
+  };
+  EXPECT_EQ(begins("192.0.2.1"), 60);
+  EXPECT_EQ(begins("127.0.0.1"), 70) << "a proxy, which stands for everybody";
+}
+
 }  // namespace
 }  // namespace guidon
