@@ -115,10 +115,7 @@ Result<Identity> Provider::Check(const std::string& token, const std::string& no
   MutexLock lock(mutex_);
   const Result<Document> document = DocumentNow();
   if (!document) return Fail(document.error());
-  const bool is_old = !keys_ || now_ms >= keys_read_ms_ + kKeptMs || now_ms < keys_read_ms_;
-  if (is_old) {
-    if (Status read = ReadKeys(*document); !read && !keys_) return Fail(read.error());
-  }
+  if (Status known = KeysNow(*document); !known) return Fail(known.error());
   Result<Identity> who = CheckIdToken(token, *keys_, expected);
   if (who || who.error().code != ErrorCode::kNotFound) return who;
   const bool may_refetch = !refetched_ms_ || now_ms >= *refetched_ms_ + kBetweenRefetchesMs || now_ms < *refetched_ms_;
@@ -163,13 +160,32 @@ net::HttpResult Provider::Send(const net::Url& server, net::HttpRequest request)
 Result<Provider::Document> Provider::DocumentNow() {
   const std::int64_t now_ms = options_.now_ms();
   if (document_ && now_ms >= document_->read_ms && now_ms < document_->read_ms + kKeptMs) return *document_;
-  Result<Document> read = ReadDocument();
-  if (read) {
-    document_ = *read;
-    document_->read_ms = now_ms;
+  if (!IsTooSoon(document_attempt_, document_.has_value(), now_ms)) {
+    Result<Document> read = ReadDocument();
+    document_attempt_ = {read ? Status() : Fail(read.error()), options_.now_ms()};
+    if (read) {
+      document_ = *std::move(read);
+      document_->read_ms = now_ms;
+    }
   }
   if (document_) return *document_;
-  return read;
+  return Fail(document_attempt_->outcome.error());
+}
+
+bool Provider::IsTooSoon(const std::optional<Attempt>& last, bool is_held, std::int64_t now_ms) {
+  const std::int64_t between_ms = is_held ? kBetweenRefetchesMs : kBetweenFirstReadsMs;
+  return last && !last->outcome && now_ms >= last->ended_ms && now_ms < last->ended_ms + between_ms;
+}
+
+// With keys_ when it is good.
+Status Provider::KeysNow(const Document& document) {
+  const std::int64_t now_ms = options_.now_ms();
+  if (keys_ && now_ms >= keys_read_ms_ && now_ms < keys_read_ms_ + kKeptMs) return {};
+  if (!IsTooSoon(keys_attempt_, keys_.has_value(), now_ms)) {
+    Status read = ReadKeys(document);
+    keys_attempt_ = {std::move(read), options_.now_ms()};
+  }
+  return keys_ ? Status() : keys_attempt_->outcome;
 }
 
 Result<Provider::Document> Provider::ReadDocument() const {

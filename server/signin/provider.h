@@ -6,7 +6,8 @@
 //
 // OpenID Connect Core 1.0 with the authorization code flow and PKCE (RFC 7636, S256); Discovery 1.0. The discovery
 // document has to be of the issuer that was set, to the letter. It and the keys are kept for an hour; where they cannot
-// be read again, those that are held go on. A token whose `kid` is unknown makes the keys be read again, at most once
+// be read again, those that are held go on, and it is tried again 30 seconds later; where none are held, five. Until then
+// the last error is the answer, so that not everybody waits for a provider that hangs. A token whose `kid` is unknown makes the keys be read again, at most once
 // in 30 seconds: so keys can be rotated at any time, and tokens that are made up do not have us hammer the provider.
 //
 // Bounds: ten seconds and 256 KiB for an answer; no redirect is followed; every address is https, or http on loopback.
@@ -47,6 +48,7 @@ class Provider {
  public:
   static constexpr std::int64_t kKeptMs = 3'600'000;
   static constexpr std::int64_t kBetweenRefetchesMs = 30'000;
+  static constexpr std::int64_t kBetweenFirstReadsMs = 5'000;  // while nothing is held
 
   explicit Provider(ProviderOptions options);
 
@@ -71,9 +73,18 @@ class Provider {
     bool posts_secret = false;  // it takes the secret in the body, and not as Basic authentication
     std::int64_t read_ms = 0;
   };
+  // How it went when the document or the keys were last read, and when that was over.
+  struct Attempt {
+    Status outcome = {};
+    std::int64_t ended_ms = 0;
+  };
+  // Whether it failed too short a while ago for another.
+  static bool IsTooSoon(const std::optional<Attempt>& last, bool is_held, std::int64_t now_ms);
+
   Result<Document> ReadDocument() const;
   Result<Document> DocumentNow() GUIDON_REQUIRES(mutex_);
   Status ReadKeys(const Document& document) GUIDON_REQUIRES(mutex_);
+  Status KeysNow(const Document& document) GUIDON_REQUIRES(mutex_);
   Result<Identity> Check(const std::string& token, const std::string& nonce) GUIDON_EXCLUDES(mutex_);
   Result<std::string> Exchange(const Document& document, const std::string& code, const std::string& verifier) const;
   Result<std::string> Fetch(const std::string& address, std::string_view what) const;
@@ -87,6 +98,8 @@ class Provider {
   std::optional<Document> document_ GUIDON_GUARDED_BY(mutex_);
   std::optional<KeySet> keys_ GUIDON_GUARDED_BY(mutex_);
   std::int64_t keys_read_ms_ GUIDON_GUARDED_BY(mutex_) = 0;
+  std::optional<Attempt> document_attempt_ GUIDON_GUARDED_BY(mutex_);
+  std::optional<Attempt> keys_attempt_ GUIDON_GUARDED_BY(mutex_);
   std::optional<std::int64_t> refetched_ms_ GUIDON_GUARDED_BY(mutex_);  // for a `kid` that was unknown
   std::uint64_t key_reads_ GUIDON_GUARDED_BY(mutex_) = 0;
 };

@@ -275,7 +275,43 @@ TEST_F(SignInTest, AProviderThatIsNotWhoItShouldBeIsNotTrusted) {
     const HttpAnswer answer = server.Call("GET", "/auth/login", {.key = "-"});
     EXPECT_EQ(answer.status, 503);
     EXPECT_THAT(answer.body, HasSubstr(reason));
+    server.SetNow(server.now_ms() + 5'000);
   }
+}
+
+TEST_F(SignInTest, AProviderThatHangsIsWaitedForOnceInAWhileAndWhatIsHeldGoesOn) {
+  BeIn("viewers");
+  Browser browser(server);
+  std::atomic<int> reads{0};
+  // It takes its ten seconds, and then there is nothing of use.
+  const auto hang = [&](Object& document) {
+    ++reads;
+    server.SetNow(server.now_ms() + 10'000);
+    document.Set("issuer", "nobody");
+  };
+  provider.SetDiscovery(hang);
+  EXPECT_EQ(browser.Get("/auth/login").status, 503);
+  EXPECT_THAT(browser.Get("/auth/login").body, HasSubstr("calls itself"));
+  EXPECT_EQ(reads, 1) << "the last answer is good for some seconds";
+  server.SetNow(server.now_ms() + 5'000);
+  EXPECT_EQ(browser.Get("/auth/login").status, 503);
+  EXPECT_EQ(reads, 2);
+  server.SetNow(server.now_ms() + 5'000);
+  provider.SetDiscovery(nullptr);
+  EXPECT_EQ(SignIn(browser).status, 303);
+
+  server.SetNow(server.now_ms() + kHour);
+  provider.SetNow(server.now_ms() / 1000);
+  provider.SetDiscovery(hang);
+  provider.Publish("no keys");
+  const int key_reads = provider.key_reads();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(SignIn(browser).status, 303) << i;
+  EXPECT_EQ(reads, 3);
+  EXPECT_EQ(provider.key_reads(), key_reads + 1);
+  server.SetNow(server.now_ms() + 30'000);
+  EXPECT_EQ(SignIn(browser).status, 303);
+  EXPECT_EQ(reads, 4);
+  EXPECT_EQ(provider.key_reads(), key_reads + 2);
 }
 
 TEST_F(SignInTest, KeysAreRotatedAndReadAgainAtMostOnceInHalfAMinute) {
