@@ -266,6 +266,8 @@ class Api {
   http::Response Change(EntityKind kind, Edit::Action action, const Call& call);
   http::Response HistoryOf(EntityKind kind, const Call& call);
   std::shared_ptr<const std::string> HomePageOf(std::shared_ptr<const CatalogView> view, std::chrono::sys_days today);
+  // Of what they may read.
+  std::string HomePageFor(const Principal& who, const CatalogView& view, std::chrono::sys_days today) const;
 
   Value DescribeWebhookNow(const Webhook& webhook) const;
   std::optional<Webhook> WebhookOf(const Call& call) const;

@@ -218,22 +218,40 @@ http::Response Api::Metrics(const Call&) {
 }
 
 http::Response Api::Home(const Call& call) {
-  // A page of another site could have its name point here (DNS rebinding) and read what a browser on this machine may.
-  if (!options_.allow_any_host && !IsLoopbackHost(call.request.Header("Host"))) {
+  // A page of another site could have its name point here (DNS rebinding) and read what a browser on this machine may;
+  // what it cannot have is the cookie of somebody who has signed in.
+  const bool is_open = options_.allow_any_host || IsLoopbackHost(call.request.Header("Host"));
+  const Result<Principal> who = is_open ? Principal{} : WhoIs(call.request);
+  const Status may_read = who && !is_open ? Authorize(*who, Verb::kRead, {"", "", true}) : Status();
+  if (!who || !may_read) {
     return ProblemResponse({ErrorCode::kPermissionDenied,
-                            "this page is for browsers on the same machine: open it as http://localhost",
+                            "this page is for browsers on the same machine: open it as http://localhost; or sign in at "
+                            "/auth/login, as somebody who may read",
                             {}},
                            call.request.id);
   }
   const std::chrono::sys_time<std::chrono::milliseconds> now{std::chrono::milliseconds(parts_.now_ms())};
+  const auto today = std::chrono::floor<std::chrono::days>(now);
   http::Response response;
   response.Header("Content-Type", "text/html; charset=utf-8");
   response.Header("Content-Security-Policy", kHomeContentSecurityPolicy);
   response.Header("X-Content-Type-Options", "nosniff");
   response.Header("Referrer-Policy", "no-referrer");
   response.Header("Cache-Control", "no-store");
-  response.shared_body = HomePageOf(parts_.catalog.View(), std::chrono::floor<std::chrono::days>(now));
+  if (is_open) {
+    response.shared_body = HomePageOf(parts_.catalog.View(), today);
+  } else {
+    response.body = HomePageFor(*who, *parts_.catalog.View(), today);
+  }
   return response;
+}
+
+std::string Api::HomePageFor(const Principal& who, const CatalogView& view, std::chrono::sys_days today) const {
+  HomeView home{options_.version, parts_.feed.epoch(), view.revision, {}};
+  for (const auto& [key, project] : view.projects) {
+    if (Authorize(who, Verb::kRead, {key, "", true})) home.projects.push_back(HomeOf(*project, today));
+  }
+  return RenderHome(home);
 }
 
 // Two that ask for a new page at once may both render it.

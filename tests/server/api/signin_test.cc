@@ -98,10 +98,25 @@ class SignInTest : public ::testing::Test {
 
 TEST_F(SignInTest, AGroupOfTheProviderGivesARoleAndTheAuditLogNamesThePerson) {
   BeIn("editors");
+  EXPECT_EQ(server.Call("POST", "/api/v1/projects", {.body = R"({"project":"bank","environments":{"production":{}}})"})
+                .status,
+            201);
   Browser browser(server);
   const HttpAnswer answer = SignIn(browser);
   ASSERT_EQ(answer.status, 303) << answer.body;
   EXPECT_EQ(answer.Header("Location"), "/");
+  const auto home = [&](Browser& one) {
+    http::Request request;
+    request.method = "GET";
+    request.path = "/";
+    request.headers = {{"Host", "flags.test"}, {"Cookie", "__Host-guidon_session=" + one.session()}};
+    return server.Serve(request);
+  };
+  EXPECT_EQ(home(browser).status, 200);
+  EXPECT_THAT(home(browser).body, HasSubstr("shop"));
+  EXPECT_THAT(home(browser).body, Not(HasSubstr("bank"))) << "where an editor of the shop has no rights";
+  Browser nobody(server);
+  EXPECT_EQ(home(nobody).status, 403);
   EXPECT_EQ(browser.cookies().size(), 1u) << "that of the sign-in is gone";
   // What the provider was sent.
   EXPECT_TRUE(location.starts_with(provider.issuer() + "/authorize?response_type=code&client_id=guidon&"));
