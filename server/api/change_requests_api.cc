@@ -123,6 +123,12 @@ Result<std::vector<Edit>> EditsOf(const Value& changes) {
   return std::move(commit.edits);
 }
 
+// It has no rights of its own when the time comes: its session is over within the hour.
+void FaultTime(Fields& fields, std::int64_t apply_at_ms, const Principal& who) {
+  if (apply_at_ms == 0 || who.id != kBreakGlass) return;
+  fields.Fault("apply_at", "the break-glass admin cannot set a time: apply it now, or have a member or a key set it");
+}
+
 }  // namespace
 
 http::Response Api::RequestResponse(const Call& call, int status, const Result<ChangeRequest>& request) const {
@@ -190,6 +196,7 @@ http::Response Api::OpenChangeRequest(const Call& call) {
   if ((changes == nullptr) == (workspace == nullptr)) {
     fields.Fault("changes", "expected either 'changes', or 'workspace' with all definitions");
   }
+  FaultTime(fields, request.apply_at_ms, call.who);
   if (!fields.empty()) return ProblemResponse(fields.ToError(), call.request.id);
   if (parts_.catalog.View()->FindProject(request.project) == nullptr) {
     return ProblemResponse({ErrorCode::kNotFound, "there is no project '" + request.project + "'", {}},
@@ -314,6 +321,7 @@ http::Response Api::ScheduleChangeRequest(const Call& call) {
   Fields fields(*body, {"apply_at"});
   const std::int64_t apply_at_ms = fields.Time("apply_at");
   if (body->is_object() && body->Find("apply_at") == nullptr) fields.Fault("apply_at", "expected a time, or null");
+  FaultTime(fields, apply_at_ms, call.who);
   if (!fields.empty()) return ProblemResponse(fields.ToError(), call.request.id);
   const std::string project(call.request.Param("project"));
   return RequestResponse(call, 200,

@@ -202,6 +202,7 @@ http::Response Api::PutMember(const Call& call) {
     if (Status left = LeavesAnOwner(*present, &*next); !left) return ProblemResponse(left.error(), call.request.id);
   }
   next->created_ms = present ? present->created_ms : parts_.now_ms();
+  if (present) next->groups = present->groups;
   Result<Committed> committed =
       parts_.catalog.PutItem({std::string(kMemberSpace), id, EncodeMember(*next)},
                              present ? "member.change" : "member.create", AuthorOf(call), conditions->condition);

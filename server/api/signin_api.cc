@@ -283,22 +283,22 @@ Result<NewSession> Api::Enter(const Identity& who, SessionDoor door, const Call&
   record.expires_ms = record.created_ms + sessions.policy().life_ms;
   std::vector<Item> items = {{std::string(kSessionSpace), record.id, EncodeSession(record)}};
   // Whoever is let in by a group becomes a member, so that they are seen in the list and can be removed from it.
-  TeamMember made{id,
-                  Shortened(who.name.empty() ? who.subject : who.name, kMostNameBytes - 3),
-                  who.email.size() <= kMostEmailBytes ? who.email : "",
-                  {},
-                  record.created_ms};
-  if (!present) {
-    if (members.List().size() >= kMostMembers) {
-      return Fail(ErrorCode::kConflict, "there are " + std::to_string(kMostMembers) + " members, and can be no more");
-    }
-    items.push_back({std::string(kMemberSpace), id, EncodeMember(made)});
+  TeamMember next = present.value_or(TeamMember{id,
+                                                Shortened(who.name.empty() ? who.subject : who.name, kMostNameBytes - 3),
+                                                who.email.size() <= kMostEmailBytes ? who.email : "",
+                                                {},
+                                                record.created_ms});
+  next.groups = groups;
+  if (!present && members.List().size() >= kMostMembers) {
+    return Fail(ErrorCode::kConflict, "there are " + std::to_string(kMostMembers) + " members, and can be no more");
   }
+  const bool is_news = !present || present->groups != groups;
+  if (is_news) items.push_back({std::string(kMemberSpace), id, EncodeMember(next)});
   AppendEndings(id, items);
   const Author author{"member:" + id, call.request.id, DescribeIdentity(who), call.request.peer};
   const Result<Committed> committed = parts_.catalog.PutItems(items, "session.create", author);
   if (!committed) return Fail(committed.error());
-  if (!present) members.Put(std::move(made));
+  if (is_news) members.Put(std::move(next));
   for (const Item& item : items) {
     if (item.space == kSessionSpace && item.value.empty()) sessions.Remove(item.id);
   }

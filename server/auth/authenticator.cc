@@ -147,9 +147,7 @@ std::optional<Principal> Authenticator::StandingOf(std::string_view principal) c
   if (principal.starts_with(kMember)) {
     std::optional<TeamMember> member = members_.Find(principal.substr(kMember.size()));
     if (!member) return std::nullopt;
-    for (Binding& binding : sessions_.BindingsOf(sessions_.GroupsOf(member->id, now_ms_()))) {
-      member->bindings.push_back(std::move(binding));
-    }
+    for (Binding& binding : sessions_.BindingsOf(member->groups)) member->bindings.push_back(std::move(binding));
     return Principal{std::string(principal), KeyKind::kAdmin, "", "", members_.GrantsOf(*member)};
   }
   if (!principal.starts_with(kKey)) return std::nullopt;

@@ -45,10 +45,16 @@ std::string TextOf(const Value& object, std::string_view name) {
 }  // namespace
 
 std::string EncodeMember(const TeamMember& member) {
-  return ToJson(Value(Object{{"name", Value(member.name)},
-                             {"email", Value(member.email)},
-                             {"bindings", DescribeBindings(member)},
-                             {"created_ms", Value(member.created_ms)}}));
+  Object object{{"name", Value(member.name)},
+                {"email", Value(member.email)},
+                {"bindings", DescribeBindings(member)},
+                {"created_ms", Value(member.created_ms)}};
+  if (!member.groups.empty()) {
+    Array groups;
+    for (const std::string& group : member.groups) groups.emplace_back(group);
+    object.Append("groups", Value(std::move(groups)));
+  }
+  return ToJson(Value(std::move(object)));
 }
 
 Result<TeamMember> DecodeMember(std::string_view id, std::string_view text) {
@@ -65,6 +71,9 @@ Result<TeamMember> DecodeMember(std::string_view id, std::string_view text) {
     member.bindings.push_back({TextOf(binding, "role"), TextOf(binding, "project"), TextOf(binding, "environment")});
   }
   if (const Value* created = value->Find("created_ms")) member.created_ms = created->AsInt();
+  if (const Value* groups = value->Find("groups"); groups != nullptr && groups->is_array()) {
+    for (const Value& group : groups->AsArray()) member.groups.push_back(group.AsString());
+  }
   return member;
 }
 

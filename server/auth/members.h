@@ -48,6 +48,7 @@ struct TeamMember {
   std::string email;  // may be empty
   std::vector<Binding> bindings;
   std::int64_t created_ms = 0;
+  std::vector<std::string> groups = {};  // of the OpenID provider's those that had roles here at the last sign-in
 };
 
 std::string EncodeMember(const TeamMember& member);

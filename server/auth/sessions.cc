@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "core/base/json.h"
@@ -110,16 +109,6 @@ std::vector<std::string> Sessions::ListOf(std::string_view member) const {
     if (held.record.member == member) list.push_back(id);
   }
   return list;
-}
-
-std::vector<std::string> Sessions::GroupsOf(std::string_view member, std::int64_t now_ms) const {
-  std::set<std::string> groups;
-  std::shared_lock lock(mutex_);
-  for (const auto& [id, held] : sessions_) {
-    if (held.record.member != member || IsOver(held, now_ms)) continue;
-    groups.insert(held.record.groups.begin(), held.record.groups.end());
-  }
-  return {groups.begin(), groups.end()};
 }
 
 std::vector<std::string> Sessions::Over(std::int64_t now_ms, std::size_t most) const {

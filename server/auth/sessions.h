@@ -96,8 +96,6 @@ class Sessions {
   Look Find(std::string_view token, SessionDoor door, std::int64_t now_ms) const;
 
   std::vector<std::string> ListOf(std::string_view member) const;  // ids, whatever their state
-  // Those of the provider's that the member is in, by the sessions that are open.
-  std::vector<std::string> GroupsOf(std::string_view member, std::int64_t now_ms) const;
   // Ids of those that are over, at most so many.
   std::vector<std::string> Over(std::int64_t now_ms, std::size_t most) const;
   // Who has to go so that one more of this member finds room.

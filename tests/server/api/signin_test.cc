@@ -466,6 +466,37 @@ TEST_F(SignInTest, AProgramGetsASessionByItsCodeAndVerifierOnce) {
       400);
 }
 
+TEST_F(SignInTest, WhatAGroupGivesCountsAsOfTheLastSignInForWhatWasScheduled) {
+  BeIn("editors");
+  Browser browser(server);
+  ASSERT_EQ(SignIn(browser).status, 303);
+  const std::string principal = TextAt(TestServer::Body(browser.Get("/auth/me")), "principal");
+  const auto may_write = [&] {
+    const auto standing = server.authenticator().StandingOf(principal);
+    return standing && Authorize(*standing, Verb::kWrite, {"shop", "production"});
+  };
+  server.SetNow(server.now_ms() + 13 * kHour);
+  EXPECT_EQ(browser.Get("/api/v1/projects").status, 401) << "the session is over";
+  EXPECT_TRUE(may_write());
+  EXPECT_EQ(server.Call("PUT", "/api/v1/members/" + principal.substr(7), {.body = R"({"name":"Ana"})"}).status, 200);
+  EXPECT_TRUE(may_write()) << "a change of their own roles leaves it";
+  const auto items = server.catalog().Items(kMemberSpace);
+  EXPECT_EQ(DecodeMember(items->at(0).id, items->at(0).value)->groups, std::vector<std::string>{"editors"});
+  provider.SetNow(server.now_ms() / 1000);
+  BeIn("viewers");
+  ASSERT_EQ(SignIn(browser).status, 303);
+  EXPECT_FALSE(may_write());
+
+  const HttpAnswer glass = server.Call(
+      "POST", "/auth/break-glass", {.key = "-", .body = std::string(R"({"password":")") + kBreakGlassPassword + "\"}"});
+  const HttpAnswer refused = server.Call(
+      "POST", "/api/v1/projects/shop/change-requests",
+      {.key = TextAt(TestServer::Body(glass), "token"),
+       .body = R"({"title":"later","apply_at":"2027-02-01T00:00:00Z","changes":[{"op":"delete","kind":"flag","key":"a"}]})"});
+  EXPECT_EQ(refused.status, 422) << refused.body;
+  EXPECT_THAT(refused.body, HasSubstr("the break-glass admin"));
+}
+
 TEST_F(SignInTest, TheBreakGlassAdminGetsInByThePasswordAlone) {
   const auto enter = [&](const std::string& password, const std::string& more = "") {
     return server.Call("POST", "/auth/break-glass",
