@@ -377,6 +377,7 @@ class App::Impl {
   // Before the first session is looked at, and with every mistake in the files shown at once.
   Status OpenSignIn() {
     SessionPolicy policy;
+    policy.epoch = store_->Epoch();
     policy.idle_ms = std::int64_t{config_.session_idle_minutes} * 60'000;
     policy.life_ms = std::int64_t{config_.session_hours} * 3'600'000;
     const auto roles = ParseGroupRoles(config_.oidc_roles);

@@ -279,6 +279,7 @@ Result<NewSession> Api::Enter(const Identity& who, SessionDoor door, const Call&
   record.door = door;
   record.member = id;
   record.groups = groups;
+  record.epoch = sessions.policy().epoch;
   record.created_ms = parts_.now_ms();
   record.expires_ms = record.created_ms + sessions.policy().life_ms;
   std::vector<Item> items = {{std::string(kSessionSpace), record.id, EncodeSession(record)}};
@@ -346,6 +347,7 @@ Result<NewSession> Api::EnterBreakGlass(SessionDoor door, const Call& call) {
   if (!session) return session;
   SessionRecord& record = session->record;
   record.door = door;
+  record.epoch = sessions.policy().epoch;
   record.created_ms = parts_.now_ms();
   record.expires_ms = record.created_ms + kBreakGlassMs;
   std::vector<Item> items = {{std::string(kSessionSpace), record.id, EncodeSession(record)}};

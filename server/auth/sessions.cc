@@ -33,7 +33,8 @@ std::string EncodeSession(const SessionRecord& record) {
                        {"member", Value(record.member)},
                        {"groups", Value(std::move(groups))},
                        {"created_ms", Value(record.created_ms)},
-                       {"expires_ms", Value(record.expires_ms)}});
+                       {"expires_ms", Value(record.expires_ms)},
+                       {"epoch", Value(record.epoch)}});
 }
 
 Result<SessionRecord> DecodeSession(std::string_view id, std::string_view text) {
@@ -51,6 +52,7 @@ Result<SessionRecord> DecodeSession(std::string_view id, std::string_view text) 
   }
   record.created_ms = NumberOf(*value, "created_ms");
   record.expires_ms = NumberOf(*value, "expires_ms");
+  record.epoch = TextOf(*value, "epoch");
   return record;
 }
 
@@ -81,6 +83,7 @@ void Sessions::Remove(std::string_view id) {
 }
 
 bool Sessions::IsOver(const Held& held, std::int64_t now_ms) const {
+  if (!policy_.epoch.empty() && held.record.epoch != policy_.epoch) return true;
   return now_ms >= held.record.expires_ms || now_ms >= held.used_ms.load(std::memory_order_relaxed) + policy_.idle_ms;
 }
 

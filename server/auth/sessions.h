@@ -51,6 +51,7 @@ struct SessionRecord {
   std::vector<std::string> groups;  // those of the provider's that have roles here
   std::int64_t created_ms = 0;
   std::int64_t expires_ms = 0;  // whatever is done with it
+  std::string epoch = {};       // of the store in which it began
 };
 std::string EncodeSession(const SessionRecord& record);
 Result<SessionRecord> DecodeSession(std::string_view id, std::string_view text);
@@ -72,6 +73,7 @@ struct GroupRole {
 };
 
 struct SessionPolicy {
+  std::string epoch = {};  // of the store; a session of another is over: a backup was restored since. Empty: any
   std::int64_t idle_ms = 3'600'000;
   std::int64_t life_ms = 12 * 3'600'000;
   std::vector<GroupRole> groups = {};

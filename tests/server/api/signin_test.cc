@@ -63,7 +63,8 @@ class SignInTest : public ::testing::Test {
                                          .client_id = std::string(OidcProvider::kClient),
                                          .client_secret = "",
                                          .redirect_uri = "http://flags.test/auth/callback"}},
-                .sessions = {.idle_ms = kHour,
+                .sessions = {.epoch = "first",
+                             .idle_ms = kHour,
                              .life_ms = 12 * kHour,
                              .groups = {{"editors", {"editor", "shop", ""}}, {"viewers", {"viewer", "", ""}}}}}) {
     server.MakeShop();
@@ -397,9 +398,9 @@ TEST_F(SignInTest, SessionsSurviveARestartAndAreBounded) {
   ASSERT_EQ(SignIn(browser).status, 303);
   const std::string first = browser.session();
   // As a start would read it.
-  const auto restarted = [&] {
+  const auto restarted = [&](const std::string& epoch = "first") {
     auto again = std::make_unique<Authenticator>([this] { return server.now_ms(); });
-    again->sessions().SetPolicy({.groups = {{"viewers", {"viewer", "", ""}}}});
+    again->sessions().SetPolicy({.epoch = epoch, .groups = {{"viewers", {"viewer", "", ""}}}});
     for (const std::string_view space : {kMemberSpace, kSessionSpace}) {
       const auto items = server.catalog().Items(space);
       for (const Item& item : *items) EXPECT_TRUE(again->Take(item.space, item.id, item.value));
@@ -407,6 +408,8 @@ TEST_F(SignInTest, SessionsSurviveARestartAndAreBounded) {
     }
     return again;
   };
+  EXPECT_FALSE(restarted("another")->AuthenticateSession(first, SessionDoor::kCookie)) << "from a backup";
+  EXPECT_EQ(restarted("another")->sessions().Over(server.now_ms(), 10).size(), 1u) << "which is removed";
   const Result<Principal> who = restarted()->AuthenticateSession(first, SessionDoor::kCookie);
   ASSERT_TRUE(who) << who.error().message;
   EXPECT_EQ(who->grants.size(), 1u);
