@@ -82,8 +82,13 @@ void Sessions::Remove(std::string_view id) {
   sessions_.erase(std::string(id));
 }
 
+void Sessions::End(std::string_view id) {
+  std::unique_lock lock(mutex_);
+  if (const auto found = sessions_.find(std::string(id)); found != sessions_.end()) found->second.ended = true;
+}
+
 bool Sessions::IsOver(const Held& held, std::int64_t now_ms) const {
-  if (!policy_.epoch.empty() && held.record.epoch != policy_.epoch) return true;
+  if (held.ended || (!policy_.epoch.empty() && held.record.epoch != policy_.epoch)) return true;
   return now_ms >= held.record.expires_ms || now_ms >= held.used_ms.load(std::memory_order_relaxed) + policy_.idle_ms;
 }
 

@@ -88,6 +88,8 @@ class Sessions {
   // `now_ms`: it counts as used now.
   void Put(SessionRecord record, std::int64_t now_ms);
   void Remove(std::string_view id);
+  // It is over from now on, until it can be removed for good.
+  void End(std::string_view id);
 
   enum class State : std::uint8_t { kUnknown, kOver, kOpen };
   struct Look {
@@ -113,6 +115,7 @@ class Sessions {
   struct Held {
     SessionRecord record;
     mutable std::atomic<std::int64_t> used_ms{0};  // its place does not move: written under the shared lock
+    bool ended = false;
   };
   bool IsOver(const Held& held, std::int64_t now_ms) const;
 

@@ -229,6 +229,17 @@ TEST(AuthenticatorTest, APersonIsTheMemberBehindAKeyOrTheLastOfTheKeysThatItWasR
   EXPECT_TRUE(Authorize(*authenticator.StandingOf("member:ana"), Verb::kWrite, {"bank", ""}));
 }
 
+TEST(SessionsTest, WhatWasEndedWithoutTheStoreIsOverAndWaitsForTheKeeper) {
+  Sessions sessions;
+  NewSession made = *GenerateSession();
+  made.record.expires_ms = 1'000;
+  sessions.Put(made.record, 0);
+  ASSERT_EQ(sessions.Find(made.token, made.record.door, 1).state, Sessions::State::kOpen);
+  sessions.End(made.record.id);
+  EXPECT_EQ(sessions.Find(made.token, made.record.door, 1).state, Sessions::State::kOver);
+  EXPECT_EQ(sessions.Over(1, 10), std::vector<std::string>{made.record.id});
+}
+
 TEST(AuthorizeTest, KindsMayDoTheirOwnThingAndNothingElse) {
   const Resource scope{"shop", "production"};
   for (KeyKind kind : {KeyKind::kServer, KeyKind::kClient, KeyKind::kAdmin, KeyKind::kRelay, KeyKind::kEvents}) {
