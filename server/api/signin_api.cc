@@ -21,6 +21,8 @@ constexpr std::string_view kSessionCookie = "__Host-guidon_session";
 constexpr std::string_view kSignInCookie = "__Host-guidon_sign_in";
 constexpr std::int64_t kBreakGlassMs = 3'600'000;  // a session of the break-glass admin
 constexpr std::size_t kMostSwept = 100;            // sessions that are over and go with a sign-in
+// Without the name and the mail address, which the log does not get.
+constexpr std::string_view kNoRoleDetail = "they have no role here, neither as a member nor by a group";
 constexpr std::size_t kMostNameBytes = 256;
 constexpr std::size_t kMostEmailBytes = 320;
 
@@ -151,8 +153,8 @@ http::Response Api::SignInProblem(const Error& error, const Call& call, std::str
   const bool is_theirs = error.code == ErrorCode::kUnauthenticated || error.code == ErrorCode::kUnavailable;
   if (error.code == ErrorCode::kPermissionDenied || is_theirs) {
     parts_.sign_in.Report({is_theirs ? SignInOutcome::kFailed : SignInOutcome::kNoRole,
-                           principal.empty() ? "" : "member:" + std::string(principal), error.message,
-                           call.request.peer, call.request.id});
+                           principal.empty() ? "" : "member:" + std::string(principal),
+                           is_theirs ? error.message : std::string(kNoRoleDetail), call.request.peer, call.request.id});
   }
   Notice notice{"You are not signed in", {error.message + ".", "Request " + call.request.id + "."}, "", "", ""};
   if (error.code == ErrorCode::kPermissionDenied) {
@@ -235,7 +237,7 @@ http::Response Api::ExchangeCode(const Call& call) {
   const Result<NewSession> session = Enter(*who, SessionDoor::kBearer, call);
   if (session) return NoStore(JsonResponse(200, DescribeSession(*session)));
   if (session.error().code == ErrorCode::kPermissionDenied) {
-    parts_.sign_in.Report({SignInOutcome::kNoRole, "member:" + MemberIdOf(*who), session.error().message,
+    parts_.sign_in.Report({SignInOutcome::kNoRole, "member:" + MemberIdOf(*who), std::string(kNoRoleDetail),
                            call.request.peer, call.request.id});
   }
   return ProblemResponse(session.error(), call.request.id);
@@ -296,7 +298,8 @@ Result<NewSession> Api::Enter(const Identity& who, SessionDoor door, const Call&
   const bool is_news = !present || present->groups != groups;
   if (is_news) items.push_back({std::string(kMemberSpace), id, EncodeMember(next)});
   AppendEndings(id, items);
-  const Author author{"member:" + id, call.request.id, DescribeIdentity(who), call.request.peer};
+  // No name and no mail: what is in the audit log stays there for good, and is sent to webhooks.
+  const Author author{"member:" + id, call.request.id, "", call.request.peer};
   const Result<Committed> committed = parts_.catalog.PutItems(items, "session.create", author);
   if (!committed) return Fail(committed.error());
   if (is_news) members.Put(std::move(next));
@@ -304,8 +307,7 @@ Result<NewSession> Api::Enter(const Identity& who, SessionDoor door, const Call&
     if (item.space == kSessionSpace && item.value.empty()) sessions.Remove(item.id);
   }
   sessions.Put(record, record.created_ms);
-  parts_.sign_in.Report(
-      {SignInOutcome::kSignedIn, "member:" + id, DescribeIdentity(who), call.request.peer, call.request.id});
+  parts_.sign_in.Report({SignInOutcome::kSignedIn, "member:" + id, "", call.request.peer, call.request.id});
   return session;
 }
 

@@ -190,6 +190,10 @@ class TestServer {
     MutexLock lock(seen_mutex_);
     return reports_;
   }
+  std::vector<std::string> Details() {
+    MutexLock lock(seen_mutex_);
+    return details_;
+  }
   std::int64_t now_ms() const { return now_ms_; }
 
   // Which statuses each route has answered with, by operation.
@@ -217,6 +221,7 @@ class TestServer {
     options.report = [this](const SignInReport& report) {
       MutexLock lock(seen_mutex_);
       reports_.push_back(std::string(ToString(report.outcome)) + " " + report.principal);
+      details_.push_back(report.detail);
     };
     if (options.break_glass_file.empty()) {
       static const std::string kHash = *HashPassword(kBreakGlassPassword);
@@ -273,6 +278,7 @@ class TestServer {
   Mutex seen_mutex_;
   std::map<std::string, std::set<int>> seen_ GUIDON_GUARDED_BY(seen_mutex_);
   std::vector<std::string> reports_ GUIDON_GUARDED_BY(seen_mutex_);
+  std::vector<std::string> details_ GUIDON_GUARDED_BY(seen_mutex_);
   std::unique_ptr<http::Server> server_;
   std::optional<http::WorkerPool> pool_;
 };
