@@ -18,7 +18,8 @@ namespace guidon {
 namespace {
 
 constexpr std::string_view kSessionCookie = "__Host-guidon_session";
-constexpr std::string_view kSignInCookie = "__Host-guidon_sign_in";
+constexpr std::string_view kSignInCookie = "__Host-guidon_sign_in_";  // and how its state begins
+constexpr std::size_t kCookieStateBytes = 8;
 constexpr std::int64_t kBreakGlassMs = 3'600'000;  // a session of the break-glass admin
 constexpr std::size_t kMostSwept = 100;            // sessions that are over and go with a sign-in
 // Without the name and the mail address, which the log does not get.
@@ -72,6 +73,21 @@ std::string DescribeIdentity(const Identity& who) {
   std::string text = Shortened(who.name.empty() ? who.subject : who.name, kMostNameBytes);
   if (!who.email.empty()) text += " <" + Shortened(who.email, kMostEmailBytes) + ">";
   return text;
+}
+
+// One for each sign-in, since two can be under way in one browser.
+std::string SignInCookieOf(const std::string& state) {
+  return std::string(kSignInCookie) + state.substr(0, kCookieStateBytes);
+}
+
+// Neither logged nor counted.
+http::Response NotUnderWay(const Call& call) {
+  return Page(401, {"You are not signed in",
+                    {"No sign-in of this browser is under way, or it took more than ten minutes; begin again.",
+                     "Request " + call.request.id + "."},
+                    "",
+                    "Begin again",
+                    "/auth/login"});
 }
 
 bool Changes(const http::Request& request) {
@@ -182,21 +198,25 @@ http::Response Api::BeginSignIn(const Call& call) {
   response.Header("Location", begun->location);
   response.Header("Cache-Control", "no-store");
   response.Header("Referrer-Policy", "no-referrer");
-  SetCookie(response, kSignInCookie, begun->cookie, SignIn::kBeginMs / 1000);
+  SetCookie(response, SignInCookieOf(begun->state), begun->cookie, SignIn::kBeginMs / 1000);
   return response;
 }
 
 http::Response Api::FinishSignIn(const Call& call) {
   const http::Request& request = call.request;
   const std::string state(request.Query("state"));
+  const std::string cookie_name = SignInCookieOf(state);
+  const std::string_view cookie = CookieOf(request, cookie_name);
+  // What nobody began here is nobody's failed sign-in: anybody can send that, with any text.
+  if (parts_.sign_in.has_provider() && !parts_.sign_in.IsUnderWay(state, cookie)) return NotUnderWay(call);
   if (const std::string_view fault = request.Query("error"); !fault.empty()) {
     parts_.sign_in.GiveUp(state);
     return SignInProblem(
         {ErrorCode::kUnauthenticated, "the OpenID provider did not sign you in: '" + Shortened(fault, 64) + "'", {}},
         call);
   }
-  const Result<SignIn::Arrived> arrived = parts_.sign_in.Arrive(state, std::string(request.Query("code")),
-                                                                CookieOf(request, kSignInCookie), request.Query("iss"));
+  const Result<SignIn::Arrived> arrived =
+      parts_.sign_in.Arrive(state, std::string(request.Query("code")), cookie, request.Query("iss"));
   if (!arrived) return SignInProblem(arrived.error(), call);
   const std::string principal = MemberIdOf(arrived->who);
   http::Response response;
@@ -221,7 +241,7 @@ http::Response Api::FinishSignIn(const Call& call) {
     SetCookie(response, kSessionCookie, session->token,
               (session->record.expires_ms - session->record.created_ms) / 1000);
   }
-  SetCookie(response, kSignInCookie, "", 0);
+  SetCookie(response, cookie_name, "", 0);
   return response;
 }
 
@@ -326,9 +346,11 @@ http::Response Api::BreakGlass(const Call& call) {
   if (Status own = IsOwnPage(request); !own) return ProblemResponse(own.error(), request.id);
   const bool is_proxied = !request.Header("X-Forwarded-For").empty() || !request.Header("Forwarded").empty();
   if (Status right = parts_.sign_in.CheckBreakGlass(*password, request.peer, is_proxied); !right) {
-    if (right.error().code != ErrorCode::kNotFound) {
-      parts_.sign_in.Report(
-          {SignInOutcome::kWrongPassword, std::string(kBreakGlass), right.error().message, request.peer, request.id});
+    // What was not looked at says nothing: anybody can send as much of it as they like.
+    const ErrorCode code = right.error().code;
+    if (code == ErrorCode::kUnauthenticated || code == ErrorCode::kUnavailable) {
+      parts_.sign_in.Report({code == ErrorCode::kUnavailable ? SignInOutcome::kFailed : SignInOutcome::kWrongPassword,
+                             std::string(kBreakGlass), right.error().message, request.peer, request.id});
     }
     return Unauthenticated(right.error(), request.id);
   }

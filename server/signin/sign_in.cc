@@ -94,6 +94,12 @@ std::optional<Entry> SignIn::Shelf<Entry>::Take(const std::string& name, std::in
   return entry;
 }
 
+template <typename Entry>
+const Entry* SignIn::Shelf<Entry>::Find(const std::string& name, std::int64_t now_ms) const {
+  const auto held = entries_.find(name);
+  return held == entries_.end() || held->second.ends_ms <= now_ms ? nullptr : &held->second;
+}
+
 SignIn::SignIn(SignInOptions options)
     : options_(std::move(options)),
       begins_({.burst = 60, .per_second = 1}),
@@ -124,7 +130,7 @@ Result<SignIn::Begun> SignIn::Begin(std::string_view peer, std::optional<Loopbac
   if (!location) return Fail(location.error());
   MutexLock lock(mutex_);
   pending_.Put(*state, {*cookie, *nonce, *verifier, std::move(program), now_ms + kBeginMs}, now_ms);
-  return Begun{*std::move(location), *cookie};
+  return Begun{*std::move(location), *cookie, *state};
 }
 
 Result<SignIn::Arrived> SignIn::Arrive(const std::string& state, const std::string& code, std::string_view cookie,
@@ -145,6 +151,12 @@ Result<SignIn::Arrived> SignIn::Arrive(const std::string& state, const std::stri
   Result<Identity> who = provider_->Redeem(code, pending->verifier, pending->nonce);
   if (!who) return Fail(who.error());
   return Arrived{*std::move(who), std::move(pending->program)};
+}
+
+bool SignIn::IsUnderWay(const std::string& state, std::string_view cookie) const {
+  MutexLock lock(mutex_);
+  const Pending* pending = pending_.Find(state, options_.now_ms());
+  return pending != nullptr && IsSame(pending->cookie, cookie);
 }
 
 void SignIn::GiveUp(const std::string& state) {

@@ -46,7 +46,7 @@ enum class SignInOutcome : std::uint8_t {
   kNoRole,         // the provider says who it is, and nobody gave them anything here
   kFailed,         // the provider or its token does not say who it is
   kByBreakGlass,   // the break-glass admin is in
-  kWrongPassword,  // of that admin, or too many of them
+  kWrongPassword,  // of that admin
 };
 inline constexpr SignInOutcome kSignInOutcomes[] = {SignInOutcome::kSignedIn, SignInOutcome::kNoRole,
                                                     SignInOutcome::kFailed, SignInOutcome::kByBreakGlass,
@@ -90,6 +90,7 @@ class SignIn {
   struct Begun {
     std::string location;  // of the provider
     std::string cookie;    // for the browser, until it is back
+    std::string state;     // which names it
   };
   // kNotFound: there is no provider; kOverloaded; kUnavailable.
   Result<Begun> Begin(std::string_view peer, std::optional<LoopbackRequest> program) GUIDON_EXCLUDES(mutex_);
@@ -103,6 +104,8 @@ class SignIn {
   // it is; kUnavailable; kNotFound.
   Result<Arrived> Arrive(const std::string& state, const std::string& code, std::string_view cookie,
                          std::string_view issuer = {}) GUIDON_EXCLUDES(mutex_);
+  // Whether this browser began it, and less than ten minutes ago.
+  bool IsUnderWay(const std::string& state, std::string_view cookie) const GUIDON_EXCLUDES(mutex_);
   // The provider said no: forgets what was begun.
   void GiveUp(const std::string& state) GUIDON_EXCLUDES(mutex_);
 
@@ -142,6 +145,7 @@ class SignIn {
     explicit Shelf(std::size_t most) : most_(most) {}
     void Put(const std::string& name, Entry entry, std::int64_t now_ms);
     std::optional<Entry> Take(const std::string& name, std::int64_t now_ms);
+    const Entry* Find(const std::string& name, std::int64_t now_ms) const;
 
    private:
     const std::size_t most_;
@@ -157,7 +161,7 @@ class SignIn {
   AttemptLimiter passwords_;
   AttemptLimiter local_passwords_;  // of who is on this machine, and did not come through a proxy
   Mutex hashing_;                   // held while a password is looked at
-  Mutex mutex_;
+  mutable Mutex mutex_;
   Shelf<Pending> pending_ GUIDON_GUARDED_BY(mutex_);  // by state
   Shelf<Code> codes_ GUIDON_GUARDED_BY(mutex_);
 };

@@ -266,17 +266,32 @@ TEST_F(SignInTest, ASignInIsOfOneBrowserOneStateAndTenMinutes) {
   Browser browser(server), other(server);
   std::string state = Begin(browser);
   EXPECT_EQ(other.Get("/auth/callback?code=c&state=" + state).status, 401) << "without the cookie";
-  EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + state).status, 401) << "and that used it up";
-  state = Begin(browser);
+  for (const char* forged : {"", "&state=x", "&state=%0d%0aX:y"}) {
+    const HttpAnswer answer = other.Get(std::string("/auth/callback?error=forged") + forged);
+    EXPECT_EQ(answer.status, 401);
+    EXPECT_THAT(answer.body, Not(HasSubstr("forged")));
+  }
+  EXPECT_EQ(other.Get("/auth/callback?error=forged&state=" + state).status, 401);
+  EXPECT_THAT(server.Reports(), ElementsAre()) << "anybody can send that";
   EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + state + "x").status, 401);
   EXPECT_EQ(browser.Get("/auth/callback?code=c&iss=https%3A%2F%2Fevil.example&state=" + state).status, 401);
   state = Begin(browser);
   EXPECT_THAT(browser.Get("/auth/callback?error=access_denied&state=" + state).body, HasSubstr("access_denied"));
+  EXPECT_THAT(server.Reports(), ElementsAre("failed ", "failed ")) << "that one, and the other provider's";
   EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + state).status, 401);
   state = Begin(browser);
   server.SetNow(server.now_ms() + 10 * kMinute);
   EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + state).status, 401);
   EXPECT_EQ(browser.session(), "");
+}
+
+TEST_F(SignInTest, TwoSignInsOfOneBrowserDoNotDisturbEachOther) {
+  BeIn("viewers");
+  Browser browser(server);
+  const std::string first = Begin(browser), second = Begin(browser);
+  EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + second).status, 303);
+  provider.SetNonce("");
+  EXPECT_THAT(browser.Get("/auth/callback?code=c&state=" + first).body, HasSubstr("nonce")) << "it was looked at";
 }
 
 TEST_F(SignInTest, AProviderThatIsNotWhoItShouldBeIsNotTrusted) {
@@ -536,6 +551,8 @@ TEST_F(SignInTest, TheBreakGlassAdminGetsInByThePasswordAlone) {
     limited += status == 429 ? 1 : 0;
   }
   EXPECT_EQ(limited, 3) << "ten from one address, of which one was right";
+  const std::vector<std::string> reports = server.Reports();
+  EXPECT_EQ(std::count(reports.begin(), reports.end(), "wrong_password break-glass"), 9) << "of those looked at";
   EXPECT_EQ(enter(kBreakGlassPassword).status, 429);
   server.SetNow(server.now_ms() + kMinute);
   EXPECT_EQ(enter(kBreakGlassPassword).status, 200);
