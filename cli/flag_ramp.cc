@@ -77,7 +77,8 @@ int FlagRamp(const RampOptions& options) {
     if (is_move) {
       Object body{{"action", Value(options.action)}};
       if (!options.comment.empty()) body.Append("comment", Value(options.comment));
-      answer = Ask(options.connection, "POST", path + "/" + Escape(*rule) + EmergencyQuery(options.write), Value(std::move(body)));
+      answer = Ask(options.connection, "POST", path + "/" + Escape(*rule) + EmergencyQuery(options.write),
+                   Value(std::move(body)));
       if (!answer) return Explain(answer.error(), options.json);
       if (!answer->ok()) return Explain(*answer, options.json);
     } else {

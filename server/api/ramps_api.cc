@@ -4,8 +4,8 @@
 
 #include "core/allocate/ramp.h"
 #include "core/model/units.h"
-#include "server/api/permits.h"
 #include "server/api/api.h"
+#include "server/api/permits.h"
 #include "server/api/problem.h"
 #include "server/api/requests.h"
 

@@ -94,9 +94,10 @@ TEST_F(ChangeRequestsApiTest, NothingAltersAProtectedEnvironmentByAnyDoor) {
 }
 
 TEST_F(ChangeRequestsApiTest, ARampIsHeldWithoutApprovalsAndMovedOnlyInAnEmergency) {
-  const std::string ramped = R"({"type":"boolean","owner":"x","environments":{"staging":{"enabled":false,"default":"on"},)"
-                             R"("production":{"enabled":true,"default":"off","rules":[{"id":"beta","serve":"on",)"
-                             R"("ramp":[{"at":"1%","hold":"1h"},{"at":"5%"}]}]}}})";
+  const std::string ramped =
+      R"({"type":"boolean","owner":"x","environments":{"staging":{"enabled":false,"default":"on"},)"
+      R"("production":{"enabled":true,"default":"off","rules":[{"id":"beta","serve":"on",)"
+      R"("ramp":[{"at":"1%","hold":"1h"},{"at":"5%"}]}]}}})";
   ASSERT_EQ(Send("PUT", "/flags/a?emergency=outage", server.admin(), ramped).status, 200);
   const std::string path = "/environments/production/flags/a/ramps/beta";
   const HttpAnswer paused = Send("POST", path, editor, R"({"action":"pause"})");
