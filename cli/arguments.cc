@@ -504,9 +504,8 @@ void AddChange(CLI::App& app, Run& run) {
     }
     if (action == "apply") AddEmergency(*verb, options->write);
     if (action == "approve") {
-      verb->add_option("--version", options->version, "That you have looked at; without it, you are shown it and asked")
-          ->type_name("N")
-          ->check(CLI::PositiveNumber);
+      verb->add_option("--version", options->version, "The one you looked at; without it, you are asked")
+          ->type_name("N");
       verb->add_option("--comment", options->text, "For the audit log")->type_name("TEXT");
     }
     if (action == "comment") {

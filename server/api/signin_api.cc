@@ -306,11 +306,12 @@ Result<NewSession> Api::Enter(const Identity& who, SessionDoor door, const Call&
   record.expires_ms = record.created_ms + sessions.policy().life_ms;
   std::vector<Item> items = {{std::string(kSessionSpace), record.id, EncodeSession(record)}};
   // Whoever is let in by a group becomes a member, so that they are seen in the list and can be removed from it.
-  TeamMember next = present.value_or(TeamMember{id,
-                                                Shortened(who.name.empty() ? who.subject : who.name, kMostNameBytes - 3),
-                                                who.email.size() <= kMostEmailBytes ? who.email : "",
-                                                {},
-                                                record.created_ms});
+  TeamMember next =
+      present.value_or(TeamMember{id,
+                                  Shortened(who.name.empty() ? who.subject : who.name, kMostNameBytes - 3),
+                                  who.email.size() <= kMostEmailBytes ? who.email : "",
+                                  {},
+                                  record.created_ms});
   next.groups = groups;
   if (!present && members.List().size() >= kMostMembers) {
     return Fail(ErrorCode::kConflict, "there are " + std::to_string(kMostMembers) + " members, and can be no more");
@@ -409,8 +410,9 @@ http::Response Api::SignOut(const Call& call) {
     // Who signs out is out, whatever the store says; the keeper removes the record as soon as it can.
     parts_.authenticator.sessions().End(who->session);
     Error error = committed.error();
-    error.message += "; you are signed out, but if the server restarts before it could note that, the session is open "
-                     "again until it is idle for too long";
+    error.message +=
+        "; you are signed out, but if the server restarts before it could note that, the session is open "
+        "again until it is idle for too long";
     response = NoStore(ProblemResponse(error, call.request.id));
   }
   SetCookie(response, kSessionCookie, "", 0);

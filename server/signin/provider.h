@@ -6,9 +6,10 @@
 //
 // OpenID Connect Core 1.0 with the authorization code flow and PKCE (RFC 7636, S256); Discovery 1.0. The discovery
 // document has to be of the issuer that was set, to the letter. It and the keys are kept for an hour; where they cannot
-// be read again, those that are held go on, and it is tried again 30 seconds later; where none are held, five. Until then
-// the last error is the answer, so that not everybody waits for a provider that hangs. A token whose `kid` is unknown makes the keys be read again, at most once
-// in 30 seconds: so keys can be rotated at any time, and tokens that are made up do not have us hammer the provider.
+// be read again, those that are held go on, and it is tried again 30 seconds later; where none are held, five. Until
+// then the last error is the answer, so that not everybody waits for a provider that hangs. A token whose `kid` is
+// unknown makes the keys be read again, at most once in 30 seconds: so keys can be rotated at any time, and tokens that
+// are made up do not have us hammer the provider.
 //
 // Bounds: ten seconds and 256 KiB for an answer; no redirect is followed; every address is https, or http on loopback.
 //

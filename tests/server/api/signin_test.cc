@@ -512,7 +512,8 @@ TEST_F(SignInTest, WhatAGroupGivesCountsAsOfTheLastSignInForWhatWasScheduled) {
   const HttpAnswer refused = server.Call(
       "POST", "/api/v1/projects/shop/change-requests",
       {.key = TextAt(TestServer::Body(glass), "token"),
-       .body = R"({"title":"later","apply_at":"2027-02-01T00:00:00Z","changes":[{"op":"delete","kind":"flag","key":"a"}]})"});
+       .body =
+           R"({"title":"later","apply_at":"2027-02-01T00:00:00Z","changes":[{"op":"delete","kind":"flag","key":"a"}]})"});
   EXPECT_EQ(refused.status, 422) << refused.body;
   EXPECT_THAT(refused.body, HasSubstr("the break-glass admin"));
 }
