@@ -108,9 +108,12 @@ TEST_F(SignInRunTest, ByOidcProviderInABrowserAndWithTheCommandLine) {
     EXPECT_TRUE(provider->WaitForOutput("ready")) << provider->Errors();
     return provider;
   };
-  // The provider is not there yet: said, and nothing is lost.
+  // The provider is not there yet: said, and nothing is lost. It would be asked again five seconds later, and is by a
+  // new start.
   EXPECT_EQ(HttpCall(server.port(), "GET", "/auth/login").status, 503);
   auto provider = start("ES256");
+  EXPECT_EQ(server.Stop(), 0);
+  server.Start();
 
   Browser ana("ana");
   const HttpAnswer in = ana.Go(url + "/auth/login");
