@@ -116,21 +116,22 @@ Result<std::vector<Group::PlannedRewrite>> Group::PlanRewrites(std::vector<TxnRe
     if (!current) return Fail(current.error());
     const bool is_current = *current && (*current)->modified == rewrite.position;
     if (IsPlainKey(rewrite.key) && !is_current) continue;
-    PlannedRewrite plan;
-    plan.stored_key = IsPlainKey(rewrite.key) ? PlainKey(rewrite.key) : VersionKey(rewrite.key, rewrite.position);
-    const Result<std::optional<std::string>> bytes = ReadRecord(db_, plan.stored_key);
+    std::string stored_key =
+        IsPlainKey(rewrite.key) ? PlainKey(rewrite.key) : VersionKey(rewrite.key, rewrite.position);
+    const Result<std::optional<std::string>> bytes = ReadRecord(db_, stored_key);
     if (!bytes) return Fail(bytes.error());
     if (!*bytes) continue;
     std::optional<VersionRecord> record = DecodeVersion(**bytes);
     if (!record) return Fail(BadRecord("a version of the key '" + rewrite.key + "'"));
     if (record->deleted) continue;
     record->value = rewrite.value;
+    PlannedRewrite& plan = planned.emplace_back();
+    plan.stored_key = std::move(stored_key);
     plan.record = Encode(*record);
     if (is_current) {
       plan.current = *std::move(current);
       plan.current->value = std::move(rewrite.value);
     }
-    planned.push_back(std::move(plan));
   }
   return planned;
 }
