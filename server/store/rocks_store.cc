@@ -429,7 +429,8 @@ Status RocksStore::RewriteFiles(const std::string* begin, const std::string* end
   // that a stop is needed, writers wait.
   options.exclusive_manual_compaction = true;
   options.canceled = &closing_;
-  const rocksdb::Slice first(begin == nullptr ? "" : *begin), last(end == nullptr ? "" : *end);
+  const rocksdb::Slice first = begin == nullptr ? rocksdb::Slice() : rocksdb::Slice(*begin);
+  const rocksdb::Slice last = end == nullptr ? rocksdb::Slice() : rocksdb::Slice(*end);
   const rocksdb::Status compacted =
       db_.CompactRange(options, begin == nullptr ? nullptr : &first, end == nullptr ? nullptr : &last);
   if (!compacted.ok()) {
