@@ -17,19 +17,14 @@
 #include <limits>
 #include <string_view>
 
+#include "core/base/freed.h"
+
 namespace guidon::http {
 namespace {
 
 constexpr std::size_t kMostFileBytes = 1u << 20;  // a larger file is refused unread
 constexpr long kTicketSeconds = 3600;             // how long a client may come back without a whole handshake
 
-template <auto free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
 using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using BioPtr = std::unique_ptr<BIO, Freed<BIO_free>>;

@@ -11,6 +11,7 @@
 #include <array>
 #include <utility>
 
+#include "core/base/freed.h"
 #include "core/base/json.h"
 
 namespace guidon {
@@ -24,13 +25,6 @@ constexpr std::size_t kEd25519Bytes = 32;
 constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 using KeyPointer = std::shared_ptr<EVP_PKEY>;
-template <auto free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
 using Number = std::unique_ptr<BIGNUM, Freed<BN_free>>;
 using Context = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;
 using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD_free>>;
