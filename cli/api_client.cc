@@ -1,13 +1,17 @@
 #include "cli/api_client.h"
 
 #include <cctype>
+#include <chrono>
 #include <iostream>
 #include <random>
+#include <thread>
+#include <utility>
 
 #include "cli/credentials.h"
 #include "cli/login.h"
 #include "cli/output.h"
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "net/http_client.h"
 
 namespace guidon::cli {
@@ -22,11 +26,6 @@ std::string RandomToken() {
 
 bool WasLost(net::HttpFailure failure) {
   return failure == net::HttpFailure::kClosed || failure == net::HttpFailure::kTimeout;
-}
-
-std::string TextOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : member->AsString();
 }
 
 // What a program gets in place of a problem document when something between us and the server answered.
@@ -146,6 +145,16 @@ Result<ApiAnswer> AskAs(const Connection& connection, const std::string& key, co
   const bool changes = method != "GET";
   if (changes) request.headers.emplace_back("Idempotency-Key", RandomToken());
   return Send(connection, request, changes);
+}
+
+Result<ApiAnswer> AskUntilDone(const Connection& connection, const std::string& path, ApiAnswer begun) {
+  constexpr std::chrono::milliseconds kFirstLook(50), kLooks(500);
+  Result<ApiAnswer> answer = std::move(begun);
+  for (auto pause = kFirstLook; answer && answer->ok() && TextOf(answer->body, "state") == "running"; pause = kLooks) {
+    std::this_thread::sleep_for(pause);
+    answer = Ask(connection, "GET", path);
+  }
+  return answer;
 }
 
 Result<ApiAnswer> AskWithoutKey(const Connection& connection, const std::string& path) {

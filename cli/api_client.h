@@ -27,6 +27,10 @@ Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, c
 // The same with GET, of what anybody may read: no key is sent, and none is needed.
 Result<ApiAnswer> AskWithoutKey(const Connection& connection, const std::string& path);
 
+// Looks at `path` until its "state" is no longer "running", which the server goes on with whether or not anybody waits:
+// half a second apart, the first time sooner. `begun` is what began it; an answer that is not ok ends the wait.
+Result<ApiAnswer> AskUntilDone(const Connection& connection, const std::string& path, ApiAnswer begun);
+
 // A name as part of a path.
 std::string Escape(const std::string& name);
 // "/api/v1/projects/shop", and below it.

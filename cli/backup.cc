@@ -4,11 +4,9 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <climits>
 #include <cstring>
 #include <iostream>
-#include <thread>
 
 #include "cli/api_client.h"
 #include "cli/output.h"
@@ -18,7 +16,6 @@ namespace guidon::cli {
 namespace {
 
 constexpr std::string_view kPath = "/api/v1/backups";
-constexpr std::chrono::milliseconds kFirstLook(50), kLooks(500);
 
 std::int64_t Number(const Value& object, std::string_view name) {
   const Value* member = object.Find(name);
@@ -33,12 +30,9 @@ int Create(const BackupOptions& options) {
   if (!answer) return Explain(answer.error(), options.json);
   if (!answer->ok()) return Explain(*answer, options.json);
   const std::string path = std::string(kPath) + "/" + Escape(Text(answer->body, "name"));
-  for (auto pause = kFirstLook; Text(answer->body, "state") == "running"; pause = kLooks) {
-    std::this_thread::sleep_for(pause);
-    answer = Ask(options.connection, "GET", path);
-    if (!answer) return Explain(answer.error(), options.json);
-    if (!answer->ok()) return Explain(*answer, options.json);
-  }
+  answer = AskUntilDone(options.connection, path, *std::move(answer));
+  if (!answer) return Explain(answer.error(), options.json);
+  if (!answer->ok()) return Explain(*answer, options.json);
   if (options.json) PrintJson(answer->body);
   if (Text(answer->body, "state") != "done") {
     Complain("the backup was not made: " + Text(answer->body, "detail"));

@@ -1,8 +1,6 @@
 // guidon privacy export|erase: what the server holds of a unit. An erasure is begun by the server and goes on whether
 // or not somebody waits for it.
-#include <chrono>
 #include <iostream>
-#include <thread>
 
 #include "cli/api_client.h"
 #include "cli/output.h"
@@ -12,7 +10,6 @@ namespace guidon::cli {
 namespace {
 
 constexpr std::string_view kPath = "/api/v1/privacy/";
-constexpr std::chrono::milliseconds kFirstLook(50), kLooks(500);
 
 Object BodyOf(const PrivacyOptions& options) {
   Object body{{"unit", Value(options.unit)}, {"attribute", Value(options.attribute)}};
@@ -95,12 +92,9 @@ int Erase(const PrivacyOptions& options) {
   if (!answer) return Explain(answer.error(), options.json);
   if (!answer->ok()) return Explain(*answer, options.json);
   const std::string path = std::string(kPath) + "erasures/" + Escape(Text(answer->body, "erasure"));
-  for (auto pause = kFirstLook; Text(answer->body, "state") == "running"; pause = kLooks) {
-    std::this_thread::sleep_for(pause);
-    answer = Ask(options.connection, "GET", path);
-    if (!answer) return Explain(answer.error(), options.json);
-    if (!answer->ok()) return Explain(*answer, options.json);
-  }
+  answer = AskUntilDone(options.connection, path, *std::move(answer));
+  if (!answer) return Explain(answer.error(), options.json);
+  if (!answer->ok()) return Explain(*answer, options.json);
   if (options.json) PrintJson(answer->body);
   if (Text(answer->body, "state") != "done") {
     Complain("the erasure did not come to its end: " + Text(answer->body, "detail"));
