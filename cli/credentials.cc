@@ -12,6 +12,7 @@
 
 #include "cli/file.h"
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 
 namespace guidon::cli {
 namespace {
@@ -35,11 +36,6 @@ Result<std::string> PathOf() {
 std::string NameOf(std::string server) {
   while (server.ends_with('/')) server.pop_back();
   return server;
-}
-
-std::string TextOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : member->AsString();
 }
 
 // An empty object when there is no file.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "core/model/units.h"
 
 namespace guidon {
@@ -35,11 +36,6 @@ Value DescribeBindings(const TeamMember& member) {
   Array bindings;
   for (const Binding& binding : member.bindings) bindings.push_back(DescribeBinding(binding));
   return Value(std::move(bindings));
-}
-
-std::string TextOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : member->AsString();
 }
 
 }  // namespace

@@ -6,22 +6,13 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 
 namespace guidon {
 namespace {
 
 constexpr std::string_view kWord = "ses";
 constexpr std::int64_t kCoarseMs = 1'000;  // so seldom is it written that one is in use
-
-std::string TextOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : member->AsString();
-}
-
-std::int64_t NumberOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? 0 : member->AsInt();
-}
 
 }  // namespace
 

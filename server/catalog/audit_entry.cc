@@ -3,39 +3,12 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 
 namespace guidon {
 namespace {
 
 constexpr std::size_t kMostSubjects = 1'000;
-
-std::string TextOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : member->AsString();
-}
-
-std::uint64_t NumberOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr || member->AsInt() < 0 ? 0 : static_cast<std::uint64_t>(member->AsInt());
-}
-
-const Array& ListIn(const Value& object, std::string_view name) {
-  static const Array kNone;
-  const Value* list = object.Find(name);
-  return list == nullptr ? kNone : list->AsArray();
-}
-
-Value TextsOf(const std::vector<std::string>& texts) {
-  Array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
-
-std::vector<std::string> ReadTexts(const Value& object, std::string_view name) {
-  std::vector<std::string> texts;
-  for (const Value& text : ListIn(object, name)) texts.push_back(text.AsString());
-  return texts;
-}
 
 // {"principal":…,"action":…,"subject":…}: the subject is a key's id, or a project.
 void DecodeOlder(const Value& audit, const StoredPayload& log, AuditEntry& entry) {
@@ -111,13 +84,13 @@ AuditEntry DecodeAudit(const RevisionEntry& link) {
   for (const Value& name : ListIn(*audit, "environments")) entry.environments.push_back(name.AsString());
   for (const Value& subject : ListIn(*audit, "subjects")) {
     entry.subjects.push_back({TextOf(subject, "kind"), TextOf(subject, "key"), TextOf(subject, "change"),
-                              NumberOf(subject, "before"), TextOf(subject, "project")});
+                              CountOf(subject, "before"), TextOf(subject, "project")});
   }
-  entry.subjects_left_out = NumberOf(*audit, "subjects_left_out");
+  entry.subjects_left_out = CountOf(*audit, "subjects_left_out");
   entry.change_request = TextOf(*audit, "change_request");
-  entry.requested_by = ReadTexts(*audit, "requested_by");
-  entry.approved_by = ReadTexts(*audit, "approved_by");
-  entry.overridden = ReadTexts(*audit, "overridden");
+  entry.requested_by = TextsIn(*audit, "requested_by");
+  entry.approved_by = TextsIn(*audit, "approved_by");
+  entry.overridden = TextsIn(*audit, "overridden");
   entry.emergency = TextOf(*audit, "emergency");
   if (audit->Find("subjects") == nullptr) DecodeOlder(*audit, link.log, entry);
   return entry;

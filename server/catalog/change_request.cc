@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "server/catalog/records.h"
 
 namespace guidon {
@@ -14,34 +15,6 @@ namespace {
 
 constexpr std::array<std::string_view, std::size(kChangeStates)> kWords = {
     "open", "approved", "scheduled", "stale", "applied", "rejected", "withdrawn", "failed"};
-
-std::string TextOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : member->AsString();
-}
-
-std::int64_t NumberOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr || member->AsInt() < 0 ? 0 : member->AsInt();
-}
-
-const Array& ListIn(const Value& object, std::string_view name) {
-  static const Array kNone;
-  const Value* list = object.Find(name);
-  return list == nullptr ? kNone : list->AsArray();
-}
-
-Value TextsOf(const std::vector<std::string>& texts) {
-  Array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
-
-std::vector<std::string> ReadTexts(const Value& object, std::string_view name) {
-  std::vector<std::string> texts;
-  for (const Value& text : ListIn(object, name)) texts.push_back(text.AsString());
-  return texts;
-}
 
 std::optional<EntityRef> ReadRef(const Value& object) {
   const auto kind = EntityKindFromString(TextOf(object, "kind"));
@@ -147,27 +120,28 @@ Result<ChangeRequest> DecodeChangeRequest(const Item& item) {
   }
   request.title = TextOf(*record, "title");
   request.description = TextOf(*record, "description");
-  request.authors = ReadTexts(*record, "authors");
+  request.authors = TextsIn(*record, "authors");
   request.opened_by = TextOf(*record, "opened_by");
   request.written_by = TextOf(*record, "written_by");
-  request.created_ms = NumberOf(*record, "created_ms");
-  request.version = static_cast<std::uint32_t>(NumberOf(*record, "version"));
-  request.base = static_cast<Revision>(NumberOf(*record, "base"));
+  request.created_ms = CountOf(*record, "created_ms");
+  request.version = static_cast<std::uint32_t>(CountOf(*record, "version"));
+  request.base = static_cast<Revision>(CountOf(*record, "base"));
   for (const Value& value : ListIn(*record, "touched")) {
     const std::optional<EntityRef> ref = ReadRef(value);
     if (!ref) return unreadable();
-    request.touched.emplace(*ref, static_cast<Revision>(NumberOf(value, "revision")));
+    request.touched.emplace(*ref, static_cast<Revision>(CountOf(value, "revision")));
   }
-  request.environments = ReadTexts(*record, "environments");
+  request.environments = TextsIn(*record, "environments");
   for (const Value& value : ListIn(*record, "approvals")) {
-    request.approvals.push_back({TextOf(value, "person"), TextOf(value, "principal"), NumberOf(value, "at_ms"),
-                                 static_cast<std::uint32_t>(NumberOf(value, "version"))});
+    request.approvals.push_back({TextOf(value, "person"), TextOf(value, "principal"),
+                                 static_cast<std::int64_t>(CountOf(value, "at_ms")),
+                                 static_cast<std::uint32_t>(CountOf(value, "version"))});
   }
-  request.apply_at_ms = NumberOf(*record, "apply_at_ms");
+  request.apply_at_ms = CountOf(*record, "apply_at_ms");
   request.scheduled_by = TextOf(*record, "scheduled_by");
-  request.stale_told = static_cast<Revision>(NumberOf(*record, "stale_told"));
+  request.stale_told = static_cast<Revision>(CountOf(*record, "stale_told"));
   request.closed = *closed;
-  request.closed_ms = NumberOf(*record, "closed_ms");
+  request.closed_ms = CountOf(*record, "closed_ms");
   request.closed_by = TextOf(*record, "closed_by");
   request.reason = TextOf(*record, "reason");
   request.revision = item.revision;

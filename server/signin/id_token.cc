@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 
 namespace guidon {
 namespace {
@@ -16,11 +17,6 @@ tl::unexpected<Error> Refuse(std::string what) {
 // As the token says it: for messages only.
 std::string Quoted(const Value& value) {
   return Shortened(ToJson(value), 128);
-}
-
-std::string TextOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : member->AsString();
 }
 
 Result<Value> ReadPart(std::string_view part, std::string_view name) {

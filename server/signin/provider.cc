@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 
 namespace guidon {
 namespace {
@@ -18,11 +19,6 @@ constexpr std::string_view kDiscovery = "/.well-known/openid-configuration";
 
 tl::unexpected<Error> Unavailable(std::string what) {
   return Fail(ErrorCode::kUnavailable, "the OpenID provider " + std::move(what));
-}
-
-std::string TextOf(const Value& object, std::string_view name) {
-  const Value* member = object.Find(name);
-  return member == nullptr ? std::string() : member->AsString();
 }
 
 bool Lists(const Value& object, std::string_view name, std::string_view word) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "core/model/units.h"
 
 namespace guidon {
@@ -33,30 +34,6 @@ Result<std::string> RandomBytes(std::size_t size) {
     return Fail(ErrorCode::kIo, "the operating system gave no random bytes for a webhook");
   }
   return bytes;
-}
-
-std::string TextOf(const Value& object, std::string_view name) {
-  const Value* const member = object.Find(name);
-  return member == nullptr ? std::string() : member->AsString();
-}
-
-std::int64_t NumberOf(const Value& object, std::string_view name) {
-  const Value* const member = object.Find(name);
-  return member == nullptr ? 0 : member->AsInt();
-}
-
-Array TextsOf(const std::vector<std::string>& texts) {
-  Array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
-
-std::vector<std::string> ReadTexts(const Value& object, std::string_view name) {
-  std::vector<std::string> texts;
-  const Value* const list = object.Find(name);
-  if (list == nullptr || !list->is_array()) return texts;
-  for (const Value& text : list->AsArray()) texts.push_back(text.AsString());
-  return texts;
 }
 
 std::string Joined(const std::vector<std::string>& texts) {
@@ -228,9 +205,9 @@ std::optional<RevisionEvent> ReadRevisionEvent(const RevisionEntry& entry) {
   event.project = TextOf(*audit, "project");
   event.change_request = TextOf(*audit, "change_request");
   event.emergency = TextOf(*audit, "emergency");
-  event.requested_by = ReadTexts(*audit, "requested_by");
-  event.approved_by = ReadTexts(*audit, "approved_by");
-  event.overridden = ReadTexts(*audit, "overridden");
+  event.requested_by = TextsIn(*audit, "requested_by");
+  event.approved_by = TextsIn(*audit, "approved_by");
+  event.overridden = TextsIn(*audit, "overridden");
   if (entry.log.state != StoredPayload::State::kPresent) return event;
   const Result<Value> log = ParseJson(entry.log.bytes);
   if (!log) return event;
