@@ -1,0 +1,197 @@
+// The answer of an experiment: what was measured, whether it may be believed, and what to do.
+//
+//   Report report = Judge(design, facts, looks, now);
+//   Value json = ToJson(report);                          // the document that console, API and gate read
+//   std::string text = ToText(report, {.columns = 80});
+//   std::string page = ToHtml(report);                    // one file, nothing outside of it
+//
+// A report is immutable: of one experiment, one iteration, as of a revision and a time, under a plan whose hash it
+// carries. The same inputs give the same bytes. Reading one has no effect on what the next may say: looks are taken by
+// the plan (server/analysis records them), never by who happens to look.
+//
+// Cost: O(arms x metrics x (days + slices)); never of units or events.
+//
+// Thread safety: plain values; pure functions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <guidon/value.h>
+#include "core/base/result.h"
+#include "stats/inference/effect.h"
+#include "stats/metric/plan.h"
+#include "stats/statistic/totals.h"
+
+namespace guidon::stats {
+
+enum class Method : std::uint8_t { kGroupSequential, kSequential, kFixed };
+
+struct Goal {
+  std::size_t metric = 0;  // of ExperimentPlan::metrics
+  bool expect_up = true;
+  std::optional<double> detect;  // relative, 0.02 for 2 %
+};
+
+struct GuardrailGoal {
+  std::size_t metric = 0;
+  std::optional<double> margin;  // more than 0; absent: any significant harm is a breach
+  bool margin_is_relative = true;
+  std::string on_breach;  // "alert", "pause", "rollback"
+};
+
+// The plan that a report is held against; chosen before the start and frozen for the iteration.
+struct Design {
+  ExperimentPlan plan;
+  std::string project, environment, flag, owner, hypothesis;
+  Method method = Method::kGroupSequential;
+  double alpha = 0.05, power = 0.80;
+  Milliseconds look_every = std::chrono::days(7);
+  std::optional<std::uint32_t> min_days, max_days;
+  std::optional<double> planned_units;  // of all arms; from the power for `detect` and what was observed, frozen at start
+  std::optional<Goal> primary;
+  std::vector<Goal> secondary;
+  std::vector<GuardrailGoal> guardrails;
+  double srm_alpha = 0.001;
+};
+// Of everything in it; changes exactly when the design does.
+std::string HashOf(const Design& design);
+
+struct DataQuality {
+  std::map<std::string, std::uint64_t> rejected;  // events by reason
+  std::optional<Time> folded_to;                  // received up to here
+  bool rebuilding = false;
+  // Periods of constant weights, when they changed: SRM sums over them. Empty: one period with the plan's weights.
+  std::vector<std::string> changes;  // what was edited while it ran, one sentence each
+};
+
+struct Facts {
+  const Totals* totals = nullptr;  // outlives the call
+  DataQuality quality;
+};
+
+// A published look, as it was recorded. Verdicts stand: a later look displays a reversal, it does not undo the first
+// crossing.
+struct Look {
+  std::uint32_t number = 1;  // from 1
+  Time time{};
+  double fraction = 0;       // of the information, 0 to 1
+  double alpha_spent = 0;    // up to and with this look, two-sided
+  double z_bound = 0;
+  std::uint64_t units = 0;
+  struct Of {
+    std::size_t metric = 0;
+    std::uint32_t variant = 0;
+    double point = 0, standard_error = 0, z = 0, lower = 0, upper = 0;
+  };
+  std::vector<Of> effects;  // of the primary metric and the guardrails
+};
+
+enum class Light : std::uint8_t { kGreen, kYellow, kRed };  // a red gate hides the verdict
+enum class Decision : std::uint8_t { kShip, kStopForHarm, kStopForFutility, kKeepRunning, kInconclusive, kCannotSay };
+std::string_view ToString(Decision decision);  // "ship", "stop_for_harm", "stop_for_futility", "keep_running", …
+
+struct Gate {
+  std::string id;  // "sample_ratio", "multiple_exposure", "pre_exposure_bias", "minimum_events", "minimum_runtime", …
+  Light light = Light::kGreen;
+  std::string sentence;  // for people, with its numbers
+  Value numbers;         // for programs
+};
+
+struct ComparisonOfVariant {
+  std::string variant;
+  std::optional<StatsError> error;  // no numbers then
+  Estimate estimate;       // under the method of the plan: the interval that is valid
+  std::optional<Estimate> absolute, unadjusted;
+  double p_adjusted = 1;   // Holm over goals, Benjamini-Hochberg over secondary ones
+  bool is_relative = true; // of `estimate`
+  std::vector<std::string> badges;  // "CUPED −38 % variance", "0.1 % capped", "small counts"
+  std::optional<double> chance_to_win, expected_loss;  // secondary view, flat prior
+  std::optional<double> detectable;                    // at this size
+};
+
+struct MetricReport {
+  std::string metric;
+  std::string role;  // "primary", "secondary", "guardrail"
+  bool lower_is_better = false;
+  struct ArmFigures {
+    std::string variant;
+    double units = 0, mean = 0, numerator = 0;
+    std::optional<double> denominator;
+    std::vector<std::uint64_t> steps;
+  };
+  std::vector<ArmFigures> arms;
+  std::vector<ComparisonOfVariant> comparisons;  // each variant but the control
+  std::optional<double> margin;                  // guardrails
+  std::string guardrail_verdict;                 // "safe", "harmed", "not_sure_yet"
+  struct OverTime {
+    std::int32_t day = 0;  // cumulative up to it
+    std::uint32_t variant = 0;
+    double point = 0, lower = 0, upper = 0;  // the band that is valid for looking at every day
+  };
+  std::vector<OverTime> over_time;
+};
+
+struct SliceReport {  // exploratory, and marked so
+  std::string dimension, value, metric, variant;
+  std::optional<StatsError> error;
+  Estimate estimate;
+  double p_adjusted = 1;  // Benjamini-Hochberg over all slices shown
+  double srm_p = 1;
+};
+
+struct Report {
+  std::string project, environment, experiment, flag;
+  std::uint32_t iteration = 1;
+  std::uint64_t revision = 0;
+  Time as_of{};
+  std::string plan_hash;
+  Design design;
+
+  Decision decision = Decision::kCannotSay;
+  std::string verdict;       // one sentence
+  std::string winner;        // a variant, for kShip
+  std::string next;          // what would change the decision; until when to keep running
+  bool results_hidden = false;  // fixed horizon before its end, or a red gate
+
+  std::vector<Gate> gates;
+  std::vector<MetricReport> metrics;
+  std::vector<SliceReport> slices;
+  std::vector<Look> looks;
+  std::optional<std::uint32_t> look;  // the newest; "look 5 of 14"
+  std::uint32_t looks_planned = 0;
+  double fraction = 0, alpha_spent = 0;
+  std::map<std::int32_t, std::vector<std::uint64_t>> units_by_day;  // day -> by variant
+  DataQuality quality;
+};
+
+// The look that the plan has due at `now`, if it has one and there is enough for it (min_days, whole look intervals, at
+// most one a day and 30 in all). The caller records it, then judges with it.
+std::optional<Look> DueLook(const Design& design, const Facts& facts, const std::vector<Look>& taken, Time now);
+
+Report Judge(const Design& design, const Facts& facts, const std::vector<Look>& looks, Time now,
+             std::uint64_t revision = 0);
+
+// Whether guardrails and data say stop, for the keeper that acts: always valid at every moment (confidence sequences,
+// sequential SRM), whatever the plan's method for the goals is.
+struct Alarm {
+  enum class Kind : std::uint8_t { kGuardrail, kSampleRatio, kNoTraffic } kind = Kind::kGuardrail;
+  std::string metric, variant;
+  std::string sentence;
+  Value numbers;
+};
+std::vector<Alarm> AlarmsOf(const Design& design, const Facts& facts, Time now);
+
+Value ToJson(const Report& report);
+struct TextOptions {
+  std::size_t columns = 80;
+  bool color = false;
+};
+std::string ToText(const Report& report, const TextOptions& options = {});
+std::string ToHtml(const Report& report);
+
+}  // namespace guidon::stats
