@@ -13,8 +13,9 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include "core/base/result.h"
 
 namespace guidon::stats {
 
@@ -22,7 +23,7 @@ namespace guidon::stats {
 // answer (an end of an interval may be infinite).
 enum class StatsErrorCode {
   kZeroVariance,   // nothing varies: no standard error
-  kBaselineZero,   // a share of a control that is 0
+  kBaselineZero,   // a share of a control that is 0, or a ratio whose denominator is 0
   kInsufficientN,  // fewer units than the method needs
   kInvalid,        // an input that no data can give: a negative count, weights that are no shares, …
 };
@@ -36,8 +37,11 @@ struct StatsError {
 template <typename T>
 using Outcome = tl::expected<T, StatsError>;
 
+inline tl::unexpected<StatsError> FailStats(StatsError error) {
+  return tl::unexpected<StatsError>(std::move(error));
+}
 inline tl::unexpected<StatsError> FailStats(StatsErrorCode code, std::string message) {
-  return tl::unexpected<StatsError>(StatsError{code, std::move(message)});
+  return FailStats(StatsError{code, std::move(message)});
 }
 
 enum class Scale { kAbsolute, kRelative };
@@ -53,6 +57,13 @@ struct Effect {
   double treatment_mean = 0;
   double n_control = 0;  // units
   double n_treatment = 0;
+};
+
+// What is asked of an effect.
+struct Question {
+  double alpha = 0.05;  // 0 < alpha < 1: the interval holds the truth in 1 - alpha of all experiments
+  Alternative alternative = Alternative::kTwoSided;
+  double null_value = 0;  // on the effect's scale
 };
 
 // Both ends belong to it; either may be infinite.
