@@ -72,8 +72,8 @@ TEST(EffectsTest, WhatCannotBeAnsweredSaysWhy) {
   for (std::size_t i = 0; i < std::size(cases); ++i) {
     const Outcome<Effect> effect = EffectOf(cases[i].control, cases[i].treatment, cases[i].scale);
     EXPECT_EQ(CodeOf(effect), cases[i].code) << "case " << i;
-    const bool answered = effect ? std::isfinite(effect->point) && effect->standard_error > 0
-                                 : !effect.error().message.empty();
+    const bool answered =
+        effect ? std::isfinite(effect->point) && effect->standard_error > 0 : !effect.error().message.empty();
     EXPECT_TRUE(answered) << "case " << i;
   }
 }
