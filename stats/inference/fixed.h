@@ -4,7 +4,8 @@
 //   Estimate estimate = FixedEstimate(*effect, {.alpha = 0.05});
 //
 // Looked at repeatedly, these find an effect where there is none far more often than alpha says (20 looks: in 25 of 100
-// experiments, not 5): whoever wants to look takes sequential.h.
+// experiments, not 5): whoever wants to look takes group_sequential.h
+// or confidence_sequence.h.
 //
 // Effects come from effects.h, so their standard errors are above 0; alpha is within (0, 1) (asserted).
 //
