@@ -137,9 +137,7 @@ int RunFile(const std::string& path) {
 
   Registry registry;
   AddFixedFamilies(registry);
-#ifdef GUIDON_SEQUENTIAL_FAMILIES
   AddSequentialFamilies(registry);
-#endif
   std::size_t passed = 0;
   for (std::size_t i = 0; i < cases->AsArray().size(); ++i) {
     const Value& source = cases->AsArray()[i];
