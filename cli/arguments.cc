@@ -4,6 +4,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <vector>
 
 #include "cli/login.h"
@@ -647,6 +648,105 @@ void AddGenerate(CLI::App& app, Run& run) {
   AddJson(*verb, options->json);
 }
 
+// A number as people write it: 5%, 0.05, 1200.
+template <typename Out>
+CLI::Option* AddQuantity(CLI::App& verb, const std::string& name, const std::string& help, Out& out) {
+  const auto take = [name, &out](const std::string& text) {
+    const std::optional<double> number = ParseQuantity(text);
+    if (!number) throw CLI::ValidationError(name, "'" + text + "' is not a number such as 0.05 or 5%");
+    out = *number;
+  };
+  return verb.add_option_function<std::string>(name, take, help)->type_name("N");
+}
+
+CLI::Option* AddArm(CLI::App& verb, const std::string& name, const std::string& help, StatsArm& arm) {
+  const auto take = [name, &arm](const std::string& text) {
+    const std::optional<StatsArm> read = ParseStatsArm(text);
+    if (!read) throw CLI::ValidationError(name, "'" + text + "' is neither 20034/44700 nor 44700:52.46:256.7");
+    arm = *read;
+  };
+  return verb.add_option_function<std::string>(name, take, help)->type_name("")->required();
+}
+
+void CheckStats(const StatsOptions& options) {
+  const bool plans = options.action == "power" || options.action == "sample-size";
+  if (plans && !options.baseline && !options.mean) throw CLI::RequiredError("--baseline, or --mean and --stddev,");
+  if (!options.weights.empty() && options.weights.size() != options.counts.size()) {
+    throw CLI::ValidationError("--weights", "as many weights as counts are needed");
+  }
+}
+
+// What both of the verbs that plan are told.
+void AddStatsPlan(CLI::App& verb, StatsOptions& options) {
+  CLI::Option* baseline = AddQuantity(verb, "--baseline", "Conversion rate without the change: 4.5%", options.baseline);
+  CLI::Option* mean =
+      AddQuantity(verb, "--mean", "Or, of a number per unit, its mean", options.mean)->excludes(baseline);
+  CLI::Option* stddev = AddQuantity(verb, "--stddev", "… and its standard deviation", options.stddev)->needs(mean);
+  mean->needs(stddev);
+  AddQuantity(verb, "--alpha", "Chance of a false alarm, over all looks", options.alpha)->default_str("5%");
+  AddQuantity(verb, "--power", "Chance to find what is there", options.power)->default_str("80%");
+  verb.add_option("--variants", options.variants, "How many, control among them")
+      ->check(CLI::Range(2, 100).description(""))
+      ->default_val("2")
+      ->type_name("N");
+  verb.add_flag("--bonferroni", options.bonferroni, "Share alpha among the comparisons with control");
+  verb.add_option("--method", options.method, "As in a plan: group_sequential, sequential, fixed")
+      ->check(CLI::IsMember({"group_sequential", "sequential", "fixed"}).description(""))
+      ->default_val("group_sequential")
+      ->type_name("METHOD");
+  verb.add_option("--looks", options.looks, "How often results are looked at, the last included")
+      ->check(CLI::Range(1, 400).description(""))
+      ->default_val("14")
+      ->type_name("N");
+  AddQuantity(verb, "--cuped", "Correlation with what was measured before: 0.5", options.correlation);
+}
+
+void AddStats(CLI::App& app, Run& run) {
+  CLI::App* stats = app.add_subcommand("stats", "Calculators: units, power, sample ratio, two arms");
+  stats->require_subcommand(1);
+  const std::map<std::string, std::string> actions = {{"compare", "Effect, interval and p of two arms, for one look"},
+                                                      {"power", "The chance to show an effect with so many units"},
+                                                      {"sample-size", "How many units, and days, it takes"},
+                                                      {"srm", "Do arms have the units that their weights promise?"}};
+  for (const auto& [action, help] : actions) {
+    CLI::App* verb = stats->add_subcommand(action, help);
+    const auto options = On(*verb, run, &Stats, &CheckStats);
+    options->action = action;
+    if (action == "power" || action == "sample-size") AddStatsPlan(*verb, *options);
+    if (action == "power") {
+      AddQuantity(*verb, "--effect", "The lift that is true, as a share of the baseline: 5%", options->lift)
+          ->required();
+      AddQuantity(*verb, "--units", "Units of all variants together", options->units)->required();
+    }
+    if (action == "sample-size") {
+      AddQuantity(*verb, "--detect", "The smallest lift worth finding: 5%", options->lift)->required();
+      AddQuantity(*verb, "--daily", "New units that enter a day, for how long it takes", options->daily);
+    }
+    if (action == "srm") {
+      verb->add_option("UNITS", options->counts, "Of each arm: 44700 45489")
+          ->type_name("")
+          ->required()
+          ->expected(2, 100);
+      const auto take = [options](const std::string& text) {
+        std::istringstream list(text);
+        for (std::string weight; std::getline(list, weight, ',');) {
+          const std::optional<double> number = ParseQuantity(weight);
+          if (!number) throw CLI::ValidationError("--weights", "'" + weight + "' is not a weight such as 50%");
+          options->weights.push_back(*number);
+        }
+      };
+      verb->add_option_function<std::string>("--weights", take, "50%,50% or 1,1,2; left out, all the same")
+          ->type_name("W,W");
+    }
+    if (action == "compare") {
+      AddArm(*verb, "CONTROL", "CONVERSIONS/UNITS or UNITS:MEAN:STDDEV", options->control);
+      AddArm(*verb, "TREATMENT", "The other arm, likewise", options->treatment);
+      AddQuantity(*verb, "--alpha", "The interval misses the truth so often", options->alpha)->default_str("5%");
+    }
+    AddJson(*verb, options->json);
+  }
+}
+
 void AddGate(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("gate", "May this be released? One verdict, as exit code");
   const auto options = On(*verb, run, &Gate);
@@ -736,6 +836,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddPropagation(app, run);
   AddAudit(app, run);
   AddGenerate(app, run);
+  AddStats(app, run);
   AddGate(app, run);
   try {
     app.parse(argc, argv);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/model/definitions.h"
@@ -265,6 +266,41 @@ struct GenerateOptions {
   bool json = false;
 };
 int Generate(const GenerateOptions& options);
+
+// Of two arms that are compared: how many units, and either how many of them converted or the mean and the standard
+// deviation of what is measured.
+struct StatsArm {
+  double units = 0;
+  std::optional<double> conversions;
+  double mean = 0;
+  double stddev = 0;
+};
+// "20034/44700" (conversions/units) or "44700:52.46:256.7" (units:mean:standard deviation); nothing for other text.
+std::optional<StatsArm> ParseStatsArm(std::string_view text);
+// "4.5%", "0.045", "1200"; nothing for what is no number, or not finite.
+std::optional<double> ParseQuantity(std::string_view text);
+
+struct StatsOptions {
+  std::string action;  // "power" | "sample-size" | "srm" | "compare"
+  // power, sample-size
+  std::optional<double> baseline;      // conversion rate, or
+  std::optional<double> mean, stddev;  // of a number per unit
+  double lift = 0;                     // that is true, or is to be found
+  double units = 0;                    // power: of all variants
+  double power = 0.8;
+  std::size_t variants = 2;  // control among them
+  bool bonferroni = false;   // alpha is shared by the comparisons with control
+  std::string method;        // "group_sequential" | "sequential" | "fixed"
+  std::size_t looks = 14;
+  double correlation = 0;       // of the covariate, for CUPED
+  std::optional<double> daily;  // sample-size: new units a day
+  // all but srm
+  double alpha = 0.05;
+  std::vector<double> counts, weights;  // srm; no weights: even ones
+  StatsArm control, treatment;          // compare
+  bool json = false;
+};
+int Stats(const StatsOptions& options);
 
 struct GateOptions {
   std::string workspace;

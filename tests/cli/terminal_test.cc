@@ -23,10 +23,29 @@ TEST(UsageTest, WithoutAVerbTheHelpIsShownAsAFault) {
 }
 
 TEST(UsageTest, AskingForHelpIsNoFaultAndFitsATerminal) {
-  const std::vector<std::vector<std::string>> verbs = {
-      {},       {"validate"},      {"plan"},          {"apply"},          {"evaluate"},     {"export"},
-      {"key"},  {"key", "create"}, {"key", "list"},   {"key", "revoke"},  {"flag", "on"},   {"flag", "off"},
-      {"gate"}, {"key", "rotate"}, {"member", "add"}, {"member", "list"}, {"role", "list"}, {"ready"}};
+  const std::vector<std::vector<std::string>> verbs = {{},
+                                                       {"validate"},
+                                                       {"plan"},
+                                                       {"apply"},
+                                                       {"evaluate"},
+                                                       {"export"},
+                                                       {"key"},
+                                                       {"key", "create"},
+                                                       {"key", "list"},
+                                                       {"key", "revoke"},
+                                                       {"flag", "on"},
+                                                       {"flag", "off"},
+                                                       {"gate"},
+                                                       {"key", "rotate"},
+                                                       {"member", "add"},
+                                                       {"member", "list"},
+                                                       {"role", "list"},
+                                                       {"ready"},
+                                                       {"stats"},
+                                                       {"stats", "power"},
+                                                       {"stats", "sample-size"},
+                                                       {"stats", "srm"},
+                                                       {"stats", "compare"}};
   for (std::vector<std::string> words : verbs) {
     words.push_back("--help");
     const Finished done = Guidon(words);
