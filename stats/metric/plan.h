@@ -43,11 +43,11 @@ struct ExperimentPlan {
   std::vector<std::string> variants;  // the first is the control
   std::vector<double> weights;        // shares of 1, one for each variant
   std::vector<MetricPlan> metrics;
-  Time started{};              // exposures before it are not of this iteration
-  std::optional<Time> ended;   // nor from here on; outcomes accrue for the metric's window
-  Milliseconds lookback = std::chrono::days(14);   // before a unit's first exposure: the covariate of CUPED
+  Time started{};                                   // exposures before it are not of this iteration
+  std::optional<Time> ended;                        // nor from here on; outcomes accrue for the metric's window
+  Milliseconds lookback = std::chrono::days(14);    // before a unit's first exposure: the covariate of CUPED
   Milliseconds allowance = std::chrono::hours(72);  // how late an event may come and still move what was counted
-  std::vector<std::string> dimensions;  // attributes of the exposure's context, such as "platform"
+  std::vector<std::string> dimensions;              // attributes of the exposure's context, such as "platform"
 };
 
 }  // namespace guidon::stats
