@@ -27,6 +27,7 @@ void Ingest(std::string_view input);     // a batch of events, packed or not; a 
 void Ofrep(std::string_view input);      // the body of an evaluation, and the answer to it
 void Audit(std::string_view input);      // an audit export, a line of one, a checkpoint, a public key
 void Backup(std::string_view input);     // the manifest of a backup
+void Facts(std::string_view input);      // the first byte says what: a unit's record, a sketch, a part of totals
 void Evaluator(std::string_view input);  // {"entities":[…],"changes":[…],"contexts":[…],"now":…}
 
 struct Target {
@@ -48,7 +49,8 @@ inline constexpr Target kTargets[] = {{"yaml", Yaml, "experiments/shop"},
                                       {"ingest", Ingest},
                                       {"ofrep", Ofrep},
                                       {"audit", Audit},
-                                      {"backup", Backup}};
+                                      {"backup", Backup},
+                                      {"facts", Facts}};
 
 // A promise that has to hold for every input.
 inline void Require(bool holds, const std::string& promise) {
