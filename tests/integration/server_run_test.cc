@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
-#include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <map>
@@ -114,19 +113,13 @@ TEST_F(ServerRunTest, ARampGoesOnAfterEachKillWithTheNextStepAndEndsWithNoneLeft
   };
   const std::string slow = ToJson(ramps().at(0));
   const auto at = [&] { return std::atoi(ramps().at(1).Find("at")->AsString().c_str()); };
-  const auto wait_for = [&](int percent) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (at() < percent && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return at() >= percent;
-  };
+  const auto comes_to = [&](int percent) { return Eventually([&] { return at() >= percent; }); };
   for (const int seen : {2, 5, 7}) {
-    ASSERT_TRUE(wait_for(seen)) << server_->Log();
+    ASSERT_TRUE(comes_to(seen)) << server_->Log();
     server_->Kill();
     server_->Start();
   }
-  ASSERT_TRUE(wait_for(100)) << server_->Log();
+  ASSERT_TRUE(comes_to(100)) << server_->Log();
   EXPECT_EQ(ToJson(ramps().at(0)), slow) << "its hold goes on, whatever restarts";
   std::string taken;
   const Result<Value> audit =
