@@ -253,6 +253,36 @@ TEST_F(ChangeRequestsApiTest, AWorkspaceIsAskedForAsAWhole) {
   EXPECT_EQ(server.Call("POST", kRequests, {.key = editor, .body = R"({"title":"both"})"}).status, 422);
 }
 
+TEST_F(ChangeRequestsApiTest, ADeletionThatIsRepeatedLeavesTheNextProjectOfThatNameAndItsRequestsAlone) {
+  const std::string bank = "/api/v1/projects/bank", requests = bank + "/change-requests";
+  const auto make = [&] {
+    EXPECT_EQ(server
+                  .Call("POST", "/api/v1/projects",
+                        {.body = R"({"project":"bank","environments":{"production":{"protected":true}}})"})
+                  .status,
+              201);
+    const HttpAnswer opened = server.Call(
+        "POST", requests,
+        {.body = R"({"title":"on","changes":[{"kind":"flag","key":"a","action":"put","definition":)" +
+                 std::string(R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,)") +
+                 R"("default":"on"}}}}]})"});
+    EXPECT_EQ(opened.status, 201) << opened.body;
+  };
+  const HttpCallOptions once{.headers = {{"Idempotency-Key", "gone"}}};
+  make();
+  const HttpAnswer first = server.Call("DELETE", bank, once);
+  EXPECT_EQ(first.status, 200) << first.body;
+  EXPECT_EQ(server.Call("GET", requests).status, 404);
+  make();
+  const HttpAnswer again = server.Call("DELETE", bank, once);
+  EXPECT_EQ(again.status, 200) << again.body;
+  EXPECT_EQ(again.Header("Idempotency-Replayed"), "true");
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_EQ(server.Call("GET", bank).status, 200);
+  EXPECT_THAT(server.Call("GET", requests).body, HasSubstr(R"("state":"open")")) << "from memory";
+  EXPECT_EQ(server.Call("GET", requests + "/1").status, 200);
+}
+
 TEST_F(ChangeRequestsApiTest, CommentsAreForAllWhoReadAndTakenBackByWhoWroteThem) {
   const std::string viewer = server.MakeKey(KeyKind::kAdmin, "shop", "", "viewer");
   const std::string number = Open(editor);
