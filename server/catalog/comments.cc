@@ -4,10 +4,13 @@
 #include <charconv>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "server/catalog/records.h"
 
 namespace guidon {
 namespace {
+
+constexpr std::string_view kLast = "last";  // in place of a number: the highest that was taken back
 
 Result<Comment> DecodeComment(const Item& item) {
   Comment comment;
@@ -27,12 +30,16 @@ Result<Comment> DecodeComment(const Item& item) {
   return comment;
 }
 
-Item ItemOf(const CommentSubject& subject, std::uint64_t number) {
+Item ItemOf(const CommentSubject& subject, std::string_view name) {
   Item item;
   item.space = kCommentSpace;
-  item.id = PrefixOf(subject) + std::to_string(number);
+  item.id = PrefixOf(subject).append(name);
   item.project = subject.project;
   return item;
+}
+
+Item ItemOf(const CommentSubject& subject, std::uint64_t number) {
+  return ItemOf(subject, std::to_string(number));
 }
 
 bool IsPlainText(const std::string& text) {
@@ -53,16 +60,31 @@ std::string Comments::PersonOf(std::string_view principal) const {
 }
 
 Result<std::vector<Comment>> Comments::List(const CommentSubject& subject) const {
+  Result<Thread> thread = Read(subject);
+  if (!thread) return Fail(thread.error());
+  return std::move(thread->comments);
+}
+
+Result<Comments::Thread> Comments::Read(const CommentSubject& subject) const {
   const Result<std::vector<Item>> items = catalog_.Items(kCommentSpace, PrefixOf(subject));
   if (!items) return Fail(items.error());
-  std::vector<Comment> comments;
+  const std::string last = ItemOf(subject, kLast).id;
+  Thread thread;
   for (const Item& item : *items) {
+    if (item.id == last) {
+      const Result<Value> record = ParseJson(item.value);
+      if (!record) return Fail(ErrorCode::kCorrupt, "the record of comments '" + item.id + "' cannot be read");
+      thread.last = std::max(thread.last, CountOf(*record, "last"));
+      continue;
+    }
     Result<Comment> comment = DecodeComment(item);
     if (!comment) return Fail(comment.error());
-    comments.push_back(*std::move(comment));
+    thread.last = std::max(thread.last, comment->number);
+    thread.comments.push_back(*std::move(comment));
   }
-  std::sort(comments.begin(), comments.end(), [](const Comment& a, const Comment& b) { return a.number < b.number; });
-  return comments;
+  std::sort(thread.comments.begin(), thread.comments.end(),
+            [](const Comment& a, const Comment& b) { return a.number < b.number; });
+  return thread;
 }
 
 Result<Comment> Comments::Add(const CommentSubject& subject, const std::string& text, const Author& author) {
@@ -73,14 +95,15 @@ Result<Comment> Comments::Add(const CommentSubject& subject, const std::string& 
                        "expected plain text of 1 to " + std::to_string(kMaxCommentTextBytes) + " bytes", "", ""}}));
   }
   MutexLock lock(changes_);
-  const Result<std::vector<Comment>> held = List(subject);
+  const Result<Thread> held = Read(subject);
   if (!held) return Fail(held.error());
-  if (held->size() >= kMostComments) {
-    return Fail(ErrorCode::kConflict, subject.kind + " '" + subject.key + "' has " + std::to_string(held->size()) +
+  if (held->comments.size() >= kMostComments) {
+    return Fail(ErrorCode::kConflict, subject.kind + " '" + subject.key + "' has " +
+                                          std::to_string(held->comments.size()) +
                                           " comments, which is the most; take some back");
   }
   Comment comment;
-  comment.number = held->empty() ? 1 : held->back().number + 1;
+  comment.number = held->last + 1;
   comment.person = PersonOf(author.principal);
   comment.at_ms = options_.now_ms();
   comment.text = text;
@@ -105,7 +128,15 @@ Status Comments::Remove(const CommentSubject& subject, std::uint64_t number, con
   if (PersonOf(comment->person) != PersonOf(author.principal)) {
     return Fail(ErrorCode::kPermissionDenied, "this comment is not yours: " + comment->person + " wrote it");
   }
-  const Result<Committed> committed = catalog_.PutItem(item, "comment.delete", author);
+  // Of those that stay, the next one learns its number from them.
+  const Result<Thread> thread = Read(subject);
+  if (!thread) return Fail(thread.error());
+  std::vector<Item> items = {item};
+  if (number == thread->last) {
+    items.push_back(ItemOf(subject, kLast));
+    items.back().value = ToJson(Object{{"last", Value(number)}});
+  }
+  const Result<Committed> committed = catalog_.PutItems(items, "comment.delete", author);
   if (!committed) return Fail(committed.error());
   return {};
 }

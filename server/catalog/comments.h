@@ -4,8 +4,8 @@
 //   Result<Comment> comment = comments.Add({"shop", "flag", "checkout.layout"}, "slower, please", author);
 //
 // Kept as items `comment/P/flag/KEY/N` and `comment/P/change_request/N/N`, each written with an audit entry
-// (`comment.create`, `comment.delete`), which does not have the text: what is taken back is gone. They go with what
-// they are about.
+// (`comment.create`, `comment.delete`), which does not have the text: what is taken back is gone. A number is given
+// once: beside them `…/last` keeps the highest one that was taken back, {"last":N}. They go with what they are about.
 //
 // Thread safety: every method may be called from any thread, and waits for the disk.
 #pragma once
@@ -59,6 +59,12 @@ class Comments {
   Status Remove(const CommentSubject& subject, std::uint64_t number, const Author& author);
 
  private:
+  // Those that are there, and the highest number that was given.
+  struct Thread {
+    std::vector<Comment> comments;
+    std::uint64_t last = 0;
+  };
+  Result<Thread> Read(const CommentSubject& subject) const;
   std::string PersonOf(std::string_view principal) const;
 
   Catalog& catalog_;

@@ -519,6 +519,34 @@ TEST(ChangeRequestsTest, NumbersAreGivenOnceAlsoWhenTheOldestAreForgotten) {
   EXPECT_EQ(office.requests->List("shop").size(), 2u);
 }
 
+TEST(CommentsTest, ANumberIsGivenOnceAlsoWhenTheLastWasTakenBack) {
+  CatalogHarness on("memory");
+  on.MakeShop();
+  on.MustCommit({PutOf(Flag("a"), Office::FlagOf("a", false)), PutOf(Flag("b"), Office::FlagOf("b", false))});
+  Comments comments(on.catalog(), {.now_ms = [] { return 7; }});
+  const CommentSubject flag{"shop", "flag", "a"};
+  const auto add = [&](const CommentSubject& subject) {
+    return comments.Add(subject, "hello", Office::By("ana"))->number;
+  };
+  const auto remove = [&](std::uint64_t number) { EXPECT_TRUE(comments.Remove(flag, number, Office::By("ana"))); };
+  EXPECT_EQ(add(flag), 1u);  // as servers of before wrote it: there is nothing beside it
+  EXPECT_EQ(add(flag), 2u);
+  remove(2);
+  on.Restart();
+  Comments later(on.catalog(), {.now_ms = [] { return 7; }});
+  EXPECT_EQ(later.Add(flag, "hello", Office::By("ana"))->number, 3u);
+  EXPECT_EQ(later.List(flag)->size(), 2u);
+  EXPECT_TRUE(later.Remove(flag, 1, Office::By("ana")));
+  EXPECT_TRUE(later.Remove(flag, 3, Office::By("ana")));
+  EXPECT_TRUE(later.List(flag)->empty());
+  EXPECT_EQ(later.Add(flag, "hello", Office::By("ana"))->number, 4u);
+  EXPECT_EQ(later.Add({"shop", "flag", "b"}, "hello", Office::By("ana"))->number, 1u);
+  // The next flag of that key begins anew.
+  on.MustCommit({DeleteOf(Flag("a"))});
+  on.MustCommit({PutOf(Flag("a"), Office::FlagOf("a", false))});
+  EXPECT_EQ(later.Add(flag, "hello", Office::By("ana"))->number, 1u);
+}
+
 TEST(CommentsTest, AreOnesOwnPlainAndBounded) {
   CatalogHarness on("memory");
   on.MakeShop();
