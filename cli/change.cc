@@ -49,9 +49,17 @@ std::string Cut(const std::string& text, std::size_t width) {
   return text.substr(0, end) + "…";
 }
 
+// Of one of a request that is not closed: whether who gave it may still approve.
+bool Counts(const Value& approval) {
+  const Value* counts = approval.Find("counts");
+  return counts == nullptr || counts->AsBool();
+}
+
 // "1/2"
 std::string ApprovalsOf(const Value& request) {
-  return std::to_string(ListIn(request, "approvals").size()) + "/" + Text(request, "required_approvals");
+  const Array& approvals = ListIn(request, "approvals");
+  return std::to_string(std::count_if(approvals.begin(), approvals.end(), Counts)) + "/" +
+         Text(request, "required_approvals");
 }
 
 // "approved change request 12: applied as revision 20"; what can be done next.
@@ -140,7 +148,8 @@ void PrintRequest(const Value& request) {
   std::cout << "  by " << Joined(request, "authors") << ", " << ShortTime(Text(request, "created")) << "\n";
   if (!Joined(request, "environments").empty()) std::cout << "  alters " << Joined(request, "environments") << "\n";
   for (const Value& approval : ListIn(request, "approvals")) {
-    std::cout << "  approved by " << Text(approval, "person") << ", " << ShortTime(Text(approval, "at")) << "\n";
+    std::cout << "  approved by " << Text(approval, "person") << ", " << ShortTime(Text(approval, "at"))
+              << (Counts(approval) ? "" : ", who may not approve it any more: this does not count") << "\n";
   }
   if (const std::string at = Text(request, "apply_at"); !at.empty() && Text(request, "closed").empty())
     std::cout << "  applied by the server at " << at << "\n";

@@ -357,13 +357,11 @@ class App::Impl {
     ChangeRequestOptions options;
     options.now_ms = NowMs;
     options.person_of = [this](std::string_view principal) { return authenticator_.PersonOf(principal); };
-    options.rights_of = [this](const std::string& principal, const std::string& project) -> Permit {
-      if (const std::optional<Principal> who = authenticator_.StandingOf(principal)) {
-        return PermitTo(Verb::kWrite, *who, project, Guard::kApproved);
-      }
-      return [](const Alteration&) -> Status {
-        return Fail(ErrorCode::kPermissionDenied, "it was revoked, has expired or is gone");
-      };
+    options.rights_of = [this](const std::string& principal, const std::string& project) {
+      return PermitOf(authenticator_, Verb::kWrite, principal, project);
+    };
+    options.approval_rights_of = [this](const std::string& person, const std::string& project) {
+      return PermitOf(authenticator_, Verb::kApprove, person, project);
     };
     options.report = [this](const ChangeRequest& request, const std::string& what) {
       log_.Info("change request",

@@ -73,13 +73,13 @@ Value Texts(const std::vector<std::string>& texts) {
   return array;
 }
 
-Object EncodeRequestView(const ChangeRequest& request, const ProjectView* project) {
+Object EncodeRequestView(const ChangeRequests& requests, const ChangeRequest& request, const ProjectView* project) {
   Object object{{"number", Value(request.number)}, {"title", Value(request.title)}};
   const auto append = [&](std::string_view name, const std::string& text) {
     if (!text.empty()) object.Append(name, Value(text));
   };
   append("description", request.description);
-  object.Append("state", Value(ToString(StateOf(request, project))));
+  object.Append("state", Value(ToString(requests.StateOf(request, project))));
   object.Append("authors", Texts(request.authors));
   object.Append("created", Value(FormatTimestamp(request.created_ms)));
   object.Append("version", Value(request.version));
@@ -88,10 +88,12 @@ Object EncodeRequestView(const ChangeRequest& request, const ProjectView* projec
   object.Append("required_approvals", Value(RequiredApprovals(request, project)));
   Array approvals;
   for (const Approval& approval : request.approvals) {
-    approvals.emplace_back(Object{{"person", Value(approval.person)},
-                                  {"principal", Value(approval.principal)},
-                                  {"at", Value(FormatTimestamp(approval.at_ms))},
-                                  {"version", Value(approval.version)}});
+    Object given{{"person", Value(approval.person)},
+                 {"principal", Value(approval.principal)},
+                 {"at", Value(FormatTimestamp(approval.at_ms))},
+                 {"version", Value(approval.version)}};
+    if (!IsClosed(request.closed)) given.Append("counts", requests.Counts(request, approval));
+    approvals.emplace_back(std::move(given));
   }
   object.Append("approvals", Value(std::move(approvals)));
   if (request.apply_at_ms > 0) object.Append("apply_at", Value(FormatTimestamp(request.apply_at_ms)));
@@ -134,7 +136,7 @@ void FaultTime(Fields& fields, std::int64_t apply_at_ms, const Principal& who) {
 http::Response Api::RequestResponse(const Call& call, int status, const Result<ChangeRequest>& request) const {
   if (!request) return ProblemResponse(request.error(), call.request.id);
   const auto view = parts_.catalog.View();
-  Object body = EncodeRequestView(*request, view->FindProject(request->project));
+  Object body = EncodeRequestView(parts_.change_requests, *request, view->FindProject(request->project));
   body.Append("changes", EncodeEdits(request->edits));
   http::Response response = JsonResponse(status, Value(std::move(body)));
   if (status == 201) {
@@ -169,13 +171,13 @@ http::Response Api::ListChangeRequests(const Call& call) {
   std::optional<std::uint64_t> next;
   for (const ChangeRequest& request : parts_.change_requests.List(project)) {
     if (request.number > *cursor) continue;
-    const ChangeState now = StateOf(request, held);
+    const ChangeState now = parts_.change_requests.StateOf(request, held);
     if (state ? now != *state : word == "live" && IsClosed(now)) continue;
     if (requests.size() == *limit) {
       next = request.number;
       break;
     }
-    requests.emplace_back(EncodeRequestView(request, held));
+    requests.emplace_back(EncodeRequestView(parts_.change_requests, request, held));
   }
   Object body{{"change_requests", Value(std::move(requests))}};
   if (next) body.Append("next", Value(*next));
@@ -236,7 +238,7 @@ http::Response Api::GetChangeRequest(const Call& call) {
       parts_.change_requests.Find(std::string(call.request.Param("project")), NumberIn(call, "id"));
   if (!request) return ProblemResponse(request.error(), call.request.id);
   const auto view = parts_.catalog.View();
-  Object body = EncodeRequestView(*request, view->FindProject(request->project));
+  Object body = EncodeRequestView(parts_.change_requests, *request, view->FindProject(request->project));
   body.Append("changes", EncodeEdits(request->edits));
   if (!IsClosed(request->closed)) {
     const Result<Committed> planned = parts_.change_requests.Plan(*request);
@@ -271,6 +273,13 @@ http::Response Api::ChangeChangeRequest(const Call& call) {
 }
 
 http::Response Api::ApproveChangeRequest(const Call& call) {
+  if (call.who.id == kBreakGlass) {
+    return ProblemResponse({ErrorCode::kPermissionDenied,
+                            "the break-glass admin cannot approve: an approval counts for as long as who gave it may "
+                            "approve; in an emergency, apply the request with a reason (--emergency)",
+                            {}},
+                           call.request.id);
+  }
   Result<Value> body = ReadJson(call.request);
   if (!body) return BadRequest(call.request, body.error());
   Fields fields(*body, {"version", "comment"});

@@ -57,4 +57,14 @@ Permit PermitTo(Verb verb, const Principal& who, const std::string& project, Gua
   };
 }
 
+Permit PermitOf(const Authenticator& authenticator, Verb verb, const std::string& principal,
+                const std::string& project) {
+  if (const std::optional<Principal> who = authenticator.StandingOf(principal)) {
+    return PermitTo(verb, *who, project, Guard::kApproved);
+  }
+  return [](const Alteration&) -> Status {
+    return Fail(ErrorCode::kPermissionDenied, "it was revoked, has expired or is gone");
+  };
+}
+
 }  // namespace guidon

@@ -1,6 +1,7 @@
 // What a change may alter, for one principal: rights, and the protection of environments.
 //
-// Thread safety: pure functions; a permit may be called from any thread, as often as one likes.
+// Thread safety: pure functions, but for the look at who may do what; a permit may be called from any thread, as often
+// as one likes.
 #pragma once
 
 #include <string>
@@ -10,6 +11,7 @@
 #include "core/base/result.h"
 #include "server/api/api.h"
 #include "server/api/requests.h"
+#include "server/auth/authenticator.h"
 #include "server/auth/authorize.h"
 #include "server/catalog/catalog.h"
 
@@ -25,6 +27,11 @@ enum class Guard : std::uint8_t {
 // `verb` in every environment that the change alters, kManage in all of the project when it changes that, and what
 // `guard` says of protected ones. kPermissionDenied names the environments in which the right is missing.
 Permit PermitTo(Verb verb, const Principal& who, const std::string& project, Guard guard);
+
+// The same of somebody who is not here, by what they may do now: "key:SELECTOR" or "member:ID"
+// (Authenticator::StandingOf). Approvals are looked at by somebody else. The authenticator outlives it.
+Permit PermitOf(const Authenticator& authenticator, Verb verb, const std::string& principal,
+                const std::string& project);
 
 // The author and the permit of a direct change: one that alters protected environments is refused, unless it is an
 // emergency. The comment stays. kInvalid: the emergency has no reason, or too long a one.

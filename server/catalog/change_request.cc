@@ -175,10 +175,10 @@ std::uint32_t RequiredApprovals(const ChangeRequest& request, const ProjectView*
   return required;
 }
 
-ChangeState StateOf(const ChangeRequest& request, const ProjectView* project) {
+ChangeState StateOf(const ChangeRequest& request, const ProjectView* project, std::size_t given) {
   if (IsClosed(request.closed)) return request.closed;
   if (StaleBy(request, project)) return ChangeState::kStale;
-  if (request.approvals.size() < RequiredApprovals(request, project)) return ChangeState::kOpen;
+  if (given < RequiredApprovals(request, project)) return ChangeState::kOpen;
   return request.apply_at_ms > 0 ? ChangeState::kScheduled : ChangeState::kApproved;
 }
 

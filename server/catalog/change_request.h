@@ -9,7 +9,8 @@
 // its approvals and from what the project holds now, and is computed when somebody asks. So no change of the project
 // has to find the requests that it makes stale.
 //
-// Approvals are of one version of the edits: a new version has none. Edits are as whole as they can be: what is put is
+// Approvals are of one version of the edits: a new version has none. One counts for as long as who gave it may approve
+// (ChangeRequests::Counts). Edits are as whole as they can be: what is put is
 // put in canonical form, so that a rebase can merge it.
 //
 // Kept as items `change_request/P/N`; N counts the requests of a project from 1.
@@ -17,6 +18,7 @@
 // Thread safety: plain values and pure functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -103,6 +105,7 @@ std::string DescribeStale(const StaleEntity& stale);  // "flag 'a' changed in re
 // The most that a protected environment which it alters takes now; 0: none is protected.
 std::uint32_t RequiredApprovals(const ChangeRequest& request, const ProjectView* project);
 
-ChangeState StateOf(const ChangeRequest& request, const ProjectView* project);
+// `given`: how many of its approvals count.
+ChangeState StateOf(const ChangeRequest& request, const ProjectView* project, std::size_t given);
 
 }  // namespace guidon

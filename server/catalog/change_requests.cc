@@ -145,6 +145,19 @@ std::vector<ChangeRequest> ChangeRequests::List(const std::string& project) cons
   return list;
 }
 
+bool ChangeRequests::Counts(const ChangeRequest& request, const Approval& approval) const {
+  const Permit rights =
+      options_.approval_rights_of ? options_.approval_rights_of(approval.person, request.project) : Permit();
+  return !rights || rights(AlterationOf(request)).has_value();
+}
+
+ChangeState ChangeRequests::StateOf(const ChangeRequest& request, const ProjectView* project) const {
+  if (IsClosed(request.closed)) return request.closed;
+  const auto given = std::count_if(request.approvals.begin(), request.approvals.end(),
+                                   [&](const Approval& approval) { return Counts(request, approval); });
+  return guidon::StateOf(request, project, static_cast<std::size_t>(given));
+}
+
 Result<Committed> ChangeRequests::Plan(const ChangeRequest& request) const {
   CommitRequest commit;
   commit.project = request.project;
@@ -488,7 +501,10 @@ Result<ChangeRequest> ChangeRequests::Apply(const std::string& project, std::uin
 }
 
 Result<ChangeRequest> ChangeRequests::ApplyLocked(ChangeRequest request, Author author, const Permit& rights) {
-  const std::size_t given = request.approvals.size();
+  for (const Approval& approval : request.approvals) {
+    if (Counts(request, approval)) author.approved_by.push_back(approval.person);
+  }
+  const std::size_t given = author.approved_by.size();
   const std::uint32_t required = RequiredApprovals(request, ProjectOf(request.project).get());
   // What has its approvals is no emergency, whatever is said.
   if (given >= required) author.emergency.clear();
@@ -518,8 +534,10 @@ Result<ChangeRequest> ChangeRequests::ApplyLocked(ChangeRequest request, Author 
     if (Status allowed = rights ? rights(alteration) : Status(); !allowed) return allowed;
     for (const ProtectedEnvironment& environment : alteration.guarded) {
       if (is_emergency || given >= environment.required_approvals) continue;
-      return Fail(ChangeRequestRequired(NameOf(request) + " has " + Approvals(given) + ", and '" + environment.name +
-                                        "' takes " + std::to_string(environment.required_approvals)));
+      const bool all_count = given == request.approvals.size();
+      return Fail(ChangeRequestRequired(
+          NameOf(request) + " has " + Approvals(given) + (all_count ? "" : " of people who may still approve it") +
+          ", and '" + environment.name + "' takes " + std::to_string(environment.required_approvals)));
     }
     return {};
   };
@@ -528,7 +546,6 @@ Result<ChangeRequest> ChangeRequests::ApplyLocked(ChangeRequest request, Author 
   commit.action = "change_request.apply";
   author.change_request = std::to_string(request.number);
   author.requested_by = request.authors;
-  for (const Approval& approval : request.approvals) author.approved_by.push_back(approval.person);
   if (author.comment.empty()) author.comment = request.title;
   commit.author = std::move(author);
   const Result<Committed> committed = catalog_.Commit(commit);

@@ -10,8 +10,8 @@
 // definitions and the request's new state in one transaction, so it is done once, whatever happens in between.
 //
 // Who may do what is asked by the caller's permits, which see what the request alters; what holds for everybody is
-// decided here: authors do not approve, a person counts once, what is stale is not applied, and a protected environment
-// is altered with its approvals only, or in an emergency.
+// decided here: authors do not approve, a person counts once and for as long as they may approve, what is stale is not
+// applied, and a protected environment is altered with its approvals only, or in an emergency.
 //
 // Bounds: kMost… below. What is beyond them is refused with kConflict or kTooLarge; closed requests beyond theirs are
 // forgotten, the oldest first (the audit log keeps what became of them).
@@ -55,6 +55,8 @@ struct ChangeRequestOptions {
   std::function<std::string(std::string_view principal)> person_of = {};
   // What a principal may write now, for what is applied in their name; empty: everything.
   std::function<Permit(const std::string& principal, const std::string& project)> rights_of = {};
+  // What a person who has approved may approve now; empty: everything.
+  std::function<Permit(const std::string& person, const std::string& project)> approval_rights_of = {};
   // Told what became of a schedule, and that something could not be written and is tried again.
   std::function<void(const ChangeRequest&, const std::string& what)> report = {};
   std::size_t most_closed = kMostClosedRequests;
@@ -131,6 +133,11 @@ class ChangeRequests {
 
   Result<ChangeRequest> Find(const std::string& project, std::uint64_t number) const;
   std::vector<ChangeRequest> List(const std::string& project) const;  // without edits; the newest first
+  // Whether who gave an approval may approve, now, in every environment that the request alters. One that does not
+  // count is kept: it counts again when they may again.
+  bool Counts(const ChangeRequest& request, const Approval& approval) const;
+  // By the approvals that count now.
+  ChangeState StateOf(const ChangeRequest& request, const ProjectView* project) const;
   // What applying it would change now.
   Result<Committed> Plan(const ChangeRequest& request) const;
 

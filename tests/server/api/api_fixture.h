@@ -22,6 +22,7 @@
 #include "core/base/json.h"
 #include "core/model/definitions.h"
 #include "server/api/api.h"
+#include "server/api/permits.h"
 #include "server/api/problem.h"
 #include "server/auth/key_records.h"
 #include "server/backup/backups.h"
@@ -67,7 +68,11 @@ class TestServer {
         backups_(*store_, {.folder = folder_.path()}),
         authenticator_([this] { return now_ms_.load(); }, options.wrong_keys),
         change_requests_(catalog_, {.now_ms = [this] { return now_ms_.load(); },
-                                    .person_of = [this](std::string_view id) { return authenticator_.PersonOf(id); }}),
+                                    .person_of = [this](std::string_view id) { return authenticator_.PersonOf(id); },
+                                    .approval_rights_of =
+                                        [this](const std::string& person, const std::string& project) {
+                                          return PermitOf(authenticator_, Verb::kApprove, person, project);
+                                        }}),
         comments_(catalog_, {.now_ms = [this] { return now_ms_.load(); },
                              .person_of = [this](std::string_view id) { return authenticator_.PersonOf(id); }}),
         sign_in_(Completed(options.sign_in)),

@@ -188,6 +188,54 @@ TEST_F(ChangeRequestsApiTest, APersonIsOneWhateverKeyTheyUse) {
   EXPECT_EQ(Approve(other, server.admin()).status, 200);
 }
 
+TEST_F(ChangeRequestsApiTest, AnApprovalCountsForAsLongAsWhoGaveItMayApprove) {
+  const auto be = [&](const std::string& role) {
+    const HttpAnswer put =
+        server.Call("PUT", "/api/v1/members/ben",
+                    {.body = R"({"name":"Ben","bindings":[{"role":")" + role + R"(","project":"shop"}]})"});
+    EXPECT_EQ(put.status / 100, 2) << put.body;
+  };
+  be("approver");
+  const HttpAnswer made = server.Call("POST", "/api/v1/keys", {.body = R"({"kind":"admin","member":"ben"})"});
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string bens = TextAt(TestServer::Body(made), "key");
+  const std::string number = Open(editor);
+  EXPECT_EQ(Approve(number, bens).status, 200);
+  EXPECT_EQ(StateOf(number), "approved");
+  const auto counts = [&] { return TextAt(Get(number).Find("approvals")->AsArray().at(0), "counts"); };
+  EXPECT_EQ(counts(), "true");
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/keys/" + TextAt(TestServer::Body(made), "id")).status, 200);
+  EXPECT_EQ(StateOf(number), "approved") << "keys come and go, and Ben is there";
+
+  be("editor");
+  EXPECT_EQ(StateOf(number), "open");
+  EXPECT_EQ(counts(), "false");
+  EXPECT_THAT(server.Call("GET", std::string(kRequests) + "?state=open").body, HasSubstr("\"number\":" + number));
+  const HttpAnswer refused = Step(number, "apply", editor);
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_EQ(TextAt(TestServer::Body(refused), "code"), "change_request_required");
+  be("approver");
+  EXPECT_EQ(StateOf(number), "approved") << "it counts again";
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/members/ben").status, 200);
+  EXPECT_EQ(StateOf(number), "open");
+
+  // A key that is nobody's, and the one that it was rotated to.
+  EXPECT_EQ(Approve(number, approver).status, 200);
+  const std::string keys = "/api/v1/projects/shop/keys/";
+  const HttpAnswer rotated = server.Call("POST", keys + std::string(ParseKey(approver)->selector) + "/rotate",
+                                         {.body = R"({"overlap":"1ms"})"});
+  ASSERT_EQ(rotated.status, 201) << rotated.body;
+  server.SetNow(server.now_ms() + 1'000);
+  EXPECT_EQ(StateOf(number), "approved") << "the key lives on in the next one";
+  EXPECT_EQ(server.Call("DELETE", keys + TextAt(TestServer::Body(rotated), "id")).status, 200);
+  EXPECT_EQ(StateOf(number), "open");
+  EXPECT_EQ(Approve(number, server.admin()).status, 200);
+  EXPECT_EQ(Step(number, "apply", editor).status, 200);
+  EXPECT_EQ(Get(number).Find("approvals")->AsArray().at(0).Find("counts"), nullptr) << "closed as it was";
+  const std::string audit = AuditOfHead();
+  EXPECT_THAT(audit, HasSubstr("\"approved_by\":[\"key:" + std::string(ParseKey(server.admin())->selector) + "\"]"));
+}
+
 TEST_F(ChangeRequestsApiTest, RightsAreAskedForInEveryEnvironmentThatItAlters) {
   const std::string of_staging = server.MakeKey(KeyKind::kAdmin, "shop", "staging", "editor");
   const std::string approver_of_staging = server.MakeKey(KeyKind::kAdmin, "shop", "staging", "approver");

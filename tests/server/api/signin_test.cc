@@ -516,6 +516,10 @@ TEST_F(SignInTest, WhatAGroupGivesCountsAsOfTheLastSignInForWhatWasScheduled) {
            R"({"title":"later","apply_at":"2027-02-01T00:00:00Z","changes":[{"op":"delete","kind":"flag","key":"a"}]})"});
   EXPECT_EQ(refused.status, 422) << refused.body;
   EXPECT_THAT(refused.body, HasSubstr("the break-glass admin"));
+  const HttpAnswer unheard = server.Call("POST", "/api/v1/projects/shop/change-requests/1/approve",
+                                         {.key = TextAt(TestServer::Body(glass), "token"), .body = R"({"version":1})"});
+  EXPECT_EQ(unheard.status, 403) << unheard.body;
+  EXPECT_THAT(unheard.body, HasSubstr("the break-glass admin cannot approve"));
 }
 
 TEST_F(SignInTest, TheBreakGlassAdminGetsInByThePasswordAlone) {

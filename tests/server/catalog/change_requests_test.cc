@@ -37,6 +37,7 @@ class Office {
     options.rights_of = [this](const std::string& principal, const std::string&) -> Permit {
       return RightsOf(principal);
     };
+    options.approval_rights_of = options.rights_of;
     options.report = [this](const ChangeRequest&, const std::string& what) { reports.push_back(what); };
     requests = std::make_unique<ChangeRequests>(on.catalog(), std::move(options));
     on.on_item = [this](const Item& item) { EXPECT_TRUE(requests->Take(item)); };
@@ -105,6 +106,7 @@ class Office {
     if (verb == "wait") now_ms += 11 * kMinuteMs;
     if (verb == "sleep") now_ms += 3 * 60 * kMinuteMs;
     if (verb == "revoke") revoked.insert(author.principal);
+    if (verb == "restore") revoked.erase(author.principal);
     if (verb == "restart") Restart();
     if (verb == "look") requests->Look();
     return "";
@@ -112,11 +114,11 @@ class Office {
   std::string State() {
     const Result<ChangeRequest> request = requests->Find("shop", 1);
     if (!request) return "none";
-    const std::string state(ToString(StateOf(*request, &on.Project())));
+    const std::string state(ToString(requests->StateOf(*request, &on.Project())));
     // What is listed is what is kept.
     for (const ChangeRequest& listed : requests->List("shop")) {
       if (listed.number != 1) continue;
-      EXPECT_EQ(ToString(StateOf(listed, &on.Project())), state);
+      EXPECT_EQ(ToString(requests->StateOf(listed, &on.Project())), state);
     }
     return state;
   }
@@ -176,7 +178,12 @@ TEST(ChangeRequestsTest, EveryStepLeadsWhereTheTableSays) {
            {"schedule ana; approve ben; commit; look; rebase ana; approve ben; wait; look", "applied", true},
            {"schedule ana; approve ben; revoke ana; wait; look", "failed", false},
            {"schedule ben; approve cat; revoke ben; wait; look", "failed", false},
-           {"approve ben; revoke ben; apply ana", "applied", true},  // as docs/change-requests.md says
+           // Who may not approve any more has not approved, at whatever time it is looked at.
+           {"approve ben; revoke ben; apply ana change_request_required", "open", false},
+           {"approve ben; revoke ben; restore ben; apply ana", "applied", true},
+           {"approve ben; revoke ben; approve cat; apply ana", "applied", true},
+           {"approve ben; revoke ben; emergency eve", "applied", true},
+           {"schedule ana; approve ben; revoke ben; wait; look", "failed", false},
            // Nobody's edits are applied in the name of somebody else.
            {"schedule ana; commit; revoke eve; rebase eve permission_denied; change eve permission_denied", "stale",
             false},
@@ -300,6 +307,18 @@ TEST(ChangeRequestsTest, AnEmergencyIsAuditedAsSuchAndOnlyWhereItIsOne) {
   entry = approved.Newest();
   EXPECT_EQ(entry.overridden, std::vector<std::string>{});
   EXPECT_EQ(entry.emergency, "");
+  Office gone;
+  gone.Do("open ana");
+  gone.Do("approve ben");
+  gone.Do("revoke ben");
+  EXPECT_EQ(gone.Do("apply ana"), "change_request_required");
+  EXPECT_NE(gone.said.find("has 0 approvals of people who may still approve it, and 'production' takes 1"),
+            std::string::npos)
+      << gone.said;
+  gone.Do("emergency eve");
+  entry = gone.Newest();
+  EXPECT_EQ(entry.overridden, std::vector<std::string>{"production"});
+  EXPECT_EQ(entry.approved_by, std::vector<std::string>{});
 }
 
 TEST(ChangeRequestsTest, ARebaseKeepsWhatOthersChangedAndRefusesWhatBothDid) {
