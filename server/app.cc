@@ -21,6 +21,7 @@
 #include "server/auth/key_records.h"
 #include "server/backup/backups.h"
 #include "server/catalog/audit_log.h"
+#include "server/catalog/audit_retention.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/change_requests.h"
 #include "server/catalog/comments.h"
@@ -134,6 +135,7 @@ class App::Impl {
     log_.Info("audit key", {{"key", public_key.Id()}, {"public_key", public_key.Hex()}});
     if (!IsReadOnly()) {
       KeepHistory();
+      KeepAudit();
       KeepCheckpoints();
       KeepJournal();
       KeepRamps();
@@ -180,6 +182,7 @@ class App::Impl {
     // First those that change definitions and items, whose commits wake ramps and webhooks.
     request_keeper_.reset();
     session_keeper_.reset();
+    audit_keeper_.reset();
     privacy_.reset();  // an erasure ends, and can be begun again
     ramp_waker_ = nullptr;
     ramps_.reset();
@@ -611,6 +614,24 @@ class App::Impl {
     history_.emplace(*store_, std::move(options));
   }
 
+  void KeepAudit() {
+    if (config_.audit_days == 0) return;
+    AuditKeeperOptions options;
+    options.keep = std::chrono::days(config_.audit_days);
+    options.first_look = options_.audit_first_look;
+    options.report = [this](const Result<AuditTrim>& trim) {
+      if (!trim) {
+        log_.Error("audit entries that are past their time were not all erased; it is tried again in an hour",
+                   {{"cause", trim.error().message}});
+      } else if (trim->entries > 0 || trim->stopped) {
+        log_.Info("audit entries erased", {{"entries", std::to_string(trim->entries)},
+                                           {"through_revision", std::to_string(trim->through)},
+                                           {"stopped", trim->stopped ? "true" : "false"}});
+      }
+    };
+    audit_keeper_.emplace(*catalog_, *store_, std::move(options));
+  }
+
   void KeepCheckpoints() {
     CheckpointKeeperOptions options;
     options.look = options_.checkpoint_look;
@@ -954,6 +975,7 @@ class App::Impl {
   std::optional<Catalog> catalog_;
   std::optional<RampKeeper> ramps_;
   std::optional<HistoryKeeper> history_;
+  std::optional<AuditKeeper> audit_keeper_;
   std::optional<CheckpointKeeper> checkpoints_;
   std::thread last_checkpoint_;
   std::optional<Exposures> exposures_;  // which uses the journal until Finish(); answers of that may come later

@@ -23,6 +23,7 @@ extern const char* const kVersion;  // "1.2.3", that of the CMake project
 // What is no setting, for tests.
 struct AppOptions {
   std::chrono::milliseconds history_first_look = std::chrono::minutes(5);  // server/catalog/history.h
+  std::chrono::milliseconds audit_first_look = std::chrono::minutes(5);    // server/catalog/audit_retention.h
   std::chrono::milliseconds checkpoint_look = std::chrono::seconds(10);    // server/catalog/audit_log.h
   std::chrono::milliseconds journal_first_look = std::chrono::minutes(5);  // server/ingest/journal_keeper.h
   std::chrono::milliseconds session_look = std::chrono::minutes(1);        // at sessions that are over

@@ -5,8 +5,9 @@
 //   for (const AuditEntry& entry : page->entries) Show(entry);
 //   if (page->next) …                                        // go on with query.before = *page->next
 //
-// Entries are kept for good, one for each revision, and are written in the transaction of what they are about. The
-// hash chain over them, and checkpoints, are in audit/.
+// There is one for each revision, written in the transaction of what it is about. An entry stays for good, or becomes a
+// tombstone: by an erasure (server/privacy), or when it is older than it is to be (audit_retention.h). The hash chain
+// over them, and checkpoints, are in audit/.
 //
 // Thread safety: every method may be called from any thread; all read the disk.
 #pragma once

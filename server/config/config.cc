@@ -146,6 +146,8 @@ const std::vector<Setting>& Settings() {
       NumberSetting({"history-days", "N", "How long a replaced revision stays readable"}, &Config::history_days, 1,
                     36'500),
       NumberSetting({"events-days", "N", "How long events are kept"}, &Config::events_days, 1, 36'500),
+      NumberSetting({"audit-days", "N", "How long audit entries say who did what; 0: for good"}, &Config::audit_days, 0,
+                    36'500),
       BoolSetting({"webhook-private", "", "Webhooks may go to private addresses, and over http"},
                   &Config::webhook_private),
       TextSetting({"webhook-ca", "FILE", "Authorities that webhooks are held against, as PEM"}, &Config::webhook_ca),

@@ -51,6 +51,7 @@ struct Config {
   int stop_seconds = 10;         // how long a graceful stop may drain
   int history_days = 90;         // how long past revisions can be read
   int events_days = 90;          // how long events are kept
+  int audit_days = 0;            // how long audit entries say who did what; 0: for good
   bool webhook_private = false;  // webhooks may go to addresses that are not public, and over http
   std::string webhook_ca;        // PEM with the authorities that webhooks' certificates are held against
   std::string backup_folder;     // empty: no backups can be made

@@ -63,6 +63,7 @@ class RocksStore final : public Store {
   Status Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const override;
   Status Purge(const std::function<bool()>& stop) override;
   Status PurgeRange(std::string_view begin, std::string_view end, const std::function<bool()>& stop) override;
+  Status PurgeRedacted(Revision from, Revision to, const std::function<bool()>& stop) override;
   Result<BackupManifest> Backup(const BackupRequest& request) override;
   StoreHead Head() const override { return committer_.Visible(); }
   std::string Epoch() const override { return epoch_; }
@@ -461,6 +462,14 @@ Status RocksStore::RemoveOldFiles() {
 Status RocksStore::PurgeRange(std::string_view begin, std::string_view end, const std::function<bool()>& stop) {
   const std::string first = PlainKey(begin), last = PlainKey(end);
   return RewriteFiles(&first, &last, stop);
+}
+
+Status RocksStore::PurgeRedacted(Revision from, Revision to, const std::function<bool()>& stop) {
+  for (const auto key_of : {&LogKey, &AuditKey}) {
+    const std::string first = key_of(from), last = key_of(to);
+    if (Status rewritten = RewriteFiles(&first, &last, stop); !rewritten) return rewritten;
+  }
+  return {};
 }
 
 Status RocksStore::Purge(const std::function<bool()>& stop) {

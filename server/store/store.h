@@ -281,6 +281,8 @@ class Store {
                             const std::function<bool()>& /*stop*/) {
     return {};
   }
+  // The same for what was redacted of these revisions, both included. Reads and writes what lies around their payloads.
+  virtual Status PurgeRedacted(Revision /*from*/, Revision /*to*/, const std::function<bool()>& /*stop*/) { return {}; }
 
   // Copies what is visible, and perhaps some of what becomes so meanwhile, into a folder (server/store/backup.h), one
   // backup at a time. Reads and writes go on. Errors: kAlreadyExists, when there is something; kStorageFull; kIo;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "server/ingest/journal.h"
+#include "server/store/chain.h"
 #include "tests/server/store/store_fixture.h"
 #include "tests/support/http.h"
 
@@ -67,6 +68,40 @@ TEST(AppTest, HistoryThatIsOlderThanItsSettingIsGivenUp) {
   const std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(folder));
   EXPECT_EQ(ShowAll(*store, 2), ToString(ErrorCode::kGone));
   EXPECT_EQ(store->Get("item/note/a", 3)->value().value, "2");
+}
+
+TEST(AppTest, AuditEntriesThatAreOlderThanTheirSettingAreErasedAndWithoutItNoneIs) {
+  const TempFolder folder;
+  {
+    StoreOptions options;
+    FakeClock clock;
+    clock.Move(-days(1000));
+    options.clock = clock.Function();
+    const std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(folder, options));
+    for (int i = 0; i < 2; ++i) MustCommit(*store, Put("item/note/a", std::to_string(i)));
+  }
+  Config config;
+  config.listen = "127.0.0.1:0";
+  config.data = RocksOptions(folder).folder;
+  config.stop_seconds = 1;
+  for (const int set : {0, 20}) {
+    config.audit_days = set;
+    const LogFile log;
+    auto app = App::Start(
+        config, log.log(),
+        {.history_first_look = std::chrono::milliseconds(1), .audit_first_look = std::chrono::milliseconds(1)});
+    ASSERT_TRUE(app) << app.error().message;
+    // The key that a first start makes is the newest revision, of now.
+    const std::string sign = set == 0 ? "listening" : "audit entries erased";
+    EXPECT_TRUE(Eventually([&] { return log.Text().find(sign) != std::string::npos; })) << log.Text();
+    (*app)->Stop();
+    app->reset();
+    const std::unique_ptr<Store> store = *OpenRocksStore(RocksOptions(folder));
+    const StoredPayload audit = store->Revisions(1, 1, 1)->at(0).audit;
+    EXPECT_EQ(audit.bytes, set == 0 ? "ana@shop.example" : "");
+    EXPECT_EQ(audit.state, set == 0 ? StoredPayload::State::kPresent : StoredPayload::State::kRedacted);
+    EXPECT_TRUE(VerifyChain(*store)->ok());
+  }
 }
 
 TEST(AppTest, EventsThatAreOlderThanTheirSettingAreRemoved) {

@@ -71,6 +71,9 @@ class DoubtfulStore final : public Store {
   Status Compact(Position position, const std::function<bool()>& stop) override {
     return store_.Compact(position, stop);
   }
+  Status PurgeRedacted(Revision from, Revision to, const std::function<bool()>& stop) override {
+    return store_.PurgeRedacted(from, to, stop);
+  }
   void BeginClose() override { store_.BeginClose(); }
   Position compacted() const override { return store_.compacted(); }
   StoreHead Head() const override { return store_.Head(); }
@@ -94,6 +97,7 @@ class CatalogHarness {
   Catalog& catalog() { return *catalog_; }
   Feed& feed() { return *feed_; }
   FakeClock& clock() { return clock_; }
+  const TempFolder& folder() const { return folder_; }  // of a store on a disk
   int wakes() const { return wakes_; }
 
   // Everything is closed and opened anew, a store on a disk too.
