@@ -1,4 +1,5 @@
-// guidon privacy export|erase: what the server holds of a unit. An erasure is begun by the server and goes on whether
+// guidon privacy export|erase: what the server holds of a unit. An export is asked for a page at a time, and each is
+// written before the next one is asked for, so that it takes no more memory than one of them. An erasure is begun by the server and goes on whether
 // or not somebody waits for it.
 #include <iostream>
 
@@ -20,9 +21,9 @@ Object BodyOf(const PrivacyOptions& options) {
 
 int Export(const PrivacyOptions& options) {
   std::size_t count = 0;
-  for (std::int64_t after = 0;;) {
+  for (std::string cursor;;) {
     Object body = BodyOf(options);
-    body.Append("after", Value(after));
+    if (!cursor.empty()) body.Append("cursor", Value(cursor));
     const Result<ApiAnswer> answer =
         Ask(options.connection, "POST", std::string(kPath) + "export", Value(std::move(body)));
     if (!answer) return Explain(answer.error(), options.json);
@@ -31,9 +32,9 @@ int Export(const PrivacyOptions& options) {
       PrintJson(finding);
       ++count;
     }
-    const Value *more = answer->body.Find("more"), *next = answer->body.Find("next");
-    if (more == nullptr || next == nullptr || !more->AsBool()) break;
-    after = next->AsInt();
+    const Value* next = answer->body.Find("next");
+    if (next == nullptr || next->AsString().empty()) break;
+    cursor = next->AsString();
   }
   std::cerr << Plural(count, "finding") << "\n";
   return kPass;

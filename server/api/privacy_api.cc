@@ -10,6 +10,8 @@
 namespace guidon {
 namespace {
 
+constexpr std::uint64_t kFindings = 500;  // of a page that says no other number
+
 // {"unit": "user-42", "attribute": "key", "project": "shop", "mentions": true}: remembers every fault.
 class UnitReader {
  public:
@@ -27,11 +29,14 @@ class UnitReader {
     if (!value->is_bool()) return Fault(name, "expected true or false");
     out = value->AsBool();
   }
-  void Number(std::string_view name, std::uint64_t& out) {
+  void Number(std::string_view name, std::uint64_t& out, std::uint64_t least, std::uint64_t most) {
     const Value* value = Take(name);
     if (value == nullptr) return;
-    if (!value->is_int() || value->AsInt() < 0) return Fault(name, "expected a whole number from 0");
-    out = static_cast<std::uint64_t>(value->AsInt());
+    const std::uint64_t number = value->is_int() && value->AsInt() >= 0 ? static_cast<std::uint64_t>(value->AsInt()) : 0;
+    if (number < least || number > most) {
+      return Fault(name, "expected a whole number, " + std::to_string(least) + " … " + std::to_string(most));
+    }
+    out = number;
   }
   Status Finish() {
     if (!body_.is_object()) return Fail(ErrorCode::kInvalid, "expected an object with a 'unit'");
@@ -125,17 +130,20 @@ http::Response Api::ExportUnit(const Call& call) {
   const Result<Value> body = ReadJson(call.request);
   if (!body) return BadRequest(call.request, body.error());
   UnitRequest request;
-  std::uint64_t after = 0;
+  std::string cursor;
+  std::uint64_t limit = kFindings;
   UnitReader reader(*body);
   ReadUnit(reader, request);
-  reader.Number("after", after);
+  reader.Text("cursor", cursor);
+  reader.Number("limit", limit, 1, kMostFindings);
   if (Status read = reader.Finish(); !read) return ProblemResponse(read.error(), call.request.id);
-  Result<UnitPage> page = parts_.privacy.Export(request, after);
+  Result<UnitPage> page = parts_.privacy.Export(request, cursor, limit);
   if (!page) return ProblemResponse(page.error(), call.request.id);
   Array findings;
   for (Value& finding : page->findings) findings.push_back(std::move(finding));
-  return JsonResponse(
-      200, Object{{"findings", Value(std::move(findings))}, {"next", Value(page->next)}, {"more", Value(page->more)}});
+  Object answer{{"findings", Value(std::move(findings))}};
+  if (page->next) answer.Append("next", Value(*page->next));
+  return JsonResponse(200, Value(std::move(answer)));
 }
 
 http::Response Api::EraseUnit(const Call& call) {

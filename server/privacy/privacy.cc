@@ -6,90 +6,21 @@
 
 #include "core/base/json.h"
 #include "core/codec/codec.h"
-#include "core/model/units.h"
 #include "server/catalog/records.h"
+#include "server/privacy/export.h"
+#include "server/privacy/findings.h"
+#include "server/privacy/places.h"
 #include "server/store/random.h"
 
 namespace guidon {
 namespace {
 
-constexpr Revision kRevisionsAtOnce = 64;
 constexpr std::size_t kMostRemains = 100;
 constexpr int kMostAttempts = 5;  // at changing definitions that others change meanwhile
-constexpr std::string_view kPlaceholder = "erased-";
 constexpr std::size_t kPlaceholderId = 8;  // of the erasure's id
-constexpr std::size_t kEntriesAtOnce = 1'000;
 
 Timestamp SystemNow() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
-std::string TimeText(Timestamp time) {
-  return FormatTimestamp(time.time_since_epoch().count());
-}
-
-bool IsIn(const std::string& project, std::string_view of) {
-  return project.empty() || project == of;
-}
-
-// The project that what is stored under a key belongs to; empty: none.
-std::string ProjectOf(std::string_view stored, const StoreKey& key) {
-  if (key.kind == StoreKey::Kind::kOther) {
-    const std::optional<EntryPlace> entry = EntryPlaceOf(stored);
-    return entry ? entry->project : std::string();
-  }
-  if (key.kind != StoreKey::Kind::kItem) return key.project;
-  if (key.project != kChangeRequestSpace && key.project != kCommentSpace) return {};
-  const std::string_view id = stored.substr(ItemStoreKey(key.project, "").size());
-  return std::string(id.substr(0, id.find('/')));
-}
-
-bool IsApplied(const StoreKey& key) {
-  return key.kind == StoreKey::Kind::kApplied || key.kind == StoreKey::Kind::kAppliedProject;
-}
-
-// Every revision's link in turn, until `see` has seen enough.
-Status ForEachLink(const Store& store, const std::function<Status(const RevisionEntry&)>& see) {
-  const Revision head = store.Head().revision;
-  for (Revision next = 1; next <= head;) {
-    const Result<std::vector<RevisionEntry>> links = store.Revisions(next, head, kRevisionsAtOnce);
-    if (!links) return Fail(links.error());
-    if (links->empty()) break;
-    for (const RevisionEntry& link : *links) {
-      if (Status seen = see(link); !seen) return seen;
-    }
-    next = links->back().revision + 1;
-  }
-  return {};
-}
-
-// An audit entry can name a unit where people and programs write what they like.
-bool Names(const UnitTraces& traces, const AuditEntry& entry) {
-  return traces.unit().mentions && !entry.redacted &&
-         (traces.IsIn(entry.comment) || traces.IsIn(entry.request_id) || traces.IsIn(entry.emergency));
-}
-
-// "flag checkout.layout of project shop", as people know it.
-std::string PlaceOf(const KeyValue& stored, bool is_newest) {
-  const StoreKey key = ParseStoreKey(stored.key);
-  std::string text;
-  if (key.kind == StoreKey::Kind::kProject) {
-    text = "project " + key.project;
-  } else if (key.kind == StoreKey::Kind::kAppliedProject) {
-    text = "project " + key.project + ", as it was last applied from files";
-  } else if (key.kind == StoreKey::Kind::kEntity) {
-    text = key.ref.ToText() + " of project " + key.project;
-  } else if (key.kind == StoreKey::Kind::kApplied) {
-    text = key.ref.ToText() + " of project " + key.project + ", as it was last applied from files";
-  } else if (const std::optional<EntryPlace> entry = EntryPlaceOf(stored.key)) {
-    return "entry " + std::to_string(entry->sequence) + " of the events of " + entry->project + "/" +
-           entry->environment;
-  } else if (key.kind == StoreKey::Kind::kItem) {
-    text = key.project + " " + stored.key.substr(ItemStoreKey(key.project, "").size());
-  } else {
-    text = "a record of the server";
-  }
-  return is_newest ? text : text + " as of revision " + std::to_string(stored.modified_revision);
 }
 
 Error Stopped() {
@@ -318,7 +249,7 @@ class Privacy::Erasure {
   }
 
   Status FindAuditEntries() {
-    Status looked = ForEachLink(parts_.store, [this](const RevisionEntry& link) -> Status {
+    Status looked = ForEachLink(parts_.store, 1, [this](const RevisionEntry& link) -> Status {
       if (stop_()) return Fail(Stopped());
       const AuditEntry entry = DecodeAudit(link);
       if (IsIn(project_, entry.project) && Names(traces_, entry)) redact_.push_back(link.revision);
@@ -350,7 +281,7 @@ class Privacy::Erasure {
       if (Status looked = parts_.store.Scan(space, look, stop_); !looked) return looked;
     }
     if (!mentions) return {};  // there is nothing else in the audit log
-    return ForEachLink(parts_.store, [this](const RevisionEntry& link) -> Status {
+    return ForEachLink(parts_.store, 1, [this](const RevisionEntry& link) -> Status {
       if (stop_()) return Fail(Stopped());
       if (!project_.empty() && DecodeAudit(link).project != project_) return {};
       if (traces_.IsIn(link.audit.bytes) || traces_.IsIn(link.log.bytes)) {
@@ -474,87 +405,20 @@ Result<ErasureState> Privacy::Find(std::string_view id) const {
 
 // ---- Exporting ---------------------------------------------------------------------------------------------------
 
-Result<UnitPage> Privacy::Export(const UnitRequest& request, std::uint64_t after) const {
+Result<UnitPage> Privacy::Export(const UnitRequest& request, std::string_view cursor, std::size_t limit) const {
   if (Status fine = Check(request); !fine) return Fail(fine.error());
+  const std::optional<ExportPlace> place = ReadExportPlace(cursor);
+  if (!place) {
+    return Fail(ErrorCode::kInvalid, "cursor: expected `next` of an answer, or nothing for the first page");
+  }
   {
     MutexLock lock(mutex_);
     if (last_ && last_->phase == ErasureState::Phase::kRunning) {
       return Fail(ErrorCode::kConflict, "an erasure is under way; ask again when it is done");
     }
   }
-  const UnitTraces traces(request.unit, std::string(kPlaceholder));
-  UnitPage page;
-  if (after == 0) {
-    if (Status found = ExportRecords(traces, request.project, page); !found) return Fail(found.error());
-    if (Status found = ExportAudit(traces, request.project, page); !found) return Fail(found.error());
-  }
-  if (Status found = ExportEvents(traces, request.project, after, page); !found) return Fail(found.error());
-  return page;
-}
-
-Status Privacy::ExportRecords(const UnitTraces& traces, const std::string& project, UnitPage& page) const {
-  const Viewer see = [&](const KeyValue& stored, bool is_newest) {
-    const StoreKey key = ParseStoreKey(stored.key);
-    if (key.kind == StoreKey::Kind::kOther || !traces.IsIn(stored.value)) return;
-    if (!IsIn(project, ProjectOf(stored.key, key))) return;
-    Result<Value> value = ParseJson(stored.value);
-    Value copy = value ? *value : Value();
-    const std::size_t places = traces.EraseFromDefinition(copy, UnitTraces::Mode::kReplace);
-    const bool is_definition = key.kind == StoreKey::Kind::kEntity || IsApplied(key);
-    Object finding{{"class", Value(is_definition ? "definition" : "record")},
-                   {"where", Value(PlaceOf(stored, is_newest))},
-                   {"revision", Value(stored.modified_revision)},
-                   {"current", Value(is_newest)},
-                   {"places", Value(places)}};
-    // What is no definition may be a key or a member: what it is says enough. So does where the past is, of which there
-    // may be very much.
-    if (is_definition && is_newest && value) finding.Append("content", *std::move(value));
-    page.findings.emplace_back(std::move(finding));
-  };
-  return parts_.store.Scan(KeySpace::kVersioned, see, options_.stopping);
-}
-
-Status Privacy::ExportAudit(const UnitTraces& traces, const std::string& project, UnitPage& page) const {
-  return ForEachLink(parts_.store, [&](const RevisionEntry& link) -> Status {
-    if (options_.stopping && options_.stopping()) return Fail(ErrorCode::kUnavailable, "the server is stopping");
-    const AuditEntry entry = DecodeAudit(link);
-    if (!IsIn(project, entry.project) || !Names(traces, entry)) return {};
-    Result<Value> content = ParseJson(link.audit.bytes);
-    page.findings.emplace_back(Object{{"class", Value("audit")},
-                                      {"revision", Value(link.revision)},
-                                      {"time", Value(TimeText(link.time))},
-                                      {"content", content ? *std::move(content) : Value()}});
-    return {};
-  });
-}
-
-Status Privacy::ExportEvents(const UnitTraces& traces, const std::string& project, std::uint64_t after,
-                             UnitPage& page) const {
-  JournalQuery query;
-  query.after = after;
-  query.entries = kEntriesAtOnce;
-  const Result<JournalPage> entries = parts_.journal.Read(query);
-  if (!entries) return Fail(entries.error());
-  page.next = entries->next;
-  page.more = entries->more;
-  for (const JournalEntry& entry : entries->entries) {
-    if (!IsIn(project, entry.project) || !traces.EraseFromEntry(entry.text)) continue;
-    const Result<Value> content = ParseJson(entry.text);
-    const Value* events = content ? content->Find("events") : nullptr;
-    if (events == nullptr) continue;
-    for (const Value& event : events->AsArray()) {
-      const bool is_of_unit = traces.IsOfUnit(event);
-      if (!is_of_unit && !traces.IsMentionedBy(event)) continue;
-      page.findings.emplace_back(Object{{"class", Value("event")},
-                                        {"sequence", Value(entry.sequence)},
-                                        {"received", Value(TimeText(entry.received))},
-                                        {"project", Value(entry.project)},
-                                        {"environment", Value(entry.environment)},
-                                        {"of_unit", Value(is_of_unit)},
-                                        {"content", event}});
-    }
-  }
-  return {};
+  const ExportBounds bounds{std::clamp<std::size_t>(limit, 1, kMostFindings), options_.stopping};
+  return ReadExportPage(parts_.store, parts_.journal, FindingsOfUnit(request.unit, request.project), *place, bounds);
 }
 
 }  // namespace guidon

@@ -35,6 +35,7 @@
 #include "server/ingest/exposures.h"
 #include "server/ingest/journal.h"
 #include "server/ingest/processes.h"
+#include "server/privacy/export.h"
 #include "server/privacy/unit_traces.h"
 #include "server/store/store.h"
 
@@ -84,12 +85,6 @@ struct ErasureState {
 };
 std::string_view ToString(ErasureState::Phase phase);  // "running", "done", "failed"
 
-struct UnitPage {
-  std::vector<Value> findings;  // an object each, with its `class`: docs/privacy.md
-  std::uint64_t next = 0;       // go on after it
-  bool more = false;
-};
-
 struct PrivacyOptions {
   std::function<Timestamp()> clock;                  // empty: the system's
   std::function<void(const ErasureState&)> on_done;  // of each that ended, well or not; on its thread
@@ -120,20 +115,16 @@ class Privacy {
   // The one that was begun last by this process, by its id; kNotFound.
   Result<ErasureState> Find(std::string_view id) const;
 
-  // What is held of it. `after` 0: everything but events, and the first page of those; else events after that one.
-  // Reads all definitions that are kept, and the audit log, for the first page, beside whatever else goes on; what is
-  // current is on it as a whole, and of the past where it is. kConflict while an erasure is under way; kUnavailable:
-  // the server is stopping.
-  Result<UnitPage> Export(const UnitRequest& request, std::uint64_t after) const;
+  // What is held of it, a page at a time (server/privacy/export.h): `cursor` is `next` of the page before, and empty for
+  // the first one; `limit` is at most kMostFindings. What changes between two pages may be on none, or as it was.
+  // kInvalid: no cursor of ours; kConflict while an erasure is under way; kUnavailable: the server is stopping.
+  Result<UnitPage> Export(const UnitRequest& request, std::string_view cursor, std::size_t limit) const;
 
  private:
   class Erasure;
 
   Status Check(const UnitRequest& request) const;
   void Run(const UnitRequest& request, const Author& author, ErasureState state);
-  Status ExportRecords(const UnitTraces& traces, const std::string& project, UnitPage& page) const;
-  Status ExportAudit(const UnitTraces& traces, const std::string& project, UnitPage& page) const;
-  Status ExportEvents(const UnitTraces& traces, const std::string& project, std::uint64_t after, UnitPage& page) const;
 
   const Parts parts_;
   const PrivacyOptions options_;

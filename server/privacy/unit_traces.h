@@ -19,7 +19,8 @@
 
 namespace guidon {
 
-inline constexpr std::string_view kContextKey = "key";  // the unit that every context has
+inline constexpr std::string_view kContextKey = "key";       // the unit that every context has
+inline constexpr std::string_view kPlaceholder = "erased-";  // what placeholders begin with
 
 struct UnitName {
   std::string id;

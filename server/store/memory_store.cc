@@ -32,7 +32,8 @@ class MemoryStore final : public Store {
   Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override;
   Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) override;
-  Status Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const override;
+  Status ScanFrom(KeySpace space, const ScanPlace& from, const Scanner& see,
+                  const std::function<bool()>& stop) const override;
   StoreHead Head() const override;
   std::string Epoch() const override { return epoch_; }
   Status Health() const override { return {}; }
@@ -304,13 +305,17 @@ Result<std::size_t> MemoryStore::Rewrite(KeySpace space, const Rewriter& rewrite
   return count;
 }
 
-Status MemoryStore::Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const {
+Status MemoryStore::ScanFrom(KeySpace space, const ScanPlace& from, const Scanner& see,
+                             const std::function<bool()>& stop) const {
   MutexLock lock(mutex_);
-  for (const auto& [key, versions] : data_) {
+  for (auto held = data_.lower_bound(from.key); held != data_.end(); ++held) {
+    const auto& [key, versions] = *held;
     if (stop && stop()) return Fail(ErrorCode::kUnavailable, "the search was stopped; ask again");
     if (IsPlainKey(key) != (space == KeySpace::kPlain)) continue;
     for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
-      if (!version->deleted) see(version->entry, version == versions.rbegin());
+      const bool is_before = key == from.key && from.position != 0 && version->entry.modified > from.position;
+      if (version->deleted || is_before) continue;
+      if (!see(version->entry, version == versions.rbegin())) return {};
     }
   }
   return {};

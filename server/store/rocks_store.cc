@@ -60,7 +60,8 @@ class RocksStore final : public Store {
   Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override { return compacted_; }
   Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) override;
-  Status Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const override;
+  Status ScanFrom(KeySpace space, const ScanPlace& from, const Scanner& see,
+                  const std::function<bool()>& stop) const override;
   Status Purge(const std::function<bool()>& stop) override;
   Status PurgeRange(std::string_view begin, std::string_view end, const std::function<bool()>& stop) override;
   Status PurgeRedacted(Revision from, Revision to, const std::function<bool()>& stop) override;
@@ -81,8 +82,8 @@ class RocksStore final : public Store {
   Status ReadOp(const std::pair<TxnOp::Kind, std::string>& op, CommittedTxn& txn) const;
   Status MayCompact(const std::function<bool()>& stop) const;
   Status MayErase(const std::function<bool()>& stop) const;
-  Status Walk(KeySpace space, const std::function<Status()>& may_go_on,
-              const std::function<Status(const KeyValue&, bool is_newest)>& see) const;
+  Status Walk(KeySpace space, const ScanPlace& from, const std::function<Status()>& may_go_on,
+              const std::function<Result<bool>(const KeyValue&, bool is_newest)>& see) const;
   Status RemoveOldFiles();
   Status RewriteFiles(const std::string* begin, const std::string* end, const std::function<bool()>& stop);
 
@@ -354,37 +355,42 @@ class RewriteWriter {
 Result<std::size_t> RocksStore::Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) {
   MutexLock lock(compaction_mutex_);
   RewriteWriter writer(*this);
-  const auto replace = [&](const KeyValue& stored, bool is_newest) -> Status {
+  const auto replace = [&](const KeyValue& stored, bool is_newest) -> Result<bool> {
     std::optional<std::string> value = rewrite(stored, is_newest);
-    return value ? writer.Add({stored.key, stored.modified, *std::move(value)}) : Status();
+    if (!value) return true;
+    const Status added = writer.Add({stored.key, stored.modified, *std::move(value)});
+    return added ? Result<bool>(true) : Fail(added.error());
   };
   const auto may_go_on = [&] { return MayErase(stop); };
-  if (Status walked = Walk(space, may_go_on, replace); !walked) return Fail(walked.error());
+  if (Status walked = Walk(space, {}, may_go_on, replace); !walked) return Fail(walked.error());
   if (Status flushed = writer.Flush(); !flushed) return Fail(flushed.error());
   return writer.count();
 }
 
-Status RocksStore::Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const {
+Status RocksStore::ScanFrom(KeySpace space, const ScanPlace& from, const Scanner& see,
+                            const std::function<bool()>& stop) const {
   const auto may_go_on = [&]() -> Status {
     if (!closing_ && !(stop && stop())) return {};
     return Fail(ErrorCode::kUnavailable, "the search was stopped, as the server is stopping; ask again");
   };
-  return Walk(space, may_go_on, [&](const KeyValue& stored, bool is_newest) -> Status {
-    see(stored, is_newest);
-    return {};
-  });
+  return Walk(space, from, may_go_on,
+              [&](const KeyValue& stored, bool is_newest) -> Result<bool> { return see(stored, is_newest); });
 }
 
-// Every value of a space, until one of the two fails; `may_go_on` is asked now and then.
-Status RocksStore::Walk(KeySpace space, const std::function<Status()>& may_go_on,
-                        const std::function<Status(const KeyValue&, bool is_newest)>& see) const {
+// Every value of a space from there on, until one of the two fails or `see` has seen enough; `may_go_on` is asked now
+// and then.
+Status RocksStore::Walk(KeySpace space, const ScanPlace& from, const std::function<Status()>& may_go_on,
+                        const std::function<Result<bool>(const KeyValue&, bool is_newest)>& see) const {
   const bool is_plain = space == KeySpace::kPlain;
   rocksdb::ReadOptions options;
   options.fill_cache = false;  // what is read once must not push out what readers need
   const std::unique_ptr<rocksdb::Iterator> iterator(db_.NewIterator(options));
   std::string key, previous;
   std::size_t looked_at = 0;
-  for (iterator->Seek(is_plain ? "p" : "v"); iterator->Valid(); iterator->Next()) {
+  const std::string begin = from.key.empty() ? std::string(is_plain ? "p" : "v")
+                            : is_plain       ? PlainKey(from.key)
+                                             : VersionsBegin(from.key);
+  for (iterator->Seek(begin); iterator->Valid(); iterator->Next()) {
     if (iterator->key().compare(ToSlice(is_plain ? kPlainEnd : kVersionsEnd)) >= 0) break;
     if (looked_at++ % kLooksBetweenStops == 0) {
       if (Status may = may_go_on(); !may) return may;
@@ -397,13 +403,19 @@ Status RocksStore::Walk(KeySpace space, const std::function<Status()>& may_go_on
       stored = std::optional<KeyValue>(*std::move(plain));
     } else {
       if (!ParseVersionKey(iterator->key().ToStringView(), &key, &position)) return Fail(BadRecord("a version key"));
+      if (position > from.position && from.position != 0 && key == from.key) {
+        previous = key;  // of a later version than the one to begin at
+        continue;
+      }
       stored = VersionHere(*iterator, key, position);
       if (!stored) return Fail(stored.error());
     }
     const bool is_newest = is_plain || key != previous;
     previous = key;
     if (!*stored) continue;  // a deletion
-    if (Status seen = see(**stored, is_newest); !seen) return seen;
+    const Result<bool> goes_on = see(**stored, is_newest);
+    if (!goes_on) return Fail(goes_on.error());
+    if (!*goes_on) return {};
   }
   return iterator->status().ok() ? Status() : Fail(ReadError(iterator->status()));
 }

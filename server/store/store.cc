@@ -82,8 +82,16 @@ Result<std::size_t> Store::Rewrite(KeySpace, const Rewriter&, const std::functio
   return Fail(ErrorCode::kInvalid, "this store cannot erase");
 }
 
-Status Store::Scan(KeySpace, const Viewer&, const std::function<bool()>&) const {
+Status Store::ScanFrom(KeySpace, const ScanPlace&, const Scanner&, const std::function<bool()>&) const {
   return Fail(ErrorCode::kInvalid, "this store cannot show all that it holds");
+}
+
+Status Store::Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const {
+  const Scanner all = [&see](const KeyValue& stored, bool is_newest) {
+    see(stored, is_newest);
+    return true;
+  };
+  return ScanFrom(space, {}, all, stop);
 }
 
 Result<Position> Store::PositionOf(Revision revision) const {

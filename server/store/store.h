@@ -215,6 +215,14 @@ using Rewriter = std::function<std::optional<std::string>(const KeyValue& stored
 
 // Likewise, of who only looks.
 using Viewer = std::function<void(const KeyValue& stored, bool is_newest)>;
+// Of who may have seen enough: whether to go on.
+using Scanner = std::function<bool(const KeyValue& stored, bool is_newest)>;
+
+// Where a look begins: at that version of a key, or at what comes after it where that is not there (any more).
+struct ScanPlace {
+  std::string key = {};   // empty: at the beginning of the space
+  Position position = 0;  // of the transaction that put it; 0: the newest one. Plain keys have one only
+};
 
 struct BackupManifest;
 struct BackupRequest;
@@ -266,9 +274,12 @@ class Store {
   // shown. One at a time, and no compaction meanwhile. Errors as of Compact.
   virtual Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop);
   // Only shows them, as they are when it begins, beside whatever else goes on: it takes no lock that a writer or a
-  // compaction wants, and needs neither a healthy store nor room. kUnavailable: `stop`, which may be empty, said so, or
-  // the store is closing; kIo; kCorrupt.
-  virtual Status Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const;
+  // compaction wants, and needs neither a healthy store nor room. Begins at `from` and ends when `see` has seen enough.
+  // kUnavailable: `stop`, which may be empty, said so, or the store is closing; kIo; kCorrupt.
+  virtual Status ScanFrom(KeySpace space, const ScanPlace& from, const Scanner& see,
+                          const std::function<bool()>& stop) const;
+  // All of them.
+  Status Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const;
   // After that, and after redactions: removes what was replaced, deleted or compacted before from every file of the
   // store. Waits for a backup that is being made; reads and writes the whole store once; other calls go on meanwhile
   // (writers may wait once some 500 MiB were written beside it), and what is being read may stay in files until that is

@@ -62,7 +62,7 @@ class PrivacyTest : public ::testing::Test {
   }
   void Append(const std::string& project, const std::string& events) {
     NewEntry entry{project, "production", "4fJ2kQz9wXbT", {}, "answer"};
-    entry.batch.id = "of-" + project;
+    entry.batch.id = "of-" + project + "-" + std::to_string(++batches_);
     entry.batch.sender = "\"sent\":7,";
     entry.batch.events = events;
     std::promise<bool> answer;
@@ -83,14 +83,21 @@ class PrivacyTest : public ::testing::Test {
     EXPECT_EQ(state.phase, ErasureState::Phase::kDone) << state.error.message;
     return state;
   }
-  std::string Export(const UnitRequest& request) {
-    const Result<UnitPage> page = privacy_.Export(request, 0);
-    if (!page) return std::string(ToString(page.error().code));
+  std::string Export(const UnitRequest& request, std::size_t limit = kMostFindings) {
     std::string lines;
-    for (const Value& finding : page->findings) lines += ToJson(finding) + "\n";
+    std::optional<std::string> cursor = "";
+    for (pages_ = 0; cursor && pages_ < 1'000; ++pages_) {
+      Result<UnitPage> page = privacy_.Export(request, *cursor, limit);
+      if (!page) return std::string(ToString(page.error().code));
+      EXPECT_LE(page->findings.size(), limit);
+      for (const Value& finding : page->findings) lines += ToJson(finding) + "\n";
+      cursor = std::move(page->next);
+    }
     return lines;
   }
 
+  int pages_ = 0;  // of the last export
+  int batches_ = 0;
   const testing::TemporaryFolder folder_;
   const std::unique_ptr<Store> store_ = OpenMemoryStore();
   Feed feed_{store_->Epoch(), {}, [] {}};
@@ -143,7 +150,7 @@ TEST_F(PrivacyTest, MentionsThatAreLeftAreNotWhatRemains) {
 }
 
 TEST_F(PrivacyTest, WhatIsCurrentIsExportedAsAWholeAndOfThePastWhereItIs) {
-  const Result<UnitPage> page = privacy_.Export({.unit = {.id = "user-4"}}, 0);
+  const Result<UnitPage> page = privacy_.Export({.unit = {.id = "user-4"}}, "", kMostFindings);
   ASSERT_TRUE(page);
   std::size_t past = 0, current = 0;
   for (const Value& finding : page->findings) {
@@ -157,6 +164,27 @@ TEST_F(PrivacyTest, WhatIsCurrentIsExportedAsAWholeAndOfThePastWhereItIs) {
   EXPECT_GT(current, 0u);
   stopping_ = true;
   EXPECT_EQ(Export({.unit = {.id = "user-4"}}), "unavailable");
+}
+
+TEST_F(PrivacyTest, AnExportInPagesIsTheOneInOnePiece) {
+  Append("shop", R"([{"type":"track","context":{"key":"user-4"}},{"type":"track","context":{"key":"b"}},)"
+                 R"({"type":"track","context":{"key":"user-4"},"event":"order"}])");
+  const UnitRequest all{.unit = {.id = "user-4"}};
+  const std::string whole = Export(all);
+  EXPECT_EQ(pages_, 1);
+  const auto lines = static_cast<std::size_t>(std::count(whole.begin(), whole.end(), '\n'));
+  ASSERT_GT(lines, 10u);
+  EXPECT_THAT(whole, AllOf(HasSubstr(R"("class":"audit")"), HasSubstr(R"("event":"order")")));
+  for (const std::size_t limit : {1u, 2u, 7u}) {
+    EXPECT_EQ(Export(all, limit), whole) << limit;
+    EXPECT_GE(static_cast<std::size_t>(pages_), lines / limit);
+  }
+  for (const char* cursor : {"x", "records 7", "records x item/a", "audit 0", "audit 1 ", "events 0 0", "events 3",
+                             "events 3 -1", "audit 99999999999999999999"}) {
+    const Result<UnitPage> page = privacy_.Export(all, cursor, 1);
+    ASSERT_FALSE(page) << cursor;
+    EXPECT_EQ(page.error().code, ErrorCode::kInvalid) << cursor;
+  }
 }
 
 TEST_F(PrivacyTest, CopiesThatCannotBeToldAreNamed) {

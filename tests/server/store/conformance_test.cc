@@ -575,6 +575,31 @@ TEST_P(StoreConformance, ARewrittenValueIsTheOnlyOneThatAnybodyReadsAndNothingEl
   MustCommit(*store_, held);
 }
 
+TEST_P(StoreConformance, ALookBeginsAtAVersionAndEndsWhenEnoughWasSeen) {
+  MustCommit(*store_, Change({TxnOp::Put("a", "1"), TxnOp::Put("b", "1")}));
+  MustCommit(*store_, Put("b", "2"));
+  MustCommit(*store_, Put("b", "3"));
+  MustCommit(*store_, Put("c", "4"));
+  MustCommit(*store_, JournalTxn("!j/1", "5"));
+  MustCommit(*store_, JournalTxn("!j/2", "6"));
+  const auto seen_from = [&](const ScanPlace& from, std::size_t most, KeySpace space = KeySpace::kVersioned) {
+    std::string seen;
+    const Scanner see = [&](const KeyValue& stored, bool is_newest) {
+      seen += (seen.empty() ? "" : " ") + stored.key + "@" + std::to_string(stored.modified) + (is_newest ? "!" : "");
+      return --most > 0;
+    };
+    EXPECT_TRUE(store_->ScanFrom(space, from, see, {}));
+    return seen;
+  };
+  EXPECT_EQ(seen_from({}, 9), "a@1! b@3! b@2 b@1 c@4!");
+  EXPECT_EQ(seen_from({}, 2), "a@1! b@3!");
+  EXPECT_EQ(seen_from({"b", 0}, 2), "b@3! b@2");
+  EXPECT_EQ(seen_from({"b", 2}, 9), "b@2 b@1 c@4!") << "which are not the newest, wherever one begins";
+  EXPECT_EQ(seen_from({"b", 3}, 1), "b@3!");
+  EXPECT_EQ(seen_from({"bb", 2}, 9), "c@4!");
+  EXPECT_EQ(seen_from({"!j/2", 0}, 9, KeySpace::kPlain), "!j/2@6!");
+}
+
 TEST_P(StoreConformance, WhatIsGoneStaysGoneWhenItIsRewritten) {
   const TxnResult first = MustCommit(*store_, Put("a", "ana"));
   MustCommit(*store_, Change({TxnOp::Delete("a")}));
