@@ -388,23 +388,34 @@ void AddFlagRamp(CLI::App& flags, Run& run) {
   AddJson(*verb, options->json);
 }
 
+void CheckPrivacy(const PrivacyOptions& options) {
+  if (options.unit.empty() && options.member.empty()) throw CLI::RequiredError("--unit or --member");
+}
+
 void AddPrivacy(CLI::App& app, Run& run) {
-  CLI::App* privacy = app.add_subcommand("privacy", "Show and erase what the server holds of one unit");
+  CLI::App* privacy = app.add_subcommand("privacy", "Show and erase what is held of a unit or a member");
   privacy->require_subcommand(1);
   const std::map<std::string, std::string> actions = {
-      {"erase", "Take it out of definitions, their past, events and the audit log; shows only, without --yes"},
+      {"erase", "Take it out of all that is held, the past and the audit log too; shows only, without --yes"},
       {"export", "Write all that names it, as JSON lines"}};
   for (const auto& [action, help] : actions) {
     CLI::App* verb = privacy->add_subcommand(action, help);
-    const auto options = On(*verb, run, &Privacy);
+    const auto options = On(*verb, run, &Privacy, &CheckPrivacy);
     options->action = action;
-    verb->add_option("--unit", options->unit, "Id of the unit, such as user-42")->type_name("ID")->required();
-    verb->add_option("--attribute", options->attribute, "The attribute of contexts that it is the value of")
-        ->default_val("key")
-        ->type_name("NAME");
+    auto* unit = verb->add_option("--unit", options->unit, "Id of the unit, such as user-42")->type_name("ID");
+    auto* attribute =
+        verb->add_option("--attribute", options->attribute, "The attribute of contexts that it is the value of")
+            ->default_val("key")
+            ->type_name("NAME");
     AddProject(*verb, options->project)->description("Of this project alone; left out, of all");
-    verb->add_flag("--no-mentions", options->no_mentions,
-                   "Leave texts for people, and other attributes of events, that name it");
+    auto* mentions = verb->add_flag("--no-mentions", options->no_mentions,
+                                    "Leave texts for people, and other attributes of events, that name it");
+    verb->add_option("--member", options->member,
+                     action == "erase" ? "Id of a member instead, who was removed" : "Id of a member instead")
+        ->type_name("ID")
+        ->excludes(unit)
+        ->excludes(attribute)
+        ->excludes(mentions);
     if (action == "erase") {
       verb->add_flag("--yes", options->yes, "Erase; without, it only counts what would be erased");
     }

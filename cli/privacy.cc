@@ -1,6 +1,6 @@
-// guidon privacy export|erase: what the server holds of a unit. An export is asked for a page at a time, and each is
-// written before the next one is asked for, so that it takes no more memory than one of them. An erasure is begun by the server and goes on whether
-// or not somebody waits for it.
+// guidon privacy export|erase: what the server holds of a unit, or of a member of the team. An export is asked for a
+// page at a time, and each is written before the next one is asked for, so that it takes no more memory than one of
+// them. An erasure is begun by the server and goes on whether or not somebody waits for it.
 #include <iostream>
 
 #include "cli/api_client.h"
@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view kPath = "/api/v1/privacy/";
 
 Object BodyOf(const PrivacyOptions& options) {
+  if (!options.member.empty()) return Object{{"member", Value(options.member)}};
   Object body{{"unit", Value(options.unit)}, {"attribute", Value(options.attribute)}};
   if (!options.project.empty()) body.Append("project", Value(options.project));
   if (options.no_mentions) body.Append("mentions", false);
@@ -63,14 +64,24 @@ void ShowChange(const Value& change, bool is_dry) {
   std::cout << "\n";
 }
 
-void Show(const Value& state, bool is_dry) {
-  std::cout << (is_dry ? "would be erased:" : "erased:") << "\n"
-            << "  definitions:        " << CountOf(state, "definitions") << "\n"
-            << "  requests, comments: " << CountOf(state, "notes") << "\n"
-            << "  past versions:      " << CountOf(state, "past_versions") << "\n"
-            << "  events:             " << CountOf(state, "events") << "\n"
-            << "  mentions in events: " << CountOf(state, "mentions") << "\n"
-            << "  audit entries:      " << CountOf(state, "audit_entries") << "\n";
+void ShowCount(const Value& state, std::string_view words, std::string_view name) {
+  std::cout << "  " << Padded(std::string(words) + ":", 19) << " " << CountOf(state, name) << "\n";
+}
+
+void Show(const Value& state, bool is_member, bool is_dry) {
+  std::cout << (is_dry ? "would be erased:" : "erased:") << "\n";
+  if (is_member) {
+    ShowCount(state, "member, keys, …", "records");
+  } else {
+    ShowCount(state, "definitions", "definitions");
+  }
+  ShowCount(state, "requests, comments", "notes");
+  ShowCount(state, "past versions", "past_versions");
+  if (!is_member) {
+    ShowCount(state, "events", "events");
+    ShowCount(state, "mentions in events", "mentions");
+  }
+  ShowCount(state, "audit entries", "audit_entries");
   const Array &changes = ListIn(state, "changes"), &remains = ListIn(state, "remains"),
               &backups = ListIn(state, "backups");
   if (!changes.empty()) std::cout << (is_dry ? "would change:" : "changed:") << "\n";
@@ -103,7 +114,7 @@ int Erase(const PrivacyOptions& options) {
   }
   const bool is_clean = ListIn(answer->body, "remains").empty();
   if (!options.json) {
-    Show(answer->body, !options.yes);
+    Show(answer->body, !options.member.empty(), !options.yes);
     if (!options.yes) std::cerr << "Nothing was erased: --yes does it.\n";
     if (options.yes) std::cerr << "Logs, webhooks that were sent and files of definitions are yours to look through.\n";
   }

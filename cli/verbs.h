@@ -162,7 +162,8 @@ int Ready(const ReadyOptions& options);
 struct PrivacyOptions {
   Connection connection;
   std::string action;     // "export" | "erase"
-  std::string unit;       // its id
+  std::string unit;       // its id; empty: of a member
+  std::string member;     // theirs
   std::string attribute;  // what that is the value of: "key"
   std::string project;    // empty: all
   bool no_mentions = false;

@@ -305,9 +305,10 @@ class App::Impl {
     const auto rewrite_requests = [this](const auto& rewrite, std::string_view action, const Author& author) {
       return change_requests_->Rewrite(rewrite, action, author);
     };
-    privacy_.emplace(
-        Privacy::Parts{*catalog_, *store_, *feed_, *journal_, *exposures_, processes_, *backups_, rewrite_requests},
-        std::move(options));
+    const auto on_removed = [this](const Item& item) { TakeItem(item); };
+    privacy_.emplace(Privacy::Parts{*catalog_, *store_, *feed_, *journal_, *exposures_, processes_, *backups_,
+                                    rewrite_requests, on_removed},
+                     std::move(options));
   }
 
   Status OpenDeliverer() {

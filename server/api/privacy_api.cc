@@ -1,4 +1,4 @@
-// What is held of a unit, and its erasure, over HTTP.
+// What is held of a unit or of a member, and their erasure, over HTTP.
 #include <algorithm>
 #include <utility>
 
@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::uint64_t kFindings = 500;  // of a page that says no other number
 
-// {"unit": "user-42", "attribute": "key", "project": "shop", "mentions": true}: remembers every fault.
+// {"unit": "user-42", "attribute": "key", "project": "shop", "mentions": true}, or {"member": "ana"}: remembers every
+// fault.
 class UnitReader {
  public:
   explicit UnitReader(const Value& body) : body_(body) {}
@@ -32,15 +33,24 @@ class UnitReader {
   void Number(std::string_view name, std::uint64_t& out, std::uint64_t least, std::uint64_t most) {
     const Value* value = Take(name);
     if (value == nullptr) return;
-    const std::uint64_t number = value->is_int() && value->AsInt() >= 0 ? static_cast<std::uint64_t>(value->AsInt()) : 0;
+    const std::uint64_t number =
+        value->is_int() && value->AsInt() >= 0 ? static_cast<std::uint64_t>(value->AsInt()) : 0;
     if (number < least || number > most) {
       return Fault(name, "expected a whole number, " + std::to_string(least) + " … " + std::to_string(most));
     }
     out = number;
   }
   Status Finish() {
-    if (!body_.is_object()) return Fail(ErrorCode::kInvalid, "expected an object with a 'unit'");
-    if (body_.Find("unit") == nullptr) Fault("unit", "missing: the id of the unit, such as user-42");
+    if (!body_.is_object()) return Fail(ErrorCode::kInvalid, "expected an object with a 'unit', or a 'member'");
+    const bool is_member = body_.Find("member") != nullptr;
+    if (!is_member && body_.Find("unit") == nullptr) {
+      Fault("unit", "missing: the id of the unit, such as user-42; or 'member', the id of one");
+    }
+    for (const std::string_view name : {"unit", "attribute", "project", "mentions"}) {
+      if (is_member && body_.Find(name) != nullptr) {
+        Fault(name, "does not go with 'member', who is looked for everywhere, under all their names");
+      }
+    }
     for (const Member& member : body_.AsObject()) {
       if (std::find(taken_.begin(), taken_.end(), member.name) == taken_.end()) {
         Fault(member.name, "unknown key '" + member.name + "'");
@@ -69,6 +79,7 @@ void ReadUnit(UnitReader& reader, UnitRequest& request) {
   reader.Text("attribute", request.unit.attribute);
   reader.Text("project", request.project);
   reader.Switch("mentions", request.unit.mentions);
+  reader.Text("member", request.member);
 }
 
 std::string TimeText(Timestamp time) {
@@ -108,7 +119,8 @@ Value Describe(const ErasureState& state) {
                                  {"past_versions", Value(counts.past_versions)},
                                  {"events", Value(counts.events)},
                                  {"mentions", Value(counts.mentions)},
-                                 {"audit_entries", Value(counts.audit_entries)}});
+                                 {"audit_entries", Value(counts.audit_entries)},
+                                 {"records", Value(counts.records)}});
   Array changes, backups;
   for (const ErasureChange& change : state.changes) changes.push_back(Describe(change));
   for (const BackupState& backup : state.backups) {

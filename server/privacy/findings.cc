@@ -71,6 +71,44 @@ std::vector<ExportFindings::Event> EventsOfUnit(const UnitTraces& traces, const 
   return found;
 }
 
+// "author", "approver", … of a change request.
+Value PartsOfMember(const MemberNames& names, const Value& request) {
+  constexpr std::pair<std::string_view, std::string_view> kParts[] = {
+      {"authors", "author"},   {"approvals", "approver"}, {"opened_by", "opener"},    {"scheduled_by", "scheduler"},
+      {"closed_by", "closer"}, {"title", "mention"},      {"description", "mention"}, {"reason", "mention"}};
+  Array parts;
+  for (const auto& [member, part] : kParts) {
+    const Value* held = request.Find(member);
+    if (held == nullptr || !names.AreIn(ToJson(*held))) continue;
+    if (parts.empty() || parts.back().AsString() != part) parts.emplace_back(part);
+  }
+  return Value(std::move(parts));
+}
+
+std::optional<Object> RecordOfMember(const MemberNames& names, const KeyValue& stored, bool is_newest) {
+  const bool is_theirs = names.AreOf(stored);
+  if (!is_theirs && !names.AreIn(stored.value)) return std::nullopt;
+  const StoreKey key = ParseStoreKey(stored.key);
+  const bool is_item = key.kind == StoreKey::Kind::kItem;
+  const bool is_request = is_item && key.project == kChangeRequestSpace;
+  const bool is_comment = is_item && key.project == kCommentSpace;
+  const bool is_definition = key.kind == StoreKey::Kind::kEntity || IsApplied(key);
+  Object finding{{"class", Value(is_theirs || is_request || is_comment ? std::string_view(key.project)
+                                 : is_definition                       ? "definition"
+                                                                       : "record")},
+                 {"where", Value(PlaceOf(stored, is_newest))},
+                 {"revision", Value(stored.modified_revision)},
+                 {"current", Value(is_newest)}};
+  Result<Value> value = ParseJson(stored.value);
+  if (!value || !value->is_object()) return finding;
+  if (is_request) finding.Append("as", PartsOfMember(names, *value));
+  if (is_theirs || is_comment) {
+    value->MutableObject().Erase("verifier");
+    finding.Append("content", *std::move(value));
+  }
+  return finding;
+}
+
 }  // namespace
 
 ExportFindings FindingsOfUnit(const UnitName& unit, const std::string& project) {
@@ -80,6 +118,15 @@ ExportFindings FindingsOfUnit(const UnitName& unit, const std::string& project) 
           },
           [traces, project](const RevisionEntry& link) { return LinkOfUnit(*traces, project, link); },
           [traces, project](const JournalEntry& entry) { return EventsOfUnit(*traces, project, entry); }};
+}
+
+ExportFindings FindingsOfMember(MemberNames names) {
+  const auto held = std::make_shared<const MemberNames>(std::move(names));
+  return {[held](const KeyValue& stored, bool is_newest) { return RecordOfMember(*held, stored, is_newest); },
+          [held](const RevisionEntry& link) {
+            return held->AreIn(link) ? std::optional<Object>(AuditFinding(link)) : std::nullopt;
+          },
+          {}};
 }
 
 }  // namespace guidon

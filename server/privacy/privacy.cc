@@ -6,25 +6,23 @@
 
 #include "core/base/json.h"
 #include "core/codec/codec.h"
+#include "core/model/names.h"
+#include "server/auth/members.h"
 #include "server/catalog/records.h"
+#include "server/privacy/erasure.h"
 #include "server/privacy/export.h"
 #include "server/privacy/findings.h"
+#include "server/privacy/member_names.h"
 #include "server/privacy/places.h"
 #include "server/store/random.h"
 
 namespace guidon {
 namespace {
 
-constexpr std::size_t kMostRemains = 100;
 constexpr int kMostAttempts = 5;  // at changing definitions that others change meanwhile
-constexpr std::size_t kPlaceholderId = 8;  // of the erasure's id
 
 Timestamp SystemNow() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
-Error Stopped() {
-  return {ErrorCode::kUnavailable, "the erasure was stopped; begin it again, and it goes on where it ended", {}};
 }
 
 }  // namespace
@@ -43,28 +41,25 @@ std::string_view ToString(ErasureState::Phase phase) {
 
 // ---- One erasure -------------------------------------------------------------------------------------------------
 
-class Privacy::Erasure {
+class Privacy::Erasure : private ErasureSteps {
  public:
   Erasure(const Parts& parts, const UnitRequest& request, const Author& author, ErasureState& state,
           std::function<bool()> stop)
-      : parts_(parts),
+      : ErasureSteps(parts, author, state, std::move(stop)),
         project_(request.project),
-        author_(author),
-        state_(state),
-        traces_(request.unit, std::string(kPlaceholder) + state.id.substr(0, kPlaceholderId)),
-        stop_(std::move(stop)) {}
+        traces_(request.unit, Placeholder()) {}
 
   Status Run() {
     if (!state_.dry_run) {
-      if (Status noted = Note("begun", "privacy.erase", {}); !noted) return noted;
+      if (Status noted = NoteBegun(project_); !noted) return noted;
     }
     for (const auto step : {&Erasure::ChangeDefinitions, &Erasure::ChangeNotes, &Erasure::RewriteVersions,
                             &Erasure::RewriteEvents, &Erasure::FindAuditEntries}) {
-      if (stop_()) return Fail(Stopped());
+      if (stop_()) return Stopped();
       if (Status done = (this->*step)(); !done) return done;
     }
     if (!state_.dry_run) {
-      if (Status noted = Note("erased", "privacy.erased", std::move(redact_)); !noted) return noted;
+      if (Status noted = NoteErased(project_, Counts(), std::move(redact_)); !noted) return noted;
       parts_.feed.ForgetChanges();
       if (Status purged = parts_.store.Purge(stop_); !purged) return purged;
       if (Status looked = LookForRemains(); !looked) return looked;
@@ -75,22 +70,13 @@ class Privacy::Erasure {
   }
 
  private:
-  // The audit log hears of it: with counts, and without the id.
-  Status Note(std::string_view what, std::string_view action, std::vector<Revision> redact) {
+  std::string Counts() const {
     const ErasureCounts& counts = state_.counts;
-    Object record{{"state", Value(what)}, {"time", Value(TimeText(state_.begun))}};
-    Author author = author_;
-    if (action == "privacy.erased") {
-      author.comment = "definitions: " + std::to_string(counts.definitions) +
-                       ", requests and comments: " + std::to_string(counts.notes) +
-                       ", past versions: " + std::to_string(counts.past_versions) +
-                       ", events: " + std::to_string(counts.events) +
-                       ", mentions in events: " + std::to_string(counts.mentions) +
-                       ", audit entries: " + std::to_string(counts.audit_entries);
-    }
-    const Item item{std::string(kErasureSpace), state_.id, ToJson(Value(std::move(record))), project_};
-    const Result<Committed> done = parts_.catalog.PutItems({item}, action, author, {}, std::move(redact));
-    return done ? Status() : Fail(done.error());
+    return "definitions: " + std::to_string(counts.definitions) +
+           ", requests and comments: " + std::to_string(counts.notes) +
+           ", past versions: " + std::to_string(counts.past_versions) + ", events: " + std::to_string(counts.events) +
+           ", mentions in events: " + std::to_string(counts.mentions) +
+           ", audit entries: " + std::to_string(counts.audit_entries);
   }
 
   // ---- What is current ----
@@ -162,7 +148,7 @@ class Privacy::Erasure {
     const Result<std::size_t> changed = parts_.rewrite_requests(without, "privacy.erase", author_);
     if (!changed) return Fail(changed.error());
     state_.counts.notes += *changed;
-    return stop_() ? Fail(Stopped()) : Status();
+    return stop_() ? Stopped() : Status();
   }
 
   // Of those that nobody keeps in memory.
@@ -170,7 +156,7 @@ class Privacy::Erasure {
     const Result<std::vector<Item>> items = parts_.catalog.Items(space);
     if (!items) return Fail(items.error());
     for (const Item& item : *items) {
-      if (stop_()) return Fail(Stopped());
+      if (stop_()) return Stopped();
       if (Status changed = ChangeNote(item); !changed) return changed;
     }
     return {};
@@ -238,19 +224,9 @@ class Privacy::Erasure {
     });
   }
 
-  // A dry run asks, and nothing is replaced.
-  Status Rewrite(KeySpace space, const Rewriter& rewriter) {
-    if (state_.dry_run) {
-      const Viewer only_asks = [&](const KeyValue& stored, bool is_newest) { rewriter(stored, is_newest); };
-      return parts_.store.Scan(space, only_asks, stop_);
-    }
-    const auto done = parts_.store.Rewrite(space, rewriter, stop_);
-    return done ? Status() : Fail(done.error());
-  }
-
   Status FindAuditEntries() {
     Status looked = ForEachLink(parts_.store, 1, [this](const RevisionEntry& link) -> Status {
-      if (stop_()) return Fail(Stopped());
+      if (stop_()) return Stopped();
       const AuditEntry entry = DecodeAudit(link);
       if (IsIn(project_, entry.project) && Names(traces_, entry)) redact_.push_back(link.revision);
       return {};
@@ -260,14 +236,6 @@ class Privacy::Erasure {
   }
 
   // ---- What is left ----
-
-  void Remains(std::string place) {
-    if (state_.remains.size() < kMostRemains) {
-      state_.remains.push_back(std::move(place));
-    } else {
-      ++state_.remains_left_out;
-    }
-  }
 
   // Of the project, if one was asked for. Mentions that were to be left are none.
   Status LookForRemains() {
@@ -282,7 +250,7 @@ class Privacy::Erasure {
     }
     if (!mentions) return {};  // there is nothing else in the audit log
     return ForEachLink(parts_.store, 1, [this](const RevisionEntry& link) -> Status {
-      if (stop_()) return Fail(Stopped());
+      if (stop_()) return Stopped();
       if (!project_.empty() && DecodeAudit(link).project != project_) return {};
       if (traces_.IsIn(link.audit.bytes) || traces_.IsIn(link.log.bytes)) {
         Remains("the audit entry of revision " + std::to_string(link.revision));
@@ -310,20 +278,8 @@ class Privacy::Erasure {
     }
   }
 
-  // Each of them may hold it. What cannot be told is for people to look at, whatever else remains.
-  void ListBackups() {
-    Result<BackupInventory> backups = parts_.backups.Inventory();
-    if (!backups) return state_.remains.push_back("perhaps backups: " + backups.error().message);
-    state_.backups = std::move(backups->whole);
-    for (std::string& other : backups->others) state_.remains.push_back("perhaps " + std::move(other));
-  }
-
-  const Parts& parts_;
   const std::string project_;
-  const Author author_;
-  ErasureState& state_;
   const UnitTraces traces_;
-  const std::function<bool()> stop_;
   std::vector<Revision> redact_;
 };
 
@@ -346,6 +302,10 @@ Privacy::~Privacy() {
 }
 
 Status Privacy::Check(const UnitRequest& request) const {
+  if (!request.member.empty()) {
+    if (IsKey(request.member)) return {};
+    return Fail(ErrorCode::kInvalid, "'" + request.member + "' cannot be the id of a member");
+  }
   const std::string& id = request.unit.id;
   if (id.empty() || id.size() > kMaxUnitBytes) {
     return Fail(ErrorCode::kInvalid, "a unit is text of 1 to " + std::to_string(kMaxUnitBytes) + " bytes");
@@ -359,8 +319,21 @@ Status Privacy::Check(const UnitRequest& request) const {
   return {};
 }
 
+// They would come back from memory, and be written down with their next request.
+Status Privacy::IsGone(const std::string& member) const {
+  const Result<std::optional<Item>> held = parts_.catalog.FindItem(kMemberSpace, member);
+  if (!held) return Fail(held.error());
+  if (!*held) return {};
+  return Fail(ErrorCode::kConflict,
+              "'" + member + "' is still a member; remove them first, which ends their keys and " +
+                  "sessions: guidon member remove " + member + ", or DELETE /api/v1/members/" + member);
+}
+
 Result<ErasureState> Privacy::Start(const UnitRequest& request, const Author& author) {
   if (Status fine = Check(request); !fine) return Fail(fine.error());
+  if (!request.member.empty() && !request.dry_run) {
+    if (Status gone = IsGone(request.member); !gone) return Fail(gone.error());
+  }
   if (const Result<std::vector<BackupState>> backups = parts_.backups.List()) {
     for (const BackupState& backup : *backups) {
       if (backup.phase != BackupState::Phase::kRunning) continue;
@@ -387,7 +360,8 @@ void Privacy::Run(const UnitRequest& request, const Author& author, ErasureState
     MutexLock lock(mutex_);
     return stopping_;
   };
-  const Status done = Erasure(parts_, request, author, state, stop).Run();
+  const Status done = request.member.empty() ? Erasure(parts_, request, author, state, stop).Run()
+                                             : EraseMember(parts_, request.member, author, state, stop);
   state.phase = done ? ErasureState::Phase::kDone : ErasureState::Phase::kFailed;
   if (!done) state.error = done.error();
   state.ended = options_.clock();
@@ -418,7 +392,13 @@ Result<UnitPage> Privacy::Export(const UnitRequest& request, std::string_view cu
     }
   }
   const ExportBounds bounds{std::clamp<std::size_t>(limit, 1, kMostFindings), options_.stopping};
-  return ReadExportPage(parts_.store, parts_.journal, FindingsOfUnit(request.unit, request.project), *place, bounds);
+  if (request.member.empty()) {
+    return ReadExportPage(parts_.store, parts_.journal, FindingsOfUnit(request.unit, request.project), *place, bounds);
+  }
+  Result<MemberNames> names =
+      MemberNames::Read(parts_.store, request.member, std::string(kPlaceholder), options_.stopping);
+  if (!names) return Fail(names.error());
+  return ReadExportPage(parts_.store, parts_.journal, FindingsOfMember(*std::move(names)), *place, bounds);
 }
 
 }  // namespace guidon

@@ -1,4 +1,4 @@
-// What the server holds of one unit, and its erasure.
+// What the server holds of one unit, or of one member of the team, and its erasure.
 //
 //   Privacy privacy({catalog, store, feed, exposures, processes, backups}, {});
 //   Result<ErasureState> state = privacy.Start({.unit = {.id = "user-42"}}, author);   // returns at once
@@ -8,6 +8,10 @@
 // every past version that is kept; out of the journal of events; and tombstones what the log and the audit log say of
 // it, of which the hash chain keeps the salted commitment (audit/chain.h). Then it has the store forget what was
 // replaced (Store::Purge), and looks for what is left. docs/privacy.md says where a unit may be and what becomes of it.
+//
+// A member has to be removed before. Then their keys, their sessions and they themselves go with their past, until not
+// even their ids are stored (Store::Forget); in change requests and comments a placeholder takes their place; and what
+// the audit log says by them or of them becomes tombstones.
 //
 // It takes two revisions of its own, when it begins and when it ends, with counts and without the id. One that was cut
 // off is begun again: it does what is left to do.
@@ -46,8 +50,9 @@ inline constexpr std::size_t kMaxUnitBytes = 1'024;
 
 struct UnitRequest {
   UnitName unit;
-  std::string project;   // empty: all, and what belongs to none
-  bool dry_run = false;  // of an erasure: only counts
+  std::string project;      // empty: all, and what belongs to none
+  bool dry_run = false;     // of an erasure: only counts
+  std::string member = {};  // the id of a member of the team; then nothing of the above but `dry_run` is looked at
 };
 
 struct ErasureCounts {
@@ -57,6 +62,7 @@ struct ErasureCounts {
   std::size_t events = 0;         // of the unit
   std::size_t mentions = 0;       // in other events
   std::size_t audit_entries = 0;  // tombstones, together with what the log says of that revision
+  std::size_t records = 0;        // of a member, their keys and their sessions, with all their versions
 };
 
 // A revision by which current definitions were changed, and with them perhaps what is answered.
@@ -105,18 +111,20 @@ class Privacy {
     // ChangeRequests::Rewrite of who keeps them; empty: nobody does.
     std::function<Result<std::size_t>(const ChangeRequests::ItemRewriter&, std::string_view action, const Author&)>
         rewrite_requests = {};
+    // Told of an item that an erasure has removed, for who keeps it in memory; its value is empty. Empty: nobody does.
+    std::function<void(const Item&)> on_removed = {};
   };
   Privacy(Parts parts, PrivacyOptions options);
   ~Privacy();  // ends the erasure that is under way; it can be begun again
 
-  // kInvalid: no id, or none that a unit can have; kNotFound: no such project; kConflict: another one is under way, or
-  // a backup is being made; what Store::Health says.
+  // kInvalid: no id, or none that a unit or a member can have; kNotFound: no such project; kConflict: another one is
+  // under way, a backup is being made, or the member is one still; what Store::Health says.
   Result<ErasureState> Start(const UnitRequest& request, const Author& author);
   // The one that was begun last by this process, by its id; kNotFound.
   Result<ErasureState> Find(std::string_view id) const;
 
-  // What is held of it, a page at a time (server/privacy/export.h): `cursor` is `next` of the page before, and empty for
-  // the first one; `limit` is at most kMostFindings. What changes between two pages may be on none, or as it was.
+  // What is held of it, a page at a time (server/privacy/export.h): `cursor` is `next` of the page before, and empty
+  // for the first one; `limit` is at most kMostFindings. What changes between two pages may be on none, or as it was.
   // kInvalid: no cursor of ours; kConflict while an erasure is under way; kUnavailable: the server is stopping.
   Result<UnitPage> Export(const UnitRequest& request, std::string_view cursor, std::size_t limit) const;
 
@@ -124,6 +132,7 @@ class Privacy {
   class Erasure;
 
   Status Check(const UnitRequest& request) const;
+  Status IsGone(const std::string& member) const;
   void Run(const UnitRequest& request, const Author& author, ErasureState state);
 
   const Parts parts_;

@@ -79,7 +79,6 @@ std::size_t UnitTraces::EraseMentions(std::string& text) const {
   return count;
 }
 
-// In every text that there is within a value, names of members too, and where a number is it.
 std::size_t UnitTraces::EraseFromWords(Value& value) const {
   std::size_t count = 0;
   if (value.is_string()) {

@@ -48,6 +48,9 @@ class UnitTraces {
   // modes, as an empty list is no operand), and as a mention in texts for people. Returns how many places there were.
   std::size_t EraseFromDefinition(Value& value, Mode mode) const;
 
+  // In every text that there is within a value, names of members too, and where a number is it. How many there were.
+  std::size_t EraseFromWords(Value& value) const;
+
   // An entry of the journal (docs/spec/events.md).
   struct ErasedEntry {
     std::string text;
@@ -66,7 +69,6 @@ class UnitTraces {
   bool MayBeIn(std::string_view json) const;
   bool Is(const Value& value) const;
   std::size_t EraseMentions(std::string& text) const;
-  std::size_t EraseFromWords(Value& value) const;
   std::size_t EraseFromList(Value& list, Mode mode) const;
   std::size_t EraseFromTargets(Value& targets, Mode mode) const;
   std::size_t EraseFromForce(Value& force, Mode mode) const;

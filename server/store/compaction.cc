@@ -5,9 +5,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/store/encoding.h"
 #include "server/store/records.h"
+#include "server/store/txn.h"
 
 namespace guidon {
 namespace {
@@ -142,6 +144,37 @@ Status RemoveBefore(rocksdb::DB& db, Position position, Revision newest, const s
   if (Status status = RemoveKeys(db, LogKey(0), LogKey(*kept), remover); !status) return status;
   remover.Flush();
   return remover.status();
+}
+
+Status RemoveKey(rocksdb::DB& db, std::string_view key) {
+  rocksdb::WriteBatch batch;
+  std::vector<Position> positions;
+  const std::string begin = VersionsBegin(key);
+  const std::unique_ptr<rocksdb::Iterator> iterator = Scan(db);
+  for (iterator->Seek(begin); iterator->Valid() && iterator->key().starts_with(begin); iterator->Next()) {
+    std::string found;
+    Position position = 0;
+    const std::optional<VersionRecord> version = DecodeVersion(iterator->value().ToStringView());
+    if (!version || !ParseVersionKey(iterator->key().ToStringView(), &found, &position)) {
+      return Fail(BadRecord("a version of the key '" + std::string(key) + "'"));
+    }
+    if (positions.empty() && !version->deleted) return Fail(StillThere(key));
+    positions.push_back(position);
+    batch.Delete(iterator->key());
+  }
+  if (!iterator->status().ok()) return Fail(ReadError(iterator->status()));
+  for (const Position position : positions) {
+    const Result<std::optional<std::string>> bytes = ReadRecord(db, TxnKey(position));
+    if (!bytes) return Fail(bytes.error());
+    if (!*bytes) continue;  // it is older than what is kept
+    std::optional<TxnRecord> txn = DecodeTxn(**bytes);
+    if (!txn) return Fail(BadRecord("the transaction at position " + std::to_string(position)));
+    std::erase_if(txn->ops, [&](const auto& op) { return op.second == key; });
+    batch.Put(TxnKey(position), Encode(*txn));
+  }
+  if (batch.Count() == 0) return {};
+  if (const rocksdb::Status written = db.Write({}, &batch); !written.ok()) return Fail(WriteError(written));
+  return {};
 }
 
 }  // namespace guidon

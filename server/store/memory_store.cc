@@ -32,6 +32,7 @@ class MemoryStore final : public Store {
   Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override;
   Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) override;
+  Status Forget(const std::vector<std::string>& keys, const std::function<bool()>& stop) override;
   Status ScanFrom(KeySpace space, const ScanPlace& from, const Scanner& see,
                   const std::function<bool()>& stop) const override;
   StoreHead Head() const override;
@@ -303,6 +304,23 @@ Result<std::size_t> MemoryStore::Rewrite(KeySpace space, const Rewriter& rewrite
   if (count == 0) return count;
   if (const Result<TxnResult> done = Commit(std::move(txn)); !done) return Fail(done.error());
   return count;
+}
+
+Status MemoryStore::Forget(const std::vector<std::string>& keys, const std::function<bool()>& /*stop*/) {
+  MutexLock lock(mutex_);
+  for (const std::string& key : keys) {
+    if (IsPlainKey(key))
+      return Fail(ErrorCode::kInvalid, "nothing stays of a plain key that is deleted: '" + key + "'");
+    const auto found = data_.find(key);
+    if (found == data_.end()) continue;
+    if (!found->second.empty() && !found->second.back().deleted) return Fail(StillThere(key));
+    for (const Version& version : found->second) {
+      const auto txn = txns_.find(version.entry.modified);
+      if (txn != txns_.end()) std::erase_if(txn->second.ops, [&key](const TxnOp& op) { return op.key == key; });
+    }
+    data_.erase(found);
+  }
+  return {};
 }
 
 Status MemoryStore::ScanFrom(KeySpace space, const ScanPlace& from, const Scanner& see,

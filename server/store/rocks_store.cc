@@ -60,6 +60,7 @@ class RocksStore final : public Store {
   Status Compact(Position position, const std::function<bool()>& stop) override;
   Position compacted() const override { return compacted_; }
   Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) override;
+  Status Forget(const std::vector<std::string>& keys, const std::function<bool()>& stop) override;
   Status ScanFrom(KeySpace space, const ScanPlace& from, const Scanner& see,
                   const std::function<bool()>& stop) const override;
   Status Purge(const std::function<bool()>& stop) override;
@@ -365,6 +366,17 @@ Result<std::size_t> RocksStore::Rewrite(KeySpace space, const Rewriter& rewrite,
   if (Status walked = Walk(space, {}, may_go_on, replace); !walked) return Fail(walked.error());
   if (Status flushed = writer.Flush(); !flushed) return Fail(flushed.error());
   return writer.count();
+}
+
+Status RocksStore::Forget(const std::vector<std::string>& keys, const std::function<bool()>& stop) {
+  MutexLock lock(compaction_mutex_);
+  for (const std::string& key : keys) {
+    if (IsPlainKey(key))
+      return Fail(ErrorCode::kInvalid, "nothing stays of a plain key that is deleted: '" + key + "'");
+    if (Status may = MayErase(stop); !may) return may;
+    if (Status removed = RemoveKey(db_, key); !removed) return removed;
+  }
+  return {};
 }
 
 Status RocksStore::ScanFrom(KeySpace space, const ScanPlace& from, const Scanner& see,

@@ -82,6 +82,10 @@ Result<std::size_t> Store::Rewrite(KeySpace, const Rewriter&, const std::functio
   return Fail(ErrorCode::kInvalid, "this store cannot erase");
 }
 
+Status Store::Forget(const std::vector<std::string>&, const std::function<bool()>&) {
+  return Fail(ErrorCode::kInvalid, "this store cannot erase");
+}
+
 Status Store::ScanFrom(KeySpace, const ScanPlace&, const Scanner&, const std::function<bool()>&) const {
   return Fail(ErrorCode::kInvalid, "this store cannot show all that it holds");
 }

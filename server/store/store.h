@@ -273,6 +273,10 @@ class Store {
   // transactions; where it ends early, the rest is as it was, and another one goes on. What is put meanwhile may not be
   // shown. One at a time, and no compaction meanwhile. Errors as of Compact.
   virtual Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop);
+  // For keys that must not even be named any more: removes every version of each, and what transactions say of it, as
+  // if it had never been. They have to be deleted before: kConflict for one that is there, and those before it are
+  // gone. kInvalid for a plain key, of which nothing stays anyway. Errors else as of Compact; no compaction meanwhile.
+  virtual Status Forget(const std::vector<std::string>& keys, const std::function<bool()>& stop);
   // Only shows them, as they are when it begins, beside whatever else goes on: it takes no lock that a writer or a
   // compaction wants, and needs neither a healthy store nor room. Begins at `from` and ends when `see` has seen enough.
   // kUnavailable: `stop`, which may be empty, said so, or the store is closing; kIo; kCorrupt.
@@ -280,7 +284,7 @@ class Store {
                           const std::function<bool()>& stop) const;
   // All of them.
   Status Scan(KeySpace space, const Viewer& see, const std::function<bool()>& stop) const;
-  // After that, and after redactions: removes what was replaced, deleted or compacted before from every file of the
+  // After those, and after redactions: removes what was replaced, deleted or compacted before from every file of the
   // store. Waits for a backup that is being made; reads and writes the whole store once; other calls go on meanwhile
   // (writers may wait once some 500 MiB were written beside it), and what is being read may stay in files until that is
   // done. kUnavailable: it was stopped, or the store takes

@@ -85,6 +85,11 @@ Error IdempotencyMismatch(const Idempotency& idempotency) {
           {}};
 }
 
+Error StillThere(std::string_view key) {
+  return {
+      ErrorCode::kConflict, "cannot forget the key '" + std::string(key) + "' while it is there; delete it first", {}};
+}
+
 Error UnknownRedaction(Revision revision, Revision head) {
   return {ErrorCode::kInvalid,
           "cannot redact revision " + std::to_string(revision) + ": the store has 1 to " + std::to_string(head),

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
 
 #include "server/store/store.h"
 
@@ -19,6 +20,7 @@ std::size_t SizeOf(const Txn& txn);  // bytes of keys, values, payloads and resp
 bool Holds(const TxnCompare& compare, const std::optional<KeyValue>& found);
 
 Error IdempotencyMismatch(const Idempotency& idempotency);
+Error StillThere(std::string_view key);  // of what is to be forgotten
 Error UnknownRedaction(Revision revision, Revision head);
 Error AheadOfHead(Position at, Position head);
 Error OlderThanKept(Position at, Position oldest);

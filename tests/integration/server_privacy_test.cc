@@ -216,6 +216,75 @@ TEST_F(PrivacyTest, AUnitThatIsErasedIsInNoFileAndNoAnswerAndTheAuditLogStillVer
   EXPECT_EQ(Guidon({"privacy", "erase", "--unit", kUnit, "--yes"}).exit_code, 0) << "once more, with nothing to do";
 }
 
+TEST_F(PrivacyTest, AMemberWhoIsErasedIsInNoFileAndTheAuditLogStillVerifies) {
+  const std::string id = "Wd2PmK70vHy9-Gx4LsE63nTc", mail = "Nf4TbG81xQs6@shop.example", name = "Rk8JcV52oZi3";
+  PutItEverywhere();
+  Must(201, "PUT", "/api/v1/members/" + id,
+       R"({"name":")" + name + R"(","email":")" + mail + R"(","bindings":[{"role":"admin"}]})");
+  const Value made = *ParseJson(Must(201, "POST", "/api/v1/keys", R"({"kind":"admin","member":")" + id + "\"}"));
+  const std::string key = made.Find("key")->AsString(), selector = made.Find("id")->AsString();
+  for (const char* what : {"flags/beta", "change-requests/1"}) {
+    EXPECT_EQ(server_
+                  ->Call("POST", std::string("/api/v1/projects/shop/") + what + "/comments",
+                         {.key = key, .body = R"({"text":"slower, please"})"})
+                  .status,
+              201);
+  }
+  EXPECT_EQ(server_
+                ->Call("POST", "/api/v1/projects/shop/change-requests/1/approve",
+                       {.key = key, .body = R"({"version":1,"comment":"fine with me"})"})
+                .status,
+            200);
+  ASSERT_EQ(Guidon({"backup", "create", "--name", "monday"}).exit_code, 0);
+  ASSERT_EQ(server_->Stop(), 0);
+  server_->Start();  // what was in the log is in tables now
+  const Finished early = Guidon({"privacy", "erase", "--member", id, "--yes"});
+  EXPECT_NE(early.exit_code, 0);
+  EXPECT_THAT(early.errors, HasSubstr("guidon member remove " + id));
+  Must(200, "DELETE", "/api/v1/members/" + id);
+  for (const std::string& text : {id, mail, name, selector}) {
+    EXPECT_THAT(FilesWith(server_->data(), text), Not(IsEmpty())) << "the search would find " << text;
+  }
+  const std::string held = Guidon({"privacy", "export", "--member", id}).output;
+  for (const char* class_of : {"member", "key", "comment", "change_request", "audit"}) {
+    EXPECT_THAT(held, HasSubstr(R"({"class":")" + std::string(class_of)));
+  }
+
+  const Value dry = JsonOf(Guidon({"privacy", "erase", "--member", id, "--json"}));
+  EXPECT_THAT(FilesWith(server_->data(), mail), Not(IsEmpty())) << "without --yes";
+  const Finished erased = Guidon({"privacy", "erase", "--member", id, "--yes", "--json"});
+  EXPECT_EQ(erased.exit_code, 0) << erased.output << erased.errors;
+  for (const std::string& text : {mail, name, selector}) {
+    EXPECT_THAT(FilesWith(server_->data(), text), IsEmpty()) << text << ", while it runs";
+  }
+  // A name of a record can be where a table began: the manifest says so until the next start.
+  for (const std::string& kind : FilesWith(server_->data(), id)) EXPECT_THAT(kind, HasSubstr("MANIFEST"));
+  const Value report = JsonOf(erased);
+  for (const char* count : {"records", "notes", "past_versions", "audit_entries"}) {
+    EXPECT_EQ(CountOf(report, count), CountOf(dry, count)) << count;
+  }
+  EXPECT_EQ(CountOf(report, "records"), "2") << "they, and their key";
+  EXPECT_EQ(CountOf(report, "notes"), "3") << "two comments and an approval";
+  EXPECT_EQ(ToJson(*report.Find("remains")), "[]");
+  EXPECT_THAT(ToJson(*report.Find("backups")), HasSubstr(R"("name":"monday")"));
+  EXPECT_THAT(Must(200, "GET", "/api/v1/projects/shop/flags/beta/comments"),
+              AllOf(HasSubstr(R"("person":"erased-)"), HasSubstr("slower, please")));
+  EXPECT_THAT(Must(200, "GET", "/api/v1/projects/shop/change-requests/1"),
+              AllOf(HasSubstr(R"("person":"erased-)"), HasSubstr(R"("counts":false)")));
+  EXPECT_THAT(Must(200, "GET", "/api/v1/keys"), Not(HasSubstr(selector))) << "from memory";
+  EXPECT_EQ(Guidon({"privacy", "export", "--member", id}).output, "");
+  EXPECT_THAT(Guidon({"audit", "log", "--json"}).output,
+              AllOf(HasSubstr("a member, records: 2, requests and comments: 3"), Not(HasSubstr(id))));
+
+  EXPECT_EQ(Guidon({"audit", "verify"}).exit_code, 0);
+  EXPECT_EQ(server_->Stop(), 0);
+  EXPECT_THAT(FilesWith(folder_ / "backups", mail), Not(IsEmpty())) << "backups are named, not touched";
+  server_->Start();
+  for (const std::string& text : {id, mail, name, selector}) EXPECT_THAT(FilesWith(server_->data(), text), IsEmpty());
+  EXPECT_EQ(Guidon({"audit", "verify"}).exit_code, 0);
+  EXPECT_EQ(Guidon({"privacy", "erase", "--member", id, "--yes"}).exit_code, 0) << "once more, with nothing to do";
+}
+
 TEST_F(PrivacyTest, AnErasureThatWasKilledIsFinishedByTheNextOne) {
   PutItEverywhere();
   const std::string body = R"({"unit":")" + kUnit + R"("})";

@@ -11,6 +11,7 @@
 #include "core/base/json.h"
 #include "core/codec/codec.h"
 #include "server/catalog/comments.h"
+#include "server/store/chain.h"
 #include "tests/support/process.h"
 
 namespace guidon {
@@ -22,6 +23,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 const Author kAna{"key:ana", "r", ""};
 
@@ -98,6 +100,7 @@ class PrivacyTest : public ::testing::Test {
 
   int pages_ = 0;  // of the last export
   int batches_ = 0;
+  std::string removed_;  // items, as was told of them
   const testing::TemporaryFolder folder_;
   const std::unique_ptr<Store> store_ = OpenMemoryStore();
   Feed feed_{store_->Epoch(), {}, [] {}};
@@ -114,7 +117,8 @@ class PrivacyTest : public ::testing::Test {
   Privacy privacy_{{catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_,
                     [this](const auto& rewrite, std::string_view action, const Author& author) {
                       return requests_.Rewrite(rewrite, action, author);
-                    }},
+                    },
+                    [this](const Item& item) { removed_ += item.space + "/" + item.id + "=" + item.value + " "; }},
                    {.clock = {}, .on_done = {}, .stopping = [this] { return stopping_.load(); }}};
 };
 
@@ -185,6 +189,88 @@ TEST_F(PrivacyTest, AnExportInPagesIsTheOneInOnePiece) {
     ASSERT_FALSE(page) << cursor;
     EXPECT_EQ(page.error().code, ErrorCode::kInvalid) << cursor;
   }
+}
+
+// All that is stored, and all that the chain has, as it is read.
+std::string Everything(const Store& store) {
+  std::string text;
+  const Viewer add = [&](const KeyValue& stored, bool) { text += stored.key + " " + stored.value + "\n"; };
+  for (const KeySpace space : {KeySpace::kVersioned, KeySpace::kPlain}) EXPECT_TRUE(store.Scan(space, add, {}));
+  const Result<std::vector<RevisionEntry>> links = store.Revisions(1, 1'000, 1'000);
+  EXPECT_TRUE(links);
+  for (const RevisionEntry& link : links ? *links : std::vector<RevisionEntry>()) {
+    text += link.audit.bytes + " " + link.log.bytes + "\n";
+  }
+  return text;
+}
+
+TEST_F(PrivacyTest, AMemberWhoWasRemovedIsErasedWithTheirKeysAndSessionsAndIsNamedNowhere) {
+  const std::string key = "8hT5rWq2ZxLn";
+  const Author ben{"member:ben", "r", ""}, by_session{"member:mia", "r", "", "203.0.113.77"},
+      by_key{"key:" + key, "r", ""};
+  const auto put = [&](const std::string& space, const std::string& id, const std::string& value) {
+    EXPECT_TRUE(catalog_.PutItem({space, id, value}, space + ".change", ben)) << space;
+  };
+  put("member", "mia", R"({"name":"Mia M","email":"mia@shop.example","bindings":[]})");
+  put("member", "mia-2", R"({"name":"Other","email":"other@shop.example","bindings":[]})");
+  put("key", key, R"({"kind":"admin","verifier":"f00d","member":"mia","description":"laptop of Mia"})");
+  put("session", "s1", R"({"verifier":"f00d","member":"mia","groups":["editors"]})");
+  put("session", "s2", R"({"verifier":"f00d","member":"ben","groups":[]})");
+  const CommentSubject flag{"shop", "flag", "beta"};
+  EXPECT_TRUE(comments_.Add(flag, "slower, please", by_session));
+  EXPECT_TRUE(comments_.Add(flag, "ask mia@shop.example, not member:mia-2", ben));
+  EXPECT_TRUE(requests_.Approve("shop", 1, 1, by_key, {}));
+
+  const UnitRequest mia{.unit = {}, .project = "", .dry_run = false, .member = "mia"};
+  UnitRequest dry = mia;
+  dry.dry_run = true;
+  const Result<ErasureState> refused = privacy_.Start(mia, kAna);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_THAT(refused.error().message, HasSubstr("guidon member remove mia"));
+  ASSERT_TRUE(catalog_.PutItems({{"member", "mia", ""}, {"session", "s1", ""}}, "member.delete", ben));
+
+  const std::string held = Export(mia);
+  EXPECT_THAT(held, AllOf(HasSubstr(R"({"class":"member","where":"member mia as of revision)"), HasSubstr("Mia M"),
+                          HasSubstr(R"({"class":"key","where":"key )" + key + R"(")"), HasSubstr("laptop of Mia"),
+                          HasSubstr(R"({"class":"session","where":"session s1 as of)")));
+  EXPECT_THAT(held, AllOf(HasSubstr(R"("person":"member:mia","at_ms":1798761600000,"text":"slower, please")"),
+                          HasSubstr(R"("as":["approver"])"), HasSubstr(R"({"class":"audit")"),
+                          HasSubstr("203.0.113.77"), Not(HasSubstr("f00d")), Not(HasSubstr("other@shop.example"))));
+  EXPECT_EQ(Export(mia, 1), held);
+
+  const ErasureState counted = Erase(dry), erased = Erase(mia);
+  EXPECT_THAT(erased.remains, IsEmpty());
+  EXPECT_EQ(erased.counts.records, 3u);
+  EXPECT_EQ(erased.counts.notes, 3u);
+  EXPECT_EQ(counted.counts.records, 3u);
+  EXPECT_EQ(counted.counts.notes, 3u);
+  EXPECT_EQ(counted.counts.past_versions, erased.counts.past_versions);
+  EXPECT_EQ(counted.counts.audit_entries, erased.counts.audit_entries);
+  EXPECT_EQ(removed_, "key/" + key + "= ");
+  const std::string left = Everything(*store_);
+  for (const std::string& name : {std::string("member:mia\""), std::string("item/member/mia "), key,
+                                  std::string("mia@shop.example"), std::string("Mia"), std::string("203.0.113.77")}) {
+    EXPECT_EQ(left.find(name), std::string::npos) << name;
+  }
+  EXPECT_THAT(left, AllOf(HasSubstr("item/member/mia-2 "), HasSubstr("item/session/s2 ")));
+  EXPECT_TRUE(VerifyChain(*store_)->ok());
+  EXPECT_EQ(Export(mia), "");
+
+  const std::vector<Comment> said = *comments_.List(flag);
+  ASSERT_EQ(said.size(), 3u);
+  EXPECT_THAT(said[1].person, StartsWith("erased-"));
+  EXPECT_EQ(said[1].text, "slower, please");
+  EXPECT_EQ(said[2].text, "ask " + said[1].person + ", not member:mia-2");
+  const ChangeRequest request = *requests_.Find("shop", 1);
+  ASSERT_EQ(request.approvals.size(), 1u);
+  EXPECT_EQ(request.approvals[0].person, "key:" + said[1].person);
+  EXPECT_EQ(requests_.List("shop").at(0).approvals.at(0).person, request.approvals[0].person) << "in memory, too";
+
+  // What is not for a machine to change is said.
+  Apply("shop", R"(,"description":"ask member:mia")");
+  EXPECT_THAT(Erase(mia).remains,
+              UnorderedElementsAre("project shop", "project shop, as it was last applied from files"));
 }
 
 TEST_F(PrivacyTest, CopiesThatCannotBeToldAreNamed) {

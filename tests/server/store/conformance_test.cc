@@ -575,6 +575,32 @@ TEST_P(StoreConformance, ARewrittenValueIsTheOnlyOneThatAnybodyReadsAndNothingEl
   MustCommit(*store_, held);
 }
 
+TEST_P(StoreConformance, AKeyThatIsForgottenWasNeverThere) {
+  MustCommit(*store_, Change({TxnOp::Put("ana", "1"), TxnOp::Put("b", "1")}));
+  MustCommit(*store_, Put("ana", "2"));
+  MustCommit(*store_, Put("an", "3"));
+  EXPECT_EQ(store_->Forget({"ana"}, {}).error().code, ErrorCode::kConflict);
+  EXPECT_EQ(store_->Forget({"!j/1"}, {}).error().code, ErrorCode::kInvalid);
+  MustCommit(*store_, Change({TxnOp::Delete("ana")}));
+  const std::vector<RevisionEntry> links = *store_->Revisions(1, 9, 9);
+  ASSERT_TRUE(store_->Forget({"ana", "nobody"}, {}));
+  EXPECT_EQ(ShowAll(*store_, 1), "b=1");
+  EXPECT_EQ(ShowAll(*store_, 2), "b=1");
+  EXPECT_EQ(ShowAll(*store_), "an=3 b=1");
+  const auto cursor = store_->Watch(0, [] {});
+  const std::vector<std::vector<TxnOp>> ops = {{TxnOp::Put("b", "1")}, {}, {TxnOp::Put("an", "3")}, {}};
+  for (const std::vector<TxnOp>& expected : ops) {
+    const WatchEvent event = cursor->Next();
+    ASSERT_TRUE(std::holds_alternative<CommittedTxn>(event));
+    EXPECT_EQ(std::get<CommittedTxn>(event).ops, expected);
+  }
+  EXPECT_EQ(*store_->Revisions(1, 9, 9), links);
+  EXPECT_TRUE(VerifyChain(*store_)->ok());
+  MustCommit(*store_, Put("ana", "4"));
+  EXPECT_EQ((*store_->Get("ana"))->created_revision, 5u);
+  ASSERT_TRUE(store_->Compact(5)) << "nothing is missing to it";
+}
+
 TEST_P(StoreConformance, ALookBeginsAtAVersionAndEndsWhenEnoughWasSeen) {
   MustCommit(*store_, Change({TxnOp::Put("a", "1"), TxnOp::Put("b", "1")}));
   MustCommit(*store_, Put("b", "2"));
