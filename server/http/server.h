@@ -25,6 +25,8 @@
 //   write_deadline       a connection whose socket takes nothing of its answer for so long is closed; likewise when it
 //                        takes less than write_bytes_per_second of the whole
 //   stalled_deadline     the same for a stream
+//   stop_deadline        at a stop, what has come of a request whose rest is missing: 503 and closed; nothing of it is
+//                        handled, so that it may be sent again elsewhere
 //   linger_deadline      how long the rest of a refused request is read, and dropped, so that the answer arrives
 // Deadlines are looked at once a tick. A connection that breaks the protocol (no Host, two lengths, a length and
 // chunks, a bad chunk) is answered 400 and closed.
@@ -85,6 +87,7 @@ struct ServerOptions {
   std::chrono::milliseconds write_deadline{30'000};  // without a byte taken, and for the whole answer …
   std::size_t write_bytes_per_second = 16u << 10;    // … beside the time that it takes at this rate
   std::chrono::milliseconds stalled_deadline{30'000};
+  std::chrono::milliseconds stop_deadline{1'000};
   std::chrono::milliseconds linger_deadline{5'000};
   std::chrono::milliseconds tick{500};
   std::function<void(const RefusedRequest&)> on_refused;  // called on an I/O thread; must not wait
@@ -116,7 +119,8 @@ class Server {
   ServerCounts Counts() const;
 
   // Stops accepting, lets requests in flight finish and streams say goodbye for at most `drain`, then closes all and
-  // joins the threads. After it no handler and no source is called.
+  // joins the threads. Requests that have come in part have options.stop_deadline for the rest. After it no handler and
+  // no source is called.
   void Stop(std::chrono::milliseconds drain);
 
  private:

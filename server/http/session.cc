@@ -104,10 +104,13 @@ class Session : public std::enable_shared_from_this<Session> {
     Write(std::move(response));
   }
 
-  // Closes at once when it waits for a request, else after the answer.
+  // Closes at once when it waits for a request, else after the answer; a request that has come in part gets one when
+  // its rest takes too long.
   void ShutDown() {
     closing_ = true;
+    stop_by_ = CoarseNow() + io_.options.stop_deadline;
     if (phase_ == Phase::kIdle || phase_ == Phase::kHandshake) Close();
+    if (IsReading()) deadline_ = std::min(deadline_, stop_by_);
     if (phase_ == Phase::kLingering) deadline_ = std::min(deadline_, CoarseNow() + kLingerWhenStopping);
   }
 
@@ -117,8 +120,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnTick(Clock::time_point now) {
     if (waits_for_handshake_) asio::post(io_.context, [self = shared_from_this()] { self->ShakeHands(); });
     if (now < deadline_ || !socket_.is_open()) return;
-    if (phase_ != Phase::kHeader && phase_ != Phase::kBody) return Close();
-    // The reader answers 408. A read between two pieces is not there to be cancelled: the next tick comes again.
+    if (!IsReading()) return Close();
+    // The reader answers 408, or 503 at a stop. A read between two pieces is not there to be cancelled: the next tick
+    // comes again.
     timed_out_ = true;
     socket_.Cancel();
   }
@@ -127,9 +131,12 @@ class Session : public std::enable_shared_from_this<Session> {
   using Step = RequestParser::Step;
   enum class Phase : std::uint8_t { kHandshake, kIdle, kHeader, kBody, kHandling, kWriting, kLingering };
 
+  bool IsReading() const { return phase_ == Phase::kHeader || phase_ == Phase::kBody; }
+
   void Enter(Phase phase, std::chrono::milliseconds patience) {
     phase_ = phase;
     deadline_ = CoarseNow() + patience;
+    if (IsReading()) deadline_ = std::min(deadline_, stop_by_);
     timed_out_ = false;
   }
 
@@ -245,6 +252,9 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void OnReadError(boost::system::error_code error) {
+    if (timed_out_ && socket_.is_open() && closing_) {
+      return Refuse({503, "unavailable", "the server is stopping; nothing was done: send it again"});
+    }
     if (timed_out_ && socket_.is_open()) {
       return Refuse({408, "timeout", phase_ == Phase::kHeader ? "the header took too long" : "the body took too long"});
     }
@@ -486,6 +496,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::size_t answer_reserved_ = 0;
   Clock::time_point written_by_ = Clock::time_point::max();
   Clock::time_point deadline_ = Clock::time_point::max();
+  Clock::time_point stop_by_ = Clock::time_point::max();  // at a stop: for the rest of a request
   Clock::time_point shaking_since_;
   std::list<Session*>::iterator place_;  // in io_.shaking_hands
   unsigned version_ = 11;

@@ -727,6 +727,28 @@ TEST_P(RequestsTest, StoppingFinishesWhatIsUnderWayAndClosesWhatIsIdle) {
   EXPECT_EQ(server_->Counts().connections, 0u);
 }
 
+// Half a header and half a body, each sent along with a request before it: once that is answered, they have come.
+TEST_P(RequestsTest, StoppingDoesNotWaitForTheRestOfARequest) {
+  ServerOptions options = TestOptions();
+  options.stop_deadline = options.linger_deadline = 20ms;
+  Start(options);
+  const std::string body = Post("/echo", "whole");
+  HttpConnection halves[] = {Connect(), Connect()};
+  halves[0].Send(Get("/echo") + "GET /echo HT");
+  halves[1].Send(Get("/echo") + body.substr(0, body.size() - 2));
+  for (HttpConnection& half : halves) EXPECT_EQ(half.ReadAnswer().status, 200);
+  server_->Stop(10s);
+  for (HttpConnection& half : halves) {
+    const HttpAnswer answer = half.ReadAnswer();
+    EXPECT_EQ(answer.status, 503) << answer.fault;
+    EXPECT_EQ(answer.Header("Connection"), "close");
+    EXPECT_THAT(answer.body, HasSubstr("the server is stopping"));
+    EXPECT_TRUE(half.IsAtEnd());
+  }
+  EXPECT_EQ(handled_, 2);
+  EXPECT_EQ(server_->Counts().connections, 0u);
+}
+
 TEST_P(RequestsTest, StoppingDoesNotWaitLongerThanItMay) {
   Start();
   HttpConnection connection = Connect();
