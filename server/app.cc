@@ -19,6 +19,7 @@
 #include "server/api/permits.h"
 #include "server/api/problem.h"
 #include "server/auth/key_records.h"
+#include "server/auth/session_keeper.h"
 #include "server/backup/backups.h"
 #include "server/catalog/audit_log.h"
 #include "server/catalog/audit_retention.h"
@@ -40,7 +41,6 @@
 #include "server/privacy/privacy.h"
 #include "server/signin/password.h"
 #include "server/signin/sign_in.h"
-#include "server/store/keeper.h"
 #include "server/store/rocks_store.h"
 #include "server/telemetry/metrics.h"
 #include "server/webhooks/deliverer.h"
@@ -61,7 +61,6 @@ constexpr std::size_t kStatusClasses = 4;           // 2xx … 5xx
 constexpr std::string_view kNoRoute = "none";       // in metrics and logs, for what no route takes
 constexpr int kSignInThreads = 2;                   // that wait for the OpenID provider …
 constexpr std::size_t kSignInQueue = 64;            // … and the sign-ins that wait for one of them; beyond it 503
-constexpr std::size_t kMostSwept = 500;             // sessions that are over and go in one commit
 constexpr std::size_t kMostScopesInMetrics = 200;   // environments that have a series of their own
 
 std::int64_t NowMs() {
@@ -451,22 +450,13 @@ class App::Impl {
     }
   }
 
-  // What is over would come back to life with a restart, since only memory knows when a session was used.
   void KeepSessions() {
     session_keeper_.emplace(
-        KeeperPace{.first_look = options_.session_look, .interval = options_.session_look, .clock = {}},
-        [this](Timestamp, const std::function<bool()>&) {
-          const std::vector<std::string> over = authenticator_.sessions().Over(NowMs(), kMostSwept);
-          if (over.empty()) return;
-          std::vector<Item> items;
-          for (const std::string& id : over) items.push_back({std::string(kSessionSpace), id, ""});
-          const Result<Committed> committed = catalog_->PutItems(items, "session.expire", {"system", "", ""});
-          if (!committed) {
-            return log_.Error("sessions that are over were not removed; it is tried again in a minute",
-                              {{"cause", committed.error().message}});
-          }
-          for (const std::string& id : over) authenticator_.sessions().Remove(id);
-        });
+        authenticator_.sessions(), *catalog_,
+        SessionKeeperOptions{.interval = options_.session_look, .now_ms = NowMs, .report = [this](const Error& error) {
+                               log_.Error("sessions that are over were not removed; it is tried again in a minute",
+                                          {{"cause", error.message}});
+                             }});
   }
 
   void TakeWebhook(const Item& item) {
@@ -990,7 +980,7 @@ class App::Impl {
   Processes processes_{ProcessOptions()};
   std::optional<Privacy> privacy_;
   Authenticator authenticator_{NowMs};
-  std::optional<Keeper> session_keeper_;
+  std::optional<SessionKeeper> session_keeper_;
   std::optional<SignIn> sign_in_;
   std::optional<Api> api_;
   // Workers answer through the server, so they are gone before it; see Stop().
