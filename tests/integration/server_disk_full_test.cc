@@ -256,6 +256,54 @@ TEST_F(DiskFullTest, AWriteThatTheFullDiskCutsInHalfIsUnknownAndStoredOnceThereI
   for (const char* flag : {"before", "halfway", "after"}) EXPECT_EQ(StatusOf(flag), 200) << flag;
 }
 
+TEST_F(DiskFullTest, WhoSignsOutIsOutAndIsToldWhenThatIsNotWrittenDown) {
+  const Finished hashed = guidon::testing::Run(
+      {"/bin/sh", "-c", "echo 'correct horse battery' | " + Guidond::Program() + " hash-password"});
+  ASSERT_EQ(hashed.exit_code, 0) << hashed.errors;
+  std::ofstream(folder_ / "hash") << hashed.output;
+  server_.reset();
+  server_ = std::make_unique<Guidond>(GuidondOptions{
+      .arguments = {"--break-glass-file", folder_ / "hash"}, .environment = Environment(), .data = folder_ / "data"});
+  const auto sign_in = [&] {
+    const HttpAnswer answer =
+        HttpCall(server_->port(), "POST", "/auth/break-glass", {.body = R"({"password":"correct horse battery"})"});
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return ParseJson(answer.body)->Find("token")->AsString();
+  };
+  const auto is_in = [&](const std::string& token) {
+    return HttpCall(server_->port(), "GET", "/api/v1/projects", {.key = token}).status == 200;
+  };
+  const auto sign_out = [&](const std::string& token) {
+    return HttpCall(server_->port(), "POST", "/auth/logout", {.key = token});
+  };
+  const std::string full = sign_in(), halfway = sign_in(), other = sign_in();
+  Fill();
+  const HttpAnswer refused = sign_out(full);
+  EXPECT_EQ(refused.status, 507) << refused.body;
+  EXPECT_THAT(refused.body, HasSubstr("if the server restarts before it could note that, the session is open again"));
+  EXPECT_FALSE(is_in(full)) << "out, all the same";
+  EXPECT_EQ(sign_out(full).status, 401);
+  EXPECT_TRUE(is_in(other));
+  // As the answer says.
+  MakeRoom();
+  server_->Kill();
+  server_->Start();
+  EXPECT_TRUE(is_in(full));
+  EXPECT_EQ(sign_out(full).status, 200);
+
+  // A disk that fails in the middle: nobody knows whether it is written.
+  std::ofstream{fails_};
+  const HttpAnswer unknown = sign_out(halfway);
+  EXPECT_EQ(unknown.status, 500) << unknown.body;
+  EXPECT_THAT(unknown.body, HasSubstr("\"code\":\"indeterminate\""));
+  EXPECT_FALSE(is_in(halfway));
+  ASSERT_EQ(std::remove(fails_.c_str()), 0);
+  server_->Kill();
+  server_->Start();
+  EXPECT_FALSE(is_in(full)) << "what was answered as done is done";
+  EXPECT_TRUE(is_in(other));
+}
+
 TEST_F(DiskFullTest, OnAFullDiskItStopsInGoodOrderAndDoesNotStartUntilThereIsRoom) {
   FillUnseen();
   EXPECT_EQ(Put("halfway").status, 500);

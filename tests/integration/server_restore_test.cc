@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
 
 #include "core/base/json.h"
 #include "tests/support/guidond.h"
@@ -97,6 +98,49 @@ TEST(RestoreTest, ClientsNoticeARestoredServerAndTakeItsSnapshot) {
   EXPECT_EQ(PutGreeting(again, "restored", admin), 200) << "its keys are in the backup";
   EXPECT_TRUE(Eventually([&] { return client.String("greeting", user, "") == "restored"; }));
   EXPECT_EQ(client.Status().revision, backed_up + 1);
+}
+
+TEST(RestoreTest, NobodyIsSignedInAfterARestore) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(mkdir((folder / "backups").c_str(), 0700), 0);
+  const Finished hashed = guidon::testing::Run(
+      {"/bin/sh", "-c", "echo 'correct horse battery' | " + Guidond::Program() + " hash-password"});
+  ASSERT_EQ(hashed.exit_code, 0) << hashed.errors;
+  std::ofstream(folder / "hash") << hashed.output;
+  GuidondOptions options{.arguments = {"--backup-folder", folder / "backups", "--break-glass-file", folder / "hash"}};
+  auto server = std::make_unique<Guidond>(options);
+  const auto sign_in = [](const Guidond& at) {
+    const HttpAnswer answer =
+        HttpCall(at.port(), "POST", "/auth/break-glass", {.body = R"({"password":"correct horse battery"})"});
+    const Result<Value> body = ParseJson(answer.body);
+    return answer.status == 200 ? body->Find("token")->AsString() : answer.body;
+  };
+  const auto is_in = [](const Guidond& at, const std::string& token) {
+    return HttpCall(at.port(), "GET", "/api/v1/projects", {.key = token}).status == 200;
+  };
+  const std::string signed_out = sign_in(*server), live = sign_in(*server);
+  ASSERT_TRUE(is_in(*server, signed_out));
+  ASSERT_TRUE(is_in(*server, live));
+  const Finished created =
+      guidon::testing::Run({GUIDON_BIN_DIR "/guidon", "backup", "create", "--name", "monday"},
+                           {"GUIDON_SERVER=" + server->url(), "GUIDON_KEY=" + server->admin_key()});
+  ASSERT_EQ(created.exit_code, 0) << created.errors;
+  ASSERT_EQ(HttpCall(server->port(), "POST", "/auth/logout", {.key = signed_out}).status, 200);
+  // Without a restore a session that is live goes on, and one that was ended does not.
+  EXPECT_EQ(server->Stop(), 0);
+  server->Start();
+  EXPECT_FALSE(is_in(*server, signed_out));
+  EXPECT_TRUE(is_in(*server, live));
+  server->Kill();
+
+  options.data = folder / "restored";
+  const Finished restored = guidon::testing::Run(
+      {GUIDON_BIN_DIR "/guidon", "backup", "restore", folder / "backups/monday", "--data", options.data});
+  ASSERT_EQ(restored.exit_code, 0) << restored.errors;
+  const Guidond again(options);
+  EXPECT_FALSE(is_in(again, signed_out)) << "it is in the backup";
+  EXPECT_FALSE(is_in(again, live));
+  EXPECT_TRUE(is_in(again, sign_in(again)));
 }
 
 TEST(CrashLimitTest, AfterManyCrashesReadsAndStreamsAreServedAndWritesSayWhyNot) {
