@@ -76,6 +76,15 @@ Steps Compare(const EntitySet& before, const EntitySet& after) {
   return steps;
 }
 
+// Of an experiment; null for all else.
+Value MoveOf(const Step& step) {
+  const auto experiment = [](const std::optional<EntityRecord>& record) {
+    return record ? std::get_if<ExperimentRecord>(&*record) : nullptr;
+  };
+  const ExperimentRecord *const before = experiment(step.before), *const after = experiment(step.after);
+  return before == nullptr && after == nullptr ? Value() : DescribeMove(before, after);
+}
+
 // New entities stand in authored order until they have their slots; from then on lists are in order of their keys, so
 // that a restart finds the same lists.
 void SortByKey(EntitySet& set) {
@@ -852,11 +861,11 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
     txn.ops.push_back(prepared.after ? TxnOp::Put(key, EncodeProjectText(prepared.after->project))
                                      : TxnOp::Delete(key));
   }
-  std::vector<EntityRef> upserts, removals;
+  std::vector<LoggedChange> changes;
   for (const Step& step : prepared.steps) {
     const std::string key = EntityStoreKey(prepared.project, step.ref);
     txn.ops.push_back(step.after ? TxnOp::Put(key, EncodeRecordText(*step.after)) : TxnOp::Delete(key));
-    (step.after ? upserts : removals).push_back(step.ref);
+    changes.push_back({step.ref, !step.after, MoveOf(step)});
     if (step.after) continue;
     // Or the next one of that key would inherit them.
     if (Status forgotten = ForgetItems(kCommentSpace, CommentPrefix(prepared.project, step.ref), txn.ops); !forgotten) {
@@ -864,7 +873,7 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
     }
   }
   for (TxnOp& op : prepared.extra) txn.ops.push_back(std::move(op));
-  txn.revision = RevisionRecord{EncodeLog(prepared.project, prepared.project_changed, upserts, removals),
+  txn.revision = RevisionRecord{EncodeLog(prepared.project, prepared.project_changed, changes),
                                 EncodeAudit(AuditOf(prepared, author, action), prepared.project)};
   if (idempotency) txn.idempotency = Once(author, *idempotency, committed.created ? "created" : "changed");
   const Result<TxnResult> result = store_.Commit(std::move(txn));

@@ -1,5 +1,6 @@
 #include "server/catalog/records.h"
 
+#include <tuple>
 #include <utility>
 
 #include "core/base/json.h"
@@ -32,8 +33,12 @@ Error Unreadable(std::string_view key, const Error& cause) {
           {}};
 }
 
-Object RefObject(const EntityRef& ref) {
-  return Object{{"kind", Value(ToString(ref.kind))}, {"key", Value(ref.key)}};
+Value StandingOf(const ExperimentState& state) {
+  Object standing{{"status", Value(ToString(state.status))},
+                  {"iteration", Value(state.iteration)},
+                  {"ramp_step", Value(state.ramp_step)}};
+  if (!state.winner.empty()) standing.Append("winner", Value(state.winner));
+  return standing;
 }
 
 }  // namespace
@@ -129,18 +134,35 @@ Result<EntityRecord> DecodeDefinitionOf(const EntityRef& ref, const Value& defin
   return record;
 }
 
-std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRef>& upserts,
-                      const std::vector<EntityRef>& removals) {
-  Array changes;
-  for (const EntityRef& ref : upserts) changes.emplace_back(RefObject(ref));
-  for (const EntityRef& ref : removals) {
-    Object change = RefObject(ref);
-    change.Append("removed", true);
-    changes.emplace_back(std::move(change));
+Value DescribeMove(const ExperimentRecord* before, const ExperimentRecord* after) {
+  const ExperimentRecord& known = after != nullptr ? *after : *before;
+  const ExperimentState was = before != nullptr ? before->state : ExperimentState();
+  ExperimentState is = after != nullptr ? after->state : was;
+  const bool was_live = was.status == ExperimentStatus::kRunning || was.status == ExperimentStatus::kPaused;
+  if (after == nullptr && was_live) is.status = ExperimentStatus::kStopped;
+  const auto place = [](const ExperimentState& state) {
+    return std::tie(state.status, state.iteration, state.ramp_step, state.winner);
+  };
+  if (place(was) == place(is)) return {};
+  Array variants;
+  for (const Variant& variant : known.definition.variants) variants.emplace_back(variant.name);
+  return Object{{"environment", Value(known.definition.environment)},
+                {"variants", Value(std::move(variants))},
+                {"before", StandingOf(was)},
+                {"after", StandingOf(is)}};
+}
+
+std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<LoggedChange>& changes) {
+  Array list;
+  for (const LoggedChange& change : changes) {
+    Object one{{"kind", Value(ToString(change.ref.kind))}, {"key", Value(change.ref.key)}};
+    if (change.removed) one.Append("removed", true);
+    if (!change.experiment.is_null()) one.Append("experiment", change.experiment);
+    list.emplace_back(std::move(one));
   }
   Object log{{"project", Value(project)}};
   if (project_changed) log.Append("project_changed", true);
-  log.Append("changes", std::move(changes));
+  log.Append("changes", std::move(list));
   return ToJson(Value(std::move(log)));
 }
 

@@ -59,9 +59,24 @@ Result<StoredEntity> DecodeEntityText(std::string_view key, std::string_view tex
 // A definition that a caller sent for `ref`: its key, if it has one, must be that key.
 Result<EntityRecord> DecodeDefinitionOf(const EntityRef& ref, const Value& definition);
 
+// One entity that a revision changed, as its log has it.
+struct LoggedChange {
+  EntityRef ref;
+  bool removed = false;
+  Value experiment = {};  // DescribeMove; null: it is none, or stands where it stood
+};
+
+// Where an experiment stood before and stands after a commit, for whoever is told of it; null when that is the same.
+//
+//   {"environment":"production","variants":["control","one_page"],
+//    "before":{"status":"running","iteration":1,"ramp_step":0},
+//    "after":{"status":"concluded","iteration":1,"ramp_step":0,"winner":"one_page"}}
+//
+// Null pointers: it is new (a draft before), or gone; what is gone while it runs is stopped by that.
+Value DescribeMove(const ExperimentRecord* before, const ExperimentRecord* after);
+
 // The log payload of a revision (server/store/store.h), as JSON; server/catalog/audit_entry.h has the other one.
-std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<EntityRef>& upserts,
-                      const std::vector<EntityRef>& removals);
+std::string EncodeLog(std::string_view project, bool project_changed, const std::vector<LoggedChange>& changes);
 std::string EncodeItemLog(const std::vector<Item>& items);  // the first, and the others as `also`
 
 }  // namespace guidon

@@ -20,6 +20,8 @@ constexpr std::string_view kSecretPrefix = "whsec_";
 constexpr std::size_t kSecretBytes = 24;
 constexpr std::size_t kMostChangesNamed = 200;  // keeps a body below 64 KiB
 constexpr std::size_t kMostChangesInText = 10;
+constexpr std::size_t kMostExperimentsNamed = 10;  // likewise, with so many …
+constexpr std::size_t kMostVariantsNamed = 10;     // … variants each
 
 std::string Base64(const unsigned char* bytes, std::size_t size) {
   std::string text(4 * ((size + 2) / 3) + 1, '\0');
@@ -40,6 +42,98 @@ std::string Joined(const std::vector<std::string>& texts) {
   std::string joined;
   for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
   return joined;
+}
+
+// ---- What befalls an experiment ----------------------------------------------------------------------------------
+
+using Standing = RevisionEvent::Standing;
+
+// By where it stood before and where it stands after: its name, and in words. Several may hold of one commit.
+struct ExperimentEvent {
+  std::string_view name, word;
+  bool (*holds)(const Standing& before, const Standing& after);
+};
+constexpr ExperimentEvent kExperimentEvents[] = {
+    {"experiment.started", "started",
+     [](const Standing& before, const Standing& after) {
+       return after.status == "running" && after.iteration > before.iteration;
+     }},
+    {"experiment.paused", "paused",
+     [](const Standing& before, const Standing& after) {
+       return after.status == "paused" && before.status != "paused";
+     }},
+    {"experiment.resumed", "resumed",
+     [](const Standing& before, const Standing& after) {
+       return after.status == "running" && before.status == "paused" && after.iteration == before.iteration;
+     }},
+    {"experiment.stopped", "stopped",
+     [](const Standing& before, const Standing& after) {
+       return after.status == "stopped" && (before.status == "running" || before.status == "paused");
+     }},
+    {"experiment.concluded", "concluded",
+     [](const Standing& before, const Standing& after) {
+       return after.status == "concluded" && before.status != "concluded";
+     }},
+};
+
+// Valid as long as the event is.
+struct Happening {
+  const RevisionEvent::Change* change;
+  const ExperimentEvent* what;
+};
+std::vector<Happening> HappeningsIn(const RevisionEvent& event) {
+  std::vector<Happening> happenings;
+  for (const RevisionEvent::Change& change : event.changes) {
+    if (!change.move) continue;
+    for (const ExperimentEvent& what : kExperimentEvents) {
+      if (what.holds(change.move->before, change.move->after)) happenings.push_back({&change, &what});
+    }
+  }
+  return happenings;
+}
+
+Standing ReadStanding(const Value* standing) {
+  if (standing == nullptr) return {};
+  return {TextOf(*standing, "status"), NumberOf(*standing, "iteration"), NumberOf(*standing, "ramp_step"),
+          TextOf(*standing, "winner")};
+}
+
+// As the catalog's log has it (server/catalog/records.h).
+std::optional<RevisionEvent::Move> ReadMove(const Value* move) {
+  if (move == nullptr) return std::nullopt;
+  return RevisionEvent::Move{TextOf(*move, "environment"), TextsIn(*move, "variants"),
+                             ReadStanding(move->Find("before")), ReadStanding(move->Find("after"))};
+}
+
+Value DescribeHappening(const Happening& happening) {
+  const RevisionEvent::Move& move = *happening.change->move;
+  Object described{{"event", Value(happening.what->name)},   {"key", Value(happening.change->key)},
+                   {"environment", Value(move.environment)}, {"was", Value(move.before.status)},
+                   {"is", Value(move.after.status)},         {"iteration", Value(move.after.iteration)}};
+  std::vector<std::string> variants = move.variants;
+  if (variants.size() > kMostVariantsNamed) variants.resize(kMostVariantsNamed);
+  described.Append("variants", Value(TextsOf(variants)));
+  if (variants.size() < move.variants.size()) {
+    described.Append("variants_left_out", Value(move.variants.size() - variants.size()));
+  }
+  if (!move.after.winner.empty()) described.Append("winner", Value(move.after.winner));
+  return described;
+}
+
+// "Experiment checkout-one-page started (iteration 1) in production, experiment search paused …"
+std::string InWords(const std::vector<Happening>& happenings) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(happenings.size(), kMostExperimentsNamed); ++i) {
+    const RevisionEvent::Change& change = *happenings[i].change;
+    const Standing& after = change.move->after;
+    text += (i == 0 ? "Experiment " : ", experiment ") + change.key + " " + std::string(happenings[i].what->word) +
+            " (iteration " + std::to_string(after.iteration) +
+            (after.winner.empty() ? "" : ", winner " + after.winner) + ") in " + change.move->environment;
+  }
+  if (happenings.size() > kMostExperimentsNamed) {
+    text += " and " + std::to_string(happenings.size() - kMostExperimentsNamed) + " more";
+  }
+  return text;
 }
 
 // "definitions.change" by "*", "definitions.*" or itself.
@@ -90,24 +184,36 @@ std::string DeedOf(const RevisionEvent& event) {
          event.subject.substr(key + 1, end - key - 1);
 }
 
+// "changed flag checkout.layout, removed segment beta"; without those that `happenings` tell of.
+std::string ChangesInWords(const RevisionEvent& event, const std::vector<Happening>& happenings) {
+  std::string text;
+  std::size_t count = 0;
+  for (const RevisionEvent::Change& change : event.changes) {
+    const bool is_told =
+        change.move && std::any_of(happenings.begin(), happenings.end(),
+                                   [&](const Happening& happening) { return happening.change == &change; });
+    if (is_told || ++count > kMostChangesInText) continue;
+    text += (text.empty() ? "" : ", ") + std::string(change.removed ? "removed " : "changed ") + change.kind + " " +
+            change.key;
+  }
+  if (count > kMostChangesInText) text += " and " + std::to_string(count - kMostChangesInText) + " more";
+  return text;
+}
+
 // "shop: key:4fJ2 changed flag checkout.layout, removed segment beta (revision 17): slower ramp"
+// "shop: Experiment checkout-one-page started (iteration 1) in production by key:4fJ2 (revision 18): go"
 std::string TextFor(const RevisionEvent& event) {
   std::string text = event.project.empty() ? std::string() : event.project + ": ";
   if (!event.overridden.empty()) text += "EMERGENCY in " + Joined(event.overridden) + ": ";
-  text += event.principal + " ";
-  const std::string deed = DeedOf(event);
-  if (!deed.empty()) {
-    text += deed + (event.changes.empty() ? "" : ": ");
-  } else if (event.changes.empty()) {
-    text += event.action + " " + event.subject;
-  }
-  for (std::size_t i = 0; i < std::min(event.changes.size(), kMostChangesInText); ++i) {
-    const RevisionEvent::Change& change = event.changes[i];
-    text +=
-        std::string(i == 0 ? "" : ", ") + (change.removed ? "removed " : "changed ") + change.kind + " " + change.key;
-  }
-  if (event.changes.size() > kMostChangesInText) {
-    text += " and " + std::to_string(event.changes.size() - kMostChangesInText) + " more";
+  const std::vector<Happening> happenings = HappeningsIn(event);
+  const std::string deed = DeedOf(event), changes = ChangesInWords(event, happenings);
+  if (!happenings.empty()) {
+    text += InWords(happenings) + " by " + event.principal + (deed.empty() ? "" : ", who " + deed) +
+            (changes.empty() ? "" : "; ") + changes;
+  } else if (!deed.empty()) {
+    text += event.principal + " " + deed + (changes.empty() ? "" : ": ") + changes;
+  } else {
+    text += event.principal + " " + (changes.empty() ? event.action + " " + event.subject : changes);
   }
   text += " (revision " + std::to_string(event.revision) + ")";
   if (!event.approved_by.empty()) text += ", approved by " + Joined(event.approved_by);
@@ -216,17 +322,19 @@ std::optional<RevisionEvent> ReadRevisionEvent(const RevisionEntry& entry) {
   if (changes == nullptr || !changes->is_array()) return event;
   for (const Value& change : changes->AsArray()) {
     const Value* const removed = change.Find("removed");
-    event.changes.push_back({TextOf(change, "kind"), TextOf(change, "key"), removed != nullptr && removed->AsBool()});
+    event.changes.push_back({TextOf(change, "kind"), TextOf(change, "key"), removed != nullptr && removed->AsBool(),
+                             ReadMove(change.Find("experiment"))});
   }
   return event;
 }
 
 std::vector<std::string> EventsOf(const RevisionEvent& event) {
   std::vector<std::string> names = {event.action};
-  for (const RevisionEvent::Change& change : event.changes) {
-    std::string name = change.kind + (change.removed ? ".remove" : ".change");
+  const auto add = [&names](std::string name) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
-  }
+  };
+  for (const RevisionEvent::Change& change : event.changes) add(change.kind + (change.removed ? ".remove" : ".change"));
+  for (const Happening& happening : HappeningsIn(event)) add(std::string(happening.what->name));
   if (!event.overridden.empty()) names.emplace_back("emergency.override");
   return names;
 }
@@ -264,6 +372,15 @@ std::string BodyFor(const Webhook& webhook, const RevisionEvent& event) {
   data.Append("changes", Value(std::move(changes)));
   if (event.changes.size() > kMostChangesNamed) {
     data.Append("changes_left_out", Value(event.changes.size() - kMostChangesNamed));
+  }
+  const std::vector<Happening> happenings = HappeningsIn(event);
+  Array experiments;
+  for (std::size_t i = 0; i < std::min(happenings.size(), kMostExperimentsNamed); ++i) {
+    experiments.push_back(DescribeHappening(happenings[i]));
+  }
+  if (!experiments.empty()) data.Append("experiments", Value(std::move(experiments)));
+  if (happenings.size() > kMostExperimentsNamed) {
+    data.Append("experiments_left_out", Value(happenings.size() - kMostExperimentsNamed));
   }
   return ToJson(Object{{"type", Value(event.action)},
                        {"timestamp", Value(FormatTimestamp(Milliseconds(event.time)))},

@@ -56,9 +56,21 @@ Result<std::string> NewWebhookSecret();
 
 // A revision, as far as a webhook is concerned.
 struct RevisionEvent {
+  // Where an experiment stands; words and numbers as in its state (core/model/experiment.h).
+  struct Standing {
+    std::string status;
+    std::int64_t iteration = 0, ramp_step = 0;
+    std::string winner;
+  };
+  struct Move {
+    std::string environment;
+    std::vector<std::string> variants;
+    Standing before, after;
+  };
   struct Change {
     std::string kind, key;
     bool removed = false;
+    std::optional<Move> move = {};  // of an experiment that does not stand where it stood
   };
   Revision revision = 0;
   Timestamp time{};
@@ -76,8 +88,9 @@ struct RevisionEvent {
 // nullopt when it was redacted: then nobody is told anything of it.
 std::optional<RevisionEvent> ReadRevisionEvent(const RevisionEntry& entry);
 
-// Its names: the action, for each kind that changed "flag.change" or "flag.remove", and "emergency.override" when it
-// altered protected environments without approvals; each once.
+// Its names: the action; for each kind that changed "flag.change" or "flag.remove"; "experiment.started", ".paused",
+// ".resumed", ".stopped" and ".concluded" for experiments that this befell, whoever or whatever did it; and
+// "emergency.override" when it altered protected environments without approvals; each once.
 std::vector<std::string> EventsOf(const RevisionEvent& event);
 bool Wants(const Webhook& webhook, const RevisionEvent& event);
 

@@ -7,6 +7,7 @@
 #include "core/model/units.h"
 #include "server/api/home.h"
 #include "tests/server/api/api_fixture.h"
+#include "tests/support/scripted_server.h"
 
 namespace guidon {
 namespace {
@@ -470,6 +471,67 @@ TEST_F(ApiTest, AProjectStaysWhileAWebhookTellsOfIt) {
   EXPECT_THAT(refused.body, HasSubstr("webhook " + id));
   EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/bank/webhooks/" + id).status, 200);
   EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/bank").status, 200);
+}
+
+// Whoever moves it: a definition that is put, a change set, a workspace that is applied, a removal.
+TEST_F(ApiTest, AWebhookIsToldWhatBefallsAnExperiment) {
+  testing::ScriptedServer receiver;
+  server.PutFlag("a");
+  ASSERT_EQ(server
+                .Call("POST", "/api/v1/projects/shop/webhooks",
+                      {.body = R"({"url":")" + receiver.url() +
+                               R"(/","events":["experiment.st*","experiment.paused",)" + R"("experiment.resumed"]})"})
+                .status,
+            201);
+  const auto experiment = [](const std::string& state) {
+    return R"({"experiment":"e","owner":"ana","flag":"a","environment":"production","unit":"key","state":")" + state +
+           R"(","variants":{"control":{"serves":"off","weight":"50%"},"one":{"serves":"on","weight":"50%"}}})";
+  };
+  const auto put = [&](const std::string& state) {
+    const int status = server.Call("PUT", "/api/v1/projects/shop/experiments/e", {.body = experiment(state)}).status;
+    EXPECT_TRUE(status == 200 || status == 201) << status;
+  };
+  // What it is told next: the type, and of the experiment what there is to say.
+  const auto told = [&]() -> std::string {
+    const auto connection = receiver.Accept();
+    if (connection == nullptr) return "nothing";
+    const Result<Value> body = ParseJson(connection->request().body);
+    connection->SendAnswer(204);
+    const Value& data = *body->Find("data");
+    const Value* happenings = data.Find("experiments");
+    return TextAt(*body, "type") + " " + TextAt(data, "project") + " " + TextAt(data, "revision") + " " +
+           (happenings == nullptr ? "" : ToJson(*happenings));
+  };
+  const auto expected = [&](const std::string& type, const std::string& event, const std::string& was,
+                            const std::string& is, int iteration) {
+    return type + " shop " + std::to_string(server.head()) + R"( [{"event":"experiment.)" + event +
+           R"(","key":"e","environment":"production","was":")" + was + R"(","is":")" + is + R"(","iteration":)" +
+           std::to_string(iteration) + R"(,"variants":["control","one"]}])";
+  };
+  const auto apply = [&](const std::string& state) {
+    const HttpAnswer applied = server.Call(
+        "POST", "/api/v1/projects/shop/apply",
+        {.body = R"({"workspace":{"project":{"project":"shop","environments":{"production":{},"staging":{}}},)"
+                 R"("experiments":[)" +
+                 experiment(state) + "]}}"});
+    EXPECT_EQ(applied.status, 200) << applied.body;
+  };
+  apply("draft");  // of which it is not told
+  apply("running");
+  EXPECT_EQ(told(), expected("workspace.apply", "started", "draft", "running", 1));
+  EXPECT_EQ(Changes(R"({"comment":"looks odd","changes":[{"kind":"experiment","key":"e","action":"patch",)"
+                    R"("definition":{"state":"paused"}}]})")
+                .status,
+            200);
+  EXPECT_EQ(told(), expected("definitions.change", "paused", "running", "paused", 1));
+  put("running");
+  EXPECT_EQ(told(), expected("definitions.change", "resumed", "paused", "running", 1));
+  put("stopped");
+  EXPECT_EQ(told(), expected("definitions.change", "stopped", "running", "stopped", 1));
+  put("running");
+  EXPECT_EQ(told(), expected("definitions.change", "started", "stopped", "running", 2));
+  EXPECT_EQ(server.Call("DELETE", "/api/v1/projects/shop/experiments/e").status, 200);
+  EXPECT_EQ(told(), expected("definitions.change", "stopped", "running", "stopped", 2)) << "what is gone is over";
 }
 
 TEST_F(ApiTest, TheLastKeyOfAllProjectsStays) {

@@ -146,6 +146,90 @@ TEST(WebhookTest, AVeryLargeChangeIsCutAndSaysSo) {
   }
 }
 
+// Of an experiment whose state moved, as the catalog's log has it.
+std::string Moved(const std::string& key, const std::string& before, const std::string& after) {
+  return R"({"kind":"experiment","key":")" + key +
+         R"(","experiment":{"environment":"production","variants":["control","one_page"],"before":)" + before +
+         R"(,"after":)" + after + "}}";
+}
+std::string Stands(const std::string& status, int iteration, const std::string& more = "") {
+  return R"({"status":")" + status + R"(","iteration":)" + std::to_string(iteration) + R"(,"ramp_step":0)" + more + "}";
+}
+std::string LogOf(const std::string& changes) {
+  return R"({"project":"shop","changes":[)" + changes + "]}";
+}
+
+TEST(WebhookTest, AnExperimentHasAnEventForEachTurnThatItTakes) {
+  const std::string kWinner = R"(,"winner":"one_page")";
+  struct Case {
+    std::string before, after, event;
+  };
+  for (const Case& one : std::initializer_list<Case>{
+           {Stands("draft", 0), Stands("running", 1), "experiment.started"},
+           {Stands("scheduled", 0), Stands("running", 1), "experiment.started"},
+           {Stands("stopped", 1), Stands("running", 2), "experiment.started"},
+           {Stands("running", 1), Stands("running", 2), "experiment.started"},
+           {Stands("running", 1), Stands("paused", 1), "experiment.paused"},
+           {Stands("draft", 0), Stands("paused", 1), "experiment.paused"},
+           {Stands("paused", 1), Stands("running", 1), "experiment.resumed"},
+           {Stands("running", 1), Stands("stopped", 1), "experiment.stopped"},
+           {Stands("paused", 1), Stands("stopped", 1), "experiment.stopped"},
+           {Stands("running", 1), Stands("concluded", 1, kWinner), "experiment.concluded"},
+           {Stands("stopped", 1), Stands("concluded", 1, kWinner), "experiment.concluded"},
+           {Stands("draft", 0), Stands("scheduled", 0), ""},
+           {Stands("draft", 0), Stands("stopped", 0), ""},
+           {Stands("scheduled", 1), Stands("stopped", 1), ""},
+           {R"({"status":"running","iteration":1,"ramp_step":0})",
+            R"({"status":"running","iteration":1,"ramp_step":1})", ""},
+       }) {
+    const auto event = ReadRevisionEvent(Entry(LogOf(Moved("e", one.before, one.after)), kAudit));
+    std::vector<std::string> expected = {"definitions.change", "experiment.change"};
+    if (!one.event.empty()) expected.push_back(one.event);
+    EXPECT_EQ(EventsOf(*event), expected) << one.before << " → " << one.after;
+  }
+}
+
+TEST(WebhookTest, TheBodySaysWhatBefellAnExperiment) {
+  const RevisionEvent event = *ReadRevisionEvent(
+      Entry(LogOf(Moved("checkout-one-page", Stands("draft", 0), Stands("running", 1)) + "," +
+                  Moved("search", Stands("running", 3), Stands("concluded", 3, R"(,"winner":"one_page")")) +
+                  R"(,{"kind":"flag","key":"search.v2"})"),
+            kAudit));
+  Webhook webhook;
+  const Value body = *ParseJson(BodyFor(webhook, event));
+  EXPECT_EQ(ToJson(*body.Find("data")->Find("experiments")),
+            R"([{"event":"experiment.started","key":"checkout-one-page","environment":"production","was":"draft",)"
+            R"("is":"running","iteration":1,"variants":["control","one_page"]},)"
+            R"({"event":"experiment.concluded","key":"search","environment":"production","was":"running",)"
+            R"("is":"concluded","iteration":3,"variants":["control","one_page"],"winner":"one_page"}])");
+  webhook.format = WebhookFormat::kSlack;
+  EXPECT_EQ(BodyFor(webhook, event),
+            R"({"text":"shop: Experiment checkout-one-page started (iteration 1) in production, experiment search )"
+            R"(concluded (iteration 3, winner one_page) in production by key:4fJ2; changed flag search.v2 )"
+            R"((revision 17): slower ramp"})");
+  const RevisionEvent applied = *ReadRevisionEvent(Entry(
+      LogOf(Moved("e", Stands("running", 1), Stands("paused", 1))),
+      R"({"principal":"key:4f","action":"change_request.apply","subject":"shop","change_request":"12","comment":"go"})"));
+  EXPECT_EQ(
+      BodyFor(webhook, applied),
+      R"({"text":"shop: Experiment e paused (iteration 1) in production by key:4f, who applied change request 12 )"
+      R"((revision 17): go"})");
+  webhook.events = {"experiment.paused"};
+  EXPECT_TRUE(Wants(webhook, applied));
+  EXPECT_FALSE(Wants(webhook, event));
+
+  RevisionEvent large = event;
+  RevisionEvent::Change change = large.changes[0];
+  change.key = std::string(128, 'k');
+  change.move->variants.assign(50, std::string(128, 'v'));
+  large.changes.assign(5'000, change);
+  webhook.format = WebhookFormat::kJson;
+  const std::string cut = BodyFor(webhook, large);
+  EXPECT_LT(cut.size(), 64u << 10);
+  EXPECT_NE(cut.find(R"("experiments_left_out":4990)"), std::string::npos);
+  EXPECT_NE(cut.find(R"("variants_left_out":40)"), std::string::npos);
+}
+
 TEST(WebhookTest, ChangeRequestsCommentsAndEmergenciesAreToldInWords) {
   Webhook slack;
   slack.format = WebhookFormat::kSlack;
