@@ -293,6 +293,8 @@ class Api {
   Result<NewSession> EnterBreakGlass(SessionDoor door, const Call& call);
   void AppendEndings(std::string_view member, std::vector<Item>& items) const;
   http::Response SignInProblem(const Error& error, const Call& call, std::string_view principal = {});
+  // Of a browser that is back from the provider, with the cookie that it began with.
+  http::Response LetIn(const Call& call, const std::string& state, std::string_view cookie);
   Value DescribeSession(const NewSession& session) const;
   // Whether pages of this origin may call.
   bool MayCall(std::string_view origin) const;

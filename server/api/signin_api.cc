@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "core/base/json.h"
 #include "core/model/units.h"
@@ -20,6 +21,8 @@ namespace {
 constexpr std::string_view kSessionCookie = "__Host-guidon_session";
 constexpr std::string_view kSignInCookie = "__Host-guidon_sign_in_";  // and how its state begins
 constexpr std::size_t kCookieStateBytes = 8;
+// Sign-ins that are under way in one browser; beyond it its oldest goes, as a header takes only so much.
+constexpr std::size_t kMostSignInCookies = 8;
 constexpr std::int64_t kBreakGlassMs = 3'600'000;  // a session of the break-glass admin
 constexpr std::size_t kMostSwept = 100;            // sessions that are over and go with a sign-in
 // Without the name and the mail address, which the log does not get.
@@ -27,19 +30,35 @@ constexpr std::string_view kNoRoleDetail = "they have no role here, neither as a
 constexpr std::size_t kMostNameBytes = 256;
 constexpr std::size_t kMostEmailBytes = 320;
 
+// Takes the first cookie of the header's value away: its name and its value.
+std::pair<std::string_view, std::string_view> TakeCookie(std::string_view& rest) {
+  std::string_view one = rest.substr(0, rest.find(';'));
+  rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+  while (one.starts_with(' ')) one.remove_prefix(1);
+  while (one.ends_with(' ')) one.remove_suffix(1);
+  const std::size_t equals = std::min(one.find('='), one.size());
+  return {one.substr(0, equals), one.substr(std::min(equals + 1, one.size()))};
+}
+
 // "" when it is not there.
 std::string_view CookieOf(const http::Request& request, std::string_view name) {
-  std::string_view rest = request.Header("Cookie");
-  while (!rest.empty()) {
-    std::string_view one = rest.substr(0, rest.find(';'));
-    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-    while (one.starts_with(' ')) one.remove_prefix(1);
-    while (one.ends_with(' ')) one.remove_suffix(1);
-    if (one.size() > name.size() && one.starts_with(name) && one[name.size()] == '=') {
-      return one.substr(name.size() + 1);
-    }
+  for (std::string_view rest = request.Header("Cookie"); !rest.empty();) {
+    const auto [of_name, value] = TakeCookie(rest);
+    if (of_name == name) return value;
   }
   return {};
+}
+
+// Of the sign-ins that are under way in this browser; as it sends them, the oldest first (RFC 6265, 5.4).
+std::vector<std::string_view> SignInCookies(const http::Request& request) {
+  std::vector<std::string_view> names;
+  for (std::string_view rest = request.Header("Cookie"); !rest.empty();) {
+    const std::string_view name = TakeCookie(rest).first;
+    if (name.size() == kSignInCookie.size() + kCookieStateBytes && name.starts_with(kSignInCookie)) {
+      names.push_back(name);
+    }
+  }
+  return names;
 }
 
 void SetCookie(http::Response& response, std::string_view name, std::string_view value, std::int64_t seconds) {
@@ -198,6 +217,8 @@ http::Response Api::BeginSignIn(const Call& call) {
   response.Header("Location", begun->location);
   response.Header("Cache-Control", "no-store");
   response.Header("Referrer-Policy", "no-referrer");
+  const std::vector<std::string_view> others = SignInCookies(request);
+  for (std::size_t i = 0; i + kMostSignInCookies <= others.size(); ++i) SetCookie(response, others[i], "", 0);
   SetCookie(response, SignInCookieOf(begun->state), begun->cookie, SignIn::kBeginMs / 1000);
   return response;
 }
@@ -209,8 +230,16 @@ http::Response Api::FinishSignIn(const Call& call) {
   const std::string_view cookie = CookieOf(request, cookie_name);
   // What nobody began here is nobody's failed sign-in: anybody can send that, with any text.
   if (parts_.sign_in.has_provider() && !parts_.sign_in.IsUnderWay(state, cookie)) return NotUnderWay(call);
+  http::Response response = LetIn(call, state, cookie);
+  // It is over, however it went. Without a provider the state is anybody's text.
+  if (parts_.sign_in.has_provider()) SetCookie(response, cookie_name, "", 0);
+  return response;
+}
+
+http::Response Api::LetIn(const Call& call, const std::string& state, std::string_view cookie) {
+  const http::Request& request = call.request;
   if (const std::string_view fault = request.Query("error"); !fault.empty()) {
-    parts_.sign_in.GiveUp(state);
+    parts_.sign_in.GiveUp(state, cookie);
     return SignInProblem(
         {ErrorCode::kUnauthenticated, "the OpenID provider did not sign you in: '" + Shortened(fault, 64) + "'", {}},
         call);
@@ -241,7 +270,6 @@ http::Response Api::FinishSignIn(const Call& call) {
     SetCookie(response, kSessionCookie, session->token,
               (session->record.expires_ms - session->record.created_ms) / 1000);
   }
-  SetCookie(response, cookie_name, "", 0);
   return response;
 }
 

@@ -1,4 +1,5 @@
 guidon_library(server_signin
-  SOURCES signin/id_token.cc signin/key_set.cc signin/password.cc signin/provider.cc signin/sign_in.cc
+  SOURCES signin/id_token.cc signin/key_set.cc signin/password.cc signin/provider.cc signin/sealer.cc
+    signin/sign_in.cc
   PUBLIC_DEPS guidon::core_base guidon::net guidon::server_auth
   DEPS OpenSSL::Crypto PkgConfig::argon2)

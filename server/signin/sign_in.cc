@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <mutex>
@@ -14,12 +15,14 @@ namespace guidon {
 namespace {
 
 constexpr AttemptBudget kPasswords{.burst = 10, .per_second = 1.0 / 60};
-constexpr std::size_t kMostPending = 8'192;
+constexpr std::size_t kMostSpent = 8'192;
 constexpr std::size_t kMostCodes = 1'024;
 constexpr std::size_t kRandomBytes = 32;
 constexpr std::size_t kMostProgramState = 256;
 constexpr std::size_t kMostProgramUri = 512;
 constexpr std::size_t kChallengeSize = 43;  // SHA-256 in base64url
+// Of what is sealed: the time of its end, state, nonce and verifier; and of a program its address, challenge and state.
+constexpr std::size_t kPendingFields = 4, kProgramFields = 3;
 
 constexpr std::string_view kOutcomes[] = {"signed_in", "no_role", "failed", "break_glass", "wrong_password"};
 static_assert(std::size(kOutcomes) == std::size(kSignInOutcomes));
@@ -105,7 +108,7 @@ SignIn::SignIn(SignInOptions options)
       begins_({.burst = 60, .per_second = 1}),
       passwords_(kPasswords),
       local_passwords_(kPasswords),
-      pending_(kMostPending),
+      spent_(kMostSpent),
       codes_(kMostCodes) {
   if (!options_.provider.issuer.empty()) provider_.emplace(options_.provider);
 }
@@ -121,27 +124,51 @@ Result<SignIn::Begun> SignIn::Begin(std::string_view peer, std::optional<Loopbac
   if (!IsLoopback(peer) && !begins_.Take(peer, now_ms)) {
     return Fail(ErrorCode::kOverloaded, "too many sign-ins were begun from this address; try again in a minute");
   }
-  const Result<std::string> state = RandomText(kRandomBytes), cookie = RandomText(kRandomBytes);
-  const Result<std::string> nonce = RandomText(kRandomBytes), verifier = RandomText(kRandomBytes);
-  for (const auto* random : {&state, &cookie, &nonce, &verifier}) {
+  const Result<std::string> state = RandomText(kRandomBytes), nonce = RandomText(kRandomBytes);
+  const Result<std::string> verifier = RandomText(kRandomBytes);
+  for (const auto* random : {&state, &nonce, &verifier}) {
     if (!*random) return Fail(random->error());
   }
   Result<std::string> location = provider_->AuthorizationUrl(*state, *nonce, ChallengeOf(*verifier));
   if (!location) return Fail(location.error());
+  Sealer::Fields fields = {std::to_string(now_ms + kBeginMs), *state, *nonce, *verifier};
+  if (program) fields.insert(fields.end(), {program->redirect_uri, program->challenge, program->state});
+  Result<std::string> cookie = sealer_.Seal(fields);
+  if (!cookie) return Fail(cookie.error());
+  return Begun{*std::move(location), *std::move(cookie), *state};
+}
+
+std::optional<SignIn::Pending> SignIn::Unseal(const std::string& state, std::string_view cookie) const {
+  std::optional<Sealer::Fields> fields = sealer_.Open(cookie);
+  if (!fields || (fields->size() != kPendingFields && fields->size() != kPendingFields + kProgramFields)) {
+    return std::nullopt;
+  }
+  const std::string& end = fields->at(0);
+  std::int64_t ends_ms = 0;
+  std::from_chars(end.data(), end.data() + end.size(), ends_ms);
+  if (ends_ms <= options_.now_ms() || !IsSame(fields->at(1), state)) return std::nullopt;
+  Pending pending{std::move(fields->at(2)), std::move(fields->at(3)), std::nullopt};
+  if (fields->size() > kPendingFields) {
+    pending.program = LoopbackRequest{std::move(fields->at(4)), std::move(fields->at(5)), std::move(fields->at(6))};
+  }
+  return pending;
+}
+
+std::optional<SignIn::Pending> SignIn::Spend(const std::string& state, std::string_view cookie) {
+  std::optional<Pending> pending = Unseal(state, cookie);
+  if (!pending) return std::nullopt;
+  const std::int64_t now_ms = options_.now_ms();
   MutexLock lock(mutex_);
-  pending_.Put(*state, {*cookie, *nonce, *verifier, std::move(program), now_ms + kBeginMs}, now_ms);
-  return Begun{*std::move(location), *cookie, *state};
+  if (spent_.Find(state, now_ms) != nullptr) return std::nullopt;
+  spent_.Put(state, {now_ms + kBeginMs}, now_ms);
+  return pending;
 }
 
 Result<SignIn::Arrived> SignIn::Arrive(const std::string& state, const std::string& code, std::string_view cookie,
                                        std::string_view issuer) {
   if (!provider_) return Fail(ErrorCode::kNotFound, "the server has no OpenID provider (oidc-issuer)");
-  std::optional<Pending> pending;
-  {
-    MutexLock lock(mutex_);
-    pending = pending_.Take(state, options_.now_ms());
-  }
-  if (!pending || !IsSame(pending->cookie, cookie)) {
+  std::optional<Pending> pending = Spend(state, cookie);
+  if (!pending) {
     return Fail(ErrorCode::kUnauthenticated,
                 "no sign-in of this browser is under way, or it took more than ten minutes; begin again");
   }
@@ -154,14 +181,13 @@ Result<SignIn::Arrived> SignIn::Arrive(const std::string& state, const std::stri
 }
 
 bool SignIn::IsUnderWay(const std::string& state, std::string_view cookie) const {
+  if (!Unseal(state, cookie)) return false;
   MutexLock lock(mutex_);
-  const Pending* pending = pending_.Find(state, options_.now_ms());
-  return pending != nullptr && IsSame(pending->cookie, cookie);
+  return spent_.Find(state, options_.now_ms()) == nullptr;
 }
 
-void SignIn::GiveUp(const std::string& state) {
-  MutexLock lock(mutex_);
-  (void)pending_.Take(state, options_.now_ms());
+void SignIn::GiveUp(const std::string& state, std::string_view cookie) {
+  (void)Spend(state, cookie);
 }
 
 Result<std::string> SignIn::IssueCode(const Identity& who, const LoopbackRequest& program) {

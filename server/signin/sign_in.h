@@ -1,7 +1,7 @@
 // Who signs in, from the first address to the identity: what is under way between a browser, the OpenID provider and a
 // program that asked for it.
 //
-//   Result<SignIn::Begun> begun = sign_in.Begin(peer, {});            // GET /auth/login: redirect there, set the
+//   Result<SignIn::Begun> begun = sign_in.Begin(peer, {});             // GET /auth/login: redirect there, set the
 //   cookie Result<SignIn::Arrived> who = sign_in.Arrive(state, code, cookie);  // GET /auth/callback
 //
 // For the browser there is nothing more. For a program (RFC 8252: `guidon login`), its one-time code is handed to it by
@@ -10,15 +10,18 @@
 //   std::string code = *sign_in.IssueCode(who);       // valid for two minutes, once
 //   Result<Identity> who = sign_in.RedeemCode(code, verifier);        // POST /auth/token
 //
-// A sign-in is bound to the browser that began it by a cookie, so that nobody can be sent into somebody else's. State,
-// nonce and verifier never leave the server but for what the protocol sends.
+// A sign-in is bound to the browser that began it by a cookie, so that nobody can be sent into somebody else's. The
+// cookie is also all that there is of it: state, nonce, verifier and who asked are sealed in it
+// (server/signin/sealer.h), so that nothing is kept here for whoever only begins, and nobody can push out what somebody
+// else has begun. What has come to its end is remembered until its cookie has: it counts once.
 //
-// Bounds: 8 192 sign-ins under way, of ten minutes each, and 1 024 codes: beyond it the oldest goes. An address begins
-// 60 at once and one a second after that: kOverloaded; but loopback, where a proxy on this machine stands for
-// everybody, as often as it likes. One password is looked at at a time, as that takes 19 MiB: kOverloaded. Passwords
-// are limited by address, right or wrong: ten, and one a minute after that. All that come through a proxy on this
-// machine share that; who is on this machine has it for themselves, and waits for the others, so that nobody out there
-// can keep them out. Nothing of it outlives a restart.
+// Bounds: ten minutes for a sign-in. 8 192 that came to their end: beyond it the oldest is forgotten, and then it is
+// the provider that takes its code once (RFC 6749, 4.1.2). 1 024 codes: beyond it the oldest goes. An address begins 60
+// at once and one a second after that: kOverloaded; but loopback, where a proxy on this machine stands for everybody,
+// as often as it likes. One password is looked at at a time, as that takes 19 MiB: kOverloaded. Passwords are limited
+// by address, right or wrong: ten, and one a minute after that. All that come through a proxy on this machine share
+// that; who is on this machine has it for themselves, and waits for the others, so that nobody out there can keep them
+// out. Nothing of it outlives a restart.
 //
 // Thread safety: every method may be called from any thread. Begin and Arrive wait for the network, CheckBreakGlass for
 // a file and some 30 ms of a core: none of them on an I/O thread.
@@ -37,6 +40,7 @@
 #include "core/base/result.h"
 #include "server/auth/attempt_limiter.h"
 #include "server/signin/provider.h"
+#include "server/signin/sealer.h"
 
 namespace guidon {
 
@@ -89,11 +93,11 @@ class SignIn {
 
   struct Begun {
     std::string location;  // of the provider
-    std::string cookie;    // for the browser, until it is back
-    std::string state;     // which names it
+    std::string cookie;    // for the browser, until it is back; less than 2 KiB
+    std::string state;     // which names it; base64url
   };
   // kNotFound: there is no provider; kOverloaded; kUnavailable.
-  Result<Begun> Begin(std::string_view peer, std::optional<LoopbackRequest> program) GUIDON_EXCLUDES(mutex_);
+  Result<Begun> Begin(std::string_view peer, std::optional<LoopbackRequest> program);
 
   struct Arrived {
     Identity who;
@@ -106,8 +110,8 @@ class SignIn {
                          std::string_view issuer = {}) GUIDON_EXCLUDES(mutex_);
   // Whether this browser began it, and less than ten minutes ago.
   bool IsUnderWay(const std::string& state, std::string_view cookie) const GUIDON_EXCLUDES(mutex_);
-  // The provider said no: forgets what was begun.
-  void GiveUp(const std::string& state) GUIDON_EXCLUDES(mutex_);
+  // The provider said no: ends what was begun.
+  void GiveUp(const std::string& state, std::string_view cookie) GUIDON_EXCLUDES(mutex_);
 
   Result<std::string> IssueCode(const Identity& who, const LoopbackRequest& program) GUIDON_EXCLUDES(mutex_);
   // kUnauthenticated: no such code any more, or the verifier is not that of the challenge; then the code is gone, too.
@@ -128,9 +132,12 @@ class SignIn {
   }
 
  private:
+  // As it is sealed.
   struct Pending {
-    std::string cookie, nonce, verifier;
+    std::string nonce, verifier;
     std::optional<LoopbackRequest> program;
+  };
+  struct Spent {
     std::int64_t ends_ms = 0;
   };
   struct Code {
@@ -153,8 +160,14 @@ class SignIn {
     std::deque<std::pair<std::int64_t, std::string>> order_;  // with the time of the end
   };
 
+  // What this browser began under that state, less than ten minutes ago; whatever has become of it since.
+  std::optional<Pending> Unseal(const std::string& state, std::string_view cookie) const;
+  // The same, and that is its end; nullopt when it has come to it before.
+  std::optional<Pending> Spend(const std::string& state, std::string_view cookie) GUIDON_EXCLUDES(mutex_);
+
   // Constant after construction.
   const SignInOptions options_;
+  const Sealer sealer_;
 
   std::optional<Provider> provider_;
   AttemptLimiter begins_;
@@ -162,7 +175,7 @@ class SignIn {
   AttemptLimiter local_passwords_;  // of who is on this machine, and did not come through a proxy
   Mutex hashing_;                   // held while a password is looked at
   mutable Mutex mutex_;
-  Shelf<Pending> pending_ GUIDON_GUARDED_BY(mutex_);  // by state
+  Shelf<Spent> spent_ GUIDON_GUARDED_BY(mutex_);  // by state
   Shelf<Code> codes_ GUIDON_GUARDED_BY(mutex_);
 };
 

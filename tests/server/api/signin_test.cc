@@ -276,10 +276,18 @@ TEST_F(SignInTest, ASignInIsOfOneBrowserOneStateAndTenMinutes) {
   EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + state + "x").status, 401);
   EXPECT_EQ(browser.Get("/auth/callback?code=c&iss=https%3A%2F%2Fevil.example&state=" + state).status, 401);
   state = Begin(browser);
+  const auto kept = browser.cookies();
   EXPECT_THAT(browser.Get("/auth/callback?error=access_denied&state=" + state).body, HasSubstr("access_denied"));
+  EXPECT_TRUE(browser.cookies().empty()) << "it is over, however it went";
+  browser.cookies() = kept;
+  EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + state).status, 401) << "once, also where it is kept";
   EXPECT_THAT(server.Reports(), ElementsAre("failed ", "failed ")) << "that one, and the other provider's";
-  EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + state).status, 401);
+  browser.cookies().clear();
   state = Begin(browser);
+  const std::string sealed = browser.cookies().begin()->second;
+  browser.cookies().begin()->second = sealed.substr(0, sealed.size() / 2) + "A" + sealed.substr(sealed.size() / 2);
+  EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + state).status, 401) << "altered";
+  browser.cookies().begin()->second = sealed;
   server.SetNow(server.now_ms() + 10 * kMinute);
   EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + state).status, 401);
   EXPECT_EQ(browser.session(), "");
@@ -292,6 +300,28 @@ TEST_F(SignInTest, TwoSignInsOfOneBrowserDoNotDisturbEachOther) {
   EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + second).status, 303);
   provider.SetNonce("");
   EXPECT_THAT(browser.Get("/auth/callback?code=c&state=" + first).body, HasSubstr("nonce")) << "it was looked at";
+}
+
+TEST_F(SignInTest, NobodyPushesOutWhatSomebodyElseHasBegun) {
+  BeIn("viewers");
+  Browser browser(server);
+  const std::string state = Begin(browser);
+  http::Request login;
+  login.method = "GET";
+  login.path = "/auth/login";
+  login.peer = "127.0.0.1";  // a proxy, which stands for everybody
+  for (int i = 0; i < 8'200; ++i) ASSERT_EQ(server.Serve(login).status, 303) << i;
+  EXPECT_EQ(browser.Get("/auth/callback?code=c&state=" + state).status, 303);
+}
+
+TEST_F(SignInTest, ABrowserThatBeginsAgainAndAgainSendsNoMoreThanAHeaderTakes) {
+  BeIn("viewers");
+  Browser browser(server);
+  const std::string program = "?cli_redirect=http%3A%2F%2F127.0.0.1%3A43210%2F" + std::string(460, 'p') +
+                              "&cli_state=" + std::string(256, 's') + "&code_challenge=" + ChallengeOf("v");
+  for (int i = 0; i < 20; ++i) Begin(browser, program);
+  EXPECT_EQ(browser.cookies().size(), 8u);
+  EXPECT_EQ(SignIn(browser).status, 303);
 }
 
 TEST_F(SignInTest, AProviderThatIsNotWhoItShouldBeIsNotTrusted) {
