@@ -32,7 +32,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // continued fractions become slow.
 constexpr double kNormalFrom = 1e16;
 
-bool IsProbability(double p) {
+[[maybe_unused]] bool IsProbability(double p) {
   return 0 <= p && p <= 1;
 }
 

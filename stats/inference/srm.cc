@@ -89,6 +89,7 @@ Outcome<SequentialRatio> SequentialRatio::Begin(std::span<const double> weights,
   SequentialRatio test;
   test.shares_ = *std::move(shares);
   test.counts_.assign(weights.size(), 0);
+  test.evidence_.assign(weights.size(), 0);
   test.concentration_ = concentration;
   return test;
 }
@@ -97,15 +98,18 @@ Outcome<double> SequentialRatio::Add(std::span<const double> units) {
   if (units.size() != counts_.size() || !std::all_of(units.begin(), units.end(), IsCount)) {
     return FailStats(StatsErrorCode::kInvalid, "a number of units is needed for each arm, none of them negative");
   }
-  double n = 0, evidence = 0;
+  double evidence = 0;
   for (std::size_t i = 0; i < units.size(); ++i) {
     if (shares_[i] == 0) continue;
-    counts_[i] += units[i];
-    n += counts_[i];
-    const double prior = concentration_ * shares_[i];
-    evidence += LogGamma(prior + counts_[i]) - LogGamma(prior) - counts_[i] * std::log(shares_[i]);
+    if (units[i] > 0) {
+      counts_[i] += units[i];
+      n_ += units[i];
+      const double prior = concentration_ * shares_[i];
+      evidence_[i] = LogGamma(prior + counts_[i]) - LogGamma(prior) - counts_[i] * std::log(shares_[i]);
+    }
+    evidence += evidence_[i];
   }
-  log_bayes_factor_ = evidence + LogGamma(concentration_) - LogGamma(concentration_ + n);
+  log_bayes_factor_ = evidence + LogGamma(concentration_) - LogGamma(concentration_ + n_);
   p_ = std::min(p_, std::exp(-std::max(0.0, log_bayes_factor_)));
   return p_;
 }

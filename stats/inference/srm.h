@@ -54,7 +54,8 @@ class SequentialRatio {
 
  private:
   SequentialRatio() = default;
-  std::vector<double> shares_, counts_;
+  std::vector<double> shares_, counts_, evidence_;  // of each arm; what it adds to the factor
+  double n_ = 0;
   double concentration_ = kRatioConcentration;
   double log_bayes_factor_ = 0;
   double p_ = 1;

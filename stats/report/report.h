@@ -52,7 +52,8 @@ struct Design {
   double alpha = 0.05, power = 0.80;
   Milliseconds look_every = std::chrono::days(7);
   std::optional<std::uint32_t> min_days, max_days;
-  std::optional<double> planned_units;  // of all arms; from the power for `detect` and what was observed, frozen at start
+  std::optional<double>
+      planned_units;  // of all arms; from the power for `detect` and what was observed, frozen at start
   std::optional<Goal> primary;
   std::vector<Goal> secondary;
   std::vector<GuardrailGoal> guardrails;
@@ -79,8 +80,8 @@ struct Facts {
 struct Look {
   std::uint32_t number = 1;  // from 1
   Time time{};
-  double fraction = 0;       // of the information, 0 to 1
-  double alpha_spent = 0;    // up to and with this look, two-sided
+  double fraction = 0;     // of the information, 0 to 1
+  double alpha_spent = 0;  // up to and with this look, two-sided
   double z_bound = 0;
   std::uint64_t units = 0;
   struct Of {
@@ -105,11 +106,11 @@ struct Gate {
 struct ComparisonOfVariant {
   std::string variant;
   std::optional<StatsError> error;  // no numbers then
-  Estimate estimate;       // under the method of the plan: the interval that is valid
+  Estimate estimate;                // under the method of the plan: the interval that is valid
   std::optional<Estimate> absolute, unadjusted;
-  double p_adjusted = 1;   // Holm over goals, Benjamini-Hochberg over secondary ones
-  bool is_relative = true; // of `estimate`
-  std::vector<std::string> badges;  // "CUPED −38 % variance", "0.1 % capped", "small counts"
+  double p_adjusted = 1;                               // Holm over goals, Benjamini-Hochberg over secondary ones
+  bool is_relative = true;                             // of `estimate`
+  std::vector<std::string> badges;                     // "CUPED −38 % variance", "0.1 % capped", "small counts"
   std::optional<double> chance_to_win, expected_loss;  // secondary view, flat prior
   std::optional<double> detectable;                    // at this size
 };
@@ -153,9 +154,9 @@ struct Report {
   Design design;
 
   Decision decision = Decision::kCannotSay;
-  std::string verdict;       // one sentence
-  std::string winner;        // a variant, for kShip
-  std::string next;          // what would change the decision; until when to keep running
+  std::string verdict;          // one sentence
+  std::string winner;           // a variant, for kShip
+  std::string next;             // what would change the decision; until when to keep running
   bool results_hidden = false;  // fixed horizon before its end, or a red gate
 
   std::vector<Gate> gates;

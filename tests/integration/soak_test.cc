@@ -172,8 +172,8 @@ TEST_F(SoakTest, RevisionsNeverGoBackAndMemoryHasALevel) {
     ExpectAllArrive(applications);
   }
 
-  // The store keeps what was written last in memory, up to a bound, and starts anew when that is reached: what is compared
-  // are the most that each of two spans saw, and large changes let it come round several times in either.
+  // The store keeps what was written last in memory, up to a bound, and starts anew when that is reached: what is
+  // compared are the most that each of two spans saw, and large changes let it come round several times in either.
   for (int i = 0; i < Duration().count() / 2; ++i) ASSERT_NO_FATAL_FAILURE(WriteLarge(i));
 
   const auto begin = Clock::now();

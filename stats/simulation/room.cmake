@@ -1,0 +1,6 @@
+guidon_library(stats_simulation
+  SOURCES simulation/simulation.cc simulation/fixed_rows.cc simulation/sequential_rows.cc simulation/decision_rows.cc
+    simulation/facts_rows.cc
+  PUBLIC_DEPS guidon::core_base guidon::stats_inference guidon::stats_statistic guidon::stats_metric)
+# Millions of draws: without it the rows take minutes in a debug build.
+target_compile_options(guidon_stats_simulation PRIVATE $<$<CONFIG:Debug>:-O2>)
