@@ -427,6 +427,24 @@ double Totals::Drift(const Part* a, const Part* b) {
   return drift;
 }
 
+Totals Totals::Emptied() const {
+  Totals emptied = *this;
+  for (auto& days : emptied.days_) days.clear();
+  emptied.groups_.clear();
+  emptied.gone_.clear();
+  for (auto at = emptied.slices_.begin(); at != emptied.slices_.end();) {
+    const Slice& slice = at->first;
+    if (slice.value == kOtherSlice || !HasOther(slice.dimension)) {
+      at = emptied.slices_.erase(at);
+      continue;
+    }
+    emptied.dirty_slots_.insert(slice.dimension);
+    at->second.assign(days_.size(), Part());
+    ++at;
+  }
+  return emptied;
+}
+
 double Totals::DriftFrom(const Totals& other) const {
   if (days_.size() != other.days_.size() || shapes_.size() != other.shapes_.size()) return kInfinity;
   double drift = 0;
