@@ -54,6 +54,7 @@ class RocksStore final : public Store {
 
   void Submit(Txn txn, TxnDone done) override { committer_.Submit(std::move(txn), std::move(done)); }
   Result<RangeResult> Range(const RangeQuery& query) const override;
+  Result<std::vector<std::optional<std::string>>> GetPlain(const std::vector<std::string>& keys) const override;
   Result<std::vector<RevisionEntry>> Revisions(Revision from, Revision to, std::size_t limit) const override;
   std::unique_ptr<WatchCursor> Watch(Position after, std::function<void()> wake) override;
   using Store::Compact;
@@ -183,6 +184,29 @@ Result<RangeResult> RocksStore::ReadPlainRange(const RangeQuery& query, rocksdb:
   }
   if (!iterator.status().ok()) return Fail(ReadError(iterator.status()));
   return result;
+}
+
+Result<std::vector<std::optional<std::string>>> RocksStore::GetPlain(const std::vector<std::string>& keys) const {
+  const Position at = Head().position;
+  std::vector<std::string> stored_keys;
+  stored_keys.reserve(keys.size());
+  for (const std::string& key : keys) {
+    if (!IsPlainKey(key)) return Fail(ErrorCode::kInvalid, "the key '" + key + "' is not plain");
+    stored_keys.push_back(PlainKey(key));
+  }
+  const std::vector<rocksdb::Slice> slices(stored_keys.begin(), stored_keys.end());
+  std::vector<rocksdb::PinnableSlice> found(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  db_.MultiGet({}, db_.DefaultColumnFamily(), keys.size(), slices.data(), found.data(), statuses.data());
+  std::vector<std::optional<std::string>> values(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].IsNotFound()) continue;
+    if (!statuses[i].ok()) return Fail(ReadError(statuses[i]));
+    Result<KeyValue> entry = DecodePlain(keys[i], found[i].ToStringView());
+    if (!entry) return Fail(entry.error());
+    if (entry->modified <= at) values[i] = std::move(entry->value);
+  }
+  return values;
 }
 
 Result<std::vector<RevisionEntry>> RocksStore::Revisions(Revision from, Revision to, std::size_t limit) const {

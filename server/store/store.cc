@@ -74,6 +74,18 @@ Result<std::optional<KeyValue>> Store::Get(std::string_view key, Position at) co
   return std::optional<KeyValue>(std::move(range->entries.front()));
 }
 
+Result<std::vector<std::optional<std::string>>> Store::GetPlain(const std::vector<std::string>& keys) const {
+  std::vector<std::optional<std::string>> values;
+  values.reserve(keys.size());
+  for (const std::string& key : keys) {
+    if (!IsPlainKey(key)) return Fail(ErrorCode::kInvalid, "the key '" + key + "' is not plain");
+    Result<std::optional<KeyValue>> entry = Get(key);
+    if (!entry) return Fail(entry.error());
+    values.push_back(*entry ? std::optional<std::string>(std::move((*entry)->value)) : std::nullopt);
+  }
+  return values;
+}
+
 Result<BackupManifest> Store::Backup(const BackupRequest&) {
   return Fail(ErrorCode::kInvalid, "this store has no files that could be backed up");
 }

@@ -180,6 +180,18 @@ TEST_P(StoreConformance, APlainKeyIsSeenFromItsPositionOnAndADeleteRemovesItFrom
   EXPECT_EQ(Show(store_->Range(RangeQuery::Prefix("!j/"))), "!j/2=y");
 }
 
+TEST_P(StoreConformance, ManyPlainKeysAreReadAtOnceAsTheyAreNow) {
+  MustCommit(*store_, Change({TxnOp::Put("a", "1"), TxnOp::Put("!j/1", "x"), TxnOp::Put("!j/2", "y")}));
+  MustCommit(*store_, JournalTxn("!j/2", "z"));
+  Txn remove;
+  remove.ops = {TxnOp::Delete("!j/1")};
+  MustCommit(*store_, std::move(remove));
+  using Values = std::vector<std::optional<std::string>>;
+  EXPECT_EQ(*store_->GetPlain({"!j/2", "!j/1", "!j/2", "!k"}), (Values{"z", std::nullopt, "z", std::nullopt}));
+  EXPECT_EQ(*store_->GetPlain({}), Values{});
+  EXPECT_EQ(store_->GetPlain({"!j/2", "a"}).error().code, ErrorCode::kInvalid);
+}
+
 TEST_P(StoreConformance, ConditionsHoldForPlainKeysWithinAGroupToo) {
   Txn once = JournalTxn("!j/1", "x");
   once.compares = {TxnCompare::Absent("!j/1")};
