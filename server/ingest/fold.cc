@@ -1,0 +1,1191 @@
+#include "server/ingest/fold.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "core/base/json.h"
+#include "server/ingest/fact_space.h"
+#include "stats/statistic/facts_json.h"
+
+namespace guidon {
+namespace {
+
+using stats::Contribution;
+using stats::Time;
+using stats::Totals;
+using stats::UnitRecord;
+
+constexpr double kMostDrift = 1e-9;
+constexpr std::size_t kUnitsAtOnce = 1'000;            // of a pass over a space
+constexpr std::size_t kMostLookedAt = 20'000;          // of a list
+constexpr std::size_t kMostReplaceBytes = 16u << 20;   // of totals, in one transaction
+constexpr std::size_t kMostTxnBytes = 30u << 20;       // the store takes 32 MiB
+constexpr std::size_t kBytesOfEvent = 32;              // that a record grows by, at most
+constexpr std::size_t kMostDimensionBytes = 64;        // of a value; what is longer is cut
+constexpr std::chrono::seconds kPublish(1);            // between two publications while it catches up
+constexpr std::string_view kSdkDimension = "sdk";      // of the batch, where the context has no such attribute
+
+Timestamp SystemNow() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+std::string TextOfPlan(const stats::ExperimentPlan& plan) {
+  return ToJson(stats::EncodePlan(plan));
+}
+
+std::string ScalarText(const Value* value) {
+  if (value == nullptr || value->is_null()) return {};
+  return value->is_string() ? value->AsString() : ToJson(*value);
+}
+
+std::vector<std::string> DimensionsOf(const stats::ExperimentPlan& plan, const FactEvent& event,
+                                      const std::string& sdk) {
+  std::vector<std::string> values;
+  values.reserve(plan.dimensions.size());
+  for (const std::string& name : plan.dimensions) {
+    std::string value = ScalarText(event.context == nullptr ? nullptr : event.context->Find(name));
+    if (value.empty() && name == kSdkDimension) value = sdk;
+    values.push_back(Shortened(value, kMostDimensionBytes));
+  }
+  return values;
+}
+
+bool HasSharedCap(const stats::ExperimentPlan& plan) {
+  return std::any_of(plan.metrics.begin(), plan.metrics.end(),
+                     [](const stats::MetricPlan& metric) { return metric.cap_share.has_value(); });
+}
+
+// An iteration that may still get facts.
+struct Live {
+  Live(IterationName its_name, FactSpace& its_space, stats::ExperimentPlan its_plan)
+      : name(std::move(its_name)), space(&its_space), plan(std::move(its_plan)), text(TextOfPlan(plan)), totals(plan) {}
+
+  const IterationName name;
+  FactSpace* const space;
+  const stats::ExperimentPlan plan;
+  const std::string text;  // of the plan
+  stats::Caps caps;
+  Totals totals;
+  std::map<std::string, std::uint64_t> rejected;
+  bool rebuilding = false;
+  bool changed = true;           // since it was published
+  bool rejected_changed = false;  // since it was stored
+  bool totals_changed = false;    // likewise
+
+  stats::Iteration iteration() const { return {name.experiment, name.iteration}; }
+  StoredIteration Stored(bool is_rebuilding) const { return {space->name().attribute, plan, caps, is_rebuilding}; }
+  Contribution Of(const UnitRecord& unit, std::uint8_t group) const {
+    return stats::ContributionOf(plan, unit, group, caps);
+  }
+};
+
+// A unit while a page is folded.
+struct Touched {
+  const FactSpace* space = nullptr;
+  UnitRecord record;
+  std::uint8_t group = 0;
+  std::size_t bytes = 0;                                // as it was stored
+  bool changed = false;                                 // since the last transaction
+  std::vector<std::pair<Live*, Contribution>> before;  // what it came to then, of iterations that are not rebuilt
+};
+
+struct Published {
+  stats::ExperimentPlan plan;
+  stats::Caps caps;
+  std::shared_ptr<const Totals> totals;
+  std::map<std::string, std::uint64_t> rejected;
+  bool rebuilding = false;
+};
+
+}  // namespace
+
+class Fold::Impl {
+ public:
+  Impl(Store& store, const Journal& journal, FoldOptions options)
+      : store_(store), journal_(journal), options_([&] {
+          if (!options.clock) options.clock = SystemNow;
+          return std::move(options);
+        }()) {}
+
+  Status Open() {
+    MutexLock lock(work_);
+    return Load();
+  }
+
+  Status CatchUp(const std::function<bool()>& stop) {
+    Status done = TryCatchUp(stop);
+    if (!done && options_.counters != nullptr) options_.counters->CountFailure();
+    return done;
+  }
+
+  Status PassNow(const std::function<bool()>& stop) {
+    MutexLock lock(work_);
+    if (Status ready = Prepare(); !ready) return ready;
+    Status passed = Pass(stop);
+    Publish();
+    return passed;
+  }
+
+  // ---- Reading ---------------------------------------------------------------------------------------------------
+
+  Result<std::shared_ptr<const stats::ExperimentFacts>> Facts(const IterationName& name) const {
+    auto facts = std::make_shared<stats::ExperimentFacts>();
+    {
+      MutexLock lock(publishing_);
+      facts->watermark = published_watermark_;
+      facts->sequence = published_sequence_;
+      if (const auto found = published_.find(name); found != published_.end()) {
+        const Published& published = *found->second;
+        facts->plan = published.plan;
+        facts->totals = published.totals;
+        facts->caps = published.caps;
+        facts->rejected = published.rejected;
+        facts->rebuilding = published.rebuilding;
+        return std::shared_ptr<const stats::ExperimentFacts>(std::move(facts));
+      }
+    }
+    MutexLock lock(work_);
+    Result<StoredIteration> stored = ReadIteration(name);
+    if (!stored) return Fail(stored.error());
+    Result<Totals> totals = ReadTotals(name, stored->plan);
+    if (!totals) return Fail(totals.error());
+    Result<std::map<std::string, std::uint64_t>> rejected = ReadRejected(name);
+    if (!rejected) return Fail(rejected.error());
+    facts->plan = std::move(stored->plan);
+    facts->caps = std::move(stored->caps);
+    facts->rebuilding = stored->rebuilding;
+    facts->totals = std::make_shared<const Totals>(*std::move(totals));
+    facts->rejected = *std::move(rejected);
+    return std::shared_ptr<const stats::ExperimentFacts>(std::move(facts));
+  }
+
+  Result<ExposedUnits> ListExposed(const IterationName& name, std::string_view after, std::size_t limit) const {
+    MutexLock lock(work_);
+    const Result<StoredIteration> stored = ReadIteration(name);
+    if (!stored) return Fail(stored.error());
+    const UnitSpace space{name.project, name.environment, stored->unit};
+    const stats::Iteration iteration{name.experiment, name.iteration};
+    ExposedUnits page;
+    page.dimensions = stored->plan.dimensions;
+    page.next = std::string(after);
+    std::size_t looked_at = 0;
+    const Status read = ForEachUnit(
+        space, after, [] { return false; },
+        [&](const std::string& unit, const UnitRecord& record) {
+          if (page.units.size() >= limit || looked_at >= kMostLookedAt) return !(page.more = true);
+          ++looked_at;
+          page.next = unit;
+          const std::vector<stats::FirstExposure>* exposures = record.Exposures(iteration);
+          if (exposures == nullptr || exposures->empty()) return true;
+          const stats::FirstExposure& first = exposures->front();
+          if (first.variant >= stored->plan.variants.size()) return true;
+          page.units.push_back(
+              {unit, stored->plan.variants[first.variant], exposures->size() > 1, first.time, first.dimensions});
+          return true;
+        });
+    if (!read) return Fail(read.error());
+    return page;
+  }
+
+  Result<std::vector<UnitFacts>> FindUnit(const std::string& project, const std::string& attribute,
+                                          const std::string& unit) const {
+    MutexLock lock(work_);
+    std::vector<UnitFacts> found;
+    for (const auto& [name, space] : spaces_) {
+      if (!IsOf(name, project, attribute)) continue;
+      Result<std::optional<UnitRecord>> record = ReadUnit(space->unit_prefix() + unit);
+      if (!record) return Fail(record.error());
+      if (*record) found.push_back({name, Describe(*space, **record)});
+    }
+    return found;
+  }
+
+  Result<std::size_t> EraseUnit(const std::string& project, const std::string& attribute, const std::string& unit) {
+    MutexLock lock(work_);
+    if (Status ready = Prepare(); !ready) return Fail(ready.error());
+    std::size_t erased = 0;
+    for (const auto& [name, space] : spaces_) {
+      if (!IsOf(name, project, attribute)) continue;
+      const std::string key = space->unit_prefix() + unit;
+      const Result<std::optional<UnitRecord>> record = ReadUnit(key);
+      if (!record) return Fail(record.error());
+      if (!*record) continue;
+      Status done = EraseRecord(*space, key, unit, **record);
+      if (!done) return Fail(done.error());
+      ++erased;
+    }
+    Publish();
+    return erased;
+  }
+
+ private:
+  // ---- What is stored --------------------------------------------------------------------------------------------
+
+  Result<StoredIteration> ReadIteration(const IterationName& name) const {
+    const Result<std::optional<KeyValue>> stored = store_.Get(FoldedKey(name));
+    if (!stored) return Fail(stored.error());
+    if (*stored) return DecodeIteration((*stored)->value);
+    return Fail(ErrorCode::kNotFound, "iteration " + std::to_string(name.iteration) + " of experiment '" +
+                                          name.experiment + "' in environment '" + name.environment +
+                                          "' of project '" + name.project + "' has not been analysed");
+  }
+
+  Result<Totals> ReadTotals(const IterationName& name, const stats::ExperimentPlan& plan) const {
+    const std::string prefix = TotalKeyPrefix(name);
+    Result<RangeResult> range = store_.Range(RangeQuery::Prefix(prefix));
+    if (!range) return Fail(range.error());
+    std::map<std::string, std::string> parts;
+    for (KeyValue& entry : range->entries) parts[entry.key.substr(prefix.size())] = std::move(entry.value);
+    return Totals::FromParts(plan, parts);
+  }
+
+  Result<std::map<std::string, std::uint64_t>> ReadRejected(const IterationName& name) const {
+    const Result<std::optional<KeyValue>> stored = store_.Get(RejectedKey(name));
+    if (!stored) return Fail(stored.error());
+    if (!*stored) return std::map<std::string, std::uint64_t>();
+    return DecodeCounts((*stored)->value);
+  }
+
+  Result<std::optional<UnitRecord>> ReadUnit(const std::string& key) const {
+    const Result<std::optional<KeyValue>> stored = store_.Get(key);
+    if (!stored) return Fail(stored.error());
+    if (!*stored) return std::optional<UnitRecord>();
+    Result<UnitRecord> record = UnitRecord::Decode((*stored)->value);
+    if (!record) return Fail(record.error());
+    return std::optional<UnitRecord>(*std::move(record));
+  }
+
+  // Every unit of a space after `after`, in order, until `see` says false.
+  Status ForEachUnit(const UnitSpace& name, std::string_view after, const std::function<bool()>& stop,
+                     const std::function<bool(const std::string& unit, UnitRecord& record)>& see) const {
+    const std::string prefix = UnitKeyPrefix(name), end = EndOf(prefix);
+    std::string from = prefix + std::string(after) + (after.empty() ? std::string() : std::string(1, '\0'));
+    for (bool more = true; more;) {
+      if (stop()) return Fail(ErrorCode::kUnavailable, "the pass over units was stopped");
+      RangeQuery query;
+      query.begin = from;
+      query.end = end;
+      query.limit = kUnitsAtOnce;
+      const Result<RangeResult> range = store_.Range(query);
+      if (!range) return Fail(range.error());
+      more = range->more;
+      for (const KeyValue& entry : range->entries) {
+        Result<UnitRecord> record = UnitRecord::Decode(entry.value);
+        if (!record) return Fail(record.error());
+        if (!see(entry.key.substr(prefix.size()), *record)) return {};
+      }
+      if (!range->entries.empty()) from = range->entries.back().key + '\0';
+    }
+    return {};
+  }
+
+  Status Load() GUIDON_REQUIRES(work_) {
+    lives_.clear();
+    spaces_.clear();
+    Index();
+    plans_ = nullptr;
+    const Result<std::optional<KeyValue>> cursor = store_.Get(kCursorKey);
+    if (!cursor) return Fail(cursor.error());
+    cursor_ = {};
+    if (*cursor) {
+      const Result<FoldCursor> decoded = DecodeCursor((*cursor)->value);
+      if (!decoded) return Fail(decoded.error());
+      cursor_ = *decoded;
+    }
+    const Result<std::optional<KeyValue>> daily = store_.Get(kDailyKey);
+    if (!daily) return Fail(daily.error());
+    daily_ = std::nullopt;
+    if (*daily) {
+      const Result<Time> decoded = DecodeTime((*daily)->value);
+      if (!decoded) return Fail(decoded.error());
+      daily_ = *decoded;
+    }
+    const Result<RangeResult> sources = store_.Range(RangeQuery::Prefix(kSourcePrefix));
+    if (!sources) return Fail(sources.error());
+    for (const KeyValue& entry : sources->entries) {
+      const std::optional<UnitSpace> name = SpaceOfSourceKey(entry.key);
+      Result<std::vector<StoredSource>> decoded = DecodeSources(entry.value);
+      if (!decoded) return Fail(decoded.error());
+      if (name) spaces_[*name] = std::make_unique<FactSpace>(*name, *std::move(decoded));
+    }
+    loaded_ = true;
+    return {};
+  }
+
+  // After an error that left memory ahead of the store, or behind it: everything is read again.
+  Error Forget(Error error) GUIDON_REQUIRES(work_) {
+    loaded_ = false;
+    return error;
+  }
+
+  Status Prepare() GUIDON_REQUIRES(work_) {
+    if (!loaded_) {
+      if (Status loaded = Load(); !loaded) return loaded;
+    }
+    if (cursor_.event == 0) return TakePlans(cursor_.sequence);
+    if (plans_ != nullptr) return {};
+    // A crash was in the middle of an entry, which only the fold itself can finish.
+    return Fail(ErrorCode::kUnavailable, "analysis has not gone on since the start; try again in a moment");
+  }
+
+  // ---- Plans -----------------------------------------------------------------------------------------------------
+
+  struct NewPlans {
+    std::map<IterationName, std::unique_ptr<Live>> lives;
+    std::map<FactSpace*, std::vector<bool>> used;  // sources
+    std::vector<TxnOp> ops;
+    std::int64_t left_out = 0;
+  };
+
+  // Sources that are new are made up for up to the entry `from`, and folded after it.
+  Status TakePlans(std::uint64_t from) GUIDON_REQUIRES(work_) {
+    std::shared_ptr<const FoldPlans> plans = options_.plans();
+    if (plans == plans_) return {};
+    std::map<const FactSpace*, std::size_t> before;
+    for (const auto& [name, space] : spaces_) before[space.get()] = space->sources().size();
+    NewPlans taken;
+    for (const FoldPlan& plan : plans->plans) {
+      if (Status done = TakePlan(plan, from, taken); !done) return Fail(Forget(done.error()));
+    }
+    for (const auto& [name, space] : spaces_) {
+      const bool retired = space->Retire(taken.used[space.get()]);
+      const auto known = before.find(space.get());
+      if (retired || known == before.end() || known->second != space->sources().size()) {
+        taken.ops.push_back(TxnOp::Put(SourceKey(name), Encode(space->sources())));
+      }
+    }
+    if (Status written = Write(std::move(taken.ops)); !written) return Fail(Forget(written.error()));
+    lives_ = std::move(taken.lives);
+    plans_ = std::move(plans);
+    Index();
+    if (options_.counters != nullptr) options_.counters->left_out = taken.left_out;
+    if (taken.left_out > 0 && options_.report) {
+      options_.report(std::to_string(taken.left_out) + " experiments are not analysed: there are more than " +
+                      std::to_string(options_.most_iterations) + ", or they have too many metrics");
+    }
+    return {};
+  }
+
+  Status TakePlan(const FoldPlan& plan, std::uint64_t from, NewPlans& taken) GUIDON_REQUIRES(work_) {
+    if (taken.lives.size() >= options_.most_iterations) return ++taken.left_out, Status();
+    const UnitSpace space_name{plan.project, plan.environment, plan.unit};
+    std::unique_ptr<FactSpace>& space = spaces_[space_name];
+    if (!space) space = std::make_unique<FactSpace>(space_name, std::vector<StoredSource>());
+    std::vector<stats::SourceId> ids;
+    for (const FactSource& source : plan.sources) {
+      const auto id = space->Take(source, from, options_.most_sources);
+      if (!id) return ++taken.left_out, Status();
+      ids.push_back(*id);
+    }
+    stats::ExperimentPlan with_ids = plan.plan;
+    for (stats::MetricPlan& metric : with_ids.metrics) {
+      for (stats::SourceId& source : metric.sources) source = ids[source];
+    }
+    std::vector<bool>& used = taken.used[space.get()];
+    used.resize(space->sources().size());
+    for (const stats::SourceId id : ids) used[id] = true;
+    const IterationName name{plan.project, plan.environment, with_ids.experiment, with_ids.iteration};
+    auto live = std::make_unique<Live>(name, *space, std::move(with_ids));
+    if (const auto old = lives_.find(name); old != lives_.end() && old->second->text == live->text) {
+      live = std::move(old->second);
+    } else if (Status restored = Restore(*live, taken.ops); !restored) {
+      return restored;
+    }
+    taken.lives[name] = std::move(live);
+    return {};
+  }
+
+  // As it was stored under the same plan, or to be made anew.
+  Status Restore(Live& live, std::vector<TxnOp>& ops) GUIDON_REQUIRES(work_) {
+    Result<std::map<std::string, std::uint64_t>> rejected = ReadRejected(live.name);
+    if (!rejected) return Fail(rejected.error());
+    live.rejected = *std::move(rejected);
+    Result<StoredIteration> stored = ReadIteration(live.name);
+    if (!stored && stored.error().code != ErrorCode::kNotFound) return Fail(stored.error());
+    if (stored && TextOfPlan(stored->plan) == live.text) {
+      live.caps = std::move(stored->caps);
+      live.rebuilding = stored->rebuilding;
+      Result<Totals> totals = ReadTotals(live.name, live.plan);
+      if (totals) {
+        live.totals = *std::move(totals);
+        return {};
+      }
+      if (totals.error().code != ErrorCode::kCorrupt) return Fail(totals.error());
+      if (options_.report) options_.report("totals are made anew: " + totals.error().message);
+    }
+    // Of one that was never there no exposure is known: there is nothing to make anew, unless history is missing.
+    live.rebuilding = stored.has_value() || !HasAllSources(live);
+    ops.push_back(TxnOp::Put(FoldedKey(live.name), Encode(live.Stored(live.rebuilding))));
+    return {};
+  }
+
+  static bool HasAllSources(const Live& live) {
+    for (const stats::MetricPlan& metric : live.plan.metrics) {
+      for (const stats::SourceId source : metric.sources) {
+        if (!live.space->sources()[source].is_complete()) return false;
+      }
+    }
+    return true;
+  }
+
+  // Who is found by what.
+  void Index() GUIDON_REQUIRES(work_) {
+    by_experiment_.clear();
+    by_iteration_.clear();
+    users_.clear();
+    scopes_.clear();
+    std::int64_t rebuilding = 0;
+    for (const auto& [name, live] : lives_) {
+      rebuilding += live->rebuilding ? 1 : 0;
+      by_experiment_[{name.project + "/" + name.environment, name.experiment}][name.iteration] = live.get();
+      by_iteration_[live->space][live->iteration()] = live.get();
+      std::vector<std::vector<Live*>>& users = users_[live->space];
+      users.resize(live->space->sources().size());
+      std::set<stats::SourceId> sources;
+      for (const stats::MetricPlan& metric : live->plan.metrics) {
+        sources.insert(metric.sources.begin(), metric.sources.end());
+      }
+      for (const stats::SourceId source : sources) users[source].push_back(live.get());
+    }
+    for (const auto& [name, space] : spaces_) {
+      if (users_.contains(space.get())) scopes_[name.project + "/" + name.environment].push_back(space.get());
+    }
+    if (options_.counters == nullptr) return;
+    options_.counters->iterations = static_cast<std::int64_t>(lives_.size());
+    options_.counters->rebuilding = rebuilding;
+  }
+
+  // ---- Folding ---------------------------------------------------------------------------------------------------
+
+  Status TryCatchUp(const std::function<bool()>& stop) {
+    for (bool goes_on = true; goes_on && !stop();) {
+      MutexLock lock(work_);
+      if (!loaded_) {
+        if (Status loaded = Load(); !loaded) return loaded;
+      }
+      const Result<bool> folded = FoldPage();
+      if (!folded) return Fail(folded.error());
+      const Result<bool> made_up = MakeUpPage();
+      if (!made_up) return Fail(made_up.error());
+      const Result<bool> rebuilt = RebuildOne(stop);
+      if (!rebuilt) return Fail(rebuilt.error());
+      goes_on = *folded || *made_up || *rebuilt;
+      if (std::chrono::steady_clock::now() - published_at_ >= kPublish) Publish();
+    }
+    MutexLock lock(work_);
+    Status passed;
+    if (!stop() && IsPassDue(options_.clock())) passed = Pass(stop);
+    Publish();
+    return passed;
+  }
+
+  // A clock that was set back must not keep it away for long.
+  bool IsPassDue(Time now) const { return !daily_ || now < *daily_ || now - *daily_ >= options_.daily; }
+
+  struct Page {
+    std::unordered_map<std::string, Touched> units;  // by key
+    std::size_t bytes = 0, changed = 0;
+  };
+
+  // Whether there was anything to fold.
+  Result<bool> FoldPage() GUIDON_REQUIRES(work_) {
+    const Time now = options_.clock();
+    Result<JournalPage> read = ReadJournal(cursor_.sequence, {});
+    if (!read && read.error().code == ErrorCode::kGone) {
+      if (options_.counters != nullptr) options_.counters->CountLost();
+      if (options_.report) options_.report("analysis goes on without events that it had not seen: " + read.error().message);
+      cursor_.event = 0;
+      read = ReadJournal(0, {});
+    }
+    if (!read) return Fail(read.error());
+    if (read->entries.empty()) cursor_.event = 0;
+    const std::uint64_t from = cursor_.event == 0 ? cursor_.sequence : read->entries.front().sequence;
+    if (Status taken = TakePlans(from); !taken) return Fail(taken.error());
+    if (read->entries.empty()) {
+      if (!read->more) watermark_ = now;
+      cursor_.sequence = std::max(cursor_.sequence, read->next);
+      Show(0);
+      return read->more;
+    }
+    std::vector<FactEntry> entries;
+    for (const JournalEntry& entry : read->entries) {
+      Result<FactEntry> facts = ReadFacts(entry.text);
+      if (!facts) return Fail(facts.error());
+      entries.push_back(*std::move(facts));
+    }
+    Page page;
+    std::map<std::string, const FactSpace*> keys;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      for (const FactEvent& event : entries[i].events) CollectKeys(ScopeOf(read->entries[i]), event, keys);
+    }
+    if (Status got = ReadUnits(keys, page); !got) return Fail(got.error());
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const std::string scope = ScopeOf(read->entries[i]);
+      for (std::size_t e = cursor_.event; e < entries[i].events.size(); ++e) {
+        Apply(scope, read->entries[i].sequence, entries[i], entries[i].events[e], page);
+        cursor_.event = e + 1;
+        if (page.bytes < options_.txn_bytes && page.changed < options_.txn_ops) continue;
+        if (Status done = Commit(page); !done) return Fail(Forget(done.error()));
+      }
+      cursor_ = {read->entries[i].sequence, 0};
+      watermark_ = entries[i].received;
+    }
+    cursor_.sequence = std::max(cursor_.sequence, read->next);
+    if (Status done = Commit(page); !done) return Fail(Forget(done.error()));
+    Show((now - entries.front().received).count());
+    return true;
+  }
+
+  Result<JournalPage> ReadJournal(std::uint64_t after, const UnitSpace& of) const {
+    JournalQuery query;
+    query.after = after;
+    query.project = of.project;
+    query.environment = of.environment;
+    query.entries = options_.page_entries;
+    query.bytes = options_.page_bytes;
+    return journal_.Read(query);
+  }
+
+  static std::string ScopeOf(const JournalEntry& entry) { return entry.project + "/" + entry.environment; }
+
+  void Show(std::int64_t behind_ms) {
+    if (options_.counters == nullptr) return;
+    options_.counters->sequence = static_cast<std::int64_t>(cursor_.sequence);
+    options_.counters->behind_ms = std::max<std::int64_t>(behind_ms, 0);
+  }
+
+  // The iteration that an exposure names, or else the newest of its experiment.
+  Live* FindLive(const std::string& scope, const FactEvent& exposure) GUIDON_REQUIRES(work_) {
+    const auto found = by_experiment_.find({scope, exposure.experiment});
+    if (found == by_experiment_.end()) return nullptr;
+    const auto named = found->second.find(exposure.iteration);
+    return named != found->second.end() ? named->second : found->second.rbegin()->second;
+  }
+
+  // Of the units that an event may be of.
+  void CollectKeys(const std::string& scope, const FactEvent& event, std::map<std::string, const FactSpace*>& keys)
+      GUIDON_REQUIRES(work_) {
+    if (event.is_exposure) {
+      if (const Live* live = FindLive(scope, event)) {
+        keys.emplace(live->space->unit_prefix() + event.unit, live->space);
+      }
+      return;
+    }
+    const auto spaces = scopes_.find(scope);
+    if (spaces == scopes_.end() || event.context == nullptr) return;
+    for (const FactSpace* space : spaces->second) CollectKey(*space, event, keys);
+  }
+  static void CollectKey(const FactSpace& space, const FactEvent& event,
+                         std::map<std::string, const FactSpace*>& keys) {
+    if (!space.Names(event.name)) return;
+    const std::string unit = UnitTextOf(event.context->Find(space.name().attribute));
+    if (!unit.empty()) keys.emplace(space.unit_prefix() + unit, &space);
+  }
+
+  // All that a page is about to touch, in one go.
+  Status ReadUnits(const std::map<std::string, const FactSpace*>& keys, Page& page) const {
+    std::vector<std::string> wanted;
+    wanted.reserve(keys.size());
+    for (const auto& [key, space] : keys) wanted.push_back(key);
+    const Result<std::vector<std::optional<std::string>>> stored = store_.GetPlain(wanted);
+    if (!stored) return Fail(stored.error());
+    page.units.reserve(wanted.size());
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      Touched& unit = page.units[wanted[i]];
+      unit.space = keys.at(wanted[i]);
+      unit.group = stats::HashGroupOf(std::string_view(wanted[i]).substr(unit.space->unit_prefix().size()));
+      unit.bytes = wanted[i].size();
+      if (!(*stored)[i]) continue;
+      unit.bytes += (*stored)[i]->size();
+      Result<UnitRecord> record = UnitRecord::Decode(*(*stored)[i]);
+      if (!record) return Fail(record.error());
+      unit.record = *std::move(record);
+    }
+    return {};
+  }
+
+  void Reject(Live* live, FactRejection reason) {
+    if (live == nullptr) return;
+    ++live->rejected[std::string(ToString(reason))];
+    live->rejected_changed = live->changed = true;
+  }
+  void CountRejected(FactRejection reason) {
+    if (options_.counters != nullptr) options_.counters->CountRejected(reason);
+  }
+
+  void Apply(const std::string& scope, std::uint64_t sequence, const FactEntry& entry, const FactEvent& event,
+             Page& page) GUIDON_REQUIRES(work_) {
+    if (options_.counters != nullptr) options_.counters->CountEvent(event.is_exposure);
+    if (event.is_exposure) {
+      Live* live = FindLive(scope, event);
+      const std::optional<FactRejection> rejected = ApplyExposure(live, entry, event, page);
+      if (!rejected) return;
+      Reject(live, *rejected);
+      CountRejected(*rejected);
+      return;
+    }
+    const auto spaces = scopes_.find(scope);
+    if (spaces == scopes_.end()) return;
+    for (FactSpace* space : spaces->second) ApplyTrack(*space, sequence, entry, event, page);
+  }
+
+  std::optional<FactRejection> ApplyExposure(Live* live, const FactEntry& entry, const FactEvent& event, Page& page)
+      GUIDON_REQUIRES(work_) {
+    if (live == nullptr) return FactRejection::kUnknownExperiment;
+    const stats::ExperimentPlan& plan = live->plan;
+    if (event.iteration != plan.iteration) return FactRejection::kOtherIteration;
+    if (event.forced) return FactRejection::kForced;
+    if (event.unit.empty() || event.unit_attribute != live->space->name().attribute) return FactRejection::kNoUnit;
+    const auto variant = std::find(plan.variants.begin(), plan.variants.end(), event.variant);
+    if (variant == plan.variants.end()) return FactRejection::kUnknownVariant;
+    if (!event.time) return FactRejection::kClock;
+    Time time = *event.time;
+    // Nobody can have been exposed before: a clock within the tolerance.
+    if (time < plan.started && time >= plan.started - kClockTolerance) time = plan.started;
+    if (time < plan.started) return FactRejection::kBeforeStart;
+    if (plan.ended && time >= *plan.ended) return FactRejection::kClosed;
+    if (entry.received > time + plan.allowance) return FactRejection::kLate;
+    Touched& unit = page.units.at(live->space->unit_prefix() + event.unit);
+    stats::FirstExposure exposure;
+    exposure.variant = static_cast<std::uint32_t>(variant - plan.variants.begin());
+    exposure.time = time;
+    if (IsKnown(unit, *live, exposure)) return std::nullopt;
+    exposure.dimensions = DimensionsOf(plan, event, entry.sdk);
+    Touch(unit, page);
+    unit.record.AddExposure(live->iteration(), std::move(exposure));
+    // At once, and not with the page: the first values of a dimension get cells of their own, and which are the first
+    // must not depend on pages.
+    Settle(unit);
+    return std::nullopt;
+  }
+
+  // Most exposures are: clients send one again when they have forgotten that they did.
+  static bool IsKnown(const Touched& unit, const Live& live, const stats::FirstExposure& exposure) {
+    const std::vector<stats::FirstExposure>* exposures = unit.record.Exposures(live.iteration());
+    if (exposures == nullptr) return false;
+    return std::any_of(exposures->begin(), exposures->end(), [&](const stats::FirstExposure& known) {
+      return known.variant == exposure.variant && known.time < exposure.time;
+    });
+  }
+
+  void ApplyTrack(FactSpace& space, std::uint64_t sequence, const FactEntry& entry, const FactEvent& event, Page& page)
+      GUIDON_REQUIRES(work_) {
+    space.Read(event, readings_);
+    if (readings_.empty()) return;
+    const std::string unit_text =
+        event.context == nullptr ? std::string() : UnitTextOf(event.context->Find(space.name().attribute));
+    Touched* unit = unit_text.empty() ? nullptr : &page.units.at(space.unit_prefix() + unit_text);
+    std::optional<FactRejection> counted;  // an event once, by the first of its reasons
+    std::set<Live*> rejecting;
+    for (const FactSpace::Reading& reading : readings_) {
+      if (sequence <= space.sources()[reading.source].from) continue;  // it is made up for
+      std::optional<FactRejection> rejection = reading.rejection;
+      if (unit == nullptr) rejection = FactRejection::kNoUnit;
+      if (!rejection && !event.time) rejection = FactRejection::kClock;
+      if (unit != nullptr && !rejection && IsLate(space, *unit, reading.source, *event.time, entry.received)) {
+        rejection = FactRejection::kLate;
+      }
+      if (!rejection) {
+        Touch(*unit, page);
+        unit->record.AddEvent(reading.source, {*event.time, reading.value, 1});
+        continue;
+      }
+      if (!counted) counted = rejection;
+      for (Live* live : users_[&space][reading.source]) {
+        if (rejecting.insert(live).second) Reject(live, *rejection);
+      }
+    }
+    if (counted) CountRejected(*counted);
+  }
+
+  // Whether it would have counted, and every window in which it would was closed too long ago when it came.
+  bool IsLate(const FactSpace& space, const Touched& unit, stats::SourceId source, Time time, Time received)
+      GUIDON_REQUIRES(work_) {
+    bool would_count = false;
+    for (const Live* live : users_[&space][source]) {
+      const std::vector<stats::FirstExposure>* exposures = unit.record.Exposures(live->iteration());
+      if (exposures == nullptr || exposures->empty()) continue;
+      for (const stats::MetricPlan& metric : live->plan.metrics) {
+        if (std::find(metric.sources.begin(), metric.sources.end(), source) == metric.sources.end()) continue;
+        const Time begin = exposures->front().time + metric.after;
+        if (time < begin) continue;
+        if (!metric.window) return false;
+        const Time end = begin + *metric.window;
+        if (time >= end) continue;
+        if (received <= end + live->plan.allowance) return false;
+        would_count = true;
+      }
+    }
+    return would_count;
+  }
+
+  Live* FindIteration(const FactSpace& space, const stats::Iteration& iteration) GUIDON_REQUIRES(work_) {
+    const std::map<stats::Iteration, Live*>& lives = by_iteration_[&space];
+    const auto found = lives.find(iteration);
+    return found == lives.end() || found->second->rebuilding ? nullptr : found->second;
+  }
+
+  // Before a change of its record.
+  void Touch(Touched& unit, Page& page) GUIDON_REQUIRES(work_) {
+    page.bytes += kBytesOfEvent;
+    if (unit.changed) return;
+    unit.changed = true;
+    ++page.changed;
+    page.bytes += unit.bytes;
+    unit.before.clear();
+    for (const auto& [iteration, exposures] : unit.record.iterations()) {
+      Live* live = FindIteration(*unit.space, iteration);
+      if (live != nullptr) unit.before.emplace_back(live, live->Of(unit.record, unit.group));
+    }
+  }
+
+  // From what a unit came to when it was touched, or settled, to what it comes to.
+  void Settle(Touched& unit) GUIDON_REQUIRES(work_) {
+    for (const auto& [iteration, exposures] : unit.record.iterations()) {
+      Live* live = FindIteration(*unit.space, iteration);
+      if (live == nullptr) continue;
+      auto before = std::find_if(unit.before.begin(), unit.before.end(),
+                                 [live](const auto& one) { return one.first == live; });
+      if (before == unit.before.end()) before = unit.before.insert(before, {live, Contribution()});
+      Contribution after = live->Of(unit.record, unit.group);
+      if (after == before->second) continue;
+      if (before->second.kind != Contribution::Kind::kNone) live->totals.Remove(before->second);
+      if (after.kind != Contribution::Kind::kNone) live->totals.Add(after);
+      before->second = std::move(after);
+      live->totals_changed = live->changed = true;
+    }
+  }
+
+  // Everything of a page, and how far it is.
+  Status Commit(Page& page) GUIDON_REQUIRES(work_) {
+    for (auto& [key, unit] : page.units) {
+      if (unit.changed) Settle(unit);
+    }
+    std::vector<TxnOp> ops = UnitOps(page);
+    ops.push_back(TxnOp::Put(std::string(kCursorKey), Encode(cursor_)));
+    std::vector<TxnOp> totals;
+    for (const auto& [name, live] : lives_) {
+      if (live->rejected_changed) ops.push_back(TxnOp::Put(RejectedKey(name), EncodeCounts(live->rejected)));
+      live->rejected_changed = false;
+      if (!live->totals_changed) continue;
+      for (auto& [part, bytes] : live->totals.TakeDirtyParts()) {
+        std::string key = TotalKeyPrefix(name) + part;
+        totals.push_back(bytes.empty() ? TxnOp::Delete(std::move(key)) : TxnOp::Put(std::move(key), std::move(bytes)));
+      }
+    }
+    if (SizeOf(ops) + SizeOf(totals) > kMostTxnBytes) {
+      totals.clear();
+      for (const auto& [name, live] : lives_) {
+        if (!live->totals_changed) continue;
+        live->rebuilding = live->changed = true;
+        ops.push_back(TxnOp::Put(FoldedKey(name), Encode(live->Stored(true))));
+      }
+    }
+    for (const auto& [name, live] : lives_) live->totals_changed = false;
+    std::move(totals.begin(), totals.end(), std::back_inserter(ops));
+    return Write(std::move(ops));
+  }
+
+  static std::vector<TxnOp> UnitOps(Page& page) {
+    std::vector<TxnOp> ops;
+    for (auto& [key, unit] : page.units) {
+      if (!unit.changed) continue;
+      ops.push_back(TxnOp::Put(key, unit.record.Encode()));
+      unit.bytes = key.size() + ops.back().value.size();
+      unit.changed = false;
+    }
+    page.bytes = page.changed = 0;
+    return ops;
+  }
+
+  static std::size_t SizeOf(const std::vector<TxnOp>& ops) {
+    std::size_t bytes = 0;
+    for (const TxnOp& op : ops) bytes += op.key.size() + op.value.size();
+    return bytes;
+  }
+
+  Status Write(std::vector<TxnOp> ops) {
+    if (ops.empty()) return {};
+    Txn txn;
+    txn.ops = std::move(ops);
+    const Result<TxnResult> done = store_.Commit(std::move(txn));
+    return done ? Status() : Fail(done.error());
+  }
+
+  // ---- Making up for new sources -----------------------------------------------------------------------------------
+
+  Result<bool> MakeUpPage() GUIDON_REQUIRES(work_) {
+    for (const auto& [name, space] : spaces_) {
+      const std::optional<FactSpace::Gap> gap = space->OldestGap();
+      if (!gap) continue;
+      if (Status done = MakeUp(*space, *gap); !done) return Fail(Forget(done.error()));
+      return true;
+    }
+    return false;
+  }
+
+  Status MakeUp(FactSpace& space, const FactSpace::Gap& gap) GUIDON_REQUIRES(work_) {
+    Result<JournalPage> read = ReadJournal(gap.after, space.name());
+    if (!read && read.error().code == ErrorCode::kGone) read = ReadJournal(0, space.name());
+    if (!read) return Fail(read.error());
+    std::vector<std::pair<std::uint64_t, FactEntry>> entries;
+    std::map<std::string, const FactSpace*> keys;
+    for (const JournalEntry& entry : read->entries) {
+      if (entry.sequence > gap.to) break;
+      Result<FactEntry> facts = ReadFacts(entry.text);
+      if (!facts) return Fail(facts.error());
+      for (const FactEvent& event : facts->events) {
+        if (!event.is_exposure && event.context != nullptr) CollectKey(space, event, keys);
+      }
+      entries.emplace_back(entry.sequence, *std::move(facts));
+    }
+    Page page;
+    if (Status got = ReadUnits(keys, page); !got) return got;
+    for (const auto& [sequence, entry] : entries) {
+      for (const FactEvent& event : entry.events) {
+        if (!event.is_exposure) MakeUpEvent(space, sequence, entry, event, page);
+      }
+      if (page.bytes < options_.txn_bytes && page.changed < options_.txn_ops) continue;
+      space.MadeUpFor(sequence);
+      if (Status done = CommitMadeUp(space, page); !done) return done;
+    }
+    space.MadeUpFor(read->more ? read->next : gap.to);
+    return CommitMadeUp(space, page);
+  }
+
+  void MakeUpEvent(FactSpace& space, std::uint64_t sequence, const FactEntry& entry, const FactEvent& event, Page& page)
+      GUIDON_REQUIRES(work_) {
+    if (!event.time || event.context == nullptr) return;
+    const std::string unit_text = UnitTextOf(event.context->Find(space.name().attribute));
+    if (unit_text.empty()) return;
+    space.Read(event, readings_);
+    for (const FactSpace::Reading& reading : readings_) {
+      const StoredSource& source = space.sources()[reading.source];
+      if (reading.rejection || sequence <= source.done || sequence > source.from) continue;
+      Touched& unit = page.units.at(space.unit_prefix() + unit_text);
+      if (IsLate(space, unit, reading.source, *event.time, entry.received)) continue;
+      Touch(unit, page);  // what uses the source is being rebuilt, so that nothing has to be settled
+      unit.record.AddEvent(reading.source, {*event.time, reading.value, 1});
+    }
+  }
+
+  Status CommitMadeUp(const FactSpace& space, Page& page) {
+    std::vector<TxnOp> ops = UnitOps(page);
+    ops.push_back(TxnOp::Put(SourceKey(space.name()), Encode(space.sources())));
+    return Write(std::move(ops));
+  }
+
+  // ---- Anew from level 1 -------------------------------------------------------------------------------------------
+
+  Result<bool> RebuildOne(const std::function<bool()>& stop) GUIDON_REQUIRES(work_) {
+    for (const auto& [name, live] : lives_) {
+      if (!live->rebuilding || !HasAllSources(*live)) continue;
+      Result<stats::Caps> caps = CapsFor(*live, stop);
+      if (!caps) return Fail(caps.error());
+      Result<Totals> totals = Recompute(*live, *caps, Totals(live->plan), stop);
+      if (!totals) return Fail(totals.error());
+      if (Status done = Replace(*live, *std::move(totals), *std::move(caps)); !done) return Fail(Forget(done.error()));
+      if (options_.counters != nullptr) options_.counters->CountRebuilt();
+      Index();
+      return true;
+    }
+    return false;
+  }
+
+  // As its plan has them: of metrics with a share by all units, in memory of 8 bytes for each unit and number.
+  Result<stats::Caps> CapsFor(const Live& live, const std::function<bool()>& stop) const {
+    if (!HasSharedCap(live.plan)) return stats::Caps();
+    std::vector<stats::UnitTotals> units(live.plan.metrics.size());
+    const Status read =
+        ForEachUnit(live.space->name(), {}, stop, [&](const std::string& unit, const UnitRecord& record) {
+          const Contribution gives = stats::ContributionOf(live.plan, record, stats::HashGroupOf(unit), {});
+          if (gives.kind != Contribution::Kind::kUnit) return true;
+          for (std::size_t m = 0; m < units.size(); ++m) {
+            if (!live.plan.metrics[m].cap_share || !gives.metrics[m].counted) continue;
+            units[m].y.push_back(gives.metrics[m].y_uncapped);
+            units[m].x.push_back(gives.metrics[m].x);
+          }
+          return true;
+        });
+    if (!read) return Fail(read.error());
+    return stats::CapsOf(live.plan, std::move(units));
+  }
+
+  Result<Totals> Recompute(const Live& live, const stats::Caps& caps, Totals totals,
+                           const std::function<bool()>& stop) const {
+    const Status read =
+        ForEachUnit(live.space->name(), {}, stop, [&](const std::string& unit, const UnitRecord& record) {
+          const Contribution gives = stats::ContributionOf(live.plan, record, stats::HashGroupOf(unit), caps);
+          if (gives.kind != Contribution::Kind::kNone) totals.Add(gives);
+          return true;
+        });
+    if (!read) return Fail(read.error());
+    return totals;
+  }
+
+  Status Replace(Live& live, Totals totals, stats::Caps caps) GUIDON_REQUIRES(work_) {
+    const std::string prefix = TotalKeyPrefix(live.name);
+    RangeQuery old = RangeQuery::Prefix(prefix);
+    old.keys_only = true;
+    const Result<RangeResult> there = store_.Range(old);
+    if (!there) return Fail(there.error());
+    live.caps = std::move(caps);
+    std::map<std::string, std::string> parts = totals.AllParts();
+    totals.TakeDirtyParts();  // all of them are written now
+    std::vector<TxnOp> ops;
+    for (const KeyValue& entry : there->entries) {
+      if (!parts.contains(entry.key.substr(prefix.size()))) ops.push_back(TxnOp::Delete(entry.key));
+    }
+    std::size_t bytes = 0;
+    for (auto& [part, content] : parts) {
+      if (bytes > 0 && bytes + content.size() > kMostReplaceBytes) {
+        // Not all of it fits into one transaction: until the last one it is being rebuilt, and would be again.
+        ops.push_back(TxnOp::Put(FoldedKey(live.name), Encode(live.Stored(true))));
+        if (Status written = Write(std::exchange(ops, {})); !written) return written;
+        bytes = 0;
+      }
+      bytes += content.size();
+      ops.push_back(TxnOp::Put(prefix + part, std::move(content)));
+    }
+    ops.push_back(TxnOp::Put(FoldedKey(live.name), Encode(live.Stored(false))));
+    if (Status written = Write(std::move(ops)); !written) return written;
+    live.totals = std::move(totals);
+    live.rebuilding = live.totals_changed = false;
+    live.changed = true;
+    return {};
+  }
+
+  // ---- Once a day --------------------------------------------------------------------------------------------------
+
+  Status Pass(const std::function<bool()>& stop) GUIDON_REQUIRES(work_) {
+    double worst = 0;
+    for (const auto& [name, live] : lives_) {
+      if (live->rebuilding) continue;
+      const Result<double> drift = Check(*live, stop);
+      if (!drift) return Fail(drift.error());
+      worst = std::max(worst, *drift);
+    }
+    if (options_.counters != nullptr) options_.counters->drift = worst;
+    const Time now = options_.clock();
+    for (const auto& [name, space] : spaces_) {
+      if (Status done = ForgetOld(*space, now, stop); !done) return done;
+    }
+    if (Status written = Write({TxnOp::Put(std::string(kDailyKey), EncodeTime(now))}); !written) return written;
+    daily_ = now;
+    return {};
+  }
+
+  Result<double> Check(Live& live, const std::function<bool()>& stop) GUIDON_REQUIRES(work_) {
+    Result<Totals> totals = Recompute(live, live.caps, live.totals.Emptied(), stop);
+    if (!totals) return Fail(totals.error());
+    const double drift = live.totals.DriftFrom(*totals);
+    if (!(drift <= kMostDrift)) {
+      if (options_.counters != nullptr) options_.counters->CountDriftAlarm();
+      if (options_.report) {
+        options_.report("the totals of experiment '" + live.name.experiment + "' in environment '" +
+                        live.name.environment + "' of project '" + live.name.project + "' were off by " +
+                        std::to_string(drift) + " of their size, and were made anew");
+      }
+    }
+    Result<stats::Caps> caps = CapsFor(live, stop);
+    if (!caps) return Fail(caps.error());
+    if (!(*caps == live.caps)) {
+      totals = Recompute(live, *caps, live.totals.Emptied(), stop);
+      if (!totals) return Fail(totals.error());
+    }
+    if (Status done = Replace(live, *std::move(totals), *std::move(caps)); !done) return Fail(Forget(done.error()));
+    return drift;
+  }
+
+  // What no window and no lookback can reach any more, and what is of closed iterations and retired sources.
+  Status ForgetOld(const FactSpace& space, Time now, const std::function<bool()>& stop) GUIDON_REQUIRES(work_) {
+    std::vector<stats::Iteration> iterations;
+    stats::Milliseconds lookback{0}, allowance{0};
+    for (const auto& [name, live] : lives_) {
+      if (live->space != &space) continue;
+      iterations.push_back(live->iteration());
+      lookback = std::max(lookback, live->plan.lookback);
+      allowance = std::max(allowance, live->plan.allowance);
+    }
+    std::vector<stats::SourceId> sources;
+    for (std::size_t id = 0; id < space.sources().size(); ++id) {
+      if (!space.sources()[id].retired) sources.push_back(static_cast<stats::SourceId>(id));
+    }
+    std::vector<TxnOp> ops;
+    std::size_t bytes = 0;
+    Status written;
+    const Status read = ForEachUnit(space.name(), {}, stop, [&](const std::string& unit, UnitRecord& record) {
+      Time reach = now - allowance;  // an exposure may still come from so long ago
+      for (const stats::Iteration& iteration : iterations) {
+        const std::vector<stats::FirstExposure>* exposures = record.Exposures(iteration);
+        if (exposures != nullptr && !exposures->empty()) reach = std::min(reach, exposures->front().time - allowance);
+      }
+      const std::string before = record.Encode();
+      const bool is_left = record.Forget(reach - lookback, iterations, sources);
+      std::string after = is_left ? record.Encode() : std::string();
+      if (after == before) return true;
+      bytes += after.size();
+      std::string key = space.unit_prefix() + unit;
+      ops.push_back(is_left ? TxnOp::Put(std::move(key), std::move(after)) : TxnOp::Delete(std::move(key)));
+      if (bytes < options_.txn_bytes && ops.size() < options_.txn_ops) return true;
+      bytes = 0;
+      written = Write(std::exchange(ops, {}));
+      return written.has_value();
+    });
+    if (!read) return read;
+    if (!written) return written;
+    return Write(std::move(ops));
+  }
+
+  // ---- Publishing --------------------------------------------------------------------------------------------------
+
+  void Publish() GUIDON_REQUIRES(work_) {
+    std::map<IterationName, std::shared_ptr<const Published>> changed;
+    for (const auto& [name, live] : lives_) {
+      if (!live->changed) continue;
+      changed[name] = std::make_shared<const Published>(Published{
+          live->plan, live->caps, std::make_shared<const Totals>(live->totals), live->rejected, live->rebuilding});
+      live->changed = false;
+    }
+    published_at_ = std::chrono::steady_clock::now();
+    MutexLock lock(publishing_);
+    for (auto& [name, published] : changed) published_[name] = std::move(published);
+    std::erase_if(published_, [this](const auto& one) GUIDON_REQUIRES(work_) { return !lives_.contains(one.first); });
+    published_watermark_ = watermark_;
+    published_sequence_ = cursor_.sequence;
+  }
+
+  // ---- Units of people ---------------------------------------------------------------------------------------------
+
+  static bool IsOf(const UnitSpace& name, const std::string& project, const std::string& attribute) {
+    return name.attribute == attribute && (project.empty() || name.project == project);
+  }
+
+  Value Describe(const FactSpace& space, const UnitRecord& record) const {
+    Array exposures, events;
+    for (const auto& [iteration, list] : record.iterations()) {
+      const IterationName name{space.name().project, space.name().environment, iteration.first, iteration.second};
+      const Result<StoredIteration> stored = ReadIteration(name);
+      for (const stats::FirstExposure& exposure : list) {
+        Object one{{"experiment", Value(iteration.first)},
+                   {"iteration", Value(iteration.second)},
+                   {"time", Value(exposure.time.time_since_epoch().count())}};
+        if (stored && exposure.variant < stored->plan.variants.size()) {
+          one.Append("variant", Value(stored->plan.variants[exposure.variant]));
+        }
+        exposures.emplace_back(std::move(one));
+      }
+    }
+    for (std::size_t id = 0; id < space.sources().size(); ++id) {
+      const std::vector<stats::Observation>* list = record.Events(static_cast<stats::SourceId>(id));
+      if (list == nullptr) continue;
+      for (const stats::Observation& observation : *list) {
+        events.emplace_back(Object{{"event", Value(space.sources()[id].source.event)},
+                                   {"time", Value(observation.time.time_since_epoch().count())},
+                                   {"value", Value(observation.value)},
+                                   {"count", Value(observation.count)}});
+      }
+    }
+    return Object{{"exposures", Value(std::move(exposures))}, {"events", Value(std::move(events))}};
+  }
+
+  Status EraseRecord(const FactSpace& space, const std::string& key, const std::string& unit, const UnitRecord& record)
+      GUIDON_REQUIRES(work_) {
+    std::vector<TxnOp> ops = {TxnOp::Delete(key)};
+    const auto take_out = [&](const IterationName& name, Totals& totals, const stats::ExperimentPlan& plan,
+                              const stats::Caps& caps) {
+      const Contribution gave = stats::ContributionOf(plan, record, stats::HashGroupOf(unit), caps);
+      if (gave.kind != Contribution::Kind::kNone) totals.Remove(gave);
+      for (auto& [part, bytes] : totals.TakeDirtyParts()) {
+        std::string part_key = TotalKeyPrefix(name) + part;
+        ops.push_back(bytes.empty() ? TxnOp::Delete(std::move(part_key))
+                                    : TxnOp::Put(std::move(part_key), std::move(bytes)));
+      }
+    };
+    for (const auto& [iteration, exposures] : record.iterations()) {
+      const IterationName name{space.name().project, space.name().environment, iteration.first, iteration.second};
+      if (const auto live = lives_.find(name); live != lives_.end()) {
+        if (live->second->rebuilding) continue;  // it will be made without it
+        take_out(name, live->second->totals, live->second->plan, live->second->caps);
+        live->second->changed = true;
+        continue;
+      }
+      const Result<StoredIteration> stored = ReadIteration(name);
+      if (!stored) continue;  // nothing is known of it
+      Result<Totals> totals = ReadTotals(name, stored->plan);
+      if (!totals) return Fail(totals.error());
+      take_out(name, *totals, stored->plan, stored->caps);
+    }
+    Status written = Write(std::move(ops));
+    return written ? written : Fail(Forget(written.error()));
+  }
+
+  Store& store_;
+  const Journal& journal_;
+  const FoldOptions options_;
+
+  mutable Mutex work_;  // a page, a pass, an erasure
+  bool loaded_ GUIDON_GUARDED_BY(work_) = false;
+  FoldCursor cursor_;
+  std::optional<Time> daily_, watermark_;
+  std::shared_ptr<const FoldPlans> plans_;
+  std::map<UnitSpace, std::unique_ptr<FactSpace>> spaces_;
+  std::map<IterationName, std::unique_ptr<Live>> lives_;
+  // By scope and experiment, then by iteration.
+  std::map<std::pair<std::string, std::string>, std::map<std::uint32_t, Live*>> by_experiment_;
+  std::map<const FactSpace*, std::map<stats::Iteration, Live*>> by_iteration_;
+  std::map<const FactSpace*, std::vector<std::vector<Live*>>> users_;   // of each source
+  std::map<std::string, std::vector<FactSpace*>, std::less<>> scopes_;  // that live iterations go by
+  std::vector<FactSpace::Reading> readings_;
+  std::chrono::steady_clock::time_point published_at_;
+
+  mutable Mutex publishing_;
+  std::map<IterationName, std::shared_ptr<const Published>> published_ GUIDON_GUARDED_BY(publishing_);
+  std::optional<Time> published_watermark_ GUIDON_GUARDED_BY(publishing_);
+  std::uint64_t published_sequence_ GUIDON_GUARDED_BY(publishing_) = 0;
+};
+
+Result<std::unique_ptr<Fold>> Fold::Open(Store& store, const Journal& journal, FoldOptions options) {
+  auto impl = std::make_unique<Impl>(store, journal, std::move(options));
+  if (Status opened = impl->Open(); !opened) return Fail(opened.error());
+  return std::unique_ptr<Fold>(new Fold(std::move(impl)));
+}
+
+Fold::Fold(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Fold::~Fold() = default;
+
+Status Fold::CatchUp(const std::function<bool()>& stop) {
+  return impl_->CatchUp(stop);
+}
+Status Fold::PassNow(const std::function<bool()>& stop) {
+  return impl_->PassNow(stop);
+}
+Result<std::shared_ptr<const stats::ExperimentFacts>> Fold::Facts(const IterationName& name) const {
+  return impl_->Facts(name);
+}
+Result<ExposedUnits> Fold::ListExposed(const IterationName& name, std::string_view after, std::size_t limit) const {
+  return impl_->ListExposed(name, after, limit);
+}
+Result<std::vector<UnitFacts>> Fold::FindUnit(const std::string& project, const std::string& attribute,
+                                              const std::string& unit) const {
+  return impl_->FindUnit(project, attribute, unit);
+}
+Result<std::size_t> Fold::EraseUnit(const std::string& project, const std::string& attribute, const std::string& unit) {
+  return impl_->EraseUnit(project, attribute, unit);
+}
+
+std::uint64_t Fold::ExposedUnitsOf(const IterationName& name) const {
+  const auto facts = Facts(name);
+  if (!facts) return 0;
+  std::uint64_t units = 0;
+  for (std::uint32_t variant = 0; variant < (*facts)->plan.variants.size(); ++variant) {
+    const stats::UnitCounts counts = (*facts)->totals->Units(variant);
+    units += counts.units + counts.multiple;
+  }
+  return units;
+}
+
+}  // namespace guidon

@@ -1,0 +1,126 @@
+// The fold of the journal: what happened to each unit, and what that comes to for each experiment.
+//
+//   Result<std::unique_ptr<Fold>> fold = Fold::Open(*store, *journal, {.plans = …, .counters = &counters});
+//   Status done = (*fold)->CatchUp([] { return false; });       // again and again, on one thread
+//   Result<std::shared_ptr<const stats::ExperimentFacts>> facts = (*fold)->Facts({"shop", "production", "checkout", 1});
+//
+// Level 1 is a record for each unit of each attribute that a live experiment of its environment goes by: its exposures
+// and its events (stats::UnitRecord). Level 2 are the totals of each iteration (stats::Totals). An event changes its
+// unit's record, and of each iteration to which the unit was exposed the totals by the difference: what the unit came to
+// before a page is taken out, what it comes to after it is put in. Records do not depend on the order in which facts
+// arrive and sums are exact (stats/statistic/exact_sum.h), so the same journal gives the same bits, however it is cut
+// into pages and whatever was restarted in between.
+//
+// Exactly once. Units, totals, counts of rejected events, and how far the fold is go into the store in one transaction:
+// after a kill either all of it is there or nothing. When a transaction would be too large for that, the totals are
+// marked as being rebuilt in it and made anew from level 1.
+//
+// Plans. A source (fold_plan.h) that is new is made up for from the journal as far as that goes back, a page at a time
+// beside the fold; then the iterations that use it are made anew from level 1. A plan that has changed in another way
+// is made anew at once. Until then `rebuilding` says that the numbers are not whole. An iteration that is in no plan any
+// more is closed: its totals stay as they are.
+//
+// Once a day: caps that are a share are set anew, all totals are recomputed from level 1 and held against what was kept
+// step by step, and facts that nothing can reach any more are forgotten: events before every lookback, and exposures to
+// closed iterations.
+//
+// Bounds: FoldOptions. Memory: the totals of live iterations, the units of one page.
+//
+// Thread safety: CatchUp from one thread; the others from any, and but for Facts and ExposedUnits they may wait for a
+// page or a daily pass. All but these two wait for the disk.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <guidon/value.h>
+#include "core/base/mutex.h"
+#include "core/base/result.h"
+#include "server/ingest/fact_events.h"
+#include "server/ingest/fold_counters.h"
+#include "server/ingest/fold_plan.h"
+#include "server/ingest/fold_records.h"
+#include "server/ingest/journal.h"
+#include "server/store/store.h"
+#include "stats/statistic/experiment_facts.h"
+
+namespace guidon {
+
+class Ruleset;
+
+struct FoldOptions {
+  PlanSource plans;
+  FoldCounters* counters = nullptr;    // outlives the fold
+  std::function<Timestamp()> clock;    // empty: the system's
+  // Told of what people should look at: totals that had drifted, events that were lost, experiments that were left out.
+  std::function<void(const std::string&)> report;
+  std::chrono::milliseconds daily = std::chrono::hours(24);  // between two daily passes
+  std::size_t page_entries = 64;                             // of the journal, in one transaction
+  std::size_t page_bytes = 2u << 20;                         // likewise: no more are added to a page of so many
+  std::size_t txn_bytes = 12u << 20;    // of units, in one transaction; beyond it is cut after an event
+  std::size_t txn_ops = 40'000;         // likewise
+  std::size_t most_iterations = 1'000;  // live; later ones are not analysed, which is reported
+  std::size_t most_sources = 1'000;     // of one unit's attribute; experiments that need more are not analysed
+};
+
+// A unit as privacy has to know it.
+struct UnitFacts {
+  UnitSpace space;
+  Value content;  // {"exposures": […], "events": […]}
+};
+
+struct ExposedUnit {
+  std::string unit, variant;
+  bool multiple = false;  // seen in another variant, too: set aside
+  stats::Time time{};     // of the first exposure
+  std::vector<std::string> dimensions;
+};
+struct ExposedUnits {
+  std::vector<ExposedUnit> units;       // in byte order
+  std::vector<std::string> dimensions;  // their names
+  bool more = false;                    // go on after the last looked at
+  std::string next;
+};
+
+class Fold {
+ public:
+  // Reads how far it was. The store and the journal outlive it. kCorrupt, kIo: the disk.
+  static Result<std::unique_ptr<Fold>> Open(Store& store, const Journal& journal, FoldOptions options);
+  ~Fold();
+  Fold(const Fold&) = delete;
+  Fold& operator=(const Fold&) = delete;
+
+  // Folds all that is there, makes up for new sources, rebuilds what has to be, and makes the daily pass when it is due;
+  // `stop` is asked between two pages, and in a pass. After an error it is as it was, and the next call tries again.
+  Status CatchUp(const std::function<bool()>& stop);
+  // The daily pass now, whenever the last one was.
+  Status PassNow(const std::function<bool()>& stop);
+
+  // As of the last page. kNotFound: nothing is known of that iteration.
+  Result<std::shared_ptr<const stats::ExperimentFacts>> Facts(const IterationName& name) const;
+  // Of all arms, those in several arms among them; 0: nothing is known of it.
+  std::uint64_t ExposedUnitsOf(const IterationName& name) const;
+  // First exposures, by unit, at most `limit` after `after`, looking at 20 000 units at most. kNotFound as of Facts.
+  Result<ExposedUnits> ListExposed(const IterationName& name, std::string_view after, std::size_t limit) const;
+
+  // Of one project, or of all when it is empty. `attribute`: what the unit is of.
+  Result<std::vector<UnitFacts>> FindUnit(const std::string& project, const std::string& attribute,
+                                          const std::string& unit) const;
+  // Removes its records, and what it came to from the totals of every iteration that it is still known to have been
+  // exposed to. Returns how many records there were. What the journal still has of it is to be erased before.
+  Result<std::size_t> EraseUnit(const std::string& project, const std::string& attribute, const std::string& unit);
+
+ private:
+  class Impl;
+  explicit Fold(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace guidon

@@ -1,0 +1,44 @@
+// What the fold of the journal (server/ingest/fold.h) is to measure: experiments in the terms of events. Whoever knows
+// definitions makes it (server/analysis/plan_of.h).
+//
+// Thread safety: plain values.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/condition.h"
+#include "stats/metric/plan.h"
+
+namespace guidon {
+
+// Which number of which events.
+struct FactSource {
+  std::string event;
+  // The attribute that has the number; empty: each event counts 1. `value` is also the event's own, where there is no
+  // attribute of that name.
+  std::string value;
+  std::optional<Condition> where;  // on the event's attributes; kAttribute, kAll, kAny and kNot only
+  friend bool operator==(const FactSource&, const FactSource&) = default;
+};
+
+// One iteration that may still get facts.
+struct FoldPlan {
+  std::string project, environment;
+  std::string unit;                 // attribute; "key" is the context's key
+  stats::ExperimentPlan plan;       // `sources` of its metrics are indices into the list below
+  std::vector<FactSource> sources;
+};
+
+struct FoldPlans {
+  std::vector<FoldPlan> plans;  // no two with the same project, environment, experiment and iteration
+};
+
+// The plans as of now; another pointer whenever they may have changed. Asked before each page of the journal, after it
+// was read: who evaluates by a definition can only do so once it is in here. On the fold's thread; never null.
+using PlanSource = std::function<std::shared_ptr<const FoldPlans>()>;
+
+}  // namespace guidon

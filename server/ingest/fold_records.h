@@ -1,0 +1,89 @@
+// What the fold of the journal keeps in the store, all of it under plain keys (server/store/store.h):
+//
+//   !fold/cursor                                {"sequence":17,"event":0}: everything before that event of the entry
+//                                               after 17 is in
+//   !fold/daily                                 {"time":…}: of the last daily pass
+//   !source/ project/environment/attribute      the sources of that unit's facts; a place in the list is a SourceId
+//   !unit/   project/environment/attribute NUL unit     stats::UnitRecord, its own bytes
+//   !folded/ project/environment/experiment#iteration   plan, caps, and whether it is being rebuilt
+//   !total/  project/environment/experiment#iteration/part   a part of stats::Totals
+//   !rejected/ project/environment/experiment#iteration      {"late":3}
+//
+// Thread safety: pure functions and plain values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "server/ingest/fold_plan.h"
+#include "server/store/store.h"
+#include "stats/metric/contribution.h"
+#include "stats/metric/plan.h"
+
+namespace guidon {
+
+inline constexpr std::string_view kCursorKey = "!fold/cursor", kDailyKey = "!fold/daily", kSourcePrefix = "!source/",
+                                  kUnitPrefix = "!unit/", kFoldedPrefix = "!folded/", kTotalPrefix = "!total/",
+                                  kRejectedPrefix = "!rejected/";
+
+struct FoldCursor {
+  std::uint64_t sequence = 0;  // entries up to here are in
+  std::uint64_t event = 0;     // and so many events of the next
+  friend bool operator==(const FoldCursor&, const FoldCursor&) = default;
+};
+
+// Units of one attribute in one environment: they share records and sources.
+struct UnitSpace {
+  std::string project, environment, attribute;
+  friend auto operator<=>(const UnitSpace&, const UnitSpace&) = default;
+};
+
+struct StoredSource {
+  FactSource source;
+  std::uint64_t from = 0;  // entries after it are folded as they come,
+  std::uint64_t done = 0;  // those up to it are made up for, and so far they are
+  bool retired = false;    // nothing uses it any more: its facts are forgotten, its id is not given out again
+  bool is_complete() const { return done >= from; }
+};
+
+struct IterationName {
+  std::string project, environment, experiment;
+  std::uint32_t iteration = 1;
+  friend auto operator<=>(const IterationName&, const IterationName&) = default;
+};
+
+struct StoredIteration {
+  std::string unit;  // attribute
+  stats::ExperimentPlan plan;
+  stats::Caps caps;
+  bool rebuilding = false;
+};
+
+std::string SourceKey(const UnitSpace& space);
+std::string UnitKeyPrefix(const UnitSpace& space);  // the unit follows
+std::string FoldedKey(const IterationName& name);
+std::string TotalKeyPrefix(const IterationName& name);  // the part's name follows
+std::string RejectedKey(const IterationName& name);
+std::optional<UnitSpace> SpaceOfSourceKey(std::string_view key);  // nothing: it is none of these
+std::optional<UnitSpace> SpaceOfUnitKey(std::string_view key);
+// The end of the range of keys that begin with `prefix`.
+std::string EndOf(std::string prefix);
+
+std::string Encode(const FoldCursor& cursor);
+std::string Encode(const std::vector<StoredSource>& sources);
+std::string Encode(const StoredIteration& iteration);
+std::string EncodeTime(stats::Time time);
+std::string EncodeCounts(const std::map<std::string, std::uint64_t>& counts);
+// kCorrupt: not what was written.
+Result<FoldCursor> DecodeCursor(std::string_view bytes);
+Result<std::vector<StoredSource>> DecodeSources(std::string_view bytes);
+Result<StoredIteration> DecodeIteration(std::string_view bytes);
+Result<stats::Time> DecodeTime(std::string_view bytes);
+Result<std::map<std::string, std::uint64_t>> DecodeCounts(std::string_view bytes);
+
+}  // namespace guidon
