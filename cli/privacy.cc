@@ -80,6 +80,7 @@ void Show(const Value& state, bool is_member, bool is_dry) {
   if (!is_member) {
     ShowCount(state, "events", "events");
     ShowCount(state, "mentions in events", "mentions");
+    ShowCount(state, "facts of analysis", "facts");
   }
   ShowCount(state, "audit entries", "audit_entries");
   const Array &changes = ListIn(state, "changes"), &remains = ListIn(state, "remains"),

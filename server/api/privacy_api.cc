@@ -119,6 +119,7 @@ Value Describe(const ErasureState& state) {
                                  {"past_versions", Value(counts.past_versions)},
                                  {"events", Value(counts.events)},
                                  {"mentions", Value(counts.mentions)},
+                                 {"facts", Value(counts.facts)},
                                  {"audit_entries", Value(counts.audit_entries)},
                                  {"records", Value(counts.records)}});
   Array changes, backups;

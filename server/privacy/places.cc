@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/model/units.h"
+#include "server/ingest/fold_records.h"
 #include "server/ingest/journal.h"
 
 namespace guidon {
@@ -19,8 +20,9 @@ bool IsIn(const std::string& project, std::string_view of) {
 
 std::string ProjectOf(std::string_view stored, const StoreKey& key) {
   if (key.kind == StoreKey::Kind::kOther) {
-    const std::optional<EntryPlace> entry = EntryPlaceOf(stored);
-    return entry ? entry->project : std::string();
+    if (const std::optional<EntryPlace> entry = EntryPlaceOf(stored)) return entry->project;
+    const std::optional<UnitSpace> space = SpaceOfUnitKey(stored);
+    return space ? space->project : std::string();
   }
   if (key.kind != StoreKey::Kind::kItem) return key.project;
   if (key.project != kChangeRequestSpace && key.project != kCommentSpace) return {};
@@ -46,6 +48,8 @@ std::string PlaceOf(const KeyValue& stored, bool is_newest) {
   } else if (const std::optional<EntryPlace> entry = EntryPlaceOf(stored.key)) {
     return "entry " + std::to_string(entry->sequence) + " of the events of " + entry->project + "/" +
            entry->environment;
+  } else if (const std::optional<UnitSpace> space = SpaceOfUnitKey(stored.key)) {
+    return "facts of a unit by " + space->attribute + " in " + space->project + "/" + space->environment;
   } else if (key.kind == StoreKey::Kind::kItem) {
     text = key.project + " " + stored.key.substr(ItemStoreKey(key.project, "").size());
   } else {

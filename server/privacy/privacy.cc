@@ -9,6 +9,7 @@
 #include "core/model/names.h"
 #include "server/auth/members.h"
 #include "server/catalog/records.h"
+#include "server/ingest/fold.h"
 #include "server/privacy/erasure.h"
 #include "server/privacy/export.h"
 #include "server/privacy/findings.h"
@@ -54,7 +55,7 @@ class Privacy::Erasure : private ErasureSteps {
       if (Status noted = NoteBegun(project_); !noted) return noted;
     }
     for (const auto step : {&Erasure::ChangeDefinitions, &Erasure::ChangeNotes, &Erasure::RewriteVersions,
-                            &Erasure::RewriteEvents, &Erasure::FindAuditEntries}) {
+                            &Erasure::RewriteEvents, &Erasure::EraseFacts, &Erasure::FindAuditEntries}) {
       if (stop_()) return Stopped();
       if (Status done = (this->*step)(); !done) return done;
     }
@@ -76,6 +77,7 @@ class Privacy::Erasure : private ErasureSteps {
            ", requests and comments: " + std::to_string(counts.notes) +
            ", past versions: " + std::to_string(counts.past_versions) + ", events: " + std::to_string(counts.events) +
            ", mentions in events: " + std::to_string(counts.mentions) +
+           ", facts of analysis: " + std::to_string(counts.facts) +
            ", audit entries: " + std::to_string(counts.audit_entries);
   }
 
@@ -222,6 +224,22 @@ class Privacy::Erasure : private ErasureSteps {
       state_.counts.mentions += erased->mentions;
       return std::move(erased->text);
     });
+  }
+
+  // After the journal, so that none of its events comes in again.
+  Status EraseFacts() {
+    if (parts_.fold == nullptr) return {};
+    const UnitName& unit = traces_.unit();
+    if (state_.dry_run) {
+      const Result<std::vector<UnitFacts>> found = parts_.fold->FindUnit(project_, unit.attribute, unit.id);
+      if (!found) return Fail(found.error());
+      state_.counts.facts = found->size();
+      return {};
+    }
+    const Result<std::size_t> erased = parts_.fold->EraseUnit(project_, unit.attribute, unit.id);
+    if (!erased) return Fail(erased.error());
+    state_.counts.facts = *erased;
+    return {};
   }
 
   Status FindAuditEntries() {
@@ -393,12 +411,32 @@ Result<UnitPage> Privacy::Export(const UnitRequest& request, std::string_view cu
   }
   const ExportBounds bounds{std::clamp<std::size_t>(limit, 1, kMostFindings), options_.stopping};
   if (request.member.empty()) {
-    return ReadExportPage(parts_.store, parts_.journal, FindingsOfUnit(request.unit, request.project), *place, bounds);
+    Result<UnitPage> page =
+        ReadExportPage(parts_.store, parts_.journal, FindingsOfUnit(request.unit, request.project), *place, bounds);
+    if (page && cursor.empty()) {
+      if (Status added = AddFacts(request, *page); !added) return Fail(added.error());
+    }
+    return page;
   }
   Result<MemberNames> names =
       MemberNames::Read(parts_.store, request.member, std::string(kPlaceholder), options_.stopping);
   if (!names) return Fail(names.error());
   return ReadExportPage(parts_.store, parts_.journal, FindingsOfMember(*std::move(names)), *place, bounds);
+}
+
+// One for each environment at most.
+Status Privacy::AddFacts(const UnitRequest& request, UnitPage& page) const {
+  if (parts_.fold == nullptr) return {};
+  Result<std::vector<UnitFacts>> found =
+      parts_.fold->FindUnit(request.project, request.unit.attribute, request.unit.id);
+  if (!found) return Fail(found.error());
+  for (UnitFacts& facts : *found) {
+    page.findings.emplace_back(Object{{"class", Value("facts")},
+                                      {"project", Value(facts.space.project)},
+                                      {"environment", Value(facts.space.environment)},
+                                      {"content", std::move(facts.content)}});
+  }
+  return {};
 }
 
 }  // namespace guidon

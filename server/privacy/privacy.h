@@ -5,8 +5,8 @@
 //   state = privacy.Find(state->id);                                                  // "running", "done" or "failed"
 //
 // An erasure takes the unit out of the current definitions, change requests and comments, by ordinary revisions; out of
-// every past version that is kept; out of the journal of events; and tombstones what the log and the audit log say of
-// it, of which the hash chain keeps the salted commitment (audit/chain.h). Then it has the store forget what was
+// every past version that is kept; out of the journal of events and what analysis made of them; and tombstones what the
+// log and the audit log say of it, of which the hash chain keeps the salted commitment (audit/chain.h). Then it has the store forget what was
 // replaced (Store::Purge), and looks for what is left. docs/privacy.md says where a unit may be and what becomes of it.
 //
 // A member has to be removed before. Then their keys, their sessions and they themselves go with their past, until not
@@ -45,6 +45,8 @@
 
 namespace guidon {
 
+class Fold;
+
 inline constexpr std::string_view kErasureSpace = "erasure";  // of Catalog::PutItem and Items
 inline constexpr std::size_t kMaxUnitBytes = 1'024;
 
@@ -61,6 +63,7 @@ struct ErasureCounts {
   std::size_t past_versions = 0;  // of definitions and notes
   std::size_t events = 0;         // of the unit
   std::size_t mentions = 0;       // in other events
+  std::size_t facts = 0;          // records of what analysis knows of the unit
   std::size_t audit_entries = 0;  // tombstones, together with what the log says of that revision
   std::size_t records = 0;        // of a member, their keys and their sessions, with all their versions
 };
@@ -113,6 +116,7 @@ class Privacy {
         rewrite_requests = {};
     // Told of an item that an erasure has removed, for who keeps it in memory; its value is empty. Empty: nobody does.
     std::function<void(const Item&)> on_removed = {};
+    Fold* fold = nullptr;  // null: nothing is analysed
   };
   Privacy(Parts parts, PrivacyOptions options);
   ~Privacy();  // ends the erasure that is under way; it can be begun again
@@ -133,6 +137,7 @@ class Privacy {
 
   Status Check(const UnitRequest& request) const;
   Status IsGone(const std::string& member) const;
+  Status AddFacts(const UnitRequest& request, UnitPage& page) const;
   void Run(const UnitRequest& request, const Author& author, ErasureState state);
 
   const Parts parts_;

@@ -163,7 +163,7 @@ TEST_F(PrivacyTest, AUnitThatIsErasedIsInNoFileAndNoAnswerAndTheAuditLogStillVer
   EXPECT_EQ(erased.exit_code, 0) << erased.output << erased.errors;
   EXPECT_THAT(FilesWith(server_->data(), kUnit), IsEmpty()) << "while it runs";
   const Value report = JsonOf(erased);
-  for (const char* name : {"definitions", "notes", "past_versions", "events", "mentions", "audit_entries"}) {
+  for (const char* name : {"definitions", "notes", "past_versions", "events", "mentions", "facts", "audit_entries"}) {
     EXPECT_EQ(CountOf(report, name), CountOf(dry, name)) << name;
   }
   EXPECT_EQ(CountOf(report, "definitions"), "2");

@@ -11,6 +11,7 @@
 #include "core/base/json.h"
 #include "core/codec/codec.h"
 #include "server/catalog/comments.h"
+#include "server/ingest/fold.h"
 #include "server/store/chain.h"
 #include "tests/support/process.h"
 
@@ -101,11 +102,27 @@ class PrivacyTest : public ::testing::Test {
   int pages_ = 0;  // of the last export
   int batches_ = 0;
   std::string removed_;  // items, as was told of them
+  // One experiment by `key`, which looks at orders.
+  static std::shared_ptr<const FoldPlans> Plans() {
+    auto plans = std::make_shared<FoldPlans>();
+    FoldPlan& plan = plans->plans.emplace_back();
+    plan.project = "shop";
+    plan.environment = "production";
+    plan.unit = "key";
+    plan.plan.experiment = "checkout";
+    plan.plan.variants = {"a", "b"};
+    plan.plan.weights = {0.5, 0.5};
+    plan.sources = {{"order", "", {}}};
+    plan.plan.metrics.emplace_back().sources = {0};
+    return plans;
+  }
+
   const testing::TemporaryFolder folder_;
   const std::unique_ptr<Store> store_ = OpenMemoryStore();
   Feed feed_{store_->Epoch(), {}, [] {}};
   Catalog catalog_{*store_, feed_, {}};
   const std::unique_ptr<Journal> journal_ = *Journal::Open(*store_, {});
+  const std::unique_ptr<Fold> fold_ = *Fold::Open(*store_, *journal_, {.plans = [plans = Plans()] { return plans; }});
   Processes processes_{{}};
   Metrics metrics_;
   IngestCounters counters_{metrics_};
@@ -118,7 +135,8 @@ class PrivacyTest : public ::testing::Test {
                     [this](const auto& rewrite, std::string_view action, const Author& author) {
                       return requests_.Rewrite(rewrite, action, author);
                     },
-                    [this](const Item& item) { removed_ += item.space + "/" + item.id + "=" + item.value + " "; }},
+                    [this](const Item& item) { removed_ += item.space + "/" + item.id + "=" + item.value + " "; },
+                    fold_.get()},
                    {.clock = {}, .on_done = {}, .stopping = [this] { return stopping_.load(); }}};
 };
 
@@ -141,6 +159,38 @@ TEST_F(PrivacyTest, OneProjectIsErasedAndLookedAtAloneWithItsRequestsAndComments
 
   EXPECT_THAT(Erase({.unit = {.id = "user-4"}}).remains, IsEmpty());
   EXPECT_EQ(Export({.unit = {.id = "user-4"}}), "");
+}
+
+TEST_F(PrivacyTest, FactsOfTheUnitAreShownAndGoWithItsEvents) {
+  const std::string now = std::to_string(
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+  std::string events;
+  for (const std::string unit : {"user-4", "user-42"}) {
+    events += (events.empty() ? "[" : ",") + std::string(R"({"type":"exposure","time":)") + now +
+              R"(,"experiment":"checkout","iteration":1,"variant":"a","role":"assigned","unit_attribute":"key","unit":")" +
+              unit + R"(","context":{"key":")" + unit + R"("}},{"type":"track","event":"order","time":)" + now +
+              R"(,"context":{"key":")" + unit + R"("}})";
+  }
+  // `sent` 7 is of a clock that nobody believes: without it.
+  NewEntry entry{"shop", "production", "4fJ2kQz9wXbT", {}, "answer"};
+  entry.batch.id = "facts-of-shop";
+  entry.batch.events = events + "]";
+  std::promise<bool> answer;
+  journal_->Append(std::move(entry), [&](const Result<Appended>& done) { answer.set_value(done.has_value()); });
+  ASSERT_TRUE(answer.get_future().get());
+  ASSERT_TRUE(fold_->CatchUp([] { return false; }));
+  const IterationName checkout{"shop", "production", "checkout", 1};
+  EXPECT_EQ(fold_->ExposedUnitsOf(checkout), 2u);
+  EXPECT_THAT(Export({.unit = {.id = "user-4"}}), HasSubstr(R"("class":"facts","project":"shop")"));
+  UnitRequest dry{.unit = {.id = "user-4"}};
+  dry.dry_run = true;
+  EXPECT_EQ(Erase(dry).counts.facts, 1u);
+  EXPECT_EQ(fold_->ExposedUnitsOf(checkout), 2u);
+  const ErasureState erased = Erase({.unit = {.id = "user-4"}});
+  EXPECT_EQ(erased.counts.facts, 1u);
+  EXPECT_THAT(erased.remains, IsEmpty());
+  EXPECT_EQ(Export({.unit = {.id = "user-4"}}), "");
+  EXPECT_EQ(fold_->ExposedUnitsOf(checkout), 1u) << "user-42 is somebody else";
 }
 
 TEST_F(PrivacyTest, MentionsThatAreLeftAreNotWhatRemains) {
