@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bench/floor/write_batch.h"
+#include "bench/ingest/folding.h"
 #include "bench/ingest/ingest.h"
 #include "tests/support/guidond.h"
 
@@ -19,16 +20,17 @@ using testing::Guidond;
 using testing::TemporaryFolder;
 
 constexpr char kUsage[] =
-    "Usage: bench_ingest [--json FILE] [--seconds S] [--pairs N] [--clients N]\n"
+    "Usage: bench_ingest [--json FILE] [--seconds S] [--pairs N] [--clients N] [--batches N]\n"
     "\n"
     "  --json FILE   also writes a list of {name, ours, floor, ratio, unit}\n"
     "  --seconds S   of each measurement (3)\n"
     "  --pairs N     of floor and ours, in turn, whose median counts (5)\n"
-    "  --clients N   keep-alive connections, and threads of the floor (64)\n";
+    "  --clients N   keep-alive connections, and threads of the floor (64)\n"
+    "  --batches N   of 100 events, that are folded (2000)\n";
 
 struct Arguments {
   std::string json;
-  int seconds = 3, pairs = 5, clients = 64;
+  int seconds = 3, pairs = 5, clients = 64, batches = 2'000;
 };
 
 bool Read(int argc, char** argv, Arguments& out) {
@@ -36,10 +38,13 @@ bool Read(int argc, char** argv, Arguments& out) {
     const std::string_view name = argv[i];
     if (++i == argc) return false;
     const std::string_view text = argv[i];
-    int* number = name == "--seconds" ? &out.seconds : name == "--pairs" ? &out.pairs : &out.clients;
+    int* number = name == "--seconds"   ? &out.seconds
+                  : name == "--pairs"   ? &out.pairs
+                  : name == "--batches" ? &out.batches
+                                        : &out.clients;
     if (name == "--json") {
       out.json = text;
-    } else if (name != "--seconds" && name != "--pairs" && name != "--clients") {
+    } else if (name != "--seconds" && name != "--pairs" && name != "--clients" && name != "--batches") {
       return false;
     } else if (std::from_chars(text.data(), text.data() + text.size(), *number).ptr != text.data() + text.size() ||
                *number < 1) {
@@ -83,10 +88,14 @@ int Main(int argc, char** argv) {
     std::fflush(stdout);
   }
   std::printf("%-8s %14.0f %14.0f %8.2f\n", "median", Median(floors), Median(ours), Median(ratios));
+  const FoldingSpeed folding = FoldJournal(arguments.batches);
+  std::printf("folding %zu events: %.0f events/s, %.0f for each second of CPU\n", folding.events, folding.per_second,
+              folding.per_cpu_second);
   if (arguments.json.empty()) return 0;
   std::ofstream file(arguments.json);
   file << "[{\"name\":\"ingest_eps\",\"ours\":" << Median(ours) << ",\"floor\":" << Median(floors)
-       << ",\"ratio\":" << Median(ratios) << ",\"unit\":\"events/s\"}]\n";
+       << ",\"ratio\":" << Median(ratios) << ",\"unit\":\"events/s\"},\n"
+       << "{\"name\":\"fold_eps\",\"ours\":" << folding.per_cpu_second << ",\"unit\":\"events/s of CPU\"}]\n";
   file.close();
   return file ? 0 : 1;
 }
