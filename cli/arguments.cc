@@ -424,6 +424,46 @@ void AddPrivacy(CLI::App& app, Run& run) {
   }
 }
 
+void AddEvents(CLI::App& app, Run& run) {
+  CLI::App* events = app.add_subcommand("events", "Take in experiments that were run elsewhere; write out who was exposed");
+  events->require_subcommand(1);
+  CLI::App* verb = events->add_subcommand("import", "Read a table of units into what an experiment has come to");
+  const auto options = On(*verb, run, &Events);
+  options->action = "import";
+  verb->add_option("FILE", options->file, "FILE.csv, whose first row has the names, or FILE.jsonl")
+      ->type_name("")
+      ->required();
+  verb->add_option("--exposure-columns", options->exposure_columns,
+                   "unit=COLUMN,variant=COLUMN, and perhaps time=COLUMN and dimension=COLUMN")
+      ->type_name("ROLE=COLUMN,…")
+      ->required();
+  verb->add_option("--metric-columns", options->metric_columns,
+                   "Kinds: conversion, count, sum, mean, quantile, and of COLUMN/COLUMN ratio. After them, perhaps "
+                   ":down, :cap=99.9%, :cap=500, :before=COLUMN, :at=95%")
+      ->type_name("COLUMN:KIND,…")
+      ->delimiter(',')
+      ->required();
+  verb->add_option("--control", options->control, "The variant to compare with; left out, the first by name")
+      ->type_name("VARIANT");
+  verb->add_option("--weights", options->weights, "Which shares were planned; left out, equal ones")
+      ->type_name("VARIANT=SHARE,…")
+      ->delimiter(',');
+  verb->add_option("--experiment", options->experiment, "What to call it; left out, as the file")->type_name("KEY");
+  AddJson(*verb, options->json);
+
+  verb = events->add_subcommand("export", "Write the first exposure of each unit of an experiment");
+  const auto exported = On(*verb, run, &Events);
+  exported->action = "export";
+  verb->add_option("--experiment", exported->experiment, "Its key, or holdout:NAME")->type_name("KEY")->required();
+  verb->add_option("--iteration", exported->iteration, "Left out, the newest")->type_name("N");
+  verb->add_option("--format", exported->format, "jsonl or csv")
+      ->check(CLI::IsMember({"jsonl", "csv"}))
+      ->default_val("jsonl");
+  AddProject(*verb, exported->project);
+  AddEnvironment(*verb, exported->environment)->required();
+  AddConnection(*verb, exported->connection);
+}
+
 void AddFlag(CLI::App& app, Run& run) {
   CLI::App* flags = app.add_subcommand("flag", "Switch a flag, look at it, take it back to what it was");
   flags->require_subcommand(1);
@@ -840,6 +880,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddWebhook(app, run);
   AddBackup(app, run);
   AddReady(app, run);
+  AddEvents(app, run);
   AddPrivacy(app, run);
   AddFlag(app, run);
   AddChange(app, run);

@@ -172,6 +172,23 @@ struct PrivacyOptions {
 };
 int Privacy(const PrivacyOptions& options);
 
+struct EventsOptions {
+  Connection connection;  // export
+  std::string action;     // "import" | "export"
+  std::string file;       // import: FILE.csv or FILE.jsonl
+  std::string exposure_columns;
+  std::vector<std::string> metric_columns;
+  std::string control;
+  std::vector<std::string> weights;  // "gate_30=50%"
+  std::string experiment;
+  std::uint32_t iteration = 0;  // 0: the newest
+  std::string project;
+  std::string environment;
+  std::string format;  // export: "jsonl" | "csv"
+  bool json = false;
+};
+int Events(const EventsOptions& options);
+
 struct FlagOptions {
   Connection connection;
   std::string action;  // "get" | "list" | "history" | "revert"

@@ -1,0 +1,59 @@
+// An experiment that was run elsewhere: a table of units, or of what happened to them, into the facts that a report is
+// made of.
+//
+//   Result<TableColumns> columns = ReadColumns("unit=userid,variant=version", {"retention_1:conversion"});
+//   Result<stats::ExperimentFacts> facts = FactsOfTable("cookie_cats.csv", *columns, {.experiment = "cookie-cats"});
+//
+// A row says which unit, which variant and, by metric, what came of it. Several rows of a unit add up; one that is in
+// two variants is set aside and counted, as in experiments of a server.
+//
+// Thread safety: functions without state.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "stats/metric/plan.h"
+#include "stats/statistic/experiment_facts.h"
+
+namespace guidon::cli {
+
+inline constexpr std::size_t kMostTableUnits = 20'000'000;  // held in memory, some 200 bytes each
+
+struct MetricColumn {
+  stats::MetricPlan metric;  // its key is the column's; `sources` as in the list of columns below
+  std::vector<std::string> columns;  // one; of a ratio the numerator's and the denominator's
+  std::string before;                // the same number from before the exposure, for CUPED; empty: none
+};
+
+struct TableColumns {
+  std::string unit, variant;
+  std::string time;                     // of the exposure; empty: none, and results have no days
+  std::vector<std::string> dimensions;  // by which results are split
+  std::vector<MetricColumn> metrics;
+};
+
+// `exposure`: "unit=userid,variant=version", perhaps with "time=COLUMN" and any number of "dimension=COLUMN".
+// `metrics`: "COLUMN:KIND", or of a ratio "COLUMN/COLUMN:ratio", and any of ":down" (less is better),
+// ":cap=99.9%" or ":cap=500", ":before=COLUMN", and of a quantile ":at=95%". Kinds: conversion, count, sum, mean, ratio,
+// quantile. kInvalid names what cannot be read.
+Result<TableColumns> ReadColumns(const std::string& exposure, const std::vector<std::string>& metrics);
+
+struct TableOptions {
+  std::string experiment;
+  std::string control;                   // a variant; empty: the first in byte order
+  std::map<std::string, double> weights;  // shares of 1 by variant; empty: all the same
+};
+
+// FILE.csv (RFC 4180, the first row has the names), or FILE.jsonl (an object on each line). A conversion is true or
+// false, yes or no, or a number (true unless 0); other values are numbers; an empty field is no event. Times are RFC
+// 3339, days or milliseconds. kInvalid, with the row: a column that is missing, a value that cannot be read, a row
+// without unit or variant, one variant only; kTooLarge: beyond the bounds; kIo.
+Result<stats::ExperimentFacts> FactsOfTable(const std::string& path, const TableColumns& columns,
+                                            const TableOptions& options);
+
+}  // namespace guidon::cli

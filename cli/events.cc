@@ -1,0 +1,169 @@
+// guidon events import|export: experiments that were run elsewhere, and who was exposed to those of a server.
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <variant>
+
+#include "cli/api_client.h"
+#include "cli/csv.h"
+#include "cli/event_table.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "core/model/units.h"
+#include "stats/statistic/facts_json.h"
+
+namespace guidon::cli {
+namespace {
+
+constexpr std::size_t kPage = 1'000;
+
+// ---- Import --------------------------------------------------------------------------------------------------------
+
+Result<std::map<std::string, double>> ReadWeights(const std::vector<std::string>& texts) {
+  std::map<std::string, double> weights;
+  std::uint32_t sum = 0;
+  for (const std::string& text : texts) {
+    const std::size_t sign = text.rfind('=');
+    const auto parts = sign == std::string::npos ? std::nullopt : ParsePercent(std::string_view(text).substr(sign + 1));
+    if (!parts || *parts == 0 || !weights.emplace(text.substr(0, sign), static_cast<double>(*parts) / kWhole).second) {
+      return Fail(ErrorCode::kInvalid, "'" + text + "' is no weight: VARIANT=SHARE, each variant once, such as a=50%");
+    }
+    sum += *parts;
+  }
+  if (!weights.empty() && sum != kWhole) {
+    return Fail(ErrorCode::kInvalid, "the weights add up to " + FormatPercent(sum) + ", not to 100%");
+  }
+  return weights;
+}
+
+std::string Number(double number) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.6g", number);
+  return text;
+}
+
+// What an arm came to, for people.
+struct ArmWriter {
+  std::string operator()(const stats::ProportionStatistic& arm) const {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.2f%%", arm.n > 0 ? 100 * arm.successes / arm.n : 0);
+    return text;
+  }
+  std::string operator()(const stats::MeanStatistic& arm) const { return Number(arm.y.mean); }
+  std::string operator()(const stats::CupedStatistic& arm) const { return Number(arm.yx.mean[0]); }
+  std::string operator()(const stats::RatioStatistic& arm) const { return Ratio(arm.md.mean[0], arm.md.mean[1]); }
+  std::string operator()(const stats::CupedRatioStatistic& arm) const {
+    return Ratio(arm.moments.mean[0], arm.moments.mean[1]);
+  }
+  std::string operator()(const stats::QuantileStatistic& arm) const { return Number(arm.estimate); }
+  std::string operator()(const stats::QuantileClusteredStatistic& arm) const { return Number(arm.quantile.estimate); }
+
+  static std::string Ratio(double numerator, double denominator) {
+    return denominator == 0 ? "-" : Number(numerator / denominator);
+  }
+};
+
+void Show(const stats::ExperimentFacts& facts) {
+  std::vector<std::vector<std::string>> rows = {{"variant", "units", "in several"}};
+  for (const stats::MetricPlan& metric : facts.plan.metrics) rows[0].push_back(Printable(metric.key));
+  for (std::uint32_t v = 0; v < facts.plan.variants.size(); ++v) {
+    const stats::UnitCounts units = facts.totals->Units(v);
+    std::vector<std::string>& row = rows.emplace_back();
+    row = {Printable(facts.plan.variants[v]), std::to_string(units.units), std::to_string(units.multiple)};
+    for (std::size_t m = 0; m < facts.plan.metrics.size(); ++m) {
+      row.push_back(std::visit(ArmWriter(), facts.totals->Arm(m, v)));
+    }
+  }
+  for (const std::vector<std::string>& row : rows) {
+    for (std::size_t column = 0; column < row.size(); ++column) {
+      std::size_t width = 0;
+      for (const std::vector<std::string>& each : rows) width = std::max(width, Width(each[column]));
+      const bool is_last = column + 1 == row.size();
+      std::cout << (is_last ? row[column] : Padded(row[column], width + 2));
+    }
+    std::cout << "\n";
+  }
+}
+
+int Import(const EventsOptions& options) {
+  const Result<TableColumns> columns = ReadColumns(options.exposure_columns, options.metric_columns);
+  Result<std::map<std::string, double>> weights = ReadWeights(options.weights);
+  if (!columns || !weights) {
+    Complain(!columns ? columns.error() : weights.error(), options.json);
+    return kUsage;
+  }
+  TableOptions table;
+  table.experiment =
+      options.experiment.empty() ? std::filesystem::path(options.file).stem().string() : options.experiment;
+  table.control = options.control;
+  table.weights = *std::move(weights);
+  const Result<stats::ExperimentFacts> facts = FactsOfTable(options.file, *columns, table);
+  if (!facts) {
+    Complain(facts.error(), options.json);
+    return kUsage;
+  }
+  if (options.json) {
+    PrintJson(Value(stats::EncodeFacts(*facts)));
+  } else {
+    Show(*facts);
+  }
+  return kPass;
+}
+
+// ---- Export --------------------------------------------------------------------------------------------------------
+
+void PrintCsv(const std::vector<std::string>& fields) {
+  for (std::size_t i = 0; i < fields.size(); ++i) std::cout << (i == 0 ? "" : ",") << CsvField(fields[i]);
+  std::cout << "\r\n";
+}
+
+void PrintCsvOf(const Value& exposure, const Array& dimensions) {
+  const auto text = [](const Value* value) { return value == nullptr ? std::string() : value->AsString(); };
+  const Value *multiple = exposure.Find("multiple"), *held = exposure.Find("dimensions");
+  std::vector<std::string> fields = {text(exposure.Find("unit")), text(exposure.Find("variant")),
+                                     text(exposure.Find("time")),
+                                     multiple != nullptr && multiple->AsBool() ? "true" : "false"};
+  for (const Value& name : dimensions) fields.push_back(held == nullptr ? "" : text(held->Find(name.AsString())));
+  PrintCsv(fields);
+}
+
+int Export(const EventsOptions& options) {
+  const Result<std::string> project = ResolveProject(options.connection, options.project);
+  if (!project) return Explain(project.error(), false);
+  const std::string path = EnvironmentPath(*project, options.environment) + "/experiments/" +
+                           Escape(options.experiment) + "/exposures?limit=" + std::to_string(kPage) +
+                           "&iteration=" + std::to_string(options.iteration);
+  const bool is_csv = options.format == "csv";
+  std::size_t count = 0;
+  std::string after;
+  for (bool more = true, is_first = true; more; is_first = false) {
+    const Result<ApiAnswer> answer =
+        Ask(options.connection, "GET", path + (after.empty() ? "" : "&after=" + Escape(after)));
+    if (!answer) return Explain(answer.error(), false);
+    if (!answer->ok()) return Explain(*answer, false);
+    const Array& dimensions = ListIn(answer->body, "dimensions");
+    if (is_csv && is_first) {
+      std::vector<std::string> header = {"unit", "variant", "time", "multiple"};
+      for (const Value& name : dimensions) header.push_back(name.AsString());
+      PrintCsv(header);
+    }
+    for (const Value& exposure : ListIn(answer->body, "exposures")) {
+      is_csv ? PrintCsvOf(exposure, dimensions) : PrintJson(exposure);
+      ++count;
+    }
+    const Value* next = answer->body.Find("next");
+    more = next != nullptr;
+    if (more) after = next->AsString();
+  }
+  std::cerr << Plural(count, "unit") << "\n";
+  return kPass;
+}
+
+}  // namespace
+
+int Events(const EventsOptions& options) {
+  return options.action == "import" ? Import(options) : Export(options);
+}
+
+}  // namespace guidon::cli
