@@ -15,6 +15,8 @@
 #include <thread>
 #include <utility>
 
+#include "server/analysis/analysis.h"
+#include "server/analysis/plan_of.h"
 #include "server/api/api.h"
 #include "server/api/permits.h"
 #include "server/api/problem.h"
@@ -35,6 +37,7 @@
 #include "server/http/worker_pool.h"
 #include "server/ingest/counters.h"
 #include "server/ingest/exposures.h"
+#include "server/ingest/fold.h"
 #include "server/ingest/journal.h"
 #include "server/ingest/journal_keeper.h"
 #include "server/ingest/processes.h"
@@ -108,6 +111,7 @@ class App::Impl {
     if (Status known = LoadKeys(); !known) return known;
     if (Status known = OpenChangeRequests(); !known) return known;
     if (Status opened = OpenJournal(); !opened) return opened;
+    if (Status opened = OpenFold(); !opened) return opened;
     if (Status known = OpenDeliverer(); !known) return known;
     exposures_.emplace(*journal_, counters_, ExposureOptions{.epoch = store_->Epoch(), .version = kVersion});
     OpenBackups();
@@ -137,6 +141,7 @@ class App::Impl {
       KeepAudit();
       KeepCheckpoints();
       KeepJournal();
+      KeepFold();
       KeepRamps();
       request_keeper_.emplace(*change_requests_, kRequestLook);
       KeepSessions();
@@ -190,6 +195,7 @@ class App::Impl {
     history_.reset();
     checkpoints_.reset();
     journal_keeper_.reset();
+    fold_keeper_.reset();
     journal_.reset();  // who waits for an answer from it is told through the server
     if (serving_) store_->ForgetCrashes();
     log_.Info("stopped");
@@ -270,6 +276,31 @@ class App::Impl {
     return {};
   }
 
+  Status OpenFold() {
+    FoldOptions options;
+    options.plans = PlansOf(*catalog_);
+    options.counters = &fold_counters_;
+    options.report = [this](const std::string& what) { log_.Warn("analysis", {{"what", what}}); };
+    Result<std::unique_ptr<Fold>> fold = Fold::Open(*store_, *journal_, std::move(options));
+    if (!fold) return Fail(fold.error());
+    fold_ = *std::move(fold);
+    analysis_.emplace(*catalog_, *fold_);
+    return {};
+  }
+
+  // A failure is said once, and not every second.
+  void KeepFold() {
+    fold_keeper_.emplace(
+        KeeperPace{.first_look = options_.fold_look, .interval = options_.fold_look, .clock = {}},
+        [this, said = std::string()](Timestamp, const std::function<bool()>& stop) mutable {
+          const Status done = fold_->CatchUp(stop);
+          if (!done && done.error().message != said && !stop()) {
+            log_.Error("analysis waits; it is tried again every second", {{"cause", done.error().message}});
+          }
+          said = done ? std::string() : done.error().message;
+        });
+  }
+
   void OpenBackups() {
     BackupsOptions options;
     options.folder = config_.backup_folder;
@@ -306,7 +337,7 @@ class App::Impl {
     };
     const auto on_removed = [this](const Item& item) { TakeItem(item); };
     privacy_.emplace(Privacy::Parts{*catalog_, *store_, *feed_, *journal_, *exposures_, processes_, *backups_,
-                                    rewrite_requests, on_removed},
+                                    rewrite_requests, on_removed, fold_.get()},
                      std::move(options));
   }
 
@@ -519,7 +550,8 @@ class App::Impl {
             NowMs,
             api_counters_,
             *sign_in_,
-            [this](std::function<void()> job) { return RunLater(std::move(job)); }};
+            [this](std::function<void()> job) { return RunLater(std::move(job)); },
+            &*analysis_};
   }
 
   void AddMetrics() {
@@ -938,6 +970,7 @@ class App::Impl {
       "guidon_propagation_write_seconds", "From publishing a change to its being written to the last stream");
   Histogram& request_seconds_ = metrics_.AddHistogram("guidon_http_request_seconds", "Handling of a request");
   IngestCounters counters_{metrics_};
+  FoldCounters fold_counters_{metrics_};
   ApiCounters api_counters_{metrics_};
   Counter& webhooks_delivered_ = metrics_.AddCounter("guidon_webhook_attempts_total",
                                                      "Messages to webhooks, by how it went", {{"result", "delivered"}});
@@ -972,6 +1005,9 @@ class App::Impl {
   std::optional<Exposures> exposures_;  // which uses the journal until Finish(); answers of that may come later
   std::unique_ptr<Journal> journal_;
   std::optional<JournalKeeper> journal_keeper_;
+  std::unique_ptr<Fold> fold_;
+  std::optional<Keeper> fold_keeper_;
+  std::optional<Analysis> analysis_;
   std::optional<Deliverer> deliverer_;
   std::optional<Backups> backups_;
   std::optional<ChangeRequests> change_requests_;

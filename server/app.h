@@ -26,6 +26,7 @@ struct AppOptions {
   std::chrono::milliseconds audit_first_look = std::chrono::minutes(5);    // server/catalog/audit_retention.h
   std::chrono::milliseconds checkpoint_look = std::chrono::seconds(10);    // server/catalog/audit_log.h
   std::chrono::milliseconds journal_first_look = std::chrono::minutes(5);  // server/ingest/journal_keeper.h
+  std::chrono::milliseconds fold_look = std::chrono::seconds(1);           // at new events; server/ingest/fold.h
   std::chrono::milliseconds session_look = std::chrono::minutes(1);        // server/auth/session_keeper.h
   std::chrono::milliseconds certificate_look = std::chrono::seconds(10);   // server/http/certificate_keeper.h
 };

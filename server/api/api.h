@@ -41,6 +41,7 @@
 
 namespace guidon {
 
+class Analysis;
 class Api;
 
 // A request that has passed authentication and authorisation.
@@ -135,6 +136,7 @@ class Api {
     SignIn& sign_in;
     // Runs it on a thread that may take its time, soon; false when too many wait. Empty: all is done where it is asked.
     std::function<bool(std::function<void()>)> run_later = {};
+    Analysis* analysis = nullptr;  // null: nothing is analysed, and its routes answer 404
   };
   Api(Parts parts, ApiOptions options);
 
@@ -212,6 +214,8 @@ class Api {
   http::Response ReadEvents(const Call& call);
   http::Response ListProcesses(const Call& call);
   http::Response GetPropagation(const Call& call);
+  http::Response GetTotals(const Call& call);
+  http::Response ListExposures(const Call& call);
   http::Response ListRamps(const Call& call);
   http::Response MoveRamp(const Call& call);
   http::Response ListAudit(const Call& call);

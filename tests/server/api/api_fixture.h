@@ -21,6 +21,8 @@
 
 #include "core/base/json.h"
 #include "core/model/definitions.h"
+#include "server/analysis/analysis.h"
+#include "server/analysis/plan_of.h"
 #include "server/api/api.h"
 #include "server/api/permits.h"
 #include "server/api/problem.h"
@@ -61,6 +63,9 @@ class TestServer {
         journal_(OpenJournal(options.journal)),
         processes_({}),
         counters_(metrics_),
+        fold_(*Fold::Open(*store_, *journal_, {.plans = PlansOf(catalog_),
+                                                   .counters = &fold_counters_,
+                                                   .clock = [this] { return Timestamp(std::chrono::milliseconds(now_ms_)); }})),
         api_counters_(metrics_),
         exposures_(*journal_, counters_,
                    {.delay = std::chrono::milliseconds(1), .epoch = store_->Epoch(), .version = "0.1.0"}),
@@ -99,7 +104,8 @@ class TestServer {
                             [this] { return now_ms_.load(); },
                             api_counters_,
                             sign_in_,
-                            [this](std::function<void()> job) { return ++put_off_, pool_->TryRun(std::move(job)); }},
+                            [this](std::function<void()> job) { return ++put_off_, pool_->TryRun(std::move(job)); },
+                            &analysis_},
                  options.api);
     pool_.emplace(2, 256);
     http::ServerOptions http;
@@ -123,6 +129,7 @@ class TestServer {
   Catalog& catalog() { return catalog_; }
   Store& store() { return *store_; }
   Journal& journal() { return *journal_; }
+  Fold& fold() { return *fold_; }
   ChangeRequests& change_requests() { return change_requests_; }
   Feed& feed() { return feed_; }
   http::Server& http() { return *server_; }
@@ -267,12 +274,16 @@ class TestServer {
   Processes processes_;
   guidon::Metrics metrics_;
   IngestCounters counters_;
+  FoldCounters fold_counters_{metrics_};
+  std::unique_ptr<Fold> fold_;
+  Analysis analysis_{catalog_, *fold_};
   ApiCounters api_counters_;
   Exposures exposures_;
   Deliverer deliverer_;
   const testing::TemporaryFolder folder_;
   Backups backups_;
-  Privacy privacy_{{catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_}, {}};
+  Privacy privacy_{{catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_, {}, fold_.get()},
+                   {}};
   Authenticator authenticator_;
   ChangeRequests change_requests_;
   Comments comments_;

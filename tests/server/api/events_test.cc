@@ -274,6 +274,90 @@ TEST_F(EventsTest, MetricsSayWhatBecameOfThem) {
   EXPECT_EQ(Metric("guidon_event_batches_refused_total{status=\"400\"}"), "1");
 }
 
+// What was sent comes back as what the experiment has come to.
+class TotalsTest : public EventsTest {
+ protected:
+  TotalsTest() {
+    const HttpAnswer applied = server.Call(
+        "POST", "/api/v1/projects/shop/apply",
+        {.body = R"json({"workspace":{"project":{"project":"shop","environments":{"production":{},"staging":{}}},
+          "flags":[{"flag":"layout","type":"string","owner":"x","variations":{"multi":"m","single":"s"},
+            "environments":{"production":{"enabled":true,"default":"multi"}}}],
+          "metrics":[{"metric":"ordered","owner":"x","event":"order","type":"conversion","window":"72h"},
+            {"metric":"revenue","owner":"x","event":"order","type":"sum","value":"amount","cap":500,
+             "where":{"currency":"EUR"},"direction":"down"}],
+          "holdouts":[{"holdout":"none-of-it","owner":"x","unit":"key","size":"5%"}],
+          "experiments":[{"experiment":"one-page","flag":"layout","environment":"production","owner":"x",
+            "state":"running","unit":"key","holdout":"none-of-it",
+            "variants":{"control":{"serves":"multi","weight":"50%"},"one_page":{"serves":"single","weight":"50%"}},
+            "metrics":{"primary":"ordered","guardrails":["revenue"]},"plan":{"adjust":"cuped(7d)"}}]}})json"});
+    EXPECT_EQ(applied.status, 200) << applied.body;
+  }
+  std::string Exposure(const std::string& unit, const std::string& role_and_variant) {
+    return R"({"type":"exposure","time":1798761600000,"flag":"layout","experiment":"one-page","iteration":1,)" +
+           role_and_variant + R"(,"unit_attribute":"key","unit":")" + unit +
+           R"(","bucket":7,"revision":2,"context":{"key":")" + unit + R"(","platform":"ios"}})";
+  }
+  std::string Order(const std::string& unit, const std::string& amount) {
+    return R"({"type":"track","time":1798761600001,"event":"order","context":{"key":")" + unit +
+           R"("},"attributes":{"currency":"EUR","amount":)" + amount + "}}";
+  }
+  void Fold() {
+    server.SetNow(1'798'761'650'000);
+    const std::string control = R"("role":"assigned","variant":"control")", other = R"("role":"assigned","variant":"one_page")";
+    const HttpAnswer sent = Send(Batch(
+        "batch-0000000001",
+        Exposure("u1", control) + "," + Exposure("u2", other) + "," + Exposure("u3", other) + "," + Order("u2", "600") +
+            "," + Order("u3", "20.5") + "," + Order("u3", R"("much")") + "," +
+            Exposure("u4", R"("role":"held_out","holdout":"none-of-it","variant":"control")") + "," +
+            Exposure("u5", R"("role":"comparison","holdout":"none-of-it")") + "," + Order("u4", "1")));
+    EXPECT_EQ(sent.status, 202) << sent.body;
+    EXPECT_TRUE(server.fold().CatchUp([] { return false; }));
+  }
+};
+
+TEST_F(TotalsTest, ExposuresAndOutcomesComeToStatisticsOfArms) {
+  EXPECT_EQ(server.Call("GET", kScope + std::string("/experiments/one-page/totals")).status, 404) << "nothing yet";
+  Fold();
+  const Value totals = server.Get(kScope + std::string("/experiments/one-page/totals"));
+  const std::string text = ToJson(totals);
+  EXPECT_THAT(text, HasSubstr(R"("units":[{"variant":"control","units":1,"multiple":0,"with_history":0},)"
+                              R"({"variant":"one_page","units":2,"multiple":0,"with_history":0}])"));
+  EXPECT_THAT(text, HasSubstr(R"("watermark":"2027-01-01T00:00:50.000Z")"));
+  EXPECT_THAT(text, HasSubstr(R"("rejected":{"not_a_number":1})"));
+  EXPECT_THAT(text, HasSubstr(R"("dimension":"platform","value":"ios")"));
+  EXPECT_THAT(text, HasSubstr(R"({"key":"revenue","kind":"sum","lower_is_better":true)"));
+  EXPECT_THAT(text, HasSubstr(R"("lookback":604800000)"));
+  const auto arm = [&](std::size_t metric, std::size_t variant) {
+    return totals.Find("metrics")->AsArray().at(metric).Find("arms")->AsArray().at(variant);
+  };
+  EXPECT_EQ(arm(0, 0).Find("successes")->AsDouble(), 0);
+  EXPECT_EQ(arm(0, 1).Find("successes")->AsDouble(), 2);
+  EXPECT_EQ(arm(1, 1).Find("mean")->AsArray().at(0).AsDouble(), (500 + 20.5) / 2) << "capped";
+  EXPECT_EQ(arm(1, 1).Find("capped_units")->AsInt(), 1);
+  EXPECT_EQ(totals.Find("days")->AsArray().at(0).Find("day")->AsString(), "2027-01-01");
+}
+
+TEST_F(TotalsTest, AHoldoutIsAnExperimentOfItsOwn) {
+  Fold();
+  const Value totals = server.Get(kScope + std::string("/experiments/holdout:none-of-it/totals"));
+  EXPECT_THAT(ToJson(totals), HasSubstr(R"("units":[{"variant":"comparison","units":1,"multiple":0,"with_history":0},)"
+                                        R"({"variant":"held_out","units":1)"));
+  EXPECT_THAT(ToJson(*totals.Find("plan")), Not(HasSubstr("window"))) << "being held out has no moment";
+}
+
+TEST_F(TotalsTest, WhoWasExposedIsListedInPages) {
+  Fold();
+  const std::string path = kScope + std::string("/experiments/one-page/exposures");
+  const Value page = server.Get(path + "?limit=2");
+  EXPECT_EQ(ToJson(page.Find("exposures")->AsArray().at(1)),
+            R"({"unit":"u2","variant":"one_page","time":"2027-01-01T00:00:00.000Z","dimensions":{"platform":"ios"}})");
+  const Value rest = server.Get(path + "?limit=2&after=" + page.Find("next")->AsString());
+  EXPECT_EQ(rest.Find("exposures")->AsArray().size(), 1u);
+  EXPECT_EQ(rest.Find("next"), nullptr);
+  EXPECT_EQ(server.Call("GET", path + "?iteration=7").status, 404);
+}
+
 class BusyEventsTest : public EventsTest {
  protected:
   BusyEventsTest() : EventsTest({.journal = {.in_flight_batches = 0}}) {}

@@ -175,6 +175,10 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
     story.Expect(204, id, {{"key", "a"}}, {.key = "-"});
   }
   story.Expect(200, "readEvents");
+  EXPECT_TRUE(story.server.fold().CatchUp([] { return false; }));
+  for (const char* id : {"getTotals", "listExposures"}) {
+    story.Expect(200, id, {{"key", story.KeyIn("putExperiment", "experiment")}});
+  }
   story.Expect(200, "listProcesses");
   story.Expect(200, "getPropagation");
   story.Expect(201, "rotateKey", {{"id", TextAt(TestServer::Body(made), "id")}});

@@ -1,0 +1,50 @@
+#include "server/analysis/analysis.h"
+
+#include <string>
+
+namespace guidon {
+namespace {
+
+std::uint32_t NewestIteration(const CatalogView& view, std::string_view project, std::string_view environment,
+                              std::string_view key) {
+  if (key.starts_with(kHoldoutExperiment)) return 1;
+  const ProjectView* found = view.FindProject(project);
+  const ExperimentRecord* experiment = found == nullptr ? nullptr : found->definitions.entities.FindExperiment(key);
+  if (experiment == nullptr || experiment->definition.environment != environment) return 0;
+  return experiment->state.iteration;
+}
+
+}  // namespace
+
+Result<IterationName> Analysis::NameOf(std::string_view project, std::string_view environment, std::string_view key,
+                                       std::uint32_t iteration) const {
+  if (iteration == 0) iteration = NewestIteration(*catalog_.View(), project, environment, key);
+  if (iteration > 0) {
+    return IterationName{std::string(project), std::string(environment), std::string(key), iteration};
+  }
+  return Fail(ErrorCode::kNotFound, "project '" + std::string(project) + "' has no experiment '" + std::string(key) +
+                                        "' in environment '" + std::string(environment) + "' that has been started");
+}
+
+Result<std::shared_ptr<const stats::ExperimentFacts>> Analysis::Facts(std::string_view project,
+                                                                      std::string_view environment,
+                                                                      std::string_view key,
+                                                                      std::uint32_t iteration) const {
+  const Result<IterationName> name = NameOf(project, environment, key, iteration);
+  return name ? fold_.Facts(*name) : Fail(name.error());
+}
+
+std::uint64_t Analysis::ExposedUnits(std::string_view project, std::string_view environment, std::string_view key,
+                                     std::uint32_t iteration) const {
+  const Result<IterationName> name = NameOf(project, environment, key, iteration);
+  return name ? fold_.ExposedUnitsOf(*name) : 0;
+}
+
+Result<guidon::ExposedUnits> Analysis::ListExposed(std::string_view project, std::string_view environment,
+                                                   std::string_view key, std::uint32_t iteration,
+                                                   std::string_view after, std::size_t limit) const {
+  const Result<IterationName> name = NameOf(project, environment, key, iteration);
+  return name ? fold_.ListExposed(*name, after, limit) : Fail(name.error());
+}
+
+}  // namespace guidon
