@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/allocate/experiment_life.h"
 #include "core/allocate/ramp.h"
 #include "core/allocate/ranges.h"
 
@@ -77,20 +78,28 @@ Issue ExperimentIssue(const Experiment& experiment, std::string code, Path path,
           std::move(message), std::move(hint), "experiment " + experiment.key};
 }
 
-// Edits that would move units, or change what was measured, while the experiment runs.
+constexpr std::string_view kNewIteration =
+    "stop the experiment and start it again: that is a new iteration with fresh assignments, or with those of before "
+    "(guidon experiment start KEY --keep-assignments)";
+
+// Edits that would move units, or change what was promised, while the experiment runs.
 void CheckRunningEdits(const Experiment& before, const Experiment& after, std::vector<Issue>& issues) {
-  const auto refuse = [&](std::string_view field) {
-    issues.push_back(ExperimentIssue(
-        after, "running_experiment", Path().Key(field),
-        "'" + std::string(field) + "' of a running experiment cannot change: units would move between variants",
-        "stop the experiment and start it again: that is a new iteration with fresh assignments"));
+  const auto refuse = [&](const Path& path, std::string_view why) {
+    issues.push_back(
+        ExperimentIssue(after, "running_experiment", path,
+                        "'" + path.ToText() + "' of a running experiment cannot change: " + std::string(why),
+                        std::string(kNewIteration)));
   };
-  if (before.flag != after.flag) refuse("flag");
-  if (before.environment != after.environment) refuse("environment");
-  if (before.unit != after.unit) refuse("unit");
-  if (before.layer != after.layer) refuse("layer");
-  if (before.holdout != after.holdout) refuse("holdout");
-  if (before.variants != after.variants) refuse("variants");
+  constexpr std::string_view kMoves = "units would move between variants";
+  constexpr std::string_view kPromised = "its result is judged by what was planned at its start";
+  if (before.flag != after.flag) refuse(Path().Key("flag"), kMoves);
+  if (before.environment != after.environment) refuse(Path().Key("environment"), kMoves);
+  if (before.unit != after.unit) refuse(Path().Key("unit"), kMoves);
+  if (before.layer != after.layer) refuse(Path().Key("layer"), kMoves);
+  if (before.holdout != after.holdout) refuse(Path().Key("holdout"), kMoves);
+  if (before.variants != after.variants) refuse(Path().Key("variants"), kMoves);
+  if (before.primary != after.primary) refuse(Path().Key("metrics").Key("primary"), kPromised);
+  if (before.plan != after.plan) refuse(Path().Key("plan"), kPromised);
 }
 
 // The slots that live experiments of this layer hold in this environment, but for one.
@@ -120,43 +129,108 @@ std::string HoldersOf(const EntitySet& entities, const Experiment& but) {
   return text;
 }
 
-void Begin(ExperimentRecord& record, const EntitySet& entities, std::vector<Issue>& issues) {
+// The first `parts` buckets of those that an iteration had, and the lowest free ones where it takes more; nullopt when
+// somebody else holds one of them by now, or there are not enough.
+std::optional<std::vector<BucketRange>> KeptSlots(const std::vector<BucketRange>& had, std::uint32_t parts,
+                                                  std::vector<BucketRange> taken) {
+  const auto overlap = [](const BucketRange& a, const BucketRange& b) { return a.begin < b.end && b.begin < a.end; };
+  std::vector<BucketRange> kept;
+  std::uint32_t left = parts;
+  for (const BucketRange& range : had) {
+    if (left == 0) break;
+    const BucketRange own{range.begin, range.begin + std::min(range.size(), left)};
+    if (std::any_of(taken.begin(), taken.end(), [&](const BucketRange& other) { return overlap(own, other); })) {
+      return std::nullopt;
+    }
+    left -= own.size();
+    kept.push_back(own);
+  }
+  if (left == 0) return kept;
+  taken.insert(taken.end(), kept.begin(), kept.end());
+  const auto more = TakeSlots(taken, left);
+  if (!more) return std::nullopt;
+  kept.insert(kept.end(), more->begin(), more->end());
+  return kept;
+}
+
+void TakePlace(ExperimentRecord& record, const ExperimentIteration* kept, const EntitySet& entities,
+               std::vector<Issue>& issues) {
+  const Experiment& experiment = record.definition;
+  const std::vector<BucketRange> taken = TakenSlots(entities, experiment);
+  const std::uint32_t parts = experiment.layer->slice;
+  const auto slots = kept != nullptr ? KeptSlots(kept->slots, parts, taken) : TakeSlots(taken, parts);
+  if (slots) {
+    record.state.slots = *slots;
+  } else if (kept != nullptr) {
+    issues.push_back(ExperimentIssue(experiment, "slots_taken", Path().Key("layer"),
+                                     "the slots that it had in layer '" + experiment.layer->layer +
+                                         "' are not free any more; held by " + HoldersOf(entities, experiment),
+                                     "start it with fresh assignments, or stop one of them"));
+  } else {
+    issues.push_back(ExperimentIssue(experiment, "layer_full", Path().Key("layer").Key("slice"),
+                                     "layer '" + experiment.layer->layer + "' has less than " + FormatPercent(parts) +
+                                         " left; held by " + HoldersOf(entities, experiment),
+                                     "take a smaller slice, or stop one of them"));
+  }
+}
+
+void Begin(ExperimentRecord& record, const EntitySet& entities, std::string_view by, std::int64_t now_ms,
+           std::vector<Issue>& issues) {
   const Experiment& experiment = record.definition;
   ExperimentState& state = record.state;
+  std::optional<ExperimentIteration> kept;
+  if (const ExperimentIteration* last = state.CurrentIteration(); state.keeps_assignments && last != nullptr) {
+    kept = *last;
+  }
   ++state.iteration;
-  state.salt = experiment.key + "#" + std::to_string(state.iteration);
   std::vector<Weight> weights;
   for (const Variant& variant : experiment.variants) weights.push_back({variant.name, variant.parts});
-  state.arms = AllocateFirst(weights);
-  state.ramp_step = 0;
-  state.winner.clear();
-  if (!experiment.layer) return;
-  const auto slots = TakeSlots(TakenSlots(entities, experiment), experiment.layer->slice);
-  if (!slots) {
-    issues.push_back(ExperimentIssue(experiment, "layer_full", Path().Key("layer").Key("slice"),
-                                     "layer '" + experiment.layer->layer + "' has less than " +
-                                         FormatPercent(experiment.layer->slice) + " left; held by " +
-                                         HoldersOf(entities, experiment),
-                                     "take a smaller slice, or stop one of them"));
-    return;
+  if (kept) {
+    state.arms = Reallocate(state.arms, weights);
+  } else {
+    state.salt = experiment.key + "#" + std::to_string(state.iteration);
+    state.arms = AllocateFirst(weights);
   }
-  state.slots = *slots;
+  if (experiment.layer) TakePlace(record, kept ? &*kept : nullptr, entities, issues);
+  BeginIteration(record, by, now_ms);
 }
 
-// Without an authored state commands move it, and what it is stays. `held`: what it was before.
-ExperimentStatus WantedOf(const Experiment& experiment, ExperimentStatus held) {
-  if (held == ExperimentStatus::kConcluded) return held;
-  const ExperimentStatus wanted = experiment.state.value_or(held);
-  return experiment.archived && IsLive(wanted) ? ExperimentStatus::kStopped : wanted;
+// Without an authored state commands move it, and what it is stays; so does what only they set, until something else is
+// authored. `held`: it was there before.
+ExperimentStatus WantedOf(const ExperimentRecord& record, const ExperimentRecord* held) {
+  const Experiment& experiment = record.definition;
+  const ExperimentStatus status = record.state.status;
+  if (status == ExperimentStatus::kConcluded) return status;
+  const bool is_said_anew = held == nullptr || held->definition.state != experiment.state;
+  if (status == ExperimentStatus::kScheduled && !is_said_anew && !experiment.archived) return status;
+  const ExperimentStatus wanted = experiment.state.value_or(status);
+  const bool ends = IsLive(wanted) || wanted == ExperimentStatus::kScheduled;
+  return experiment.archived && ends ? ExperimentStatus::kStopped : wanted;
 }
 
-// `is_first`: there is nothing before, and so what is paused by now has to begin first.
-void AllocateExperiment(ExperimentRecord& record, const EntitySet& entities, bool is_first,
+struct Occasion {
+  const Definitions* before;  // null: there was nothing
+  std::string_view by;
+  std::int64_t now_ms;
+};
+
+const ExperimentRecord* HeldBefore(const Occasion& occasion, const std::string& key) {
+  return occasion.before == nullptr ? nullptr : occasion.before->entities.FindExperiment(key);
+}
+
+const FlagRecord* FlagIn(const EntitySet* entities, const std::string& key) {
+  return entities == nullptr ? nullptr : entities->FindFlag(key);
+}
+
+void AllocateExperiment(ExperimentRecord& record, const EntitySet& entities, const Occasion& occasion,
                         std::vector<Issue>& issues) {
   const Experiment& experiment = record.definition;
   ExperimentState& state = record.state;
-  const ExperimentStatus wanted = WantedOf(experiment, state.status);
+  const ExperimentRecord* held = HeldBefore(occasion, experiment.key);
+  const ExperimentStatus wanted = WantedOf(record, held);
   const bool was_live = IsLive(state.status);
+  // There is nothing before, and so what is paused by now has to begin first.
+  const bool is_first = occasion.before == nullptr && state.iteration == 0;
   if (wanted == ExperimentStatus::kDraft && state.iteration > 0) {
     issues.push_back(ExperimentIssue(experiment, "wrong_transition", Path().Key("state"),
                                      "an experiment that has run cannot be a draft again", "stop it instead"));
@@ -170,9 +244,12 @@ void AllocateExperiment(ExperimentRecord& record, const EntitySet& entities, boo
         has_run ? "leave it stopped, or let it run: that is a new iteration" : "leave it a draft"));
     return;
   }
-  if (IsLive(wanted) && !was_live) Begin(record, entities, issues);
+  if (IsLive(wanted) && !was_live) Begin(record, entities, occasion.by, occasion.now_ms, issues);
   if (!IsLive(wanted)) state.slots.clear();
   state.status = wanted;
+  const EntitySet* const old = occasion.before == nullptr ? nullptr : &occasion.before->entities;
+  KeepLife(held, record, FlagIn(old, experiment.flag), FlagIn(&entities, experiment.flag), occasion.by,
+           occasion.now_ms);
 }
 
 }  // namespace
@@ -186,7 +263,9 @@ void KeepState(const EntityRecord& current, EntityRecord& next) {
       next);
 }
 
-std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after, std::int64_t now_ms) {
+std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after, std::int64_t now_ms,
+                                  std::string_view by) {
+  const Occasion occasion{before, by, now_ms};
   std::vector<Issue> issues;
   EntitySet& entities = after.entities;
   for (FlagRecord& record : entities.flags) {
@@ -200,19 +279,16 @@ std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after,
   for (HoldoutRecord& record : entities.holdouts) {
     if (record.state.salt.empty()) record.state.salt = "holdout:" + record.definition.key;
   }
-  for (const ExperimentRecord& record : entities.experiments) {
-    const ExperimentRecord* old = before == nullptr ? nullptr : before->entities.FindExperiment(record.definition.key);
-    if (old == nullptr || !IsLive(old->state.status)) continue;
-    if (IsLive(WantedOf(record.definition, old->state.status)))
-      CheckRunningEdits(old->definition, record.definition, issues);
-  }
   // Slots are given back before they are taken: who stops makes room for who starts in the same commit.
   for (ExperimentRecord& record : entities.experiments) {
-    if (!IsLive(WantedOf(record.definition, record.state.status))) record.state.slots.clear();
+    const ExperimentRecord* held = HeldBefore(occasion, record.definition.key);
+    const bool goes_on = IsLive(WantedOf(record, held));
+    if (!goes_on) record.state.slots.clear();
+    if (goes_on && held != nullptr && IsLive(held->state.status)) {
+      CheckRunningEdits(held->definition, record.definition, issues);
+    }
   }
-  for (ExperimentRecord& record : entities.experiments) {
-    AllocateExperiment(record, entities, before == nullptr && record.state.iteration == 0, issues);
-  }
+  for (ExperimentRecord& record : entities.experiments) AllocateExperiment(record, entities, occasion, issues);
   return issues;
 }
 

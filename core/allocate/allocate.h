@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "core/base/issue.h"
@@ -29,12 +30,17 @@ void KeepState(const EntityRecord& current, EntityRecord& next);
 //   layers, holdouts   their salts
 //   experiments  the status that was authored. `running` for the first time, or again after `stopped`, begins the next
 //                iteration: salt KEY#N, ranges from the weights, and the lowest free slots of its layer (experiments
-//                that begin together: in list order). Paused keeps everything, and only what is live can be paused.
-//                Stopped and archived give the slots back. Concluded stays so, whatever was authored.
-// Issues: `layer_full`, naming who holds the rest; `running_experiment` for an edit of flag, unit, layer, holdout,
-// variants or weights of an experiment that runs or is paused and goes on to, with the way out; `wrong_transition`.
+//                that begin together: in list order); or, if that was ordered, the salt, ranges and slots of before.
+//                Paused keeps everything, and only what is live can be paused. Stopped and archived give the slots
+//                back. Concluded stays so, whatever was authored, and scheduled until something else is.
+//                With a time, also what they went through (core/allocate/experiment_life.h).
+// Issues: `layer_full`, naming who holds the rest; `slots_taken` where assignments were to be kept;
+// `running_experiment` for an edit of flag, environment, unit, layer, holdout, variants, weights, primary metric or
+// plan of an experiment that runs or is paused and goes on to, with the way out; `wrong_transition`.
 //
-// `now_ms`: since the epoch, for the ramps. Without a server there is no time: those with a start have not begun.
-std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after, std::int64_t now_ms = 0);
+// `now_ms`: since the epoch. Without a server there is no time: ramps with a start have not begun. `by`: who changes
+// it, a principal.
+std::vector<Issue> AllocateStates(const Definitions* before, Definitions& after, std::int64_t now_ms = 0,
+                                  std::string_view by = {});
 
 }  // namespace guidon

@@ -30,17 +30,6 @@ milliseconds Elapsed(std::int64_t since_ms, std::int64_t now_ms) {
   return std::clamp(milliseconds(now_ms - since_ms), milliseconds(0), kMost);
 }
 
-// The hold counts, or does not, from now on.
-void Settle(RampState& state, bool counts, std::int64_t now_ms) {
-  if (counts && !state.since_ms) {
-    state.since_ms = now_ms - state.held.count();
-    state.held = milliseconds(0);
-  } else if (!counts && state.since_ms) {
-    state.held = Elapsed(*state.since_ms, now_ms);
-    state.since_ms.reset();
-  }
-}
-
 // Its hold begins anew.
 void ComeTo(RampState& state, std::uint32_t share) {
   state.at = share;
@@ -79,6 +68,16 @@ RampState AllocateRamp(const FlagRecord* before, const FlagRecord& record, std::
 }
 
 }  // namespace
+
+void SettleHold(std::optional<std::int64_t>& since_ms, milliseconds& held, bool counts, std::int64_t now_ms) {
+  if (counts && !since_ms) {
+    since_ms = now_ms - held.count();
+    held = milliseconds(0);
+  } else if (!counts && since_ms) {
+    held = Elapsed(*since_ms, now_ms);
+    since_ms.reset();
+  }
+}
 
 std::string_view ToString(RampMove move) {
   constexpr std::string_view kWords[] = {"step", "pause", "resume", "abort", "finish"};
@@ -160,7 +159,8 @@ Status MoveRamp(FlagRecord& record, std::string_view environment, std::string_vi
       state.paused = false;
       break;
   }
-  Settle(state, Counts(record.definition, *record.definition.FindEnvironment(environment), state), now_ms);
+  const bool counts = Counts(record.definition, *record.definition.FindEnvironment(environment), state);
+  SettleHold(state.since_ms, state.held, counts, now_ms);
   return {};
 }
 
@@ -170,7 +170,7 @@ void AllocateRamps(const FlagRecord* before, FlagRecord& record, std::int64_t no
     for (const Rule& rule : targeting.rules) {
       if (!rule.ramp) continue;
       RampState& state = ramps.emplace_back(AllocateRamp(before, record, targeting.environment, rule, now_ms));
-      Settle(state, Counts(record.definition, targeting, state), now_ms);
+      SettleHold(state.since_ms, state.held, Counts(record.definition, targeting, state), now_ms);
     }
   }
   record.state.ramps = std::move(ramps);

@@ -12,6 +12,7 @@
 // Thread safety: pure functions; times are milliseconds since the epoch.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -43,6 +44,10 @@ Result<const Rule*> FindRampedRule(const FlagDefinition& flag, std::string_view 
 // been through AllocateStates. kNotFound: there is no such ramp. kConflict: that step is not due, or there is nothing
 // to pause or resume as the ramp has come to its end.
 Status MoveRamp(FlagRecord& record, std::string_view environment, std::string_view rule, RampMove move,
+                std::int64_t now_ms);
+
+// The hold of a step counts from now on, or no longer does: then how much of it has passed is kept.
+void SettleHold(std::optional<std::int64_t>& since_ms, std::chrono::milliseconds& held, bool counts,
                 std::int64_t now_ms);
 
 // --- for AllocateStates ---

@@ -55,7 +55,8 @@ Value EncodeCondition(const Condition& condition);
 // the record's state is empty.
 Result<EntityRecord> DecodeEntity(EntityKind kind, const Value& value, Strictness strictness = Strictness::kAuthored);
 Result<EntityRecord> DecodeDefinition(const Value& value);
-Value EncodeDefinition(const EntityRecord& record);  // without the state
+Value EncodeDefinition(const EntityRecord& record);     // without the state
+Value EncodeFinding(const ExperimentFinding& finding);  // as it stands in an experiment's state
 
 // What DecodeDefinition would take `value` for, and the key that it has; empty when neither can be told.
 std::optional<EntityRef> RefOfDefinition(const Value& value);

@@ -6,6 +6,8 @@
 //               {"ramps":{"production":{"beta":{"at":"10%","since":"2027-03-31T08:00:00.000Z"}}}}, with "held":"90m" in
 //               place of "since" while the hold does not count, and "paused":true
 //   experiment  {"status":"running","iteration":1,"salt":"…","arms":{…},"slots":[[0,40000]],"ramp_step":1,"winner":"…"}
+//               and what evaluation is not told (docs/spec/definitions.md): "decision", "concluded", "concluded_by",
+//               "scheduled", "keeps_assignments", "ramp", "iterations" and "findings"
 //   layer, holdout  {"salt":"…"}
 
 #include "core/codec/state_codec.h"
@@ -24,6 +26,19 @@ constexpr std::size_t kMaxSaltBytes = 512;  // a key of 128 bytes and what is pu
 constexpr std::array kStatuses = {ExperimentStatus::kDraft,   ExperimentStatus::kScheduled,
                                   ExperimentStatus::kRunning, ExperimentStatus::kPaused,
                                   ExperimentStatus::kStopped, ExperimentStatus::kConcluded};
+
+constexpr std::array kActions = {BreachAction::kAlert, BreachAction::kPause, BreachAction::kRollback};
+
+// RFC 3339, as milliseconds since the epoch.
+std::int64_t ReadTime(const Node& node) {
+  const auto time = ParseTimestamp(node.value().AsString());
+  if (!time) node.WrongType("a time");
+  return time.value_or(0);
+}
+
+std::uint32_t ReadIterationNumber(const Node& node) {
+  return static_cast<std::uint32_t>(ReadCount(node, 0, 1'000'000'000));
+}
 
 std::string ReadSalt(const Node& node) {
   const std::string& salt = node.value().AsString();
@@ -95,11 +110,7 @@ RampState ReadRampState(const Node& node, const std::string& environment) {
   Fields fields(node, "the state of a ramp");
   fields.Required("at", ramp.at, ReadPercent);
   fields.Optional("paused", ramp.paused, ReadBool);
-  fields.Optional("since", ramp.since_ms, [](const Node& n) {
-    const auto since = ParseTimestamp(n.value().AsString());
-    if (!since) n.WrongType("a time");
-    return since.value_or(0);
-  });
+  fields.Optional("since", ramp.since_ms, ReadTime);
   fields.Optional("held", ramp.held, ReadDuration);
   fields.Finish();
   return ramp;
@@ -115,6 +126,84 @@ std::vector<RampState> ReadRamps(const Node& node) {
     return 0;
   });
   return ramps;
+}
+
+// --- what an experiment went through ---
+
+ExperimentPause ReadPause(const Node& node) {
+  ExperimentPause pause;
+  Fields fields(node, "a pause");
+  fields.Required("from", pause.from_ms, ReadTime);
+  fields.Optional("to", pause.to_ms, ReadTime);
+  fields.Optional("by", pause.by, ReadText);
+  fields.Finish();
+  return pause;
+}
+
+TakenRampStep ReadTakenStep(const Node& node) {
+  TakenRampStep step;
+  Fields fields(node, "a step that was taken");
+  fields.Required("at", step.at, ReadPercent);
+  fields.Required("from", step.from_ms, ReadTime);
+  fields.Finish();
+  return step;
+}
+
+ExperimentIteration ReadIteration(const Node& node) {
+  ExperimentIteration iteration;
+  Fields fields(node, "an iteration");
+  fields.Required("number", iteration.number, ReadIterationNumber);
+  fields.Optional("salt", iteration.salt, ReadSalt);
+  fields.Optional("unit", iteration.unit, ReadAttribute);
+  fields.Optional("weights", iteration.weights, [](const Node& n) {
+    return ReadMap(n, "weights", kMaxVariations, [](const Node& member) {
+      return Weight{ReadMemberKey(member, "a variant"), ReadPercent(member)};
+    });
+  });
+  fields.Optional("layer", iteration.layer, ReadKey);
+  fields.Optional("slots", iteration.slots, ReadSlots);
+  fields.Required("started", iteration.started_ms, ReadTime);
+  fields.Optional("started_by", iteration.started_by, ReadText);
+  fields.Optional("ended", iteration.ended_ms, ReadTime);
+  fields.Optional("ended_by", iteration.ended_by, ReadText);
+  fields.Optional("pauses", iteration.pauses,
+                  [](const Node& n) { return ReadList(n, "pauses", kMaxPausesKept, ReadPause); });
+  fields.Optional("steps", iteration.steps,
+                  [](const Node& n) { return ReadList(n, "steps", kMaxTakenStepsKept, ReadTakenStep); });
+  fields.Finish();
+  return iteration;
+}
+
+ExperimentFinding ReadFinding(const Node& node) {
+  ExperimentFinding finding;
+  Fields fields(node, "a finding");
+  fields.Optional("iteration", finding.iteration, ReadIterationNumber);
+  fields.Required("kind", finding.kind, ReadText);
+  fields.Optional("metric", finding.metric, ReadText);
+  fields.Optional("variant", finding.variant, ReadText);
+  fields.Optional("occasion", finding.occasion, ReadText);
+  fields.Required("action", finding.action, [](const Node& n) { return ReadWord(n, "action", kActions); });
+  fields.Required("at", finding.at_ms, ReadTime);
+  fields.Optional("sentence", finding.sentence, ReadText);
+  fields.Optional("numbers", finding.numbers, ReadJson);
+  fields.Finish();
+  return finding;
+}
+
+void ReadExperimentRamp(const Node& node, ExperimentState& state) {
+  Fields fields(node, "the ramp of an experiment");
+  fields.Optional("paused", state.ramp_paused, ReadBool);
+  fields.Optional("since", state.ramp_since_ms, ReadTime);
+  fields.Optional("held", state.ramp_held, ReadDuration);
+  fields.Finish();
+}
+
+Object WriteExperimentRamp(const ExperimentState& state) {
+  Object object;
+  PutTrue(object, "paused", state.ramp_paused);
+  if (state.ramp_since_ms) object.Append("since", FormatTimestamp(*state.ramp_since_ms));
+  if (state.ramp_held.count() > 0) object.Append("held", FormatDuration(state.ramp_held));
+  return object;
 }
 
 template <typename State>
@@ -147,6 +236,34 @@ Object WriteSplits(const TargetingState& targeting) {
   return splits;
 }
 
+Object WriteIteration(const ExperimentIteration& iteration) {
+  Object object{{"number", iteration.number}};
+  PutText(object, "salt", iteration.salt);
+  PutText(object, "unit", iteration.unit);
+  Object weights;
+  for (const Weight& weight : iteration.weights) weights.Append(weight.variation, FormatPercent(weight.parts));
+  if (!weights.empty()) object.Append("weights", std::move(weights));
+  PutText(object, "layer", iteration.layer);
+  if (!iteration.slots.empty()) object.Append("slots", WriteRanges(iteration.slots));
+  object.Append("started", FormatTimestamp(iteration.started_ms));
+  PutText(object, "started_by", iteration.started_by);
+  if (iteration.ended_ms) object.Append("ended", FormatTimestamp(*iteration.ended_ms));
+  PutText(object, "ended_by", iteration.ended_by);
+  Array pauses, steps;
+  for (const ExperimentPause& pause : iteration.pauses) {
+    Object one{{"from", FormatTimestamp(pause.from_ms)}};
+    if (pause.to_ms) one.Append("to", FormatTimestamp(*pause.to_ms));
+    PutText(one, "by", pause.by);
+    pauses.emplace_back(std::move(one));
+  }
+  for (const TakenRampStep& step : iteration.steps) {
+    steps.emplace_back(Object{{"at", FormatPercent(step.at)}, {"from", FormatTimestamp(step.from_ms)}});
+  }
+  if (!pauses.empty()) object.Append("pauses", std::move(pauses));
+  if (!steps.empty()) object.Append("steps", std::move(steps));
+  return object;
+}
+
 // Of each environment together: they are in its order.
 Object WriteRamps(const std::vector<RampState>& ramps) {
   Object environments;
@@ -163,6 +280,34 @@ Object WriteRamps(const std::vector<RampState>& ramps) {
     environments.Append(environment, std::move(rules));
   }
   return environments;
+}
+
+Object WriteFinding(const ExperimentFinding& finding) {
+  Object object{{"iteration", finding.iteration}, {"kind", finding.kind}};
+  PutText(object, "metric", finding.metric);
+  PutText(object, "variant", finding.variant);
+  PutText(object, "occasion", finding.occasion);
+  object.Append("action", ToString(finding.action));
+  object.Append("at", FormatTimestamp(finding.at_ms));
+  PutText(object, "sentence", finding.sentence);
+  if (!finding.numbers.is_null()) object.Append("numbers", finding.numbers);
+  return object;
+}
+
+// What evaluation is not told of.
+void WriteLife(const ExperimentState& state, Object& object) {
+  PutText(object, "decision", state.decision);
+  if (state.concluded_ms) object.Append("concluded", FormatTimestamp(*state.concluded_ms));
+  PutText(object, "concluded_by", state.concluded_by);
+  if (state.scheduled_ms) object.Append("scheduled", FormatTimestamp(*state.scheduled_ms));
+  PutTrue(object, "keeps_assignments", state.keeps_assignments);
+  Object ramp = WriteExperimentRamp(state);
+  if (!ramp.empty()) object.Append("ramp", std::move(ramp));
+  Array iterations, findings;
+  for (const ExperimentIteration& iteration : state.iterations) iterations.emplace_back(WriteIteration(iteration));
+  for (const ExperimentFinding& finding : state.findings) findings.emplace_back(WriteFinding(finding));
+  if (!iterations.empty()) object.Append("iterations", std::move(iterations));
+  if (!findings.empty()) object.Append("findings", std::move(findings));
 }
 
 }  // namespace
@@ -189,14 +334,27 @@ ExperimentState ReadExperimentState(const Node& node) {
   ExperimentState state;
   Fields fields(node, "the state of an experiment");
   fields.Optional("status", state.status, [](const Node& n) { return ReadWord(n, "status", kStatuses); });
-  fields.Optional("iteration", state.iteration,
-                  [](const Node& n) { return static_cast<std::uint32_t>(ReadCount(n, 0, 1'000'000'000)); });
+  fields.Optional("iteration", state.iteration, ReadIterationNumber);
   fields.Optional("salt", state.salt, ReadSalt);
   fields.Optional("arms", state.arms, ReadArms);
   fields.Optional("slots", state.slots, ReadSlots);
   fields.Optional("ramp_step", state.ramp_step,
                   [](const Node& n) { return static_cast<std::size_t>(ReadCount(n, 0, kMaxItems)); });
   fields.Optional("winner", state.winner, ReadKey);
+  fields.Optional("decision", state.decision, ReadText);
+  fields.Optional("concluded", state.concluded_ms, ReadTime);
+  fields.Optional("concluded_by", state.concluded_by, ReadText);
+  fields.Optional("scheduled", state.scheduled_ms, ReadTime);
+  fields.Optional("keeps_assignments", state.keeps_assignments, ReadBool);
+  int read = 0;
+  fields.Optional("ramp", read, [&](const Node& n) {
+    ReadExperimentRamp(n, state);
+    return 1;
+  });
+  fields.Optional("iterations", state.iterations,
+                  [](const Node& n) { return ReadList(n, "iterations", kMaxIterationsKept, ReadIteration); });
+  fields.Optional("findings", state.findings,
+                  [](const Node& n) { return ReadList(n, "findings", kMaxFindingsKept, ReadFinding); });
   fields.Finish();
   return state;
 }
@@ -238,6 +396,7 @@ Object WriteState(const ExperimentState& state) {
   if (!state.slots.empty()) object.Append("slots", WriteRanges(state.slots));
   if (state.ramp_step != 0) object.Append("ramp_step", state.ramp_step);
   PutText(object, "winner", state.winner);
+  WriteLife(state, object);
   return object;
 }
 
@@ -246,3 +405,11 @@ Object WriteState(const NoState&) {
 }
 
 }  // namespace guidon::codec
+
+namespace guidon {
+
+Value EncodeFinding(const ExperimentFinding& finding) {
+  return codec::WriteFinding(finding);
+}
+
+}  // namespace guidon

@@ -367,6 +367,28 @@ void DescribeNew(const ExperimentRecord& record, EntityChange& change) {
   change.summary.push_back(std::move(text));
 }
 
+void DescribeLife(const ExperimentState& before, const ExperimentState& after, EntityChange& change) {
+  if (before.status != after.status || before.scheduled_ms != after.scheduled_ms) {
+    std::string text = "state: " + std::string(ToString(before.status)) + " → " + std::string(ToString(after.status));
+    if (after.scheduled_ms) text += " for " + FormatTimestamp(*after.scheduled_ms);
+    if (after.status == ExperimentStatus::kConcluded) {
+      text += after.winner.empty() ? ", no winner" : ", winner " + after.winner;
+    }
+    change.summary.push_back(std::move(text));
+  }
+  if (after.iteration > 1 && after.iteration != before.iteration) {
+    change.summary.push_back("iteration " + std::to_string(after.iteration) + ", with " +
+                             (after.salt == before.salt ? "the assignments of before" : "fresh assignments"));
+  }
+  if (before.ramp_paused != after.ramp_paused) {
+    change.summary.push_back(after.ramp_paused ? "ramp paused" : "ramp goes on");
+  }
+  for (const ExperimentFinding& finding : after.findings) {
+    const bool is_known = std::find(before.findings.begin(), before.findings.end(), finding) != before.findings.end();
+    if (!is_known) change.summary.push_back(finding.kind + ": " + finding.sentence);
+  }
+}
+
 void Describe(const ExperimentRecord& before, const ExperimentRecord& after, EntityChange& change) {
   const ExperimentState& a = before.state;
   const ExperimentState& b = after.state;
@@ -374,9 +396,7 @@ void Describe(const ExperimentRecord& before, const ExperimentRecord& after, Ent
   if (before.definition.archived != after.definition.archived) {
     change.summary.push_back(after.definition.archived ? "archived" : "no longer archived");
   }
-  if (a.status != b.status) {
-    change.summary.push_back("state: " + std::string(ToString(a.status)) + " → " + std::string(ToString(b.status)));
-  }
+  DescribeLife(a, b, change);
   if (a.slots != b.slots && !b.slots.empty()) change.summary.push_back(PlaceText(after));
   const std::string name = "experiment " + after.definition.key;
   const auto move = [&](std::optional<std::uint32_t> parts) {

@@ -110,6 +110,29 @@ void AddOfFlag(const EntityRef& ref, const Side& before, const Side& after, Name
   }
 }
 
+// What an experiment is for those whom it answers; all else is kept for people, and for its analysis.
+ExperimentRecord ActingPart(const ExperimentRecord& record) {
+  ExperimentRecord acting{record.definition, {}};
+  acting.definition.state.reset();  // its status says what became of that
+  const ExperimentState& state = record.state;
+  // Over is over, decided or not, but for a holdout, which goes on.
+  const bool is_over = state.status == ExperimentStatus::kConcluded && record.definition.holdout.empty();
+  acting.state.status = is_over ? ExperimentStatus::kStopped : state.status;
+  acting.state.scheduled_ms = state.scheduled_ms;
+  if (state.status == ExperimentStatus::kStopped || is_over) return acting;
+  acting.state.iteration = state.iteration;
+  acting.state.salt = state.salt;
+  acting.state.arms = state.arms;
+  acting.state.slots = state.slots;
+  acting.state.ramp_step = state.ramp_step;
+  acting.state.winner = state.winner;
+  return acting;
+}
+
+bool ActsOtherwise(const ExperimentRecord* old, const ExperimentRecord* now) {
+  return old == nullptr || now == nullptr || ActingPart(*old) != ActingPart(*now);
+}
+
 // By what others say: where a change of a definition alters something.
 std::map<EntityRef, Names> UsesIn(const Side& side) {
   std::map<EntityRef, Names> uses;
@@ -155,6 +178,10 @@ std::vector<std::string> EnvironmentsAltered(const std::vector<EntityRef>& chang
   for (const EntityRef& ref : changed) {
     if (ref.kind == EntityKind::kFlag) {
       AddOfFlag(ref, sides[0], sides[1], names);
+      continue;
+    }
+    if (ref.kind == EntityKind::kExperiment &&
+        !ActsOtherwise(before.FindExperiment(ref.key), after.FindExperiment(ref.key))) {
       continue;
     }
     for (const Side& side : sides) {

@@ -14,7 +14,8 @@ namespace guidon {
 // Sorted. Of the entities that are named:
 //  - a flag alters the environments where its part or its ramps differ and that have targeting for it or an experiment
 //    on it, an archived one too: what it says comes back with it;
-//  - an experiment alters its environment, the old one, too, and likewise when it is archived;
+//  - an experiment alters its environment, the old one, too, and likewise when it is archived; but not by holding its
+//    ramp where it is, by what was found of it, or by the decision about one that is over;
 //  - a segment alters those whose rules or audiences lean on it, through other segments, too;
 //  - a layer, a holdout or a metric those whose experiments name it, but for archived ones.
 // Before or after the change: what is taken out of use alters where it was in use. A definition that is used nowhere

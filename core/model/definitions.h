@@ -114,7 +114,8 @@ struct Snapshot {
 };
 
 // What an environment sees of an entity; nothing of archived flags, of metrics, and of experiments that are archived or
-// belong to another environment. A ramp is seen as the rollout that it is now: who evaluates needs to know no more.
+// belong to another environment. A ramp is seen as the rollout that it is now, and an experiment as it stands, without
+// what it went through and who moved it: who evaluates needs to know no more.
 std::optional<EntityRecord> EnvironmentPart(const EntityRecord& record, std::string_view environment);
 
 // The environment's part of a project. Archived flags and experiments of other environments are left out; archived

@@ -190,15 +190,83 @@ struct HoldoutState {
   friend bool operator==(const HoldoutState&, const HoldoutState&) = default;
 };
 
+// While it was paused: everyone had the flag's `default`, and nobody was exposed. Times: milliseconds since the epoch.
+struct ExperimentPause {
+  std::int64_t from_ms = 0;
+  std::optional<std::int64_t> to_ms = {};  // absent: still
+  std::string by;                          // who paused it: a principal, as the audit log has it
+  friend bool operator==(const ExperimentPause&, const ExperimentPause&) = default;
+};
+
+// The share of each variant that took part from then on.
+struct TakenRampStep {
+  std::uint32_t at = kWhole;
+  std::int64_t from_ms = 0;
+  friend bool operator==(const TakenRampStep&, const TakenRampStep&) = default;
+};
+
+// From a start to its end: what is analysed as one. Assignments and weights never change within it.
+struct ExperimentIteration {
+  std::uint32_t number = 1;
+  std::string salt;                // that gave its units their variants
+  std::string unit;                // attribute
+  std::vector<Weight> weights;     // of the variants, in their order
+  std::string layer;               // empty: none
+  std::vector<BucketRange> slots;  // of the layer; without one empty
+  std::int64_t started_ms = 0;
+  std::string started_by;
+  std::optional<std::int64_t> ended_ms = {};  // absent: it runs, or is paused
+  std::string ended_by;
+  std::vector<ExperimentPause> pauses;  // oldest first; beyond kMaxPausesKept the oldest is forgotten
+  std::vector<TakenRampStep> steps;     // likewise, by kMaxTakenStepsKept; empty: all of it from the start
+  friend bool operator==(const ExperimentIteration&, const ExperimentIteration&) = default;
+};
+
+// What spoke against an experiment while it ran, and what was done about it.
+struct ExperimentFinding {
+  std::uint32_t iteration = 0;
+  std::string kind;      // "guardrail_breached", "sample_ratio_mismatch", "no_traffic"
+  std::string metric;    // of a guardrail
+  std::string variant;   // empty: of all of them
+  std::string occasion;  // tells one from the next of the same kind in one iteration; empty: there is one only
+  BreachAction action = BreachAction::kAlert;
+  std::int64_t at_ms = 0;  // since the epoch
+  std::string sentence;    // for people
+  Value numbers;           // an object, for programs; null: none
+  friend bool operator==(const ExperimentFinding&, const ExperimentFinding&) = default;
+};
+
+inline constexpr std::size_t kMaxIterationsKept = 100;  // of an experiment; beyond it the oldest is forgotten here …
+inline constexpr std::size_t kMaxPausesKept = 100;
+inline constexpr std::size_t kMaxTakenStepsKept = 200;
+inline constexpr std::size_t kMaxFindingsKept = 200;  // … as are findings; the audit log has them all
+
 struct ExperimentState {
   ExperimentStatus status = ExperimentStatus::kDraft;
   std::uint32_t iteration = 0;     // 0: never started; counts from 1
-  std::string salt;                // "KEY#ITERATION"
+  std::string salt;                // "KEY#ITERATION"; of an iteration that kept its assignments, that of before
   std::vector<ArmRanges> arms;     // one per variant
   std::vector<BucketRange> slots;  // of the layer, while it holds them; without a layer empty
   std::size_t ramp_step = 0;       // index into Experiment::ramp
-  std::string winner;              // concluded: the winning variant
+  std::string winner;              // concluded: the winning variant; empty: nobody has won
+
+  // What evaluation need not know, and is not sent to it (EnvironmentPart). Times: milliseconds since the epoch.
+  std::string decision = {};                      // concluded: why, in words
+  std::optional<std::int64_t> concluded_ms = {};  // absent while it is not, and of records of older servers
+  std::string concluded_by = {};
+  std::optional<std::int64_t> scheduled_ms = {};  // scheduled: when it starts
+  bool keeps_assignments = false;                 // scheduled: … and with the assignments of the iteration before
+  bool ramp_paused = false;
+  // The hold of the ramp's step counts from here; absent: it does not count.
+  std::optional<std::int64_t> ramp_since_ms = {};
+  std::chrono::milliseconds ramp_held{0};            // while it does not count: how much of it has passed
+  std::vector<ExperimentIteration> iterations = {};  // oldest first; those of older servers are not known
+  std::vector<ExperimentFinding> findings = {};      // likewise
   friend bool operator==(const ExperimentState&, const ExperimentState&) = default;
+
+  // The one that runs or ran last; nullptr when it has not run, or nothing is known of it.
+  const ExperimentIteration* CurrentIteration() const;
+  ExperimentIteration* CurrentIteration();
 };
 
 }  // namespace guidon

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/model/definitions.h"
 
@@ -109,6 +110,15 @@ std::optional<EntityKind> EntityKindFromString(std::string_view word) {
     if (ToString(kind) == word) return kind;
   }
   return std::nullopt;
+}
+
+const ExperimentIteration* ExperimentState::CurrentIteration() const {
+  const bool is_known = !iterations.empty() && iterations.back().number == iteration;
+  return is_known ? &iterations.back() : nullptr;
+}
+
+ExperimentIteration* ExperimentState::CurrentIteration() {
+  return const_cast<ExperimentIteration*>(std::as_const(*this).CurrentIteration());
 }
 
 const Targeting* FlagDefinition::FindEnvironment(std::string_view name) const {
@@ -221,6 +231,10 @@ std::optional<EntityRecord> EnvironmentPart(const EntityRecord& record, std::str
   if (const auto* experiment = std::get_if<ExperimentRecord>(&record)) {
     const Experiment& definition = experiment->definition;
     if (definition.archived || definition.environment != environment) return std::nullopt;
+    const ExperimentState& state = experiment->state;
+    return ExperimentRecord{
+        definition,
+        {state.status, state.iteration, state.salt, state.arms, state.slots, state.ramp_step, state.winner}};
   }
   const auto* flag = std::get_if<FlagRecord>(&record);
   if (flag == nullptr) return record;

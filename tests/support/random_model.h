@@ -574,6 +574,15 @@ class RandomModel {
     if (experiment.layer) state.slots = MakeArms({"slots"})[0].ranges;
     state.ramp_step = Below(3);
     if (state.status == ExperimentStatus::kConcluded) state.winner = names[0];
+    if (OneIn(2)) return state;
+    ExperimentIteration& iteration = state.iterations.emplace_back();
+    iteration.number = state.iteration;
+    iteration.salt = state.salt;
+    iteration.started_ms = 1'800'000'000'000 + static_cast<std::int64_t>(Below(1'000'000));
+    for (const std::string& name : names) iteration.weights.push_back({name, static_cast<std::uint32_t>(Below(1'000))});
+    if (OneIn(2)) iteration.pauses.push_back({iteration.started_ms + 1, std::nullopt, "key:ana"});
+    state.ramp_paused = OneIn(2);
+    state.decision = OneIn(2) ? "ship it" : "";
     return state;
   }
   EntityRecord MakeRecord(EntityKind kind, std::string key) {

@@ -61,6 +61,35 @@ TEST(RecordTest, AnExperimentsStateSaysWhereItStands) {
   EXPECT_EQ(ToJson(EncodeRecord(*record)), text);
 }
 
+TEST(RecordTest, AnExperimentsStateSaysWhatItWentThroughAndEvaluationIsNotTold) {
+  const std::string definition =
+      R"({"definition":{"experiment":"e","flag":"search","environment":"production","unit":"key","variants":)"
+      R"({"control":{"serves":"a","weight":"50%"},"b":{"serves":"b","weight":"50%"}}},"state":)";
+  const std::string stands = R"({"status":"concluded","iteration":2,"salt":"e#1","winner":"b")";
+  const std::string life =
+      R"(,"decision":"+3 % orders","concluded":"2027-04-03T08:00:00.000Z","concluded_by":"key:ana",)"
+      R"("scheduled":"2027-04-04T08:00:00.000Z","keeps_assignments":true,)"
+      R"("ramp":{"paused":true,"since":"2027-04-01T08:00:00.000Z","held":"90m"},"iterations":[)"
+      R"({"number":1,"salt":"e#1","unit":"key","weights":{"control":"50%","b":"50%"},"layer":"l","slots":[[0,40000]],)"
+      R"("started":"2027-03-31T08:00:00.000Z","started_by":"key:ana","ended":"2027-04-01T08:00:00.000Z",)"
+      R"("ended_by":"system:experiment","pauses":[{"from":"2027-03-31T09:00:00.000Z","to":"2027-03-31T10:00:00.000Z",)"
+      R"("by":"key:ben"},{"from":"2027-03-31T11:00:00.000Z"}],"steps":[{"at":"1%","from":"2027-03-31T08:00:00.000Z"}]},)"
+      R"({"number":2,"started":"2027-04-02T08:00:00.000Z"}],"findings":[{"iteration":1,"kind":"guardrail_breached",)"
+      R"("metric":"errors","variant":"b","occasion":"x","action":"rollback","at":"2027-04-01T08:00:00.000Z",)"
+      R"("sentence":"more errors","numbers":{"p":0.001,"units":[1,2]}},{"iteration":2,"kind":"no_traffic",)"
+      R"("action":"alert","at":"2027-04-02T08:00:00.000Z"}])";
+  const std::string text = definition + stands + life + "}}";
+  const Result<EntityRecord> record = DecodeRecord(EntityKind::kExperiment, Json(text));
+  ASSERT_TRUE(record) << record.error().issues.at(0).path.ToText() << record.error().message;
+  EXPECT_EQ(ToJson(EncodeRecord(*record)), text);
+  const ExperimentState& state = std::get<ExperimentRecord>(*record).state;
+  EXPECT_EQ(state.iterations.at(0).pauses.at(0).by, "key:ben");
+  EXPECT_EQ(state.findings.at(0).numbers.Find("p")->AsDouble(), 0.001);
+  const std::optional<EntityRecord> part = EnvironmentPart(*record, "production");
+  ASSERT_TRUE(part);
+  EXPECT_EQ(ToJson(EncodeRecord(*part)), definition + stands + "}}");
+}
+
 TEST(RecordTest, WithoutStateItIsEmpty) {
   const Result<EntityRecord> record = DecodeRecord(EntityKind::kSegment, Json(R"({"definition":{"segment":"eu"}})"));
   ASSERT_TRUE(record) << record.error().message;
