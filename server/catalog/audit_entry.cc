@@ -65,6 +65,7 @@ std::string EncodeAudit(const AuditEntry& entry, std::string_view subject) {
   if (!entry.approved_by.empty()) audit.Append("approved_by", TextsOf(entry.approved_by));
   if (!entry.overridden.empty()) audit.Append("overridden", TextsOf(entry.overridden));
   append("emergency", entry.emergency);
+  if (!entry.finding.is_null()) audit.Append("finding", entry.finding);
   return ToJson(Value(std::move(audit)));
 }
 
@@ -92,6 +93,7 @@ AuditEntry DecodeAudit(const RevisionEntry& link) {
   entry.approved_by = TextsIn(*audit, "approved_by");
   entry.overridden = TextsIn(*audit, "overridden");
   entry.emergency = TextOf(*audit, "emergency");
+  if (const Value* finding = audit->Find("finding")) entry.finding = *finding;
   if (audit->Find("subjects") == nullptr) DecodeOlder(*audit, link.log, entry);
   return entry;
 }

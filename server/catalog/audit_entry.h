@@ -25,7 +25,7 @@ struct AuditEntry {
   Revision revision = 0;
   Timestamp time{};
   bool redacted = false;  // everything below was erased
-  std::string principal;  // "key:SELECTOR", "system", or "system:ramp"
+  std::string principal;  // "key:SELECTOR", "system", "system:ramp" or "system:experiment"
   std::string action;     // "definitions.change", "key.revoke", …
   std::string project;    // empty: about none, as members and roles are
   std::string request_id;
@@ -40,6 +40,9 @@ struct AuditEntry {
   // Protected environments that it altered without the approvals that they take, and why that could not wait.
   std::vector<std::string> overridden;
   std::string emergency;
+  // What was found of an experiment, for which this was done:
+  // {"kind":…,"metric":…,"action":…,"sentence":…,"numbers":…}; null: it was not done for that.
+  Value finding = {};
 };
 
 // {"kind":…,"key":…,"change":…,"before":N,"project":…}, without what is empty; in the store and in the API.

@@ -151,6 +151,7 @@ class Catalog::Impl {
   Result<Committed> Commit(const CommitRequest& request);
   Result<WorkspacePlan> ApplyWorkspace(const WorkspaceRequest& request);
   Result<Committed> MoveRamp(const RampRequest& request);
+  Result<Committed> MoveExperiment(const ExperimentRequest& request);
   Result<Committed> PutProject(const Project& project, const Precondition& condition, const Author& author,
                                const std::optional<IdempotencyKey>& idempotency);
   Result<Committed> DeleteProject(std::string_view key, const Precondition& condition, const Author& author,
@@ -204,17 +205,22 @@ class Catalog::Impl {
     std::vector<TxnOp> extra;             // written in the same transaction
     std::vector<AuditSubject> items;      // of those, what the audit entry names
     std::vector<std::string> overridden;  // protected environments that it may alter without approvals
+    Value finding;                        // of an experiment, for which it is done
     std::vector<Issue> warnings;
     bool empty() const { return !project_changed && steps.empty() && extra.empty(); }
   };
 
   std::shared_ptr<const ProjectView> FindProject(std::string_view key) const;
   Result<Definitions> Edited(const ProjectView& before, const std::vector<Edit>& edits) const;
+  // `ordered`: the experiment that MoveExperiment has moved, if it has.
   Result<Prepared> Prepare(std::string_view project, std::shared_ptr<const ProjectView> before,
-                           std::optional<Definitions> after) GUIDON_REQUIRES(writer_);
+                           std::optional<Definitions> after, const Author& author, std::string_view ordered = {})
+      GUIDON_REQUIRES(writer_);
   Status CompileAll(Prepared& prepared) GUIDON_REQUIRES(writer_);
   // `with_leaned_on` costs as much again.
   static Alteration AlterationOf(const Prepared& prepared, bool with_leaned_on);
+  // The answer to a dry run.
+  Committed Planned(const std::shared_ptr<const ProjectView>& held, Prepared prepared) const;
   static Status AskPermit(const Permit& permit, const Author& author, Prepared& prepared);
   // Into `prepared`: items that are written with it.
   Status AddItems(const std::vector<Item>& items, Prepared& prepared) const;
@@ -578,22 +584,24 @@ Result<Committed> Catalog::Impl::Commit(const CommitRequest& request) {
   if (!held) return Fail(NotFound(NameOf(request.project)));
   Result<Definitions> after = Edited(*held, request.edits);
   if (!after) return Fail(after.error());
-  Result<Prepared> prepared = Prepare(request.project, held, *std::move(after));
+  Result<Prepared> prepared = Prepare(request.project, held, *std::move(after), request.author);
   if (!prepared) return Fail(prepared.error());
-  if (request.dry_run) {
-    Committed planned;
-    planned.revision = View()->revision;
-    planned.changes = DescribePlan(&held->definitions, *prepared->after);
-    planned.alteration = AlterationOf(*prepared, true);
-    planned.warnings = std::move(prepared->warnings);
-    planned.project = held;
-    return planned;
-  }
+  if (request.dry_run) return Planned(held, *std::move(prepared));
   if (Status permitted = AskPermit(request.permit, request.author, *prepared); !permitted) {
     return Fail(permitted.error());
   }
   if (Status added = AddItems(request.items, *prepared); !added) return Fail(added.error());
   return Write(*std::move(prepared), request.action, request.author, request.idempotency);
+}
+
+Committed Catalog::Impl::Planned(const std::shared_ptr<const ProjectView>& held, Prepared prepared) const {
+  Committed planned;
+  planned.revision = View()->revision;
+  planned.changes = DescribePlan(&held->definitions, *prepared.after);
+  planned.alteration = AlterationOf(prepared, true);
+  planned.warnings = std::move(prepared.warnings);
+  planned.project = held;
+  return planned;
 }
 
 Result<Committed> Catalog::Impl::MoveRamp(const RampRequest& request) {
@@ -618,13 +626,79 @@ Result<Committed> Catalog::Impl::MoveRamp(const RampRequest& request) {
   }
   Definitions after = held->definitions;
   after.entities.Upsert(std::move(moved));
-  Result<Prepared> prepared = Prepare(request.project, held, std::move(after));
+  Result<Prepared> prepared = Prepare(request.project, held, std::move(after), request.author);
   if (!prepared) return Fail(prepared.error());
   prepared->about = request.environment;
   if (Status permitted = AskPermit(request.permit, request.author, *prepared); !permitted)
     return Fail(permitted.error());
   return Write(*std::move(prepared), "ramp." + std::string(ToString(request.move)), request.author,
                request.idempotency);
+}
+
+namespace {
+
+// The audit entry's word, which is also the event that webhooks are told of.
+std::string ActionOf(const ExperimentRequest& request, ExperimentStatus before) {
+  if (request.ramp) {
+    constexpr std::string_view kWords[] = {"ramp_step", "ramp_paused", "ramp_resumed", "ramp_aborted", "ramp_finished"};
+    return "experiment." + std::string(kWords[static_cast<std::size_t>(*request.ramp)]);
+  }
+  if (!request.order) return "experiment." + request.finding->kind;
+  if (request.order->move == ExperimentMove::kStop && before == ExperimentStatus::kScheduled) {
+    return "experiment.unscheduled";
+  }
+  constexpr std::string_view kWords[] = {"started", "scheduled", "paused",     "resumed",
+                                         "stopped", "concluded", "rolled_back"};
+  return "experiment." + std::string(kWords[static_cast<std::size_t>(request.order->move)]);
+}
+
+}  // namespace
+
+Result<Committed> Catalog::Impl::MoveExperiment(const ExperimentRequest& request) {
+  MutexLock lock(writer_);
+  Result<std::optional<First>> first =
+      Begin(request.project, request.author, request.dry_run ? std::nullopt : request.idempotency);
+  if (!first) return Fail(first.error());
+  if (*first) return **std::move(first);
+  const auto held = FindProject(request.project);
+  if (!held) return Fail(NotFound(NameOf(request.project)));
+  const EntityRef ref{EntityKind::kExperiment, request.experiment};
+  const std::string name = "experiment '" + request.experiment + "'";
+  const auto revision = held->revisions.find(ref);
+  const Revision changed = revision == held->revisions.end() ? 0 : revision->second;
+  if (Status holds = CheckPrecondition(request.condition, name, changed); !holds) return Fail(holds.error());
+  const ExperimentRecord* before = held->definitions.entities.FindExperiment(request.experiment);
+  if (before == nullptr) return Fail(NotFound(name));
+  Definitions after = held->definitions;
+  bool is_known = false;
+  if (request.finding) {
+    if (request.finding->iteration != before->state.iteration) {
+      return Fail(ErrorCode::kConflict, "what was found of " + name + " is of iteration " +
+                                            std::to_string(request.finding->iteration) + ", and it is in iteration " +
+                                            std::to_string(before->state.iteration));
+    }
+    ExperimentRecord found = *before;
+    is_known = !AddFinding(found.state, *request.finding);
+    after.entities.Upsert(std::move(found));
+  }
+  const std::int64_t now_ms = options_.now().time_since_epoch().count();
+  Status moved;
+  if (!is_known && request.order) {
+    moved = guidon::MoveExperiment(after, request.experiment, *request.order, request.author.principal, now_ms);
+  } else if (!is_known && request.ramp) {
+    moved = MoveExperimentRamp(after, request.experiment, *request.ramp, now_ms);
+  }
+  if (!moved) return Fail(moved.error());
+  Result<Prepared> prepared =
+      Prepare(request.project, held, std::move(after), request.author, request.order ? request.experiment : "");
+  if (!prepared) return Fail(prepared.error());
+  prepared->about = before->definition.environment;
+  if (request.dry_run) return Planned(held, *std::move(prepared));
+  if (request.finding) prepared->finding = EncodeFinding(*request.finding);
+  if (Status permitted = AskPermit(request.permit, request.author, *prepared); !permitted) {
+    return Fail(permitted.error());
+  }
+  return Write(*std::move(prepared), ActionOf(request, before->state.status), request.author, request.idempotency);
 }
 
 Status Catalog::Impl::AddItems(const std::vector<Item>& items, Prepared& prepared) const {
@@ -754,7 +828,8 @@ Result<Definitions> Catalog::Impl::Edited(const ProjectView& before, const std::
 
 Result<Catalog::Impl::Prepared> Catalog::Impl::Prepare(std::string_view project,
                                                        std::shared_ptr<const ProjectView> before,
-                                                       std::optional<Definitions> after) {
+                                                       std::optional<Definitions> after, const Author& author,
+                                                       std::string_view ordered) {
   Prepared prepared;
   prepared.project = project;
   prepared.before = std::move(before);
@@ -762,8 +837,10 @@ Result<Catalog::Impl::Prepared> Catalog::Impl::Prepare(std::string_view project,
   if (after) {
     std::vector<Issue> issues = Validate(*after, {.today = options_.today()});
     if (!HasErrors(issues)) {
-      std::vector<Issue> found = AllocateStates(old, *after, options_.now().time_since_epoch().count());
+      const std::int64_t now_ms = options_.now().time_since_epoch().count();
+      std::vector<Issue> found = AllocateStates(old, *after, now_ms, author.principal);
       issues.insert(issues.end(), found.begin(), found.end());
+      if (old != nullptr && !ordered.empty()) ForgetOrder(*old, *after, ordered);
     }
     if (HasErrors(issues)) {
       if (const auto referrers = ReferrersOfRemoved(old, *after, issues)) return Fail(*referrers);
@@ -837,6 +914,7 @@ AuditEntry Catalog::Impl::AuditOf(const Prepared& prepared, const Author& author
                               std::string(ChangeOf(step.before.has_value(), step.after.has_value())), before});
   }
   entry.subjects.insert(entry.subjects.end(), prepared.items.begin(), prepared.items.end());
+  entry.finding = prepared.finding;
   if (!prepared.overridden.empty()) {
     entry.overridden = prepared.overridden;
     entry.emergency = author.emergency;
@@ -942,7 +1020,7 @@ Result<Committed> Catalog::Impl::ChangeProject(const std::shared_ptr<const Proje
   Definitions after;
   if (present) after = present->definitions;
   after.project = std::move(next);
-  Result<Prepared> prepared = Prepare(key, present, std::move(after));
+  Result<Prepared> prepared = Prepare(key, present, std::move(after), author);
   if (!prepared) return Fail(prepared.error());
   return Write(*std::move(prepared), action, author, idempotency);
 }
@@ -973,7 +1051,7 @@ Result<Committed> Catalog::Impl::DeleteProject(std::string_view key, const Preco
                                           " definitions, the first is " + held->revisions.begin()->first.ToText() +
                                           "; remove them first");
   }
-  Result<Prepared> prepared = Prepare(key, held, std::nullopt);
+  Result<Prepared> prepared = Prepare(key, held, std::nullopt, author);
   if (!prepared) return Fail(prepared.error());
   // Or a later project of this name would be merged with what was applied to this one.
   Result<std::vector<TxnOp>> forgotten = ForgetApplied(store_, key);
@@ -1009,7 +1087,7 @@ Result<Committed> Catalog::Impl::PutEnvironment(std::string_view project, const 
   }
   Definitions after = held->definitions;
   after.project = std::move(next);
-  Result<Prepared> prepared = Prepare(project, held, std::move(after));
+  Result<Prepared> prepared = Prepare(project, held, std::move(after), author);
   if (!prepared) return Fail(prepared.error());
   prepared->created = !there;
   return Write(*std::move(prepared), there ? "environment.change" : "environment.create", author, idempotency);
@@ -1086,7 +1164,7 @@ Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& requ
       MergeWorkspace(*base, before ? &before->definitions : nullptr, request.workspace, request.prune);
   if (!merged) return Fail(merged.error());
   plan.conflicts = std::move(merged->conflicts);
-  Result<Prepared> prepared = Prepare(key, before, std::move(merged->definitions));
+  Result<Prepared> prepared = Prepare(key, before, std::move(merged->definitions), request.author);
   if (!prepared && plan.conflicts.empty()) return Fail(prepared.error());
   if (prepared) {
     plan.changes = DescribePlan(before ? &before->definitions : nullptr, *prepared->after);
@@ -1355,6 +1433,9 @@ Result<WorkspacePlan> Catalog::ApplyWorkspace(const WorkspaceRequest& request) {
 }
 Result<Committed> Catalog::MoveRamp(const RampRequest& request) {
   return impl_->MoveRamp(request);
+}
+Result<Committed> Catalog::MoveExperiment(const ExperimentRequest& request) {
+  return impl_->MoveExperiment(request);
 }
 Result<Committed> Catalog::PutProject(const Project& project, const Precondition& condition, const Author& author,
                                       const std::optional<IdempotencyKey>& idempotency) {

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include <guidon/value.h>
+#include "core/allocate/experiment_life.h"
 #include "core/allocate/ramp.h"
 #include "core/base/mutex.h"
 #include "core/base/result.h"
@@ -38,7 +39,7 @@ namespace guidon {
 
 // Who changes something, for the audit entry.
 struct Author {
-  std::string principal;  // "key:SELECTOR", "system", or "system:ramp"
+  std::string principal;  // "key:SELECTOR", "system", "system:ramp" or "system:experiment"
   std::string request_id;
   std::string comment;  // free text of the person, at most 4 096 bytes
   std::string address;  // of the other side of the connection; empty: nobody asked
@@ -114,6 +115,23 @@ struct RampRequest {
   Author author;
   std::optional<IdempotencyKey> idempotency = {};
   Permit permit = {};  // asked about the environment, also where nobody gets another answer yet
+};
+
+// Moves an experiment or its ramp, and keeps what was found of it (core/allocate/experiment_life.h).
+struct ExperimentRequest {
+  std::string project;
+  std::string experiment;
+  // One of them, or neither: then only the finding is kept.
+  std::optional<ExperimentOrder> order = {};
+  std::optional<RampMove> ramp = {};
+  // For what it is done: kept in the same revision, and told by its audit entry and its webhooks. When it is known
+  // already of this iteration, nothing is done.
+  std::optional<ExperimentFinding> finding = {};
+  Precondition condition = {};  // of the experiment
+  Author author;
+  std::optional<IdempotencyKey> idempotency = {};
+  Permit permit = {};    // asked about its environment, also where nobody gets another answer by it
+  bool dry_run = false;  // everything but the writing; the answer says what would change, and nobody is asked
 };
 
 struct CommitRequest {
@@ -250,6 +268,10 @@ class Catalog {
   // One step, or what a person asks for, as one revision. The answer of a move to where it is already is that of a
   // change that changes nothing. Errors: those of Commit, and those of guidon::MoveRamp.
   Result<Committed> MoveRamp(const RampRequest& request);
+  // One move of an experiment, of its ramp, or what was found of it, as one revision; the flag that a winner is written
+  // into changes in the same. What is so already is a change that changes nothing. Errors: those of Commit, of
+  // guidon::MoveExperiment and of MoveExperimentRamp; kConflict when the finding is of another iteration.
+  Result<Committed> MoveExperiment(const ExperimentRequest& request);
   // Creates a project, or replaces its description and environments.
   Result<Committed> PutProject(const Project& project, const Precondition& condition, const Author& author,
                                const std::optional<IdempotencyKey>& idempotency);

@@ -314,6 +314,7 @@ std::optional<RevisionEvent> ReadRevisionEvent(const RevisionEntry& entry) {
   event.requested_by = TextsIn(*audit, "requested_by");
   event.approved_by = TextsIn(*audit, "approved_by");
   event.overridden = TextsIn(*audit, "overridden");
+  if (const Value* finding = audit->Find("finding")) event.finding = *finding;
   if (entry.log.state != StoredPayload::State::kPresent) return event;
   const Result<Value> log = ParseJson(entry.log.bytes);
   if (!log) return event;
@@ -335,6 +336,7 @@ std::vector<std::string> EventsOf(const RevisionEvent& event) {
   };
   for (const RevisionEvent::Change& change : event.changes) add(change.kind + (change.removed ? ".remove" : ".change"));
   for (const Happening& happening : HappeningsIn(event)) add(std::string(happening.what->name));
+  if (!event.finding.is_null()) add("experiment." + TextOf(event.finding, "kind"));
   if (!event.overridden.empty()) names.emplace_back("emergency.override");
   return names;
 }
@@ -369,6 +371,7 @@ std::string BodyFor(const Webhook& webhook, const RevisionEvent& event) {
   if (!event.approved_by.empty()) data.Append("approved_by", Value(TextsOf(event.approved_by)));
   if (!event.overridden.empty()) data.Append("overridden", Value(TextsOf(event.overridden)));
   if (!event.emergency.empty()) data.Append("emergency", Value(event.emergency));
+  if (!event.finding.is_null()) data.Append("finding", event.finding);
   data.Append("changes", Value(std::move(changes)));
   if (event.changes.size() > kMostChangesNamed) {
     data.Append("changes_left_out", Value(event.changes.size() - kMostChangesNamed));

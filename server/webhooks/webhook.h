@@ -84,13 +84,15 @@ struct RevisionEvent {
   std::vector<std::string> requested_by, approved_by;  // of one that it carried out
   std::vector<std::string> overridden;                 // protected environments that it altered without approvals
   std::string emergency;                               // why
+  Value finding;                                       // of an experiment, for which it was done; null: none
 };
 // nullopt when it was redacted: then nobody is told anything of it.
 std::optional<RevisionEvent> ReadRevisionEvent(const RevisionEntry& entry);
 
 // Its names: the action; for each kind that changed "flag.change" or "flag.remove"; "experiment.started", ".paused",
-// ".resumed", ".stopped" and ".concluded" for experiments that this befell, whoever or whatever did it; and
-// "emergency.override" when it altered protected environments without approvals; each once.
+// ".resumed", ".stopped" and ".concluded" for experiments that this befell, whoever or whatever did it;
+// "experiment.guardrail_breached" and the like when it was done for what was found of one; and "emergency.override"
+// when it altered protected environments without approvals; each once.
 std::vector<std::string> EventsOf(const RevisionEvent& event);
 bool Wants(const Webhook& webhook, const RevisionEvent& event);
 

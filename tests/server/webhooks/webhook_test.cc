@@ -284,5 +284,18 @@ TEST(WebhookTest, ChangeRequestsCommentsAndEmergenciesAreToldInWords) {
   EXPECT_TRUE(Wants(json, *event));
 }
 
+TEST(WebhookTest, WhatWasFoundOfAnExperimentIsToldWithItsNumbers) {
+  const std::string finding =
+      R"({"iteration":1,"kind":"guardrail_breached","metric":"errors","action":"rollback","numbers":{"p":0.25}})";
+  const std::optional<RevisionEvent> event = ReadRevisionEvent(
+      Entry(R"({"project":"shop","changes":[{"kind":"experiment","key":"e"}]})",
+            R"({"principal":"system:experiment","action":"experiment.rolled_back","subject":"shop","finding":)" +
+                finding + "}"));
+  ASSERT_TRUE(event);
+  EXPECT_EQ(EventsOf(*event),
+            (std::vector<std::string>{"experiment.rolled_back", "experiment.change", "experiment.guardrail_breached"}));
+  EXPECT_NE(BodyFor(Webhook(), *event).find(R"("finding":)" + finding), std::string::npos);
+}
+
 }  // namespace
 }  // namespace guidon

@@ -1,0 +1,310 @@
+#include "server/catalog/experiment_keeper.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "core/model/units.h"
+
+namespace guidon {
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenPasses(100);  // what is changed meanwhile is looked at together
+constexpr std::chrono::minutes kMostSleep(1);             // the clock may be set
+constexpr std::size_t kMaxSentenceBytes = 1'024;
+
+using Name = std::pair<std::string, std::string>;  // project and experiment
+
+Timestamp SystemNow() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+Timestamp AtMs(std::int64_t ms) {
+  return Timestamp(std::chrono::milliseconds(ms));
+}
+
+Name NameOf(const RunningExperiment& experiment) {
+  return {experiment.project, experiment.experiment};
+}
+
+RunningExperiment PlaceOf(const std::string& project, const ProjectView& view, const ExperimentRecord& record) {
+  const std::string& key = record.definition.key;
+  return {project, record.definition.environment, key, record.state.iteration,
+          view.revisions.at({EntityKind::kExperiment, key})};
+}
+
+ExperimentRequest RequestFor(const RunningExperiment& of) {
+  ExperimentRequest request;
+  request.project = of.project;
+  request.experiment = of.experiment;
+  request.condition.if_match = of.revision;
+  request.author.principal = "system:experiment";
+  return request;
+}
+
+// Of the experiment, or of what somebody made of it; as against a store that takes nothing.
+bool IsItsOwn(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kInvalid:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kConflict:
+    case ErrorCode::kStale:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What comes of one thing that was tried, for the passes below.
+enum class Outcome : std::uint8_t { kDone, kRefused, kFailed, kOvertaken };
+
+Outcome Try(Catalog& catalog, const std::shared_ptr<const CatalogView>& seen, const ExperimentRequest& request,
+            const ExperimentDeed& deed, const ExperimentReport& report) {
+  const Result<Committed> committed = catalog.MoveExperiment(request);
+  // Somebody was faster: it is looked at as it is now.
+  if (!committed && committed.error().code == ErrorCode::kStale && catalog.View() != seen) return Outcome::kOvertaken;
+  if (report) report(deed, committed);
+  if (committed) return Outcome::kDone;
+  return IsItsOwn(committed.error()) ? Outcome::kRefused : Outcome::kFailed;
+}
+
+const ExperimentRecord* Find(const CatalogView& view, const RunningExperiment& of) {
+  const ProjectView* project = view.FindProject(of.project);
+  return project == nullptr ? nullptr : project->definitions.entities.FindExperiment(of.experiment);
+}
+
+bool HasItsUnits(const ExperimentStepAhead& step, const UnitCounter& count_units) {
+  if (step.min_units == 0) return true;
+  const std::optional<std::uint64_t> units = count_units ? count_units(step.of) : std::nullopt;
+  return units && *units >= step.min_units;
+}
+
+ExperimentRequest RequestFor(const ExperimentStepAhead& step, const ExperimentRecord& record, ExperimentDeed& deed) {
+  ExperimentRequest request = RequestFor(step.of);
+  if (step.is_start) {
+    request.order =
+        ExperimentOrder{.move = ExperimentMove::kStart, .keeps_assignments = record.state.keeps_assignments};
+    request.author.comment = "scheduled for " + FormatTimestamp(step.due.time_since_epoch().count());
+    deed.what = "start";
+  } else {
+    request.ramp = RampMove::kStep;
+    const std::string shares = FormatPercent(step.from) + " to " + FormatPercent(step.to);
+    request.author.comment = "ramp: " + shares;
+    deed.what = "step " + shares;
+  }
+  return request;
+}
+
+// At most kMaxSentenceBytes, and whole characters.
+std::string Bounded(std::string text) {
+  if (text.size() <= kMaxSentenceBytes) return text;
+  std::size_t size = kMaxSentenceBytes - 3;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
+  text.resize(size);
+  return text + "…";
+}
+
+ExperimentRequest RequestFor(const RunningExperiment& of, const Evidence& evidence, BreachAction action, Timestamp now,
+                             ExperimentDeed& deed) {
+  ExperimentRequest request = RequestFor(of);
+  if (action == BreachAction::kPause) request.order = ExperimentOrder{.move = ExperimentMove::kPause};
+  if (action == BreachAction::kRollback) request.order = ExperimentOrder{.move = ExperimentMove::kRollback};
+  request.finding = ExperimentFinding{.iteration = of.iteration,
+                                      .kind = std::string(ToString(evidence.kind)),
+                                      .metric = evidence.metric,
+                                      .variant = evidence.variant,
+                                      .occasion = evidence.occasion,
+                                      .action = action,
+                                      .at_ms = now.time_since_epoch().count(),
+                                      .sentence = Bounded(evidence.sentence),
+                                      .numbers = evidence.numbers};
+  request.author.comment = request.finding->sentence;
+  deed.what = std::string(ToString(action)) + " for " + request.finding->kind +
+              (evidence.metric.empty() ? "" : " of " + evidence.metric);
+  return request;
+}
+
+bool IsKnown(const ExperimentState& state, const Evidence& evidence) {
+  return std::any_of(state.findings.begin(), state.findings.end(), [&](const ExperimentFinding& held) {
+    return held.iteration == state.iteration && held.kind == ToString(evidence.kind) &&
+           held.metric == evidence.metric && held.variant == evidence.variant && held.occasion == evidence.occasion;
+  });
+}
+
+}  // namespace
+
+std::string_view ToString(Evidence::Kind kind) {
+  constexpr std::string_view kWords[] = {"guardrail_breached", "sample_ratio_mismatch", "no_traffic"};
+  return kWords[static_cast<std::size_t>(kind)];
+}
+
+std::optional<BreachAction> ActionFor(const Experiment& experiment, const Evidence& evidence) {
+  switch (evidence.kind) {
+    case Evidence::Kind::kGuardrailBreached:
+      for (const Guardrail& guardrail : experiment.guardrails) {
+        if (guardrail.use == evidence.metric) return guardrail.on_breach;
+      }
+      return std::nullopt;
+    case Evidence::Kind::kSampleRatioMismatch:
+      return experiment.stop.sample_ratio_mismatch;
+    case Evidence::Kind::kNoTraffic:  // to pause what nobody is in would help nobody
+      return experiment.stop.no_traffic_after ? std::optional(BreachAction::kAlert) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::vector<RunningExperiment> RunningExperiments(const CatalogView& view) {
+  std::vector<RunningExperiment> running;
+  for (const auto& [key, project] : view.projects) {
+    for (const ExperimentRecord& record : project->definitions.entities.experiments) {
+      if (record.state.status == ExperimentStatus::kRunning) running.push_back(PlaceOf(key, *project, record));
+    }
+  }
+  return running;
+}
+
+std::vector<ExperimentStepAhead> ExperimentStepsAhead(const CatalogView& view) {
+  std::vector<ExperimentStepAhead> ahead;
+  for (const auto& [key, project] : view.projects) {
+    for (const ExperimentRecord& record : project->definitions.entities.experiments) {
+      const ExperimentState& state = record.state;
+      if (record.definition.archived) continue;
+      if (state.status == ExperimentStatus::kScheduled && state.scheduled_ms) {
+        ahead.push_back({PlaceOf(key, *project, record), true, 0, 0, 0, AtMs(*state.scheduled_ms)});
+      } else if (const auto due = NextStepDue(record.definition, state)) {
+        ahead.push_back({PlaceOf(key, *project, record), false, ShareOf(record.definition, state),
+                         NextStep(record.definition, state)->at, UnitsForNextStep(record.definition, state),
+                         AtMs(*due)});
+      }
+    }
+  }
+  std::stable_sort(ahead.begin(), ahead.end(),
+                   [](const ExperimentStepAhead& a, const ExperimentStepAhead& b) { return a.due < b.due; });
+  return ahead;
+}
+
+bool TakeDueExperimentSteps(Catalog& catalog, Timestamp now, const ExperimentKeeperOptions& options,
+                            const std::function<bool()>& stop) {
+  std::set<Name> tried;
+  bool is_good = true;
+  while (!stop()) {
+    const auto view = catalog.View();
+    const std::vector<ExperimentStepAhead> ahead = ExperimentStepsAhead(*view);
+    const auto step = std::find_if(ahead.begin(), ahead.end(), [&](const ExperimentStepAhead& one) {
+      return one.due <= now && !tried.contains(NameOf(one.of));
+    });
+    if (step == ahead.end()) return is_good;
+    if (!HasItsUnits(*step, options.count_units)) {
+      tried.insert(NameOf(step->of));
+      continue;
+    }
+    ExperimentDeed deed{step->of, ""};
+    const ExperimentRequest request = RequestFor(*step, *Find(*view, step->of), deed);
+    const Outcome outcome = Try(catalog, view, request, deed, options.report);
+    if (outcome == Outcome::kOvertaken) continue;
+    tried.insert(NameOf(step->of));
+    is_good &= outcome == Outcome::kDone;
+    if (outcome == Outcome::kFailed) return false;
+  }
+  return is_good;
+}
+
+bool ActOnEvidence(Catalog& catalog, Timestamp now, const ExperimentKeeperOptions& options,
+                   const std::function<bool()>& stop) {
+  if (!options.find) return true;
+  bool is_good = true;
+  for (const RunningExperiment& listed : RunningExperiments(*catalog.View())) {
+    if (stop()) break;
+    const std::vector<Evidence> found = options.find(listed);
+    for (auto evidence = found.begin(); evidence != found.end() && !stop();) {
+      // As it is now: what was done for the one before may have ended it.
+      const auto view = catalog.View();
+      const ExperimentRecord* record = Find(*view, listed);
+      if (record == nullptr || record->state.status != ExperimentStatus::kRunning ||
+          record->state.iteration != listed.iteration) {
+        break;
+      }
+      const std::optional<BreachAction> action = ActionFor(record->definition, *evidence);
+      if (!action || IsKnown(record->state, *evidence)) {
+        ++evidence;
+        continue;
+      }
+      const RunningExperiment of = PlaceOf(listed.project, *view->FindProject(listed.project), *record);
+      ExperimentDeed deed{of, ""};
+      const ExperimentRequest request = RequestFor(of, *evidence, *action, now, deed);
+      const Outcome outcome = Try(catalog, view, request, deed, options.report);
+      if (outcome == Outcome::kOvertaken) continue;
+      is_good &= outcome == Outcome::kDone;
+      if (outcome == Outcome::kFailed) return false;
+      ++evidence;
+    }
+  }
+  return is_good;
+}
+
+namespace {
+
+// When it has to look next: every `look`, and when something comes due. What was due at the last look, and waits for
+// units or was refused, is looked at with the rest.
+Timestamp NextLook(const CatalogView& view, Timestamp looked, std::chrono::milliseconds look) {
+  Timestamp next = looked + look;
+  for (const ExperimentStepAhead& step : ExperimentStepsAhead(view)) {
+    if (step.due > looked) next = std::min(next, step.due);
+  }
+  return next;
+}
+
+}  // namespace
+
+ExperimentKeeper::ExperimentKeeper(Catalog& catalog, ExperimentKeeperOptions options)
+    : catalog_(catalog), options_(std::move(options)) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+ExperimentKeeper::~ExperimentKeeper() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.NotifyAll();
+  thread_.join();
+}
+
+void ExperimentKeeper::Wake() {
+  {
+    MutexLock lock(mutex_);
+    woken_ = true;
+  }
+  changed_.NotifyAll();
+}
+
+bool ExperimentKeeper::stopping() {
+  MutexLock lock(mutex_);
+  return stopping_;
+}
+
+void ExperimentKeeper::Run() {
+  std::optional<Timestamp> looked;
+  bool is_good = true;
+  const auto stop = [this] { return stopping(); };
+  while (!stopping()) {
+    const Timestamp now = options_.clock ? options_.clock() : SystemNow();
+    const std::chrono::milliseconds look = is_good ? options_.look : options_.retry;
+    // Also after the clock was set back.
+    if (!looked || now < *looked || now >= NextLook(*catalog_.View(), *looked, look)) {
+      // Evidence first: what is to be paused must not take a step before.
+      is_good = ActOnEvidence(catalog_, now, options_, stop);
+      is_good &= TakeDueExperimentSteps(catalog_, now, options_, stop);
+      looked = now;
+    }
+    const Timestamp next = NextLook(*catalog_.View(), *looked, is_good ? options_.look : options_.retry);
+    const auto sleep = std::clamp<std::chrono::milliseconds>(next - now, kBetweenPasses, kMostSleep);
+    MutexLock lock(mutex_);
+    if (changed_.WaitFor(lock, kBetweenPasses, [this]() GUIDON_REQUIRES(mutex_) { return stopping_; })) return;
+    changed_.WaitFor(lock, sleep - kBetweenPasses,
+                     [this]() GUIDON_REQUIRES(mutex_) { return stopping_ || std::exchange(woken_, false); });
+  }
+}
+
+}  // namespace guidon

@@ -1,0 +1,56 @@
+// What to look at before an experiment starts, with its numbers: metrics, neighbours, how many take part, how many
+// units it takes and how long that lasts. Whether it can start at all, a dry run of the start says.
+//
+//   for (const StartCheck& check : ChecksBeforeStart(definitions, record, {.units_per_day = 20'000, .baseline = 0.12}))
+//     Print(check.sentence);
+//
+// What is not known is said to be so, never guessed.
+//
+// Thread safety: pure functions. Cost: a pass over the experiments, and milliseconds for the power.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <guidon/value.h>
+#include "core/model/definitions.h"
+
+namespace guidon {
+
+// What somebody knows of the time before; all of it may be left out.
+struct StartCheckInputs {
+  std::optional<double> units_per_day = {};  // new ones that reach the flag there and are in the audience; more than 0
+  // Of the primary metric, per unit, without the experiment: a rate between 0 and 1 for a conversion, else a mean.
+  std::optional<double> baseline = {};
+  std::optional<double> deviation = {};  // standard deviation over units, more than 0; of what is no conversion
+};
+
+enum class CheckOutcome : std::uint8_t {
+  kGood,
+  kAttention,  // it can start, and somebody should look at this first
+  kUnknown,    // a number is missing; the sentence says which
+  kBlocks,     // it cannot start
+};
+std::string_view ToString(CheckOutcome outcome);  // "good", "attention", "unknown", "blocks"
+
+struct StartCheck {
+  std::string name;  // "metrics", "neighbours", "layer", "audience", "traffic", "power"
+  CheckOutcome outcome = CheckOutcome::kGood;
+  std::string sentence;
+  Value numbers;  // an object; null: none
+};
+// In this order. `record` is one of `definitions`.
+std::vector<StartCheck> ChecksBeforeStart(const Definitions& definitions, const ExperimentRecord& record,
+                                          const StartCheckInputs& inputs);
+
+// The share of the units in the audience that takes part, parts of kWhole: at the first step of the ramp, and at its
+// end.
+struct TakingPart {
+  std::uint32_t at_first = 0, at_last = 0;
+};
+TakingPart TakingPartOf(const Definitions& definitions, const Experiment& experiment);
+
+}  // namespace guidon

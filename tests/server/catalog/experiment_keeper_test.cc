@@ -1,0 +1,321 @@
+// What becomes of experiments by itself: scheduled starts, steps of ramps, and what is done about what speaks against
+// them. On a clock that is moved by hand.
+#include "server/catalog/experiment_keeper.h"
+
+#include "core/base/json_record.h"
+#include "tests/server/catalog/catalog_fixture.h"
+
+namespace guidon {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+constexpr std::string_view kFlag =
+    R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,"default":"off"}}})";
+constexpr std::string_view kExperiment =
+    R"({"owner":"x","flag":"checkout","environment":"production","unit":"key","variants":)"
+    R"({"control":{"serves":"off","weight":"50%"},"one":{"serves":"on","weight":"50%"}},)"
+    R"("metrics":{"guardrails":[{"use":"errors","on_breach":"rollback"},{"use":"latency","on_breach":"pause"},)"
+    R"({"use":"clicks","on_breach":"alert"}]},)"
+    R"("stop":{"sample_ratio_mismatch":"pause","no_traffic_after":"6h"},)"
+    R"("ramp":[{"at":"10%","hold":"1d"},{"at":"50%","hold":"1d","min_units":5000},{"at":"100%"}]})";
+
+EntityRef Experiment_(std::string key = "one-page") {
+  return {EntityKind::kExperiment, std::move(key)};
+}
+
+bool Never() {
+  return false;
+}
+
+class ExperimentKeeperTest : public ::testing::Test {
+ protected:
+  ExperimentKeeperTest() {
+    on_.MakeShop();
+    std::vector<Edit> edits = {PutOf(Flag("checkout"), kFlag), PutOf(Experiment_(), kExperiment)};
+    for (const char* metric : {"errors", "latency", "clicks"}) {
+      edits.push_back(PutOf({EntityKind::kMetric, metric}, R"({"owner":"x","type":"conversion","event":"e"})"));
+    }
+    on_.MustCommit(std::move(edits));
+    options_.clock = on_.clock().Function();
+    options_.count_units = [this](const RunningExperiment& of) {
+      EXPECT_EQ(of.experiment, "one-page");
+      EXPECT_EQ(of.environment, "production");
+      return units_;
+    };
+    options_.find = [this](const RunningExperiment& of) {
+      EXPECT_EQ(of.iteration, State().iteration);
+      return found_;
+    };
+    options_.report = [this](const ExperimentDeed& deed, const Result<Committed>& committed) {
+      tried_ += (tried_.empty() ? "" : ", ") + deed.what +
+                (committed ? "" : ": " + std::string(ToString(committed.error().code)));
+    };
+  }
+
+  Result<Committed> Order(ExperimentOrder order, const Permit& permit = {}) {
+    return on_.catalog().MoveExperiment({.project = "shop",
+                                         .experiment = "one-page",
+                                         .order = std::move(order),
+                                         .author = on_.author,
+                                         .permit = permit});
+  }
+  void Start() { on_.Must(Order({.move = ExperimentMove::kStart})); }
+  // What was tried, and what came of it.
+  std::string Step(bool good = true) {
+    tried_.clear();
+    EXPECT_EQ(TakeDueExperimentSteps(on_.catalog(), on_.clock().now(), options_, Never), good);
+    return tried_;
+  }
+  std::string Act(std::vector<Evidence> found, bool good = true) {
+    tried_.clear();
+    found_ = std::move(found);
+    EXPECT_EQ(ActOnEvidence(on_.catalog(), on_.clock().now(), options_, Never), good);
+    return tried_;
+  }
+  const ExperimentState& State() { return on_.Project().definitions.entities.FindExperiment("one-page")->state; }
+  std::uint32_t Percent() {
+    const ExperimentRecord* record = on_.Project().definitions.entities.FindExperiment("one-page");
+    return ShareOf(record->definition, record->state) / 1000;
+  }
+  AuditEntry LastAudit() {
+    const Result<AuditEntry> entry = on_.catalog().audit().Find(on_.head());
+    EXPECT_TRUE(entry);
+    return entry ? *entry : AuditEntry();
+  }
+  static Evidence Breach(std::string metric) {
+    return {Evidence::Kind::kGuardrailBreached, std::move(metric), "one", "", Json(R"({"p":0.25})"),
+            "one is 2.1 pp worse than control"};
+  }
+
+  CatalogHarness on_{"rocksdb"};
+  ExperimentKeeperOptions options_;
+  std::optional<std::uint64_t> units_;
+  std::vector<Evidence> found_;
+  std::string tried_;
+};
+
+TEST_F(ExperimentKeeperTest, AScheduledStartIsOneRevisionWhenItsTimeHasCome) {
+  const std::int64_t at_ms = on_.clock().now().time_since_epoch().count() + 3'600'000;
+  on_.Must(Order({.move = ExperimentMove::kSchedule, .at_ms = at_ms}));
+  EXPECT_EQ(LastAudit().action, "experiment.scheduled");
+  EXPECT_EQ(on_.Served("checkout"), "off");
+  EXPECT_EQ(on_.Evaluate("checkout").Find("experiment"), nullptr);
+  EXPECT_EQ(Step(), "");
+  on_.Restart();
+  on_.clock().Move(hours(1));
+  const Revision before = on_.head();
+  EXPECT_EQ(Step(), "start");
+  EXPECT_EQ(on_.head(), before + 1);
+  EXPECT_EQ(State().status, ExperimentStatus::kRunning);
+  EXPECT_EQ(State().iterations.at(0).started_by, "system:experiment");
+  EXPECT_EQ(State().iterations.at(0).started_ms, at_ms);
+  const AuditEntry entry = LastAudit();
+  EXPECT_EQ(entry.principal, "system:experiment");
+  EXPECT_EQ(entry.action, "experiment.started");
+  EXPECT_EQ(entry.environments, std::vector<std::string>{"production"});
+  EXPECT_EQ(entry.comment, "scheduled for 2027-01-01T01:00:00.000Z");
+  EXPECT_EQ(Step(), "");
+  const Result<EntityHistory> history = on_.catalog().HistoryOf("shop", Experiment_(), 0, 1);
+  ASSERT_TRUE(history && history->changes.at(0).change);
+  EXPECT_EQ(history->changes[0].change->summary, std::vector<std::string>{"state: scheduled → running"});
+}
+
+TEST_F(ExperimentKeeperTest, AStartThatIsRefusedStaysScheduledAndIsTriedAgain) {
+  on_.MustCommit({PutOf({EntityKind::kLayer, "l"}, R"({"unit":"key"})"),
+                  PatchOf(Experiment_(), R"({"layer":{"name":"l","slice":"60%"}})")});
+  Value other = Json(kExperiment);
+  other.MutableObject().Set("layer", Json(R"({"name":"l","slice":"60%"})"));
+  other.MutableObject().Set("state", Value("running"));
+  const Edit edit{Experiment_("other"), Edit::Action::kPut, other, {}};
+  on_.MustCommit({edit});
+  options_.find = {};
+  on_.Must(Order({.move = ExperimentMove::kSchedule, .at_ms = on_.clock().now().time_since_epoch().count() + 1}));
+  on_.clock().Move(hours(1));
+  const Revision head = on_.head();
+  EXPECT_EQ(Step(false), "start: invalid");
+  EXPECT_EQ(State().status, ExperimentStatus::kScheduled);
+  EXPECT_EQ(on_.head(), head);
+  on_.MustCommit({PatchOf(Experiment_("other"), R"({"state":"stopped"})")});
+  EXPECT_EQ(Step(), "start");
+  EXPECT_EQ(State().slots.at(0).begin, 0u);
+}
+
+TEST_F(ExperimentKeeperTest, ARampTakesOneStepAfterALongStopAndHoldsItForItsWholeTime) {
+  Start();
+  EXPECT_EQ(Percent(), 10u);
+  EXPECT_EQ(Step(), "");
+  on_.clock().Move(hours(24 * 30));
+  on_.Restart();
+  EXPECT_EQ(Step(), "step 10% to 50%");
+  EXPECT_EQ(LastAudit().action, "experiment.ramp_step");
+  EXPECT_EQ(LastAudit().comment, "ramp: 10% to 50%");
+  on_.Restart();
+  EXPECT_EQ(Percent(), 50u);
+  EXPECT_EQ(Step(), "");
+  on_.clock().Move(hours(24) - minutes(1));
+  units_ = 1'000'000;
+  EXPECT_EQ(Step(), "") << "enough units do not shorten the hold";
+  on_.clock().Move(minutes(1));
+  units_ = std::nullopt;
+  EXPECT_EQ(Step(), "") << "how many there are is not known";
+  units_ = 4'999;
+  on_.clock().Move(hours(100));
+  EXPECT_EQ(Step(), "");
+  units_ = 5'000;
+  EXPECT_EQ(Step(), "step 50% to 100%");
+  EXPECT_TRUE(ExperimentStepsAhead(*on_.catalog().View()).empty());
+  EXPECT_EQ(TextOf(on_.Evaluate("checkout"), "experiment"), "one-page");
+}
+
+TEST_F(ExperimentKeeperTest, WhoChangesTheExperimentInBetweenWinsAndAHandHoldsTheRamp) {
+  Start();
+  on_.clock().Move(hours(24));
+  const ExperimentStepAhead seen = ExperimentStepsAhead(*on_.catalog().View()).at(0);
+  on_.MustCommit({PatchOf(Experiment_(), R"({"description":"another"})")});
+  const auto ramp = [&](RampMove move, Precondition condition = {}) {
+    return on_.catalog().MoveExperiment(
+        {.project = "shop", .experiment = "one-page", .ramp = move, .condition = condition, .author = on_.author});
+  };
+  EXPECT_EQ(CodeOf(ramp(RampMove::kStep, {.if_match = seen.of.revision})), ErrorCode::kStale);
+  ASSERT_TRUE(ramp(RampMove::kPause));
+  EXPECT_EQ(LastAudit().action, "experiment.ramp_paused");
+  EXPECT_EQ(Step(), "");
+  Follower production(on_, "production");
+  const std::string sent = *on_.feed().Find({"shop", "production"})->Current(false).plain;
+  EXPECT_EQ(sent.find("started_by"), std::string::npos) << "SDKs are not told who did what: " << sent;
+  ASSERT_TRUE(ramp(RampMove::kResume));
+  EXPECT_EQ(Step(), "step 10% to 50%");
+  EXPECT_EQ(production.CatchUp(), "");
+  on_.doubtful().next = DoubtfulStore::Doubt::kWritten;
+  EXPECT_EQ(CodeOf(ramp(RampMove::kFinish)), ErrorCode::kIndeterminate);
+  ASSERT_TRUE(ramp(RampMove::kFinish)) << "it is there already";
+  EXPECT_EQ(Percent(), 100u);
+  EXPECT_EQ(State().iterations.at(0).steps.size(), 3u) << "once";
+}
+
+TEST_F(ExperimentKeeperTest, AGuardrailRollsBackInOneRevisionWithItsEvidence) {
+  Start();
+  on_.MustCommit({PatchOf(Experiment_(), R"({"ramp":[{"at":"100%"}]})")});
+  const auto count_treated = [&] {
+    int count = 0;
+    for (int i = 0; i < 50; ++i) count += on_.Served("checkout", R"({"key":"u)" + std::to_string(i) + "\"}") == "on";
+    return count;
+  };
+  EXPECT_GT(count_treated(), 5);
+  const Revision before = on_.head();
+  EXPECT_EQ(Act({Breach("errors")}), "rollback for guardrail_breached of errors");
+  EXPECT_EQ(on_.head(), before + 1);
+  EXPECT_EQ(count_treated(), 0);
+  EXPECT_EQ(State().status, ExperimentStatus::kStopped);
+  const AuditEntry entry = LastAudit();
+  EXPECT_EQ(entry.principal, "system:experiment");
+  EXPECT_EQ(entry.action, "experiment.rolled_back");
+  EXPECT_EQ(entry.comment, "one is 2.1 pp worse than control");
+  EXPECT_EQ(ToJson(entry.finding),
+            R"({"iteration":1,"kind":"guardrail_breached","metric":"errors","variant":"one","action":"rollback",)"
+            R"("at":"2027-01-01T00:00:00.000Z","sentence":"one is 2.1 pp worse than control","numbers":{"p":0.25}})");
+  EXPECT_EQ(State().findings.size(), 1u);
+  EXPECT_EQ(Act({Breach("errors")}), "") << "it does not run any more";
+  Start();
+  EXPECT_EQ(Act({Breach("errors")}), "rollback for guardrail_breached of errors") << "another iteration";
+}
+
+TEST_F(ExperimentKeeperTest, NothingIsDoneTwiceForOneFindingAlsoAfterARestart) {
+  Start();
+  const Evidence mismatch{Evidence::Kind::kSampleRatioMismatch, "", "", "", Json(R"({"p":1e-9})"),
+                          "units are not split as authored"};
+  EXPECT_EQ(Act({Breach("clicks"), mismatch, Breach("latency")}),
+            "alert for guardrail_breached of clicks, pause for sample_ratio_mismatch")
+      << "what is paused is not looked at any further";
+  EXPECT_EQ(State().status, ExperimentStatus::kPaused);
+  EXPECT_EQ(LastAudit().action, "experiment.paused");
+  EXPECT_EQ(TextOf(LastAudit().finding, "kind"), "sample_ratio_mismatch");
+  on_.Must(Order({.move = ExperimentMove::kResume}));
+  on_.Restart();
+  const Revision head = on_.head();
+  EXPECT_EQ(Act({Breach("clicks"), mismatch}), "") << "who resumes it knows";
+  EXPECT_EQ(on_.head(), head);
+  EXPECT_EQ(Act({Breach("unknown")}), "") << "nothing was authored about it";
+  Evidence silence{Evidence::Kind::kNoTraffic, "", "", "since 10:00", {}, "no unit for 6h"};
+  EXPECT_EQ(Act({silence}), "alert for no_traffic");
+  EXPECT_EQ(LastAudit().action, "experiment.no_traffic");
+  EXPECT_EQ(Act({silence}), "");
+  silence.occasion = "since 20:00";
+  EXPECT_EQ(Act({silence}), "alert for no_traffic");
+  EXPECT_EQ(State().status, ExperimentStatus::kRunning);
+}
+
+TEST_F(ExperimentKeeperTest, WhenTheCommitFailsNothingHasHappenedAndItIsDoneOnce) {
+  Start();
+  on_.doubtful().next = DoubtfulStore::Doubt::kLost;
+  EXPECT_EQ(Act({Breach("latency")}, false), "pause for guardrail_breached of latency: indeterminate");
+  EXPECT_EQ(State().status, ExperimentStatus::kRunning);
+  EXPECT_TRUE(State().findings.empty());
+  on_.doubtful().next = DoubtfulStore::Doubt::kWritten;
+  EXPECT_EQ(Act({Breach("latency")}, false), "pause for guardrail_breached of latency: indeterminate");
+  ASSERT_TRUE(on_.catalog().Settle());
+  EXPECT_EQ(Act({Breach("latency")}), "");
+  EXPECT_EQ(State().status, ExperimentStatus::kPaused);
+  EXPECT_EQ(State().findings.size(), 1u);
+}
+
+TEST_F(ExperimentKeeperTest, AFindingOfAnotherIterationIsRefused) {
+  Start();
+  ExperimentRequest request{.project = "shop", .experiment = "one-page", .author = on_.author};
+  request.finding = ExperimentFinding{.iteration = 2, .kind = "no_traffic"};
+  EXPECT_EQ(CodeOf(on_.catalog().MoveExperiment(request)), ErrorCode::kConflict);
+}
+
+TEST_F(ExperimentKeeperTest, AHandOnAnExperimentIsAskedForItsEnvironment) {
+  std::vector<std::string> asked, guarded;
+  const Permit note = [&](const Alteration& alteration) -> Status {
+    asked = alteration.environments;
+    guarded.clear();
+    for (const ProtectedEnvironment& environment : alteration.guarded) guarded.push_back(environment.name);
+    return {};
+  };
+  on_.Must(on_.catalog().PutEnvironment("shop", {"production", true, ""}, {}, on_.author, std::nullopt));
+  const std::vector<std::string> production{"production"}, none;
+  on_.Must(Order({.move = ExperimentMove::kStart}, note));
+  EXPECT_EQ(guarded, production);
+  on_.Must(on_.catalog().MoveExperiment(
+      {.project = "shop", .experiment = "one-page", .ramp = RampMove::kPause, .author = on_.author, .permit = note}));
+  EXPECT_EQ(asked, production);
+  EXPECT_EQ(guarded, none) << "nobody gets another answer by it";
+  on_.Must(Order({.move = ExperimentMove::kStop}, note));
+  EXPECT_EQ(guarded, production);
+  on_.Must(Order({.move = ExperimentMove::kConclude, .winner = "control"}, note));
+  EXPECT_EQ(asked, production);
+  EXPECT_EQ(guarded, none) << "it is over, and `default` serves the winner already";
+}
+
+TEST_F(ExperimentKeeperTest, TheKeeperLooksWhenTheViewMovesOnAndWhenAStepIsDue) {
+  Mutex mutex;
+  CondVar changed;
+  int deeds = 0;
+  Start();
+  on_.clock().Move(hours(24));
+  options_.find = {};
+  options_.report = [&](const ExperimentDeed&, const Result<Committed>& committed) {
+    EXPECT_TRUE(committed);
+    MutexLock lock(mutex);
+    ++deeds;
+    changed.NotifyAll();
+  };
+  options_.count_units = [](const RunningExperiment&) { return std::optional<std::uint64_t>(5'000); };
+  ExperimentKeeper keeper(on_.catalog(), options_);
+  const auto wait_for = [&](int count) {
+    MutexLock lock(mutex);
+    return changed.WaitFor(lock, std::chrono::seconds(30), [&] { return deeds >= count; });
+  };
+  ASSERT_TRUE(wait_for(1)) << "what was due at the start";
+  on_.clock().Move(hours(24));
+  keeper.Wake();
+  ASSERT_TRUE(wait_for(2));
+  EXPECT_EQ(Percent(), 100u);
+}
+
+}  // namespace
+}  // namespace guidon
