@@ -513,6 +513,88 @@ void AddFlag(CLI::App& app, Run& run) {
   AddFlagRamp(*flags, run);
 }
 
+void CheckExperiment(const ExperimentOptions& options) {
+  if (options.action == "conclude" && options.ship.empty() && !options.no_winner) {
+    throw CLI::RequiredError("--ship or --no-winner");
+  }
+}
+
+// What an action takes beside a key, a comment and how it is written.
+void AddExperimentAction(CLI::App& verb, ExperimentOptions& options) {
+  if (options.action == "start") {
+    verb.add_option("--at", options.at, "When: 2027-03-31T08:00:00Z; without it, now")->type_name("TIME");
+    CLI::Option* fresh =
+        verb.add_flag("--new-salt", options.new_salt, "Once it has run: assign units anew, which is the default");
+    verb.add_flag("--keep-assignments", options.keep_assignments, "Once it has run: everybody gets what they had")
+        ->excludes(fresh);
+    CLI::Option* check = verb.add_flag("--check", options.check, "Start nothing: say what to look at before");
+    const std::map<std::string, std::pair<std::string*, const char*>> known = {
+        {"--daily-units", {&options.daily_units, "New units a day that reach the flag and are in the audience"}},
+        {"--baseline", {&options.baseline, "The primary metric without it: 0.12 of a conversion, else a mean"}},
+        {"--deviation", {&options.deviation, "Standard deviation over units of what is no conversion"}}};
+    for (const auto& [name, option] : known) {
+      verb.add_option(name, *option.first, option.second)
+          ->check(CLI::PositiveNumber)
+          ->needs(check)
+          ->type_name("NUMBER")
+          ->group("Check");
+    }
+    check->group("Check");
+  }
+  if (options.action == "conclude") {
+    CLI::Option* ship =
+        verb.add_option("--ship", options.ship, "The variant that has won, and that everybody gets from now on")
+            ->type_name("VARIANT");
+    verb.add_flag("--no-winner", options.no_winner, "Nobody has won; the flag stays as it is")->excludes(ship);
+    verb.add_option("--decision", options.decision, "Why, kept with the experiment")->type_name("TEXT");
+  }
+  if (options.action == "ramp") {
+    verb.add_option("ACTION", options.ramp, "What to do; step: the next one now; finish: the last one now")
+        ->check(CLI::IsMember({"pause", "resume", "step", "finish"}))
+        ->type_name("")
+        ->required();
+  }
+  if (options.action == "list" || options.action == "status") return;
+  AddEmergency(verb, options.write);
+  if (options.action != "ramp" && options.action != "rollback") {
+    CLI::Option* request =
+        verb.add_option("--request", options.write.request, "Open a change request, rather than write")
+            ->type_name("TITLE")
+            ->group("Protected environments");
+    verb.get_option("--emergency")->excludes(request);
+  }
+  verb.add_option("--comment", options.comment, "Why, for the audit log")->type_name("TEXT");
+}
+
+void AddExperiment(CLI::App& app, Run& run) {
+  CLI::App* experiments =
+      app.add_subcommand("experiment", "Start, pause and end experiments, and see where they stand");
+  experiments->require_subcommand(1);
+  const std::map<std::string, std::string> actions = {
+      {"conclude", "Keep the decision; --ship VARIANT gives it to everybody"},
+      {"list", "Show all experiments and their status"},
+      {"pause", "Give everybody the flag's `default`, and keep everyone's place"},
+      {"ramp", "Hold its ramp, let it go on, take its steps"},
+      {"resume", "Let it go on, with everybody where they were"},
+      {"rollback", "Stop it, and give everybody the control"},
+      {"start", "Start it, now or at a time; once it has run, as a new iteration"},
+      {"status", "Show where it stands, its ramp, and what was found"},
+      {"stop", "End its iteration; one that is scheduled does not start"}};
+  for (const auto& [action, help] : actions) {
+    CLI::App* verb = experiments->add_subcommand(action, help);
+    const auto options = On(*verb, run, &Experiments, &CheckExperiment);
+    options->action = action;
+    if (action != "list") {
+      verb->add_option("EXPERIMENT", options->experiment, "Its key")->type_name("")->required();
+    }
+    AddExperimentAction(*verb, *options);
+    AddProject(*verb, options->project);
+    if (action == "list") AddEnvironment(*verb, options->environment);
+    AddConnection(*verb, options->connection);
+    AddJson(*verb, options->json);
+  }
+}
+
 void CheckChange(const ChangeOptions& options) {
   if (options.action == "schedule" && options.write.at.empty() && !options.never) throw CLI::RequiredError("--at");
 }
@@ -883,6 +965,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddEvents(app, run);
   AddPrivacy(app, run);
   AddFlag(app, run);
+  AddExperiment(app, run);
   AddChange(app, run);
   AddComment(app, run);
   AddPropagation(app, run);

@@ -219,6 +219,28 @@ struct RampOptions {
 int FlagRamp(const RampOptions& options);
 int FlagView(const FlagOptions& options);
 
+struct ExperimentOptions {
+  Connection connection;
+  // "start" | "pause" | "resume" | "stop" | "conclude" | "rollback" | "ramp" | "status" | "list"
+  std::string action;
+  std::string project;
+  std::string environment;  // list; empty: all
+  std::string experiment;
+  std::string at;                 // start: RFC 3339; empty: now
+  bool new_salt = false;          // start, once it has run: with assignments of its own, which is the default; or …
+  bool keep_assignments = false;  // … with those of before
+  std::string ship;               // conclude: the winning variant; empty: nobody has won
+  bool no_winner = false;
+  std::string decision;
+  bool check = false;  // start: say what to look at before, and write nothing; with what is known
+  std::string daily_units, baseline, deviation;
+  std::string ramp;  // ramp: "pause" | "resume" | "step" | "finish"
+  std::string comment;
+  WriteOptions write;  // all but list and status; request: not of ramp and rollback
+  bool json = false;
+};
+int Experiments(const ExperimentOptions& options);
+
 struct ChangeOptions {
   Connection connection;
   // "open" | "list" | "show" | "approve" | "reject" | "comment" | "apply" | "withdraw" | "rebase" | "schedule"

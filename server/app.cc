@@ -28,6 +28,7 @@
 #include "server/catalog/catalog.h"
 #include "server/catalog/change_requests.h"
 #include "server/catalog/comments.h"
+#include "server/catalog/experiment_keeper.h"
 #include "server/catalog/history.h"
 #include "server/catalog/ramp_keeper.h"
 #include "server/feed/feed.h"
@@ -143,6 +144,7 @@ class App::Impl {
       KeepJournal();
       KeepFold();
       KeepRamps();
+      KeepExperiments();
       request_keeper_.emplace(*change_requests_, kRequestLook);
       KeepSessions();
     }
@@ -190,6 +192,8 @@ class App::Impl {
     privacy_.reset();  // an erasure ends, and can be begun again
     ramp_waker_ = nullptr;
     ramps_.reset();
+    experiment_waker_ = nullptr;
+    experiments_.reset();
     deliverer_.reset();
     backups_.reset();  // ends the one that is being made
     history_.reset();
@@ -551,7 +555,8 @@ class App::Impl {
             api_counters_,
             *sign_in_,
             [this](std::function<void()> job) { return RunLater(std::move(job)); },
-            &*analysis_};
+            &*analysis_,
+            [this](const RunningExperiment& running) { return CountUnits(running); }};
   }
 
   void AddMetrics() {
@@ -685,8 +690,36 @@ class App::Impl {
     ramp_waker_ = &*ramps_;
   }
 
+  // Nothing counts exposed units or judges experiments yet: steps with min_units wait, and their status says so.
+  std::optional<std::uint64_t> CountUnits(const RunningExperiment& of) const {
+    return analysis_->ExposedUnits(of.project, of.environment, of.experiment, of.iteration);
+  }
+  std::vector<Evidence> FindEvidence(const RunningExperiment&) const { return {}; }
+
+  void KeepExperiments() {
+    ExperimentKeeperOptions options;
+    options.count_units = [this](const RunningExperiment& running) { return CountUnits(running); };
+    options.find = [this](const RunningExperiment& running) { return FindEvidence(running); };
+    options.report = [this](const ExperimentDeed& deed, const Result<Committed>& committed) {
+      (committed ? experiment_moves_taken_ : experiment_moves_failed_).Add();
+      LogFields fields = {{"project", deed.of.project},
+                          {"experiment", deed.of.experiment},
+                          {"environment", deed.of.environment},
+                          {"move", deed.what}};
+      if (committed) {
+        fields.push_back({"revision", std::to_string(committed->revision)});
+        return log_.Info("experiment moved", fields);
+      }
+      fields.push_back({"cause", committed.error().message});
+      log_.Warn("an experiment was not moved; it is tried again", fields);
+    };
+    experiments_.emplace(*catalog_, std::move(options));
+    experiment_waker_ = &*experiments_;
+  }
+
   void WakeRamps() {
     if (RampKeeper* const ramps = ramp_waker_) ramps->Wake();
+    if (ExperimentKeeper* const experiments = experiment_waker_) experiments->Wake();
   }
 
   // In the log, so that it leaves the machine with it.
@@ -980,7 +1013,14 @@ class App::Impl {
       metrics_.AddCounter("guidon_ramp_steps_total", "Steps of ramps, by how it went", {{"result", "taken"}});
   Counter& ramp_steps_failed_ =
       metrics_.AddCounter("guidon_ramp_steps_total", "Steps of ramps, by how it went", {{"result", "failed"}});
+  Counter& experiment_moves_taken_ =
+      metrics_.AddCounter("guidon_experiment_moves_total", "Moves of experiments by the server itself, by how it went",
+                          {{"result", "taken"}});
+  Counter& experiment_moves_failed_ =
+      metrics_.AddCounter("guidon_experiment_moves_total", "Moves of experiments by the server itself, by how it went",
+                          {{"result", "failed"}});
   std::atomic<RampKeeper*> ramp_waker_{nullptr};                // null: nobody has to hear of changes
+  std::atomic<ExperimentKeeper*> experiment_waker_{nullptr};    // likewise
   std::vector<std::array<Counter*, kStatusClasses>> requests_;  // of each route, in their order, and of none
   std::array<Counter*, std::size(kSignInOutcomes)> sign_in_counts_{};
   std::atomic<bool> stopping_{false};
@@ -998,6 +1038,7 @@ class App::Impl {
   std::optional<Feed> feed_;
   std::optional<Catalog> catalog_;
   std::optional<RampKeeper> ramps_;
+  std::optional<ExperimentKeeper> experiments_;
   std::optional<HistoryKeeper> history_;
   std::optional<AuditKeeper> audit_keeper_;
   std::optional<CheckpointKeeper> checkpoints_;

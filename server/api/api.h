@@ -28,6 +28,7 @@
 #include "server/catalog/catalog.h"
 #include "server/catalog/change_requests.h"
 #include "server/catalog/comments.h"
+#include "server/catalog/experiment_keeper.h"
 #include "server/feed/feed.h"
 #include "server/http/budgets.h"
 #include "server/http/message.h"
@@ -137,6 +138,7 @@ class Api {
     // Runs it on a thread that may take its time, soon; false when too many wait. Empty: all is done where it is asked.
     std::function<bool(std::function<void()>)> run_later = {};
     Analysis* analysis = nullptr;  // null: nothing is analysed, and its routes answer 404
+    UnitCounter count_units = {};  // of running experiments; on the worker pool. Empty: no number is known
   };
   Api(Parts parts, ApiOptions options);
 
@@ -218,6 +220,13 @@ class Api {
   http::Response ListExposures(const Call& call);
   http::Response ListRamps(const Call& call);
   http::Response MoveRamp(const Call& call);
+  http::Response GetExperimentStatus(const Call& call);
+  http::Response CheckExperiment(const Call& call);
+  template <ExperimentMove move>
+  http::Response MoveExperiment(const Call& call) {
+    return MoveExperimentBy(move, call);
+  }
+  http::Response MoveExperimentRamp(const Call& call);
   http::Response ListAudit(const Call& call);
   http::Response ListAuditLinks(const Call& call);
   http::Response ListCheckpoints(const Call& call);
@@ -269,6 +278,8 @@ class Api {
   http::Response GetOne(EntityKind kind, const Call& call);
   http::Response Change(EntityKind kind, Edit::Action action, const Call& call);
   http::Response HistoryOf(EntityKind kind, const Call& call);
+  http::Response MoveExperimentBy(ExperimentMove move, const Call& call);
+  http::Response Move(const Call& call, ExperimentRequest request);
   std::shared_ptr<const std::string> HomePageOf(std::shared_ptr<const CatalogView> view, std::chrono::sys_days today);
   // Of what they may read.
   std::string HomePageFor(const Principal& who, const CatalogView& view, std::chrono::sys_days today) const;

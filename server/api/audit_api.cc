@@ -97,6 +97,7 @@ Object EncodeEntry(const AuditEntry& entry) {
   append_all("approved_by", entry.approved_by);
   append_all("overridden", entry.overridden);
   append("emergency", entry.emergency);
+  if (!entry.finding.is_null()) object.Append("finding", entry.finding);
   return object;
 }
 

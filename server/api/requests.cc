@@ -300,6 +300,84 @@ Status ReadRampMove(const Value& body, RampRequest& request) {
   return {};
 }
 
+namespace {
+
+Result<Value> ReadObject(const http::Request& request, bool may_be_left_out) {
+  if (request.body.empty() && may_be_left_out) return Value(Object());
+  Result<Value> body = ReadJson(request);
+  if (body && !body->is_object()) return Fail(ErrorCode::kInvalid, "expected an object");
+  return body;
+}
+
+void ReadStart(const Value& body, ExperimentOrder& order, std::vector<Issue>& issues) {
+  if (const Value* at = body.Find("at")) {
+    order.move = ExperimentMove::kSchedule;
+    order.at_ms = ParseTimestamp(at->AsString());
+    if (!order.at_ms) {
+      issues.push_back(Fault("wrong_value", Path().Key("at"), "expected a time such as 2027-03-31T08:00:00Z"));
+    }
+  }
+  if (const Value* assignments = body.Find("assignments")) {
+    order.keeps_assignments = assignments->AsString() == "keep";
+    if (!order.keeps_assignments && assignments->AsString() != "fresh") {
+      issues.push_back(Fault("wrong_value", Path().Key("assignments"), "expected fresh or keep"));
+    }
+  }
+}
+
+void ReadConclusion(const Value& body, ExperimentOrder& order, std::vector<Issue>& issues) {
+  const Value* winner = body.Find("winner");
+  if (winner == nullptr || !(winner->is_null() || (winner->is_string() && !winner->AsString().empty()))) {
+    issues.push_back(Fault(winner == nullptr ? "missing_key" : "wrong_type", Path().Key("winner"),
+                           "expected the variant that is shipped, or null: nobody has won"));
+  } else {
+    order.winner = winner->AsString();
+  }
+  const Value* decision = body.Find("decision");
+  if (decision == nullptr) return;
+  if (!decision->is_string() || decision->AsString().size() > kMaxCommentBytes) {
+    issues.push_back(Fault("wrong_type", Path().Key("decision"),
+                           "a decision is text of at most " + std::to_string(kMaxCommentBytes) + " bytes"));
+  }
+  order.decision = decision->AsString();
+}
+
+}  // namespace
+
+Status ReadExperimentOrder(const http::Request& request, ExperimentMove move, ExperimentRequest& into) {
+  const Result<Value> body = ReadObject(request, move != ExperimentMove::kConclude);
+  if (!body) return Fail(body.error());
+  std::vector<Issue> issues;
+  std::vector<std::string> known = {"comment"};
+  if (move == ExperimentMove::kStart) known.insert(known.end(), {"at", "assignments"});
+  if (move == ExperimentMove::kConclude) known.insert(known.end(), {"winner", "decision"});
+  CheckNames(*body, Path(), known, issues);
+  into.author.comment = ReadComment(*body, issues);
+  ExperimentOrder order;
+  order.move = move;
+  if (move == ExperimentMove::kStart) ReadStart(*body, order, issues);
+  if (move == ExperimentMove::kConclude) ReadConclusion(*body, order, issues);
+  if (HasErrors(issues)) return Fail(InvalidError("the experiment cannot be moved", std::move(issues)));
+  into.order = std::move(order);
+  return {};
+}
+
+Status ReadExperimentRampMove(const http::Request& request, ExperimentRequest& into) {
+  const Result<Value> body = ReadObject(request, false);
+  if (!body) return Fail(body.error());
+  std::vector<Issue> issues;
+  CheckNames(*body, Path(), {"action", "comment"}, issues);
+  into.author.comment = ReadComment(*body, issues);
+  const Value* action = body->Find("action");
+  into.ramp = action == nullptr ? std::nullopt : RampMoveFromString(action->AsString());
+  if (!into.ramp || *into.ramp == RampMove::kAbort) {
+    issues.push_back(Fault(action == nullptr ? "missing_key" : "wrong_value", Path().Key("action"),
+                           "expected pause, resume, step or finish", "to take everybody back, stop the experiment"));
+  }
+  if (HasErrors(issues)) return Fail(InvalidError("the ramp cannot be moved", std::move(issues)));
+  return {};
+}
+
 Status ReadChanges(const Value& body, CommitRequest& request) {
   std::vector<Issue> issues;
   if (!body.is_object()) return Fail(ErrorCode::kInvalid, "expected an object with 'changes'");

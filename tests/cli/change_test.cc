@@ -341,6 +341,52 @@ TEST_F(ChangeTest, ARampIsPlannedAppliedShownHeldAndEnded) {
   EXPECT_NE(history.output.find("rule beta: ramp paused at 10% (production)"), std::string::npos) << history.output;
 }
 
+TEST_F(ChangeTest, AnExperimentIsCheckedStartedHeldAndConcluded) {
+  const Workspace files(SmallShop("trial"));
+  files.Write("experiments/hello.yaml",
+              "experiment: hello\nowner: growth\nflag: greeting\nenvironment: production\nunit: key\n"
+              "variants: { old: { serves: long, weight: 50% }, new: { serves: short, weight: 50% } }\n"
+              "ramp: [{ at: 10%, hold: 1d, min_units: 500 }, { at: 100% }]\n");
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "experiment");
+    words.insert(words.end(), {"-p", "trial"});
+    return Cli(words);
+  };
+  const std::int64_t before = Head();
+  const Finished check = run({"start", "hello", "--check", "--daily-units", "1000"});
+  EXPECT_EQ(check.exit_code, 0) << check.errors;
+  EXPECT_NE(check.output.find("good       traffic     about 1000 units a day enter"), std::string::npos)
+      << check.output;
+  EXPECT_EQ(Head(), before) << "it starts nothing";
+  EXPECT_EQ(run({"start", "hello", "--daily-units", "1000"}).exit_code, 2) << "which says nothing without --check";
+  EXPECT_EQ(run({"start", "hello", "--at", "2099-01-01T00:00:00Z"}).exit_code, 0);
+  EXPECT_NE(run({"list"}).output.find("hello                         scheduled  production      greeting"),
+            std::string::npos)
+      << run({"list"}).output;
+  EXPECT_NE(run({"stop", "hello"}).output.find("\n  draft\n"), std::string::npos);
+  const Finished started = run({"start", "hello", "--comment", "go"});
+  EXPECT_EQ(started.exit_code, 0) << started.errors;
+  EXPECT_NE(started.output.find("  running, iteration 1 since 20"), std::string::npos) << started.output;
+  EXPECT_NE(started.output.find("\n  ramp: 10%, step 1 of 2; next 100% at 20"), std::string::npos) << started.output;
+  EXPECT_NE(started.output.find("from 500 units on (how many there are is not known)"), std::string::npos);
+  EXPECT_NE(run({"ramp", "hello", "pause"}).output.find(", paused"), std::string::npos);
+  EXPECT_NE(run({"ramp", "hello", "finish"}).output.find("ramp: 100%, step 2 of 2\n"), std::string::npos);
+  // The files have not changed, so that nothing of it is undone.
+  const std::int64_t head = Head();
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  EXPECT_EQ(Head(), head);
+  const Finished refused = run({"start", "hello", "--at", "2099-01-01T00:00:00Z"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.errors.find("experiment 'hello' runs; stop it first"), std::string::npos) << refused.errors;
+  EXPECT_EQ(run({"conclude", "hello"}).exit_code, 2) << "who has won has to be said";
+  const Finished concluded = run({"conclude", "hello", "--ship", "new", "--decision", "friendlier", "--json"});
+  EXPECT_EQ(concluded.exit_code, 0) << concluded.errors;
+  EXPECT_EQ(JsonOf(concluded).Find("winner")->AsString(), "new");
+  EXPECT_EQ(FlagOf("trial", "greeting").Find("environments")->Find("production")->Find("default")->AsString(), "short");
+  EXPECT_NE(run({"status", "hello"}).output.find("  concluded: new has won, iteration 1, 20"), std::string::npos);
+}
+
 TEST_F(ChangeTest, ASwitchThatNamesWhatIsNotThereSaysWhatIs) {
   const Workspace files(SmallShop("names"));
   ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);

@@ -125,6 +125,46 @@ TEST_F(RequestTest, OfAWorkspaceAndOfAFileAreRebasedRejectedWithdrawn) {
       << log.output;
 }
 
+// The time comes while the server is gone; the end of it is asked for, as everything that alters production.
+TEST_F(RequestTest, AnExperimentIsScheduledSurvivesAKilledServerAndIsConcludedByARequest) {
+  const std::vector<std::string> hurry = {"--emergency", "--reason", "a test"};
+  const auto experiment = [&](std::vector<std::string> words, const std::vector<std::string>& more = {}) {
+    words.insert(words.begin(), "experiment");
+    words.insert(words.end(), more.begin(), more.end());
+    return Cli(words);
+  };
+  files.Write("experiments/hello.yaml",
+              "experiment: hello\nowner: growth\nflag: greeting\nenvironment: production\nunit: key\n"
+              "variants: { old: { serves: long, weight: 50% }, new: { serves: short, weight: 50% } }\n");
+  ASSERT_EQ(Cli({"apply", files.path(), "--emergency", "--reason", "a test"}).exit_code, 0);
+  const std::string at =
+      FormatTimestamp(std::chrono::duration_cast<std::chrono::milliseconds>(
+                          (std::chrono::system_clock::now() + std::chrono::seconds(2)).time_since_epoch())
+                          .count());
+  EXPECT_EQ(experiment({"start", "hello", "--at", at}).exit_code, 1) << "it takes an approval";
+  ASSERT_EQ(experiment({"start", "hello", "--at", at}, hurry).exit_code, 0);
+  server.Kill();
+  server.Start();
+  EXPECT_TRUE(Eventually([&] {
+    return experiment({"status", "hello"}).output.find("  running, iteration 1") != std::string::npos;
+  }));
+  const Finished log = Cli({"audit", "log", "--json", "--action", "experiment.started"});
+  EXPECT_EQ(std::count(log.output.begin(), log.output.end(), '\n'), 1) << log.output;
+  EXPECT_NE(log.output.find(R"("principal":"system:experiment")"), std::string::npos) << log.output;
+
+  EXPECT_EQ(experiment({"conclude", "hello", "--ship", "new"}).exit_code, 1);
+  const Finished asked = experiment({"conclude", "hello", "--ship", "new", "--request", "Short greetings"});
+  EXPECT_EQ(asked.exit_code, 0) << asked.errors;
+  EXPECT_NE(asked.output.find("the same command without --request keeps the decision"), std::string::npos);
+  ASSERT_EQ(CliOfApprover({"change", "approve", "1", "--version", "1"}).exit_code, 0);
+  ASSERT_EQ(Cli({"change", "apply", "1"}).exit_code, 0);
+  const Finished kept = experiment({"conclude", "hello", "--ship", "new", "--decision", "friendlier"});
+  EXPECT_EQ(kept.exit_code, 0) << kept.errors;
+  EXPECT_NE(kept.output.find("  concluded: new has won"), std::string::npos) << kept.output;
+  EXPECT_NE(server.Call("GET", "/api/v1/projects/shop/flags/greeting").body.find(R"("default":"short")"),
+            std::string::npos);
+}
+
 // The time comes while the server is gone.
 TEST_F(RequestTest, AScheduleSurvivesAKilledServerAndIsCarriedOutOnce) {
   const auto in = [](std::chrono::milliseconds time) {

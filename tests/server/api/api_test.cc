@@ -651,6 +651,74 @@ TEST_F(ApiTest, ARampIsShownAndMovedInItsEnvironmentByWhoMayWriteThere) {
   EXPECT_EQ(TextAt(server.Get("/api/v1/audit?limit=1").Find("entries")->AsArray().at(0), "action"), "ramp.finish");
 }
 
+TEST_F(ApiTest, AnExperimentIsMovedAndSaysWhereItStands) {
+  const std::string project = "/api/v1/projects/shop";
+  ASSERT_EQ(server
+                .Call("PUT", std::string(kFlags) + "a",
+                      {.body = R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,)"
+                               R"("default":"off"}}})"})
+                .status,
+            201);
+  ASSERT_EQ(server
+                .Call("PUT", project + "/experiments/e",
+                      {.body = R"({"owner":"x","flag":"a","environment":"production","unit":"key","variants":)"
+                               R"({"control":{"serves":"off","weight":"50%"},"new":{"serves":"on","weight":"50%"}},)"
+                               R"("ramp":[{"at":"10%","min_units":500},{"at":"100%"}]})"})
+                .status,
+            201);
+  const std::string staging = server.MakeKey(KeyKind::kAdmin, "shop", "staging", "editor");
+  const std::string key = server.MakeKey(KeyKind::kAdmin, "shop", "production", "editor");
+  const auto move = [&](const std::string& action, const std::string& body = "", const std::string& if_match = "") {
+    HttpCallOptions options{.key = key, .body = body};
+    if (!if_match.empty()) options.headers = {{"If-Match", if_match}};
+    return server.Call("POST", project + "/experiments/e/" + action, options);
+  };
+  const auto status = [&] { return server.Get(project + "/experiments/e/status"); };
+  EXPECT_EQ(TextAt(status(), "status"), "draft");
+  EXPECT_EQ(TextAt(*status().Find("ramp"), "status"), "idle");
+  const std::string check = project + "/experiments/e/check";
+  EXPECT_EQ(server.Call("GET", check + "?daily_units=-1").status, 400);
+  const HttpAnswer checked = server.Call("GET", check + "?daily_units=2000");
+  EXPECT_EQ(checked.status, 200);
+  EXPECT_EQ(TextAt(TestServer::Body(checked), "can_start"), "true");
+  EXPECT_THAT(checked.body, HasSubstr(R"("check":"start","outcome":"good","sentence":"it can start")"));
+  EXPECT_THAT(checked.body, HasSubstr("about 2000 units a day enter"));
+  EXPECT_EQ(server.Call("POST", project + "/experiments/e/start", {.key = staging}).status, 403);
+  EXPECT_EQ(move("pause").status, 409);
+  EXPECT_THAT(move("pause").body, HasSubstr("experiment 'e' has not run; start it"));
+  EXPECT_EQ(PointersOf(move("start", R"({"at":"soon","assignments":"new","by":"me"})")), "/by /at /assignments");
+  EXPECT_EQ(move("start", R"({"at":"2020-01-01T00:00:00Z"})").status, 422) << "it has passed";
+  EXPECT_EQ(move("start", R"({"at":"2099-01-01T00:00:00Z"})").status, 200);
+  EXPECT_EQ(TextAt(status(), "scheduled"), "2099-01-01T00:00:00.000Z");
+  EXPECT_EQ(move("start", "", "1").status, 412);
+  const HttpAnswer started = move("start", R"({"comment":"go"})");
+  ASSERT_EQ(started.status, 200) << started.body;
+  EXPECT_EQ(started.Header("ETag"), "\"" + std::to_string(server.head()) + "\"");
+  const Value running = TestServer::Body(started);
+  EXPECT_EQ(TextAt(running, "status"), "running");
+  EXPECT_EQ(running.Find("scheduled"), nullptr);
+  EXPECT_EQ(TextAt(running.Find("iterations")->AsArray().at(0), "number"), "1");
+  EXPECT_EQ(TextAt(*running.Find("ramp"), "status"), "waiting_for_units");
+  EXPECT_TRUE(running.Find("ramp")->Find("next")->Find("units")->is_null()) << "nobody knows how many there are";
+  const Value entry = server.Get("/api/v1/audit?limit=1").Find("entries")->AsArray().at(0);
+  EXPECT_EQ(TextAt(entry, "action"), "experiment.started");
+  EXPECT_EQ(TextAt(entry, "comment"), "go");
+  EXPECT_EQ(move("start").status, 200);
+  EXPECT_EQ(PointersOf(move("ramp", R"({"action":"abort"})")), "/action");
+  EXPECT_EQ(TextAt(*TestServer::Body(move("ramp", R"({"action":"pause"})")).Find("ramp"), "status"), "paused");
+  EXPECT_EQ(TextAt(*TestServer::Body(move("ramp", R"({"action":"finish"})")).Find("ramp"), "status"), "finished");
+  EXPECT_THAT(Variation(R"({"flag":"a","context":{"key":"u"}})"), HasSubstr("SPLIT"));
+  EXPECT_EQ(PointersOf(move("conclude", R"({"decision":"x"})")), "/winner");
+  EXPECT_EQ(move("conclude", R"({"winner":"other"})").status, 422);
+  const HttpAnswer concluded = move("conclude", R"({"winner":"new","decision":"more orders"})");
+  ASSERT_EQ(concluded.status, 200) << concluded.body;
+  EXPECT_EQ(TextAt(TestServer::Body(concluded), "decision"), "more orders");
+  EXPECT_EQ(Variation(R"({"flag":"a","context":{"key":"u"}})"), "on STATIC");
+  EXPECT_EQ(move("start").status, 409);
+  EXPECT_EQ(server.Call("POST", project + "/experiments/f/start").status, 404);
+  EXPECT_EQ(server.Call("GET", project + "/experiments/f/status").status, 404);
+}
+
 TEST_F(ApiTest, MembersRolesAndWebhooksAreChangedOnlyAsTheyWereSeen) {
   const auto send = [&](const char* method, const std::string& path, const std::string& body, const std::string& seen) {
     HttpCallOptions options{.body = body};

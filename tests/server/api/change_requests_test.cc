@@ -114,6 +114,36 @@ TEST_F(ChangeRequestsApiTest, ARampIsHeldWithoutApprovalsAndMovedOnlyInAnEmergen
   EXPECT_EQ(Send("POST", path, editor, R"({"action":"resume"})").status, 409) << "which would begin it anew";
 }
 
+TEST_F(ChangeRequestsApiTest, AnExperimentIsStartedByAChangeRequestOrInAnEmergency) {
+  ASSERT_EQ(Send("PUT", "/flags/a?emergency=outage", server.admin(), FlagOf("false", "true")).status, 200);
+  ASSERT_EQ(Send("PUT", "/experiments/e?emergency=outage", server.admin(),
+                 R"({"owner":"x","flag":"a","environment":"production","unit":"key","variants":)"
+                 R"({"control":{"serves":"on","weight":"50%"},"new":{"serves":"off","weight":"50%"}}})")
+                .status,
+            201);
+  for (const char* body : {"", R"({"at":"2099-01-01T00:00:00Z"})"}) {
+    const HttpAnswer refused = Send("POST", "/experiments/e/start", server.admin(), body);
+    EXPECT_EQ(refused.status, 409) << refused.body;
+    EXPECT_EQ(TextAt(TestServer::Body(refused), "code"), "change_request_required");
+  }
+  const HttpAnswer opened = server.Call(
+      "POST", kRequests,
+      {.key = editor,
+       .body =
+           R"({"title":"go","changes":[{"kind":"experiment","key":"e","action":"patch","definition":{"state":"running"}}]})"});
+  ASSERT_EQ(opened.status, 201) << opened.body;
+  const std::string number = TextAt(TestServer::Body(opened), "number");
+  EXPECT_EQ(Approve(number, approver).status, 200);
+  EXPECT_EQ(Step(number, "apply", editor).status, 200);
+  EXPECT_EQ(TextAt(server.Get(std::string(kShop) + "/experiments/e/status"), "status"), "running");
+  EXPECT_EQ(Send("POST", "/experiments/e/stop", editor).status, 409);
+  EXPECT_EQ(Send("POST", "/experiments/e/stop?emergency=outage", server.admin()).status, 200);
+  EXPECT_THAT(AuditOfHead(), HasSubstr("\"action\":\"experiment.stopped\""));
+  // What is over alters nobody any more; the control is what `default` serves.
+  EXPECT_EQ(Send("POST", "/experiments/e/conclude", editor, R"({"winner":"new"})").status, 409);
+  EXPECT_EQ(Send("POST", "/experiments/e/conclude", editor, R"({"winner":"control"})").status, 200);
+}
+
 TEST_F(ChangeRequestsApiTest, OneIsOpenedApprovedByAnotherStaleRebasedAndApplied) {
   const std::string number = Open(editor);
   EXPECT_EQ(StateOf(number), "open");

@@ -120,6 +120,20 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
       201);
   story.Expect(200, "listRamps", {{"key", "ramped"}});
   story.Expect(200, "moveRamp", {{"key", "ramped"}});
+  const std::map<std::string, std::string> trial = {{"key", "trial"}};
+  ASSERT_EQ(
+      story.server
+          .Call("PUT", "/api/v1/projects/shop/experiments/trial",
+                {.body = R"({"flag":"ramped","environment":"production","unit":"key","variants":{)"
+                         R"("control":{"serves":"off","weight":"50%"},"one_page":{"serves":"on","weight":"50%"}},)"
+                         R"("ramp":[{"at":"10%","hold":"1d","min_units":500},{"at":"100%"}]})"})
+          .status,
+      201);
+  for (const char* id :
+       {"checkExperiment", "startExperiment", "moveExperimentRamp", "pauseExperiment", "resumeExperiment",
+        "rollBackExperiment", "stopExperiment", "getExperimentStatus", "concludeExperiment"}) {
+    story.Expect(200, id, trial, {.body = std::string_view(id) == "startExperiment" ? "{}" : ""});
+  }
   story.Expect(200, "commitChanges");
   story.Expect(200, "applyWorkspace");
   const std::string colleague = story.server.MakeKey(KeyKind::kAdmin);
@@ -232,6 +246,7 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
   for (auto kind = story.kKinds.rbegin(); kind != story.kKinds.rend(); ++kind) {
     story.Expect(200, "delete" + kind->second, {{"key", story.KeyIn("put" + kind->second, kind->first)}});
   }
+  story.Expect(200, "deleteExperiment", trial);
   story.Expect(200, "deleteSegment", {{"key", "old-beta"}});
   for (const char* key : {"search.suggestions", "ramped"}) story.Expect(200, "deleteFlag", {{"key", key}});
   story.Expect(200, "deleteEnvironment", {{"environment", "staging"}});
