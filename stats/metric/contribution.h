@@ -20,9 +20,8 @@
 //   ratio        y and d are the sums of the two sources, x and xd the same before
 //   quantile     `values` are the events'; no x
 //   retention    1 if there was an event in the window, which begins `after` the exposure
-//   funnel       1 if all steps were reached: each by an event at or after that of the step before, the first that
-//   there
-//                is; no event serves two steps. `steps` says how many were. No x
+//   funnel       1 if all steps were reached, each by the first event at or after that of the step before; no event
+//                serves two steps, and `steps` says how many were reached; no x
 // Where there is no history, x is 0 and has_history false.
 //
 // Caps cut y and x of count, sum, mean and (its numerator) ratio from above: at cap_value of the plan, and at what Caps

@@ -105,8 +105,8 @@ class Totals {
   std::map<std::string, std::string> AllParts() const;
   // Nothing is dirty. kCorrupt, with the part's name: it was not written for this plan, or is damaged.
   static Result<Totals> FromParts(const ExperimentPlan& plan, const std::map<std::string, std::string>& parts);
-  // Without units, and where "(other)" was in use with the same values in cells of their own: adding the same units in any
-  // order then gives the same totals.
+  // Without units, and where "(other)" was in use with the same values in cells of their own: adding the same units in
+  // any order then gives the same totals.
   Totals Emptied() const;
   // The greatest difference of any sum to `other`'s, relative to its size: 0 of the same contributions, as nothing is
   // rounded. Infinity where a count differs.
