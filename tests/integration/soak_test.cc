@@ -183,7 +183,9 @@ TEST_F(SoakTest, RevisionsNeverGoBackAndMemoryHasALevel) {
   const std::uint64_t first = head_;
   for (std::int64_t i = 0; Clock::now() < end && !HasFailure(); ++i) {
     ASSERT_NO_FATAL_FAILURE(Change());
-    if (i % 10 == 0) ASSERT_NO_FATAL_FAILURE(WriteLarge(i / 10));
+    if (i % 10 == 0) {
+      ASSERT_NO_FATAL_FAILURE(WriteLarge(i / 10));
+    }
     const auto now = Clock::now();
     if (now >= warm) {
       std::size_t& server_most = now < half ? server_level : server_end;
