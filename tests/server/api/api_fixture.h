@@ -282,7 +282,7 @@ class TestServer {
   Deliverer deliverer_;
   const testing::TemporaryFolder folder_;
   Backups backups_;
-  Privacy privacy_{{catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_, {}, fold_.get()},
+  Privacy privacy_{{catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_, {}, {}, fold_.get()},
                    {}};
   Authenticator authenticator_;
   ChangeRequests change_requests_;
