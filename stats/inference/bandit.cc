@@ -118,6 +118,10 @@ Outcome<BanditAllocation> Allocate(std::span<const BanditArm> arms, const Bandit
   }
   const Ranks ranks = RanksOf(posterior);
   next.best = ranks.first;
+  const auto is_number = [](double chance) { return std::isfinite(chance); };
+  if (!std::all_of(next.best.begin(), next.best.end(), is_number)) {
+    return FailStats(StatsErrorCode::kInvalid, "the means of the arms are too far apart for their variances");
+  }
   next.is_uniform = next.is_uniform || k * options.floor >= 1;
   for (std::size_t i = 0; i < arms.size(); ++i) {
     const double chance = options.top_two ? (ranks.first[i] + ranks.second[i]) / 2 : ranks.first[i];

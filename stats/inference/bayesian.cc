@@ -18,7 +18,7 @@ double ExpectedPositive(double mean, double stddev) {
 }
 
 bool IsCount(const ProportionStatistic& arm) {
-  return std::isfinite(arm.n) && arm.successes >= 0 && arm.successes <= arm.n;
+  return arm.n <= 1e15 && arm.successes >= 0 && arm.successes <= arm.n;
 }
 
 // A rate that is beta distributed, seen as the angle whose squared sine it is: there its density has no poles, and is
@@ -117,6 +117,9 @@ Outcome<Posterior> NormalPosterior(const Effect& effect, const Prior& prior, con
     view.stddev = 1 / std::sqrt(data + belief);
   }
   const double z = view.mean / view.stddev;
+  if (!std::isfinite(view.mean) || !std::isfinite(view.stddev) || !std::isfinite(z)) {
+    return FailStats(StatsErrorCode::kInvalid, "the effect, its error or the prior are no numbers, or too large");
+  }
   view.chance_to_win = options.good == Direction::kDecrease ? NormalUpperTail(z) : NormalLowerTail(z);
   const double reach = NormalUpperQuantile(options.alpha / 2) * view.stddev;
   view.credible = {view.mean - reach, view.mean + reach};
@@ -146,8 +149,8 @@ Outcome<BetaPosterior> BetaBinomialPosterior(const ProportionStatistic& control,
   if (!IsCount(control) || !IsCount(treatment)) {
     return FailStats(StatsErrorCode::kInvalid, "conversions are not between 0 and the number of units");
   }
-  if (!(prior.alpha >= 0.5 && prior.beta >= 0.5) || !std::isfinite(prior.alpha + prior.beta)) {
-    return FailStats(StatsErrorCode::kInvalid, "the parameters of a beta prior must be at least 0.5");
+  if (!(prior.alpha >= 0.5 && prior.beta >= 0.5 && prior.alpha + prior.beta <= 1e15)) {
+    return FailStats(StatsErrorCode::kInvalid, "the parameters of a beta prior must be at least 0.5, and at most 1e15");
   }
   const auto rate_of = [&](const ProportionStatistic& arm) {
     return Rate{prior.alpha + arm.successes, prior.beta + arm.n - arm.successes};

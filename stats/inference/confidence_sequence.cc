@@ -68,15 +68,18 @@ Outcome<SequenceEstimate> ConfidenceSequence(const Effect& effect, const Sequenc
   const double n = effect.n_control + effect.n_treatment;
   if (!(n > 0)) return FailStats(StatsErrorCode::kInsufficientN, "there are no units yet");
   if (!(effect.standard_error > 0)) return FailStats(StatsErrorCode::kZeroVariance, "the effect has no standard error");
+  const double z = (effect.point - plan.null_value) / effect.standard_error;
 
   SequenceEstimate result;
   result.rho = SequenceRho(plan.alpha, plan.tuned_to, plan.alternative);
   result.half_width = effect.standard_error * SequenceBound(plan.alpha, n, plan.tuned_to, plan.alternative);
+  if (!std::isfinite(z) || !std::isfinite(result.half_width)) {
+    return FailStats(StatsErrorCode::kInvalid, "the effect, its error or its units are no numbers, or too large");
+  }
   Estimate& estimate = result.estimate;
   estimate.effect = effect;
   if (plan.alternative != Alternative::kLess) estimate.interval.lower = effect.point - result.half_width;
   if (plan.alternative != Alternative::kGreater) estimate.interval.upper = effect.point + result.half_width;
-  const double z = (effect.point - plan.null_value) / effect.standard_error;
   estimate.p_value = IsTwoSided(plan.alternative)
                          ? TwoSidedP(z, n, result.rho)
                          : OneSidedP(plan.alternative == Alternative::kGreater ? z : -z, n, result.rho);
@@ -120,12 +123,12 @@ double NormalMixtureBoundOneSided(double v, double alpha, double rho) {
 
 Outcome<Interval> BernoulliConfidenceSequence(double successes, double n, const BernoulliSequence& plan) {
   if (!(n > 0)) return FailStats(StatsErrorCode::kInsufficientN, "there were no trials yet");
-  if (!(successes >= 0 && successes <= n) || !std::isfinite(n)) {
+  if (!(successes >= 0 && successes <= n) || n > 1e15) {
     return FailStats(StatsErrorCode::kInvalid, "successes are not between 0 and the number of trials");
   }
-  if (!(plan.alpha > 0 && plan.alpha < 1) || !(plan.alpha_opt > 0 && plan.alpha_opt < 1) || !(plan.t_opt > 0) ||
-      !std::isfinite(plan.t_opt)) {
-    return FailStats(StatsErrorCode::kInvalid, "alpha must be within 0 and 1, and t_opt above 0");
+  if (!(plan.alpha > 0 && plan.alpha < 1) || !(plan.alpha_opt > 0 && plan.alpha_opt < 1) ||
+      !(plan.t_opt >= 1 && plan.t_opt <= 1e15)) {
+    return FailStats(StatsErrorCode::kInvalid, "alpha must be within 0 and 1, and t_opt within 1 and 1e15");
   }
   const double failures = n - successes;
   // By the logarithm of the odds: p may be very near to 0 or 1, where p and 1 - p must not lose their digits.

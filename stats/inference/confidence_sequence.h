@@ -83,7 +83,7 @@ double NormalMixtureBoundOneSided(double v, double alpha, double rho);
 
 // A proportion after `n` trials, at every moment at once, exact (not asymptotic): what is left in it are the
 // probabilities against which a beta-binomial mixture has not won by 1 / alpha. Narrowest after t_opt trials.
-// kInvalid: counts that are none, alpha outside (0, 1), t_opt that is not above 0. kInsufficientN: no trial.
+// kInvalid: counts that are none, alpha outside (0, 1), t_opt outside 1 … 1e15. kInsufficientN: no trial.
 struct BernoulliSequence {
   double alpha = 0.05;
   double t_opt = 1000;

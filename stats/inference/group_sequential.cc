@@ -129,6 +129,9 @@ double GroupSequential::RepeatedP(double z) const {
 Outcome<Estimate> GroupSequential::EstimateNow(const Effect& effect) const {
   if (looks_.empty()) return FailStats(StatsErrorCode::kInvalid, "there was no look yet");
   if (!(effect.standard_error > 0)) return FailStats(StatsErrorCode::kZeroVariance, "the effect has no standard error");
+  if (!std::isfinite(effect.point / effect.standard_error) || !std::isfinite(effect.standard_error)) {
+    return FailStats(StatsErrorCode::kInvalid, "the effect or its error is no number");
+  }
   const double reach = looks_.back().bound * effect.standard_error;
   Estimate estimate;
   estimate.effect = effect;

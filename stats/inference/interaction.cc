@@ -118,23 +118,31 @@ bool AreTotals(std::span<const ClusterTotal> clusters) {
 }  // namespace
 
 Outcome<Interaction> InteractionOf(const InteractionCells& cells) {
-  double variance = 0, weight = 0;  // weight: of Welch & Satterthwaite, sum of (v / n)^2 / (n - 1)
+  double variance = 0;
   for (const auto& row : cells) {
     for (const InteractionCell& cell : row) {
       if (!std::isfinite(cell.n) || !std::isfinite(cell.mean) || !std::isfinite(cell.variance) || cell.variance < 0) {
         return FailStats(StatsErrorCode::kInvalid, "a cell's units, mean or variance is no number");
       }
       if (!(cell.n >= 2)) return FailStats(StatsErrorCode::kInsufficientN, "a cell has fewer than two units");
-      const double part = cell.variance / cell.n;
-      variance += part;
-      weight += part * part / (cell.n - 1);
+      variance += cell.variance / cell.n;
     }
   }
   if (!(variance > 0)) return FailStats(StatsErrorCode::kZeroVariance, "no cell varies");
+  double weight = 0;  // of Welch & Satterthwaite
+  for (const auto& row : cells) {
+    for (const InteractionCell& cell : row) {
+      const double share = cell.variance / cell.n / variance;
+      weight += share * share / (cell.n - 1);
+    }
+  }
   Interaction result;
   result.point = (cells[1][1].mean - cells[1][0].mean) - (cells[0][1].mean - cells[0][0].mean);
+  if (!std::isfinite(variance) || !std::isfinite(result.point)) {
+    return FailStats(StatsErrorCode::kInvalid, "the numbers of the cells are too large");
+  }
   result.standard_error = std::sqrt(variance);
-  result.degrees_of_freedom = variance * variance / weight;
+  result.degrees_of_freedom = 1 / weight;
   result.p_value = 2 * StudentUpperTail(std::abs(result.point) / result.standard_error, result.degrees_of_freedom);
   return result;
 }
@@ -176,6 +184,9 @@ Outcome<ClusterTest> CompareClusters(std::span<const ClusterTotal> control, std:
   const auto all = [](std::size_t) { return true; };
   const auto c = RatioOf(control, all), t = RatioOf(treatment, all);
   if (!c || !t) return FailStats(StatsErrorCode::kBaselineZero, "the denominators of an arm's clusters sum to 0");
+  if (!std::isfinite(c->value - t->value) || !std::isfinite(c->variance + t->variance)) {
+    return FailStats(StatsErrorCode::kInvalid, "totals of clusters are too large");
+  }
   if (!(c->variance + t->variance > 0)) return FailStats(StatsErrorCode::kZeroVariance, "no cluster varies");
   ClusterTest test;
   Effect& effect = test.estimate.effect;

@@ -22,6 +22,9 @@ Outcome<Msprt> MixtureSprt(double difference, double variance, const MsprtPlan& 
   result.p_value = std::exp(std::min(0.0, -result.log_likelihood_ratio));
   const double reach =
       std::sqrt(variance * total / mixing * (std::log1p(mixing / variance) - 2 * std::log(plan.alpha)));
+  if (!std::isfinite(result.log_likelihood_ratio) || !std::isfinite(reach)) {
+    return FailStats(StatsErrorCode::kInvalid, "the difference, its variance or tau is too large");
+  }
   result.interval = {difference - reach, difference + reach};
   return result;
 }

@@ -37,7 +37,7 @@ Outcome<std::vector<double>> AdjustP(std::span<const double> p_values, Correctio
 
 // For display only: the interval that goes with an adjusted p, SE' = |point| / z_{1 - p / 2}, point ± z_{1 - alpha / 2}
 // SE'. No simultaneous coverage is claimed for it; intervals that have it are those of alpha / n (Bonferroni). Taken
-// only where it holds the interval that was there; p above 0.999999 gives the whole line.
+// only where it holds the interval that was there; p above 0.999999 gives the whole line. alpha within (0, 1).
 Interval WidenToAdjustedP(double point, const Interval& interval, double adjusted_p, double alpha);
 
 }  // namespace guidon::stats

@@ -13,6 +13,8 @@ namespace guidon::stats {
 namespace {
 
 constexpr double kMostUnits = 1e15;
+// Beyond these, arithmetic has no digits left: effects, ratios of arms, and the variance over the square of the mean.
+constexpr double kSmallestEffect = 1e-9, kLargestEffect = 1e6, kLargestRatio = 1e6, kLargestSpread = 1e30;
 constexpr double kLargestScale = 1e4;
 constexpr double kDaysOfWeek = 7;
 
@@ -24,14 +26,22 @@ bool IsPositive(double value) {
   return value > 0 && std::isfinite(value);
 }
 
+bool IsPrior(const Prior& prior) {
+  const bool has_width = prior.stddev >= kSmallestEffect && prior.stddev <= kLargestEffect;
+  return !prior.is_proper || (has_width && std::abs(prior.mean) <= kLargestEffect);
+}
+
 using Fault = std::optional<StatsError>;
 
 Fault FaultOf(const DesignOptions& options) {
   if (!IsShare(options.alpha) || !IsShare(options.power)) {
     return StatsError{StatsErrorCode::kInvalid, "alpha and power must be within 0 and 1"};
   }
-  if (options.sequence_tuned_to && !IsPositive(*options.sequence_tuned_to)) {
-    return StatsError{StatsErrorCode::kInvalid, "a confidence sequence is tuned to a number of units above 0"};
+  if (options.sequence_tuned_to && !(*options.sequence_tuned_to >= 1 && *options.sequence_tuned_to <= kMostUnits)) {
+    return StatsError{StatsErrorCode::kInvalid, "a confidence sequence is tuned to 1 to 1e15 units"};
+  }
+  if (options.sequence_tuned_to && !options.is_two_sided && options.alpha >= 0.5) {
+    return StatsError{StatsErrorCode::kInvalid, "alpha of a one-sided confidence sequence is below 0.5"};
   }
   return std::nullopt;
 }
@@ -42,12 +52,17 @@ Fault FaultOf(const Baseline& baseline) {
   }
   if (baseline.mean == 0) return StatsError{StatsErrorCode::kBaselineZero, "there is no lift over a mean of 0"};
   if (baseline.variance == 0) return StatsError{StatsErrorCode::kZeroVariance, "the baseline does not vary"};
+  const double spread = baseline.variance / baseline.mean / baseline.mean;
+  if (!(spread > 1 / kLargestSpread && spread < kLargestSpread)) {
+    return StatsError{StatsErrorCode::kInvalid, "the baseline's mean and variance are too far apart"};
+  }
   return std::nullopt;
 }
 
 Fault FaultOfUnits(double n) {
-  if (std::isfinite(n) && n >= 1) return std::nullopt;
-  return StatsError{StatsErrorCode::kInsufficientN, "an arm needs at least one unit"};
+  if (n >= 1 && n <= kMostUnits) return std::nullopt;
+  return StatsError{n > kMostUnits ? StatsErrorCode::kInvalid : StatsErrorCode::kInsufficientN,
+                    "an arm needs at least one unit, and has 1e15 at most"};
 }
 
 Fault First(std::initializer_list<Fault> faults) {
@@ -85,7 +100,10 @@ double CredibleOutcome(double lift, double error, const Prior& prior, double alp
 
 // The number of units at which a power that rises with them is that of the options.
 Outcome<double> SolveUnits(const std::function<double(double)>& power_of, double wanted, double guess) {
-  double lower = guess, upper = guess;
+  if (!(guess < kMostUnits)) {
+    return FailStats(StatsErrorCode::kInsufficientN, "no number of units is enough for so small an effect");
+  }
+  double lower = std::max(guess, 1e-3), upper = lower;
   while (lower > 1e-3 && power_of(lower) > wanted) lower /= 2;
   while (upper < kMostUnits && power_of(upper) < wanted) upper *= 2;
   if (upper >= kMostUnits) {
@@ -128,8 +146,12 @@ Outcome<Bounds> BoundsOf(const LookPlan& plan, const DesignOptions& options) {
 }
 
 Fault FaultOfEffect(double effect, double ratio, const DesignOptions& options) {
-  if (!std::isfinite(effect) || effect == 0 || !IsPositive(ratio)) {
-    return StatsError{StatsErrorCode::kInvalid, "the effect must not be 0, and the ratio of the arms must be above 0"};
+  if (!(std::abs(effect) >= kSmallestEffect && std::abs(effect) <= kLargestEffect)) {
+    return StatsError{StatsErrorCode::kInvalid,
+                      "an effect of 0, or one as good as 0 or infinite, cannot be planned for"};
+  }
+  if (!(ratio >= 1 / kLargestRatio && ratio <= kLargestRatio)) {
+    return StatsError{StatsErrorCode::kInvalid, "the ratio of the arms must be above 0"};
   }
   if (options.power <= options.alpha) {
     return StatsError{StatsErrorCode::kInvalid, "a power that is not above alpha needs no units"};
@@ -161,7 +183,7 @@ Outcome<double> PowerForLift(const Baseline& baseline, double lift, double n_per
   if (const Fault fault = First({FaultOf(options), FaultOf(baseline), FaultOfUnits(n_per_arm)})) {
     return tl::unexpected(*fault);
   }
-  if (!std::isfinite(lift)) return FailStats(StatsErrorCode::kInvalid, "the lift is no number");
+  if (!(std::abs(lift) <= kLargestEffect)) return FailStats(StatsErrorCode::kInvalid, "the lift is no number");
   const double error = LiftStandardError(baseline, lift, n_per_arm) * Widening(options, 2 * n_per_arm);
   return PowerOf(Critical(options), lift / error, options.is_two_sided);
 }
@@ -204,7 +226,7 @@ Outcome<double> BayesianPowerForLift(const Baseline& baseline, double lift, doub
   if (const Fault fault = First({FaultOf(options), FaultOf(baseline), FaultOfUnits(n_per_arm)})) {
     return tl::unexpected(*fault);
   }
-  if (!std::isfinite(lift) || (prior.is_proper && !(prior.stddev > 0 && std::isfinite(prior.mean)))) {
+  if (!(std::abs(lift) <= kLargestEffect) || !IsPrior(prior)) {
     return FailStats(StatsErrorCode::kInvalid, "the lift is no number, or the prior no distribution");
   }
   return CredibleOutcome(lift, LiftStandardError(baseline, lift, n_per_arm), prior, alpha);
@@ -287,6 +309,9 @@ Outcome<TotalUnits> UnitsForArms(double absolute_effect, double variance, const 
   const double k = Critical(each) + NormalQuantile(options.power);
   TotalUnits units;
   units.total = std::ceil(std::pow(k / absolute_effect * widths / comparisons, 2) * variance);
+  if (!(units.total <= kMostUnits)) {
+    return FailStats(StatsErrorCode::kInsufficientN, "no number of units is enough for so small an effect");
+  }
   for (const double share : shares) units.by_arm.push_back(std::ceil(units.total * share));
   return units;
 }
@@ -323,9 +348,10 @@ Outcome<Midway> MidwayPower(const Effect& relative, const MidwayPlan& plan) {
   if (!(relative.standard_error > 0))
     return FailStats(StatsErrorCode::kZeroVariance, "the effect has no standard error");
   if (!(n >= 2)) return FailStats(StatsErrorCode::kInsufficientN, "there are no units yet");
-  if (!IsShare(plan.alpha) || !IsShare(plan.power) || !(plan.goals >= 1) || !(plan.variations >= 2) ||
-      !std::isfinite(plan.lift) || plan.lift == 0 || (plan.sequence_tuned_to && !IsPositive(*plan.sequence_tuned_to)) ||
-      (plan.prior.is_proper && !(plan.prior.stddev > 0))) {
+  if (!IsShare(plan.alpha) || !IsShare(plan.power) || !(plan.goals >= 1 && plan.goals <= kLargestRatio) ||
+      !(plan.variations >= 2 && plan.variations <= kLargestRatio) ||
+      !(std::abs(plan.lift) >= kSmallestEffect && std::abs(plan.lift) <= kLargestEffect) || !IsPrior(plan.prior) ||
+      (plan.sequence_tuned_to && !(*plan.sequence_tuned_to >= 1 && *plan.sequence_tuned_to <= kMostUnits))) {
     return FailStats(StatsErrorCode::kInvalid,
                      "the plan's lift, alpha, power, goals, variations or prior is out of range");
   }

@@ -10,9 +10,12 @@
 namespace guidon::stats {
 namespace {
 
+// Up to 1e15 of anything; then whole numbers have gaps.
 bool IsCount(double value) {
-  return value >= 0 && std::isfinite(value);
+  return value >= 0 && value <= 1e15;
 }
+
+constexpr double kSmallestShare = 1e-12;  // of an arm that has one
 
 // Of each weight; none when they are no weights.
 std::optional<std::vector<double>> SharesOf(std::span<const double> weights) {
@@ -21,7 +24,10 @@ std::optional<std::vector<double>> SharesOf(std::span<const double> weights) {
   const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
   if (!are_weights || used < 2 || !std::isfinite(sum)) return std::nullopt;
   std::vector<double> shares;
-  for (const double weight : weights) shares.push_back(weight / sum);
+  for (const double weight : weights) {
+    if (weight > 0 && weight / sum < kSmallestShare) return std::nullopt;
+    shares.push_back(weight / sum);
+  }
   return shares;
 }
 
@@ -83,8 +89,8 @@ Outcome<SequentialRatio> SequentialRatio::Begin(std::span<const double> weights,
   if (!shares) {
     return FailStats(StatsErrorCode::kInvalid, "a ratio test needs a weight for each arm, two of them above 0");
   }
-  if (!(concentration > 0) || !std::isfinite(concentration)) {
-    return FailStats(StatsErrorCode::kInvalid, "the concentration must be above 0");
+  if (!(concentration >= 1e-3 && concentration <= 1e15)) {
+    return FailStats(StatsErrorCode::kInvalid, "the concentration must be within 0.001 and 1e15");
   }
   SequentialRatio test;
   test.shares_ = *std::move(shares);

@@ -29,7 +29,8 @@ struct RatioTest {
 
 // Pearson's chi-square, sum (observed - expected)^2 / expected, with k - 1 degrees of freedom; the weights are in any
 // unit (shares, percents, parts). Arms of weight 0 are no part of it. kInvalid: not as many weights as counts, a
-// negative one, fewer than two arms with a weight. kInsufficientN: no units.
+// negative one or one above 1e15, a share above 0 and below 1e-12, fewer than two arms with a weight. kInsufficientN:
+// no units.
 Outcome<RatioTest> TestRatio(std::span<const double> observed, std::span<const double> weights);
 // Every arm with a weight is expected to have kRatioEnough units: below, chi-square is no good approximation.
 bool HasEnoughForRatio(std::span<const double> observed, std::span<const double> weights);
@@ -42,7 +43,7 @@ RatioTest CombinePeriods(std::span<const RatioTest> periods);
 // p = min(p before, 1 / BF). Slower than chi-square at one look, and its alarms are rarer: 0.3 % for 5 %.
 class SequentialRatio {
  public:
-  // kInvalid: as for TestRatio, or a concentration that is not above 0.
+  // kInvalid: as for TestRatio, or a concentration that is not within 0.001 and 1e15.
   static Outcome<SequentialRatio> Begin(std::span<const double> weights, double concentration = kRatioConcentration);
 
   // Units since the last call, of every arm; those of arms of weight 0 are left out. kInvalid: a negative number, or

@@ -205,7 +205,7 @@ TEST(PlanTest, UnitsGiveThePowerThatTheyWereAskedFor) {
     EXPECT_NEAR(*UnitsForLift(baseline, *lift), 20'000, 1e-6);
   }
   EXPECT_NEAR(*UnitsForLift(WithCuped(spend, 0.7), 0.05), 0.51 * *UnitsForLift(spend, 0.05), 1e-6);
-  EXPECT_NEAR(*UnitsForLift(share, 0.05, {}, 1e9) * 2.1025, *UnitsForLift(share, 0.05), 1e-2 * 60'000);
+  EXPECT_NEAR(*UnitsForLift(share, 0.05, {}, 1e6) * 2.1025, *UnitsForLift(share, 0.05), 1e-2 * 60'000);
   const DesignOptions always{.sequence_tuned_to = 50'000};
   EXPECT_NEAR(*PowerForLift(share, 0.05, *UnitsForLift(share, 0.05, always), always), 0.8, 1e-4);
 }
@@ -227,6 +227,8 @@ TEST(PlanTest, WhatHasNoAnswerIsATypedError) {
   EXPECT_EQ(CodeOf(PowerForLift(share, 0.05, 0)), StatsErrorCode::kInsufficientN);
   EXPECT_EQ(CodeOf(PowerForLift(share, kNan, 100)), StatsErrorCode::kInvalid);
   EXPECT_EQ(CodeOf(UnitsForLift(share, 0)), StatsErrorCode::kInvalid);
+  EXPECT_EQ(CodeOf(UnitsForEffectZ(1e-8)), StatsErrorCode::kInsufficientN);
+  EXPECT_EQ(CodeOf(UnitsForEffectZ(1e-300)), StatsErrorCode::kInvalid);
   EXPECT_EQ(CodeOf(UnitsForLift(share, 0.05, {.alpha = 1.5})), StatsErrorCode::kInvalid);
   EXPECT_EQ(CodeOf(UnitsForShares(0.1, 0.1)), StatsErrorCode::kInvalid);
   EXPECT_EQ(CodeOf(UnitsForArms(0.1, 1, {.allocations = {0.5, 0.6}})), StatsErrorCode::kInvalid);

@@ -301,6 +301,8 @@ TEST(ConfidenceSequenceTest, WhatHasNoAnswerIsATypedError) {
   EXPECT_EQ(CodeOf(ConfidenceSequence(EffectOf(1, 0), {})), StatsErrorCode::kZeroVariance);
   EXPECT_EQ(CodeOf(ConfidenceSequence(EffectOf(1, kNan), {})), StatsErrorCode::kZeroVariance);
   EXPECT_EQ(CodeOf(ConfidenceSequence(EffectOf(1, 1, 0), {})), StatsErrorCode::kInsufficientN);
+  EXPECT_EQ(CodeOf(ConfidenceSequence(EffectOf(kNan, 1), {})), StatsErrorCode::kInvalid);
+  EXPECT_EQ(CodeOf(ConfidenceSequence(EffectOf(1, 1), {.null_value = kInfinity})), StatsErrorCode::kInvalid);
   EXPECT_EQ(CodeOf(ConfidenceSequence(EffectOf(1, 1), {.alpha = 1})), StatsErrorCode::kInvalid);
   EXPECT_EQ(CodeOf(ConfidenceSequence(EffectOf(1, 1), {.tuned_to = 0})), StatsErrorCode::kInvalid);
   EXPECT_EQ(CodeOf(ConfidenceSequence(EffectOf(1, 1), {.alpha = 0.5, .alternative = Alternative::kLess})),
