@@ -26,9 +26,9 @@ struct Reading {
   void OnField(std::string_view text) {
     if (!status) return;
     if (fields.size() == kMostFields || text.size() > kMostFieldBytes) {
-      status = Fail(ErrorCode::kTooLarge, At() + " has more than " + std::to_string(kMostFields) +
-                                              " fields, or one of more than " + std::to_string(kMostFieldBytes) +
-                                              " bytes");
+      status =
+          Fail(ErrorCode::kTooLarge, At() + " has more than " + std::to_string(kMostFields) +
+                                         " fields, or one of more than " + std::to_string(kMostFieldBytes) + " bytes");
       return;
     }
     fields.emplace_back(text);

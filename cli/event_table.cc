@@ -82,11 +82,11 @@ Result<MetricColumn> ReadMetric(const std::string& text) {
   const std::vector<std::string> parts = Split(text, ':');
   MetricColumn column;
   column.metric.key = parts[0];
-  const std::optional<MetricKind> kind =
-      parts.size() < 2 ? std::nullopt : stats::MetricKindFromString(parts[1]);
+  const std::optional<MetricKind> kind = parts.size() < 2 ? std::nullopt : stats::MetricKindFromString(parts[1]);
   if (parts[0].empty() || !kind || *kind == MetricKind::kRetention || *kind == MetricKind::kFunnel) {
-    return Fail(Wrong("'" + text +
-                      "' is no metric: write COLUMN:KIND, where KIND is conversion, count, sum, mean, ratio or quantile"));
+    return Fail(
+        Wrong("'" + text +
+              "' is no metric: write COLUMN:KIND, where KIND is conversion, count, sum, mean, ratio or quantile"));
   }
   column.metric.kind = *kind;
   column.columns = *kind == MetricKind::kRatio ? Split(parts[0], '/') : std::vector<std::string>{parts[0]};
@@ -132,7 +132,8 @@ class TableReader {
     Time time = kNoTime;
     if (time_) {
       const std::optional<Time> read = ReadTime(cell(*time_));
-      if (!read) return Refuse(row, "'" + columns_.time + "' is no time: 2027-03-31T08:00:00Z, 2027-03-31, milliseconds");
+      if (!read)
+        return Refuse(row, "'" + columns_.time + "' is no time: 2027-03-31T08:00:00Z, 2027-03-31, milliseconds");
       time = *read;
     }
     const auto variant_index = VariantOf(variant);
@@ -260,7 +261,8 @@ class TableReader {
     plan.experiment = options.experiment;
     plan.variants = variants_;
     std::sort(plan.variants.begin(), plan.variants.end());
-    if (plan.variants.size() < 2) return Fail(Wrong(path_ + " has fewer than two variants: there is nothing to compare"));
+    if (plan.variants.size() < 2)
+      return Fail(Wrong(path_ + " has fewer than two variants: there is nothing to compare"));
     if (!options.control.empty()) {
       const auto control = std::find(plan.variants.begin(), plan.variants.end(), options.control);
       if (control == plan.variants.end()) {

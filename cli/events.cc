@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "core/model/units.h"
+#include "stats/inference/srm.h"
 #include "stats/statistic/facts_json.h"
 
 namespace guidon::cli {
@@ -86,6 +87,26 @@ void Show(const stats::ExperimentFacts& facts) {
   }
 }
 
+// Whether the arms have the units that their weights promise, those that were set aside among them.
+stats::Outcome<stats::RatioTest> SampleRatio(const stats::ExperimentFacts& facts) {
+  std::vector<double> units;
+  for (std::uint32_t v = 0; v < facts.plan.variants.size(); ++v) {
+    const stats::UnitCounts counts = facts.totals->Units(v);
+    units.push_back(static_cast<double>(counts.units + counts.multiple));
+  }
+  return stats::TestRatio(units, facts.plan.weights);
+}
+
+void ShowSampleRatio(const stats::ExperimentFacts& facts) {
+  const stats::Outcome<stats::RatioTest> test = SampleRatio(facts);
+  if (!test) return;
+  char text[96];
+  std::snprintf(text, sizeof text, "sample ratio: chi-square %.2f, p %.4f", test->chi_squared, test->p_value);
+  std::cout << text;
+  if (test->p_value < stats::kRatioAlarm) std::cout << Out().Red("  the arms do not have the shares that were planned");
+  std::cout << "\n";
+}
+
 int Import(const EventsOptions& options) {
   const Result<TableColumns> columns = ReadColumns(options.exposure_columns, options.metric_columns);
   Result<std::map<std::string, double>> weights = ReadWeights(options.weights);
@@ -104,9 +125,15 @@ int Import(const EventsOptions& options) {
     return kUsage;
   }
   if (options.json) {
-    PrintJson(Value(stats::EncodeFacts(*facts)));
+    Object object = stats::EncodeFacts(*facts);
+    if (const stats::Outcome<stats::RatioTest> test = SampleRatio(*facts)) {
+      object.Append("sample_ratio",
+                    Object{{"chi_squared", Value(test->chi_squared)}, {"p_value", Value(test->p_value)}});
+    }
+    PrintJson(Value(std::move(object)));
   } else {
     Show(*facts);
+    ShowSampleRatio(*facts);
   }
   return kPass;
 }

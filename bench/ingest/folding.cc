@@ -42,11 +42,10 @@ FoldPlan Plan() {
   plan.plan.weights = {0.5, 0.5};
   plan.plan.dimensions = {"country"};
   plan.sources = {{"order", "", {}}, {"order", "value", {}}, {"page", "value", {}}, {"page", "", {}}};
-  plan.plan.metrics = {MetricOf("ordered", stats::MetricKind::kConversion, {0}),
-                       MetricOf("revenue", stats::MetricKind::kSum, {1}),
-                       MetricOf("per_page", stats::MetricKind::kRatio, {1, 3}),
-                       MetricOf("latency", stats::MetricKind::kQuantile, {2}),
-                       MetricOf("funnel", stats::MetricKind::kFunnel, {3, 0})};
+  plan.plan.metrics = {
+      MetricOf("ordered", stats::MetricKind::kConversion, {0}), MetricOf("revenue", stats::MetricKind::kSum, {1}),
+      MetricOf("per_page", stats::MetricKind::kRatio, {1, 3}), MetricOf("latency", stats::MetricKind::kQuantile, {2}),
+      MetricOf("funnel", stats::MetricKind::kFunnel, {3, 0})};
   plan.plan.metrics[1].cap_value = 500;
   return plan;
 }
@@ -72,11 +71,11 @@ std::string EventOf(Numbers& numbers) {
   if (kind == 0) {
     return R"({"type":"exposure","time":)" + time +
            R"(,"flag":"checkout.layout","experiment":"checkout","iteration":1,"variant":")" +
-           (number % 2 == 0 ? "control" : "one_page") + R"(","role":"assigned","unit_attribute":"key","unit":")" + unit +
-           R"(","bucket":48213,"revision":17,)" + context + "}";
+           (number % 2 == 0 ? "control" : "one_page") + R"(","role":"assigned","unit_attribute":"key","unit":")" +
+           unit + R"(","bucket":48213,"revision":17,)" + context + "}";
   }
-  return R"({"type":"track","time":)" + time + R"(,"event":")" + (kind == 1 ? "order" : "page") +
-         R"(","value":)" + std::to_string(numbers.Below(1'000)) + ".25," + context + "}";
+  return R"({"type":"track","time":)" + time + R"(,"event":")" + (kind == 1 ? "order" : "page") + R"(","value":)" +
+         std::to_string(numbers.Below(1'000)) + ".25," + context + "}";
 }
 
 void FillJournal(Journal& journal, int batches) {

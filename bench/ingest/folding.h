@@ -14,8 +14,8 @@ struct FoldingSpeed {
   double per_cpu_second = 0;  // of the whole process: the fold, the store's committer and RocksDB's own threads
 };
 
-// `batches` of 100 events of 20 000 units: a fifth of them exposures to one experiment, whose five metrics (a conversion,
-// a capped sum with CUPED, a ratio, a quantile, a funnel) look at all the others.
+// `batches` of 100 events of 20 000 units: a fifth of them exposures to one experiment, whose five metrics (a
+// conversion, a capped sum with CUPED, a ratio, a quantile, a funnel) look at all the others.
 FoldingSpeed FoldJournal(int batches);
 
 }  // namespace guidon::bench

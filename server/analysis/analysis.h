@@ -39,9 +39,8 @@ class Analysis {
                              std::uint32_t iteration) const;
 
   // Who was exposed, by unit: a page after `after`. Errors as of Facts. Waits for the disk.
-  Result<guidon::ExposedUnits> ListExposed(std::string_view project, std::string_view environment,
-                                           std::string_view key, std::uint32_t iteration, std::string_view after,
-                                           std::size_t limit) const;
+  Result<guidon::ExposedUnits> ListExposed(std::string_view project, std::string_view environment, std::string_view key,
+                                           std::uint32_t iteration, std::string_view after, std::size_t limit) const;
 
  private:
   // kNotFound as of Facts.

@@ -20,8 +20,8 @@ inline constexpr std::string_view kDimensions[] = {"platform", "country", "sdk"}
 // secondary ones and the guardrails, each once, in this order; one that does not exist is left out.
 std::optional<FoldPlan> PlanOf(const Definitions& definitions, const ExperimentRecord& experiment);
 
-// Of a holdout in one environment, "holdout:NAME": who is held out against the comparison group, over all metrics of its
-// experiments there. Without windows, but for retention: being held out has no moment at which it begins to work.
+// Of a holdout in one environment, "holdout:NAME": who is held out against the comparison group, over all metrics of
+// its experiments there. Without windows, but for retention: being held out has no moment at which it begins to work.
 // Nothing when none of its experiments there has been started.
 std::optional<FoldPlan> PlanOf(const Definitions& definitions, const HoldoutRecord& holdout,
                                const std::string& environment);

@@ -52,9 +52,17 @@ std::string SdkOf(const Value& entry) {
 }  // namespace
 
 std::string_view ToString(FactRejection reason) {
-  static constexpr std::array<std::string_view, kFactRejections> kWords = {
-      "no_unit",      "unknown_experiment", "other_iteration", "unknown_variant", "forced", "before_start",
-      "closed",       "late",               "no_value",        "not_a_number",    "clock"};
+  static constexpr std::array<std::string_view, kFactRejections> kWords = {"no_unit",
+                                                                           "unknown_experiment",
+                                                                           "other_iteration",
+                                                                           "unknown_variant",
+                                                                           "forced",
+                                                                           "before_start",
+                                                                           "closed",
+                                                                           "late",
+                                                                           "no_value",
+                                                                           "not_a_number",
+                                                                           "clock"};
   return kWords[static_cast<std::size_t>(reason)];
 }
 

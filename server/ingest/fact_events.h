@@ -4,11 +4,11 @@
 //   Result<FactEntry> entry = ReadFacts(journal_entry.text);
 //   for (const FactEvent& event : entry->events) …
 //
-// Time. An event has the client's time, its batch `sent` by the same clock and `received` by ours. When those two differ
-// by more than kClockTolerance (network and queues take less) the client's clock is off by as much, and its events are
-// moved by it, so that exposures and outcomes of different clients can be compared. A clock that is off by more than
-// kMostClockOffset is not believed at all: its events are rejected. No event is later than its receipt. Without `sent`
-// the client's time stands.
+// Time. An event has the client's time, its batch `sent` by the same clock and `received` by ours. When those two
+// differ by more than kClockTolerance (network and queues take less) the client's clock is off by as much, and its
+// events are moved by it, so that exposures and outcomes of different clients can be compared. A clock that is off by
+// more than kMostClockOffset is not believed at all: its events are rejected. No event is later than its receipt.
+// Without `sent` the client's time stands.
 //
 // Thread safety: pure functions and plain values.
 #pragma once
@@ -65,8 +65,8 @@ struct FactEvent {
 
 struct FactEntry {
   stats::Time received{};
-  std::string sdk;  // "guidon-cpp 0.1.0"; empty: not said
-  std::vector<FactEvent> events;  // in their order; of other types none
+  std::string sdk;                    // "guidon-cpp 0.1.0"; empty: not said
+  std::vector<FactEvent> events;      // in their order; of other types none
   std::unique_ptr<const Value> text;  // what they point into
 };
 

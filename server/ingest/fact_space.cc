@@ -101,9 +101,8 @@ void FactSpace::Compile() {
 }
 
 bool FactSpace::Names(std::string_view event) const {
-  return std::any_of(sources_.begin(), sources_.end(), [event](const StoredSource& stored) {
-    return !stored.retired && stored.source.event == event;
-  });
+  return std::any_of(sources_.begin(), sources_.end(),
+                     [event](const StoredSource& stored) { return !stored.retired && stored.source.event == event; });
 }
 
 void FactSpace::Read(const FactEvent& event, std::vector<Reading>& readings) {

@@ -19,14 +19,14 @@ using stats::Totals;
 using stats::UnitRecord;
 
 constexpr double kMostDrift = 1e-9;
-constexpr std::size_t kUnitsAtOnce = 1'000;            // of a pass over a space
-constexpr std::size_t kMostLookedAt = 20'000;          // of a list
-constexpr std::size_t kMostReplaceBytes = 16u << 20;   // of totals, in one transaction
-constexpr std::size_t kMostTxnBytes = 30u << 20;       // the store takes 32 MiB
-constexpr std::size_t kBytesOfEvent = 32;              // that a record grows by, at most
-constexpr std::size_t kMostDimensionBytes = 64;        // of a value; what is longer is cut
-constexpr std::chrono::seconds kPublish(1);            // between two publications while it catches up
-constexpr std::string_view kSdkDimension = "sdk";      // of the batch, where the context has no such attribute
+constexpr std::size_t kUnitsAtOnce = 1'000;           // of a pass over a space
+constexpr std::size_t kMostLookedAt = 20'000;         // of a list
+constexpr std::size_t kMostReplaceBytes = 16u << 20;  // of totals, in one transaction
+constexpr std::size_t kMostTxnBytes = 30u << 20;      // the store takes 32 MiB
+constexpr std::size_t kBytesOfEvent = 32;             // that a record grows by, at most
+constexpr std::size_t kMostDimensionBytes = 64;       // of a value; what is longer is cut
+constexpr std::chrono::seconds kPublish(1);           // between two publications while it catches up
+constexpr std::string_view kSdkDimension = "sdk";     // of the batch, where the context has no such attribute
 
 Timestamp SystemNow() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
@@ -71,7 +71,7 @@ struct Live {
   Totals totals;
   std::map<std::string, std::uint64_t> rejected;
   bool rebuilding = false;
-  bool changed = true;           // since it was published
+  bool changed = true;            // since it was published
   bool rejected_changed = false;  // since it was stored
   bool totals_changed = false;    // likewise
 
@@ -87,8 +87,8 @@ struct Touched {
   const FactSpace* space = nullptr;
   UnitRecord record;
   std::uint8_t group = 0;
-  std::size_t bytes = 0;                                // as it was stored
-  bool changed = false;                                 // since the last transaction
+  std::size_t bytes = 0;                               // as it was stored
+  bool changed = false;                                // since the last transaction
   std::vector<std::pair<Live*, Contribution>> before;  // what it came to then, of iterations that are not rebuilt
 };
 
@@ -229,8 +229,8 @@ class Fold::Impl {
     if (!stored) return Fail(stored.error());
     if (*stored) return DecodeIteration((*stored)->value);
     return Fail(ErrorCode::kNotFound, "iteration " + std::to_string(name.iteration) + " of experiment '" +
-                                          name.experiment + "' in environment '" + name.environment +
-                                          "' of project '" + name.project + "' has not been analysed");
+                                          name.experiment + "' in environment '" + name.environment + "' of project '" +
+                                          name.project + "' has not been analysed");
   }
 
   Result<Totals> ReadTotals(const IterationName& name, const stats::ExperimentPlan& plan) const {
@@ -496,7 +496,8 @@ class Fold::Impl {
     Result<JournalPage> read = ReadJournal(cursor_.sequence, {});
     if (!read && read.error().code == ErrorCode::kGone) {
       if (options_.counters != nullptr) options_.counters->CountLost();
-      if (options_.report) options_.report("analysis goes on without events that it had not seen: " + read.error().message);
+      if (options_.report)
+        options_.report("analysis goes on without events that it had not seen: " + read.error().message);
       cursor_.event = 0;
       read = ReadJournal(0, {});
     }
@@ -747,8 +748,8 @@ class Fold::Impl {
     for (const auto& [iteration, exposures] : unit.record.iterations()) {
       Live* live = FindIteration(*unit.space, iteration);
       if (live == nullptr) continue;
-      auto before = std::find_if(unit.before.begin(), unit.before.end(),
-                                 [live](const auto& one) { return one.first == live; });
+      auto before =
+          std::find_if(unit.before.begin(), unit.before.end(), [live](const auto& one) { return one.first == live; });
       if (before == unit.before.end()) before = unit.before.insert(before, {live, Contribution()});
       Contribution after = live->Of(unit.record, unit.group);
       if (after == before->second) continue;

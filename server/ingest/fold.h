@@ -2,12 +2,13 @@
 //
 //   Result<std::unique_ptr<Fold>> fold = Fold::Open(*store, *journal, {.plans = …, .counters = &counters});
 //   Status done = (*fold)->CatchUp([] { return false; });       // again and again, on one thread
-//   Result<std::shared_ptr<const stats::ExperimentFacts>> facts = (*fold)->Facts({"shop", "production", "checkout", 1});
+//   Result<std::shared_ptr<const stats::ExperimentFacts>> facts = (*fold)->Facts({"shop", "production", "checkout",
+//   1});
 //
 // Level 1 is a record for each unit of each attribute that a live experiment of its environment goes by: its exposures
 // and its events (stats::UnitRecord). Level 2 are the totals of each iteration (stats::Totals). An event changes its
-// unit's record, and of each iteration to which the unit was exposed the totals by the difference: what the unit came to
-// before a page is taken out, what it comes to after it is put in. Records do not depend on the order in which facts
+// unit's record, and of each iteration to which the unit was exposed the totals by the difference: what the unit came
+// to before a page is taken out, what it comes to after it is put in. Records do not depend on the order in which facts
 // arrive and sums are exact (stats/statistic/exact_sum.h), so the same journal gives the same bits, however it is cut
 // into pages and whatever was restarted in between.
 //
@@ -17,8 +18,8 @@
 //
 // Plans. A source (fold_plan.h) that is new is made up for from the journal as far as that goes back, a page at a time
 // beside the fold; then the iterations that use it are made anew from level 1. A plan that has changed in another way
-// is made anew at once. Until then `rebuilding` says that the numbers are not whole. An iteration that is in no plan any
-// more is closed: its totals stay as they are.
+// is made anew at once. Until then `rebuilding` says that the numbers are not whole. An iteration that is in no plan
+// any more is closed: its totals stay as they are.
 //
 // Once a day: caps that are a share are set anew, all totals are recomputed from level 1 and held against what was kept
 // step by step, and facts that nothing can reach any more are forgotten: events before every lookback, and exposures to
@@ -57,8 +58,8 @@ class Ruleset;
 
 struct FoldOptions {
   PlanSource plans;
-  FoldCounters* counters = nullptr;    // outlives the fold
-  std::function<Timestamp()> clock;    // empty: the system's
+  FoldCounters* counters = nullptr;  // outlives the fold
+  std::function<Timestamp()> clock;  // empty: the system's
   // Told of what people should look at: totals that had drifted, events that were lost, experiments that were left out.
   std::function<void(const std::string&)> report;
   std::chrono::milliseconds daily = std::chrono::hours(24);  // between two daily passes
@@ -97,8 +98,9 @@ class Fold {
   Fold(const Fold&) = delete;
   Fold& operator=(const Fold&) = delete;
 
-  // Folds all that is there, makes up for new sources, rebuilds what has to be, and makes the daily pass when it is due;
-  // `stop` is asked between two pages, and in a pass. After an error it is as it was, and the next call tries again.
+  // Folds all that is there, makes up for new sources, rebuilds what has to be, and makes the daily pass when it is
+  // due; `stop` is asked between two pages, and in a pass. After an error it is as it was, and the next call tries
+  // again.
   Status CatchUp(const std::function<bool()>& stop);
   // The daily pass now, whenever the last one was.
   Status PassNow(const std::function<bool()>& stop);

@@ -14,7 +14,8 @@ FoldCounters::FoldCounters(Metrics& metrics)
                                "Times that events were removed from the journal before analysis had seen them")),
       drift_alarms_(metrics.AddCounter("guidon_facts_drift_alarms_total",
                                        "Totals that a daily pass found off by more than 1e-9, and replaced")),
-      rebuilt_(metrics.AddCounter("guidon_facts_rebuilt_total", "Totals that were made anew as their plan had changed")) {
+      rebuilt_(
+          metrics.AddCounter("guidon_facts_rebuilt_total", "Totals that were made anew as their plan had changed")) {
   for (std::size_t i = 0; i < kFactRejections; ++i) {
     rejected_[i] = &metrics.AddCounter("guidon_facts_rejected_total",
                                        "Events that might have counted in an experiment and did not, by reason",

@@ -24,12 +24,12 @@ class FoldCounters {
   void CountRebuilt() { rebuilt_.Add(); }
 
   // How it stands.
-  std::atomic<std::int64_t> sequence{0};            // up to which entries are in
-  std::atomic<std::int64_t> behind_ms{0};           // from the receipt of the next entry until now; 0: it is caught up
-  std::atomic<std::int64_t> iterations{0};          // that may still get facts
-  std::atomic<std::int64_t> rebuilding{0};          // of those
-  std::atomic<std::int64_t> left_out{0};            // beyond FoldOptions' bounds
-  std::atomic<double> drift{0};                     // that the last daily pass found
+  std::atomic<std::int64_t> sequence{0};    // up to which entries are in
+  std::atomic<std::int64_t> behind_ms{0};   // from the receipt of the next entry until now; 0: it is caught up
+  std::atomic<std::int64_t> iterations{0};  // that may still get facts
+  std::atomic<std::int64_t> rebuilding{0};  // of those
+  std::atomic<std::int64_t> left_out{0};    // beyond FoldOptions' bounds
+  std::atomic<double> drift{0};             // that the last daily pass found
 
  private:
   Counter& exposures_;

@@ -28,8 +28,8 @@ struct FactSource {
 // One iteration that may still get facts.
 struct FoldPlan {
   std::string project, environment;
-  std::string unit;                 // attribute; "key" is the context's key
-  stats::ExperimentPlan plan;       // `sources` of its metrics are indices into the list below
+  std::string unit;            // attribute; "key" is the context's key
+  stats::ExperimentPlan plan;  // `sources` of its metrics are indices into the list below
   std::vector<FactSource> sources;
 };
 

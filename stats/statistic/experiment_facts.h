@@ -19,11 +19,11 @@ namespace guidon::stats {
 
 struct ExperimentFacts {
   ExperimentPlan plan;
-  std::shared_ptr<const Totals> totals;  // never null
-  Caps caps;                             // that the totals were cut at; of a share as of the last daily pass
-  std::optional<Time> watermark;         // all that had been received by then is in; nothing: not known yet
-  std::uint64_t sequence = 0;            // of the journal, up to which all is in; 0: of files
-  bool rebuilding = false;               // the plan has changed, and what is here is not all of it yet
+  std::shared_ptr<const Totals> totals;           // never null
+  Caps caps;                                      // that the totals were cut at; of a share as of the last daily pass
+  std::optional<Time> watermark;                  // all that had been received by then is in; nothing: not known yet
+  std::uint64_t sequence = 0;                     // of the journal, up to which all is in; 0: of files
+  bool rebuilding = false;                        // the plan has changed, and what is here is not all of it yet
   std::map<std::string, std::uint64_t> rejected;  // events that might have counted and did not, by reason; no zeros
 };
 

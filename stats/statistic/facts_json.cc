@@ -199,12 +199,9 @@ Value EncodePlan(const ExperimentPlan& plan) {
   Array weights, metrics;
   for (const double weight : plan.weights) weights.emplace_back(weight);
   for (const MetricPlan& metric : plan.metrics) metrics.push_back(EncodeMetric(metric));
-  Object object{{"experiment", Value(plan.experiment)},
-                {"iteration", Value(plan.iteration)},
-                {"variants", Value(Texts(plan.variants))},
-                {"weights", Value(std::move(weights))},
-                {"metrics", Value(std::move(metrics))},
-                {"started", Value(plan.started.time_since_epoch().count())}};
+  Object object{{"experiment", Value(plan.experiment)},    {"iteration", Value(plan.iteration)},
+                {"variants", Value(Texts(plan.variants))}, {"weights", Value(std::move(weights))},
+                {"metrics", Value(std::move(metrics))},    {"started", Value(plan.started.time_since_epoch().count())}};
   if (plan.ended) object.Append("ended", Value(plan.ended->time_since_epoch().count()));
   object.Append("lookback", Value(Count(plan.lookback)));
   object.Append("allowance", Value(Count(plan.allowance)));

@@ -10,6 +10,7 @@
 namespace guidon::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr const char* kTable =
@@ -38,15 +39,13 @@ const Value& At(const Value& list, std::size_t index) {
 }
 
 TEST(EventsTest, ATableOfUnitsComesToItsCounts) {
-  Workspace files;
-  files.Write("table.csv", kTable);
+  const Workspace files({{"table.csv", kTable}});
   const Finished done = Import(files, {"--json", "--control", "b", "--weights", "a=50%,b=50%"});
   ASSERT_EQ(done.exit_code, 0) << done.errors;
   const Value facts = JsonOf(done);
   EXPECT_EQ(facts.Find("experiment")->AsString(), "table");
-  EXPECT_EQ(ToJson(*facts.Find("units")),
-            R"([{"variant":"b","units":2,"multiple":1,"with_history":2},)"
-            R"({"variant":"a","units":2,"multiple":0,"with_history":2}])")
+  EXPECT_EQ(ToJson(*facts.Find("units")), R"([{"variant":"b","units":2,"multiple":1,"with_history":2},)"
+                                          R"({"variant":"a","units":2,"multiple":0,"with_history":2}])")
       << "u5 was in both, and is set aside";
   const Value& metrics = *facts.Find("metrics");
   const Value& bought = At(*At(metrics, 0).Find("arms"), 0);
@@ -59,12 +58,13 @@ TEST(EventsTest, ATableOfUnitsComesToItsCounts) {
   EXPECT_EQ(At(*spent.Find("mean"), 1).AsDouble(), 3.5) << "3 and 4 before";
   EXPECT_THAT(done.output, HasSubstr(R"({"dimension":"platform","value":"ios","units":[{"variant":"b","units":1,)"));
   const Finished shown = Import(files, {});
-  EXPECT_THAT(shown.output, HasSubstr("50.00%"));
+  EXPECT_THAT(shown.output, AllOf(HasSubstr("50.00%"), HasSubstr("sample ratio: chi-square 0.20, p 0.6547")));
 }
 
 TEST(EventsTest, LinesOfJsonComeToTheSame) {
-  const Workspace files({{"table.csv", "user,arm,n\nu1,a,2\nu2,b,3\n"},
-                         {"table.jsonl", "{\"user\":\"u1\",\"arm\":\"a\",\"n\":2}\n{\"user\":\"u2\",\"arm\":\"b\",\"n\":3}\n"}});
+  const Workspace files(
+      {{"table.csv", "user,arm,n\nu1,a,2\nu2,b,3\n"},
+       {"table.jsonl", "{\"user\":\"u1\",\"arm\":\"a\",\"n\":2}\n{\"user\":\"u2\",\"arm\":\"b\",\"n\":3}\n"}});
   const auto import = [&](const std::string& file) {
     return Guidon({"events", "import", files / file, "--exposure-columns", "unit=user,variant=arm", "--metric-columns",
                    "n:count", "--json"});
@@ -75,10 +75,9 @@ TEST(EventsTest, LinesOfJsonComeToTheSame) {
 
 TEST(EventsTest, WhatCannotBeReadIsRefusedWithItsPlace) {
   const auto complaint = [](const std::string& table, const std::string& metrics = "bought:conversion") {
-    Workspace files;
-    files.Write("table.csv", table);
-    const Finished done = Guidon({"events", "import", files / "table.csv", "--exposure-columns", "unit=user,variant=arm",
-                                  "--metric-columns", metrics});
+    const Workspace files({{"table.csv", table}});
+    const Finished done = Guidon({"events", "import", files / "table.csv", "--exposure-columns",
+                                  "unit=user,variant=arm", "--metric-columns", metrics});
     EXPECT_EQ(done.exit_code, 2) << done.output;
     return done.errors;
   };
@@ -96,7 +95,8 @@ TEST(EventsTest, WhatCannotBeReadIsRefusedWithItsPlace) {
 TEST(EventsTest, CookieCats) {
   const char* const shared = std::getenv("GUIDON_SHARED");
   const std::string file = std::string(shared == nullptr ? "" : shared) + "/data/cookie_cats.csv";
-  if (!std::filesystem::exists(file)) GTEST_SKIP() << "needs data/cookie_cats.csv in the folder that GUIDON_SHARED names";
+  if (!std::filesystem::exists(file))
+    GTEST_SKIP() << "needs data/cookie_cats.csv in the folder that GUIDON_SHARED names";
   const Finished done =
       Guidon({"events", "import", file, "--exposure-columns", "unit=userid,variant=version", "--metric-columns",
               "retention_1:conversion,retention_7:conversion,sum_game_rounds:sum", "--control", "gate_30", "--json"});
@@ -112,6 +112,8 @@ TEST(EventsTest, CookieCats) {
   EXPECT_NEAR(share(0, 1), 0.4423, 5e-5);
   EXPECT_NEAR(share(1, 0), 0.1902, 5e-5);
   EXPECT_NEAR(share(1, 1), 0.1820, 5e-5);
+  EXPECT_NEAR(facts.Find("sample_ratio")->Find("chi_squared")->AsDouble(), 6.90, 0.005);
+  EXPECT_NEAR(facts.Find("sample_ratio")->Find("p_value")->AsDouble(), 0.0086, 5e-5) << "no alarm at 0.001";
 }
 
 }  // namespace

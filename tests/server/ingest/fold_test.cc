@@ -128,12 +128,14 @@ TEST_F(FoldTest, WhatDoesNotCountIsCountedByItsReason) {
   At(100);
   const std::int64_t now = kStartMs + 100 * kHourMs;
   std::string other = Exposure("a", "control", now - 1), wrong = Track("a", "order", now - 1);
-  Append(*journal_,
-         {Exposure("a", "third", now - 1), Exposure("a", "control", now - 1, R"(,"forced":true)"),
-          Exposure("b", "control", now), Exposure("b", "control", kStartMs - 2 * kHourMs),
-          Exposure("b", "control", now - 73 * kHourMs), other.replace(other.find("\"iteration\":1"), 13, "\"iteration\":2"),
-          wrong.replace(wrong.find("\"key\":"), 6, "\"id\":"), Track("a", "page", now - 1, R"({"value":"fast"})"),
-          Track("a", "order", now - 1, R"({"currency":"EUR"})"), Track("a", "order", now - 1, R"({"currency":"USD"})")});
+  Append(
+      *journal_,
+      {Exposure("a", "third", now - 1), Exposure("a", "control", now - 1, R"(,"forced":true)"),
+       Exposure("b", "control", now), Exposure("b", "control", kStartMs - 2 * kHourMs),
+       Exposure("b", "control", now - 73 * kHourMs),
+       other.replace(other.find("\"iteration\":1"), 13, "\"iteration\":2"),
+       wrong.replace(wrong.find("\"key\":"), 6, "\"id\":"), Track("a", "page", now - 1, R"({"value":"fast"})"),
+       Track("a", "order", now - 1, R"({"currency":"EUR"})"), Track("a", "order", now - 1, R"({"currency":"USD"})")});
   std::string unknown = Exposure("a", "control", now - 1);
   Append(*journal_, {unknown.replace(unknown.find("checkout"), 8, "elsewhere")});
   // 25 hours wrong, by its own clock.
