@@ -9,6 +9,8 @@
 // carries. The same inputs give the same bytes. Reading one has no effect on what the next may say: looks are taken by
 // the plan (server/analysis records them), never by who happens to look.
 //
+// Rules of decision, gates and the formulas behind them: docs/statistics.md.
+//
 // Cost: O(arms x metrics x (days + slices)); never of units or events.
 //
 // Thread safety: plain values; pure functions.
@@ -30,6 +32,7 @@
 namespace guidon::stats {
 
 enum class Method : std::uint8_t { kGroupSequential, kSequential, kFixed };
+std::string_view ToString(Method method);  // "group_sequential", "sequential", "fixed"
 
 struct Goal {
   std::size_t metric = 0;  // of ExperimentPlan::metrics
@@ -50,23 +53,32 @@ struct Design {
   std::string project, environment, flag, owner, hypothesis;
   Method method = Method::kGroupSequential;
   double alpha = 0.05, power = 0.80;
-  Milliseconds look_every = std::chrono::days(7);
+  Milliseconds look_every = std::chrono::days(7);  // at least a day counts
   std::optional<std::uint32_t> min_days, max_days;
-  std::optional<double>
-      planned_units;  // of all arms; from the power for `detect` and what was observed, frozen at start
+  std::optional<double> planned_units;  // of all arms; from the power for `detect` and what was observed, frozen at start
   std::optional<Goal> primary;
   std::vector<Goal> secondary;
   std::vector<GuardrailGoal> guardrails;
   double srm_alpha = 0.001;
 };
-// Of everything in it; changes exactly when the design does.
+// Of everything in it; changes exactly when the design does. 16 hex digits.
 std::string HashOf(const Design& design);
+
+// Group sequential looks need to know how much information there will be: planned units, or an end by the calendar.
+// Without either, the sequential method is what the plan can keep.
+Method EffectiveMethod(const Design& design);
+
+// How many units of all arms it takes to find `detect` with the plan's power, for every variant against the control
+// (Bonferroni), by the delta variance of the relative effect and the inflation of the plan's method (statistics.md).
+// `baseline`: of the control, or of everybody before the start. kBaselineZero, kZeroVariance, kInsufficientN; kInvalid:
+// no detect, or weights that are none.
+Outcome<double> PlannedUnits(const Design& design, const ArmStatistic& baseline);
 
 struct DataQuality {
   std::map<std::string, std::uint64_t> rejected;  // events by reason
+  std::uint64_t accepted = 0;                     // events that were taken
   std::optional<Time> folded_to;                  // received up to here
   bool rebuilding = false;
-  // Periods of constant weights, when they changed: SRM sums over them. Empty: one period with the plan's weights.
   std::vector<std::string> changes;  // what was edited while it ran, one sentence each
 };
 
@@ -77,22 +89,27 @@ struct Facts {
 
 // A published look, as it was recorded. Verdicts stand: a later look displays a reversal, it does not undo the first
 // crossing.
-struct Look {
+struct PublishedLook {
   std::uint32_t number = 1;  // from 1
   Time time{};
   double fraction = 0;     // of the information, 0 to 1
   double alpha_spent = 0;  // up to and with this look, two-sided
-  double z_bound = 0;
+  double z_bound = 0;      // of one comparison; 0 where the method has none
+  bool is_final = false;   // the plan's end: what was left of alpha was spent
   std::uint64_t units = 0;
   struct Of {
     std::size_t metric = 0;
     std::uint32_t variant = 0;
+    bool is_relative = true;  // of point, standard error and both ends
     double point = 0, standard_error = 0, z = 0, lower = 0, upper = 0;
+    friend bool operator==(const Of&, const Of&) = default;
   };
-  std::vector<Of> effects;  // of the primary metric and the guardrails
+  std::vector<Of> effects;  // of the primary metric and the secondary ones
+  friend bool operator==(const PublishedLook&, const PublishedLook&) = default;
 };
 
 enum class Light : std::uint8_t { kGreen, kYellow, kRed };  // a red gate hides the verdict
+std::string_view ToString(Light light);                     // "green", "yellow", "red"
 enum class Decision : std::uint8_t { kShip, kStopForHarm, kStopForFutility, kKeepRunning, kInconclusive, kCannotSay };
 std::string_view ToString(Decision decision);  // "ship", "stop_for_harm", "stop_for_futility", "keep_running", …
 
@@ -106,43 +123,67 @@ struct Gate {
 struct ComparisonOfVariant {
   std::string variant;
   std::optional<StatsError> error;  // no numbers then
-  Estimate estimate;                // under the method of the plan: the interval that is valid
+  // Of the present data. Its interval holds at whatever moment it is read: a confidence sequence, or, where the plan is
+  // fixed, of its end.
+  Estimate estimate;
+  std::optional<PublishedLook::Of> at_look;  // group sequential: of the newest look, which decides
   std::optional<Estimate> absolute, unadjusted;
-  double p_adjusted = 1;                               // Holm over goals, Benjamini-Hochberg over secondary ones
-  bool is_relative = true;                             // of `estimate`
-  std::vector<std::string> badges;                     // "CUPED −38 % variance", "0.1 % capped", "small counts"
-  std::optional<double> chance_to_win, expected_loss;  // secondary view, flat prior
-  std::optional<double> detectable;                    // at this size
+  double p_adjusted = 1;    // Holm over the variants of the goal, Benjamini-Hochberg over secondary ones
+  bool is_relative = true;  // of `estimate`
+  // "better", "worse", "": what the plan's method found, at the first look that found it (0: now).
+  std::string found;
+  std::uint32_t found_at_look = 0;
+  std::string guardrail;            // "safe", "harmed", "not_sure_yet"; "" where it is none
+  std::vector<std::string> badges;  // "CUPED −38 % variance", "0.1 % capped", "small counts"
+  std::optional<double> chance_to_win, expected_loss;  // secondary view, flat prior; never decides
+  std::optional<double> detectable;                    // at this size, at the plan's power
 };
 
 struct MetricReport {
   std::string metric;
   std::string role;  // "primary", "secondary", "guardrail"
+  std::string kind;  // "conversion", "count", …
   bool lower_is_better = false;
+  bool expect_up = true;  // which way is good
   struct ArmFigures {
     std::string variant;
     double units = 0, mean = 0, numerator = 0;
     std::optional<double> denominator;
     std::vector<std::uint64_t> steps;
+    Value statistics;  // what every number here can be computed from again
   };
-  std::vector<ArmFigures> arms;
-  std::vector<ComparisonOfVariant> comparisons;  // each variant but the control
+  std::vector<ArmFigures> arms;                  // no more than units where results are hidden
+  std::vector<ComparisonOfVariant> comparisons;  // each variant but the control; empty where results are hidden
   std::optional<double> margin;                  // guardrails
-  std::string guardrail_verdict;                 // "safe", "harmed", "not_sure_yet"
+  bool margin_is_relative = true;
+  std::string on_breach;
+  std::string guardrail_verdict;  // of all variants: "safe", "harmed", "not_sure_yet"
   struct OverTime {
-    std::int32_t day = 0;  // cumulative up to it
+    std::int32_t day = 0;  // units first exposed up to it
     std::uint32_t variant = 0;
     double point = 0, lower = 0, upper = 0;  // the band that is valid for looking at every day
   };
-  std::vector<OverTime> over_time;
+  std::vector<OverTime> over_time;  // of the primary metric and the guardrails
+  bool over_time_is_relative = true;
 };
 
 struct SliceReport {  // exploratory, and marked so
   std::string dimension, value, metric, variant;
   std::optional<StatsError> error;
   Estimate estimate;
-  double p_adjusted = 1;  // Benjamini-Hochberg over all slices shown
+  bool is_relative = true;
+  std::uint64_t units = 0;  // of both arms
+  double p_adjusted = 1;    // Benjamini-Hochberg over all slices shown
   double srm_p = 1;
+};
+
+struct Progress {
+  std::uint64_t units = 0;       // of all arms, set aside ones not counted
+  double days = 0;               // since the start
+  double units_per_day = 0;      // over the last 7 whole days
+  std::optional<double> days_left;
+  std::optional<Time> until;     // when the plan's end is expected
+  bool at_end = false;           // the plan's end has come
 };
 
 struct Report {
@@ -158,41 +199,57 @@ struct Report {
   std::string winner;           // a variant, for kShip
   std::string next;             // what would change the decision; until when to keep running
   bool results_hidden = false;  // fixed horizon before its end, or a red gate
+  std::vector<std::string> notes;  // what a reader must know with the verdict: early stops inflate, reversals, …
 
   std::vector<Gate> gates;
   std::vector<MetricReport> metrics;
   std::vector<SliceReport> slices;
-  std::vector<Look> looks;
+  std::vector<PublishedLook> looks;
   std::optional<std::uint32_t> look;  // the newest; "look 5 of 14"
   std::uint32_t looks_planned = 0;
   double fraction = 0, alpha_spent = 0;
+  Progress progress;
   std::map<std::int32_t, std::vector<std::uint64_t>> units_by_day;  // day -> by variant
   DataQuality quality;
+
+  bool HasRedGate() const;
 };
 
-// The look that the plan has due at `now`, if it has one and there is enough for it (min_days, whole look intervals, at
-// most one a day and 30 in all). The caller records it, then judges with it.
-std::optional<Look> DueLook(const Design& design, const Facts& facts, const std::vector<Look>& taken, Time now);
+inline constexpr std::size_t kMostLooks = 30;
 
-Report Judge(const Design& design, const Facts& facts, const std::vector<Look>& looks, Time now,
+// The look that the plan has due at `now`, if it has one and there is enough for it (min_days, whole look intervals, at
+// most one a day and kMostLooks in all; the last is kept for the end). None while a gate is red, while totals are being
+// rebuilt, after the final one. The caller records it, then judges with it.
+std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, const std::vector<PublishedLook>& taken, Time now);
+
+Report Judge(const Design& design, const Facts& facts, const std::vector<PublishedLook>& looks, Time now,
              std::uint64_t revision = 0);
 
 // Whether guardrails and data say stop, for the keeper that acts: always valid at every moment (confidence sequences,
-// sequential SRM), whatever the plan's method for the goals is.
+// sequential SRM), whatever the plan's method for the goals is. A sample ratio mismatch silences the guardrails: what
+// they would say of a broken split is worth nothing.
 struct Alarm {
   enum class Kind : std::uint8_t { kGuardrail, kSampleRatio, kNoTraffic } kind = Kind::kGuardrail;
   std::string metric, variant;
   std::string sentence;
   Value numbers;
 };
+std::string_view ToString(Alarm::Kind kind);  // "guardrail", "sample_ratio", "no_traffic"
 std::vector<Alarm> AlarmsOf(const Design& design, const Facts& facts, Time now);
 
+// experiments/schema/report.schema.json. Members in one order; what is not known is left out.
 Value ToJson(const Report& report);
+// Looks as they are kept. kCorrupt: these are not such bytes.
+Value ToJson(const PublishedLook& look);
+Result<PublishedLook> ReadLook(const Value& value);
+
 struct TextOptions {
-  std::size_t columns = 80;
+  std::size_t columns = 80;  // at least 40 are used
   bool color = false;
 };
 std::string ToText(const Report& report, const TextOptions& options = {});
+// One HTML document with its styles and drawings within. Every text of the report is escaped. It runs no script and
+// fetches nothing.
 std::string ToHtml(const Report& report);
 
 }  // namespace guidon::stats
