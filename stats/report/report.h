@@ -31,8 +31,8 @@
 
 namespace guidon::stats {
 
-enum class Method : std::uint8_t { kGroupSequential, kSequential, kFixed };
-std::string_view ToString(Method method);  // "group_sequential", "sequential", "fixed"
+enum class PlanMethod : std::uint8_t { kGroupSequential, kSequential, kFixed };
+std::string_view ToString(PlanMethod method);  // "group_sequential", "sequential", "fixed"
 
 struct Goal {
   std::size_t metric = 0;  // of ExperimentPlan::metrics
@@ -51,27 +51,28 @@ struct GuardrailGoal {
 struct Design {
   ExperimentPlan plan;
   std::string project, environment, flag, owner, hypothesis;
-  Method method = Method::kGroupSequential;
+  PlanMethod method = PlanMethod::kGroupSequential;
   double alpha = 0.05, power = 0.80;
   Milliseconds look_every = std::chrono::days(7);  // at least a day counts
   std::optional<std::uint32_t> min_days, max_days;
-  std::optional<double> planned_units;  // of all arms; from the power for `detect` and what was observed, frozen at start
+  std::optional<double>
+      planned_units;  // of all arms; from the power for `detect` and what was observed, frozen at start
   std::optional<Goal> primary;
   std::vector<Goal> secondary;
   std::vector<GuardrailGoal> guardrails;
   double srm_alpha = 0.001;
 };
-// Of everything in it; changes exactly when the design does. 16 hex digits.
+// Of everything in it but the time of the end, which is known later; changes exactly when the rest does. 16 hex digits.
 std::string HashOf(const Design& design);
 
 // Group sequential looks need to know how much information there will be: planned units, or an end by the calendar.
 // Without either, the sequential method is what the plan can keep.
-Method EffectiveMethod(const Design& design);
+PlanMethod EffectiveMethod(const Design& design);
 
 // How many units of all arms it takes to find `detect` with the plan's power, for every variant against the control
 // (Bonferroni), by the delta variance of the relative effect and the inflation of the plan's method (statistics.md).
-// `baseline`: of the control, or of everybody before the start. kBaselineZero, kZeroVariance, kInsufficientN; kInvalid:
-// no detect, or weights that are none.
+// `baseline`: of the control, or of everybody before the start; adjusted where the metric is. kBaselineZero,
+// kZeroVariance, kInsufficientN; kInvalid: no detect, weights that are none, or a quantile, whose plan goes by days.
 Outcome<double> PlannedUnits(const Design& design, const ArmStatistic& baseline);
 
 struct DataQuality {
@@ -102,6 +103,7 @@ struct PublishedLook {
     std::uint32_t variant = 0;
     bool is_relative = true;  // of point, standard error and both ends
     double point = 0, standard_error = 0, z = 0, lower = 0, upper = 0;
+    double p = 1;  // under the plan's method: repeated, of the sequence, or of the only look
     friend bool operator==(const Of&, const Of&) = default;
   };
   std::vector<Of> effects;  // of the primary metric and the secondary ones
@@ -126,15 +128,16 @@ struct ComparisonOfVariant {
   // Of the present data. Its interval holds at whatever moment it is read: a confidence sequence, or, where the plan is
   // fixed, of its end.
   Estimate estimate;
-  std::optional<PublishedLook::Of> at_look;  // group sequential: of the newest look, which decides
+  // Group sequential: of the newest look, which decides. Fixed: of the planned end.
+  std::optional<PublishedLook::Of> at_look;
   std::optional<Estimate> absolute, unadjusted;
   double p_adjusted = 1;    // Holm over the variants of the goal, Benjamini-Hochberg over secondary ones
   bool is_relative = true;  // of `estimate`
   // "better", "worse", "": what the plan's method found, at the first look that found it (0: now).
   std::string found;
   std::uint32_t found_at_look = 0;
-  std::string guardrail;            // "safe", "harmed", "not_sure_yet"; "" where it is none
-  std::vector<std::string> badges;  // "CUPED −38 % variance", "0.1 % capped", "small counts"
+  std::string guardrail;                               // "safe", "harmed", "not_sure_yet"; "" where it is none
+  std::vector<std::string> badges;                     // "CUPED −38 % variance", "0.1 % capped", "small counts"
   std::optional<double> chance_to_win, expected_loss;  // secondary view, flat prior; never decides
   std::optional<double> detectable;                    // at this size, at the plan's power
 };
@@ -178,12 +181,12 @@ struct SliceReport {  // exploratory, and marked so
 };
 
 struct Progress {
-  std::uint64_t units = 0;       // of all arms, set aside ones not counted
-  double days = 0;               // since the start
-  double units_per_day = 0;      // over the last 7 whole days
+  std::uint64_t units = 0;   // of all arms, set aside ones not counted
+  double days = 0;           // since the start
+  double units_per_day = 0;  // over the last 7 whole days
   std::optional<double> days_left;
-  std::optional<Time> until;     // when the plan's end is expected
-  bool at_end = false;           // the plan's end has come
+  std::optional<Time> until;  // when the plan's end is expected
+  bool at_end = false;        // the plan's end has come
 };
 
 struct Report {
@@ -195,10 +198,10 @@ struct Report {
   Design design;
 
   Decision decision = Decision::kCannotSay;
-  std::string verdict;          // one sentence
-  std::string winner;           // a variant, for kShip
-  std::string next;             // what would change the decision; until when to keep running
-  bool results_hidden = false;  // fixed horizon before its end, or a red gate
+  std::string verdict;             // one sentence
+  std::string winner;              // a variant, for kShip
+  std::string next;                // what would change the decision; until when to keep running
+  bool results_hidden = false;     // fixed horizon before its end, or a red gate
   std::vector<std::string> notes;  // what a reader must know with the verdict: early stops inflate, reversals, …
 
   std::vector<Gate> gates;
@@ -220,7 +223,8 @@ inline constexpr std::size_t kMostLooks = 30;
 // The look that the plan has due at `now`, if it has one and there is enough for it (min_days, whole look intervals, at
 // most one a day and kMostLooks in all; the last is kept for the end). None while a gate is red, while totals are being
 // rebuilt, after the final one. The caller records it, then judges with it.
-std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, const std::vector<PublishedLook>& taken, Time now);
+std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, const std::vector<PublishedLook>& taken,
+                                     Time now);
 
 Report Judge(const Design& design, const Facts& facts, const std::vector<PublishedLook>& looks, Time now,
              std::uint64_t revision = 0);
@@ -237,7 +241,7 @@ struct Alarm {
 std::string_view ToString(Alarm::Kind kind);  // "guardrail", "sample_ratio", "no_traffic"
 std::vector<Alarm> AlarmsOf(const Design& design, const Facts& facts, Time now);
 
-// experiments/schema/report.schema.json. Members in one order; what is not known is left out.
+// docs/api/report.schema.json. Members in one order; what is not known is left out.
 Value ToJson(const Report& report);
 // Looks as they are kept. kCorrupt: these are not such bytes.
 Value ToJson(const PublishedLook& look);

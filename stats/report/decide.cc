@@ -1,0 +1,426 @@
+#include "stats/report/decide.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "stats/inference/confidence_sequence.h"
+#include "stats/inference/group_sequential.h"
+#include "stats/report/gates.h"
+#include "stats/report/measure.h"
+#include "stats/report/planning.h"
+#include "stats/report/view.h"
+#include "stats/report/words.h"
+
+namespace guidon::stats {
+namespace {
+
+// What is known of one variant.
+struct Standing {
+  std::string variant;
+  std::uint32_t index = 1;
+  const ComparisonOfVariant* primary = nullptr;  // null: hidden, or no primary metric
+  std::vector<std::string> harmed_by;            // guardrails
+  std::vector<std::string> unsafe;               // guardrails with a margin that are not known to hold
+  bool IsBetter() const { return primary != nullptr && primary->found == "better"; }
+  bool IsWorse() const { return primary != nullptr && primary->found == "worse"; }
+  bool IsHarmed() const { return IsWorse() || !harmed_by.empty(); }
+};
+
+class Deciding {
+ public:
+  Deciding(Report& report, Time now) : report_(report), design_(report.design), now_(now) {
+    const auto primaries = OfRole(report, "primary");
+    primary_ = primaries.empty() ? nullptr : primaries.front();
+    for (std::uint32_t v = 1; v < design_.plan.variants.size(); ++v) standings_.push_back(StandingOf(v));
+  }
+
+  void Run() {
+    AddNotes();
+    if (CannotSay() || Harm() || Ship() || AtEnd() || Futility()) return;
+    KeepRunning();
+  }
+
+ private:
+  Standing StandingOf(std::uint32_t v) const {
+    Standing standing;
+    standing.variant = design_.plan.variants[v];
+    standing.index = v;
+    for (const MetricReport& metric : report_.metrics) {
+      if (v > metric.comparisons.size()) continue;
+      const ComparisonOfVariant& comparison = metric.comparisons[v - 1];
+      if (metric.role == "primary") standing.primary = &comparison;
+      if (comparison.guardrail == "harmed") standing.harmed_by.push_back(metric.metric);
+      if (metric.role == "guardrail" && metric.margin && comparison.guardrail != "safe") {
+        standing.unsafe.push_back(metric.metric);
+      }
+    }
+    return standing;
+  }
+
+  void Say(Decision decision, std::string verdict, std::string next) {
+    report_.decision = decision;
+    report_.verdict = std::move(verdict);
+    report_.next = std::move(next);
+  }
+
+  // "one_page raises order_completed by 3.10% (+0.90% … +5.30%)"
+  std::string EffectSentence(const Standing& standing) const {
+    const ComparisonOfVariant& comparison = *standing.primary;
+    const Shown shown = ShownOf(comparison);
+    const bool is_share = IsShare(primary_->kind);
+    std::string size = EffectText(std::fabs(shown.point), shown.is_relative, is_share);
+    if (!size.empty() && size[0] == '+') size.erase(0, 1);
+    return standing.variant + (shown.point < 0 ? " lowers " : " raises ") + primary_->metric + " by " + size + " (" +
+           IntervalText({shown.lower, shown.upper}, shown.is_relative, is_share) + ")";
+  }
+
+  static bool IsGreen(const std::vector<Gate>& gates, std::string_view id) {
+    const Gate* gate = FindGate(gates, id);
+    return gate == nullptr || gate->light == Light::kGreen;
+  }
+
+  bool IsLongEnough() const { return report_.progress.days >= FewestDays(design_) || HasEnded(); }
+  bool HasEnded() const { return design_.plan.ended && now_ >= *design_.plan.ended; }
+
+  void AddNotes() {
+    if (design_.method == PlanMethod::kGroupSequential && EffectiveMethod(design_) == PlanMethod::kSequential) {
+      report_.notes.push_back(
+          "The plan has neither a size nor an end, which group sequential looks need: intervals are those of the "
+          "sequential method, which are wider.");
+    }
+    if (primary_ == nullptr) return;
+    for (const ComparisonOfVariant& comparison : primary_->comparisons) {
+      if (comparison.found.empty() || comparison.error) continue;
+      const Shown shown = ShownOf(comparison);
+      if (comparison.found_at_look > 0 && SideOf(shown, primary_->expect_up) != comparison.found) {
+        report_.notes.push_back("Of " + comparison.variant + " the newest numbers would say less than those of look " +
+                                CountText(std::uint64_t{comparison.found_at_look}) +
+                                "; what was found first stands, and the change is shown, not undone.");
+      }
+      if (!report_.progress.at_end && EffectiveMethod(design_) != PlanMethod::kFixed) {
+        report_.notes.push_back("Found before the planned end, the effect of " + comparison.variant +
+                                " is, on average, overstated; the interval holds.");
+      }
+    }
+    if (HasEnded() && now_ < SettledAt(design_)) {
+      report_.notes.push_back("The last units have until " + TimeText(SettledAt(design_)) +
+                              " for what counts as their outcome.");
+    }
+  }
+
+  bool CannotSay() {
+    for (const Gate& gate : report_.gates) {
+      if (gate.light != Light::kRed) continue;
+      if (gate.id == "rebuilding") {
+        Say(Decision::kCannotSay, gate.sentence, "It comes back by itself when all events are counted.");
+      } else {
+        Say(Decision::kCannotSay, "The data cannot be trusted. " + gate.sentence,
+            "Find and mend the cause, then start a new iteration: what was measured so far cannot be repaired by "
+            "waiting.");
+      }
+      return true;
+    }
+    if (report_.progress.units == 0) {
+      Say(Decision::kCannotSay, "No unit has been exposed yet.",
+          "Is the flag enabled, do applications read it, and does the audience exist?");
+      return true;
+    }
+    if (standings_.empty()) {
+      Say(Decision::kCannotSay, "There is no variant to compare with the control.", "");
+      return true;
+    }
+    return false;
+  }
+
+  bool Harm() {
+    std::vector<std::string> harmed;
+    for (const Standing& standing : standings_) {
+      if (standing.IsHarmed()) harmed.push_back(HarmSentence(standing));
+    }
+    if (harmed.empty()) return false;
+    if (harmed.size() < standings_.size()) {
+      for (const std::string& sentence : harmed) report_.notes.push_back(sentence + ": it is out of the running.");
+      return false;
+    }
+    std::string verdict = harmed.front();
+    for (std::size_t i = 1; i < harmed.size(); ++i) verdict += "; " + harmed[i];
+    Say(Decision::kStopForHarm, verdict + ".",
+        "Nothing that can still be measured outweighs it: send everybody back to " + design_.plan.variants.front() +
+            ", and look for the reason before you try again.");
+    return true;
+  }
+
+  std::string HarmSentence(const Standing& standing) const {
+    if (standing.harmed_by.empty()) return EffectSentence(standing) + ", which is worse";
+    std::string sentence = standing.variant + " harms " + ListText(standing.harmed_by);
+    for (const MetricReport& metric : report_.metrics) {
+      if (metric.role != "guardrail" || metric.metric != standing.harmed_by.front()) continue;
+      const ComparisonOfVariant& comparison = metric.comparisons.at(standing.index - 1);
+      sentence += " (" + EffectText(comparison.estimate.effect.point, comparison.is_relative, IsShare(metric.kind)) +
+                  ", " + MarginText(metric) + ")";
+      break;
+    }
+    return sentence;
+  }
+
+  bool Ship() {
+    if (primary_ == nullptr) {
+      Say(Decision::kCannotSay, "The plan has no primary metric, so that there is nothing to decide by.",
+          "Guardrails are watched all the same.");
+      return true;
+    }
+    if (report_.results_hidden) return false;
+    if (!IsLongEnough() || !IsGreen(report_.gates, "minimum_events")) return false;
+    const Standing* best = nullptr;
+    for (const Standing& standing : standings_) {
+      if (!standing.IsBetter() || standing.IsHarmed() || !standing.unsafe.empty()) continue;
+      if (best == nullptr || std::fabs(ShownOf(*standing.primary).point) > std::fabs(ShownOf(*best->primary).point)) {
+        best = &standing;
+      }
+    }
+    if (best == nullptr) return false;
+    std::string verdict = EffectSentence(*best);
+    if (!design_.guardrails.empty()) {
+      verdict += design_.guardrails.size() == 1 ? ", and the guardrail holds" : ", and every guardrail holds";
+    }
+    report_.winner = best->variant;
+    Say(Decision::kShip, verdict + ".", "Conclude it with " + best->variant + " as the winner.");
+    return true;
+  }
+
+  bool AtEnd() {
+    if (!report_.progress.at_end) return false;
+    if (report_.results_hidden || AwaitsFinalLook()) {
+      Say(Decision::kKeepRunning,
+          "Its time is over; the last outcomes count until " + TimeText(SettledAt(design_)) + ".",
+          "The verdict comes with the final look then.");
+      return true;
+    }
+    for (const Standing& standing : standings_) {
+      if (!standing.IsBetter() || standing.IsHarmed()) continue;
+      Say(Decision::kInconclusive,
+          EffectSentence(standing) +
+              (standing.unsafe.empty()
+                   ? ", but there is too little data to decide by"
+                   : ", but it could not be shown that " + ListText(standing.unsafe) + " is within its margin") +
+              ".",
+          standing.unsafe.empty() ? "Run it longer, in a new iteration."
+                                  : "Decide whether the gain is worth that risk, or run it longer, in a new iteration, "
+                                    "with that as its question.");
+      return true;
+    }
+    std::vector<std::string> parts;
+    for (const Standing& standing : standings_) {
+      if (standing.primary == nullptr || standing.primary->error) continue;
+      const Shown shown = ShownOf(*standing.primary);
+      parts.push_back(standing.variant + " " +
+                      IntervalText({shown.lower, shown.upper}, shown.is_relative, IsShare(primary_->kind)));
+    }
+    std::string verdict = "The plan's end has come, and no difference in " + primary_->metric + " was found";
+    if (!parts.empty()) verdict += "; what is left possible: " + ListText(parts);
+    std::string next = "Keep " + design_.plan.variants.front() + ", or choose by other reasons.";
+    if (design_.primary && design_.primary->detect) {
+      next += " An effect of " + PlainShareText(*design_.primary->detect) +
+              ", which was looked for, would most likely have shown.";
+    }
+    Say(Decision::kInconclusive, verdict + ".", std::move(next));
+    return true;
+  }
+
+  // The end has come, and the look that spends what is left of alpha is not there yet.
+  bool AwaitsFinalLook() const {
+    return EffectiveMethod(design_) == PlanMethod::kGroupSequential && HasEnded() && now_ < SettledAt(design_) &&
+           (report_.looks.empty() || !report_.looks.back().is_final);
+  }
+
+  bool Futility() {
+    if (report_.results_hidden || !design_.primary || !design_.primary->detect || !IsLongEnough()) return false;
+    const PlanMethod method = EffectiveMethod(design_);
+    if (method == PlanMethod::kFixed) return false;
+    double highest = 0;
+    for (const Standing& standing : standings_) {
+      if (standing.IsHarmed()) continue;
+      const std::optional<stats::Futility> futility = FutilityOf(standing);
+      if (!futility || !futility->is_futile) return false;
+      highest = std::max(highest, futility->under_plan);
+    }
+    std::vector<std::string> names;
+    for (const Standing& standing : standings_) {
+      if (!standing.IsHarmed()) names.push_back(standing.variant);
+    }
+    Say(Decision::kStopForFutility,
+        "If " + ListText(names) + " truly changed " + primary_->metric + " by " +
+            PlainShareText(*design_.primary->detect) + ", the chance to find it by the end would be " +
+            ShareText(highest) + " only.",
+        "Stop, or go on at no risk to the error rate: this rule does not bind.");
+    return true;
+  }
+
+  std::optional<stats::Futility> FutilityOf(const Standing& standing) const {
+    if (standing.primary == nullptr || standing.primary->error) return std::nullopt;
+    double point = standing.primary->estimate.effect.point, error = standing.primary->estimate.effect.standard_error;
+    bool is_relative = standing.primary->is_relative;
+    double fraction = report_.fraction, bound = 0;
+    if (EffectiveMethod(design_) == PlanMethod::kGroupSequential) {
+      if (report_.looks.empty() || !standing.primary->at_look) return std::nullopt;
+      const PublishedLook::Of& of = *standing.primary->at_look;
+      point = of.point;
+      error = of.standard_error;
+      is_relative = of.is_relative;
+      fraction = report_.looks.back().fraction;
+      const Outcome<GroupSequential> walk = Replay(design_, report_.looks);
+      if (!walk) return std::nullopt;
+      bound = walk->FinalBound();
+    } else {
+      if (!design_.planned_units || !(*design_.planned_units > 0)) return std::nullopt;
+      fraction = std::min(1.0, static_cast<double>(report_.progress.units) / *design_.planned_units);
+      const double tuned_to = TunedTo(design_, standing.index);
+      bound = SequenceBound(AlphaOfOne(design_), tuned_to, tuned_to);
+    }
+    if (!is_relative || !(error > 0) || !(fraction > 0) || fraction > 1) return std::nullopt;
+    const double direction = primary_->expect_up ? 1 : -1;
+    const Outcome<stats::Futility> futility =
+        CheckFutility(direction * point / error, fraction, bound, DriftOf(*design_.primary->detect, error, fraction));
+    if (!futility) return std::nullopt;
+    return *futility;
+  }
+
+  void KeepRunning() {
+    std::string until;
+    if (report_.progress.until) {
+      until = " Its end is expected on " + DayText(*report_.progress.until) + ", in " +
+              DaysText(std::max(1.0, std::ceil(*report_.progress.days_left))) + ".";
+    }
+    if (report_.results_hidden) {
+      Say(Decision::kKeepRunning, "Results are hidden until the planned end, for the plan allows one look only.",
+          "Nothing but a harmed guardrail or a broken split changes that." + until);
+      return;
+    }
+    if (!IsGreen(report_.gates, "minimum_events") || !IsLongEnough()) {
+      const Gate* gate =
+          FindGate(report_.gates, IsGreen(report_.gates, "minimum_events") ? "minimum_runtime" : "minimum_events");
+      Say(Decision::kKeepRunning, "It is too early for a verdict. " + gate->sentence, WhatWouldChange() + until);
+      return;
+    }
+    for (const Standing& standing : standings_) {
+      if (!standing.IsBetter() || standing.IsHarmed()) continue;
+      Say(Decision::kKeepRunning,
+          EffectSentence(standing) + ", but " + ListText(standing.unsafe) +
+              " may still be worse by more than its margin.",
+          "It is shipped as soon as " + ListText(standing.unsafe) + " is shown to be within its margin." + until);
+      return;
+    }
+    std::vector<std::string> parts;
+    for (const Standing& standing : standings_) {
+      if (standing.primary == nullptr || standing.primary->error || standing.IsHarmed()) continue;
+      const Shown shown = ShownOf(*standing.primary);
+      parts.push_back(standing.variant + " " + EffectText(shown.point, shown.is_relative, IsShare(primary_->kind)) +
+                      " (" + IntervalText({shown.lower, shown.upper}, shown.is_relative, IsShare(primary_->kind)) +
+                      ")");
+    }
+    std::string verdict = "Nothing is decided yet";
+    if (!parts.empty()) verdict += ": " + primary_->metric + " with " + ListText(parts);
+    Say(Decision::kKeepRunning, verdict + ".", WhatWouldChange() + until);
+  }
+
+  // Which effect would be enough, and when it is looked for.
+  std::string WhatWouldChange() const {
+    const Standing* first = nullptr;
+    for (const Standing& standing : standings_) {
+      if (standing.primary != nullptr && !standing.primary->error && !standing.IsHarmed()) {
+        first = &standing;
+        break;
+      }
+    }
+    if (first == nullptr) return "It is decided when there are numbers of " + primary_->metric + ".";
+    const Estimate& estimate = first->primary->estimate;
+    const bool is_relative = first->primary->is_relative, is_share = IsShare(primary_->kind);
+    const double sign = primary_->expect_up ? 1 : -1;
+    const std::vector<std::string>& badges = first->primary->badges;
+    if (std::find(badges.begin(), badges.end(), "small counts") != badges.end()) {
+      return "It takes 10 conversions, and 10 units without one, in each variant before anything is decided.";
+    }
+    if (EffectiveMethod(design_) == PlanMethod::kSequential) {
+      if (!std::isfinite(estimate.interval.upper)) return "It is decided once an interval leaves 0 out.";
+      const double half = (estimate.interval.upper - estimate.interval.lower) / 2;
+      return "It is decided as soon as an interval leaves 0 out: today an effect of " +
+             EffectText(sign * half, is_relative, is_share) + " or more would be enough.";
+    }
+    const Time next = NextLook();
+    std::string text = "The next look is due on " + DayText(next) + ".";
+    const double units = static_cast<double>(report_.progress.units);
+    const double days = std::max(0.0, static_cast<double>((next - now_).count()) / 86'400'000);
+    const double then = units + days * report_.progress.units_per_day;
+    if (!(units > 0) || !(estimate.effect.standard_error > 0)) return text;
+    double fraction = report_.fraction;
+    if (design_.planned_units && *design_.planned_units > 0) {
+      fraction = InformationFraction(then, *design_.planned_units);
+    } else if (design_.max_days) {
+      fraction = std::min(1.0, (report_.progress.days + days) / *design_.max_days);
+    }
+    if (!(fraction > 0)) return text;
+    Outcome<GroupSequential> walk = Replay(design_, report_.looks);
+    if (!walk) return text;
+    const auto look = walk->Next(fraction);
+    if (!look) return text;
+    const double enough = look->bound * estimate.effect.standard_error * std::sqrt(units / then);
+    return text + " An effect of " + EffectText(sign * enough, is_relative, is_share) +
+           " or more would be enough then; now it is " + EffectText(estimate.effect.point, is_relative, is_share) + ".";
+  }
+
+  Time NextLook() const {
+    const auto every = std::max<Milliseconds>(design_.look_every, std::chrono::days(1));
+    const auto since = now_ > design_.plan.started ? now_ - design_.plan.started : Milliseconds(0);
+    Time next = design_.plan.started + (since / every + 1) * every;
+    const Milliseconds fewest = std::chrono::days(FewestDays(design_));
+    if (next < design_.plan.started + fewest) {
+      next = design_.plan.started + (fewest + every - Milliseconds(1)) / every * every;
+    }
+    if (report_.progress.until) next = std::min(next, *report_.progress.until);
+    return next;
+  }
+
+  Report& report_;
+  const Design& design_;
+  const Time now_;
+  const MetricReport* primary_ = nullptr;
+  std::vector<Standing> standings_;
+};
+
+}  // namespace
+
+std::string_view ToString(Light light) {
+  switch (light) {
+    case Light::kGreen:
+      return "green";
+    case Light::kYellow:
+      return "yellow";
+    case Light::kRed:
+      break;
+  }
+  return "red";
+}
+
+std::string_view ToString(Decision decision) {
+  switch (decision) {
+    case Decision::kShip:
+      return "ship";
+    case Decision::kStopForHarm:
+      return "stop_for_harm";
+    case Decision::kStopForFutility:
+      return "stop_for_futility";
+    case Decision::kKeepRunning:
+      return "keep_running";
+    case Decision::kInconclusive:
+      return "inconclusive";
+    case Decision::kCannotSay:
+      break;
+  }
+  return "cannot_say";
+}
+
+void Decide(Report& report, Time now) {
+  Deciding(report, now).Run();
+}
+
+}  // namespace guidon::stats

@@ -1,0 +1,114 @@
+// Looks: when the plan has one due, and what it sees.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "stats/inference/fixed.h"
+#include "stats/inference/group_sequential.h"
+#include "stats/report/gates.h"
+#include "stats/report/measure.h"
+#include "stats/report/planning.h"
+#include "stats/report/report.h"
+
+namespace guidon::stats {
+namespace {
+
+Milliseconds Every(const Design& design) {
+  return std::max<Milliseconds>(design.look_every, std::chrono::days(1));
+}
+
+// Whole intervals since the start.
+std::int64_t IntervalOf(const Design& design, Time time) {
+  return time <= design.plan.started ? 0 : (time - design.plan.started) / Every(design);
+}
+
+// What the method says of one comparison at this look.
+PublishedLook::Of AtLook(const Design& design, const GroupSequential* walk, const Measured& measured,
+                         const ArmStatistic& control, const ArmStatistic& treatment, std::uint32_t variant) {
+  PublishedLook::Of of;
+  of.variant = variant;
+  of.is_relative = measured.is_relative;
+  Estimate estimate;
+  if (measured.small_counts) {
+    estimate = AnytimeEstimate(measured, control, treatment, AlphaOfOne(design), TunedTo(design, variant));
+  } else if (EffectiveMethod(design) == PlanMethod::kFixed) {
+    estimate = FixedEstimate(measured.effect, {.alpha = AlphaOfOne(design)});
+  } else if (walk == nullptr) {
+    estimate = AnytimeEstimate(measured, control, treatment, AlphaOfOne(design), TunedTo(design, variant));
+  } else {
+    const Outcome<Estimate> now = walk->EstimateNow(measured.effect);
+    if (now) estimate = *now;
+  }
+  of.point = measured.effect.point;
+  of.standard_error = measured.effect.standard_error;
+  of.z = of.standard_error > 0 ? of.point / of.standard_error : 0;
+  of.lower = estimate.interval.lower;
+  of.upper = estimate.interval.upper;
+  // What small counts say is shown, and nothing is decided by it.
+  of.p = measured.small_counts ? 1 : std::clamp(estimate.p_value, 0.0, 1.0);
+  return of;
+}
+
+}  // namespace
+
+std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, const std::vector<PublishedLook>& taken,
+                                     Time now) {
+  if (!design.primary || facts.totals == nullptr) return std::nullopt;
+  if (!taken.empty() && taken.back().is_final) return std::nullopt;
+  const Progress progress = ProgressOf(design, *facts.totals, now);
+  const PlanMethod method = EffectiveMethod(design);
+  const bool has_ended = design.plan.ended && now >= *design.plan.ended;
+  // An experiment that was ended has outcomes to come.
+  const bool is_final = progress.at_end && (!has_ended || now >= SettledAt(design));
+  if (!is_final) {
+    if (has_ended || method == PlanMethod::kFixed || taken.size() + 1 >= kMostLooks) return std::nullopt;
+    const std::int64_t interval = IntervalOf(design, now);
+    if (interval < 1 || progress.days < FewestDays(design)) return std::nullopt;
+    if (!taken.empty() && IntervalOf(design, taken.back().time) >= interval) return std::nullopt;
+  }
+  const std::vector<Gate> gates = GatesOf(design, facts, now);
+  const Gate* events = FindGate(gates, "minimum_events");
+  if (HasRed(gates) || (events != nullptr && events->light != Light::kGreen && !is_final)) return std::nullopt;
+
+  PublishedLook look;
+  look.number = taken.empty() ? 1 : taken.back().number + 1;
+  look.time = now;
+  look.is_final = is_final;
+  look.units = progress.units;
+  look.fraction = FractionOf(design, progress);
+  std::optional<GroupSequential> walk;
+  if (method == PlanMethod::kGroupSequential) {
+    // Information never goes down, whatever units were erased meanwhile.
+    if (!taken.empty()) look.fraction = std::max(look.fraction, taken.back().fraction);
+    if (!(look.fraction > 0)) return std::nullopt;
+    Outcome<GroupSequential> replayed = Replay(design, taken);
+    if (!replayed) return std::nullopt;
+    const auto at = is_final ? replayed->Last(look.fraction) : replayed->Next(look.fraction);
+    if (!at) return std::nullopt;
+    // All of alpha is spent where the planned size was reached before the least number of days was over: that, then,
+    // was the last look.
+    look.is_final = is_final || at->is_final;
+    look.alpha_spent = at->alpha_spent * static_cast<double>(design.plan.variants.size() - 1);
+    look.z_bound = at->bound;
+    walk = *std::move(replayed);
+  } else if (method == PlanMethod::kFixed) {
+    look.alpha_spent = design.alpha;
+    look.fraction = std::max(look.fraction, is_final ? 1.0 : 0.0);
+  }
+  std::vector<std::size_t> metrics{design.primary->metric};
+  for (const Goal& goal : design.secondary) metrics.push_back(goal.metric);
+  for (const std::size_t metric : metrics) {
+    const ArmStatistic control = facts.totals->Arm(metric, 0);
+    for (std::uint32_t v = 1; v < design.plan.variants.size(); ++v) {
+      const ArmStatistic treatment = facts.totals->Arm(metric, v);
+      const Outcome<Measured> measured = Measure(control, treatment);
+      if (!measured) continue;
+      PublishedLook::Of of = AtLook(design, walk ? &*walk : nullptr, *measured, control, treatment, v);
+      of.metric = metric;
+      look.effects.push_back(of);
+    }
+  }
+  return look;
+}
+
+}  // namespace guidon::stats

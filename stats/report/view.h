@@ -1,0 +1,55 @@
+// What text and page have in common: which of a comparison's intervals is shown, and on which scale.
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "stats/report/report.h"
+
+namespace guidon::stats {
+
+// An effect as it is drawn: the newest look's where the plan decides by looks, else the present one.
+struct Shown {
+  double point = 0, lower = 0, upper = 0;  // ends may be infinite
+  bool is_relative = true;
+};
+Shown ShownOf(const ComparisonOfVariant& comparison);
+
+// An axis that holds all of these effects, 0 and the margins, with round ticks; at most seven.
+struct Axis {
+  double low = -1, high = 1;
+  std::vector<double> ticks;  // rising, 0 among them
+  // 0 at the left end, 1 at the right one; beyond: cut off there.
+  double At(double value) const;
+};
+// Infinite ends count for nothing; without any finite number the axis is -1 … 1.
+Axis AxisFor(const std::vector<double>& values);
+
+// The metrics of a role, in order.
+std::vector<const MetricReport*> OfRole(const Report& report, std::string_view role);
+
+// Every finite number that a drawing of these metrics on one scale has to hold.
+std::vector<double> ValuesOf(const std::vector<const MetricReport*>& metrics, bool is_relative);
+
+// "primary", "guardrail (never worse by 5%, else pause)", …
+std::string MarginText(const MetricReport& metric);
+
+// The margin on the axis of effects: below 0 where up is good, above 0 where down is. Nothing without one.
+std::optional<double> MarginAt(const MetricReport& metric);
+
+// "look 3 of 6, 52% of the information, alpha spent 0.0052 of 0.05"; "" where the method has no looks.
+std::string LooksText(const Report& report);
+// "21 days, 102,400 units, about 4,900 a day, about 12 days left"
+std::string ProgressText(const Report& report);
+
+std::string GateTitle(const std::string& id);  // "Sample ratio"
+
+// One line of the plan each: what it is, and what was chosen.
+std::vector<std::pair<std::string, std::string>> PlanLines(const Report& report);
+
+// "better": the interval lies on the good side of 0; "worse"; "" while it holds 0.
+std::string SideOf(const Shown& shown, bool expect_up);
+
+}  // namespace guidon::stats

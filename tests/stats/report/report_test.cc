@@ -1,0 +1,549 @@
+// What a report says, and when it says nothing. Golden files in golden/: GUIDON_WRITE_GOLDEN=1 writes them anew.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "core/base/json.h"
+#include "stats/report/report.h"
+#include "stats/report/words.h"
+#include "tests/stats/report/samples.h"
+
+namespace guidon::stats::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const Gate& GateOf(const Report& report, std::string_view id) {
+  for (const Gate& gate : report.gates) {
+    if (gate.id == id) return gate;
+  }
+  throw std::invalid_argument("no gate " + std::string(id));
+}
+
+const MetricReport& MetricOf(const Report& report, std::string_view role) {
+  for (const MetricReport& metric : report.metrics) {
+    if (metric.role == role) return metric;
+  }
+  throw std::invalid_argument("no metric that is " + std::string(role));
+}
+
+// ---- Golden files -------------------------------------------------------------------------------------------------
+
+// Everything as it is in the file, numbers within 1e-9 of it.
+std::string DifferenceOf(const Value& got, const Value& wanted, const std::string& path) {
+  if (got.is_number() && wanted.is_number()) {
+    const double a = got.AsDouble(), b = wanted.AsDouble();
+    return std::fabs(a - b) <= 1e-12 + 1e-9 * std::fabs(b) ? "" : path + ": " + ToJson(got) + ", not " + ToJson(wanted);
+  }
+  if (got.is_array() && wanted.is_array() && got.AsArray().size() == wanted.AsArray().size()) {
+    for (std::size_t i = 0; i < got.AsArray().size(); ++i) {
+      std::string fault = DifferenceOf(got.AsArray()[i], wanted.AsArray()[i], path + "[" + std::to_string(i) + "]");
+      if (!fault.empty()) return fault;
+    }
+    return "";
+  }
+  if (got.is_object() && wanted.is_object() && got.AsObject().size() == wanted.AsObject().size()) {
+    for (const Member& member : wanted.AsObject()) {
+      const Value* found = got.Find(member.name);
+      if (found == nullptr) return path + "." + member.name + " is missing";
+      std::string fault = DifferenceOf(*found, member.value, path + "." + member.name);
+      if (!fault.empty()) return fault;
+    }
+    return "";
+  }
+  return got == wanted ? "" : path + ": " + guidon::ToJson(got) + ", not " + guidon::ToJson(wanted);
+}
+
+std::string FileOf(const std::string& name) {
+  return GUIDON_SOURCE_DIR "/tests/stats/report/golden/" + name;
+}
+
+std::string ReadFile(const std::string& name) {
+  std::ifstream file(FileOf(name));
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+class GoldenTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenTest, IsTheDocumentAndTheTextThatWereLookedAt) {
+  const std::string name = GetParam();
+  const Report& report = SampleOf(name);
+  const Value json = stats::ToJson(report);
+  const std::string text = ToText(report);
+  if (std::getenv("GUIDON_WRITE_GOLDEN") != nullptr) {
+    std::ofstream(FileOf(name + ".json")) << ToPrettyJson(json);
+    std::ofstream(FileOf(name + ".txt")) << text;
+  }
+  const Result<Value> wanted = ParseJson(ReadFile(name + ".json"));
+  ASSERT_TRUE(wanted) << wanted.error().message;
+  EXPECT_EQ(DifferenceOf(json, *wanted, "report"), "");
+  EXPECT_EQ(text, ReadFile(name + ".txt"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Samples, GoldenTest,
+                         ::testing::Values("ship", "harm", "broken-split", "hidden", "small-counts"),
+                         [](const auto& sample) {
+                           std::string name = sample.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+// ---- Decisions ----------------------------------------------------------------------------------------------------
+
+TEST(JudgeTest, ShipsWhatIsBetterWhenEveryGuardrailHolds) {
+  const Report& report = SampleOf("ship");
+  EXPECT_EQ(report.decision, Decision::kShip) << report.verdict;
+  EXPECT_EQ(report.winner, "one_page");
+  EXPECT_THAT(report.verdict, HasSubstr("one_page raises order_completed by "));
+  EXPECT_EQ(MetricOf(report, "primary").comparisons[0].found, "better");
+  EXPECT_GE(MetricOf(report, "primary").comparisons[0].found_at_look, 1u);
+}
+
+TEST(JudgeTest, AHarmedGuardrailStopsItWhateverTheGoalSays) {
+  const Report& report = SampleOf("harm");
+  EXPECT_EQ(report.decision, Decision::kStopForHarm) << report.verdict;
+  EXPECT_THAT(report.verdict, HasSubstr("one_page harms checkout_error"));
+  EXPECT_EQ(MetricOf(report, "guardrail").guardrail_verdict, "harmed");
+}
+
+TEST(JudgeTest, AGuardrailThatIsNotKnownToHoldKeepsItRunningAndThenLeavesItOpen) {
+  Design design = DesignOf();
+  design.guardrails = {{2, 0.0001, false, "rollback"}};  // too narrow to be shown
+  ArmOf better;
+  better.conversion = 0.23;
+  Watched watched = Watch(design, {.seed = 3, .arms = {{}, better}});
+  const Report running = watched.Read();
+  EXPECT_EQ(running.decision, Decision::kKeepRunning) << running.verdict;
+  EXPECT_THAT(running.next, HasSubstr("as soon as checkout_error is shown"));
+  watched.now = After(42);
+  const Report ended = watched.Read();
+  EXPECT_EQ(ended.decision, Decision::kInconclusive) << ended.verdict;
+  EXPECT_THAT(ended.verdict, HasSubstr("could not be shown that checkout_error"));
+}
+
+TEST(JudgeTest, ARedGateHidesEveryResult) {
+  const Report& report = SampleOf("broken-split");
+  EXPECT_EQ(report.decision, Decision::kCannotSay);
+  EXPECT_TRUE(report.results_hidden);
+  EXPECT_EQ(GateOf(report, "sample_ratio").light, Light::kRed);
+  EXPECT_THAT(GateOf(report, "sample_ratio").sentence, HasSubstr("cause: platform=ios"));
+  for (const MetricReport& metric : report.metrics) {
+    EXPECT_TRUE(metric.comparisons.empty()) << metric.metric;
+    EXPECT_TRUE(metric.over_time.empty()) << metric.metric;
+  }
+  EXPECT_TRUE(report.slices.empty());
+  const std::string json = guidon::ToJson(stats::ToJson(report));
+  EXPECT_THAT(json, Not(HasSubstr("\"effect\"")));
+  EXPECT_THAT(json, Not(HasSubstr("\"statistics\"")));
+  EXPECT_THAT(ToText(report), HasSubstr("hidden: the data cannot be trusted"));
+}
+
+TEST(JudgeTest, AFixedHorizonShowsGuardrailsOnlyUntilItsEndAndThenDecides) {
+  const Report& early = SampleOf("hidden");
+  EXPECT_EQ(early.decision, Decision::kKeepRunning);
+  EXPECT_TRUE(early.results_hidden);
+  EXPECT_TRUE(MetricOf(early, "primary").comparisons.empty());
+  EXPECT_TRUE(MetricOf(early, "secondary").comparisons.empty());
+  EXPECT_FALSE(MetricOf(early, "guardrail").comparisons.empty());
+  EXPECT_THAT(ToText(early), HasSubstr("hidden until the planned end"));
+
+  Design design = DesignOf(PlanMethod::kFixed);
+  design.planned_units = 20'000;
+  ArmOf better;
+  better.conversion = 0.226;
+  Watched watched = Watch(design, {.seed = 14, .arms = {{}, better}});
+  ASSERT_EQ(watched.looks.size(), 1u);
+  EXPECT_TRUE(watched.looks[0].is_final);
+  const Report report = watched.Read();
+  EXPECT_FALSE(report.results_hidden);
+  EXPECT_EQ(report.decision, Decision::kShip) << report.verdict;
+}
+
+TEST(JudgeTest, SmallCountsAreShownByMethodsOfTheirOwnAndDecideNothing) {
+  const Report& report = SampleOf("small-counts");
+  const ComparisonOfVariant& comparison = MetricOf(report, "primary").comparisons[0];
+  EXPECT_THAT(comparison.badges, ::testing::Contains("small counts"));
+  EXPECT_FALSE(comparison.is_relative);
+  EXPECT_EQ(comparison.found, "");
+  EXPECT_EQ(comparison.p_adjusted, 1);
+
+  // 40 to 0 in two arms of 800: Fisher is sure, the plan is not asked.
+  Design design = DesignOf(PlanMethod::kSequential);
+  design.guardrails.clear();
+  ArmOf many, no_one;
+  many.conversion = 0.05;
+  no_one.conversion = 0;
+  const Report sure = Watch(design, {.seed = 2, .units_per_day = 100, .days = 16, .arms = {no_one, many}}).Read();
+  EXPECT_LT(MetricOf(sure, "primary").comparisons[0].estimate.p_value, 1e-6);
+  EXPECT_EQ(sure.decision, Decision::kKeepRunning) << sure.verdict;
+}
+
+TEST(JudgeTest, StopsForFutilityOnlyWhenTheLookedForEffectCannotBeFoundAnyMore) {
+  const Report& futile = SampleOf("futile");
+  EXPECT_EQ(futile.decision, Decision::kStopForFutility) << futile.verdict;
+  const Report& running = SampleOf("running");
+  EXPECT_EQ(running.decision, Decision::kKeepRunning) << running.verdict;
+  EXPECT_THAT(running.next, HasSubstr("The next look is due on 2027-01-25."));
+  EXPECT_THAT(running.next, HasSubstr("Its end is expected on "));
+}
+
+TEST(JudgeTest, SaysNothingButHarmBeforeTheFewestDays) {
+  ArmOf better;
+  better.conversion = 0.26;
+  const Watched early = Watch(DesignOf(PlanMethod::kSequential), {.seed = 5, .days = 10, .arms = {{}, better}});
+  const Report report = early.Read();
+  EXPECT_EQ(MetricOf(report, "primary").comparisons[0].found, "better");
+  EXPECT_EQ(report.decision, Decision::kKeepRunning) << report.verdict;
+  EXPECT_THAT(report.verdict, HasSubstr("too early"));
+  ArmOf worse;
+  worse.conversion = 0.15;
+  EXPECT_EQ(Watch(DesignOf(PlanMethod::kSequential), {.seed = 5, .days = 10, .arms = {{}, worse}}).Read().decision,
+            Decision::kStopForHarm);
+}
+
+TEST(JudgeTest, AFirstCrossingStandsAndAReversalIsShown) {
+  Watched watched = Watch(DesignOf(), {.seed = 7});
+  ASSERT_FALSE(watched.looks.empty());
+  PublishedLook crossed = watched.looks.front();
+  crossed.effects.front().z = 6;
+  crossed.effects.front().p = 1e-6;
+  watched.looks.front() = crossed;
+  const Report report = watched.Read();
+  const ComparisonOfVariant& comparison = MetricOf(report, "primary").comparisons[0];
+  EXPECT_EQ(comparison.found, "better");
+  EXPECT_EQ(comparison.found_at_look, 1u);
+  EXPECT_THAT(report.notes, ::testing::Contains(HasSubstr("what was found first stands")));
+}
+
+// With two variants, each at p = 0.03, Holm finds neither; with one at 0.02 it finds that and then the other.
+TEST(JudgeTest, SeveralVariantsShareAlphaByHolm) {
+  Watched watched = Watch(DesignOf(PlanMethod::kGroupSequential, 3), {.seed = 8, .arms = {{}, {}, {}}});
+  ASSERT_FALSE(watched.looks.empty());
+  const auto with = [&](double first, double second) {
+    std::vector<PublishedLook> looks = watched.looks;
+    for (PublishedLook& look : looks) {
+      look.effects[0].p = first;
+      look.effects[1].p = second;
+      look.effects[0].z = look.effects[1].z = 2.2;
+    }
+    const Report report = Judge(watched.design, {&watched.totals, {}}, looks, watched.now);
+    return std::pair(MetricOf(report, "primary").comparisons[0].found,
+                     MetricOf(report, "primary").comparisons[1].found);
+  };
+  EXPECT_EQ(with(0.03, 0.04), std::pair(std::string(), std::string()));
+  EXPECT_EQ(with(0.02, 0.04), std::pair(std::string("better"), std::string("better")));
+  EXPECT_EQ(with(0.02, 0.2), std::pair(std::string("better"), std::string()));
+}
+
+TEST(JudgeTest, WithoutSizeAndEndGroupSequentialIsSequentialAndSaysSo) {
+  Design design = DesignOf();
+  design.planned_units.reset();
+  design.max_days.reset();
+  EXPECT_EQ(EffectiveMethod(design), PlanMethod::kSequential);
+  const Report report = Watch(design, {.seed = 9, .units_per_day = 300, .days = 15}).Read();
+  EXPECT_THAT(report.notes, ::testing::Contains(HasSubstr("neither a size nor an end")));
+}
+
+TEST(JudgeTest, ABaselineNearZeroIsComparedAbsolutely) {
+  Design design = DesignOf(PlanMethod::kSequential);
+  design.plan.metrics[1].adjust = false;
+  design.primary = Goal{1, true, std::nullopt};
+  Totals totals(design.plan);
+  for (std::uint32_t i = 0; i < 4'000; ++i) {
+    Contribution unit;
+    unit.kind = Contribution::Kind::kUnit;
+    unit.variant = i % 2;
+    unit.day = 20'460;
+    unit.dimensions = {"ios", "DE"};
+    unit.metrics.resize(4);
+    unit.metrics[1].y = unit.metrics[1].y_uncapped = (i / 2 % 2 == 0 ? 10.0 : -10.0) + (i % 2);
+    unit.metrics[1].events = 1;
+    totals.Add(unit);
+  }
+  const Report report = Judge(design, {&totals, {}}, {}, After(20));
+  const ComparisonOfVariant& comparison = MetricOf(report, "primary").comparisons[0];
+  EXPECT_FALSE(comparison.is_relative);
+  EXPECT_NEAR(comparison.estimate.effect.point, 1, 1e-9);
+  EXPECT_THAT(comparison.badges, ::testing::Contains("baseline near 0: absolute"));
+}
+
+// ---- Looks --------------------------------------------------------------------------------------------------------
+
+TEST(LooksTest, AreTakenByThePlanOnceAnIntervalFromTheFewestDaysOn) {
+  const Design design = DesignOf();
+  const World world{.seed = 20};
+  const Totals totals = TotalsOf(design, world, 14);
+  EXPECT_FALSE(DueLook(design, {&totals, {}}, {}, After(13.9)));
+  const auto first = DueLook(design, {&totals, {}}, {}, After(14));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->number, 1u);
+  EXPECT_FALSE(first->is_final);
+  EXPECT_GT(first->alpha_spent, 0);
+  EXPECT_LT(first->alpha_spent, 0.05);
+  EXPECT_FALSE(DueLook(design, {&totals, {}}, {*first}, After(14.5)));
+  EXPECT_FALSE(DueLook(design, {&totals, {}}, {*first}, After(20.9)));
+  EXPECT_TRUE(DueLook(design, {&totals, {}}, {*first}, After(21)));
+  // The same facts, the same look.
+  EXPECT_EQ(*first, *DueLook(design, {&totals, {}}, {}, After(14)));
+}
+
+TEST(LooksTest, TheLastSpendsWhatIsLeftAndThenThereAreNone) {
+  Design design = DesignOf();
+  const World world{.seed = 20};
+  const Totals totals = TotalsOf(design, world, 21);
+  const Totals early = TotalsOf(design, world, 14);
+  std::vector<PublishedLook> looks{*DueLook(design, {&early, {}}, {}, After(14))};
+  const auto last = DueLook(design, {&totals, {}}, looks, After(42));
+  ASSERT_TRUE(last);
+  EXPECT_TRUE(last->is_final);
+  EXPECT_LT(last->fraction, 0.7);
+  EXPECT_NEAR(last->alpha_spent, 0.05, 1e-9);
+  looks.push_back(*last);
+  EXPECT_FALSE(DueLook(design, {&totals, {}}, looks, After(60)));
+}
+
+TEST(LooksTest, WaitForTheOutcomesOfAnEndedExperimentAndForSoundData) {
+  Design design = DesignOf();
+  const Totals totals = TotalsOf(design, {.seed = 20}, 15);
+  design.plan.ended = After(15);
+  EXPECT_FALSE(DueLook(design, {&totals, {}}, {}, After(16)));
+  const auto final_look = DueLook(design, {&totals, {}}, {}, After(18));  // 72 h later
+  ASSERT_TRUE(final_look);
+  EXPECT_TRUE(final_look->is_final);
+  DataQuality rebuilding;
+  rebuilding.rebuilding = true;
+  EXPECT_FALSE(DueLook(design, {&totals, rebuilding}, {}, After(18)));
+}
+
+TEST(LooksTest, AreReadAsTheyWereWritten) {
+  const Design design = DesignOf();
+  const Totals totals = TotalsOf(design, {.seed = 20, .units_per_day = 200}, 14);
+  PublishedLook look = *DueLook(design, {&totals, {}}, {}, After(14));
+  look.effects[0].upper = INFINITY;
+  const Result<Value> stored = ParseJson(guidon::ToJson(stats::ToJson(look)));
+  ASSERT_TRUE(stored);
+  const Result<PublishedLook> read = ReadLook(*stored);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, look);
+  EXPECT_FALSE(ReadLook(Value(3)));
+  Value broken = *stored;
+  broken.MutableObject().Erase("fraction");
+  EXPECT_EQ(ReadLook(broken).error().code, ErrorCode::kCorrupt);
+}
+
+// ---- Gates --------------------------------------------------------------------------------------------------------
+
+Report ReportOf(const World& world, const DataQuality& quality = {}) {
+  const Design design = DesignOf();
+  const Totals totals = TotalsOf(design, world);
+  return Judge(design, {&totals, quality}, {}, After(world.days));
+}
+
+TEST(GatesTest, UnitsInSeveralVariantsWarnAndThenBlock) {
+  World world{.seed = 30, .units_per_day = 500, .days = 14};
+  EXPECT_EQ(GateOf(ReportOf(world), "multiple_exposure").light, Light::kGreen);
+  for (ArmOf& arm : world.arms) arm.multiple = 0.02;
+  EXPECT_EQ(GateOf(ReportOf(world), "multiple_exposure").light, Light::kYellow);
+  for (ArmOf& arm : world.arms) arm.multiple = 0.07;
+  EXPECT_EQ(GateOf(ReportOf(world), "multiple_exposure").light, Light::kRed);
+  // Few are no sign of anything; and of one arm alone they are.
+  EXPECT_EQ(GateOf(ReportOf({.seed = 31, .units_per_day = 10, .days = 7, .arms = {{.multiple = 0.05}, {}}}),
+                   "multiple_exposure")
+                .light,
+            Light::kGreen);
+  world.arms = {{.multiple = 0.008}, {}};
+  EXPECT_THAT(GateOf(ReportOf(world), "multiple_exposure").sentence, HasSubstr("not set aside alike"));
+}
+
+TEST(GatesTest, UnitsThatDifferedBeforeAreNotBelieved) {
+  const Design design = DesignOf();
+  Totals totals(design.plan);
+  for (std::uint32_t i = 0; i < 2'000; ++i) {
+    Contribution unit;
+    unit.kind = Contribution::Kind::kUnit;
+    unit.variant = i % 2;
+    unit.day = 20'460;
+    unit.dimensions = {"ios", "DE"};
+    unit.metrics.resize(4);
+    unit.metrics[1].x = (i / 2 % 7) + (i % 2 == 1 ? 1.0 : 0.0);
+    unit.metrics[1].y = unit.metrics[1].y_uncapped = (i % 11);
+    totals.Add(unit);
+  }
+  const Report report = Judge(design, {&totals, {}}, {}, After(20));
+  EXPECT_EQ(GateOf(report, "pre_exposure_bias").light, Light::kRed);
+  EXPECT_THAT(GateOf(report, "pre_exposure_bias").sentence, HasSubstr("revenue_per_account"));
+  EXPECT_EQ(GateOf(SampleOf("ship"), "pre_exposure_bias").light, Light::kGreen);
+}
+
+TEST(GatesTest, TellWhatIsMissingOldRefusedOrEdited) {
+  const World world{.seed = 33, .units_per_day = 100, .days = 8};
+  EXPECT_EQ(GateOf(ReportOf(world), "minimum_runtime").light, Light::kYellow);
+  EXPECT_EQ(GateOf(ReportOf({.seed = 33, .units_per_day = 20, .days = 2}), "minimum_events").light, Light::kYellow);
+  EXPECT_EQ(GateOf(SampleOf("ship"), "minimum_runtime").light, Light::kGreen);
+  EXPECT_THAT(GateOf(SampleOf("running"), "minimum_runtime").sentence, HasSubstr("not whole weeks"));
+  DataQuality quality;
+  quality.folded_to = After(8) - std::chrono::hours(3);
+  quality.rejected = {{"too_late", 900}, {"clock_skew", 2}};
+  quality.changes = {"traffic was raised to 50% on 2027-01-06"};
+  const Report report = ReportOf(world, quality);
+  EXPECT_EQ(GateOf(report, "freshness").light, Light::kYellow);
+  EXPECT_EQ(GateOf(report, "rejected_events").light, Light::kYellow);
+  EXPECT_THAT(GateOf(report, "rejected_events").sentence, HasSubstr("too late"));
+  EXPECT_THAT(GateOf(report, "edits").sentence, HasSubstr("raised to 50%"));
+  quality = {};
+  quality.rebuilding = true;
+  EXPECT_EQ(ReportOf(world, quality).decision, Decision::kCannotSay);
+}
+
+TEST(GatesTest, AnEffectThatIsTooGoodIsDoubted) {
+  ArmOf magic;
+  magic.conversion = 0.35;
+  const Report report = Watch(DesignOf(PlanMethod::kSequential), {.seed = 34, .days = 14, .arms = {{}, magic}}).Read();
+  EXPECT_EQ(GateOf(report, "too_good").light, Light::kYellow);
+  EXPECT_THAT(GateOf(report, "too_good").sentence, HasSubstr("Twyman"));
+}
+
+// ---- Alarms -------------------------------------------------------------------------------------------------------
+
+TEST(AlarmsTest, AreOfHarmedGuardrailsUntilTheSplitIsBroken) {
+  const Design design = DesignOf();
+  ArmOf harmful;
+  harmful.errors = 0.04;
+  const Totals harmed = TotalsOf(design, {.seed = 40, .days = 10, .arms = {{}, harmful}});
+  const std::vector<Alarm> alarms = AlarmsOf(design, {&harmed, {}}, After(10));
+  ASSERT_EQ(alarms.size(), 1u);
+  EXPECT_EQ(alarms[0].kind, Alarm::Kind::kGuardrail);
+  EXPECT_EQ(alarms[0].metric, "checkout_error");
+  EXPECT_EQ(alarms[0].variant, "one_page");
+  harmful.more_units = 0.2;
+  const Totals broken = TotalsOf(design, {.seed = 40, .days = 10, .arms = {{}, harmful}});
+  const std::vector<Alarm> of_split = AlarmsOf(design, {&broken, {}}, After(10));
+  ASSERT_EQ(of_split.size(), 1u);
+  EXPECT_EQ(of_split[0].kind, Alarm::Kind::kSampleRatio);
+  const Totals sound = TotalsOf(design, {.seed = 41, .days = 10});
+  EXPECT_TRUE(AlarmsOf(design, {&sound, {}}, After(10)).empty());
+  DataQuality rebuilding;
+  rebuilding.rebuilding = true;
+  EXPECT_TRUE(AlarmsOf(design, {&broken, rebuilding}, After(10)).empty());
+}
+
+// ---- The plan -----------------------------------------------------------------------------------------------------
+
+TEST(PlannedUnitsTest, AreThoseThatFindTheEffectWithThePowerThatWasPlanned) {
+  Design design = DesignOf(PlanMethod::kFixed);
+  design.primary->detect = 0.10;
+  const Outcome<double> units = PlannedUnits(design, ProportionStatistic{1'000, 100});
+  ASSERT_TRUE(units);
+  // z(.975) + z(.8) over the relative standard error of 10 % against 11 %.
+  const double error = std::sqrt(9.0 / (*units / 2) * (1 + 1.21));
+  EXPECT_NEAR(0.10 / error, 1.959964 + 0.841621, 1e-3);
+  design.method = PlanMethod::kSequential;
+  EXPECT_NEAR(*PlannedUnits(design, ProportionStatistic{1'000, 100}) / *units, 1.76, 0.005);
+  design.method = PlanMethod::kFixed;
+  design.primary->detect = 0.05;
+  EXPECT_GT(*PlannedUnits(design, ProportionStatistic{1'000, 100}), 3.8 * *units);
+  EXPECT_EQ(PlannedUnits(design, ProportionStatistic{1'000, 0}).error().code, StatsErrorCode::kBaselineZero);
+  design.primary->detect.reset();
+  EXPECT_EQ(PlannedUnits(design, ProportionStatistic{1'000, 100}).error().code, StatsErrorCode::kInvalid);
+}
+
+TEST(HashOfTest, ChangesWithThePlanAndNotWithItsEnd) {
+  const Design design = DesignOf();
+  Design other = design;
+  EXPECT_EQ(HashOf(design), HashOf(other));
+  EXPECT_EQ(HashOf(design).size(), 16u);
+  other.plan.ended = After(3);
+  EXPECT_EQ(HashOf(design), HashOf(other));
+  other.guardrails[0].margin = 0.006;
+  EXPECT_NE(HashOf(design), HashOf(other));
+  other = design;
+  other.plan.weights = {0.4, 0.6};
+  EXPECT_NE(HashOf(design), HashOf(other));
+}
+
+// ---- What is written ----------------------------------------------------------------------------------------------
+
+TEST(ReportTest, TheSameFactsInAnotherOrderGiveTheSameBytes) {
+  const Design design = DesignOf();
+  World world{.seed = 50, .units_per_day = 200, .days = 14};
+  const Totals forwards = TotalsOf(design, world);
+  const Totals left = TotalsOf(design, world, 7);
+  world.backwards = true;
+  const Totals backwards = TotalsOf(design, world);
+  const Report a = Judge(design, {&forwards, {}}, {}, After(14)), b = Judge(design, {&backwards, {}}, {}, After(14));
+  EXPECT_EQ(guidon::ToJson(stats::ToJson(a)), guidon::ToJson(stats::ToJson(b)));
+  EXPECT_EQ(ToHtml(a), ToHtml(b));
+  EXPECT_EQ(ToText(a), ToText(b));
+  const Report other = Judge(design, {&left, {}}, {}, After(14));
+  EXPECT_NE(ToHtml(a), ToHtml(other));
+}
+
+TEST(ReportTest, HostileNamesAreTextAndNothingElse) {
+  const Report& report = SampleOf("hostile-names");
+  const std::string page = ToHtml(report);
+  EXPECT_THAT(page, Not(HasSubstr("<script")));
+  EXPECT_THAT(page, Not(HasSubstr("<img")));
+  EXPECT_THAT(page, Not(HasSubstr("<svg onload")));
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)&lt;/script&gt;"));
+  EXPECT_THAT(page, HasSubstr("download=\"-script-alert-1---script-.json\""));
+  const std::string text = ToText(report);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(text.find('\x07'), std::string::npos);
+}
+
+TEST(ReportTest, ThePageFetchesNothing) {
+  const std::string page = ToHtml(SampleOf("ship"));
+  EXPECT_TRUE(page.starts_with("<!doctype html><html lang=\"en\">"));
+  EXPECT_TRUE(page.ends_with("</html>\n"));
+  for (const char* reference : {"http:", "https:", "src=", "url(", "@import", "<script"}) {
+    EXPECT_THAT(page, Not(HasSubstr(reference)));
+  }
+}
+
+TEST(ReportTest, NoLineOfTheTextIsWiderThanTheTerminal) {
+  for (const Sample& sample : Samples()) {
+    for (const std::size_t columns : {40u, 60u, 80u, 120u}) {
+      std::istringstream lines(ToText(sample.report, {.columns = columns}));
+      for (std::string line; std::getline(lines, line);) {
+        const auto width = static_cast<std::size_t>(std::count_if(
+            line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+        EXPECT_LE(width, columns) << sample.name << ": " << line;
+      }
+    }
+    // Colour repeats what words say.
+    std::string colored = ToText(sample.report, {.color = true});
+    for (std::size_t at; (at = colored.find('\x1b')) != std::string::npos;) {
+      colored.erase(at, colored.find('m', at) - at + 1);
+    }
+    EXPECT_EQ(colored, ToText(sample.report)) << sample.name;
+  }
+}
+
+TEST(WordsTest, NumbersReadAsPeopleWriteThem) {
+  EXPECT_EQ(CountText(std::uint64_t{1'234'567}), "1,234,567");
+  EXPECT_EQ(CountText(std::uint64_t{999}), "999");
+  EXPECT_EQ(LiftText(0.0231), "+2.31%");
+  EXPECT_EQ(LiftText(-0.004),
+            "\xE2\x88\x92"
+            "0.40%");
+  EXPECT_EQ(EffectText(0.002, false, true), "+0.20pp");
+  EXPECT_EQ(ShareText(0.4482), "44.8%");
+  EXPECT_EQ(ShareText(0.0086), "0.860%");
+  EXPECT_EQ(NumberText(12'345.6), "12,346");
+  EXPECT_EQ(NumberText(0.01234), "0.0123");
+  EXPECT_EQ(ProbabilityText(0.00001), "<0.0001");
+  EXPECT_EQ(StampText(Start()), "2027-01-04T08:00:00Z");
+  EXPECT_EQ(DayText(std::int32_t{0}), "1970-01-01");
+  EXPECT_EQ(ListText({"a", "b", "c"}), "a, b and c");
+}
+
+}  // namespace
+}  // namespace guidon::stats::testing
