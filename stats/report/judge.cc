@@ -169,6 +169,7 @@ class Judging {
   // Of the primary metric. One look at each, without the plan's alpha: ideas, and marked so.
   std::vector<SliceReport> Slices(std::size_t metric) const {
     std::vector<SliceReport> slices;
+    if (design_.plan.metrics.at(metric).kind == MetricKind::kQuantile) return slices;  // kept as a whole only
     std::vector<double> p_values;
     std::vector<std::size_t> with_p;
     for (const Slice& slice : totals_.Slices()) {

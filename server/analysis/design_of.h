@@ -1,0 +1,19 @@
+// From an experiment as it was authored to the design that its reports are held against.
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <string>
+
+#include "core/model/experiment.h"
+#include "stats/metric/plan.h"
+#include "stats/report/report.h"
+
+namespace guidon {
+
+// `plan` is what the iteration measures (server/analysis/plan_of.h); goals and guardrails of metrics that are not in it
+// are left out. Without a plan of its own an experiment has the defaults of docs/spec/definitions.md. `planned_units`
+// is left empty: it is found from what is observed (server/analysis/looks.h).
+stats::Design DesignOf(const std::string& project, const Experiment& experiment, stats::ExperimentPlan plan);
+
+}  // namespace guidon

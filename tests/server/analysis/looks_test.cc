@@ -1,0 +1,123 @@
+// Designs of authored experiments, and looks that are kept.
+#include <gtest/gtest.h>
+
+#include "core/base/json.h"
+#include "core/codec/codec.h"
+#include "server/analysis/design_of.h"
+#include "server/analysis/looks.h"
+#include "tests/stats/report/samples.h"
+
+namespace guidon {
+namespace {
+
+using stats::testing::After;
+using stats::testing::DesignOf;
+using stats::testing::TotalsOf;
+
+const IterationOf kIteration{"shop", "production", "checkout-one-page", 1};
+
+TEST(DesignOfTest, IsWhatWasAuthored) {
+  Experiment experiment;
+  experiment.key = "checkout-one-page";
+  experiment.environment = "production";
+  experiment.flag = "checkout.layout";
+  experiment.primary = PrimaryMetric{"page_latency_p95", std::nullopt, 2'000};
+  experiment.secondary = {"revenue_per_account", "of_nobody"};
+  experiment.guardrails = {{"checkout_error", Margin{200, Margin::Unit::kPoints}, BreachAction::kRollback},
+                           {"page_latency_p95", Margin{5'000, Margin::Unit::kPercent}, BreachAction::kPause},
+                           {"order_completed", std::nullopt, BreachAction::kAlert}};
+  experiment.plan = Plan{.method = PlanMethod::kFixed, .alpha = 1'000, .min_days = 7, .max_days = 21};
+  const stats::Design design = guidon::DesignOf("shop", experiment, DesignOf().plan);
+  EXPECT_EQ(design.project, "shop");
+  EXPECT_EQ(design.method, stats::PlanMethod::kFixed);
+  EXPECT_DOUBLE_EQ(design.alpha, 0.01);
+  EXPECT_DOUBLE_EQ(design.power, 0.8);
+  EXPECT_EQ(design.look_every, std::chrono::days(7));
+  ASSERT_TRUE(design.primary);
+  EXPECT_EQ(design.primary->metric, 3u);
+  EXPECT_FALSE(design.primary->expect_up);  // the metric's own direction
+  EXPECT_DOUBLE_EQ(*design.primary->detect, 0.02);
+  EXPECT_EQ(design.secondary.size(), 1u);
+  ASSERT_EQ(design.guardrails.size(), 3u);
+  EXPECT_DOUBLE_EQ(*design.guardrails[0].margin, 0.002);
+  EXPECT_FALSE(design.guardrails[0].margin_is_relative);
+  EXPECT_EQ(design.guardrails[0].on_breach, "rollback");
+  EXPECT_DOUBLE_EQ(*design.guardrails[1].margin, 0.05);
+  EXPECT_TRUE(design.guardrails[1].margin_is_relative);
+  EXPECT_FALSE(design.guardrails[2].margin);
+}
+
+class LooksTest : public ::testing::Test {
+ protected:
+  static stats::Design Unsized() {
+    stats::Design design = DesignOf();
+    design.planned_units.reset();
+    return design;
+  }
+  std::unique_ptr<Store> store_ = OpenMemoryStore();
+};
+
+TEST_F(LooksTest, TheSizeIsFoundOnceAndLooksAreTakenByThePlan) {
+  Looks looks(*store_);
+  const stats::testing::World world{.seed = 60};
+  const stats::Totals week = TotalsOf(Unsized(), world, 7), fortnight = TotalsOf(Unsized(), world, 14);
+  const Result<Published> early = looks.TakeDue(kIteration, Unsized(), {&week, {}}, After(7));
+  ASSERT_TRUE(early) << early.error().message;
+  ASSERT_TRUE(early->design.planned_units);
+  EXPECT_TRUE(early->looks.empty());
+  const Result<Published> taken = looks.TakeDue(kIteration, Unsized(), {&fortnight, {}}, After(14));
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->design.planned_units, early->design.planned_units);
+  ASSERT_EQ(taken->looks.size(), 1u);
+
+  // Whoever asks again, with whatever there is by then, gets what was published.
+  const stats::Totals later = TotalsOf(Unsized(), world, 20);
+  const Result<Published> again = Looks(*store_).TakeDue(kIteration, Unsized(), {&later, {}}, After(20));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->looks, taken->looks);
+  EXPECT_EQ(Looks(*store_).Read(kIteration, Unsized())->looks, taken->looks);
+  // Another iteration has none.
+  IterationOf next = kIteration;
+  next.iteration = 10;
+  EXPECT_TRUE(looks.Read(next, Unsized())->looks.empty());
+}
+
+TEST_F(LooksTest, TheDefinitionOfTheFirstLookIsWhatItIsHeldAgainst) {
+  Experiment experiment;
+  experiment.key = "checkout-one-page";
+  experiment.owner = "ana";
+  experiment.flag = "checkout.layout";
+  experiment.environment = "production";
+  experiment.unit = "account_id";
+  experiment.hypothesis = "as it was";
+  experiment.variants = {{"control", "multi", 50'000}, {"one_page", "single", 50'000}};
+  experiment.primary = PrimaryMetric{"order_completed", std::nullopt, 2'000};
+  experiment.force = {{{{"account_id", Value("qa-17")}}, "one_page"}};
+  Looks looks(*store_);
+  ASSERT_TRUE(looks.Hold(kIteration, experiment));
+  Experiment edited = experiment;
+  edited.hypothesis = "as one would have it now";
+  const Result<Experiment> held = Looks(*store_).Hold(kIteration, edited);
+  ASSERT_TRUE(held) << held.error().message;
+  EXPECT_EQ(held->hypothesis, "as it was");
+  EXPECT_EQ(held->variants, experiment.variants);
+  EXPECT_TRUE(held->force.empty()) << "no units are kept beside looks";
+  // A look beside it is read as before.
+  EXPECT_TRUE(looks.Read(kIteration, Unsized())->looks.empty());
+  IterationOf next = kIteration;
+  next.iteration = 2;
+  EXPECT_EQ(looks.Hold(next, edited)->hypothesis, edited.hypothesis);
+}
+
+TEST_F(LooksTest, TooLittleGivesNoSizeAndADamagedLookIsSaid) {
+  Looks looks(*store_);
+  const stats::Totals few = TotalsOf(Unsized(), {.seed = 61, .units_per_day = 100}, 7);
+  EXPECT_FALSE(looks.TakeDue(kIteration, Unsized(), {&few, {}}, After(7))->design.planned_units);
+  Txn txn;
+  txn.ops = {TxnOp::Put("!look/shop/production/checkout-one-page/1/0000000001", "{}")};
+  ASSERT_TRUE(store_->Commit(std::move(txn)));
+  EXPECT_EQ(looks.Read(kIteration, Unsized()).error().code, ErrorCode::kCorrupt);
+}
+
+}  // namespace
+}  // namespace guidon
