@@ -15,8 +15,10 @@
 #include <thread>
 #include <utility>
 
+#include "core/base/json.h"
 #include "server/analysis/analysis.h"
 #include "server/analysis/plan_of.h"
+#include "server/analysis/reports.h"
 #include "server/api/api.h"
 #include "server/api/permits.h"
 #include "server/api/problem.h"
@@ -60,6 +62,7 @@ constexpr int kTicksPerSecond = 2;
 constexpr std::chrono::seconds kLastCheckpoint(2);  // at a stop
 constexpr std::chrono::seconds kAdminDrain(1);      // of requests of people, after all others
 constexpr std::chrono::seconds kRequestLook(1);     // at change requests: whether one is due, or has become stale
+constexpr std::chrono::minutes kLookPace(1);        // at experiments: whether the plan of one has a look due
 constexpr int kSlotSeconds = 5;                     // a stream's first snapshot may hold a slot that long
 constexpr std::size_t kStatusClasses = 4;           // 2xx … 5xx
 constexpr std::string_view kNoRoute = "none";       // in metrics and logs, for what no route takes
@@ -199,6 +202,7 @@ class App::Impl {
     history_.reset();
     checkpoints_.reset();
     journal_keeper_.reset();
+    look_keeper_.reset();
     fold_keeper_.reset();
     journal_.reset();  // who waits for an answer from it is told through the server
     if (serving_) store_->ForgetCrashes();
@@ -289,6 +293,7 @@ class App::Impl {
     if (!fold) return Fail(fold.error());
     fold_ = *std::move(fold);
     analysis_.emplace(*catalog_, *fold_);
+    reports_.emplace(*catalog_, *analysis_, *store_, ReportsOptions{});
     return {};
   }
 
@@ -300,6 +305,16 @@ class App::Impl {
           const Status done = fold_->CatchUp(stop);
           if (!done && done.error().message != said && !stop()) {
             log_.Error("analysis waits; it is tried again every second", {{"cause", done.error().message}});
+          }
+          said = done ? std::string() : done.error().message;
+        });
+    // Looks that are due are taken though nobody reads.
+    look_keeper_.emplace(
+        KeeperPace{.first_look = kLookPace, .interval = kLookPace, .clock = {}},
+        [this, said = std::string()](Timestamp, const std::function<bool()>& stop) mutable {
+          const Status done = reports_->TakeDueLooks(stop);
+          if (!done && done.error().message != said && !stop()) {
+            log_.Error("a look of an experiment is not taken; it is tried again", {{"cause", done.error().message}});
           }
           said = done ? std::string() : done.error().message;
         });
@@ -556,6 +571,7 @@ class App::Impl {
             *sign_in_,
             [this](std::function<void()> job) { return RunLater(std::move(job)); },
             &*analysis_,
+            &*reports_,
             [this](const RunningExperiment& running) { return CountUnits(running); }};
   }
 
@@ -694,7 +710,25 @@ class App::Impl {
   std::optional<std::uint64_t> CountUnits(const RunningExperiment& of) const {
     return analysis_->ExposedUnits(of.project, of.environment, of.experiment, of.iteration);
   }
-  std::vector<Evidence> FindEvidence(const RunningExperiment&) const { return {}; }
+
+  // Harmed guardrails and a broken split, by methods that may be asked at every moment.
+  std::vector<Evidence> FindEvidence(const RunningExperiment& of) {
+    const Result<std::vector<stats::Alarm>> alarms =
+        reports_->AlarmsOf(of.project, of.environment, of.experiment, of.iteration);
+    std::vector<Evidence> evidence;
+    if (!alarms) return evidence;  // not known yet; what is wrong with the store, the keeper of looks says
+    for (const stats::Alarm& alarm : *alarms) {
+      Evidence one;
+      one.kind = alarm.kind == stats::Alarm::Kind::kGuardrail ? Evidence::Kind::kGuardrailBreached
+                                                              : Evidence::Kind::kSampleRatioMismatch;
+      one.metric = alarm.metric;
+      one.variant = alarm.variant;
+      one.numbers = alarm.numbers;
+      one.sentence = Shortened(alarm.sentence, 1'000);
+      evidence.push_back(std::move(one));
+    }
+    return evidence;
+  }
 
   void KeepExperiments() {
     ExperimentKeeperOptions options;
@@ -1049,6 +1083,8 @@ class App::Impl {
   std::unique_ptr<Fold> fold_;
   std::optional<Keeper> fold_keeper_;
   std::optional<Analysis> analysis_;
+  std::optional<Reports> reports_;
+  std::optional<Keeper> look_keeper_;
   std::optional<Deliverer> deliverer_;
   std::optional<Backups> backups_;
   std::optional<ChangeRequests> change_requests_;

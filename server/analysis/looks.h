@@ -8,8 +8,8 @@
 // asked. What it saw is stored before anybody is told, under a plain key of its own (docs/decisions/plain-keys.md),
 // each written once: of two who take the same look the second is given what the first has stored.
 //
-//   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/definition  the experiment, as it was authored at the first look at it
-//   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/size        {"planned_units": …}
+//   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/definition  the experiment, as it was authored at the first look at
+//   it !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/size        {"planned_units": …}
 //   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/NNNNNNNNNN  stats::ToJson of the look; its number, ten digits
 //
 // The planned size comes from the power for the effect that is to be detected, and the variance that was observed. It

@@ -43,6 +43,7 @@
 namespace guidon {
 
 class Analysis;
+class Reports;
 class Api;
 
 // A request that has passed authentication and authorisation.
@@ -138,6 +139,7 @@ class Api {
     // Runs it on a thread that may take its time, soon; false when too many wait. Empty: all is done where it is asked.
     std::function<bool(std::function<void()>)> run_later = {};
     Analysis* analysis = nullptr;  // null: nothing is analysed, and its routes answer 404
+    Reports* reports = nullptr;    // likewise
     UnitCounter count_units = {};  // of running experiments; on the worker pool. Empty: no number is known
   };
   Api(Parts parts, ApiOptions options);
@@ -227,6 +229,7 @@ class Api {
     return MoveExperimentBy(move, call);
   }
   http::Response MoveExperimentRamp(const Call& call);
+  http::Response GetReport(const Call& call);
   http::Response ListAudit(const Call& call);
   http::Response ListAuditLinks(const Call& call);
   http::Response ListCheckpoints(const Call& call);

@@ -110,6 +110,8 @@ std::vector<Route> MakeRoutes() {
        Where::kPool, &Api::ListProcesses},
       {"GET", "/api/v1/projects/{project}/environments/{environment}/propagation", "getPropagation", Verb::kRead,
        Where::kPool, &Api::GetPropagation},
+      {"GET", "/api/v1/projects/{project}/environments/{environment}/experiments/{key}/report", "getReport",
+       Verb::kRead, Where::kPool, &Api::GetReport},
       {"GET", "/api/v1/projects/{project}/environments/{environment}/experiments/{key}/totals", "getTotals",
        Verb::kRead, Where::kPool, &Api::GetTotals},
       {"GET", "/api/v1/projects/{project}/environments/{environment}/experiments/{key}/exposures", "listExposures",

@@ -23,6 +23,7 @@
 #include "core/model/definitions.h"
 #include "server/analysis/analysis.h"
 #include "server/analysis/plan_of.h"
+#include "server/analysis/reports.h"
 #include "server/api/api.h"
 #include "server/api/permits.h"
 #include "server/api/problem.h"
@@ -63,9 +64,10 @@ class TestServer {
         journal_(OpenJournal(options.journal)),
         processes_({}),
         counters_(metrics_),
-        fold_(*Fold::Open(*store_, *journal_, {.plans = PlansOf(catalog_),
-                                                   .counters = &fold_counters_,
-                                                   .clock = [this] { return Timestamp(std::chrono::milliseconds(now_ms_)); }})),
+        fold_(*Fold::Open(*store_, *journal_,
+                          {.plans = PlansOf(catalog_),
+                           .counters = &fold_counters_,
+                           .clock = [this] { return Timestamp(std::chrono::milliseconds(now_ms_)); }})),
         api_counters_(metrics_),
         exposures_(*journal_, counters_,
                    {.delay = std::chrono::milliseconds(1), .epoch = store_->Epoch(), .version = "0.1.0"}),
@@ -105,7 +107,8 @@ class TestServer {
                             api_counters_,
                             sign_in_,
                             [this](std::function<void()> job) { return ++put_off_, pool_->TryRun(std::move(job)); },
-                            &analysis_},
+                            &analysis_,
+                            &experiment_reports_},
                  options.api);
     pool_.emplace(2, 256);
     http::ServerOptions http;
@@ -277,13 +280,13 @@ class TestServer {
   FoldCounters fold_counters_{metrics_};
   std::unique_ptr<Fold> fold_;
   Analysis analysis_{catalog_, *fold_};
+  guidon::Reports experiment_reports_{catalog_, analysis_, *store_, {.now_ms = [this] { return now_ms_.load(); }}};
   ApiCounters api_counters_;
   Exposures exposures_;
   Deliverer deliverer_;
   const testing::TemporaryFolder folder_;
   Backups backups_;
-  Privacy privacy_{{catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_, {}, {}, fold_.get()},
-                   {}};
+  Privacy privacy_{{catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_, {}, {}, fold_.get()}, {}};
   Authenticator authenticator_;
   ChangeRequests change_requests_;
   Comments comments_;

@@ -304,13 +304,14 @@ class TotalsTest : public EventsTest {
   }
   void Fold() {
     server.SetNow(1'798'761'650'000);
-    const std::string control = R"("role":"assigned","variant":"control")", other = R"("role":"assigned","variant":"one_page")";
-    const HttpAnswer sent = Send(Batch(
-        "batch-0000000001",
-        Exposure("u1", control) + "," + Exposure("u2", other) + "," + Exposure("u3", other) + "," + Order("u2", "600") +
-            "," + Order("u3", "20.5") + "," + Order("u3", R"("much")") + "," +
-            Exposure("u4", R"("role":"held_out","holdout":"none-of-it","variant":"control")") + "," +
-            Exposure("u5", R"("role":"comparison","holdout":"none-of-it")") + "," + Order("u4", "1")));
+    const std::string control = R"("role":"assigned","variant":"control")",
+                      other = R"("role":"assigned","variant":"one_page")";
+    const HttpAnswer sent =
+        Send(Batch("batch-0000000001",
+                   Exposure("u1", control) + "," + Exposure("u2", other) + "," + Exposure("u3", other) + "," +
+                       Order("u2", "600") + "," + Order("u3", "20.5") + "," + Order("u3", R"("much")") + "," +
+                       Exposure("u4", R"("role":"held_out","holdout":"none-of-it","variant":"control")") + "," +
+                       Exposure("u5", R"("role":"comparison","holdout":"none-of-it")") + "," + Order("u4", "1")));
     EXPECT_EQ(sent.status, 202) << sent.body;
     EXPECT_TRUE(server.fold().CatchUp([] { return false; }));
   }
@@ -336,6 +337,38 @@ TEST_F(TotalsTest, ExposuresAndOutcomesComeToStatisticsOfArms) {
   EXPECT_EQ(arm(1, 1).Find("mean")->AsArray().at(0).AsDouble(), (500 + 20.5) / 2) << "capped";
   EXPECT_EQ(arm(1, 1).Find("capped_units")->AsInt(), 1);
   EXPECT_EQ(totals.Find("days")->AsArray().at(0).Find("day")->AsString(), "2027-01-01");
+}
+
+TEST_F(TotalsTest, TheReportIsADocumentAPageAndText) {
+  const std::string path = kScope + std::string("/experiments/one-page/report");
+  EXPECT_EQ(server.Call("GET", path).status, 404) << "nothing yet";
+  Fold();
+  const Value report = server.Get(path);
+  EXPECT_EQ(report.Find("format")->AsString(), "guidon.report/1");
+  EXPECT_EQ(report.Find("decision")->AsString(), "keep_running");
+  EXPECT_EQ(report.Find("as_of")->AsString(), "2027-01-01T00:00:50Z");
+  EXPECT_EQ(report.Find("progress")->Find("units")->AsInt(), 3);
+  EXPECT_EQ(report.Find("plan")->Find("primary")->Find("metric")->AsString(), "ordered");
+  EXPECT_EQ(ToJson(*report.Find("quality")->Find("rejected")), R"({"not_a_number":1})");
+  EXPECT_EQ(server.Get(path), report) << "reading it changes nothing";
+
+  const HttpAnswer page = server.Call("GET", path + "?as=html");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_EQ(page.Header("content-type"), "text/html; charset=utf-8");
+  EXPECT_THAT(page.Header("content-security-policy"), HasSubstr("default-src 'none'"));
+  EXPECT_THAT(page.body, HasSubstr("Keep running"));
+  const HttpAnswer text = server.Call("GET", path + "?as=text&columns=60");
+  EXPECT_EQ(text.Header("content-type"), "text/plain; charset=utf-8");
+  EXPECT_THAT(text.body, HasSubstr("Keep running\n"));
+  EXPECT_EQ(server.Call("GET", path + "?as=pdf").status, 400);
+  EXPECT_EQ(server.Call("GET", path + "?as=text&columns=9").status, 400);
+  EXPECT_EQ(server.Call("GET", kScope + std::string("/experiments/of-nobody/report")).status, 404);
+
+  // What it is held against stays, whatever becomes of the definition.
+  const HttpAnswer edited = server.Call("PATCH", "/api/v1/projects/shop/experiments/one-page",
+                                        {.body = R"({"hypothesis":"what one would rather have meant"})"});
+  EXPECT_EQ(edited.status, 200) << edited.body;
+  EXPECT_EQ(server.Get(path).Find("plan_hash")->AsString(), report.Find("plan_hash")->AsString());
 }
 
 TEST_F(TotalsTest, AHoldoutIsAnExperimentOfItsOwn) {

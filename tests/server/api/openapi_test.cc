@@ -190,7 +190,7 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
   }
   story.Expect(200, "readEvents");
   EXPECT_TRUE(story.server.fold().CatchUp([] { return false; }));
-  for (const char* id : {"getTotals", "listExposures"}) {
+  for (const char* id : {"getReport", "getTotals", "listExposures"}) {
     story.Expect(200, id, {{"key", story.KeyIn("putExperiment", "experiment")}});
   }
   story.Expect(200, "listProcesses");
