@@ -39,7 +39,8 @@ const Value& At(const Value& list, std::size_t index) {
 }
 
 TEST(EventsTest, ATableOfUnitsComesToItsCounts) {
-  const Workspace files({{"table.csv", kTable}});
+  Workspace files;
+  files.Write("table.csv", kTable);
   const Finished done = Import(files, {"--json", "--control", "b", "--weights", "a=50%,b=50%"});
   ASSERT_EQ(done.exit_code, 0) << done.errors;
   const Value facts = JsonOf(done);
@@ -75,7 +76,8 @@ TEST(EventsTest, LinesOfJsonComeToTheSame) {
 
 TEST(EventsTest, WhatCannotBeReadIsRefusedWithItsPlace) {
   const auto complaint = [](const std::string& table, const std::string& metrics = "bought:conversion") {
-    const Workspace files({{"table.csv", table}});
+    Workspace files;
+    files.Write("table.csv", table);
     const Finished done = Guidon({"events", "import", files / "table.csv", "--exposure-columns",
                                   "unit=user,variant=arm", "--metric-columns", metrics});
     EXPECT_EQ(done.exit_code, 2) << done.output;
