@@ -90,7 +90,9 @@ std::string EnvironmentPath(const std::string& project, const std::string& envir
 
 namespace {
 
-Result<ApiAnswer> Send(const Connection& connection, const net::HttpRequest& request, bool changes) {
+// `type`: what a success has to be, as Content-Type has it; empty: a JSON object.
+Result<ApiAnswer> Send(const Connection& connection, const net::HttpRequest& request, bool changes,
+                       std::string_view type = {}) {
   net::Url url;
   std::string fault;
   if (!net::ParseUrl(connection.server, &url, &fault)) return Fail(ErrorCode::kInvalid, fault);
@@ -110,6 +112,10 @@ Result<ApiAnswer> Send(const Connection& connection, const net::HttpRequest& req
   ApiAnswer answer;
   answer.status = result.response.status;
   answer.text = std::move(result.response.body);
+  if (answer.ok() && !type.empty()) {
+    if (result.response.Header("Content-Type").starts_with(type)) return answer;
+    return Fail(NotOurs(connection, answer.status, "no " + std::string(type)));
+  }
   Result<Value> parsed = ParseJson(answer.text);
   if (answer.ok() && !(parsed && parsed->is_object())) {
     return Fail(NotOurs(connection, answer.status, parsed ? "no JSON object" : "no JSON: " + parsed.error().message));
@@ -120,15 +126,25 @@ Result<ApiAnswer> Send(const Connection& connection, const net::HttpRequest& req
 
 }  // namespace
 
-Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, const std::string& path,
-                      const Value& body) {
-  if (!connection.key.empty()) return AskAs(connection, connection.key, method, path, body);
+namespace {
+
+// The admin key, or the session of who has signed in.
+Result<std::string> KeyOf(const Connection& connection) {
+  if (!connection.key.empty()) return connection.key;
   const Result<StoredSession> session = FindSession(connection.server);
-  if (session) return AskAs(connection, session->token, method, path, body);
+  if (session) return session->token;
   if (session.error().code != ErrorCode::kNotFound) return Fail(session.error());
   return Fail(ErrorCode::kInvalid,
               "no admin key: sign in with guidon login, pass --key, or set GUIDON_KEY to what guidond showed at first "
               "start");
+}
+
+}  // namespace
+
+Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, const std::string& path,
+                      const Value& body) {
+  const Result<std::string> key = KeyOf(connection);
+  return key ? AskAs(connection, *key, method, path, body) : Fail(key.error());
 }
 
 Result<ApiAnswer> AskAs(const Connection& connection, const std::string& key, const std::string& method,
@@ -145,6 +161,16 @@ Result<ApiAnswer> AskAs(const Connection& connection, const std::string& key, co
   const bool changes = method != "GET";
   if (changes) request.headers.emplace_back("Idempotency-Key", RandomToken());
   return Send(connection, request, changes);
+}
+
+Result<ApiAnswer> AskForText(const Connection& connection, const std::string& path, std::string_view type) {
+  net::HttpRequest request;
+  request.path = path;
+  request.headers = {{"Accept", std::string(type)}};
+  Result<std::string> key = KeyOf(connection);
+  if (!key) return Fail(key.error());
+  request.headers.emplace_back("Authorization", "Bearer " + *key);
+  return Send(connection, request, false, type);
 }
 
 Result<ApiAnswer> AskUntilDone(const Connection& connection, const std::string& path, ApiAnswer begun) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <guidon/value.h>
 #include "cli/verbs.h"
@@ -23,6 +24,9 @@ struct ApiAnswer {
 // object, as from a proxy that is in between. kInvalid: the address or the key is not one.
 Result<ApiAnswer> Ask(const Connection& connection, const std::string& method, const std::string& path,
                       const Value& body = {});
+
+// The same with GET, of what is no JSON: a success has to be of this type ("text/html"), and is in `text`.
+Result<ApiAnswer> AskForText(const Connection& connection, const std::string& path, std::string_view type);
 
 // The same with GET, of what anybody may read: no key is sent, and none is needed.
 Result<ApiAnswer> AskWithoutKey(const Connection& connection, const std::string& path);

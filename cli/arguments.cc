@@ -425,7 +425,8 @@ void AddPrivacy(CLI::App& app, Run& run) {
 }
 
 void AddEvents(CLI::App& app, Run& run) {
-  CLI::App* events = app.add_subcommand("events", "Take in experiments that were run elsewhere; write out who was exposed");
+  CLI::App* events =
+      app.add_subcommand("events", "Take in experiments that were run elsewhere; write out who was exposed");
   events->require_subcommand(1);
   CLI::App* verb = events->add_subcommand("import", "Read a table of units into what an experiment has come to");
   const auto options = On(*verb, run, &Events);
@@ -513,6 +514,8 @@ void AddFlag(CLI::App& app, Run& run) {
   AddFlagRamp(*flags, run);
 }
 
+void AddExperimentReport(CLI::App& experiments, Run& run, bool watches);
+
 void CheckExperiment(const ExperimentOptions& options) {
   if (options.action == "conclude" && options.ship.empty() && !options.no_winner) {
     throw CLI::RequiredError("--ship or --no-winner");
@@ -570,6 +573,8 @@ void AddExperiment(CLI::App& app, Run& run) {
   CLI::App* experiments =
       app.add_subcommand("experiment", "Start, pause and end experiments, and see where they stand");
   experiments->require_subcommand(1);
+  AddExperimentReport(*experiments, run, false);
+  AddExperimentReport(*experiments, run, true);
   const std::map<std::string, std::string> actions = {
       {"conclude", "Keep the decision; --ship VARIANT gives it to everybody"},
       {"list", "Show all experiments and their status"},
@@ -880,14 +885,50 @@ void AddStats(CLI::App& app, Run& run) {
   }
 }
 
+void AddExperimentReport(CLI::App& experiments, Run& run, bool watches) {
+  CLI::App* verb = watches
+                       ? experiments.add_subcommand("watch", "Show its report anew when there is a look or a day more")
+                       : experiments.add_subcommand("report", "Say what it has come to, and what to do");
+  const auto options = On(*verb, run, watches ? &ExperimentWatch : &ExperimentReport);
+  verb->add_option("EXPERIMENT", options->experiment, "Its key")->type_name("")->required();
+  verb->add_option("--iteration", options->iteration, "Which; left out, the newest")->type_name("N");
+  if (watches) {
+    AddRead(*verb, "--every", "Between two readings", "1m", "a duration such as 1m", &ParseDuration, options->every)
+        ->type_name("DURATION");
+    AddRead(*verb, "--at-most", "How long to watch", "24h", "a duration such as 24h", &ParseDuration, options->at_most)
+        ->type_name("DURATION");
+  } else {
+    verb->add_option("--html", options->html, "Write it as one page that may be mailed, printed and kept")
+        ->type_name("FILE");
+  }
+  AddProject(*verb, options->project);
+  AddEnvironment(*verb, options->environment);
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
+void CheckGate(const GateOptions& options) {
+  if (!options.experiment.empty()) return;
+  if (options.workspace.empty()) throw CLI::RequiredError("--experiment or --workspace");
+  if (!options.offline) throw CLI::RequiredError("--offline");
+}
+
 void AddGate(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("gate", "May this be released? One verdict, as exit code");
-  const auto options = On(*verb, run, &Gate);
+  const auto options = On(*verb, run, &Gate, &CheckGate);
   AddEnvironment(*verb, options->environment)->required();
-  verb->add_option("--workspace,-w", options->workspace, "Workspace folder: where guidon.yaml is")
-      ->type_name("DIR")
-      ->required();
-  verb->add_flag("--offline", options->offline, "Look at the files alone, without a server")->required();
+  CLI::Option* experiment =
+      verb->add_option("--experiment", options->experiment, "Of an experiment: no broken split, no harmed guardrail")
+          ->type_name("KEY");
+  CLI::Option* workspace =
+      verb->add_option("--workspace,-w", options->workspace, "Of a workspace folder; with --offline")
+          ->type_name("DIR")
+          ->excludes(experiment);
+  verb->add_flag("--offline", options->offline, "Look at the files alone, without a server")
+      ->excludes(experiment)
+      ->needs(workspace);
+  AddProject(*verb, options->project);
+  AddConnection(*verb, options->connection);
   AddJson(*verb, options->json);
 }
 

@@ -1,12 +1,85 @@
 // guidon gate: may this be released? One verdict, for people and as an exit code.
+#include <algorithm>
 #include <iostream>
 
+#include "cli/api_client.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "cli/workspace.h"
 
 namespace guidon::cli {
+namespace {
+
+struct Verdict {
+  int exit_code = kPass;
+  std::vector<std::string> reasons;
+};
+
+// A report's red gates and harmed guardrails fail it; what is not known yet holds it up. What the goal says is no
+// matter of a gate: a release is not held up because an experiment has found nothing.
+Verdict VerdictOf(const Value& report) {
+  Verdict verdict, hold{kHold, {}};
+  for (const Value& gate : ListIn(report, "gates")) {
+    const std::string id = Text(gate, "id"), light = Text(gate, "light");
+    if (id == "rebuilding" && light == "red") {
+      hold.reasons.push_back(Text(gate, "sentence"));
+    } else if (light == "red") {
+      verdict.reasons.push_back(Text(gate, "sentence"));
+    } else if (id == "minimum_events" && light != "green") {
+      hold.reasons.push_back(Text(gate, "sentence"));
+    }
+  }
+  for (const Value& metric : ListIn(report, "metrics")) {
+    if (Text(metric, "role") != "guardrail") continue;
+    const std::string word = Text(metric, "verdict");
+    if (word == "harmed") verdict.reasons.push_back("guardrail " + Text(metric, "metric") + " is harmed");
+    // Without a margin there is nothing that could be shown to hold.
+    if (word == "not_sure_yet" && metric.Find("margin") != nullptr) {
+      hold.reasons.push_back("guardrail " + Text(metric, "metric") + " is not known to hold yet");
+    }
+  }
+  if (Text(report, "decision") == "stop_for_harm" && verdict.reasons.empty()) {
+    verdict.reasons.push_back(Text(report, "verdict"));
+  }
+  if (!verdict.reasons.empty()) {
+    verdict.exit_code = kProblem;
+    return verdict;
+  }
+  return hold.reasons.empty() ? verdict : hold;
+}
+
+int GateExperiment(const GateOptions& options) {
+  const Result<std::string> project = ResolveProject(options.connection, options.project);
+  if (!project) return Explain(project.error(), options.json);
+  const Result<ApiAnswer> answer =
+      Ask(options.connection, "GET",
+          EnvironmentPath(*project, options.environment) + "/experiments/" + Escape(options.experiment) + "/report");
+  if (!answer) return Explain(answer.error(), options.json);
+  if (!answer->ok()) return Explain(*answer, options.json);
+  const Verdict verdict = VerdictOf(answer->body);
+  const std::string_view word = verdict.exit_code == kPass ? "pass" : verdict.exit_code == kHold ? "hold" : "fail";
+  if (options.json) {
+    Array reasons;
+    for (const std::string& reason : verdict.reasons) reasons.emplace_back(reason);
+    PrintJson(Object{{"verdict", Value(word)},
+                     {"environment", Value(options.environment)},
+                     {"experiment", Value(options.experiment)},
+                     {"decision", Value(Text(answer->body, "decision"))},
+                     {"reasons", Value(std::move(reasons))}});
+    return verdict.exit_code;
+  }
+  std::cout << (verdict.exit_code == kPass   ? Out().Green("PASS")
+                : verdict.exit_code == kHold ? Out().Yellow("HOLD")
+                                             : Out().Red("FAIL"))
+            << "  " << options.experiment << " in " << options.environment << "\n";
+  for (const std::string& reason : verdict.reasons) std::cout << Wrapped(reason, 6) << "\n";
+  return verdict.exit_code;
+}
+
+}  // namespace
+
 int Gate(const GateOptions& options) {
+  if (!options.experiment.empty()) return GateExperiment(options);
   Result<Workspace> workspace = ReadWorkspace(options.workspace);
   if (!workspace) {
     Complain(workspace.error(), options.json);

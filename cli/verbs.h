@@ -342,10 +342,28 @@ struct StatsOptions {
 };
 int Stats(const StatsOptions& options);
 
+struct ExperimentReportOptions {
+  Connection connection;
+  std::string project;
+  std::string environment;  // empty: that of the experiment
+  std::string experiment;
+  std::uint32_t iteration = 0;          // 0: the newest
+  std::string html;                     // a file for the page; empty: none
+  std::chrono::milliseconds every{};    // watch: between two readings
+  std::chrono::milliseconds at_most{};  // watch: ends after so long
+  bool json = false;
+};
+int ExperimentReport(const ExperimentReportOptions& options);
+int ExperimentWatch(const ExperimentReportOptions& options);
+
+// Of a workspace, offline; or of an experiment.
 struct GateOptions {
   std::string workspace;
   std::string environment;
   bool offline = false;
+  Connection connection;
+  std::string project;
+  std::string experiment;
   bool json = false;
 };
 int Gate(const GateOptions& options);

@@ -1,0 +1,100 @@
+// guidon experiment report|watch and guidon gate --experiment, against the answers of a server.
+#include <fstream>
+#include <sstream>
+
+#include "tests/cli/cli.h"
+#include "tests/support/scripted_server.h"
+
+namespace guidon::testing {
+namespace {
+
+struct Answer {
+  std::string body;
+  std::string type = "application/json";
+  int status = 200;
+};
+
+Finished Asking(std::vector<std::string> arguments, const std::vector<Answer>& answers) {
+  ScriptedServer server;
+  std::vector<ScriptedServer::Script> scripts;
+  for (const Answer& answer : answers) {
+    scripts.emplace_back([answer](ScriptedServer::Connection& connection) {
+      connection.SendAnswer(answer.status, {{"Content-Type", answer.type}}, answer.body);
+    });
+  }
+  std::future<bool> served = server.Serve(std::move(scripts));
+  const Finished done = Guidon(std::move(arguments), {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=gdn_adm_whatever"});
+  EXPECT_TRUE(served.get()) << done.errors;
+  return done;
+}
+
+std::string ReportWith(const std::string& decision, const std::string& ratio, const std::string& events,
+                       const std::string& guardrail) {
+  return R"({"format":"guidon.report/1","as_of":"2027-01-25T08:00:00Z","decision":")" + decision +
+         R"(","verdict":"what it says","progress":{"look":2},"gates":[{"id":"sample_ratio","light":")" + ratio +
+         R"(","sentence":"the split"},{"id":"minimum_events","light":")" + events +
+         R"(","sentence":"few events"}],"metrics":[{"metric":"errors","role":"guardrail","margin":0.01,"verdict":")" +
+         guardrail + R"("}]})";
+}
+
+const std::vector<std::string> kGate = {"gate", "--environment", "production", "--experiment", "one-page",
+                                        "-p",   "shop"};
+
+TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
+  const auto code = [](const std::string& report) { return Asking(kGate, {{report}}).exit_code; };
+  EXPECT_EQ(code(ReportWith("keep_running", "green", "green", "safe")), 0);
+  EXPECT_EQ(code(ReportWith("ship", "green", "green", "safe")), 0);
+  EXPECT_EQ(code(ReportWith("keep_running", "green", "green", "harmed")), 1);
+  EXPECT_EQ(code(ReportWith("stop_for_harm", "green", "green", "safe")), 1);
+  EXPECT_EQ(code(ReportWith("cannot_say", "red", "green", "safe")), 1);
+  EXPECT_EQ(code(ReportWith("keep_running", "green", "yellow", "safe")), 3);
+  EXPECT_EQ(code(ReportWith("keep_running", "green", "green", "not_sure_yet")), 3);
+  // Harm is harm, however little is known of the rest.
+  EXPECT_EQ(code(ReportWith("keep_running", "green", "yellow", "harmed")), 1);
+  EXPECT_EQ(Asking(kGate, {{R"({"detail":"later"})", "application/problem+json", 503}}).exit_code, 4);
+  const Finished said = Asking(kGate, {{ReportWith("keep_running", "green", "green", "harmed")}});
+  EXPECT_NE(said.output.find("FAIL  one-page in production"), std::string::npos) << said.output;
+  EXPECT_NE(said.output.find("guardrail errors is harmed"), std::string::npos) << said.output;
+  EXPECT_EQ(Guidon({"gate", "--environment", "production"}, {}).exit_code, 2);
+}
+
+const std::vector<std::string> kReport = {"experiment", "report", "one-page", "-p", "shop", "-e", "production"};
+
+TEST(ReportTest, TheReportIsTextOrJsonOrAPage) {
+  const std::string document = ReportWith("keep_running", "green", "green", "safe");
+  const Finished text = Asking(kReport, {{document}, {"Keep running\n", "text/plain; charset=utf-8"}});
+  EXPECT_EQ(text.exit_code, 0) << text.errors;
+  EXPECT_EQ(text.output, "Keep running\n");
+  std::vector<std::string> arguments = kReport;
+  arguments.push_back("--json");
+  EXPECT_EQ(Asking(arguments, {{document}}).output, document + "\n");
+  const Workspace folder;
+  arguments = kReport;
+  arguments.insert(arguments.end(), {"--html", folder.path() + "/out.html"});
+  const Finished page = Asking(arguments, {{document}, {"<!doctype html>", "text/html; charset=utf-8"}});
+  EXPECT_EQ(page.exit_code, 0) << page.errors;
+  std::stringstream written;
+  written << std::ifstream(folder.path() + "/out.html").rdbuf();
+  EXPECT_EQ(written.str(), "<!doctype html>");
+  // What a proxy makes of it is no report.
+  EXPECT_EQ(Asking(kReport, {{document}, {"<html>Sign in</html>", "text/html"}}).exit_code, 4);
+  EXPECT_EQ(Asking(kReport, {{ReportWith("cannot_say", "red", "green", "safe")}, {"x\n", "text/plain"}}).exit_code, 1);
+}
+
+TEST(ReportTest, WatchingEndsWithADecisionOrWithItsTime) {
+  std::vector<std::string> arguments = {"experiment", "watch",   "one-page", "-p",        "shop", "-e",
+                                        "production", "--every", "1s",       "--at-most", "20s"};
+  const std::string running = ReportWith("keep_running", "green", "green", "safe");
+  const Finished done = Asking(arguments, {{running},
+                                           {"Keep running\n", "text/plain"},
+                                           {running},
+                                           {ReportWith("ship", "green", "green", "safe")},
+                                           {"Ship\n", "text/plain"}});
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_EQ(done.output, "Keep running\n\n--------------------\n\nShip\n");
+  arguments.back() = "0s";
+  EXPECT_EQ(Asking(arguments, {{running}, {"Keep running\n", "text/plain"}}).exit_code, 3);
+}
+
+}  // namespace
+}  // namespace guidon::testing
