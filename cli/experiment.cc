@@ -109,6 +109,9 @@ int Say(const ExperimentOptions& options, const ApiAnswer& answer) {
   } else {
     PrintStatus(answer.body);
     for (const Value& warning : ListIn(answer.body, "warnings")) {
+      // Of the whole project; what is said of others is theirs.
+      const std::string entity = Text(warning, "entity");
+      if (entity != "experiment " + options.experiment && entity != "flag " + Text(answer.body, "flag")) continue;
       std::cout << Out().Yellow("warning") << "  " << Text(warning, "message") << "\n";
     }
   }

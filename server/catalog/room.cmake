@@ -5,4 +5,4 @@ guidon_library(server_catalog
     catalog/workspace_merge.cc
   PUBLIC_DEPS guidon::audit guidon::core_allocate guidon::core_base guidon::core_model guidon::server_feed
     guidon::server_store
-  DEPS guidon::core_codec guidon::core_diff guidon::core_ruleset guidon::core_validate)
+  DEPS guidon::core_codec guidon::core_diff guidon::core_ruleset guidon::core_validate guidon::stats_inference)

@@ -1,10 +1,12 @@
 #include "server/catalog/start_check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/allocate/ranges.h"
 #include "core/model/units.h"
+#include "stats/inference/power.h"
 
 namespace guidon {
 namespace {
@@ -113,6 +115,116 @@ StartCheck TrafficCheck(const TakingPart& share, const StartCheckInputs& inputs)
           Object{{"units_per_day", Value(*inputs.units_per_day)}, {"entering_per_day", Value(entering)}}};
 }
 
+// --- power ---
+
+bool IsShare(MetricType type) {
+  return type == MetricType::kConversion || type == MetricType::kRetention;
+}
+
+// How often the plan looks before its last day: at least once.
+std::size_t LooksOf(const Plan& plan) {
+  constexpr std::chrono::milliseconds kWeek = std::chrono::days(7);
+  constexpr std::uint32_t kDays = 42;  // of a plan without an end, as docs/statistics.md counts
+  const std::chrono::milliseconds whole = std::chrono::days(plan.max_days.value_or(kDays));
+  const std::int64_t looks = whole / std::max(plan.looks.value_or(kWeek), std::chrono::milliseconds(1));
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(looks, 1, stats::kMaxLooks));
+}
+
+struct PlannedUnits {
+  double total = 0;      // in all variants, at the end of the ramp
+  double inflation = 1;  // so many times what a single look takes
+};
+
+// The smallest experiment in which each variant would show the effect against the control.
+stats::Outcome<PlannedUnits> UnitsFor(const Experiment& experiment, const stats::Baseline& baseline, double lift) {
+  const Plan plan = experiment.plan.value_or(Plan());
+  stats::DesignOptions options;
+  options.alpha = static_cast<double>(plan.alpha) / kWhole;
+  options.power = static_cast<double>(plan.power) / kWhole;
+  PlannedUnits units;
+  const double control = experiment.variants.front().parts;
+  for (std::size_t i = 1; i < experiment.variants.size(); ++i) {
+    const double ratio = experiment.variants[i].parts / control;
+    const stats::Outcome<double> of_control = stats::UnitsForLift(baseline, lift, options, ratio);
+    if (!of_control) return tl::unexpected(of_control.error());
+    units.total = std::max(units.total, *of_control * kWhole / control);
+  }
+  stats::LookPlan looks;
+  looks.looks = LooksOf(plan);
+  looks.method = plan.method == PlanMethod::kFixed        ? stats::Method::kFixed
+                 : plan.method == PlanMethod::kSequential ? stats::Method::kConfidenceSequence
+                                                          : stats::Method::kGroupSequential;
+  const stats::Outcome<double> inflation = stats::Inflation(looks, options);
+  if (!inflation) return tl::unexpected(inflation.error());
+  units.inflation = *inflation;
+  units.total *= *inflation;
+  return units;
+}
+
+double Lift(const Experiment& experiment, const Metric& metric) {
+  const double share = static_cast<double>(*experiment.primary->detect) / kWhole;
+  return experiment.primary->expect.value_or(metric.direction) == Direction::kDown ? -share : share;
+}
+
+StartCheck PowerUnknown(std::string sentence) {
+  return {"power", CheckOutcome::kUnknown, std::move(sentence), {}};
+}
+
+// What is still to be said before there can be a number; empty: nothing.
+std::string MissingFor(const Experiment& experiment, const Metric* metric, const StartCheckInputs& inputs) {
+  if (!experiment.primary || metric == nullptr) return "without a primary metric there is no power to speak of";
+  if (!experiment.primary->detect) return "which effect is worth finding is not said; write `detect` into the metric";
+  if (!inputs.baseline) {
+    return "what " + metric->key + " is without the experiment is not known; say it with --baseline";
+  }
+  if (IsShare(metric->type)) {
+    return *inputs.baseline < 1 ? "" : metric->key + " is a share of units: its --baseline is below 1";
+  }
+  return inputs.deviation ? "" : "how far " + metric->key + " varies is not known; say its --deviation over units";
+}
+
+std::string Rounded(double number) {
+  return std::to_string(static_cast<std::uint64_t>(std::ceil(number)));
+}
+
+StartCheck PowerCheck(const Definitions& definitions, const Experiment& experiment, const TakingPart& share,
+                      const StartCheckInputs& inputs) {
+  const MetricRecord* record = experiment.primary ? definitions.entities.FindMetric(experiment.primary->use) : nullptr;
+  const Metric* metric = record == nullptr ? nullptr : &record->definition;
+  if (std::string missing = MissingFor(experiment, metric, inputs); !missing.empty()) {
+    return PowerUnknown(std::move(missing));
+  }
+  const stats::Baseline baseline = IsShare(metric->type) ? stats::ShareBaseline(*inputs.baseline)
+                                                         : stats::MeanBaseline(*inputs.baseline, *inputs.deviation);
+  const double lift = Lift(experiment, *metric);
+  const auto units = UnitsFor(experiment, baseline, lift);
+  if (!units) return {"power", CheckOutcome::kAttention, units.error().message, {}};
+  const Plan plan = experiment.plan.value_or(Plan());
+  Object numbers{{"baseline", Value(baseline.mean)},          {"lift", Value(lift)},
+                 {"alpha", Value(FormatPercent(plan.alpha))}, {"power", Value(FormatPercent(plan.power))},
+                 {"units", Value(std::ceil(units->total))},   {"inflation", Value(units->inflation)}};
+  std::string sentence = "it takes " + Rounded(units->total) + " units in all to show " + (lift < 0 ? "-" : "+") +
+                         FormatPercent(*experiment.primary->detect) + " of " + metric->key + " with " +
+                         FormatPercent(plan.power) + " power";
+  if (!inputs.units_per_day) {
+    return {"power", CheckOutcome::kUnknown, sentence + "; how long that lasts is not known without --daily-units",
+            std::move(numbers)};
+  }
+  const double per_day[] = {*inputs.units_per_day};
+  const auto duration = stats::DaysFor(units->total, per_day, static_cast<double>(share.at_last) / kWhole);
+  if (!duration)
+    return {"power", CheckOutcome::kAttention, sentence + ": " + duration.error().message, std::move(numbers)};
+  numbers.Append("days", Value(duration->days));
+  sentence += ", which is " + Rounded(duration->days) + (duration->days > 1 ? " days" : " day");
+  if (!experiment.ramp.empty()) sentence += " at the end of its ramp";
+  const double most = plan.max_days.value_or(0);
+  if (most > 0 && duration->days > most) {
+    return {"power", CheckOutcome::kAttention, sentence + ", and more than the " + Rounded(most) + " of its plan",
+            std::move(numbers)};
+  }
+  return {"power", CheckOutcome::kGood, std::move(sentence), std::move(numbers)};
+}
+
 }  // namespace
 
 std::string_view ToString(CheckOutcome outcome) {
@@ -133,8 +245,12 @@ std::vector<StartCheck> ChecksBeforeStart(const Definitions& definitions, const 
                                           const StartCheckInputs& inputs) {
   const Experiment& experiment = record.definition;
   const TakingPart share = TakingPartOf(definitions, experiment);
-  return {MetricsCheck(experiment), NeighboursCheck(definitions, experiment), LayerCheck(definitions, experiment),
-          AudienceCheck(experiment, share), TrafficCheck(share, inputs)};
+  return {MetricsCheck(experiment),
+          NeighboursCheck(definitions, experiment),
+          LayerCheck(definitions, experiment),
+          AudienceCheck(experiment, share),
+          TrafficCheck(share, inputs),
+          PowerCheck(definitions, experiment, share, inputs)};
 }
 
 }  // namespace guidon

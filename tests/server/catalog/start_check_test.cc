@@ -80,5 +80,38 @@ TEST_F(StartCheckTest, TheShareThatTakesPartIsOfSliceHoldoutAndRamp) {
   EXPECT_EQ(TakingPartOf(definitions, record().definition).at_last, 20'000u);
 }
 
+// Two arms of a rate of 10 % and +5 %: 59 408 units an arm by one look at 5 % and 80 %, by the delta method.
+TEST_F(StartCheckTest, ThePowerSaysWhatItTakesAndWhatIsNotKnown) {
+  Metric orders;
+  orders.key = "orders";
+  definitions.entities.metrics.push_back({orders, {}});
+  EXPECT_TRUE(Check("power").starts_with("unknown: without a primary metric"));
+  record().definition.primary = PrimaryMetric{"orders", {}, {}};
+  EXPECT_TRUE(Check("power").starts_with("unknown: which effect is worth finding"));
+  record().definition.primary->detect = 5'000;
+  record().definition.plan = Plan{.method = PlanMethod::kFixed, .max_days = 20};
+  EXPECT_TRUE(Check("power").starts_with("unknown: what orders is without the experiment"));
+  EXPECT_TRUE(Check("power", {.baseline = 1.5}).starts_with("unknown: orders is a share of units"));
+  const auto units_of = [&](const StartCheckInputs& inputs) {
+    return ChecksBeforeStart(definitions, record(), inputs).back().numbers.Find("units")->AsDouble();
+  };
+  EXPECT_NEAR(units_of({.baseline = 0.1}), 2 * 59'408, 3);
+  EXPECT_NE(Check("power", {.baseline = 0.1}).find("how long that lasts is not known"), std::string::npos);
+  // 40 % of 20 000 a day enter: some 15 days.
+  EXPECT_TRUE(Check("power", {.units_per_day = 20'000, .baseline = 0.1}).starts_with("good: it takes 11"));
+  EXPECT_TRUE(Check("power", {.units_per_day = 2'000, .baseline = 0.1}).starts_with("attention: it takes 11"));
+  const double one_look = units_of({.baseline = 0.1});
+  record().definition.plan->method = PlanMethod::kGroupSequential;
+  record().definition.plan->looks = std::chrono::days(1);
+  const double looking = units_of({.baseline = 0.1});
+  EXPECT_GT(looking, one_look) << "looking costs";
+  EXPECT_LT(looking, 1.1 * one_look);
+  record().definition.variants = {{"control", "off", 80'000}, {"one", "on", 20'000}};
+  EXPECT_GT(units_of({.baseline = 0.1}), looking) << "so do unequal weights";
+  definitions.entities.metrics[0].definition.type = MetricType::kSum;
+  EXPECT_TRUE(Check("power", {.baseline = 12}).starts_with("unknown: how far orders varies"));
+  EXPECT_TRUE(Check("power", {.baseline = 12, .deviation = 30}).starts_with("unknown: it takes "));
+}
+
 }  // namespace
 }  // namespace guidon
