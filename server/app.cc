@@ -706,7 +706,7 @@ class App::Impl {
     ramp_waker_ = &*ramps_;
   }
 
-  // Nothing counts exposed units or judges experiments yet: steps with min_units wait, and their status says so.
+  // Nothing while it is not known: then steps with min_units wait, and their status says so.
   std::optional<std::uint64_t> CountUnits(const RunningExperiment& of) const {
     return analysis_->ExposedUnits(of.project, of.environment, of.experiment, of.iteration);
   }
