@@ -66,6 +66,7 @@ struct Library {
 const std::vector<Library>& Libraries() {
   static const std::vector<Library> kLibraries = {
       {"boost/math/",    {"stats"}},
+      {"boost/random/",  {"stats"}},
       {"boost/",         {"server", "bench"}},
       {"rocksdb/",       {"server/store", "bench"}},
       {"yaml-cpp/",      {"yaml"}},
@@ -74,7 +75,7 @@ const std::vector<Library>& Libraries() {
       {"tl/",            {"core/base"}},
       {"xxhash.h",       {"core/base"}},
       {"re2/",           {"core/ruleset", "core/eval", "core/validate"}},
-      {"CLI/",           {"cli", "server/app"}},
+      {"CLI/",           {"cli", "server/app", "bench"}},
       {"csv.h",          {"cli"}},
       {"benchmark/",     {"bench"}},
       {"gtest/",         {}},
