@@ -425,8 +425,7 @@ void AddPrivacy(CLI::App& app, Run& run) {
 }
 
 void AddEvents(CLI::App& app, Run& run) {
-  CLI::App* events =
-      app.add_subcommand("events", "Take in experiments that were run elsewhere; write out who was exposed");
+  CLI::App* events = app.add_subcommand("events", "Take in experiments run elsewhere, write out exposures");
   events->require_subcommand(1);
   CLI::App* verb = events->add_subcommand("import", "Read a table of units into what an experiment has come to");
   const auto options = On(*verb, run, &Events);
@@ -570,8 +569,7 @@ void AddExperimentAction(CLI::App& verb, ExperimentOptions& options) {
 }
 
 void AddExperiment(CLI::App& app, Run& run) {
-  CLI::App* experiments =
-      app.add_subcommand("experiment", "Start, pause and end experiments, and see where they stand");
+  CLI::App* experiments = app.add_subcommand("experiment", "Start, pause, end experiments, read their reports");
   experiments->require_subcommand(1);
   AddExperimentReport(*experiments, run, false);
   AddExperimentReport(*experiments, run, true);
