@@ -228,19 +228,22 @@ http::Response Api::Move(const Call& call, ExperimentRequest request) {
 }
 
 http::Response Api::MoveExperimentBy(ExperimentMove move, const Call& call) {
+  const bool has_body = !call.request.body.empty() || move == ExperimentMove::kConclude;  // which alone needs one
+  const Result<Value> body = has_body ? ReadJson(call.request) : Value(Object());
+  if (!body) return BadRequest(call.request, body.error());
   ExperimentRequest request;
-  if (Status read = ReadExperimentOrder(call.request, move, request); !read) {
-    return read.error().issues.empty() ? BadRequest(call.request, read.error())
-                                       : ProblemResponse(read.error(), call.request.id);
+  if (Status read = ReadExperimentOrder(*body, move, request); !read) {
+    return ProblemResponse(read.error(), call.request.id);
   }
   return Move(call, std::move(request));
 }
 
 http::Response Api::MoveExperimentRamp(const Call& call) {
+  const Result<Value> body = ReadJson(call.request);
+  if (!body) return BadRequest(call.request, body.error());
   ExperimentRequest request;
-  if (Status read = ReadExperimentRampMove(call.request, request); !read) {
-    return read.error().issues.empty() ? BadRequest(call.request, read.error())
-                                       : ProblemResponse(read.error(), call.request.id);
+  if (Status read = ReadExperimentRampMove(*body, request); !read) {
+    return ProblemResponse(read.error(), call.request.id);
   }
   return Move(call, std::move(request));
 }

@@ -302,13 +302,6 @@ Status ReadRampMove(const Value& body, RampRequest& request) {
 
 namespace {
 
-Result<Value> ReadObject(const http::Request& request, bool may_be_left_out) {
-  if (request.body.empty() && may_be_left_out) return Value(Object());
-  Result<Value> body = ReadJson(request);
-  if (body && !body->is_object()) return Fail(ErrorCode::kInvalid, "expected an object");
-  return body;
-}
-
 void ReadStart(const Value& body, ExperimentOrder& order, std::vector<Issue>& issues) {
   if (const Value* at = body.Find("at")) {
     order.move = ExperimentMove::kSchedule;
@@ -344,31 +337,29 @@ void ReadConclusion(const Value& body, ExperimentOrder& order, std::vector<Issue
 
 }  // namespace
 
-Status ReadExperimentOrder(const http::Request& request, ExperimentMove move, ExperimentRequest& into) {
-  const Result<Value> body = ReadObject(request, move != ExperimentMove::kConclude);
-  if (!body) return Fail(body.error());
+Status ReadExperimentOrder(const Value& body, ExperimentMove move, ExperimentRequest& into) {
+  if (!body.is_object()) return Fail(ErrorCode::kInvalid, "expected an object");
   std::vector<Issue> issues;
   std::vector<std::string> known = {"comment"};
   if (move == ExperimentMove::kStart) known.insert(known.end(), {"at", "assignments"});
   if (move == ExperimentMove::kConclude) known.insert(known.end(), {"winner", "decision"});
-  CheckNames(*body, Path(), known, issues);
-  into.author.comment = ReadComment(*body, issues);
+  CheckNames(body, Path(), known, issues);
+  into.author.comment = ReadComment(body, issues);
   ExperimentOrder order;
   order.move = move;
-  if (move == ExperimentMove::kStart) ReadStart(*body, order, issues);
-  if (move == ExperimentMove::kConclude) ReadConclusion(*body, order, issues);
+  if (move == ExperimentMove::kStart) ReadStart(body, order, issues);
+  if (move == ExperimentMove::kConclude) ReadConclusion(body, order, issues);
   if (HasErrors(issues)) return Fail(InvalidError("the experiment cannot be moved", std::move(issues)));
   into.order = std::move(order);
   return {};
 }
 
-Status ReadExperimentRampMove(const http::Request& request, ExperimentRequest& into) {
-  const Result<Value> body = ReadObject(request, false);
-  if (!body) return Fail(body.error());
+Status ReadExperimentRampMove(const Value& body, ExperimentRequest& into) {
+  if (!body.is_object()) return Fail(ErrorCode::kInvalid, "expected an object");
   std::vector<Issue> issues;
-  CheckNames(*body, Path(), {"action", "comment"}, issues);
-  into.author.comment = ReadComment(*body, issues);
-  const Value* action = body->Find("action");
+  CheckNames(body, Path(), {"action", "comment"}, issues);
+  into.author.comment = ReadComment(body, issues);
+  const Value* action = body.Find("action");
   into.ramp = action == nullptr ? std::nullopt : RampMoveFromString(action->AsString());
   if (!into.ramp || *into.ramp == RampMove::kAbort) {
     issues.push_back(Fault(action == nullptr ? "missing_key" : "wrong_value", Path().Key("action"),

@@ -66,9 +66,9 @@ Status ReadRampMove(const Value& body, RampRequest& request);
 //   start     {"at":"2027-03-31T08:00:00Z","assignments":"fresh"|"keep","comment":…}: at a time, it is scheduled
 //   conclude  {"winner":"one_page"|null,"decision":…,"comment":…}
 //   others    {"comment":…}
-Status ReadExperimentOrder(const http::Request& request, ExperimentMove move, ExperimentRequest& into);
+Status ReadExperimentOrder(const Value& body, ExperimentMove move, ExperimentRequest& into);
 // The body of POST …/experiments/{key}/ramp: {"action":"pause"|"resume"|"step"|"finish","comment":…}
-Status ReadExperimentRampMove(const http::Request& request, ExperimentRequest& into);
+Status ReadExperimentRampMove(const Value& body, ExperimentRequest& into);
 // The body of POST …/apply. All issues of all definitions at once.
 Result<WorkspaceRequest> ReadWorkspace(const Value& body, std::string_view project);
 Object EncodePlan(const WorkspacePlan& plan);

@@ -369,7 +369,7 @@ TEST_F(ChangeTest, AnExperimentIsCheckedStartedHeldAndConcluded) {
   EXPECT_EQ(started.exit_code, 0) << started.errors;
   EXPECT_NE(started.output.find("  running, iteration 1 since 20"), std::string::npos) << started.output;
   EXPECT_NE(started.output.find("\n  ramp: 10%, step 1 of 2; next 100% at 20"), std::string::npos) << started.output;
-  EXPECT_NE(started.output.find("from 500 units on (how many there are is not known)"), std::string::npos);
+  EXPECT_NE(started.output.find("from 500 units on (0 so far)"), std::string::npos);
   EXPECT_NE(run({"ramp", "hello", "pause"}).output.find(", paused"), std::string::npos);
   EXPECT_NE(run({"ramp", "hello", "finish"}).output.find("ramp: 100%, step 2 of 2\n"), std::string::npos);
   // The files have not changed, so that nothing of it is undone.

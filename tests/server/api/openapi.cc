@@ -180,7 +180,7 @@ class Checker {
     Known(schema, where,
           {"$ref",     "type",     "enum",        "const",   "properties", "required",  "additionalProperties",
            "items",    "minItems", "pattern",     "minimum", "maximum",    "minLength", "maxLength",
-           "maxItems", "default",  "description", "format",  "allOf",      "readOnly"});
+           "maxItems", "default",  "description", "format",  "allOf",      "readOnly",  "exclusiveMinimum"});
     static const std::set<std::string> kTypes = {"object", "array", "string", "integer", "number", "boolean", "null"};
     if (const Value* type = schema.Find("type")) {
       const Array types = type->is_array() ? type->AsArray() : Array{*type};
@@ -228,6 +228,12 @@ const Value* Operation::Example() const {
   const Value* body = document.Find("requestBody");
   const Value* content = body == nullptr ? nullptr : body->Find("content");
   return content == nullptr ? nullptr : content->AsObject().begin()->value.Find("example");
+}
+
+bool Operation::NeedsBody() const {
+  const Value* body = document.Find("requestBody");
+  const Value* required = body == nullptr ? nullptr : body->Find("required");
+  return required != nullptr && required->AsBool();
 }
 
 Value ReadYaml(const std::string& path) {

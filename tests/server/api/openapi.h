@@ -18,6 +18,7 @@ struct Operation {
   std::vector<std::string> other_parameters;     // "header If-Match", "query revision"
   bool is_public = false;
   const Value* Example() const;  // of the request's body; nullptr without
+  bool NeedsBody() const;        // it is refused without one
 };
 
 // The one document of a YAML file; throws when it is none.

@@ -319,7 +319,7 @@ TEST(OpenApiTest, EveryRouteRefusesWhatIsWrongWithADocumentedProblem) {
       refused(400, story.Do(operation.id, there, {.body = R"({"a":1,"a":2})"}));
       refused(400, story.Do(operation.id, there, {.body = std::string(100, '[') + std::string(100, ']')}));
       refused(400, story.Do(operation.id, there, {.body = "{\"a\":\"\xff\"}"}));
-      refused(400, story.server.Call(operation.method, story.PathOf(operation.id, there)));
+      if (operation.NeedsBody()) refused(400, story.server.Call(operation.method, story.PathOf(operation.id, there)));
       const HttpAnswer odd = story.Do(operation.id, there, {.body = R"({"colour":"red"})"});
       refused(422, odd);
       EXPECT_NE((" " + PointersOf(odd) + " ").find(" /colour "), std::string::npos) << odd.body;
