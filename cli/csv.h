@@ -14,7 +14,7 @@
 
 namespace guidon::cli {
 
-inline constexpr std::size_t kMostFields = 1'000;           // of a row
+inline constexpr std::size_t kMostFields = 1'000;          // of a row
 inline constexpr std::size_t kMostFieldBytes = 64u << 10;  // of a field
 
 // Told of each row, the first among them; an error of it ends the reading. `row` counts from 1, and not lines: a field

@@ -25,7 +25,7 @@ namespace guidon::cli {
 inline constexpr std::size_t kMostTableUnits = 20'000'000;  // held in memory, some 200 bytes each
 
 struct MetricColumn {
-  stats::MetricPlan metric;  // its key is the column's; `sources` as in the list of columns below
+  stats::MetricPlan metric;          // its key is the column's; `sources` as in the list of columns below
   std::vector<std::string> columns;  // one; of a ratio the numerator's and the denominator's
   std::string before;                // the same number from before the exposure, for CUPED; empty: none
 };
@@ -39,13 +39,13 @@ struct TableColumns {
 
 // `exposure`: "unit=userid,variant=version", perhaps with "time=COLUMN" and any number of "dimension=COLUMN".
 // `metrics`: "COLUMN:KIND", or of a ratio "COLUMN/COLUMN:ratio", and any of ":down" (less is better),
-// ":cap=99.9%" or ":cap=500", ":before=COLUMN", and of a quantile ":at=95%". Kinds: conversion, count, sum, mean, ratio,
-// quantile. kInvalid names what cannot be read.
+// ":cap=99.9%" or ":cap=500", ":before=COLUMN", and of a quantile ":at=95%". Kinds: conversion, count, sum, mean,
+// ratio, quantile. kInvalid names what cannot be read.
 Result<TableColumns> ReadColumns(const std::string& exposure, const std::vector<std::string>& metrics);
 
 struct TableOptions {
   std::string experiment;
-  std::string control;                   // a variant; empty: the first in byte order
+  std::string control;                    // a variant; empty: the first in byte order
   std::map<std::string, double> weights;  // shares of 1 by variant; empty: all the same
 };
 

@@ -6,8 +6,9 @@
 //
 // An erasure takes the unit out of the current definitions, change requests and comments, by ordinary revisions; out of
 // every past version that is kept; out of the journal of events and what analysis made of them; and tombstones what the
-// log and the audit log say of it, of which the hash chain keeps the salted commitment (audit/chain.h). Then it has the store forget what was
-// replaced (Store::Purge), and looks for what is left. docs/privacy.md says where a unit may be and what becomes of it.
+// log and the audit log say of it, of which the hash chain keeps the salted commitment (audit/chain.h). Then it has the
+// store forget what was replaced (Store::Purge), and looks for what is left. docs/privacy.md says where a unit may be
+// and what becomes of it.
 //
 // A member has to be removed before. Then their keys, their sessions and they themselves go with their past, until not
 // even their ids are stored (Store::Forget); in change requests and comments a placeholder takes their place; and what

@@ -131,13 +131,13 @@ class PrivacyTest : public ::testing::Test {
   ChangeRequests requests_{catalog_, {.now_ms = [] { return 1'798'761'600'000; }}};
   Comments comments_{catalog_, {.now_ms = [] { return 1'798'761'600'000; }}};
   std::atomic<bool> stopping_ = false;
-  Privacy privacy_{{catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_,
-                    [this](const auto& rewrite, std::string_view action, const Author& author) {
-                      return requests_.Rewrite(rewrite, action, author);
-                    },
-                    [this](const Item& item) { removed_ += item.space + "/" + item.id + "=" + item.value + " "; },
-                    fold_.get()},
-                   {.clock = {}, .on_done = {}, .stopping = [this] { return stopping_.load(); }}};
+  Privacy privacy_{
+      {catalog_, *store_, feed_, *journal_, exposures_, processes_, backups_,
+       [this](const auto& rewrite, std::string_view action, const Author& author) {
+         return requests_.Rewrite(rewrite, action, author);
+       },
+       [this](const Item& item) { removed_ += item.space + "/" + item.id + "=" + item.value + " "; }, fold_.get()},
+      {.clock = {}, .on_done = {}, .stopping = [this] { return stopping_.load(); }}};
 };
 
 TEST_F(PrivacyTest, OneProjectIsErasedAndLookedAtAloneWithItsRequestsAndComments) {
@@ -163,13 +163,15 @@ TEST_F(PrivacyTest, OneProjectIsErasedAndLookedAtAloneWithItsRequestsAndComments
 
 TEST_F(PrivacyTest, FactsOfTheUnitAreShownAndGoWithItsEvents) {
   const std::string now = std::to_string(
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
   std::string events;
   for (const std::string unit : {"user-4", "user-42"}) {
-    events += (events.empty() ? "[" : ",") + std::string(R"({"type":"exposure","time":)") + now +
-              R"(,"experiment":"checkout","iteration":1,"variant":"a","role":"assigned","unit_attribute":"key","unit":")" +
-              unit + R"(","context":{"key":")" + unit + R"("}},{"type":"track","event":"order","time":)" + now +
-              R"(,"context":{"key":")" + unit + R"("}})";
+    events +=
+        (events.empty() ? "[" : ",") + std::string(R"({"type":"exposure","time":)") + now +
+        R"(,"experiment":"checkout","iteration":1,"variant":"a","role":"assigned","unit_attribute":"key","unit":")" +
+        unit + R"(","context":{"key":")" + unit + R"("}},{"type":"track","event":"order","time":)" + now +
+        R"(,"context":{"key":")" + unit + R"("}})";
   }
   // `sent` 7 is of a clock that nobody believes: without it.
   NewEntry entry{"shop", "production", "4fJ2kQz9wXbT", {}, "answer"};
