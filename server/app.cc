@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/mutex.h"
 #include "server/analysis/analysis.h"
 #include "server/analysis/plan_of.h"
 #include "server/analysis/reports.h"
@@ -193,9 +194,12 @@ class App::Impl {
     session_keeper_.reset();
     audit_keeper_.reset();
     privacy_.reset();  // an erasure ends, and can be begun again
-    ramp_waker_ = nullptr;
+    {
+      const MutexLock lock(wakers_);
+      ramp_waker_ = nullptr;
+      experiment_waker_ = nullptr;
+    }
     ramps_.reset();
-    experiment_waker_ = nullptr;
     experiments_.reset();
     deliverer_.reset();
     backups_.reset();  // ends the one that is being made
@@ -703,6 +707,7 @@ class App::Impl {
       log_.Warn("a step of a ramp was not taken; it is tried again", fields);
     };
     ramps_.emplace(*catalog_, std::move(options));
+    const MutexLock lock(wakers_);
     ramp_waker_ = &*ramps_;
   }
 
@@ -748,12 +753,14 @@ class App::Impl {
       log_.Warn("an experiment was not moved; it is tried again", fields);
     };
     experiments_.emplace(*catalog_, std::move(options));
+    const MutexLock lock(wakers_);
     experiment_waker_ = &*experiments_;
   }
 
   void WakeRamps() {
-    if (RampKeeper* const ramps = ramp_waker_) ramps->Wake();
-    if (ExperimentKeeper* const experiments = experiment_waker_) experiments->Wake();
+    const MutexLock lock(wakers_);
+    if (ramp_waker_ != nullptr) ramp_waker_->Wake();
+    if (experiment_waker_ != nullptr) experiment_waker_->Wake();
   }
 
   // In the log, so that it leaves the machine with it.
@@ -1053,8 +1060,9 @@ class App::Impl {
   Counter& experiment_moves_failed_ =
       metrics_.AddCounter("guidon_experiment_moves_total", "Moves of experiments by the server itself, by how it went",
                           {{"result", "failed"}});
-  std::atomic<RampKeeper*> ramp_waker_{nullptr};                // null: nobody has to hear of changes
-  std::atomic<ExperimentKeeper*> experiment_waker_{nullptr};    // likewise
+  Mutex wakers_;
+  RampKeeper* ramp_waker_ GUIDON_GUARDED_BY(wakers_) = nullptr;              // null: nobody has to hear of changes
+  ExperimentKeeper* experiment_waker_ GUIDON_GUARDED_BY(wakers_) = nullptr;  // likewise
   std::vector<std::array<Counter*, kStatusClasses>> requests_;  // of each route, in their order, and of none
   std::array<Counter*, std::size(kSignInOutcomes)> sign_in_counts_{};
   std::atomic<bool> stopping_{false};

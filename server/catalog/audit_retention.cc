@@ -18,9 +18,9 @@ constexpr Revision kRevisionsAtOnce = 64;
 constexpr std::string_view kSpace = "audit", kId = "retention";  // of the item
 constexpr std::string_view kPurgedKey = "!audit-purged";         // the newest revision that no file holds any more
 
+// Made by the server itself, by its own clock alone.
 bool IsOurs(const RevisionEntry& link) {
-  const AuditEntry entry = DecodeAudit(link);
-  return entry.action == kAuditExpire && entry.principal == "system";
+  return DecodeAudit(link).principal.starts_with("system");
 }
 
 Result<Revision> ReadThrough(const Catalog& catalog) {

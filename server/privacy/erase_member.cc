@@ -29,12 +29,16 @@ class MemberErasure : private ErasureSteps {
     names_ = &*names;
     for (const auto step :
          {&MemberErasure::ChangeRequestItems, &MemberErasure::ChangeComments, &MemberErasure::RewriteNotes,
-          &MemberErasure::ForgetRecords, &MemberErasure::FindAuditEntries}) {
+          &MemberErasure::RemoveRecords, &MemberErasure::FindAuditEntries}) {
       if (stop_()) return Stopped();
       if (Status done = (this->*step)(); !done) return done;
     }
     if (!state_.dry_run) {
       if (Status noted = NoteErased("", Counts(), std::move(redact_)); !noted) return noted;
+      // Last: what an erasure that is begun again looks for stands in these records alone.
+      if (Status gone = parts_.store.Forget({names_->records().begin(), names_->records().end()}, stop_); !gone) {
+        return gone;
+      }
       if (Status purged = parts_.store.Purge(stop_); !purged) return purged;
       if (Status looked = LookForRemains(); !looked) return looked;
     }
@@ -103,8 +107,8 @@ class MemberErasure : private ErasureSteps {
     });
   }
 
-  // Keys stay when they are revoked, and a session may have been left: they go now, and all of them with their past.
-  Status ForgetRecords() {
+  // Keys stay when they are revoked, and a session may have been left: they go now; their past, when all else is done.
+  Status RemoveRecords() {
     state_.counts.records = names_->records().size();
     if (state_.dry_run) return {};
     for (const std::string& stored : names_->records()) {
@@ -124,7 +128,7 @@ class MemberErasure : private ErasureSteps {
       if (!done) return Fail(done.error());
       if (parts_.on_removed) parts_.on_removed(gone);
     }
-    return parts_.store.Forget({names_->records().begin(), names_->records().end()}, stop_);
+    return {};
   }
 
   // With the entries of this erasure that name a key which it removed.

@@ -92,6 +92,9 @@ class Page {
     query.entries = kEntriesAtOnce;
     const Result<JournalPage> entries = journal_.Read(query);
     if (!entries) return Fail(entries.error());
+    if (findings_.of_entry == nullptr && !entries->entries.empty()) {
+      return Fail(ErrorCode::kInvalid, "the cursor is that of another export; begin without one");
+    }
     for (const JournalEntry& entry : entries->entries) {
       const std::uint64_t behind = entry.sequence == place_.sequence ? place_.event : 0;
       for (ExportFindings::Event& event : findings_.of_entry(entry)) {

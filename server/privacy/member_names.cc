@@ -28,6 +28,12 @@ bool IsAbout(const Value& item, std::string_view id) {
   return TextOf(item, "space") == kMemberSpace && TextOf(item, "id") == id;
 }
 
+// What a provider calls a mail address may be any text, also one that stands in records and means something there.
+bool IsAddress(const std::string& text) {
+  const std::size_t at = text.find('@');
+  return at != std::string::npos && at > 0 && at + 1 < text.size();
+}
+
 }  // namespace
 
 Result<MemberNames> MemberNames::Read(const Store& store, const std::string& id, const std::string& placeholder,
@@ -42,7 +48,7 @@ Result<MemberNames> MemberNames::Read(const Store& store, const std::string& id,
         if (stored.key != own) return;  // of another, whose id begins so
         names.records_.insert(stored.key);
         const Result<Value> member = ParseJson(stored.value);
-        if (std::string mail = member ? TextOf(*member, "email") : std::string(); !mail.empty()) words.insert(mail);
+        if (std::string mail = member ? TextOf(*member, "email") : std::string(); IsAddress(mail)) words.insert(mail);
       },
       stop);
   if (!read) return Fail(read.error());

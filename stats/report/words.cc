@@ -18,7 +18,7 @@ std::string Fixed(double number, int decimals) {
 
 // "1234567" -> "1,234,567"; digits only.
 std::string Grouped(std::string digits) {
-  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
   return digits;
 }
 
