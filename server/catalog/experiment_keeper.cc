@@ -10,8 +10,6 @@
 namespace guidon {
 namespace {
 
-constexpr std::chrono::milliseconds kBetweenPasses(100);  // what is changed meanwhile is looked at together
-constexpr std::chrono::minutes kMostSleep(1);             // the clock may be set
 constexpr std::size_t kMaxSentenceBytes = 1'024;
 
 using Name = std::pair<std::string, std::string>;  // project and experiment
@@ -41,19 +39,6 @@ ExperimentRequest RequestFor(const RunningExperiment& of) {
   request.condition.if_match = of.revision;
   request.author.principal = "system:experiment";
   return request;
-}
-
-// Of the experiment, or of what somebody made of it; as against a store that takes nothing.
-bool IsItsOwn(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kInvalid:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kConflict:
-    case ErrorCode::kStale:
-      return true;
-    default:
-      return false;
-  }
 }
 
 // What comes of one thing that was tried, for the passes below.
@@ -258,53 +243,21 @@ Timestamp NextLook(const CatalogView& view, Timestamp looked, std::chrono::milli
 }  // namespace
 
 ExperimentKeeper::ExperimentKeeper(Catalog& catalog, ExperimentKeeperOptions options)
-    : catalog_(catalog), options_(std::move(options)) {
-  thread_ = std::thread([this] { Run(); });
-}
+    : catalog_(catalog), options_(std::move(options)), thread_([this](const auto& stop) { return Pass(stop); }) {}
 
-ExperimentKeeper::~ExperimentKeeper() {
-  {
-    MutexLock lock(mutex_);
-    stopping_ = true;
+std::chrono::milliseconds ExperimentKeeper::Pass(const std::function<bool()>& stop) {
+  const Timestamp now = options_.clock ? options_.clock() : SystemNow();
+  const auto next_look = [&] {
+    return NextLook(*catalog_.View(), *looked_, was_good_ ? options_.look : options_.retry);
+  };
+  // Also after the clock was set back.
+  if (!looked_ || now < *looked_ || now >= next_look()) {
+    // Evidence first: what is to be paused must not take a step before.
+    was_good_ = ActOnEvidence(catalog_, now, options_, stop);
+    was_good_ &= TakeDueExperimentSteps(catalog_, now, options_, stop);
+    looked_ = now;
   }
-  changed_.NotifyAll();
-  thread_.join();
-}
-
-void ExperimentKeeper::Wake() {
-  {
-    MutexLock lock(mutex_);
-    woken_ = true;
-  }
-  changed_.NotifyAll();
-}
-
-bool ExperimentKeeper::stopping() {
-  MutexLock lock(mutex_);
-  return stopping_;
-}
-
-void ExperimentKeeper::Run() {
-  std::optional<Timestamp> looked;
-  bool is_good = true;
-  const auto stop = [this] { return stopping(); };
-  while (!stopping()) {
-    const Timestamp now = options_.clock ? options_.clock() : SystemNow();
-    const std::chrono::milliseconds look = is_good ? options_.look : options_.retry;
-    // Also after the clock was set back.
-    if (!looked || now < *looked || now >= NextLook(*catalog_.View(), *looked, look)) {
-      // Evidence first: what is to be paused must not take a step before.
-      is_good = ActOnEvidence(catalog_, now, options_, stop);
-      is_good &= TakeDueExperimentSteps(catalog_, now, options_, stop);
-      looked = now;
-    }
-    const Timestamp next = NextLook(*catalog_.View(), *looked, is_good ? options_.look : options_.retry);
-    const auto sleep = std::clamp<std::chrono::milliseconds>(next - now, kBetweenPasses, kMostSleep);
-    MutexLock lock(mutex_);
-    if (changed_.WaitFor(lock, kBetweenPasses, [this]() GUIDON_REQUIRES(mutex_) { return stopping_; })) return;
-    changed_.WaitFor(lock, sleep - kBetweenPasses,
-                     [this]() GUIDON_REQUIRES(mutex_) { return stopping_ || std::exchange(woken_, false); });
-  }
+  return std::clamp<std::chrono::milliseconds>(next_look() - now, kBetweenPasses, kMostSleep);
 }
 
 }  // namespace guidon

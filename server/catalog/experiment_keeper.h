@@ -25,14 +25,13 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <guidon/value.h>
 #include "core/allocate/experiment_life.h"
-#include "core/base/mutex.h"
 #include "core/base/result.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/catalog_keeper.h"
 #include "server/store/store.h"
 
 namespace guidon {
@@ -104,26 +103,22 @@ bool ActOnEvidence(Catalog& catalog, Timestamp now, const ExperimentKeeperOption
 
 class ExperimentKeeper {
  public:
-  // The catalog outlives it, and so does what the functions use.
+  // The catalog outlives it, and so does what the functions use. Destroyed, it waits for what is being committed, and
+  // for a function that it asks.
   ExperimentKeeper(Catalog& catalog, ExperimentKeeperOptions options);
-  ~ExperimentKeeper();  // waits for what is being committed, and for a function that it asks
-  ExperimentKeeper(const ExperimentKeeper&) = delete;
-  ExperimentKeeper& operator=(const ExperimentKeeper&) = delete;
 
   // Any thread, at any time: never waits.
-  void Wake();
+  void Wake() { thread_.Wake(); }
 
  private:
-  void Run();
-  bool stopping();
+  std::chrono::milliseconds Pass(const std::function<bool()>& stop);
 
   Catalog& catalog_;
   const ExperimentKeeperOptions options_;
-  Mutex mutex_;
-  CondVar changed_;
-  bool stopping_ GUIDON_GUARDED_BY(mutex_) = false;
-  bool woken_ GUIDON_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  // The thread's own.
+  std::optional<Timestamp> looked_;
+  bool was_good_ = true;
+  CatalogKeeper thread_;  // last: it begins at once, and ends first
 };
 
 }  // namespace guidon

@@ -11,9 +11,6 @@
 namespace guidon {
 namespace {
 
-constexpr std::chrono::milliseconds kBetweenPasses(100);  // what is changed meanwhile is looked at together
-constexpr std::chrono::minutes kMostSleep(1);             // the clock may be set
-
 Timestamp SystemNow() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
@@ -43,19 +40,6 @@ RampRequest RequestFor(const RampStepAhead& step) {
   request.author.comment = "rule " + step.rule + " in " + step.environment + ": " + FormatPercent(step.from) + " to " +
                            FormatPercent(step.to);
   return request;
-}
-
-// Of the flag, or of what somebody made of it; as against a store that takes nothing.
-bool IsItsOwn(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kInvalid:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kConflict:
-    case ErrorCode::kStale:
-      return true;
-    default:
-      return false;
-  }
 }
 
 }  // namespace
@@ -95,46 +79,15 @@ bool TakeDueSteps(Catalog& catalog, Timestamp now, const RampReport& report, con
   return is_good;
 }
 
-RampKeeper::RampKeeper(Catalog& catalog, RampKeeperOptions options) : catalog_(catalog), options_(std::move(options)) {
-  thread_ = std::thread([this] { Run(); });
-}
+RampKeeper::RampKeeper(Catalog& catalog, RampKeeperOptions options)
+    : catalog_(catalog), options_(std::move(options)), thread_([this](const auto& stop) { return Pass(stop); }) {}
 
-RampKeeper::~RampKeeper() {
-  {
-    MutexLock lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.NotifyAll();
-  thread_.join();
-}
-
-void RampKeeper::Wake() {
-  {
-    MutexLock lock(mutex_);
-    woken_ = true;
-  }
-  changed_.NotifyAll();
-}
-
-bool RampKeeper::stopping() {
-  MutexLock lock(mutex_);
-  return stopping_;
-}
-
-void RampKeeper::Run() {
-  while (!stopping()) {
-    const Timestamp now = options_.clock ? options_.clock() : SystemNow();
-    const bool is_good = TakeDueSteps(catalog_, now, options_.report, [this] { return stopping(); });
-    std::chrono::milliseconds sleep = kMostSleep;
-    if (const std::vector<RampStepAhead> ahead = StepsAhead(*catalog_.View()); !ahead.empty()) {
-      sleep = std::clamp<std::chrono::milliseconds>(ahead.front().due - now, kBetweenPasses, kMostSleep);
-    }
-    if (!is_good) sleep = options_.retry;
-    MutexLock lock(mutex_);
-    if (changed_.WaitFor(lock, kBetweenPasses, [this]() GUIDON_REQUIRES(mutex_) { return stopping_; })) return;
-    changed_.WaitFor(lock, sleep - kBetweenPasses,
-                     [this]() GUIDON_REQUIRES(mutex_) { return stopping_ || std::exchange(woken_, false); });
-  }
+std::chrono::milliseconds RampKeeper::Pass(const std::function<bool()>& stop) {
+  const Timestamp now = options_.clock ? options_.clock() : SystemNow();
+  if (!TakeDueSteps(catalog_, now, options_.report, stop)) return options_.retry;
+  const std::vector<RampStepAhead> ahead = StepsAhead(*catalog_.View());
+  if (ahead.empty()) return kMostSleep;
+  return std::clamp<std::chrono::milliseconds>(ahead.front().due - now, kBetweenPasses, kMostSleep);
 }
 
 }  // namespace guidon

@@ -19,12 +19,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "core/base/mutex.h"
 #include "core/base/result.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/catalog_keeper.h"
 #include "server/store/store.h"
 
 namespace guidon {
@@ -54,26 +53,18 @@ struct RampKeeperOptions {
 
 class RampKeeper {
  public:
-  // The catalog outlives it.
+  // The catalog outlives it. Destroyed, it waits for a step that is being committed.
   RampKeeper(Catalog& catalog, RampKeeperOptions options);
-  ~RampKeeper();  // waits for a step that is being committed
-  RampKeeper(const RampKeeper&) = delete;
-  RampKeeper& operator=(const RampKeeper&) = delete;
 
   // Any thread, at any time: never waits for a step.
-  void Wake();
+  void Wake() { thread_.Wake(); }
 
  private:
-  void Run();
-  bool stopping();
+  std::chrono::milliseconds Pass(const std::function<bool()>& stop);
 
   Catalog& catalog_;
   const RampKeeperOptions options_;
-  Mutex mutex_;
-  CondVar changed_;
-  bool stopping_ GUIDON_GUARDED_BY(mutex_) = false;
-  bool woken_ GUIDON_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  CatalogKeeper thread_;  // last: it begins at once, and ends first
 };
 
 }  // namespace guidon
