@@ -239,6 +239,15 @@ class Shop {
     return ResidentKiB(pid());
   }
 
+  // Streams that it has closed because their clients did not read.
+  int ClosedAsStalled() {
+    constexpr std::string_view kCount = R"(guidon_streams_closed_total{reason="stalled"} )";
+    const std::string page = Expect(200, server_->Call("GET", "/metrics")).body;
+    const std::size_t at = page.find(kCount);
+    if (at == std::string::npos) throw std::runtime_error("guidond does not count streams that it closed");
+    return std::atoi(page.c_str() + at + kCount.size());
+  }
+
   Guidond& server() { return *server_; }
   const std::string& key() const { return key_; }
   std::uint16_t port() const { return server_->port(); }
@@ -289,24 +298,43 @@ void WaitUntilIdle(int process) {
 // ------------------------------------------------------------------------------------------------
 
 constexpr std::size_t kChangeBytes = 700;  // makes an event of about 1 KiB
-constexpr int kChangesOfAPair = 20;
+constexpr int kChangesOfAPair = 100;
 
 struct FanOut {
   double cpu_us = 0;  // of the server, for one delivery
   double p99_ms = 0;  // from when the write was sent to the last client
 };
 
-// `change` makes one and says when it was sent.
-FanOut MeasureFanOut(StreamLoad& load, int server, int readers, std::uint64_t& number,
-                     const std::function<std::int64_t()>& change) {
-  std::vector<double> delays;
-  const double cpu = CpuSeconds(server);
+// A server, those who read its changes, and how one is made; `change` says when it was sent.
+struct Lane {
+  StreamLoad* load;
+  int server;
+  int readers;
+  std::function<std::int64_t()> change;
+  std::uint64_t number = 0;  // of changes so far
+};
+
+// A pair of all lanes: their changes take turns one by one, so that what else the machine does in the meantime befalls
+// each of them.
+std::vector<FanOut> MeasureInTurn(const std::vector<Lane*>& lanes) {
+  std::vector<std::vector<double>> delays(lanes.size());
+  std::vector<double> cpu(lanes.size());
   for (int i = 0; i < kChangesOfAPair; ++i) {
-    const std::int64_t sent = change();
-    const std::int64_t last = Need(load.WaitForChange(++number));
-    delays.push_back(static_cast<double>(last - sent) * 1e-6);
+    for (std::size_t at = 0; at < lanes.size(); ++at) {
+      Lane& lane = *lanes[at];
+      const double before = CpuSeconds(lane.server);
+      const std::int64_t sent = lane.change();
+      const std::int64_t last = Need(lane.load->WaitForChange(++lane.number));
+      delays[at].push_back(static_cast<double>(last - sent) * 1e-6);
+      cpu[at] += CpuSeconds(lane.server) - before;
+    }
   }
-  return {(CpuSeconds(server) - cpu) * 1e6 / (static_cast<double>(kChangesOfAPair) * readers), Percentile99(delays)};
+  std::vector<FanOut> measured;
+  for (std::size_t at = 0; at < lanes.size(); ++at) {
+    const double deliveries = static_cast<double>(kChangesOfAPair) * lanes[at]->readers;
+    measured.push_back({cpu[at] * 1e6 / deliveries, Percentile99(delays[at])});
+  }
+  return measured;
 }
 
 std::vector<Row> MeasureFanOuts(const Arguments& arguments) {
@@ -335,28 +363,32 @@ std::vector<Row> MeasureFanOuts(const Arguments& arguments) {
     its.emplace(StreamsOf(nchan->port(), nchan->StreamRequest(), arguments.streams));
     Need(its->WaitForSnapshots());
   }
-  std::uint64_t our_number = 0, floor_number = 0, its_number = 0;
+  Lane least{&bare, floor.process, arguments.streams, [&] {
+               const std::int64_t sent = MonotonicNs();
+               char byte = 1;
+               if (::write(floor.commands, &byte, 1) != 1 || ::read(floor.answers, &byte, 1) != 1) {
+                 throw std::runtime_error("the floor of streams is gone");
+               }
+               return sent;
+             }};
+  Lane our{&ours, shop.pid(), arguments.streams, [&] { return shop.Change(kChangeBytes); }};
+  std::optional<Lane> other;
+  std::vector<Lane*> lanes = {&least, &our};
+  if (nchan) {
+    other.emplace(Lane{&*its, nchan->worker(), arguments.streams, [&] {
+                         const std::int64_t sent = MonotonicNs();
+                         nchan->Publish("change", std::string(1000, 'x'));
+                         return sent;
+                       }});
+    lanes.push_back(&*other);
+  }
   for (int pair = 0; pair < arguments.pairs; ++pair) {
-    const FanOut least = MeasureFanOut(bare, floor.process, arguments.streams, floor_number, [&] {
-      const std::int64_t sent = MonotonicNs();
-      char byte = 1;
-      if (::write(floor.commands, &byte, 1) != 1 || ::read(floor.answers, &byte, 1) != 1) {
-        throw std::runtime_error("the floor of streams is gone");
-      }
-      return sent;
-    });
-    const FanOut our =
-        MeasureFanOut(ours, shop.pid(), arguments.streams, our_number, [&] { return shop.Change(kChangeBytes); });
-    cpu.Add(our.cpu_us, least.cpu_us);
-    p99.Add(our.p99_ms, least.p99_ms);
+    const std::vector<FanOut> measured = MeasureInTurn(lanes);
+    cpu.Add(measured[1].cpu_us, measured[0].cpu_us);
+    p99.Add(measured[1].p99_ms, measured[0].p99_ms);
     if (!nchan) continue;
-    const FanOut other = MeasureFanOut(*its, nchan->worker(), arguments.streams, its_number, [&] {
-      const std::int64_t sent = MonotonicNs();
-      nchan->Publish("change", std::string(1000, 'x'));
-      return sent;
-    });
-    nchan_cpu.Add(other.cpu_us, least.cpu_us);
-    nchan_p99.Add(other.p99_ms, least.p99_ms);
+    nchan_cpu.Add(measured[2].cpu_us, measured[0].cpu_us);
+    nchan_p99.Add(measured[2].p99_ms, measured[0].p99_ms);
   }
   StopStreamsFloor(floor);
   if (!nchan) return {cpu, p99, idle};
@@ -377,33 +409,36 @@ std::vector<Row> MeasureIdleTls(const Arguments& arguments) {
   return {row};
 }
 
-// Its floor is the same server, all of whose clients read.
+// Its floor is the same server, all of whose clients read. Those who do not are new in each pair, because the server
+// closes them after half a minute.
 std::vector<Row> MeasureStalled(const Arguments& arguments) {
   Row row{"stalled_p99", "ms to the last that reads", {}, {}, {}, 1.1, 1};
-  const int stalled = arguments.streams / 10;
+  const int stalled = arguments.streams / 10, readers = arguments.streams - stalled;
   Shop all_read, some_stall;
   for (Shop* shop : {&all_read, &some_stall}) shop->Fill(1, kChangeBytes);
-  StreamLoad calm(StreamsOf(all_read.port(), all_read.StreamRequest(), arguments.streams - stalled));
-  StreamLoadOptions options = StreamsOf(some_stall.port(), some_stall.StreamRequest(), arguments.streams);
-  options.stalled = stalled;
-  StreamLoad troubled(options);
+  StreamLoad calm(StreamsOf(all_read.port(), all_read.StreamRequest(), readers));
+  StreamLoad troubled(StreamsOf(some_stall.port(), some_stall.StreamRequest(), readers));
   Need(calm.WaitForSnapshots());
   Need(troubled.WaitForSnapshots());
-  std::uint64_t calm_number = 0, troubled_number = 0;
-  // Until the kernel holds no more for those who do not read.
-  constexpr int kToFill = 60;
-  constexpr std::size_t kFillBytes = 9'000;
-  for (int i = 0; i < kToFill; ++i) {
-    some_stall.Change(kFillBytes);
-    Need(troubled.WaitForChange(++troubled_number));
-  }
-  const int readers = arguments.streams - stalled;
+  Lane floor{&calm, all_read.pid(), readers, [&] { return all_read.Change(kChangeBytes); }};
+  Lane our{&troubled, some_stall.pid(), readers, [&] { return some_stall.Change(kChangeBytes); }};
   for (int pair = 0; pair < arguments.pairs; ++pair) {
-    const FanOut floor =
-        MeasureFanOut(calm, all_read.pid(), readers, calm_number, [&] { return all_read.Change(kChangeBytes); });
-    const FanOut our = MeasureFanOut(troubled, some_stall.pid(), readers, troubled_number,
-                                     [&] { return some_stall.Change(kChangeBytes); });
-    row.Add(our.p99_ms, floor.p99_ms);
+    StreamLoadOptions options = StreamsOf(some_stall.port(), some_stall.StreamRequest(), stalled);
+    options.stalled = stalled;
+    StreamLoad trouble(options);
+    Need(trouble.WaitForSnapshots());
+    // Until the kernel holds no more for those who do not read.
+    constexpr int kToFill = 20;
+    constexpr std::size_t kFillBytes = 9'000;
+    for (int i = 0; i < kToFill; ++i) {
+      some_stall.Change(kFillBytes);
+      Need(troubled.WaitForChange(++our.number));
+    }
+    const std::vector<FanOut> measured = MeasureInTurn({&floor, &our});
+    if (const int closed = some_stall.ClosedAsStalled(); closed > 0) {
+      throw std::runtime_error(std::to_string(closed) + " streams that do not read were closed while it was measured");
+    }
+    row.Add(measured[1].p99_ms, measured[0].p99_ms);
   }
   return {row};
 }
