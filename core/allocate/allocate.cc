@@ -192,7 +192,7 @@ void Begin(ExperimentRecord& record, const EntitySet& entities, std::string_view
     state.arms = AllocateFirst(weights);
   }
   if (experiment.layer) TakePlace(record, kept ? &*kept : nullptr, entities, issues);
-  BeginIteration(record, by, now_ms);
+  BeginIteration(record, entities, by, now_ms);
 }
 
 // Without an authored state commands move it, and what it is stays; so does what only they set, until something else is
@@ -229,6 +229,9 @@ void AllocateExperiment(ExperimentRecord& record, const EntitySet& entities, con
   const ExperimentRecord* held = HeldBefore(occasion, experiment.key);
   const ExperimentStatus wanted = WantedOf(record, held);
   const bool was_live = IsLive(state.status);
+  if (held != nullptr && occasion.now_ms > 0) {
+    KeepPlanOfBefore(occasion.before->entities, entities, *held, record);
+  }
   // There is nothing before, and so what is paused by now has to begin first.
   const bool is_first = occasion.before == nullptr && state.iteration == 0;
   if (wanted == ExperimentStatus::kDraft && state.iteration > 0) {

@@ -389,7 +389,36 @@ void KeepLife(const ExperimentRecord* held, ExperimentRecord& record, const Flag
   SettleRamp(record, is_enabled, now_ms);
 }
 
-void BeginIteration(ExperimentRecord& record, std::string_view by, std::int64_t now_ms) {
+MeasuredPlan MeasuredPlanOf(const Experiment& experiment, const EntitySet& entities) {
+  MeasuredPlan plan{experiment, {}};
+  plan.experiment.state.reset();
+  plan.experiment.audience.reset();
+  plan.experiment.ramp.clear();
+  plan.experiment.force.clear();
+  plan.experiment.tests.clear();
+  plan.experiment.archived = false;
+  const auto add = [&](const std::string& key) {
+    const bool is_there =
+        std::any_of(plan.metrics.begin(), plan.metrics.end(), [&](const Metric& metric) { return metric.key == key; });
+    const MetricRecord* metric = is_there ? nullptr : entities.FindMetric(key);
+    if (metric != nullptr) plan.metrics.push_back(metric->definition);
+  };
+  if (experiment.primary) add(experiment.primary->use);
+  for (const std::string& key : experiment.secondary) add(key);
+  for (const Guardrail& guardrail : experiment.guardrails) add(guardrail.use);
+  return plan;
+}
+
+void KeepPlanOfBefore(const EntitySet& before, const EntitySet& after, const ExperimentRecord& held,
+                      ExperimentRecord& record) {
+  ExperimentIteration* iteration = record.state.CurrentIteration();
+  if (iteration == nullptr || iteration->measured) return;
+  MeasuredPlan plan = MeasuredPlanOf(held.definition, before);
+  if (plan == MeasuredPlanOf(record.definition, after)) return;
+  iteration->measured = HeldPlan(std::move(plan));
+}
+
+void BeginIteration(ExperimentRecord& record, const EntitySet& entities, std::string_view by, std::int64_t now_ms) {
   const Experiment& experiment = record.definition;
   ExperimentState& state = record.state;
   state.ramp_step = 0;
@@ -410,7 +439,11 @@ void BeginIteration(ExperimentRecord& record, std::string_view by, std::int64_t 
   iteration.started_ms = now_ms;
   iteration.started_by = by;
   if (!experiment.ramp.empty()) iteration.steps.push_back({experiment.ramp.front().at, now_ms});
+  iteration.measured = HeldPlan(MeasuredPlanOf(experiment, entities));
   PushBounded(state.iterations, kMaxIterationsKept, std::move(iteration));
+  if (state.iterations.size() > kMaxPlansKept) {
+    state.iterations[state.iterations.size() - 1 - kMaxPlansKept].measured = {};
+  }
 }
 
 }  // namespace guidon

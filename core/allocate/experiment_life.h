@@ -95,7 +95,16 @@ Status MoveExperimentRamp(Definitions& definitions, std::string_view key, RampMo
 void KeepLife(const ExperimentRecord* held, ExperimentRecord& record, const FlagRecord* flag_before,
               const FlagRecord* flag, std::string_view by, std::int64_t now_ms);
 
-// An iteration that has begun: state.iteration, salt, arms and slots are its own already.
-void BeginIteration(ExperimentRecord& record, std::string_view by, std::int64_t now_ms);
+// An iteration that has begun: state.iteration, salt, arms and slots are its own already. What it measures is kept with
+// it as `entities` have it.
+void BeginIteration(ExperimentRecord& record, const EntitySet& entities, std::string_view by, std::int64_t now_ms);
+
+// What `experiment` measures by the metrics of `entities`; those that are not there are left out.
+MeasuredPlan MeasuredPlanOf(const Experiment& experiment, const EntitySet& entities);
+
+// Of an iteration that an older server began: before what it measures is edited for the first time, it is kept as it
+// stood until then. `before`, `after`: of the change; `held` is of the first, `record` of the second.
+void KeepPlanOfBefore(const EntitySet& before, const EntitySet& after, const ExperimentRecord& held,
+                      ExperimentRecord& record);
 
 }  // namespace guidon

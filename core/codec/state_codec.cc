@@ -16,6 +16,7 @@
 #include <array>
 #include <iterator>
 
+#include "core/codec/codec.h"
 #include "core/codec/writer.h"
 #include "core/model/names.h"
 
@@ -149,6 +150,16 @@ TakenRampStep ReadTakenStep(const Node& node) {
   return step;
 }
 
+MeasuredPlan ReadMeasured(const Node& node) {
+  MeasuredPlan plan;
+  Fields fields(node, "what an iteration measures");
+  fields.Required("experiment", plan.experiment, ReadExperiment);
+  fields.Optional("metrics", plan.metrics,
+                  [](const Node& n) { return ReadList(n, "metrics", 2 * kMaxItems + 1, ReadMetric); });
+  fields.Finish();
+  return plan;
+}
+
 ExperimentIteration ReadIteration(const Node& node) {
   ExperimentIteration iteration;
   Fields fields(node, "an iteration");
@@ -170,6 +181,7 @@ ExperimentIteration ReadIteration(const Node& node) {
                   [](const Node& n) { return ReadList(n, "pauses", kMaxPausesKept, ReadPause); });
   fields.Optional("steps", iteration.steps,
                   [](const Node& n) { return ReadList(n, "steps", kMaxTakenStepsKept, ReadTakenStep); });
+  fields.Optional("measured", iteration.measured, [](const Node& n) { return HeldPlan(ReadMeasured(n)); });
   fields.Finish();
   return iteration;
 }
@@ -261,6 +273,13 @@ Object WriteIteration(const ExperimentIteration& iteration) {
   }
   if (!pauses.empty()) object.Append("pauses", std::move(pauses));
   if (!steps.empty()) object.Append("steps", std::move(steps));
+  if (iteration.measured) {
+    Object measured{{"experiment", EncodeExperiment(iteration.measured->experiment)}};
+    Array metrics;
+    for (const Metric& metric : iteration.measured->metrics) metrics.push_back(EncodeMetric(metric));
+    if (!metrics.empty()) measured.Append("metrics", std::move(metrics));
+    object.Append("measured", std::move(measured));
+  }
   return object;
 }
 

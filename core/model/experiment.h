@@ -5,9 +5,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -205,7 +207,30 @@ struct TakenRampStep {
   friend bool operator==(const TakenRampStep&, const TakenRampStep&) = default;
 };
 
-// From a start to its end: what is analysed as one. Assignments and weights never change within it.
+// What an iteration measures, as it stood at its start. Whatever is edited later, the iteration is measured by this.
+struct MeasuredPlan {
+  Experiment experiment;        // without `state`, audience, ramp, forced units and tests
+  std::vector<Metric> metrics;  // that it names, each once: the primary one, secondary ones, guardrails
+  friend bool operator==(const MeasuredPlan&, const MeasuredPlan&) = default;
+};
+
+// Shared, since it never changes while records are copied with every commit; equal when what it holds is.
+class HeldPlan {
+ public:
+  HeldPlan() = default;  // not known: the iteration is one of an older server, or older than kMaxPlansKept
+  explicit HeldPlan(MeasuredPlan plan) : plan_(std::make_shared<const MeasuredPlan>(std::move(plan))) {}
+  explicit operator bool() const { return plan_ != nullptr; }
+  const MeasuredPlan& operator*() const { return *plan_; }
+  const MeasuredPlan* operator->() const { return plan_.get(); }
+  friend bool operator==(const HeldPlan& a, const HeldPlan& b) {
+    return a.plan_ == b.plan_ || (a.plan_ != nullptr && b.plan_ != nullptr && *a.plan_ == *b.plan_);
+  }
+
+ private:
+  std::shared_ptr<const MeasuredPlan> plan_;
+};
+
+// From a start to its end: what is analysed as one. Assignments, weights and what is measured never change within it.
 struct ExperimentIteration {
   std::uint32_t number = 1;
   std::string salt;                // that gave its units their variants
@@ -219,6 +244,7 @@ struct ExperimentIteration {
   std::string ended_by;
   std::vector<ExperimentPause> pauses;  // oldest first; beyond kMaxPausesKept the oldest is forgotten
   std::vector<TakenRampStep> steps;     // likewise, by kMaxTakenStepsKept; empty: all of it from the start
+  HeldPlan measured = {};
   friend bool operator==(const ExperimentIteration&, const ExperimentIteration&) = default;
 };
 
@@ -237,6 +263,7 @@ struct ExperimentFinding {
 };
 
 inline constexpr std::size_t kMaxIterationsKept = 100;  // of an experiment; beyond it the oldest is forgotten here …
+inline constexpr std::size_t kMaxPlansKept = 10;        // of the newest iterations; those before it forget theirs
 inline constexpr std::size_t kMaxPausesKept = 100;
 inline constexpr std::size_t kMaxTakenStepsKept = 200;
 inline constexpr std::size_t kMaxFindingsKept = 200;  // … as are findings; the audit log has them all

@@ -1,10 +1,12 @@
 #include "server/analysis/plan_of.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
 #include <vector>
 
+#include "core/allocate/experiment_life.h"
 #include "server/ingest/fact_events.h"
 
 namespace guidon {
@@ -89,18 +91,6 @@ void AddMetric(const Metric& metric, bool adjust, FoldPlan& plan) {
   measured.adjust = adjust;
 }
 
-void AddMetricOnce(const Definitions& definitions, const std::string& key, bool adjust, FoldPlan& plan) {
-  const auto& metrics = plan.plan.metrics;
-  if (std::any_of(metrics.begin(), metrics.end(), [&](const auto& known) { return known.key == key; })) return;
-  if (const MetricRecord* metric = definitions.entities.FindMetric(key)) AddMetric(metric->definition, adjust, plan);
-}
-
-void AddMetrics(const Definitions& definitions, const Experiment& experiment, bool adjust, FoldPlan& plan) {
-  if (experiment.primary) AddMetricOnce(definitions, experiment.primary->use, adjust, plan);
-  for (const std::string& key : experiment.secondary) AddMetricOnce(definitions, key, adjust, plan);
-  for (const Guardrail& guardrail : experiment.guardrails) AddMetricOnce(definitions, guardrail.use, adjust, plan);
-}
-
 bool IsMeasured(const ExperimentRecord& record) {
   return !record.definition.archived && record.state.iteration > 0 && record.state.status != ExperimentStatus::kDraft &&
          record.state.status != ExperimentStatus::kScheduled;
@@ -110,26 +100,60 @@ void AddDimensions(FoldPlan& plan) {
   plan.plan.dimensions.assign(std::begin(kDimensions), std::end(kDimensions));
 }
 
-}  // namespace
+stats::Time TimeOf(std::int64_t ms) {
+  return stats::Time(stats::Milliseconds(ms));
+}
 
-std::optional<FoldPlan> PlanOf(const Definitions& definitions, const ExperimentRecord& record) {
-  if (!IsMeasured(record)) return std::nullopt;
-  const Experiment& experiment = record.definition;
+// But for the iteration and its times.
+FoldPlan PlanOf(const std::string& project, const MeasuredPlan& measured) {
+  const Experiment& experiment = measured.experiment;
   FoldPlan plan;
-  plan.project = definitions.project.key;
+  plan.project = project;
   plan.environment = experiment.environment;
   plan.unit = experiment.unit;
   plan.plan.experiment = experiment.key;
-  plan.plan.iteration = record.state.iteration;
   for (const Variant& variant : experiment.variants) {
     plan.plan.variants.push_back(variant.name);
     plan.plan.weights.push_back(ShareOf(variant.parts));
   }
   const std::optional<stats::Milliseconds> cuped = experiment.plan ? experiment.plan->cuped : std::nullopt;
   plan.plan.lookback = cuped.value_or(kLookback);
-  AddMetrics(definitions, experiment, cuped.has_value(), plan);
+  for (const Metric& metric : measured.metrics) AddMetric(metric, cuped.has_value(), plan);
   AddDimensions(plan);
   return plan;
+}
+
+}  // namespace
+
+std::optional<stats::Time> OpenUntil(const stats::ExperimentPlan& plan) {
+  if (!plan.ended) return std::nullopt;
+  stats::Milliseconds longest(0);
+  for (const stats::MetricPlan& metric : plan.metrics) {
+    longest = std::max(longest, metric.after + metric.window.value_or(stats::Milliseconds(0)));
+  }
+  return *plan.ended + longest + plan.allowance + kTimeToFold;
+}
+
+std::vector<FoldPlan> PlansOf(const Definitions& definitions, const ExperimentRecord& record, stats::Time now) {
+  const ExperimentState& state = record.state;
+  std::vector<FoldPlan> plans;
+  for (const ExperimentIteration& iteration : state.iterations) {
+    const bool is_newest = iteration.number == state.iteration;
+    if (!iteration.measured && !is_newest) continue;
+    FoldPlan plan =
+        PlanOf(definitions.project.key,
+               iteration.measured ? *iteration.measured : MeasuredPlanOf(record.definition, definitions.entities));
+    plan.plan.iteration = iteration.number;
+    plan.plan.started = TimeOf(iteration.started_ms);
+    if (iteration.ended_ms) plan.plan.ended = TimeOf(*iteration.ended_ms);
+    const std::optional<stats::Time> until = OpenUntil(plan.plan);
+    if (!until || now < *until) plans.push_back(std::move(plan));
+  }
+  if (state.CurrentIteration() == nullptr && IsMeasured(record)) {
+    plans.push_back(PlanOf(definitions.project.key, MeasuredPlanOf(record.definition, definitions.entities)));
+    plans.back().plan.iteration = state.iteration;
+  }
+  return plans;
 }
 
 std::optional<FoldPlan> PlanOf(const Definitions& definitions, const HoldoutRecord& holdout,
@@ -147,7 +171,11 @@ std::optional<FoldPlan> PlanOf(const Definitions& definitions, const HoldoutReco
     if (experiment.definition.holdout != holdout.definition.key) continue;
     if (experiment.definition.environment != environment || !IsMeasured(experiment)) continue;
     is_measured = true;
-    AddMetrics(definitions, experiment.definition, false, plan);
+    for (const Metric& metric : MeasuredPlanOf(experiment.definition, definitions.entities).metrics) {
+      const auto& known = plan.plan.metrics;
+      const bool is_known = std::any_of(known.begin(), known.end(), [&](const auto& m) { return m.key == metric.key; });
+      if (!is_known) AddMetric(metric, false, plan);
+    }
   }
   if (!is_measured || holdout.definition.archived) return std::nullopt;
   for (stats::MetricPlan& metric : plan.plan.metrics) {
@@ -157,12 +185,13 @@ std::optional<FoldPlan> PlanOf(const Definitions& definitions, const HoldoutReco
   return plan;
 }
 
-std::shared_ptr<const FoldPlans> PlansOf(const CatalogView& view) {
+std::shared_ptr<const FoldPlans> PlansOf(const CatalogView& view, stats::Time now) {
   auto plans = std::make_shared<FoldPlans>();
   for (const auto& [key, project] : view.projects) {
     const Definitions& definitions = project->definitions;
     for (const ExperimentRecord& experiment : definitions.entities.experiments) {
-      if (auto plan = PlanOf(definitions, experiment)) plans->plans.push_back(*std::move(plan));
+      std::vector<FoldPlan> of_it = PlansOf(definitions, experiment, now);
+      std::move(of_it.begin(), of_it.end(), std::back_inserter(plans->plans));
     }
     for (const HoldoutRecord& holdout : definitions.entities.holdouts) {
       for (const EnvironmentDefinition& environment : definitions.project.environments) {
@@ -170,19 +199,29 @@ std::shared_ptr<const FoldPlans> PlansOf(const CatalogView& view) {
       }
     }
   }
+  // Where there are too many, those that run are measured.
+  std::stable_partition(plans->plans.begin(), plans->plans.end(),
+                        [](const FoldPlan& plan) { return !plan.plan.ended; });
   return plans;
 }
 
-PlanSource PlansOf(const Catalog& catalog) {
+PlanSource PlansOf(const Catalog& catalog, std::function<Timestamp()> clock) {
   struct Made {
     std::shared_ptr<const CatalogView> view;
     std::shared_ptr<const FoldPlans> plans;
+    stats::Time until{};  // the first of them is to be closed then
   };
-  return [&catalog, made = std::make_shared<Made>()] {
+  if (!clock) clock = [] { return std::chrono::floor<stats::Milliseconds>(std::chrono::system_clock::now()); };
+  return [&catalog, clock = std::move(clock), made = std::make_shared<Made>()] {
     std::shared_ptr<const CatalogView> view = catalog.View();
-    if (view != made->view) {
-      made->plans = PlansOf(*view);
+    const stats::Time now = clock();
+    if (view != made->view || now >= made->until) {
+      made->plans = PlansOf(*view, now);
       made->view = std::move(view);
+      made->until = stats::Time::max();
+      for (const FoldPlan& plan : made->plans->plans) {
+        made->until = std::min(made->until, OpenUntil(plan.plan).value_or(stats::Time::max()));
+      }
     }
     return made->plans;
   };

@@ -78,6 +78,9 @@ void AppendLife(const ExperimentRecord& record, Object& object) {
                                       "concluded_by", "iterations", "findings"}) {
     if (const Value* member = state->Find(name)) object.Append(name, *member);
   }
+  if (Value* iterations = object.Find("iterations")) {
+    for (Value& iteration : iterations->MutableArray()) iteration.MutableObject().Erase("measured");
+  }
 }
 
 Object DescribeExperiment(const std::string& project, const ProjectView& view, const ExperimentRecord& record,

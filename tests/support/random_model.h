@@ -581,6 +581,11 @@ class RandomModel {
     iteration.started_ms = 1'800'000'000'000 + static_cast<std::int64_t>(Below(1'000'000));
     for (const std::string& name : names) iteration.weights.push_back({name, static_cast<std::uint32_t>(Below(1'000))});
     if (OneIn(2)) iteration.pauses.push_back({iteration.started_ms + 1, std::nullopt, "key:ana"});
+    if (OneIn(2)) {
+      MeasuredPlan measured{experiment, {MakeMetric("measured")}};
+      measured.experiment.audience.reset();
+      iteration.measured = HeldPlan(std::move(measured));
+    }
     state.ramp_paused = OneIn(2);
     state.decision = OneIn(2) ? "ship it" : "";
     return state;

@@ -201,6 +201,66 @@ TEST_F(ExperimentLifeTest, WhatWasStartedByAnEarlierVersionIsLeftAsItIs) {
   EXPECT_EQ(state().iterations.at(0).number, 2u);
 }
 
+TEST_F(ExperimentLifeTest, AnIterationKeepsWhatItMeasuresAsItStoodAtItsStart) {
+  Metric ordered;
+  ordered.key = "ordered";
+  ordered.event = "order";
+  ordered.window = hours(72);
+  ASSERT_EQ(Commit([&](Definitions& d) {
+              d.entities.metrics.push_back({ordered, {}});
+              Experiment& experiment = d.entities.experiments[0].definition;
+              experiment.primary = PrimaryMetric{"ordered", std::nullopt, 2'000};
+              experiment.secondary = {"ordered", "of_nobody"};
+              experiment.force = {{{{"account_id", Value("qa-17")}}, "one"}};
+            }),
+            "");
+  ASSERT_EQ(Do({.move = Move::kStart}), "");
+  const auto measured = [&](std::size_t i) -> const HeldPlan& { return state().iterations.at(i).measured; };
+  ASSERT_TRUE(measured(0));
+  EXPECT_EQ(measured(0)->metrics, std::vector<Metric>{ordered});
+  EXPECT_TRUE(measured(0)->experiment.force.empty()) << "no units are kept with it";
+  const MeasuredPlan at_start = *measured(0);
+
+  const auto edit = [](Definitions& d) {
+    d.entities.metrics[0].definition.window = hours(24);
+    d.entities.experiments[0].definition.secondary.clear();
+  };
+  ASSERT_EQ(Commit(edit), "");
+  EXPECT_EQ(*measured(0), at_start);
+  ASSERT_EQ(Do({.move = Move::kStop}), "");
+  ASSERT_EQ(Commit([](Definitions& d) {
+              std::vector<Variant>& variants = d.entities.experiments[0].definition.variants;
+              std::swap(variants[0], variants[1]);
+            }),
+            "");
+  EXPECT_EQ(*measured(0), at_start);
+  ASSERT_EQ(Do({.move = Move::kStart}), "");
+  EXPECT_EQ(*measured(0), at_start);
+  EXPECT_EQ(measured(1)->metrics.at(0).window, hours(24));
+  EXPECT_EQ(measured(1)->experiment.variants.at(0).name, "one");
+  // What evaluates is not told of it.
+  const auto part = EnvironmentPart(EntityRecord(now.entities.experiments[0]), "production");
+  EXPECT_TRUE(std::get<ExperimentRecord>(*part).state.iterations.empty());
+
+  for (std::size_t i = 0; i < kMaxPlansKept; ++i) {
+    ASSERT_EQ(Do({.move = Move::kStop}), "");
+    ASSERT_EQ(Do({.move = Move::kStart}), "");
+  }
+  EXPECT_FALSE(measured(1));
+  EXPECT_TRUE(measured(2)) << "of the newest ten";
+}
+
+TEST_F(ExperimentLifeTest, WhatAnOlderServerBeganIsKeptBeforeItsFirstEdit) {
+  ASSERT_EQ(Do({.move = Move::kStart}), "");
+  now.entities.experiments[0].state.iterations[0].measured = {};  // as an older server left it
+  const MeasuredPlan before = MeasuredPlanOf(definition(), now.entities);
+  ASSERT_EQ(Commit([](Definitions& d) { d.entities.experiments[0].definition.tests.clear(); }), "");
+  EXPECT_FALSE(state().iterations[0].measured) << "what nobody touched stays as it is";
+  ASSERT_EQ(Commit([](Definitions& d) { d.entities.experiments[0].definition.secondary = {"of_nobody"}; }), "");
+  ASSERT_TRUE(state().iterations[0].measured);
+  EXPECT_EQ(*state().iterations[0].measured, before);
+}
+
 TEST_F(ExperimentLifeTest, ANewIterationHasFreshAssignmentsOrThoseOfBefore) {
   EXPECT_EQ(Do({.move = Move::kStart, .keeps_assignments = true}),
             "invalid: experiment 'e' has not run: there are no assignments to keep");
