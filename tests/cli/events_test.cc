@@ -1,7 +1,6 @@
 // guidon events import: a table of units into what the experiment came to.
 #include <gmock/gmock.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "core/base/json.h"
@@ -95,10 +94,10 @@ TEST(EventsTest, WhatCannotBeReadIsRefusedWithItsPlace) {
 
 // 90 189 players of a mobile game, a gate at level 30 against one at 40.
 TEST(EventsTest, CookieCats) {
-  const char* const shared = std::getenv("GUIDON_SHARED");
-  const std::string file = std::string(shared == nullptr ? "" : shared) + "/data/cookie_cats.csv";
-  if (!std::filesystem::exists(file))
-    GTEST_SKIP() << "needs data/cookie_cats.csv in the folder that GUIDON_SHARED names";
+  const std::string file = GUIDON_SHARED "/data/cookie_cats.csv";
+  if (!std::filesystem::exists(file)) {
+    GTEST_SKIP() << "needs data that is no part of the project: data/cookie_cats.csv in the folder GUIDON_SHARED";
+  }
   const Finished done =
       Guidon({"events", "import", file, "--exposure-columns", "unit=userid,variant=version", "--metric-columns",
               "retention_1:conversion,retention_7:conversion,sum_game_rounds:sum", "--control", "gate_30", "--json"});

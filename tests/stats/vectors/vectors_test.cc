@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -77,15 +76,20 @@ Value& Expected(Value& c) {
   return *c.MutableObject().Find("expected");
 }
 
-// GUIDON_SHARED names a folder with stats-vectors/dev.json, for a newer file than the copy here.
 TEST(StatsVectorsTest, AllOfThemHold) {
   const Ran ran = RunVectors(kVectors);
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_EQ(ran.output, "passed 281 of 281\n");
-  if (const char* shared = std::getenv("GUIDON_SHARED")) {
-    const Ran newer = RunVectors(std::string(shared) + "/stats-vectors/dev.json");
-    EXPECT_EQ(newer.exit_code, 0) << newer.output;
+}
+
+// Where the vectors come from there may be more of them than in the copy here.
+TEST(StatsVectorsTest, SoDoThoseOfANewerFile) {
+  const std::string file = GUIDON_SHARED "/stats-vectors/dev.json";
+  if (!std::filesystem::exists(file)) {
+    GTEST_SKIP() << "needs data that is no part of the project: stats-vectors/dev.json in the folder GUIDON_SHARED";
   }
+  const Ran ran = RunVectors(file);
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
 }
 
 TEST(StatsVectorsTest, AnExpectationThatDoesNotHoldIsAMiss) {
