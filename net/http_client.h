@@ -11,7 +11,8 @@
 //
 // fork(): the child closes the connections of calls that were under way; the parent's go on, and nothing was sent on
 // them. All clients are idle in the child and may be used there; a call from one of whose handlers the process forked
-// ends in the child with kStopped. A fork waits for a TLS connection that is being set up, at most 500 ms.
+// ends in the child with kStopped. A fork waits while OpenSSL is at work for a call, some milliseconds, not while the
+// call waits for the network; at most 5 s, for whom a disk or a core keeps waiting, and then its child may hang in TLS.
 #pragma once
 
 #include <chrono>

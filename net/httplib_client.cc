@@ -14,8 +14,8 @@
 // called on them, so that nothing goes out and the parent's connection is not shut down. When the thread that forks is
 // itself within a call (in a handler of Stream), the child's copy of it goes on: it finds a socket that is connected to
 // nobody in place of the parent's, and its call ends. OpenSSL has locks of the whole process that it takes while it
-// sets up and ends a connection, and a child would inherit them locked: a fork waits until nobody is doing that
-// (TlsGate).
+// sets up, uses and ends a connection, and a child would inherit them locked: a fork waits until nobody is doing that
+// (TlsGate, TlsTurn).
 #include <fcntl.h>
 #include <httplib.h>
 #include <openssl/err.h>
@@ -36,7 +36,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -131,53 +130,117 @@ class Connection {
   int copy_ = -1;
 };
 
-// Where OpenSSL may hold locks of the whole process. Nobody enters while a fork is under way; a fork waits for those
-// inside, but not for longer than kPatience, and for each only once: whoever is inside for so long waits for the
-// network, without such locks.
+// Where OpenSSL may hold locks of the whole process. A fork closes it: from then on nobody enters, and the fork waits
+// until nobody is inside. Who is inside computes and waits for nobody (TlsTurn), so that is soon; a fork waits at most
+// kPatience all the same, for whom a disk or a core keeps waiting, and a child of such a fork may hang in TLS.
 class TlsGate {
  public:
-  static constexpr std::chrono::milliseconds kPatience{500};
+  static constexpr std::chrono::seconds kPatience{5};
 
-  class Inside {
-   public:
-    explicit Inside(TlsGate& gate) : gate_(gate) {
-      std::lock_guard<std::mutex> lock(gate_.mutex_);
-      since_ = gate_.forks_;
-      ++gate_.inside_;
-    }
-    ~Inside() {
-      std::lock_guard<std::mutex> lock(gate_.mutex_);
-      if (since_ != gate_.forks_) return;  // nobody waits for it any more
-      if (--gate_.inside_ == 0) gate_.empty_->notify_all();
-    }
-    Inside(const Inside&) = delete;
-    Inside& operator=(const Inside&) = delete;
-
-   private:
-    TlsGate& gate_;
-    unsigned since_;
-  };
+  // Waits while a fork waits or is under way. Returns what Leave takes.
+  unsigned Enter() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    opened_->wait(lock, [this] { return forks_ == 0; });
+    ++inside_;
+    return generation_;
+  }
+  void Leave(unsigned generation) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (generation != generation_) return;  // of the parent's
+    if (--inside_ == 0) empty_->notify_all();
+  }
 
   // Returns with the lock held.
   void CloseForFork() {
     std::unique_lock<std::mutex> lock(mutex_);
-    empty_->wait_for(lock, kPatience, [this] { return inside_ == 0; });
     ++forks_;
-    inside_ = 0;
+    empty_->wait_for(lock, kPatience, [this] { return inside_ == 0; });
     lock.release();
   }
-  void OpenInParent() { mutex_.unlock(); }
+  void OpenInParent() {
+    if (--forks_ == 0) opened_->notify_all();
+    mutex_.unlock();
+  }
   void OpenInChild() {
-    empty_.release();  // threads that are not here wait on it: not to be used or destroyed
-    empty_ = std::make_unique<std::condition_variable>();
+    ++generation_;
+    inside_ = forks_ = 0;
+    for (auto* changed : {&empty_, &opened_}) {
+      changed->release();  // threads that are not here wait on it: not to be used or destroyed
+      *changed = std::make_unique<std::condition_variable>();
+    }
     mutex_.unlock();
   }
 
  private:
   std::mutex mutex_;  // guards the rest
   std::unique_ptr<std::condition_variable> empty_ = std::make_unique<std::condition_variable>();
-  unsigned forks_ = 0;
-  int inside_ = 0;  // that entered since the last fork
+  std::unique_ptr<std::condition_variable> opened_ = std::make_unique<std::condition_variable>();
+  unsigned generation_ = 0;  // of processes
+  int forks_ = 0;            // that wait or are under way
+  int inside_ = 0;
+};
+
+// Of one call: inside the gate whenever OpenSSL is at work for it, outside while it waits for the network or is in a
+// handler, which may fork. Within a handshake, where the library waits, OpenSSL tells when.
+//
+// One thing is not told: that a handshake's time is over. Then what there is of it is freed outside.
+//
+// Thread: the one that calls.
+class TlsTurn {
+ public:
+  // null: without TLS, where nothing is done. The gate outlives the turn.
+  explicit TlsTurn(TlsGate* gate) : gate_(gate) {}
+  ~TlsTurn() { Leave(); }
+  TlsTurn(const TlsTurn&) = delete;
+  TlsTurn& operator=(const TlsTurn&) = delete;
+
+  // Both do nothing where it is done already.
+  void Enter() {
+    if (gate_ == nullptr || is_inside_) return;
+    generation_ = gate_->Enter();
+    is_inside_ = true;
+  }
+  void Leave() {
+    if (!is_inside_) return;
+    is_inside_ = false;
+    gate_->Leave(generation_);
+  }
+
+  class Outside {
+   public:
+    explicit Outside(TlsTurn& turn) : turn_(turn) { turn_.Leave(); }
+    ~Outside() { turn_.Enter(); }
+    Outside(const Outside&) = delete;
+    Outside& operator=(const Outside&) = delete;
+
+   private:
+    TlsTurn& turn_;
+  };
+
+  // For handshakes; the turn outlives the context's connections.
+  void Follow(SSL_CTX* context) {
+    SSL_CTX_set_app_data(context, this);
+    SSL_CTX_set_info_callback(context, [](const SSL* tls, int where, int result) {
+      if (where != SSL_CB_CONNECT_EXIT) return;
+      TlsTurn& turn = *static_cast<TlsTurn*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls)));
+      const int why = SSL_get_error(tls, result);
+      if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) {
+        turn.Leave();
+      } else {
+        turn.Enter();
+      }
+    });
+    // The first that is heard when something has come: it has read the five bytes before a record.
+    SSL_CTX_set_msg_callback_arg(context, this);
+    SSL_CTX_set_msg_callback(context, [](int, int, int, const void*, std::size_t, SSL*, void* turn) {
+      static_cast<TlsTurn*>(turn)->Enter();
+    });
+  }
+
+ private:
+  TlsGate* const gate_;
+  bool is_inside_ = false;
+  unsigned generation_ = 0;
 };
 
 // What has to be told of a fork. One at a time holds, frees or continues all of them.
@@ -361,13 +424,15 @@ class LineBounds {
 };
 
 // A connection, plain or TLS, as the library reads from and writes to it. Blocks for at most the times given, which are
-// between two bytes.
+// between two bytes, and while it waits it is outside of the gate.
 class BoundedStream final : public httplib::Stream {
  public:
-  // `tls` is null without. The bounds outlive the stream.
-  BoundedStream(int socket, SSL* tls, std::chrono::milliseconds silence, LineBounds& bounds)
-      : socket_(socket), tls_(tls), silence_(silence), bounds_(bounds) {
-    if (tls_ != nullptr) SSL_clear_mode(tls_, SSL_MODE_AUTO_RETRY);  // what is no data must not make a read wait
+  // `tls` is null without. The bounds and the turn outlive the stream; the turn is outside.
+  BoundedStream(int socket, SSL* tls, std::chrono::milliseconds silence, LineBounds& bounds, TlsTurn& turn)
+      : socket_(socket), tls_(tls), silence_(silence), bounds_(bounds), turn_(turn) {
+    if (tls_ == nullptr) return;
+    SSL_clear_mode(tls_, SSL_MODE_AUTO_RETRY);                      // what is no data must not make a read wait
+    fcntl(socket_, F_SETFL, fcntl(socket_, F_GETFL) | O_NONBLOCK);  // nor half a record, within the gate
   }
 
   bool is_readable() const override { return HasBytes() || Wait(POLLIN); }
@@ -433,11 +498,18 @@ class BoundedStream final : public httplib::Stream {
   // 0: the other side ended TLS.
   template <typename Step>
   ssize_t OverTls(Step step, short events) {
-    while ((events == POLLIN && HasBytes()) || Wait(events)) {
+    while (true) {
+      const bool is_decrypted = events == POLLIN && HasBytes();  // and taken byte by byte, without locks
+      if (!is_decrypted) {
+        if (!Wait(events)) return -1;
+        turn_.Enter();
+      }
       ERR_clear_error();
       const int done = step();
+      const int why = done > 0 ? SSL_ERROR_NONE : SSL_get_error(tls_, done);
+      turn_.Leave();
       if (done > 0) return done;
-      switch (SSL_get_error(tls_, done)) {
+      switch (why) {
         case SSL_ERROR_WANT_READ:  // TLS has something to say first
           events = POLLIN;
           break;
@@ -450,34 +522,40 @@ class BoundedStream final : public httplib::Stream {
           return -1;
       }
     }
-    return -1;
   }
 
   const int socket_;
   SSL* const tls_;
   const std::chrono::milliseconds silence_;
   LineBounds& bounds_;
+  TlsTurn& turn_;
   char buffer_[4'096];
   std::size_t begin_ = 0;  // of what is in the buffer and was not read yet
   std::size_t end_ = 0;
 };
 
 // The library's client, reading through a BoundedStream. `Library` is httplib::ClientImpl or httplib::SSLClient. The
-// bounds outlive it.
+// bounds and the turn outlive it.
 template <typename Library>
 class BoundedClient final : public Library {
  public:
-  BoundedClient(const Url& url, std::chrono::milliseconds silence, LineBounds& bounds)
-      : Library(url.host, url.port), silence_(silence), bounds_(bounds) {}
+  BoundedClient(const Url& url, std::chrono::milliseconds silence, LineBounds& bounds, TlsTurn& turn)
+      : Library(url.host, url.port), silence_(silence), bounds_(bounds), turn_(turn) {}
 
  private:
+  bool create_and_connect_socket(typename Library::Socket& socket, httplib::Error& error) override {
+    const TlsTurn::Outside outside(turn_);
+    return httplib::ClientImpl::create_and_connect_socket(socket, error);
+  }
   bool process_socket(const typename Library::Socket& socket, std::function<bool(httplib::Stream&)> exchange) override {
-    BoundedStream stream(socket.sock, socket.ssl, silence_, bounds_);
+    const TlsTurn::Outside outside(turn_);
+    BoundedStream stream(socket.sock, socket.ssl, silence_, bounds_, turn_);
     return exchange(stream);
   }
 
   const std::chrono::milliseconds silence_;
   LineBounds& bounds_;
+  TlsTurn& turn_;
 };
 
 HttpResponse HeadOf(const httplib::Response& response) {
@@ -602,15 +680,12 @@ class HttplibClient final : public HttpClient, private ForkHandled {
   }
 
   HttpResult Perform(const HttpRequest& request, const Exchange& exchange) {
-    std::optional<TlsGate::Inside> in_tls;  // while a connection is set up and ended, and outside of handlers
-    const auto enter_tls = [&] {
-      if (url_.tls && !in_tls) in_tls.emplace(Forks::Get().tls());
-    };
-    enter_tls();
+    TlsTurn turn(url_.tls ? &Forks::Get().tls() : nullptr);
+    turn.Enter();
     LineBounds bounds;
-    const std::unique_ptr<httplib::ClientImpl> http = MakeConnection(bounds);
+    const std::unique_ptr<httplib::ClientImpl> http = MakeConnection(bounds, turn);
     if (!http->is_valid()) return Failed(HttpFailure::kTls, "was not asked: TLS cannot be set up");
-    if (const std::string fault = SetUpTls(*http); !fault.empty()) {
+    if (const std::string fault = SetUpTls(*http, turn); !fault.empty()) {
       return Failed(HttpFailure::kTls, "was not asked: " + fault);
     }
     httplib::Request message;
@@ -624,25 +699,19 @@ class HttplibClient final : public HttpClient, private ForkHandled {
     HttpResult result;
     Deadline deadline(connection_, options_.total);
     message.response_handler = [&](const httplib::Response& response) {
-      if (!exchange.is_bounded) {
-        deadline.Disarm();
-        in_tls.reset();
-      }
+      if (!exchange.is_bounded) deadline.Disarm();
       last_byte = Clock::now().time_since_epoch().count();
       bounds.EndHead();
       result.response = HeadOf(response);
       refused = exchange.on_head && !exchange.on_head(result.response);
-      if (refused || stopped_) enter_tls();
       return !refused && !stopped_;
     };
     message.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
       last_byte = Clock::now().time_since_epoch().count();
       bounds.Restart();
       refused = !exchange.on_bytes(std::string_view(data, size));
-      if (refused || stopped_) enter_tls();
       return !refused && !stopped_;
     };
-    http->set_logger([&](const httplib::Request&, const httplib::Response&) { enter_tls(); });  // the answer has ended
     httplib::Response response;
     httplib::Error error = httplib::Error::Success;
     const bool sent = http->send(message, response, error);
@@ -660,9 +729,10 @@ class HttplibClient final : public HttpClient, private ForkHandled {
   }
 
   // "" or what is wrong.
-  std::string SetUpTls(httplib::ClientImpl& http) const {
+  std::string SetUpTls(httplib::ClientImpl& http, TlsTurn& turn) const {
     if (!url_.tls) return "";
     SSL_CTX* const context = static_cast<httplib::SSLClient&>(http).ssl_context();
+    turn.Follow(context);
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     const std::string &certificate = options_.client_certificate_file, &key = options_.client_key_file;
     if (certificate.empty() && key.empty()) return "";
@@ -679,14 +749,14 @@ class HttplibClient final : public HttpClient, private ForkHandled {
     return fault;
   }
 
-  std::unique_ptr<httplib::ClientImpl> MakeConnection(LineBounds& bounds) {
+  std::unique_ptr<httplib::ClientImpl> MakeConnection(LineBounds& bounds, TlsTurn& turn) {
     std::unique_ptr<httplib::ClientImpl> http;
     if (url_.tls) {
-      http = std::make_unique<BoundedClient<httplib::SSLClient>>(url_, options_.silence, bounds);
+      http = std::make_unique<BoundedClient<httplib::SSLClient>>(url_, options_.silence, bounds, turn);
       if (!options_.ca_file.empty()) http->set_ca_cert_path(options_.ca_file);
       http->enable_server_certificate_verification(true);
     } else {
-      http = std::make_unique<BoundedClient<httplib::ClientImpl>>(url_, options_.silence, bounds);
+      http = std::make_unique<BoundedClient<httplib::ClientImpl>>(url_, options_.silence, bounds, turn);
     }
     if (!options_.address.empty()) http->set_hostname_addr_map({{url_.host, options_.address}});
     http->set_connection_timeout(options_.connect);
