@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "core/base/json.h"
+#include "tests/support/scripted_server.h"
 
 namespace guidon::testing {
 
@@ -34,6 +35,20 @@ Finished Guidon(std::vector<std::string> arguments, const std::vector<std::strin
 
 Finished GuidonOf(const Guidond& server, std::vector<std::string> arguments) {
   return Guidon(std::move(arguments), {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + server.admin_key()});
+}
+
+Finished Asking(std::vector<std::string> arguments, const std::vector<Answer>& answers) {
+  ScriptedServer server;
+  std::vector<ScriptedServer::Script> scripts;
+  for (const Answer& answer : answers) {
+    scripts.emplace_back([answer](ScriptedServer::Connection& connection) {
+      connection.SendAnswer(answer.status, {{"Content-Type", answer.type}}, answer.body);
+    });
+  }
+  std::future<bool> served = server.Serve(std::move(scripts));
+  const Finished done = Guidon(std::move(arguments), {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=gdn_adm_whatever"});
+  EXPECT_TRUE(served.get()) << done.errors;
+  return done;
 }
 
 std::string OnTerminal(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,

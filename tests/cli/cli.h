@@ -38,6 +38,14 @@ Finished Guidon(std::vector<std::string> arguments, const std::vector<std::strin
 // The same, told of a server by GUIDON_SERVER and GUIDON_KEY.
 Finished GuidonOf(const Guidond& server, std::vector<std::string> arguments);
 
+struct Answer {
+  std::string body;
+  std::string type = "application/json";
+  int status = 200;
+};
+// The same, told of a server that gives these answers, one for each request, and expects that all of them are fetched.
+Finished Asking(std::vector<std::string> arguments, const std::vector<Answer>& answers);
+
 // What it writes on a terminal of 80 columns, where `typed` is typed and echoed; lines end in "\r\n".
 std::string OnTerminal(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {},
                        const std::string& typed = "");

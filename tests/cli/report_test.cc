@@ -3,30 +3,9 @@
 #include <sstream>
 
 #include "tests/cli/cli.h"
-#include "tests/support/scripted_server.h"
 
 namespace guidon::testing {
 namespace {
-
-struct Answer {
-  std::string body;
-  std::string type = "application/json";
-  int status = 200;
-};
-
-Finished Asking(std::vector<std::string> arguments, const std::vector<Answer>& answers) {
-  ScriptedServer server;
-  std::vector<ScriptedServer::Script> scripts;
-  for (const Answer& answer : answers) {
-    scripts.emplace_back([answer](ScriptedServer::Connection& connection) {
-      connection.SendAnswer(answer.status, {{"Content-Type", answer.type}}, answer.body);
-    });
-  }
-  std::future<bool> served = server.Serve(std::move(scripts));
-  const Finished done = Guidon(std::move(arguments), {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=gdn_adm_whatever"});
-  EXPECT_TRUE(served.get()) << done.errors;
-  return done;
-}
 
 std::string ReportWith(const std::string& decision, const std::string& ratio, const std::string& events,
                        const std::string& guardrail) {
