@@ -663,6 +663,7 @@ class App::Impl {
   }
 
   void KeepAudit() {
+    static_assert(std::chrono::days(kLeastAuditDays) > kWebhookGiveUp, "webhooks would lose what they are owed");
     if (config_.audit_days == 0) return;
     AuditKeeperOptions options;
     options.keep = std::chrono::days(config_.audit_days);

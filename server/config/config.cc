@@ -63,6 +63,20 @@ Setting NumberSetting(SettingHelp help, Number Config::*member, std::int64_t lea
           "a whole number from " + std::to_string(least) + " to " + std::to_string(most)};
 }
 
+// 0 stands for no bound.
+Setting AuditDaysSetting(SettingHelp help) {
+  Setting setting = NumberSetting(std::move(help), &Config::audit_days, 0, 36'500);
+  setting.read = [read = std::move(setting.read)](Config& config, std::string_view text) {
+    Config wanted;
+    if (!read(wanted, text) || (wanted.audit_days > 0 && wanted.audit_days < kLeastAuditDays)) return false;
+    config.audit_days = wanted.audit_days;
+    return true;
+  };
+  setting.expects = "0 (for good), or a whole number from " + std::to_string(kLeastAuditDays) +
+                    " to 36500, since webhooks may be owed what happened in the last 3 days";
+  return setting;
+}
+
 struct BudgetClass {
   std::string_view name;
   std::uint32_t BudgetSetting::*member;
@@ -146,8 +160,7 @@ const std::vector<Setting>& Settings() {
       NumberSetting({"history-days", "N", "How long a replaced revision stays readable"}, &Config::history_days, 1,
                     36'500),
       NumberSetting({"events-days", "N", "How long events are kept"}, &Config::events_days, 1, 36'500),
-      NumberSetting({"audit-days", "N", "How long audit entries say who did what; 0: for good"}, &Config::audit_days, 0,
-                    36'500),
+      AuditDaysSetting({"audit-days", "N", "How long audit entries say who did what; 0: for good"}),
       BoolSetting({"webhook-private", "", "Webhooks may go to private addresses, and over http"},
                   &Config::webhook_private),
       TextSetting({"webhook-ca", "FILE", "Authorities that webhooks are held against, as PEM"}, &Config::webhook_ca),

@@ -20,6 +20,10 @@
 
 namespace guidon {
 
+// The least that audit-days may be. What webhooks are still to be told of (kWebhookGiveUp) is read from the audit log,
+// and of a tombstone nothing is sent; a day more, for what is tried once when the server was down.
+inline constexpr int kLeastAuditDays = 4;
+
 // Requests a second that one caller may make of each class; 0: as many as it likes.
 struct BudgetSetting {
   std::uint32_t config, streams, evaluation, events, admin;
@@ -51,7 +55,7 @@ struct Config {
   int stop_seconds = 10;         // how long a graceful stop may drain
   int history_days = 90;         // how long past revisions can be read
   int events_days = 90;          // how long events are kept
-  int audit_days = 0;            // how long audit entries say who did what; 0: for good
+  int audit_days = 0;            // how long audit entries say who did what, at least kLeastAuditDays; 0: for good
   bool webhook_private = false;  // webhooks may go to addresses that are not public, and over http
   std::string webhook_ca;        // PEM with the authorities that webhooks' certificates are held against
   std::string backup_folder;     // empty: no backups can be made

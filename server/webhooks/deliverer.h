@@ -39,6 +39,8 @@
 
 namespace guidon {
 
+inline constexpr std::chrono::hours kWebhookGiveUp{72};  // so long a delivery that fails is tried again
+
 // How far a webhook has been told.
 struct WebhookState {
   Revision told = 0;                             // everything up to here was delivered, passed over, or of no interest
@@ -53,7 +55,7 @@ struct DelivererOptions {
   std::string version;         // for User-Agent
   int threads = 4;
   net::BackoffLimits backoff{std::chrono::seconds(5), std::chrono::hours(1)};
-  std::chrono::milliseconds give_up = std::chrono::hours(72);
+  std::chrono::milliseconds give_up = kWebhookGiveUp;
   std::function<Timestamp()> clock;  // empty: the system's
   // On a thread of the deliverer; must not call into it.
   std::function<void(const Webhook&, const std::string& what)> report;  // for the log

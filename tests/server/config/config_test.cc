@@ -85,6 +85,23 @@ TEST(ConfigTest, WhatIsReadLaterWins) {
   EXPECT_EQ(config.stop_seconds, 5);
 }
 
+TEST(ConfigTest, AuditEntriesAreKeptForWhatWebhooksAreOwed) {
+  Config config;
+  for (const char* text : {"1", "3", "-1", "36501", "4 "}) {
+    const Status set = SetSetting(config, "audit-days", text);
+    ASSERT_FALSE(set) << text;
+    EXPECT_THAT(set.error().message,
+                HasSubstr("expected 0 (for good), or a whole number from 4 to 36500, since webhooks"));
+    EXPECT_EQ(config.audit_days, 0);
+  }
+  EXPECT_THAT(FileFault(config, "audit_days: 3\n"),
+              HasSubstr("guidon.yaml:1:13: audit_days is '3'; expected 0 (for good)"));
+  EXPECT_TRUE(SetSetting(config, "audit-days", "4"));
+  EXPECT_EQ(config.audit_days, 4);
+  EXPECT_TRUE(SetSetting(config, "audit-days", "0"));
+  EXPECT_EQ(config.audit_days, 0);
+}
+
 // ---- The file --------------------------------------------------------------------------------------------------
 
 TEST(ConfigFileTest, WhatIsPrintedCanBeReadBack) {
