@@ -23,6 +23,7 @@ constexpr std::string_view kSignInCookie = "__Host-guidon_sign_in_";  // and how
 constexpr std::size_t kCookieStateBytes = 8;
 // Sign-ins that are under way in one browser; beyond it its oldest goes, as a header takes only so much.
 constexpr std::size_t kMostSignInCookies = 8;
+constexpr std::size_t kMostClearedCookies = 16;    // by one answer; what a browser has beyond them, the next ones clear
 constexpr std::int64_t kBreakGlassMs = 3'600'000;  // a session of the break-glass admin
 constexpr std::size_t kMostSwept = 100;            // sessions that are over and go with a sign-in
 // Without the name and the mail address, which the log does not get.
@@ -218,7 +219,9 @@ http::Response Api::BeginSignIn(const Call& call) {
   response.Header("Cache-Control", "no-store");
   response.Header("Referrer-Policy", "no-referrer");
   const std::vector<std::string_view> others = SignInCookies(request);
-  for (std::size_t i = 0; i + kMostSignInCookies <= others.size(); ++i) SetCookie(response, others[i], "", 0);
+  for (std::size_t i = 0; i < kMostClearedCookies && i + kMostSignInCookies <= others.size(); ++i) {
+    SetCookie(response, others[i], "", 0);
+  }
   SetCookie(response, SignInCookieOf(begun->state), begun->cookie, SignIn::kBeginMs / 1000);
   return response;
 }

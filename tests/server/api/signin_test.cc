@@ -324,6 +324,21 @@ TEST_F(SignInTest, ABrowserThatBeginsAgainAndAgainSendsNoMoreThanAHeaderTakes) {
   EXPECT_EQ(SignIn(browser).status, 303);
 }
 
+TEST_F(SignInTest, OneAnswerClearsNoMoreThanSixteenCookies) {
+  std::string many;
+  for (int i = 0; i < 300; ++i) {
+    many += (i == 0 ? "" : "; ") + std::string("__Host-guidon_sign_in_") + std::to_string(10'000'000 + i) + "=x";
+  }
+  const HttpAnswer answer = server.Call("GET", "/auth/login", {.key = "-", .headers = {{"Cookie", many}}});
+  EXPECT_EQ(answer.status, 303);
+  std::vector<std::string> cleared;
+  for (const auto& [name, value] : answer.headers) {
+    if (name == "Set-Cookie" && value.ends_with("Max-Age=0")) cleared.push_back(value.substr(0, value.find('=')));
+  }
+  ASSERT_EQ(cleared.size(), 16u);
+  EXPECT_EQ(cleared.front(), "__Host-guidon_sign_in_10000000") << "the oldest first";
+}
+
 TEST_F(SignInTest, AProviderThatIsNotWhoItShouldBeIsNotTrusted) {
   const struct {
     const char* member;
