@@ -414,6 +414,7 @@ class App::Impl {
     ChangeRequestOptions options;
     options.now_ms = NowMs;
     options.person_of = [this](std::string_view principal) { return authenticator_.PersonOf(principal); };
+    options.since_of = [this](std::string_view person) { return authenticator_.SinceOf(person); };
     options.rights_of = [this](const std::string& principal, const std::string& project) {
       return PermitOf(authenticator_, Verb::kWrite, principal, project);
     };

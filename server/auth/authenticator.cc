@@ -181,6 +181,17 @@ std::string Authenticator::PersonOf(std::string_view principal) const {
   return std::string(kKey) + id;
 }
 
+std::optional<std::int64_t> Authenticator::SinceOf(std::string_view person) const {
+  constexpr std::string_view kKey = "key:", kMember = "member:";
+  if (person.starts_with(kMember)) {
+    const std::optional<TeamMember> member = members_.Find(person.substr(kMember.size()));
+    return member ? std::optional<std::int64_t>(member->created_ms) : std::nullopt;
+  }
+  if (!person.starts_with(kKey)) return std::nullopt;
+  const std::optional<KeyRecord> record = Find(person.substr(kKey.size()));
+  return record ? std::optional<std::int64_t>(record->created_ms) : std::nullopt;
+}
+
 bool Authenticator::IsValid(std::string_view id) const {
   std::shared_lock lock(mutex_);
   const auto held = keys_.find(std::string(id));

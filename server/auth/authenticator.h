@@ -85,6 +85,10 @@ class Authenticator {
   // become of it; else the key itself, which is one with those that it was rotated from: "key:SELECTOR" of the newest.
   std::string PersonOf(std::string_view principal) const;
 
+  // When such a person came, in ms since 1970: "member:ana" was added, the last time; "key:SELECTOR" was made.
+  // nullopt: it is neither, or not there (any more).
+  std::optional<std::int64_t> SinceOf(std::string_view person) const;
+
   // What a principal may do now, without showing a key: "key:SELECTOR", by the key that it was rotated to when it has
   // ended; "member:ana", by her roles and those of the groups of her open sessions. nullopt: it may nothing any more.
   std::optional<Principal> StandingOf(std::string_view principal) const;

@@ -54,6 +54,14 @@ std::optional<ChangeState> ChangeStateFromString(std::string_view word) {
   return static_cast<ChangeState>(found - kWords.begin());
 }
 
+bool HasErasedAuthor(const ChangeRequest& request) {
+  return std::any_of(request.authors.begin(), request.authors.end(), [](std::string_view person) {
+    constexpr std::string_view kKey = "key:";
+    if (person.starts_with(kKey)) person.remove_prefix(kKey.size());
+    return person.starts_with(kErasedPerson);
+  });
+}
+
 std::string ItemIdOf(std::string_view project, std::uint64_t number) {
   return std::string(project) + "/" + std::to_string(number);
 }

@@ -52,6 +52,9 @@ constexpr bool IsClosed(ChangeState state) {
   return state >= ChangeState::kApplied;
 }
 
+// What stands in place of a person who was erased (server/privacy) begins so, or so behind "key:".
+inline constexpr std::string_view kErasedPerson = "erased-";
+
 struct Approval {
   std::string person;     // "member:ana", or "key:SELECTOR" of a key that is nobody's
   std::string principal;  // what they came with
@@ -85,6 +88,8 @@ struct ChangeRequest {
   std::string reason;     // why it was rejected, withdrawn or failed; of an emergency
   Revision revision = 0;  // that wrote it last; once it is applied: that did it
 };
+
+bool HasErasedAuthor(const ChangeRequest& request);
 
 std::string ItemIdOf(std::string_view project, std::uint64_t number);  // "shop/12"
 std::string EncodeChangeRequest(const ChangeRequest& request);

@@ -120,6 +120,14 @@ bool ChangeRequests::IsAuthor(const ChangeRequest& request, const Author& author
                      [&](const std::string& one) { return PersonOf(one) == person; });
 }
 
+// Of who was erased nothing is kept by which they could be told, be it a hash: ids of members are guessed quickly. But
+// whoever was here before the request and still is has not been erased since.
+bool ChangeRequests::MayBeErasedAuthor(const ChangeRequest& request, const Author& author) const {
+  if (!options_.since_of || !HasErasedAuthor(request)) return false;
+  const std::optional<std::int64_t> since_ms = options_.since_of(PersonOf(author.principal));
+  return since_ms && *since_ms >= request.created_ms;
+}
+
 std::shared_ptr<const ProjectView> ChangeRequests::ProjectOf(const std::string& project) const {
   const auto view = catalog_.View();
   const auto held = view->projects.find(project);
@@ -373,6 +381,13 @@ Result<ChangeRequest> ChangeRequests::Approve(const std::string& project, std::u
     return Fail(ErrorCode::kPermissionDenied,
                 NameOf(*request) + " is your own; somebody else has to approve it, whatever key you use");
   }
+  if (MayBeErasedAuthor(*request, author)) {
+    return Fail(
+        ErrorCode::kPermissionDenied,
+        NameOf(*request) +
+            " has an author who was erased, and you came after it was opened, so it may be your own; somebody " +
+            "who was here before has to approve it, or open another one");
+  }
   if (version != request->version) {
     return Fail(ErrorCode::kStale, NameOf(*request) + " is at version " + std::to_string(request->version) + ", not " +
                                        std::to_string(version) + " any more; look at it again");
@@ -584,6 +599,8 @@ Result<bool> ChangeRequests::RewriteOne(const std::string& id, const ItemRewrite
   Item item = *std::move(*held);
   item.project = id.substr(0, id.find('/'));
   item.value = *std::move(value);
+  // What nobody could read any more is not written.
+  if (const Result<ChangeRequest> readable = DecodeChangeRequest(item); !readable) return Fail(readable.error());
   const Result<Committed> committed = catalog_.PutItem(item, action, author, Precondition{item.revision, false, false});
   in_doubt_ = !committed && committed.error().code == ErrorCode::kIndeterminate;
   if (!committed && committed.error().code == ErrorCode::kStale) return false;  // gone, with its project

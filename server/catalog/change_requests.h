@@ -53,6 +53,8 @@ struct ChangeRequestOptions {
   std::function<std::int64_t()> now_ms;  // since 1970
   // The person behind a principal; empty: the principal itself.
   std::function<std::string(std::string_view principal)> person_of = {};
+  // Since when a person is known here, in ms since 1970; nothing: for ever. Empty: everybody is.
+  std::function<std::optional<std::int64_t>(std::string_view person)> since_of = {};
   // What a principal may write now, for what is applied in their name; empty: everything.
   std::function<Permit(const std::string& principal, const std::string& project)> rights_of = {};
   // What a person who has approved may approve now; empty: everything.
@@ -97,7 +99,8 @@ class ChangeRequests {
   // By an author of it. Other edits make a new version, without approvals.
   Result<ChangeRequest> Change(const std::string& project, std::uint64_t number, const ChangeRequestEdit& edit,
                                const Author& author);
-  // kStale when `version` is not the present one. kPermissionDenied for an author. A person who has approved it
+  // kStale when `version` is not the present one. kPermissionDenied for an author; and where one of them was erased,
+  // for who came after it was opened, as they may be that author, under whatever id. A person who has approved it
   // changes nothing.
   Result<ChangeRequest> Approve(const std::string& project, std::uint64_t number, std::uint32_t version,
                                 const Author& author, const Permit& rights);
@@ -125,7 +128,7 @@ class ChangeRequests {
   // For what must not be kept: what the items of requests are to be from now on, whatever their state; nothing: as they
   // are. One revision for each, with its audit entry `action`; steps wait for each, so that none is lost and none
   // brings back what was replaced. `rewrite` may be asked more than once about the same; it must not call in here.
-  // Returns how many were replaced.
+  // Returns how many were replaced. kCorrupt: what one is to be is no change request, and it is as it was.
   using ItemRewriter = std::function<std::optional<std::string>(const Item&)>;
   Result<std::size_t> Rewrite(const ItemRewriter& rewrite, std::string_view action, const Author& author);
 
@@ -146,6 +149,7 @@ class ChangeRequests {
 
   std::string PersonOf(std::string_view principal) const;
   bool IsAuthor(const ChangeRequest& request, const Author& author) const;
+  bool MayBeErasedAuthor(const ChangeRequest& request, const Author& author) const;
   std::shared_ptr<const ProjectView> ProjectOf(const std::string& project) const;
   Status SettleDoubt() GUIDON_REQUIRES(changes_);
   Result<ChangeRequest> Live(const std::string& project, std::uint64_t number) GUIDON_REQUIRES(changes_);

@@ -76,6 +76,7 @@ class TestServer {
         authenticator_([this] { return now_ms_.load(); }, options.wrong_keys),
         change_requests_(catalog_, {.now_ms = [this] { return now_ms_.load(); },
                                     .person_of = [this](std::string_view id) { return authenticator_.PersonOf(id); },
+                                    .since_of = [this](std::string_view who) { return authenticator_.SinceOf(who); },
                                     .approval_rights_of =
                                         [this](const std::string& person, const std::string& project) {
                                           return PermitOf(authenticator_, Verb::kApprove, person, project);

@@ -221,6 +221,14 @@ TEST(AuthenticatorTest, APersonIsTheMemberBehindAKeyOrTheLastOfTheKeysThatItWasR
   EXPECT_TRUE(Authorize(*authenticator.StandingOf("member:ana"), Verb::kWrite, {"shop", "production"}));
   EXPECT_FALSE(Authorize(*authenticator.StandingOf("member:ana"), Verb::kWrite, {"bank", ""}));
 
+  // Since when: as they were added the last time.
+  EXPECT_EQ(authenticator.SinceOf("member:ana"), 0);
+  ana.created_ms = 77;
+  authenticator.members().Put(*DecodeMember("ana", EncodeMember(ana)));
+  EXPECT_EQ(authenticator.SinceOf("member:ana"), 77);
+  EXPECT_EQ(authenticator.SinceOf("key:c"), authenticator.Find("c")->created_ms);
+  for (const char* who : {"member:ben", "key:nobody", "break-glass", ""}) EXPECT_FALSE(authenticator.SinceOf(who));
+
   // What a group gave at the last sign-in counts, without a session, too; and as its role is now.
   ana.groups = {"tellers"};
   authenticator.members().Put(*DecodeMember("ana", EncodeMember(ana)));

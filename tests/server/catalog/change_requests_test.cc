@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 #include <set>
 
@@ -33,6 +34,10 @@ class Office {
     // "key:ana-2" is another key of key:ana.
     options.person_of = [](std::string_view principal) {
       return std::string(principal.substr(0, principal.find('-')));
+    };
+    options.since_of = [this](std::string_view person) -> std::optional<std::int64_t> {
+      const auto held = since_ms.find(person);
+      return held == since_ms.end() ? std::nullopt : std::optional(held->second);
     };
     options.rights_of = [this](const std::string& principal, const std::string&) -> Permit {
       return RightsOf(principal);
@@ -129,6 +134,7 @@ class Office {
   std::int64_t now_ms = 1'798'761'600'000;
   std::size_t most_closed = kMostClosedRequests;
   std::set<std::string> revoked;
+  std::map<std::string, std::int64_t, std::less<>> since_ms;  // of persons; who is not there is known for ever
   std::vector<std::string> reports;
   std::string said;
   int commits = 0;
@@ -469,6 +475,50 @@ TEST(ChangeRequestsTest, WhatIsRewrittenKeepsTheStepsThatWereTakenMeanwhile) {
   const Result<ChangeRequest> stored = office.requests->Find("shop", 1);
   EXPECT_EQ(stored->title, "erased");
   EXPECT_EQ(stored->approvals.size(), 1u) << "an approval was undone";
+}
+
+TEST(ChangeRequestsTest, WhatCouldNotBeReadIsNotWritten) {
+  Office office;
+  ASSERT_EQ(office.Do("open ana"), "");
+  const Revision before = office.on.head();
+  for (const char* text : {"{", "{}", R"({"closed":"open","changes":[{"kind":"spoon","key":"a"}]})"}) {
+    const auto rewritten =
+        office.requests->Rewrite([&](const Item&) { return std::string(text); }, "privacy.erase", Office::By("eve"));
+    ASSERT_FALSE(rewritten) << text;
+    EXPECT_EQ(rewritten.error().code, ErrorCode::kCorrupt) << text;
+  }
+  EXPECT_EQ(office.on.head(), before);
+  EXPECT_EQ(office.requests->Find("shop", 1)->title, "t");
+  EXPECT_EQ(office.Do("approve ben"), "") << "steps go on";
+}
+
+TEST(ChangeRequestsTest, WhoComesAfterItsAuthorWasErasedDoesNotApproveIt) {
+  Office office;
+  office.since_ms = {{"key:ana", 1}, {"key:ben", 1}, {"key:ann", office.now_ms}};
+  ASSERT_EQ(office.Do("open ana"), "");
+  EXPECT_EQ(office.Do("approve ana"), "permission_denied");
+  for (const char* author : {"erased-k3v9x0q2", "key:erased-k3v9x0q2"}) {
+    const auto erase = [&](const Item& item) -> std::optional<std::string> {
+      Value value = *ParseJson(item.value);
+      value.MutableObject().Set("authors", Array{Value(author)});
+      return ToJson(value);
+    };
+    ASSERT_TRUE(office.requests->Rewrite(erase, "privacy.erase", Office::By("eve")));
+    for (const char* who : {"ana", "ann"}) {  // by the same id as before, and by another one
+      office.since_ms["key:ana"] = office.now_ms + 1;
+      EXPECT_EQ(office.Do("approve " + std::string(who)), "permission_denied") << who;
+      EXPECT_NE(office.said.find("has an author who was erased, and you came after it was opened"), std::string::npos)
+          << office.said;
+    }
+    office.Restart();
+    EXPECT_EQ(office.Do("approve ana-2"), "permission_denied") << "another key of hers";
+  }
+  EXPECT_EQ(office.State(), "open");
+  EXPECT_EQ(office.Do("approve ben"), "") << "who was here before is none of its authors";
+  EXPECT_EQ(office.State(), "approved");
+  // Nobody was erased from this one.
+  ASSERT_EQ(office.Do("open ben"), "");
+  EXPECT_TRUE(office.requests->Approve("shop", 2, 1, Office::By("ann"), {}));
 }
 
 TEST(ChangeRequestsTest, BoundsHoldAndProjectsTakeTheirsWithThem) {
