@@ -95,8 +95,7 @@ Result<ExperimentRecord*> FindExperiment(Definitions& definitions, std::string_v
 // --- what a move does beyond the status ---
 
 // The flag serves `variation` where the experiment stood: in the rules that name it, else by `default`.
-Status Ship(Definitions& definitions, const Experiment& experiment, const std::string& variation,
-            bool takes_rules_over) {
+Status Ship(Definitions& definitions, const Experiment& experiment, const std::string& variation) {
   FlagRecord* flag = FindIn(definitions.entities.flags, experiment.flag);
   const std::string name = "flag '" + experiment.flag + "'";
   if (flag == nullptr) return Fail(ErrorCode::kNotFound, "there is no " + name);
@@ -111,7 +110,7 @@ Status Ship(Definitions& definitions, const Experiment& experiment, const std::s
     const auto* serve = std::get_if<ExperimentServe>(&rule.serve);
     if (serve == nullptr || serve->experiment != experiment.key) continue;
     is_named = true;
-    if (takes_rules_over) rule.serve = FixedServe{variation};
+    rule.serve = FixedServe{variation};
   }
   if (!is_named) targeting->default_serve = DefaultServe{FixedServe{variation}, ""};
   return {};
@@ -129,7 +128,7 @@ Status Conclude(Definitions& definitions, ExperimentRecord& record, const Experi
       return Fail(ErrorCode::kInvalid,
                   NameOf(experiment) + " has no variant '" + order.winner + "' to ship; it has " + known);
     }
-    if (Status shipped = Ship(definitions, experiment, winner->serves, true); !shipped) return shipped;
+    if (Status shipped = Ship(definitions, experiment, winner->serves); !shipped) return shipped;
   }
   ExperimentState& state = record.state;
   state.status = State::kConcluded;
@@ -270,7 +269,7 @@ Status MoveExperiment(Definitions& definitions, std::string_view key, const Expe
       break;
     case ExperimentMove::kRollback:
       // Where the flag has no targeting, nobody has got a variant from it.
-      static_cast<void>(Ship(definitions, record.definition, record.definition.variants.at(0).serves, false));
+      static_cast<void>(Ship(definitions, record.definition, record.definition.variants.at(0).serves));
       break;
     case ExperimentMove::kPause:
     case ExperimentMove::kResume:

@@ -29,7 +29,9 @@ enum class ExperimentMove : std::uint8_t {
   kResume,    // goes on, with everybody where they were
   kStop,      // gives its place back; of one that is scheduled: takes that back
   kConclude,  // keeps the decision, and ships the winner
-  kRollback,  // stops it, and gives everyone the control
+  // Stops it, and gives everyone the control: the rules that name it serve that, and, without any, the flag's
+  // `default`.
+  kRollback,
 };
 inline constexpr ExperimentMove kExperimentMoves[] = {
     ExperimentMove::kStart, ExperimentMove::kSchedule, ExperimentMove::kPause,   ExperimentMove::kResume,

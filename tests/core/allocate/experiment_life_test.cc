@@ -346,7 +346,9 @@ TEST_F(ExperimentLifeTest, WithoutAWinnerTheFlagStaysAndARuleServesTheWinnerInIt
   EXPECT_EQ(now.entities.flags, running.entities.flags);
   now = running;
   ASSERT_EQ(Do({.move = Move::kRollback}), "");
-  EXPECT_EQ(now.entities.flags, running.entities.flags) << "so that it can be started again where it was";
+  EXPECT_EQ(state().status, State::kStopped);
+  EXPECT_EQ(targeting().rules.at(0).serve, Serve(FixedServe{"off"})) << "and not whatever the next rule serves";
+  EXPECT_EQ(Default(), "off");
   now = running;
   ASSERT_EQ(Do({.move = Move::kConclude, .winner = "one"}), "");
   EXPECT_EQ(targeting().rules.at(0).serve, Serve(FixedServe{"on"}));
