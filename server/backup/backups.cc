@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/model/names.h"
+#include "server/store/system_clock.h"
 
 namespace guidon {
 namespace {
@@ -17,12 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kPartial = ".partial";
 
-Timestamp SystemClock() {
-  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
 BackupsOptions WithClock(BackupsOptions options) {
-  if (!options.clock) options.clock = SystemClock;
+  if (!options.clock) options.clock = SystemNow;
   return options;
 }
 

@@ -17,16 +17,13 @@
 #include "server/catalog/merge_patch.h"
 #include "server/catalog/records.h"
 #include "server/catalog/workspace_merge.h"
+#include "server/store/system_clock.h"
 
 namespace guidon {
 namespace {
 
 std::chrono::sys_days SystemToday() {
   return std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
-}
-
-Timestamp SystemNow() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
 }
 
 Error NotFound(std::string what) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/model/units.h"
+#include "server/store/system_clock.h"
 
 namespace guidon {
 namespace {
@@ -13,10 +14,6 @@ namespace {
 constexpr std::size_t kMaxSentenceBytes = 1'024;
 
 using Name = std::pair<std::string, std::string>;  // project and experiment
-
-Timestamp SystemNow() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 Timestamp AtMs(std::int64_t ms) {
   return Timestamp(std::chrono::milliseconds(ms));

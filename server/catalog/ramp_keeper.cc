@@ -7,13 +7,10 @@
 
 #include "core/allocate/ramp.h"
 #include "core/model/units.h"
+#include "server/store/system_clock.h"
 
 namespace guidon {
 namespace {
-
-Timestamp SystemNow() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 void AddAhead(const std::string& project, const ProjectView& view, const FlagRecord& flag,
               std::vector<RampStepAhead>& ahead) {

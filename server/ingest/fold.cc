@@ -8,6 +8,7 @@
 
 #include "core/base/json.h"
 #include "server/ingest/fact_space.h"
+#include "server/store/system_clock.h"
 #include "stats/statistic/facts_json.h"
 
 namespace guidon {
@@ -27,10 +28,6 @@ constexpr std::size_t kBytesOfEvent = 32;             // that a record grows by,
 constexpr std::size_t kMostDimensionBytes = 64;       // of a value; what is longer is cut
 constexpr std::chrono::seconds kPublish(1);           // between two publications while it catches up
 constexpr std::string_view kSdkDimension = "sdk";     // of the batch, where the context has no such attribute
-
-Timestamp SystemNow() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 std::string TextOfPlan(const stats::ExperimentPlan& plan) {
   return ToJson(stats::EncodePlan(plan));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "server/store/system_clock.h"
 
 namespace guidon {
 namespace {
@@ -13,10 +14,6 @@ constexpr std::string_view kEvents = "!events/", kBatch = "!batch/", kExpiry = "
 constexpr std::string_view kTrimmed = "journal/trimmed";
 constexpr std::size_t kNumberBytes = 8;
 constexpr std::size_t kStep = 256;  // entries looked at, or removed, at once
-
-Timestamp SystemNow() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 void AppendNumber(std::string& out, std::uint64_t number) {
   for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(number >> shift);

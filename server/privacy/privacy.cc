@@ -16,15 +16,12 @@
 #include "server/privacy/member_names.h"
 #include "server/privacy/places.h"
 #include "server/store/random.h"
+#include "server/store/system_clock.h"
 
 namespace guidon {
 namespace {
 
 constexpr int kMostAttempts = 5;  // at changing definitions that others change meanwhile
-
-Timestamp SystemNow() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 }  // namespace
 

@@ -2,14 +2,9 @@
 
 #include <utility>
 
+#include "server/store/system_clock.h"
+
 namespace guidon {
-namespace {
-
-Timestamp SystemNow() {
-  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
-}  // namespace
 
 Keeper::Keeper(KeeperPace pace, Look look) : pace_(std::move(pace)), look_(std::move(look)) {
   thread_ = std::thread([this] { Run(); });

@@ -8,20 +8,17 @@
 #include "server/store/chain.h"
 #include "server/store/random.h"
 #include "server/store/store.h"
+#include "server/store/system_clock.h"
 #include "server/store/txn.h"
 #include "server/store/wakes.h"
 
 namespace guidon {
 namespace {
 
-Timestamp SystemClock() {
-  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
 class MemoryStore final : public Store {
  public:
   explicit MemoryStore(StoreOptions options) : options_(std::move(options)), epoch_(NewEpoch()) {
-    if (!options_.clock) options_.clock = SystemClock;
+    if (!options_.clock) options_.clock = SystemNow;
   }
 
   void Submit(Txn txn, TxnDone done) override;

@@ -16,15 +16,12 @@
 #include "server/store/kill_points.h"
 #include "server/store/records.h"
 #include "server/store/store_folder.h"
+#include "server/store/system_clock.h"
 #include "server/store/txn.h"
 #include "server/store/wakes.h"
 
 namespace guidon {
 namespace {
-
-Timestamp SystemClock() {
-  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
 
 // Moves on to the next key. A key has few versions as a rule, and stepping over them is cheaper than seeking.
 void SkipVersions(rocksdb::Iterator& iterator, std::string_view key) {
@@ -543,12 +540,12 @@ Result<std::unique_ptr<Store>> OpenBackupStore(const std::string& folder,
   Result<std::unique_ptr<StoreFolder>> opened = StoreFolder::OpenBackup(folder, std::move(file_system));
   if (!opened) return Fail(opened.error());
   RocksStoreOptions options;
-  options.clock = SystemClock;
+  options.clock = SystemNow;
   return std::make_unique<RocksStore>(*std::move(opened), options, KillPoints());
 }
 
 Result<std::unique_ptr<Store>> OpenRocksStore(RocksStoreOptions options) {
-  if (!options.clock) options.clock = SystemClock;
+  if (!options.clock) options.clock = SystemNow;
   Result<KillPoints> kill_points = KillPoints::Parse(options.kill_at);
   if (!kill_points) return Fail(kill_points.error());
   Result<std::unique_ptr<StoreFolder>> folder = StoreFolder::Open(options);

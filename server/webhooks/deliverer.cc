@@ -7,6 +7,7 @@
 
 #include "net/http_client.h"
 #include "net/url.h"
+#include "server/store/system_clock.h"
 #include "server/webhooks/address_guard.h"
 
 namespace guidon {
@@ -157,8 +158,7 @@ Status Deliverer::Ping(const Webhook& webhook) const {
 }
 
 Timestamp Deliverer::Now() const {
-  return options_.clock ? options_.clock()
-                        : std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  return options_.clock ? options_.clock() : SystemNow();
 }
 
 void Deliverer::Run() {
