@@ -25,7 +25,7 @@ constexpr double kMostCount = 1e9;  // of a unit's events, in one row
 constexpr Time kNoTime{std::chrono::sys_days(std::chrono::year(2000) / 1 / 1)};
 constexpr stats::Milliseconds kBefore = std::chrono::hours(24);
 
-std::vector<std::string> Split(std::string_view text, char at) {
+std::vector<std::string> SplitAt(std::string_view text, char at) {
   std::vector<std::string> parts;
   for (std::size_t end = 0; end != std::string_view::npos;) {
     end = text.find(at);
@@ -79,7 +79,7 @@ Status ReadOption(const std::string& option, MetricColumn& column) {
 }
 
 Result<MetricColumn> ReadMetric(const std::string& text) {
-  const std::vector<std::string> parts = Split(text, ':');
+  const std::vector<std::string> parts = SplitAt(text, ':');
   MetricColumn column;
   column.metric.key = parts[0];
   const std::optional<MetricKind> kind = parts.size() < 2 ? std::nullopt : stats::MetricKindFromString(parts[1]);
@@ -89,7 +89,7 @@ Result<MetricColumn> ReadMetric(const std::string& text) {
               "' is no metric: write COLUMN:KIND, where KIND is conversion, count, sum, mean, ratio or quantile"));
   }
   column.metric.kind = *kind;
-  column.columns = *kind == MetricKind::kRatio ? Split(parts[0], '/') : std::vector<std::string>{parts[0]};
+  column.columns = *kind == MetricKind::kRatio ? SplitAt(parts[0], '/') : std::vector<std::string>{parts[0]};
   if (*kind == MetricKind::kRatio && column.columns.size() != 2) {
     return Fail(Wrong("'" + text + "' is no ratio: write COLUMN/COLUMN:ratio"));
   }
@@ -402,7 +402,7 @@ Status ReadJsonTable(const std::string& path, TableReader& reader) {
 
 Result<TableColumns> ReadColumns(const std::string& exposure, const std::vector<std::string>& metrics) {
   TableColumns columns;
-  for (const std::string& part : Split(exposure, ',')) {
+  for (const std::string& part : SplitAt(exposure, ',')) {
     const std::size_t sign = part.find('=');
     const std::string role = part.substr(0, sign);
     const std::string column = sign == std::string::npos ? std::string() : part.substr(sign + 1);

@@ -10,7 +10,7 @@ constexpr std::array<std::string_view, 3> kStarts = {"fresh", "resumed", "reset"
 constexpr std::array<std::string_view, 2> kRefusals = {"init_queue", "stopping"};
 constexpr std::array<std::string_view, 6> kCloses = {"client", "broken", "stalled", "shutdown", "revoked", "gone"};
 
-Labels Reason(std::string_view reason) {
+Labels ReasonLabel(std::string_view reason) {
   return {{"reason", std::string(reason)}};
 }
 
@@ -45,11 +45,11 @@ std::uint64_t StreamCounters::open() const {
 
 ApiCounters::ApiCounters(Metrics& metrics)
     : forbidden_(metrics.AddCounter("guidon_keys_denied_total", "Requests refused for their key, by reason",
-                                    Reason("forbidden"))),
+                                    ReasonLabel("forbidden"))),
       acks_(metrics.AddHistogram("guidon_propagation_ack_seconds",
                                  "From publishing a change to a process saying that it holds it", {}, kSlowSeconds)) {
   for (std::size_t i = 0; i < kStarts.size(); ++i) {
-    const Labels reason = Reason(kStarts[i]);
+    const Labels reason = ReasonLabel(kStarts[i]);
     sdk_streams_.starts_[i] =
         &metrics.AddCounter("guidon_streams_opened_total", "Streams of SDKs that began, by how", reason);
     ofrep_streams_.starts_[i] =
@@ -57,10 +57,10 @@ ApiCounters::ApiCounters(Metrics& metrics)
   }
   for (std::size_t i = 0; i < kRefusals.size(); ++i) {
     refusals_[i] = &metrics.AddCounter("guidon_streams_refused_total", "Streams that were asked for and not given",
-                                       Reason(kRefusals[i]));
+                                       ReasonLabel(kRefusals[i]));
   }
   for (std::size_t i = 0; i < kCloses.size(); ++i) {
-    const Labels reason = Reason(kCloses[i]);
+    const Labels reason = ReasonLabel(kCloses[i]);
     sdk_streams_.closes_[i] =
         &metrics.AddCounter("guidon_streams_closed_total", "Streams of SDKs that ended, by why", reason);
     ofrep_streams_.closes_[i] =

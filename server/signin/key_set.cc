@@ -34,7 +34,7 @@ const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-std::string_view TextOf(const Value& object, std::string_view name) {
+std::string_view TextIn(const Value& object, std::string_view name) {
   const Value* member = object.Find(name);
   return member == nullptr ? std::string_view() : std::string_view(member->AsString());
 }
@@ -59,7 +59,7 @@ KeyPointer FromParts(const char* type, OSSL_PARAM_BLD* builder) {
 }
 
 KeyPointer RsaKey(const Value& jwk) {
-  const auto n = DecodeBase64Url(TextOf(jwk, "n")), e = DecodeBase64Url(TextOf(jwk, "e"));
+  const auto n = DecodeBase64Url(TextIn(jwk, "n")), e = DecodeBase64Url(TextIn(jwk, "e"));
   if (!n || !e || n->size() > kMostRsaBits / 8 || e->size() > 8) return nullptr;
   const Number modulus = NumberOf(*n), exponent = NumberOf(*e);
   if (BN_num_bits(modulus.get()) < kLeastRsaBits) return nullptr;
@@ -72,7 +72,7 @@ KeyPointer RsaKey(const Value& jwk) {
 }
 
 KeyPointer P256Key(const Value& jwk) {
-  const auto x = DecodeBase64Url(TextOf(jwk, "x")), y = DecodeBase64Url(TextOf(jwk, "y"));
+  const auto x = DecodeBase64Url(TextIn(jwk, "x")), y = DecodeBase64Url(TextIn(jwk, "y"));
   if (!x || !y || x->size() != kP256Bytes || y->size() != kP256Bytes) return nullptr;
   const std::string point = "\x04" + *x + *y;
   const ParamBuilder builder(OSSL_PARAM_BLD_new());
@@ -84,16 +84,16 @@ KeyPointer P256Key(const Value& jwk) {
 }
 
 KeyPointer Ed25519Key(const Value& jwk) {
-  const auto x = DecodeBase64Url(TextOf(jwk, "x"));
+  const auto x = DecodeBase64Url(TextIn(jwk, "x"));
   if (!x || x->size() != kEd25519Bytes) return nullptr;
   return KeyPointer(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, Bytes(*x), x->size()), EVP_PKEY_free);
 }
 
 // Nothing for a key that is not for us.
 std::optional<SigningJwk> ReadJwk(const Value& jwk) {
-  const std::string_view type = TextOf(jwk, "kty"), curve = TextOf(jwk, "crv"), use = TextOf(jwk, "use");
+  const std::string_view type = TextIn(jwk, "kty"), curve = TextIn(jwk, "crv"), use = TextIn(jwk, "use");
   SigningJwk read;
-  read.id = TextOf(jwk, "kid");
+  read.id = TextIn(jwk, "kid");
   if (type == "RSA") {
     read.algorithm = SigningAlgorithm::kRs256;
   } else if (type == "EC" && curve == "P-256") {
@@ -104,7 +104,7 @@ std::optional<SigningJwk> ReadJwk(const Value& jwk) {
     return std::nullopt;
   }
   // RFC 9864 calls EdDSA over this curve by its own name.
-  const std::string_view said = TextOf(jwk, "alg");
+  const std::string_view said = TextIn(jwk, "alg");
   const bool is_same = said.empty() || said == ToString(read.algorithm) ||
                        (said == "Ed25519" && read.algorithm == SigningAlgorithm::kEdDsa);
   if (!is_same || (!use.empty() && use != "sig")) return std::nullopt;
