@@ -1,11 +1,16 @@
 # The three kinds of target in this project. The link graph is the arrow diagram of docs/architecture.md: a room
 # names the rooms it uses under DEPS (or PUBLIC_DEPS, for what its headers include) and gets nothing else.
 
+include(GuidonUnity)
+
 # Compiler settings of every target of ours; they belong to targets, never to global variables.
 add_library(guidon_settings INTERFACE)
 target_compile_features(guidon_settings INTERFACE cxx_std_20)
 target_compile_options(guidon_settings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wunused -Wno-missing-field-initializers
+  -Wall -Wextra -Wpedantic
+  # A local name may be one that another file, compiled together with it, has for itself.
+  $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow>
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wunused -Wno-missing-field-initializers
   $<$<BOOL:${GUIDON_WERROR}>:-Werror>
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 if(GUIDON_SANITIZE STREQUAL "address")
@@ -44,6 +49,7 @@ function(guidon_library name)
     target_link_libraries(guidon_${name} PRIVATE $<BUILD_INTERFACE:guidon_settings> ${ARG_DEPS})
     target_include_directories(guidon_${name} PRIVATE ${PROJECT_SOURCE_DIR})
     set_target_properties(guidon_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    guidon_unity(guidon_${name} SOURCES ${ARG_SOURCES})
     if(name MATCHES "^(core|net|sdk)(_|$)")
       # What applications link: only GUIDON_API is to be seen from outside of what they make of it.
       set_target_properties(guidon_${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
