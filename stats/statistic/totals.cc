@@ -74,13 +74,19 @@ Totals::Totals(const ExperimentPlan& plan) : dimensions_(plan.dimensions.size())
 }
 
 void Totals::Add(const Contribution& contribution) {
-  Change(contribution, 1);
+  Change(contribution, 1, *this);
 }
 void Totals::Remove(const Contribution& contribution) {
-  Change(contribution, -1);
+  Change(contribution, -1, *this);
+}
+void Totals::Add(const Contribution& contribution, const Totals& slots) {
+  Change(contribution, 1, slots);
+}
+void Totals::Remove(const Contribution& contribution, const Totals& slots) {
+  Change(contribution, -1, slots);
 }
 
-void Totals::Change(const Contribution& by, int sign) {
+void Totals::Change(const Contribution& by, int sign, const Totals& slots) {
   if (by.kind == Contribution::Kind::kNone) return;
   assert(by.variant < days_.size());
   assert(by.kind == Contribution::Kind::kMultiple || by.metrics.size() == shapes_.size());
@@ -90,7 +96,7 @@ void Totals::Change(const Contribution& by, int sign) {
     days_[by.variant].erase(by.day);
     gone_.insert(NameOfDay(by.variant, by.day));
   }
-  ChangeSlices(by, sign);
+  ChangeSlices(by, sign, slots);
   if (by.kind == Contribution::Kind::kUnit) ChangeSketches(by, sign);
 }
 
@@ -129,10 +135,10 @@ void Totals::Cell::Change(const Shape& shape, const MetricContribution& by, int 
   for (std::size_t i = 0; i < std::min<std::size_t>(by.steps, steps.size()); ++i) steps[i] += one;
 }
 
-void Totals::ChangeSlices(const Contribution& by, int sign) {
+void Totals::ChangeSlices(const Contribution& by, int sign, const Totals& slots) {
   static const std::string kNone;
   for (std::uint32_t dimension = 0; dimension < dimensions_; ++dimension) {
-    const Slice slot = SlotOf(dimension, dimension < by.dimensions.size() ? by.dimensions[dimension] : kNone);
+    const Slice slot = slots.SlotOf(dimension, dimension < by.dimensions.size() ? by.dimensions[dimension] : kNone);
     std::vector<Part>& parts = slices_[slot];
     parts.resize(days_.size());
     if (IsEmpty(parts) && HasOther(dimension)) dirty_slots_.insert(dimension);
@@ -175,6 +181,18 @@ Slice Totals::SlotOf(std::uint32_t dimension, const std::string& value) const {
   }
   if (slots >= kMostSlices) own.value = kOtherSlice;
   return own;
+}
+
+void Totals::TakeSlotsOf(const Totals& slots) {
+  for (std::uint32_t dimension = 0; dimension < dimensions_; ++dimension) dirty_slots_.insert(dimension);
+  std::erase_if(slices_, [&](const auto& slot) {
+    if (!IsEmpty(slot.second) || slots.slices_.contains(slot.first)) return false;
+    for (std::uint32_t variant = 0; variant < slot.second.size(); ++variant) {
+      if (slot.second[variant].dirty) gone_.insert(NameOfSlice(variant, slot.first));
+    }
+    return true;
+  });
+  for (const auto& [slot, by_variant] : slots.slices_) slices_[slot].resize(days_.size());
 }
 
 bool Totals::HasOther(std::uint32_t dimension) const {
@@ -425,24 +443,6 @@ double Totals::Drift(const Part* a, const Part* b) {
   double drift = 0;
   for (std::size_t i = 0; i < a->cells.size(); ++i) drift = std::max(drift, Drift(a->cells[i], b->cells[i]));
   return drift;
-}
-
-Totals Totals::Emptied() const {
-  Totals emptied = *this;
-  for (auto& days : emptied.days_) days.clear();
-  emptied.groups_.clear();
-  emptied.gone_.clear();
-  for (auto at = emptied.slices_.begin(); at != emptied.slices_.end();) {
-    const Slice& slice = at->first;
-    if (slice.value == kOtherSlice || !HasOther(slice.dimension)) {
-      at = emptied.slices_.erase(at);
-      continue;
-    }
-    emptied.dirty_slots_.insert(slice.dimension);
-    at->second.assign(days_.size(), Part());
-    ++at;
-  }
-  return emptied;
 }
 
 double Totals::DriftFrom(const Totals& other) const {

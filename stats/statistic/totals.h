@@ -65,6 +65,12 @@ class Totals {
   // "").
   void Add(const Contribution& contribution);
   void Remove(const Contribution& contribution);  // of what was added before
+  // The same with the cells for values of dimensions that `slots` has for them, which is to be totals of these units
+  // and others under the same plan: that has what is added already, and what is removed still. Then TakeSlotsOf before
+  // anything is added in another way.
+  void Add(const Contribution& contribution, const Totals& slots);
+  void Remove(const Contribution& contribution, const Totals& slots);
+  void TakeSlotsOf(const Totals& slots);  // those that are empty here
   // Of other units under the same plan. Where a dimension has more than kMostSlices values between the two, removing
   // what was added to one of them before is no longer exact for slices.
   void Merge(const Totals& other);
@@ -105,9 +111,6 @@ class Totals {
   std::map<std::string, std::string> AllParts() const;
   // Nothing is dirty. kCorrupt, with the part's name: it was not written for this plan, or is damaged.
   static Result<Totals> FromParts(const ExperimentPlan& plan, const std::map<std::string, std::string>& parts);
-  // Without units, and where "(other)" was in use with the same values in cells of their own: adding the same units in
-  // any order then gives the same totals.
-  Totals Emptied() const;
   // The greatest difference of any sum to `other`'s, relative to its size: 0 of the same contributions, as nothing is
   // rounded. Infinity where a count differs.
   double DriftFrom(const Totals& other) const;
@@ -156,8 +159,8 @@ class Totals {
 
   enum class View { kAdjusted, kRaw, kCovariate };
 
-  void Change(const Contribution& by, int sign);
-  void ChangeSlices(const Contribution& by, int sign);
+  void Change(const Contribution& by, int sign, const Totals& slots);
+  void ChangeSlices(const Contribution& by, int sign, const Totals& slots);
   void ChangeSketches(const Contribution& by, int sign);
   // The cells of a value: its own, those that it may still have, or those of "(other)".
   Slice SlotOf(std::uint32_t dimension, const std::string& value) const;
