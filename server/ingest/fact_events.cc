@@ -52,17 +52,9 @@ std::string SdkOf(const Value& entry) {
 }  // namespace
 
 std::string_view ToString(FactRejection reason) {
-  static constexpr std::array<std::string_view, kFactRejections> kWords = {"no_unit",
-                                                                           "unknown_experiment",
-                                                                           "other_iteration",
-                                                                           "unknown_variant",
-                                                                           "forced",
-                                                                           "before_start",
-                                                                           "closed",
-                                                                           "late",
-                                                                           "no_value",
-                                                                           "not_a_number",
-                                                                           "clock"};
+  static constexpr std::array<std::string_view, kFactRejections> kWords = {
+      "no_unit", "unknown_experiment", "other_iteration", "unknown_variant", "forced",    "before_start", "closed",
+      "late",    "no_value",           "not_a_number",    "clock",           "unreadable"};
   return kWords[static_cast<std::size_t>(reason)];
 }
 
@@ -85,7 +77,11 @@ std::string UnitTextOf(const Value* value) {
 
 Result<FactEntry> ReadFacts(std::string_view text) {
   Result<Value> root = ParseJson(text);
-  if (!root || !root->is_object()) return Fail(ErrorCode::kCorrupt, "an entry of the journal is no JSON object");
+  if (!root || !root->is_object()) return Fail(ErrorCode::kCorrupt, "it is no JSON object");
+  const Value *received = root->Find("received"), *events = root->Find("events");
+  if (received == nullptr || !received->is_int() || events == nullptr || !events->is_array()) {
+    return Fail(ErrorCode::kCorrupt, "it does not say when it was received and what events it has");
+  }
   FactEntry entry;
   entry.text = std::make_unique<const Value>(*std::move(root));
   entry.received = TimeOf(NumberOf(*entry.text, "received"));

@@ -44,8 +44,9 @@ enum class FactRejection : std::uint8_t {
   kNoValue,      // without the attribute that the metric is of
   kNotANumber,   // which is not a number
   kClock,        // from a clock that is off by more than kMostClockOffset
+  kUnreadable,   // a whole entry of the journal, which is damaged or of a form that is not known
 };
-inline constexpr std::size_t kFactRejections = 11;
+inline constexpr std::size_t kFactRejections = 12;
 std::string_view ToString(FactRejection reason);  // "no_unit", "unknown_experiment", …
 
 struct FactEvent {

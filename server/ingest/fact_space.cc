@@ -52,9 +52,11 @@ std::optional<stats::SourceId> FactSpace::Take(const FactSource& source, std::ui
   }
   const auto live = std::count_if(sources_.begin(), sources_.end(), [](const StoredSource& s) { return !s.retired; });
   if (static_cast<std::size_t>(live) >= most) return std::nullopt;
-  sources_.push_back({source, from, 0, false});
   is_compiled_ = false;
-  return static_cast<stats::SourceId>(sources_.size() - 1);
+  auto place = std::find_if(sources_.begin(), sources_.end(), [](const StoredSource& s) { return s.free; });
+  if (place == sources_.end()) place = sources_.emplace(place);
+  *place = {source, from, 0, false, false};
+  return static_cast<stats::SourceId>(place - sources_.begin());
 }
 
 bool FactSpace::Retire(const std::vector<bool>& used) {
@@ -65,6 +67,20 @@ bool FactSpace::Retire(const std::vector<bool>& used) {
   }
   if (changed) is_compiled_ = false;
   return changed;
+}
+
+std::vector<stats::SourceId> FactSpace::Retired() const {
+  std::vector<stats::SourceId> ids;
+  for (std::size_t id = 0; id < sources_.size(); ++id) {
+    if (sources_[id].retired && !sources_[id].free) ids.push_back(static_cast<stats::SourceId>(id));
+  }
+  return ids;
+}
+
+void FactSpace::Free(const std::vector<stats::SourceId>& ids) {
+  for (const stats::SourceId id : ids) {
+    if (id < sources_.size() && sources_[id].retired) sources_[id].free = true;
+  }
 }
 
 void FactSpace::MadeUpFor(std::uint64_t sequence) {

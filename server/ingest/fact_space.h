@@ -26,10 +26,14 @@ class FactSpace {
   const std::string& unit_prefix() const { return unit_prefix_; }  // of the keys of its units
   const std::vector<StoredSource>& sources() const { return sources_; }
 
-  // The id of a source; one that is new is made up for up to `from`. Nothing when there are `most` already.
+  // The id of a source; one that is new is made up for up to `from`, and takes the first id that is free. Nothing when
+  // there are `most` already.
   std::optional<stats::SourceId> Take(const FactSource& source, std::uint64_t from, std::size_t most);
   // Those that are not among `used` are retired. Whether any was.
   bool Retire(const std::vector<bool>& used);
+  // Ids of those that are retired and not free; and of such: no unit has facts of it any more.
+  std::vector<stats::SourceId> Retired() const;
+  void Free(const std::vector<stats::SourceId>& ids);
   // Everything up to `sequence` is made up for.
   void MadeUpFor(std::uint64_t sequence);
 

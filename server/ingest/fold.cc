@@ -8,6 +8,7 @@
 
 #include "core/base/json.h"
 #include "server/ingest/fact_space.h"
+#include "server/ingest/fold_sweep.h"
 #include "server/store/system_clock.h"
 #include "stats/statistic/facts_json.h"
 
@@ -20,13 +21,15 @@ using stats::Totals;
 using stats::UnitRecord;
 
 constexpr double kMostDrift = 1e-9;
-constexpr std::size_t kUnitsAtOnce = 1'000;           // of a pass over a space
+constexpr std::size_t kUnitsAtOnce = 1'000;           // that a list reads
+constexpr std::size_t kKeysAtOnce = 10'000;           // that are removed in one transaction
 constexpr std::size_t kMostLookedAt = 20'000;         // of a list
 constexpr std::size_t kMostReplaceBytes = 16u << 20;  // of totals, in one transaction
 constexpr std::size_t kMostTxnBytes = 30u << 20;      // the store takes 32 MiB
+constexpr std::size_t kMostTxnOps = 90'000;           // and 100 000 of these
 constexpr std::size_t kBytesOfEvent = 32;             // that a record grows by, at most
 constexpr std::size_t kMostDimensionBytes = 64;       // of a value; what is longer is cut
-constexpr std::chrono::seconds kPublish(1);           // between two publications while it catches up
+constexpr std::chrono::seconds kPublish(1);           // between two states that readers see while it catches up
 constexpr std::string_view kSdkDimension = "sdk";     // of the batch, where the context has no such attribute
 
 std::string TextOfPlan(const stats::ExperimentPlan& plan) {
@@ -68,15 +71,26 @@ struct Live {
   Totals totals;
   std::map<std::string, std::uint64_t> rejected;
   bool rebuilding = false;
-  bool changed = true;            // since it was published
+  bool changed = true;            // since readers were told
   bool rejected_changed = false;  // since it was stored
   bool totals_changed = false;    // likewise
+  std::optional<SweepJob> job;    // of the walk over its space, when that is for it
 
   stats::Iteration iteration() const { return {name.experiment, name.iteration}; }
-  StoredIteration Stored(bool is_rebuilding) const { return {space->name().attribute, plan, caps, is_rebuilding}; }
+  StoredIteration Stored(bool is_rebuilding) const {
+    return {space->name().attribute, plan, caps, is_rebuilding, false};
+  }
+  // What the walk's totals go by: those that are kept, where they are.
+  const Totals* slots() const { return rebuilding ? nullptr : &totals; }
   Contribution Of(const UnitRecord& unit, std::uint8_t group) const {
     return stats::ContributionOf(plan, unit, group, caps);
   }
+};
+
+// What a unit came to for an iteration: in its totals, and in those of the walk that has passed the unit.
+struct Before {
+  Live* live = nullptr;
+  Contribution kept, swept;
 };
 
 // A unit while a page is folded.
@@ -84,17 +98,34 @@ struct Touched {
   const FactSpace* space = nullptr;
   UnitRecord record;
   std::uint8_t group = 0;
-  std::size_t bytes = 0;                               // as it was stored
-  bool changed = false;                                // since the last transaction
-  std::vector<std::pair<Live*, Contribution>> before;  // what it came to then, of iterations that are not rebuilt
+  bool passed = false;         // by the walk that is under way
+  std::size_t bytes = 0;       // as it was stored
+  bool changed = false;        // since the last transaction
+  std::vector<Before> before;  // as of then
 };
 
-struct Published {
-  stats::ExperimentPlan plan;
-  stats::Caps caps;
-  std::shared_ptr<const Totals> totals;
-  std::map<std::string, std::uint64_t> rejected;
-  bool rebuilding = false;
+// Holds the mutex of the work, for which everybody waits in turn: who does one piece of work after the other would
+// otherwise take it again before anybody else has woken up.
+class GUIDON_SCOPED_CAPABILITY Turn {
+ public:
+  Turn(Mutex& queue, Mutex& work) GUIDON_ACQUIRE(work) : work_(work) {
+    queue.lock();
+    work.lock();
+    queue.unlock();
+  }
+  ~Turn() GUIDON_RELEASE() { work_.unlock(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Mutex& work_;
+};
+
+// What readers know of an iteration that may still get facts.
+struct Shown {
+  std::uint64_t version = 1;                            // grows with what they are to see
+  std::uint64_t read = 0;                               // the version that `facts` are of
+  std::shared_ptr<const stats::ExperimentFacts> facts;  // null: nobody has asked
 };
 
 }  // namespace
@@ -119,35 +150,37 @@ class Fold::Impl {
   }
 
   Status PassNow(const std::function<bool()>& stop) {
-    MutexLock lock(work_);
-    if (Status ready = Prepare(); !ready) return ready;
-    Status passed = Pass(stop);
-    Publish();
-    return passed;
+    for (bool begun = false, done = false; !done;) {
+      if (stop()) return Fail(ErrorCode::kUnavailable, "the daily pass was stopped");
+      Turn turn(queue_, work_);
+      if (Status ready = Prepare(); !ready) return ready;
+      const bool begins = !begun && !sweep_.active;
+      begun = begun || begins;
+      const Result<bool> swept = begins ? BeginDaily() : SweepOn(false);
+      if (!swept) return Fail(swept.error());
+      done = begun && !*swept;
+      Publish();
+    }
+    return {};
   }
 
   // ---- Reading ---------------------------------------------------------------------------------------------------
 
   Result<std::shared_ptr<const stats::ExperimentFacts>> Facts(const IterationName& name) const {
+    std::uint64_t version = 0;
+    if (auto known = KnownFacts(name, version)) return known;
+    MutexLock lock(writing_);
+    if (auto known = KnownFacts(name, version)) return known;  // somebody read it while this waited
     auto facts = std::make_shared<stats::ExperimentFacts>();
     {
-      MutexLock lock(publishing_);
+      MutexLock publishing(publishing_);
       facts->watermark = published_watermark_;
       facts->sequence = published_sequence_;
-      if (const auto found = published_.find(name); found != published_.end()) {
-        const Published& published = *found->second;
-        facts->plan = published.plan;
-        facts->totals = published.totals;
-        facts->caps = published.caps;
-        facts->rejected = published.rejected;
-        facts->rebuilding = published.rebuilding;
-        return std::shared_ptr<const stats::ExperimentFacts>(std::move(facts));
-      }
     }
-    MutexLock lock(work_);
     Result<StoredIteration> stored = ReadIteration(name);
     if (!stored) return Fail(stored.error());
-    Result<Totals> totals = ReadTotals(name, stored->plan);
+    // While it is made anew there may be parts of another plan.
+    Result<Totals> totals = stored->rebuilding ? Totals(stored->plan) : ReadTotals(name, stored->plan);
     if (!totals) return Fail(totals.error());
     Result<std::map<std::string, std::uint64_t>> rejected = ReadRejected(name);
     if (!rejected) return Fail(rejected.error());
@@ -156,40 +189,79 @@ class Fold::Impl {
     facts->rebuilding = stored->rebuilding;
     facts->totals = std::make_shared<const Totals>(*std::move(totals));
     facts->rejected = *std::move(rejected);
+    MutexLock publishing(publishing_);
+    if (const auto shown = shown_.find(name); shown != shown_.end()) {
+      shown->second.facts = facts;
+      shown->second.read = version;
+    }
     return std::shared_ptr<const stats::ExperimentFacts>(std::move(facts));
   }
 
+  // What was read before, when nothing has changed since; else null, and the version that is to be read.
+  std::shared_ptr<const stats::ExperimentFacts> KnownFacts(const IterationName& name, std::uint64_t& version) const {
+    MutexLock lock(publishing_);
+    const auto found = shown_.find(name);
+    if (found == shown_.end()) return nullptr;
+    Shown& shown = found->second;
+    version = shown.version;
+    if (!shown.facts || shown.read != version) return nullptr;
+    if (shown.facts->watermark != published_watermark_ || shown.facts->sequence != published_sequence_) {
+      auto facts = std::make_shared<stats::ExperimentFacts>(*shown.facts);
+      facts->watermark = published_watermark_;
+      facts->sequence = published_sequence_;
+      shown.facts = std::move(facts);
+    }
+    return shown.facts;
+  }
+
   Result<ExposedUnits> ListExposed(const IterationName& name, std::string_view after, std::size_t limit) const {
-    MutexLock lock(work_);
-    const Result<StoredIteration> stored = ReadIteration(name);
+    Result<StoredIteration> stored = [&] {
+      MutexLock lock(writing_);
+      return ReadIteration(name);
+    }();
     if (!stored) return Fail(stored.error());
-    const UnitSpace space{name.project, name.environment, stored->unit};
-    const stats::Iteration iteration{name.experiment, name.iteration};
+    const std::string prefix = UnitKeyPrefix({name.project, name.environment, stored->unit}), end = EndOf(prefix);
     ExposedUnits page;
     page.dimensions = stored->plan.dimensions;
     page.next = std::string(after);
     std::size_t looked_at = 0;
-    const Status read = ForEachUnit(
-        space, after, [] { return false; },
-        [&](const std::string& unit, const UnitRecord& record) {
-          if (page.units.size() >= limit || looked_at >= kMostLookedAt) return !(page.more = true);
-          ++looked_at;
-          page.next = unit;
-          const std::vector<stats::FirstExposure>* exposures = record.Exposures(iteration);
-          if (exposures == nullptr || exposures->empty()) return true;
-          const stats::FirstExposure& first = exposures->front();
-          if (first.variant >= stored->plan.variants.size()) return true;
-          page.units.push_back(
-              {unit, stored->plan.variants[first.variant], exposures->size() > 1, first.time, first.dimensions});
-          return true;
-        });
-    if (!read) return Fail(read.error());
+    for (bool more = true; more;) {
+      RangeQuery query;
+      query.begin = prefix + page.next + (page.next.empty() ? std::string() : std::string(1, '\0'));
+      query.end = end;
+      query.limit = kUnitsAtOnce;
+      const Result<RangeResult> range = [&] {
+        MutexLock lock(writing_);
+        return store_.Range(query);
+      }();
+      if (!range) return Fail(range.error());
+      more = range->more;
+      for (const KeyValue& entry : range->entries) {
+        page.more = page.units.size() >= limit || looked_at >= kMostLookedAt;
+        if (page.more) return page;
+        ++looked_at;
+        page.next = entry.key.substr(prefix.size());
+        const Result<UnitRecord> record = UnitRecord::Decode(entry.value);
+        if (!record) return Fail(record.error());
+        AppendExposed(stored->plan, *record, page);
+      }
+    }
     return page;
+  }
+
+  static void AppendExposed(const stats::ExperimentPlan& plan, const UnitRecord& record, ExposedUnits& page) {
+    const std::vector<stats::FirstExposure>* exposures =
+        record.Exposures(stats::IterationLess::View(plan.experiment, plan.iteration));
+    if (exposures == nullptr || exposures->empty()) return;
+    const stats::FirstExposure& first = exposures->front();
+    if (first.variant >= plan.variants.size()) return;
+    page.units.push_back(
+        {page.next, plan.variants[first.variant], exposures->size() > 1, first.time, first.dimensions});
   }
 
   Result<std::vector<UnitFacts>> FindUnit(const std::string& project, const std::string& attribute,
                                           const std::string& unit) const {
-    MutexLock lock(work_);
+    Turn turn(queue_, work_);
     std::vector<UnitFacts> found;
     for (const auto& [name, space] : spaces_) {
       if (!IsOf(name, project, attribute)) continue;
@@ -201,7 +273,7 @@ class Fold::Impl {
   }
 
   Result<std::size_t> EraseUnit(const std::string& project, const std::string& attribute, const std::string& unit) {
-    MutexLock lock(work_);
+    Turn turn(queue_, work_);
     if (Status ready = Prepare(); !ready) return Fail(ready.error());
     std::size_t erased = 0;
     for (const auto& [name, space] : spaces_) {
@@ -231,12 +303,17 @@ class Fold::Impl {
   }
 
   Result<Totals> ReadTotals(const IterationName& name, const stats::ExperimentPlan& plan) const {
-    const std::string prefix = TotalKeyPrefix(name);
+    const Result<std::map<std::string, std::string>> parts = ReadParts(TotalKeyPrefix(name));
+    return parts ? Totals::FromParts(plan, *parts) : Fail(parts.error());
+  }
+
+  // By what their keys have after the prefix.
+  Result<std::map<std::string, std::string>> ReadParts(const std::string& prefix) const {
     Result<RangeResult> range = store_.Range(RangeQuery::Prefix(prefix));
     if (!range) return Fail(range.error());
     std::map<std::string, std::string> parts;
     for (KeyValue& entry : range->entries) parts[entry.key.substr(prefix.size())] = std::move(entry.value);
-    return Totals::FromParts(plan, parts);
+    return parts;
   }
 
   Result<std::map<std::string, std::uint64_t>> ReadRejected(const IterationName& name) const {
@@ -253,30 +330,6 @@ class Fold::Impl {
     Result<UnitRecord> record = UnitRecord::Decode((*stored)->value);
     if (!record) return Fail(record.error());
     return std::optional<UnitRecord>(*std::move(record));
-  }
-
-  // Every unit of a space after `after`, in order, until `see` says false.
-  Status ForEachUnit(const UnitSpace& name, std::string_view after, const std::function<bool()>& stop,
-                     const std::function<bool(const std::string& unit, UnitRecord& record)>& see) const {
-    const std::string prefix = UnitKeyPrefix(name), end = EndOf(prefix);
-    std::string from = prefix + std::string(after) + (after.empty() ? std::string() : std::string(1, '\0'));
-    for (bool more = true; more;) {
-      if (stop()) return Fail(ErrorCode::kUnavailable, "the pass over units was stopped");
-      RangeQuery query;
-      query.begin = from;
-      query.end = end;
-      query.limit = kUnitsAtOnce;
-      const Result<RangeResult> range = store_.Range(query);
-      if (!range) return Fail(range.error());
-      more = range->more;
-      for (const KeyValue& entry : range->entries) {
-        Result<UnitRecord> record = UnitRecord::Decode(entry.value);
-        if (!record) return Fail(record.error());
-        if (!see(entry.key.substr(prefix.size()), *record)) return {};
-      }
-      if (!range->entries.empty()) from = range->entries.back().key + '\0';
-    }
-    return {};
   }
 
   Status Load() GUIDON_REQUIRES(work_) {
@@ -300,6 +353,7 @@ class Fold::Impl {
       if (!decoded) return Fail(decoded.error());
       daily_ = *decoded;
     }
+    if (Status read = LoadSweep(); !read) return read;
     const Result<RangeResult> sources = store_.Range(RangeQuery::Prefix(kSourcePrefix));
     if (!sources) return Fail(sources.error());
     for (const KeyValue& entry : sources->entries) {
@@ -308,7 +362,26 @@ class Fold::Impl {
       if (!decoded) return Fail(decoded.error());
       if (name) spaces_[*name] = std::make_unique<FactSpace>(*name, *std::move(decoded));
     }
+    sweep_.active = sweep_.active && spaces_.contains(sweep_.space);
     loaded_ = true;
+    return {};
+  }
+
+  Status LoadSweep() GUIDON_REQUIRES(work_) {
+    sweep_ = {};
+    after_.clear();
+    const Result<std::optional<KeyValue>> sweep = store_.Get(kSweepKey);
+    if (!sweep) return Fail(sweep.error());
+    if (!*sweep) return {};
+    Result<StoredSweep> decoded = DecodeSweep((*sweep)->value);
+    if (!decoded) return Fail(decoded.error());
+    sweep_ = *std::move(decoded);
+    const Result<std::optional<KeyValue>> swept = store_.Get(kSweptKey);
+    if (!swept) return Fail(swept.error());
+    if (!*swept) return {};
+    Result<std::string> after = DecodeSwept((*swept)->value);
+    if (!after) return Fail(after.error());
+    after_ = *std::move(after);
     return {};
   }
 
@@ -354,6 +427,14 @@ class Fold::Impl {
         taken.ops.push_back(TxnOp::Put(SourceKey(name), Encode(space->sources())));
       }
     }
+    if (sweep_.active) {
+      // Of a plan that is another by now, or none, what the walk has come to so far is of no use.
+      const std::size_t jobs = std::erase_if(sweep_.jobs, [&](const StoredSweep::Job& job) GUIDON_REQUIRES(work_) {
+        const auto live = taken.lives.find(NameOf(job));
+        return live == taken.lives.end() || !live->second->job;
+      });
+      if (jobs > 0) taken.ops.push_back(TxnOp::Put(std::string(kSweepKey), Encode(sweep_)));
+    }
     if (Status written = Write(std::move(taken.ops)); !written) return Fail(Forget(written.error()));
     lives_ = std::move(taken.lives);
     plans_ = std::move(plans);
@@ -386,7 +467,8 @@ class Fold::Impl {
     for (const stats::SourceId id : ids) used[id] = true;
     const IterationName name{plan.project, plan.environment, with_ids.experiment, with_ids.iteration};
     auto live = std::make_unique<Live>(name, *space, std::move(with_ids));
-    if (const auto old = lives_.find(name); old != lives_.end() && old->second->text == live->text) {
+    if (const auto old = lives_.find(name);
+        old != lives_.end() && old->second->text == live->text && old->second->space == live->space) {
       live = std::move(old->second);
     } else if (Status restored = Restore(*live, taken.ops); !restored) {
       return restored;
@@ -402,9 +484,12 @@ class Fold::Impl {
     live.rejected = *std::move(rejected);
     Result<StoredIteration> stored = ReadIteration(live.name);
     if (!stored && stored.error().code != ErrorCode::kNotFound) return Fail(stored.error());
-    if (stored && TextOfPlan(stored->plan) == live.text) {
+    if (stored && !stored->forgotten && stored->unit == live.space->name().attribute &&
+        TextOfPlan(stored->plan) == live.text) {
       live.caps = std::move(stored->caps);
       live.rebuilding = stored->rebuilding;
+      if (Status job = RestoreJob(live); !job) return job;
+      if (live.rebuilding) return {};
       Result<Totals> totals = ReadTotals(live.name, live.plan);
       if (totals) {
         live.totals = *std::move(totals);
@@ -412,10 +497,32 @@ class Fold::Impl {
       }
       if (totals.error().code != ErrorCode::kCorrupt) return Fail(totals.error());
       if (options_.report) options_.report("totals are made anew: " + totals.error().message);
+      live.job.reset();
     }
     // Of one that was never there no exposure is known: there is nothing to make anew, unless history is missing.
     live.rebuilding = stored.has_value() || !HasAllSources(live);
     ops.push_back(TxnOp::Put(FoldedKey(live.name), Encode(live.Stored(live.rebuilding))));
+    return {};
+  }
+
+  IterationName NameOf(const StoredSweep::Job& job) const {
+    return {sweep_.space.project, sweep_.space.environment, job.experiment, job.iteration};
+  }
+
+  // What the walk that is under way has come to for it.
+  Status RestoreJob(Live& live) GUIDON_REQUIRES(work_) {
+    if (!sweep_.active || live.space->name() != sweep_.space) return {};
+    const auto found = std::find_if(sweep_.jobs.begin(), sweep_.jobs.end(),
+                                    [&](const StoredSweep::Job& job) { return NameOf(job) == live.name; });
+    if (found == sweep_.jobs.end() || found->beside == live.rebuilding) return {};
+    const Result<std::map<std::string, std::string>> parts = ReadParts(SweptKeyPrefix(sweep_.number, live.name));
+    if (!parts) return Fail(parts.error());
+    Result<SweepJob> job = SweepJob::Read(live.plan, *found, *parts);
+    if (job) {
+      live.job = *std::move(job);
+    } else if (options_.report) {
+      options_.report("the next pass looks at it again: " + job.error().message);
+    }
     return {};
   }
 
@@ -457,30 +564,34 @@ class Fold::Impl {
 
   // ---- Folding ---------------------------------------------------------------------------------------------------
 
+  // A page of the journal, a page of what is to be made up for, some units of a walk, and so on; others may have their
+  // turn after each.
   Status TryCatchUp(const std::function<bool()>& stop) {
     for (bool goes_on = true; goes_on && !stop();) {
-      MutexLock lock(work_);
-      if (!loaded_) {
-        if (Status loaded = Load(); !loaded) return loaded;
-      }
-      const Result<bool> folded = FoldPage();
+      const Result<bool> folded = InTurn([this]() GUIDON_REQUIRES(work_) { return FoldPage(); });
       if (!folded) return Fail(folded.error());
-      const Result<bool> made_up = MakeUpPage();
+      const Result<bool> made_up = InTurn([this]() GUIDON_REQUIRES(work_) { return MakeUpPage(); });
       if (!made_up) return Fail(made_up.error());
-      const Result<bool> rebuilt = RebuildOne(stop);
-      if (!rebuilt) return Fail(rebuilt.error());
-      goes_on = *folded || *made_up || *rebuilt;
-      if (std::chrono::steady_clock::now() - published_at_ >= kPublish) Publish();
+      const bool idle = !*folded && !*made_up;
+      const Result<bool> swept = InTurn([this, idle]() GUIDON_REQUIRES(work_) { return SweepOn(idle); });
+      if (!swept) return Fail(swept.error());
+      goes_on = !idle || *swept;
     }
-    MutexLock lock(work_);
-    Status passed;
-    if (!stop() && IsPassDue(options_.clock())) passed = Pass(stop);
+    Turn turn(queue_, work_);
     Publish();
-    return passed;
+    return {};
   }
 
-  // A clock that was set back must not keep it away for long.
-  bool IsPassDue(Time now) const { return !daily_ || now < *daily_ || now - *daily_ >= options_.daily; }
+  template <typename Step>
+  Result<bool> InTurn(Step step) {
+    Turn turn(queue_, work_);
+    if (!loaded_) {
+      if (Status loaded = Load(); !loaded) return Fail(loaded.error());
+    }
+    Result<bool> done = step();
+    if (std::chrono::steady_clock::now() - published_at_ >= kPublish) Publish();
+    return done;
+  }
 
   struct Page {
     std::unordered_map<std::string, Touched> units;  // by key
@@ -509,11 +620,7 @@ class Fold::Impl {
       return read->more;
     }
     std::vector<FactEntry> entries;
-    for (const JournalEntry& entry : read->entries) {
-      Result<FactEntry> facts = ReadFacts(entry.text);
-      if (!facts) return Fail(facts.error());
-      entries.push_back(*std::move(facts));
-    }
+    for (const JournalEntry& entry : read->entries) entries.push_back(ReadEntry(entry));
     Page page;
     std::map<std::string, const FactSpace*> keys;
     for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -535,6 +642,21 @@ class Fold::Impl {
     if (Status done = Commit(page); !done) return Fail(Forget(done.error()));
     Show((now - entries.front().received).count());
     return true;
+  }
+
+  // One that cannot be read is as one without events: it would not be readable tomorrow either.
+  FactEntry ReadEntry(const JournalEntry& entry) GUIDON_REQUIRES(work_) {
+    Result<FactEntry> facts = ReadFacts(entry.text);
+    if (facts) return *std::move(facts);
+    CountRejected(FactRejection::kUnreadable);
+    if (!std::exchange(said_unreadable_, true) && options_.report) {
+      options_.report("analysis goes on without entry " + std::to_string(entry.sequence) + " of the journal, of '" +
+                      ScopeOf(entry) + "': " + facts.error().message +
+                      "; further ones are counted in guidon_facts_rejected_total{reason=\"unreadable\"} only");
+    }
+    FactEntry nothing;
+    nothing.received = entry.received;
+    return nothing;
   }
 
   Result<JournalPage> ReadJournal(std::uint64_t after, const UnitSpace& of) const {
@@ -584,7 +706,7 @@ class Fold::Impl {
   }
 
   // All that a page is about to touch, in one go.
-  Status ReadUnits(const std::map<std::string, const FactSpace*>& keys, Page& page) const {
+  Status ReadUnits(const std::map<std::string, const FactSpace*>& keys, Page& page) const GUIDON_REQUIRES(work_) {
     std::vector<std::string> wanted;
     wanted.reserve(keys.size());
     for (const auto& [key, space] : keys) wanted.push_back(key);
@@ -595,6 +717,7 @@ class Fold::Impl {
       Touched& unit = page.units[wanted[i]];
       unit.space = keys.at(wanted[i]);
       unit.group = stats::HashGroupOf(std::string_view(wanted[i]).substr(unit.space->unit_prefix().size()));
+      unit.passed = IsPassed(*unit.space, std::string_view(wanted[i]).substr(unit.space->unit_prefix().size()));
       unit.bytes = wanted[i].size();
       if (!(*stored)[i]) continue;
       unit.bytes += (*stored)[i]->size();
@@ -710,8 +833,8 @@ class Fold::Impl {
         if (std::find(metric.sources.begin(), metric.sources.end(), source) == metric.sources.end()) continue;
         const Time begin = exposures->front().time + metric.after;
         if (time < begin) continue;
-        if (!metric.window) return false;
-        const Time end = begin + *metric.window;
+        if (!metric.window && !live->plan.ended) return false;
+        const Time end = metric.window ? begin + *metric.window : *live->plan.ended + metric.after;
         if (time >= end) continue;
         if (received <= end + live->plan.allowance) return false;
         would_count = true;
@@ -723,7 +846,7 @@ class Fold::Impl {
   Live* FindIteration(const FactSpace& space, const stats::Iteration& iteration) GUIDON_REQUIRES(work_) {
     const std::map<stats::Iteration, Live*>& lives = by_iteration_[&space];
     const auto found = lives.find(iteration);
-    return found == lives.end() || found->second->rebuilding ? nullptr : found->second;
+    return found == lives.end() ? nullptr : found->second;
   }
 
   // Before a change of its record.
@@ -736,7 +859,11 @@ class Fold::Impl {
     unit.before.clear();
     for (const auto& [iteration, exposures] : unit.record.iterations()) {
       Live* live = FindIteration(*unit.space, iteration);
-      if (live != nullptr) unit.before.emplace_back(live, live->Of(unit.record, unit.group));
+      if (live == nullptr) continue;
+      Before& before = unit.before.emplace_back();
+      before.live = live;
+      if (!live->rebuilding) before.kept = live->Of(unit.record, unit.group);
+      if (unit.passed && live->job) before.swept = live->job->Of(unit.record, unit.group);
     }
   }
 
@@ -746,15 +873,26 @@ class Fold::Impl {
       Live* live = FindIteration(*unit.space, iteration);
       if (live == nullptr) continue;
       auto before =
-          std::find_if(unit.before.begin(), unit.before.end(), [live](const auto& one) { return one.first == live; });
-      if (before == unit.before.end()) before = unit.before.insert(before, {live, Contribution()});
-      Contribution after = live->Of(unit.record, unit.group);
-      if (after == before->second) continue;
-      if (before->second.kind != Contribution::Kind::kNone) live->totals.Remove(before->second);
-      if (after.kind != Contribution::Kind::kNone) live->totals.Add(after);
-      before->second = std::move(after);
-      live->totals_changed = live->changed = true;
+          std::find_if(unit.before.begin(), unit.before.end(), [live](const auto& one) { return one.live == live; });
+      if (before == unit.before.end()) before = unit.before.insert(before, {live, {}, {}});
+      // A walk that has not passed it will find it as it is then.
+      SweepJob* job = unit.passed && live->job ? &*live->job : nullptr;
+      Contribution swept = job != nullptr ? job->Of(unit.record, unit.group) : Contribution();
+      const bool moves = job != nullptr && !(swept == before->swept);
+      if (moves) job->Remove(before->swept, live->slots());
+      if (!live->rebuilding) SettleKept(*live, *before, live->Of(unit.record, unit.group));
+      if (!moves) continue;
+      job->Add(swept, live->slots());
+      before->swept = std::move(swept);
     }
+  }
+
+  static void SettleKept(Live& live, Before& before, Contribution after) {
+    if (after == before.kept) return;
+    if (before.kept.kind != Contribution::Kind::kNone) live.totals.Remove(before.kept);
+    if (after.kind != Contribution::Kind::kNone) live.totals.Add(after);
+    before.kept = std::move(after);
+    live.totals_changed = live.changed = true;
   }
 
   // Everything of a page, and how far it is.
@@ -769,11 +907,14 @@ class Fold::Impl {
       if (live->rejected_changed) ops.push_back(TxnOp::Put(RejectedKey(name), EncodeCounts(live->rejected)));
       live->rejected_changed = false;
       if (!live->totals_changed) continue;
-      for (auto& [part, bytes] : live->totals.TakeDirtyParts()) {
-        std::string key = TotalKeyPrefix(name) + part;
-        totals.push_back(bytes.empty() ? TxnOp::Delete(std::move(key)) : TxnOp::Put(std::move(key), std::move(bytes)));
-      }
+      AppendParts(TotalKeyPrefix(name), live->totals.TakeDirtyParts(), totals);
     }
+    std::vector<TxnOp> swept = SweptParts();
+    if (!swept.empty() && SizeOf(ops) + SizeOf(totals) + SizeOf(swept) > kMostTxnBytes) {
+      DropSweep();
+      swept = {TxnOp::Put(std::string(kSweepKey), Encode(sweep_))};
+    }
+    std::move(swept.begin(), swept.end(), std::back_inserter(ops));
     if (SizeOf(ops) + SizeOf(totals) > kMostTxnBytes) {
       totals.clear();
       for (const auto& [name, live] : lives_) {
@@ -781,10 +922,20 @@ class Fold::Impl {
         live->rebuilding = live->changed = true;
         ops.push_back(TxnOp::Put(FoldedKey(name), Encode(live->Stored(true))));
       }
+      if (sweep_.active) DropSweep();  // it went by these totals
+      std::erase_if(ops, [](const TxnOp& op) { return op.key == kSweepKey; });
+      ops.push_back(TxnOp::Put(std::string(kSweepKey), Encode(sweep_)));
     }
     for (const auto& [name, live] : lives_) live->totals_changed = false;
     std::move(totals.begin(), totals.end(), std::back_inserter(ops));
     return Write(std::move(ops));
+  }
+
+  static void AppendParts(const std::string& prefix, std::map<std::string, std::string> parts,
+                          std::vector<TxnOp>& ops) {
+    for (auto& [part, bytes] : parts) {
+      ops.push_back(bytes.empty() ? TxnOp::Delete(prefix + part) : TxnOp::Put(prefix + part, std::move(bytes)));
+    }
   }
 
   static std::vector<TxnOp> UnitOps(Page& page) {
@@ -809,6 +960,7 @@ class Fold::Impl {
     if (ops.empty()) return {};
     Txn txn;
     txn.ops = std::move(ops);
+    MutexLock lock(writing_);
     const Result<TxnResult> done = store_.Commit(std::move(txn));
     return done ? Status() : Fail(done.error());
   }
@@ -816,6 +968,7 @@ class Fold::Impl {
   // ---- Making up for new sources -----------------------------------------------------------------------------------
 
   Result<bool> MakeUpPage() GUIDON_REQUIRES(work_) {
+    if (plans_ == nullptr) return true;  // forgotten after an error of an erasure
     for (const auto& [name, space] : spaces_) {
       const std::optional<FactSpace::Gap> gap = space->OldestGap();
       if (!gap) continue;
@@ -834,7 +987,7 @@ class Fold::Impl {
     for (const JournalEntry& entry : read->entries) {
       if (entry.sequence > gap.to) break;
       Result<FactEntry> facts = ReadFacts(entry.text);
-      if (!facts) return Fail(facts.error());
+      if (!facts) continue;  // it was counted when it came
       for (const FactEvent& event : facts->events) {
         if (!event.is_exposure && event.context != nullptr) CollectKey(space, event, keys);
       }
@@ -878,52 +1031,6 @@ class Fold::Impl {
 
   // ---- Anew from level 1 -------------------------------------------------------------------------------------------
 
-  Result<bool> RebuildOne(const std::function<bool()>& stop) GUIDON_REQUIRES(work_) {
-    for (const auto& [name, live] : lives_) {
-      if (!live->rebuilding || !HasAllSources(*live)) continue;
-      Result<stats::Caps> caps = CapsFor(*live, stop);
-      if (!caps) return Fail(caps.error());
-      Result<Totals> totals = Recompute(*live, *caps, Totals(live->plan), stop);
-      if (!totals) return Fail(totals.error());
-      if (Status done = Replace(*live, *std::move(totals), *std::move(caps)); !done) return Fail(Forget(done.error()));
-      if (options_.counters != nullptr) options_.counters->CountRebuilt();
-      Index();
-      return true;
-    }
-    return false;
-  }
-
-  // As its plan has them: of metrics with a share by all units, in memory of 8 bytes for each unit and number.
-  Result<stats::Caps> CapsFor(const Live& live, const std::function<bool()>& stop) const {
-    if (!HasSharedCap(live.plan)) return stats::Caps();
-    std::vector<stats::UnitTotals> units(live.plan.metrics.size());
-    const Status read =
-        ForEachUnit(live.space->name(), {}, stop, [&](const std::string& unit, const UnitRecord& record) {
-          const Contribution gives = stats::ContributionOf(live.plan, record, stats::HashGroupOf(unit), {});
-          if (gives.kind != Contribution::Kind::kUnit) return true;
-          for (std::size_t m = 0; m < units.size(); ++m) {
-            if (!live.plan.metrics[m].cap_share || !gives.metrics[m].counted) continue;
-            units[m].y.push_back(gives.metrics[m].y_uncapped);
-            units[m].x.push_back(gives.metrics[m].x);
-          }
-          return true;
-        });
-    if (!read) return Fail(read.error());
-    return stats::CapsOf(live.plan, std::move(units));
-  }
-
-  Result<Totals> Recompute(const Live& live, const stats::Caps& caps, Totals totals,
-                           const std::function<bool()>& stop) const {
-    const Status read =
-        ForEachUnit(live.space->name(), {}, stop, [&](const std::string& unit, const UnitRecord& record) {
-          const Contribution gives = stats::ContributionOf(live.plan, record, stats::HashGroupOf(unit), caps);
-          if (gives.kind != Contribution::Kind::kNone) totals.Add(gives);
-          return true;
-        });
-    if (!read) return Fail(read.error());
-    return totals;
-  }
-
   Status Replace(Live& live, Totals totals, stats::Caps caps) GUIDON_REQUIRES(work_) {
     const std::string prefix = TotalKeyPrefix(live.name);
     RangeQuery old = RangeQuery::Prefix(prefix);
@@ -956,102 +1063,340 @@ class Fold::Impl {
     return {};
   }
 
-  // ---- Once a day --------------------------------------------------------------------------------------------------
+  // ---- Walks over units --------------------------------------------------------------------------------------------
+  //
+  // One at a time, over one space, for all of its iterations: what has to be made anew, and once a day everything. It
+  // goes on by some units in each turn; pages of the journal come between. A page that changes a unit that was passed
+  // changes the walk's totals with it; one that was not is found later as it is then. So in the end the walk's totals
+  // are those of all units as they are. They are stored as they grow, in the transactions that make them grow, and so
+  // is how far it is: after a restart it goes on from there.
 
-  Status Pass(const std::function<bool()>& stop) GUIDON_REQUIRES(work_) {
-    double worst = 0;
-    for (const auto& [name, live] : lives_) {
-      if (live->rebuilding) continue;
-      const Result<double> drift = Check(*live, stop);
-      if (!drift) return Fail(drift.error());
-      worst = std::max(worst, *drift);
+  // A clock that was set back must not keep it away for long.
+  bool IsPassDue(Time now) const { return !daily_ || now < *daily_ || now - *daily_ >= options_.daily; }
+
+  bool IsPassed(const FactSpace& space, std::string_view unit) const GUIDON_REQUIRES(work_) {
+    return sweep_.active && space.name() == sweep_.space && unit <= after_;
+  }
+
+  // Whether there was anything to do. `idle`: nothing else is, so that a daily pass may begin.
+  Result<bool> SweepOn(bool idle) GUIDON_REQUIRES(work_) {
+    if (plans_ == nullptr) return true;
+    if (!sweep_.active) {
+      for (const auto& [name, live] : lives_) {
+        if (live->rebuilding && HasAllSources(*live)) return BeginSweep(*live->space, std::nullopt);
+      }
+      return idle && IsPassDue(options_.clock()) ? BeginDaily() : false;
     }
-    if (options_.counters != nullptr) options_.counters->drift = worst;
+    if (Status done = Sweep(); !done) return Fail(Forget(done.error()));
+    return true;
+  }
+
+  Result<bool> BeginDaily() GUIDON_REQUIRES(work_) {
+    drift_ = 0;
     const Time now = options_.clock();
-    for (const auto& [name, space] : spaces_) {
-      if (Status done = ForgetOld(*space, now, stop); !done) return done;
+    if (!spaces_.empty()) return BeginSweep(*spaces_.begin()->second, now);
+    if (Status done = EndDaily(now); !done) return Fail(Forget(done.error()));
+    return false;
+  }
+
+  Result<bool> BeginSweep(const FactSpace& space, std::optional<Time> daily) GUIDON_REQUIRES(work_) {
+    std::vector<StoredSweep::Job> jobs;
+    for (const auto& [name, live] : lives_) {
+      if (live->space != &space || !(live->rebuilding ? HasAllSources(*live) : daily.has_value())) continue;
+      const bool gathers = HasSharedCap(live->plan);
+      // Caps come before totals that are cut at them; totals that there are are held against the caps they have.
+      const bool sums = !(live->rebuilding && gathers);
+      StoredSweep::Job& job = jobs.emplace_back();
+      job = {name.experiment, name.iteration, {}, sums, gathers, !live->rebuilding};
+      if (!live->rebuilding) job.caps = live->caps;
     }
-    if (Status written = Write({TxnOp::Put(std::string(kDailyKey), EncodeTime(now))}); !written) return written;
-    daily_ = now;
+    if (Status begun = BeginSweep(space, daily, daily.has_value(), std::move(jobs)); !begun) {
+      return Fail(Forget(begun.error()));
+    }
+    return true;
+  }
+
+  Status BeginSweep(const FactSpace& space, std::optional<Time> daily, bool forgets, std::vector<StoredSweep::Job> jobs)
+      GUIDON_REQUIRES(work_) {
+    sweep_ = {sweep_.number + 1, true, daily, space.name(), forgets, {}, std::move(jobs)};
+    if (forgets) sweep_.retired = space.Retired();
+    after_.clear();
+    if (Status written = Write({TxnOp::Put(std::string(kSweepKey), Encode(sweep_)),
+                                TxnOp::Put(std::string(kSweptKey), EncodeSwept(after_))});
+        !written) {
+      return written;
+    }
+    for (const auto& [name, live] : lives_) live->job.reset();
+    for (const StoredSweep::Job& job : sweep_.jobs) {
+      Live& live = *lives_.at(NameOf(job));
+      live.job.emplace(live.plan, job);
+    }
+    return RemoveOldParts();
+  }
+
+  // Of walks that have ended.
+  Status RemoveOldParts() GUIDON_REQUIRES(work_) {
+    const std::string current = SweptKeyPrefix(sweep_.number);
+    if (Status done = RemoveKeys(std::string(kSweptPrefix), current); !done) return done;
+    return RemoveKeys(EndOf(current), EndOf(std::string(kSweptPrefix)));
+  }
+
+  Status RemoveKeys(std::string begin, const std::string& end) {
+    RangeQuery query;
+    query.begin = std::move(begin);
+    query.end = end;
+    query.keys_only = true;
+    query.limit = kKeysAtOnce;
+    for (bool more = true; more;) {
+      const Result<RangeResult> range = store_.Range(query);
+      if (!range) return Fail(range.error());
+      more = range->more;
+      std::vector<TxnOp> ops;
+      for (const KeyValue& entry : range->entries) ops.push_back(TxnOp::Delete(entry.key));
+      if (!range->entries.empty()) query.begin = range->entries.back().key + '\0';
+      if (Status written = Write(std::move(ops)); !written) return written;
+    }
     return {};
   }
 
-  Result<double> Check(Live& live, const std::function<bool()>& stop) GUIDON_REQUIRES(work_) {
-    Result<Totals> totals = Recompute(live, live.caps, live.totals.Emptied(), stop);
-    if (!totals) return Fail(totals.error());
-    const double drift = live.totals.DriftFrom(*totals);
-    if (!(drift <= kMostDrift)) {
-      if (options_.counters != nullptr) options_.counters->CountDriftAlarm();
-      if (options_.report) {
-        options_.report("the totals of experiment '" + live.name.experiment + "' in environment '" +
-                        live.name.environment + "' of project '" + live.name.project + "' were off by " +
-                        std::to_string(drift) + " of their size, and were made anew");
-      }
-    }
-    Result<stats::Caps> caps = CapsFor(live, stop);
-    if (!caps) return Fail(caps.error());
-    if (!(*caps == live.caps)) {
-      totals = Recompute(live, *caps, live.totals.Emptied(), stop);
-      if (!totals) return Fail(totals.error());
-    }
-    if (Status done = Replace(live, *std::move(totals), *std::move(caps)); !done) return Fail(Forget(done.error()));
-    return drift;
+  // It begins anew some time: what it has come to is not stored any more. The caller stores that.
+  void DropSweep() GUIDON_REQUIRES(work_) {
+    sweep_.active = false;
+    for (const auto& [name, live] : lives_) live->job.reset();
   }
 
-  // What no window and no lookback can reach any more, and what is of closed iterations and retired sources.
-  Status ForgetOld(const FactSpace& space, Time now, const std::function<bool()>& stop) GUIDON_REQUIRES(work_) {
-    std::vector<stats::Iteration> iterations;
-    stats::Milliseconds lookback{0}, allowance{0};
-    for (const auto& [name, live] : lives_) {
-      if (live->space != &space) continue;
-      iterations.push_back(live->iteration());
-      lookback = std::max(lookback, live->plan.lookback);
-      allowance = std::max(allowance, live->plan.allowance);
-    }
-    std::vector<stats::SourceId> sources;
-    for (std::size_t id = 0; id < space.sources().size(); ++id) {
-      if (!space.sources()[id].retired) sources.push_back(static_cast<stats::SourceId>(id));
-    }
+  // Some units.
+  Status Sweep() GUIDON_REQUIRES(work_) {
+    const FactSpace& space = *spaces_.at(sweep_.space);
+    RangeQuery query;
+    query.begin = space.unit_prefix() + after_ + (after_.empty() ? std::string() : std::string(1, '\0'));
+    query.end = EndOf(space.unit_prefix());
+    query.limit = options_.sweep_units;
+    const Result<RangeResult> range = store_.Range(query);
+    if (!range) return Fail(range.error());
+    bool more = range->more;
+    const Keep keep = KeepOf(space);
     std::vector<TxnOp> ops;
     std::size_t bytes = 0;
-    Status written;
-    const Status read = ForEachUnit(space.name(), {}, stop, [&](const std::string& unit, UnitRecord& record) {
-      Time reach = now - allowance;  // an exposure may still come from so long ago
-      for (const stats::Iteration& iteration : iterations) {
-        const std::vector<stats::FirstExposure>* exposures = record.Exposures(iteration);
-        if (exposures != nullptr && !exposures->empty()) reach = std::min(reach, exposures->front().time - allowance);
+    for (const KeyValue& entry : range->entries) {
+      if (bytes >= options_.txn_bytes) {
+        more = true;
+        break;
       }
-      const std::string before = record.Encode();
-      const bool is_left = record.Forget(reach - lookback, iterations, sources);
-      std::string after = is_left ? record.Encode() : std::string();
-      if (after == before) return true;
-      bytes += after.size();
-      std::string key = space.unit_prefix() + unit;
-      ops.push_back(is_left ? TxnOp::Put(std::move(key), std::move(after)) : TxnOp::Delete(std::move(key)));
-      if (bytes < options_.txn_bytes && ops.size() < options_.txn_ops) return true;
-      bytes = 0;
-      written = Write(std::exchange(ops, {}));
-      return written.has_value();
-    });
-    if (!read) return read;
-    if (!written) return written;
+      after_ = entry.key.substr(space.unit_prefix().size());
+      if (IsGone(space)) {
+        ops.push_back(TxnOp::Delete(entry.key));
+        continue;
+      }
+      if (Status passed = PassUnit(space, entry, keep, ops, bytes); !passed) return passed;
+    }
+    ops.push_back(TxnOp::Put(std::string(kSweptKey), EncodeSwept(after_)));
+    if (Status written = WriteSwept(std::move(ops)); !written) return written;
+    return more ? Status() : EndSweep();
+  }
+
+  // What of a space is not forgotten.
+  struct Keep {
+    std::vector<stats::Iteration> iterations;
+    std::vector<stats::SourceId> sources;
+    stats::Milliseconds lookback{0}, allowance{0};
+    Time now{};
+  };
+  Keep KeepOf(const FactSpace& space) GUIDON_REQUIRES(work_) {
+    Keep keep;
+    keep.now = options_.clock();
+    for (const auto& [name, live] : lives_) {
+      if (live->space != &space) continue;
+      keep.iterations.push_back(live->iteration());
+      keep.lookback = std::max(keep.lookback, live->plan.lookback);
+      keep.allowance = std::max(keep.allowance, live->plan.allowance);
+    }
+    for (std::size_t id = 0; id < space.sources().size(); ++id) {
+      if (!space.sources()[id].retired) keep.sources.push_back(static_cast<stats::SourceId>(id));
+    }
+    return keep;
+  }
+
+  Status PassUnit(const FactSpace& space, const KeyValue& stored, const Keep& keep, std::vector<TxnOp>& ops,
+                  std::size_t& bytes) GUIDON_REQUIRES(work_) {
+    Result<UnitRecord> record = UnitRecord::Decode(stored.value);
+    if (!record) return Fail(record.error());
+    const std::uint8_t group = stats::HashGroupOf(after_);
+    for (const auto& [iteration, exposures] : record->iterations()) {
+      Live* live = FindIteration(space, iteration);
+      if (live != nullptr && live->job) live->job->Pass(*record, group, live->slots());
+    }
+    if (!sweep_.forgets) return {};
+    // What no window and no lookback can reach any more, and what is of closed iterations and retired sources.
+    Time reach = keep.now - keep.allowance;  // an exposure may still come from so long ago
+    for (const stats::Iteration& iteration : keep.iterations) {
+      const std::vector<stats::FirstExposure>* exposures = record->Exposures(iteration);
+      if (exposures == nullptr || exposures->empty()) continue;
+      reach = std::min(reach, exposures->front().time - keep.allowance);
+    }
+    const bool is_left = record->Forget(reach - keep.lookback, keep.iterations, keep.sources);
+    std::string after = is_left ? record->Encode() : std::string();
+    if (after == stored.value) return {};
+    bytes += stored.key.size() + after.size();
+    ops.push_back(is_left ? TxnOp::Put(stored.key, std::move(after)) : TxnOp::Delete(stored.key));
+    return {};
+  }
+
+  // What walks have come to since it was stored last.
+  std::vector<TxnOp> SweptParts() GUIDON_REQUIRES(work_) {
+    std::vector<TxnOp> ops;
+    if (!sweep_.active) return ops;
+    for (const auto& [name, live] : lives_) {
+      if (live->job) AppendParts(SweptKeyPrefix(sweep_.number, name), live->job->TakeDirtyParts(), ops);
+    }
+    return ops;
+  }
+
+  Status WriteSwept(std::vector<TxnOp> ops) GUIDON_REQUIRES(work_) {
+    std::vector<TxnOp> parts = SweptParts();
+    if (SizeOf(ops) + SizeOf(parts) > kMostTxnBytes || ops.size() + parts.size() > kMostTxnOps) {
+      // Not all of it fits into one transaction: until the last one there is no walk to go on with.
+      StoredSweep none = sweep_;
+      none.active = false;
+      if (Status written = Write({TxnOp::Put(std::string(kSweepKey), Encode(none))}); !written) return written;
+      if (Status written = WriteInSteps(std::move(parts)); !written) return written;
+      parts = {TxnOp::Put(std::string(kSweepKey), Encode(sweep_))};
+    }
+    std::move(parts.begin(), parts.end(), std::back_inserter(ops));
     return Write(std::move(ops));
+  }
+
+  Status WriteInSteps(std::vector<TxnOp> ops) {
+    std::vector<TxnOp> step;
+    std::size_t bytes = 0;
+    for (TxnOp& op : ops) {
+      bytes += op.key.size() + op.value.size();
+      if (!step.empty() && (bytes > kMostReplaceBytes || step.size() >= kMostTxnOps)) {
+        if (Status written = Write(std::exchange(step, {})); !written) return written;
+        bytes = op.key.size() + op.value.size();
+      }
+      step.push_back(std::move(op));
+    }
+    return Write(std::move(step));
+  }
+
+  // All units were passed. Each step may be made twice: a kill between two has the last units passed again.
+  Status EndSweep() GUIDON_REQUIRES(work_) {
+    std::vector<StoredSweep::Job> next;  // with caps that only all units could tell
+    for (const StoredSweep::Job& job : sweep_.jobs) {
+      Live& live = *lives_.at(NameOf(job));
+      SweepJob done = *std::exchange(live.job, std::nullopt);
+      if (done.has_totals()) {
+        if (Status used = UseTotals(live, done); !used) return used;
+      }
+      if (!done.gathers()) continue;
+      stats::Caps caps = std::move(done).TakeCaps();
+      if (live.rebuilding || !(caps == live.caps)) {
+        next.push_back({job.experiment, job.iteration, std::move(caps), true, false, !live.rebuilding});
+      }
+    }
+    Index();
+    const auto space = spaces_.find(sweep_.space);
+    if (sweep_.forgets) {
+      if (Status forgotten = Forgotten(*space->second); !forgotten) return forgotten;
+    }
+    if (!next.empty()) return BeginSweep(*space->second, sweep_.daily, false, std::move(next));
+    const std::optional<Time> daily = sweep_.daily;
+    const auto following = std::next(space);
+    if (sweep_.forgets && IsGone(*space->second)) {
+      if (Status removed = RemoveSpace(space); !removed) return removed;
+    }
+    if (daily && following != spaces_.end()) {
+      const Result<bool> begun = BeginSweep(*following->second, daily);
+      return begun ? Status() : Fail(begun.error());
+    }
+    DropSweep();
+    if (daily) return EndDaily(*daily);
+    return Write({TxnOp::Put(std::string(kSweepKey), Encode(sweep_))});
+  }
+
+  Status EndDaily(Time began) GUIDON_REQUIRES(work_) {
+    if (options_.counters != nullptr) options_.counters->drift = drift_;
+    if (Status written = Write({TxnOp::Put(std::string(kDailyKey), EncodeTime(began)),
+                                TxnOp::Put(std::string(kSweepKey), Encode(sweep_))});
+        !written) {
+      return written;
+    }
+    daily_ = began;
+    return {};
+  }
+
+  // Totals of all units, made anew, in the place of those that are kept; or held against them.
+  Status UseTotals(Live& live, SweepJob& job) GUIDON_REQUIRES(work_) {
+    stats::Caps caps = job.caps();
+    if (live.rebuilding && options_.counters != nullptr) options_.counters->CountRebuilt();
+    if (!live.rebuilding && caps == live.caps) {
+      const double drift = job.DriftOf(live.totals);
+      if (drift == 0) return {};
+      drift_ = std::max(drift_, drift);
+      if (!(drift <= kMostDrift)) ReportDrift(live, drift);
+    }
+    return Replace(live, std::move(job).TakeTotals(live.slots()), std::move(caps));
+  }
+
+  void ReportDrift(const Live& live, double drift) const {
+    if (options_.counters != nullptr) options_.counters->CountDriftAlarm();
+    if (!options_.report) return;
+    options_.report("the totals of experiment '" + live.name.experiment + "' in environment '" + live.name.environment +
+                    "' of project '" + live.name.project + "' were off by " + std::to_string(drift) +
+                    " of their size, and were made anew");
+  }
+
+  // No unit has facts any more of sources that were retired when the walk began.
+  Status Forgotten(FactSpace& space) GUIDON_REQUIRES(work_) {
+    if (sweep_.retired.empty()) return {};
+    const Result<RangeResult> stored = store_.Range(RangeQuery::Prefix(ScopeKeyPrefix(kFoldedPrefix, space.name())));
+    if (!stored) return Fail(stored.error());
+    std::vector<TxnOp> ops;
+    for (const KeyValue& entry : stored->entries) {
+      Result<StoredIteration> iteration = DecodeIteration(entry.value);
+      if (!iteration) return Fail(iteration.error());
+      const IterationName name{space.name().project, space.name().environment, iteration->plan.experiment,
+                               iteration->plan.iteration};
+      if (lives_.contains(name) || iteration->forgotten || iteration->unit != space.name().attribute) continue;
+      iteration->forgotten = true;
+      ops.push_back(TxnOp::Put(entry.key, Encode(*iteration)));
+    }
+    space.Free(sweep_.retired);
+    ops.push_back(TxnOp::Put(SourceKey(space.name()), Encode(space.sources())));
+    return WriteInSteps(std::move(ops));
+  }
+
+  // ---- Environments that are gone ----------------------------------------------------------------------------------
+
+  bool IsGone(const FactSpace& space) const {
+    return plans_ != nullptr && plans_->environments &&
+           !plans_->environments->contains({space.name().project, space.name().environment});
+  }
+
+  // After its units: the totals of its environment, and its sources last.
+  Status RemoveSpace(std::map<UnitSpace, std::unique_ptr<FactSpace>>::iterator space) GUIDON_REQUIRES(work_) {
+    for (const std::string_view prefix : {kFoldedPrefix, kTotalPrefix, kRejectedPrefix}) {
+      const std::string begin = ScopeKeyPrefix(prefix, space->first);
+      if (Status removed = RemoveKeys(begin, EndOf(begin)); !removed) return removed;
+    }
+    if (Status written = Write({TxnOp::Delete(SourceKey(space->first))}); !written) return written;
+    spaces_.erase(space);
+    Index();
+    return {};
   }
 
   // ---- Publishing --------------------------------------------------------------------------------------------------
 
+  // Readers are to see what there is by now. Nothing is copied: who asks reads it from the store, once.
   void Publish() GUIDON_REQUIRES(work_) {
-    std::map<IterationName, std::shared_ptr<const Published>> changed;
-    for (const auto& [name, live] : lives_) {
-      if (!live->changed) continue;
-      changed[name] = std::make_shared<const Published>(Published{
-          live->plan, live->caps, std::make_shared<const Totals>(live->totals), live->rejected, live->rebuilding});
-      live->changed = false;
-    }
     published_at_ = std::chrono::steady_clock::now();
     MutexLock lock(publishing_);
-    for (auto& [name, published] : changed) published_[name] = std::move(published);
-    std::erase_if(published_, [this](const auto& one) GUIDON_REQUIRES(work_) { return !lives_.contains(one.first); });
+    for (const auto& [name, live] : lives_) {
+      Shown& shown = shown_[name];
+      if (std::exchange(live->changed, false)) ++shown.version;
+    }
+    std::erase_if(shown_, [this](const auto& one) GUIDON_REQUIRES(work_) { return !lives_.contains(one.first); });
     published_watermark_ = watermark_;
     published_sequence_ = cursor_.sequence;
   }
@@ -1097,18 +1442,17 @@ class Fold::Impl {
                               const stats::Caps& caps) {
       const Contribution gave = stats::ContributionOf(plan, record, stats::HashGroupOf(unit), caps);
       if (gave.kind != Contribution::Kind::kNone) totals.Remove(gave);
-      for (auto& [part, bytes] : totals.TakeDirtyParts()) {
-        std::string part_key = TotalKeyPrefix(name) + part;
-        ops.push_back(bytes.empty() ? TxnOp::Delete(std::move(part_key))
-                                    : TxnOp::Put(std::move(part_key), std::move(bytes)));
-      }
+      AppendParts(TotalKeyPrefix(name), totals.TakeDirtyParts(), ops);
     };
+    const bool passed = IsPassed(space, unit);
     for (const auto& [iteration, exposures] : record.iterations()) {
       const IterationName name{space.name().project, space.name().environment, iteration.first, iteration.second};
       if (const auto live = lives_.find(name); live != lives_.end()) {
+        std::optional<SweepJob>& job = live->second->job;
+        if (job && passed) job->Remove(job->Of(record, stats::HashGroupOf(unit)), live->second->slots());
+        live->second->changed = true;
         if (live->second->rebuilding) continue;  // it will be made without it
         take_out(name, live->second->totals, live->second->plan, live->second->caps);
-        live->second->changed = true;
         continue;
       }
       const Result<StoredIteration> stored = ReadIteration(name);
@@ -1117,6 +1461,8 @@ class Fold::Impl {
       if (!totals) return Fail(totals.error());
       take_out(name, *totals, stored->plan, stored->caps);
     }
+    std::vector<TxnOp> swept = SweptParts();
+    std::move(swept.begin(), swept.end(), std::back_inserter(ops));
     Status written = Write(std::move(ops));
     return written ? written : Fail(Forget(written.error()));
   }
@@ -1125,10 +1471,15 @@ class Fold::Impl {
   const Journal& journal_;
   const FoldOptions options_;
 
-  mutable Mutex work_;  // a page, a pass, an erasure
+  mutable Mutex queue_;  // held while its holder waits for the next one only
+  mutable Mutex work_;   // a page, some units of a walk, an erasure
   bool loaded_ GUIDON_GUARDED_BY(work_) = false;
+  bool said_unreadable_ GUIDON_GUARDED_BY(work_) = false;
   FoldCursor cursor_;
   std::optional<Time> daily_, watermark_;
+  StoredSweep sweep_;  // the walk that is under way
+  std::string after_;  // the unit that it passed last; empty: none yet
+  double drift_ = 0;   // the greatest that this daily pass has found
   std::shared_ptr<const FoldPlans> plans_;
   std::map<UnitSpace, std::unique_ptr<FactSpace>> spaces_;
   std::map<IterationName, std::unique_ptr<Live>> lives_;
@@ -1140,8 +1491,12 @@ class Fold::Impl {
   std::vector<FactSpace::Reading> readings_;
   std::chrono::steady_clock::time_point published_at_;
 
-  mutable Mutex publishing_;
-  std::map<IterationName, std::shared_ptr<const Published>> published_ GUIDON_GUARDED_BY(publishing_);
+  // A transaction, or what somebody reads of several keys: of a plain key that is put again a reader may miss both
+  // values for a moment.
+  mutable Mutex writing_;
+
+  mutable Mutex publishing_;  // a few lines
+  mutable std::map<IterationName, Shown> shown_ GUIDON_GUARDED_BY(publishing_);
   std::optional<Time> published_watermark_ GUIDON_GUARDED_BY(publishing_);
   std::uint64_t published_sequence_ GUIDON_GUARDED_BY(publishing_) = 0;
 };

@@ -22,13 +22,23 @@
 // any more is closed: its totals stay as they are.
 //
 // Once a day: caps that are a share are set anew, all totals are recomputed from level 1 and held against what was kept
-// step by step, and facts that nothing can reach any more are forgotten: events before every lookback, and exposures to
-// closed iterations.
+// step by step, and facts that nothing can reach any more are forgotten: events before every lookback, exposures to
+// closed iterations, and all of environments that are gone. The ids of sources that nothing uses any more are free
+// again after it.
 //
-// Bounds: FoldOptions. Memory: the totals of live iterations, the units of one page.
+// Walks over units, for that pass and to make totals anew, go on beside the journal: some units, a page, some units.
+// One walk serves all iterations of a space, and one goes on after a restart where it was. Caps are those of units as
+// the walk met them.
 //
-// Thread safety: CatchUp from one thread; the others from any, and but for Facts and ExposedUnits they may wait for a
-// page or a daily pass. All but these two wait for the disk.
+// An entry of the journal that cannot be read is passed over and counted; what the store cannot give for now stops the
+// fold until it can.
+//
+// Bounds: FoldOptions. Memory: the totals of live iterations, during a walk twice, and 8 bytes for each unit and number
+// that has a cap by share; the units of one page; totals that somebody reads, once more.
+//
+// Thread safety: CatchUp and PassNow from one thread; the others from any. Facts, ExposedUnitsOf and ListExposed wait
+// for no page and no pass, but perhaps for a transaction of one; FindUnit and EraseUnit wait for a page or some units
+// of a walk. All read the disk, but for Facts of what has not changed since they were asked for last.
 #pragma once
 
 #include <chrono>
@@ -67,6 +77,7 @@ struct FoldOptions {
   std::size_t page_bytes = 2u << 20;                         // likewise: no more are added to a page of so many
   std::size_t txn_bytes = 12u << 20;    // of units, in one transaction; beyond it is cut after an event
   std::size_t txn_ops = 40'000;         // likewise
+  std::size_t sweep_units = 1'000;      // of a walk over units, in one transaction
   std::size_t most_iterations = 1'000;  // live; later ones are not analysed, which is reported
   std::size_t most_sources = 1'000;     // of one unit's attribute; experiments that need more are not analysed
 };
@@ -99,13 +110,17 @@ class Fold {
   Fold& operator=(const Fold&) = delete;
 
   // Folds all that is there, makes up for new sources, rebuilds what has to be, and makes the daily pass when it is
-  // due; `stop` is asked between two pages, and in a pass. After an error it is as it was, and the next call tries
-  // again.
+  // due; `stop` is asked between two pages or parts of a walk, when nobody waits for this thread. After an error it is
+  // as it was, and the next call tries again.
   Status CatchUp(const std::function<bool()>& stop);
-  // The daily pass now, whenever the last one was.
+  // The daily pass now, whenever the last one was; after one that is under way. kUnavailable: it was stopped, and the
+  // next call of either goes on with it.
   Status PassNow(const std::function<bool()>& stop);
 
-  // As of the last page. kNotFound: nothing is known of that iteration.
+  // As of the end of the last CatchUp, PassNow or EraseUnit, and while one of them is at work at most a second (and the
+  // transaction that is under way) older than what is stored. Read from the store at the first call after a change:
+  // O(arms x metrics x (days + slices + 256 of quantiles)), some milliseconds. kNotFound: nothing is known of that
+  // iteration.
   Result<std::shared_ptr<const stats::ExperimentFacts>> Facts(const IterationName& name) const;
   // Of all arms, those in several arms among them; 0: nothing is known of it.
   std::uint64_t ExposedUnitsOf(const IterationName& name) const;

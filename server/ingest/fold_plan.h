@@ -7,7 +7,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/model/condition.h"
@@ -35,6 +37,9 @@ struct FoldPlan {
 
 struct FoldPlans {
   std::vector<FoldPlan> plans;  // no two with the same project, environment, experiment and iteration
+  // All that there are, (project, environment): a daily pass removes the facts of others. Nothing: not known, and none
+  // are removed.
+  std::optional<std::set<std::pair<std::string, std::string>>> environments = {};
 };
 
 // The plans as of now; another pointer whenever they may have changed. Asked before each page of the journal, after it

@@ -103,6 +103,12 @@ Value EncodeCaps(const stats::Caps& caps) {
   return list;
 }
 
+stats::Caps DecodeCaps(const Value& object) {
+  stats::Caps caps;
+  for (const Value& of : ListIn(object, "caps")) caps.metrics.push_back({DoubleIn(of, "y"), DoubleIn(of, "x")});
+  return caps;
+}
+
 }  // namespace
 
 std::string SourceKey(const UnitSpace& space) {
@@ -123,6 +129,18 @@ std::string TotalKeyPrefix(const IterationName& name) {
 
 std::string RejectedKey(const IterationName& name) {
   return std::string(kRejectedPrefix) + NameOf(name);
+}
+
+std::string SweptKeyPrefix(std::uint64_t number) {
+  return std::string(kSweptPrefix) + std::to_string(number) + "/";
+}
+
+std::string SweptKeyPrefix(std::uint64_t number, const IterationName& name) {
+  return SweptKeyPrefix(number) + NameOf(name) + "/";
+}
+
+std::string ScopeKeyPrefix(std::string_view prefix, const UnitSpace& space) {
+  return std::string(prefix) + ScopeOf(space.project, space.environment);
 }
 
 std::optional<UnitSpace> SpaceOfSourceKey(std::string_view key) {
@@ -158,6 +176,7 @@ std::string Encode(const std::vector<StoredSource>& sources) {
     object.Append("from", Value(stored.from));
     object.Append("done", Value(stored.done));
     if (stored.retired) object.Append("retired", Value(true));
+    if (stored.free) object.Append("free", Value(true));
     list.emplace_back(std::move(object));
   }
   return ToJson(Object{{"sources", Value(std::move(list))}});
@@ -179,15 +198,18 @@ Result<std::vector<StoredSource>> DecodeSources(std::string_view bytes) {
     stored.from = CountOf(one, "from");
     stored.done = CountOf(one, "done");
     stored.retired = one.Find("retired") != nullptr;
+    stored.free = one.Find("free") != nullptr;
   }
   return sources;
 }
 
 std::string Encode(const StoredIteration& iteration) {
-  return ToJson(Object{{"unit", Value(iteration.unit)},
-                       {"plan", stats::EncodePlan(iteration.plan)},
-                       {"caps", EncodeCaps(iteration.caps)},
-                       {"rebuilding", Value(iteration.rebuilding)}});
+  Object object{{"unit", Value(iteration.unit)},
+                {"plan", stats::EncodePlan(iteration.plan)},
+                {"caps", EncodeCaps(iteration.caps)},
+                {"rebuilding", Value(iteration.rebuilding)}};
+  if (iteration.forgotten) object.Append("forgotten", Value(true));
+  return ToJson(object);
 }
 
 Result<StoredIteration> DecodeIteration(std::string_view bytes) {
@@ -197,12 +219,67 @@ Result<StoredIteration> DecodeIteration(std::string_view bytes) {
   if (plan == nullptr) return Fail(Corrupt("an iteration"));
   Result<stats::ExperimentPlan> decoded = DecodePlan(*plan);
   if (!decoded) return Fail(decoded.error());
-  StoredIteration iteration{TextOf(*value, "unit"), *std::move(decoded), {}, false};
+  StoredIteration iteration;
+  iteration.unit = TextOf(*value, "unit");
+  iteration.plan = *std::move(decoded);
   iteration.rebuilding = rebuilding != nullptr && rebuilding->AsBool();
-  for (const Value& of : ListIn(*value, "caps")) {
-    iteration.caps.metrics.push_back({DoubleIn(of, "y"), DoubleIn(of, "x")});
-  }
+  iteration.forgotten = value->Find("forgotten") != nullptr;
+  iteration.caps = DecodeCaps(*value);
   return iteration;
+}
+
+std::string Encode(const StoredSweep& sweep) {
+  Object object{{"number", Value(sweep.number)}};
+  if (!sweep.active) return ToJson(object);
+  object.Append("project", Value(sweep.space.project));
+  object.Append("environment", Value(sweep.space.environment));
+  object.Append("attribute", Value(sweep.space.attribute));
+  if (sweep.daily) object.Append("daily", Value(sweep.daily->time_since_epoch().count()));
+  object.Append("forgets", Value(sweep.forgets));
+  Array retired, jobs;
+  for (const stats::SourceId id : sweep.retired) retired.emplace_back(id);
+  for (const StoredSweep::Job& job : sweep.jobs) {
+    jobs.emplace_back(Object{{"experiment", Value(job.experiment)},
+                             {"iteration", Value(job.iteration)},
+                             {"caps", EncodeCaps(job.caps)},
+                             {"sums", Value(job.sums)},
+                             {"gathers", Value(job.gathers)},
+                             {"beside", Value(job.beside)}});
+  }
+  object.Append("retired", Value(std::move(retired)));
+  object.Append("jobs", Value(std::move(jobs)));
+  return ToJson(object);
+}
+
+Result<StoredSweep> DecodeSweep(std::string_view bytes) {
+  const Result<Value> value = ReadObject(bytes, "a pass over units");
+  if (!value) return Fail(value.error());
+  const auto is = [](const Value& object, std::string_view name) {
+    const Value* member = object.Find(name);
+    return member != nullptr && member->AsBool();
+  };
+  StoredSweep sweep;
+  sweep.number = CountOf(*value, "number");
+  sweep.active = value->Find("jobs") != nullptr;
+  sweep.space = {TextOf(*value, "project"), TextOf(*value, "environment"), TextOf(*value, "attribute")};
+  if (const Value* daily = value->Find("daily")) sweep.daily = TimeOf(*daily);
+  sweep.forgets = is(*value, "forgets");
+  for (const Value& id : ListIn(*value, "retired")) sweep.retired.push_back(static_cast<stats::SourceId>(id.AsInt()));
+  for (const Value& job : ListIn(*value, "jobs")) {
+    sweep.jobs.push_back({TextOf(job, "experiment"), static_cast<std::uint32_t>(NumberOf(job, "iteration")),
+                          DecodeCaps(job), is(job, "sums"), is(job, "gathers"), is(job, "beside")});
+  }
+  return sweep;
+}
+
+std::string EncodeSwept(const std::string& after) {
+  return ToJson(Object{{"after", Value(after)}});
+}
+
+Result<std::string> DecodeSwept(std::string_view bytes) {
+  const Result<Value> value = ReadObject(bytes, "a pass over units");
+  if (!value) return Fail(value.error());
+  return TextOf(*value, "after");
 }
 
 std::string EncodeTime(stats::Time time) {

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   };
   fold_options.page_entries = 3;
   fold_options.txn_ops = 30;
+  fold_options.sweep_units = 50;
   const auto fold = guidon::Fold::Open(**store, **journal, fold_options);
   if (!fold) {
     std::cerr << fold.error().message << '\n';

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
+#include "server/store/backup.h"
 #include "tests/server/ingest/fold_fixture.h"
 #include "tests/server/store/store_fixture.h"
 #include "tests/support/process.h"
@@ -42,7 +44,10 @@ class FoldTest : public ::testing::Test {
   void Open() {
     fold_.reset();
     FoldOptions options = options_;
-    options.plans = [this] { return plans_; };
+    options.plans = [this] {
+      if (asked_) asked_();
+      return plans_;
+    };
     options.counters = &counters_;
     options.clock = clock_.Function();
     options.report = [this](const std::string& what) { reports_.push_back(what); };
@@ -50,9 +55,11 @@ class FoldTest : public ::testing::Test {
     ASSERT_TRUE(fold) << fold.error().message;
     fold_ = *std::move(fold);
   }
-  void Plan(std::vector<FoldPlan> plans) {
+  void Plan(std::vector<FoldPlan> plans,
+            std::optional<std::set<std::pair<std::string, std::string>>> environments = {}) {
     auto next = std::make_shared<FoldPlans>();
     next->plans = std::move(plans);
+    next->environments = std::move(environments);
     plans_ = std::move(next);
   }
   // So many hours after the start.
@@ -63,15 +70,37 @@ class FoldTest : public ::testing::Test {
     const Status done = fold_->CatchUp(Never);
     ASSERT_TRUE(done) << done.error().message;
   }
-  std::shared_ptr<const stats::ExperimentFacts> Facts() {
-    const auto facts = fold_->Facts(kCheckout);
+  // A page, some units of a walk, or both.
+  void CatchUpABit() {
+    int asked = 0;
+    ASSERT_TRUE(fold_->CatchUp([&asked] { return ++asked > 1; }));
+  }
+  // All that the fold knows, so that it begins anew.
+  void ForgetFacts() {
+    fold_.reset();
+    Txn clean;
+    for (const std::string_view prefix : {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kFoldedPrefix, kSourcePrefix,
+                                          kSweptPrefix, std::string_view("!fold/")}) {
+      const RangeResult range = *store_->Range(RangeQuery::Prefix(prefix));
+      for (const KeyValue& entry : range.entries) clean.ops.push_back(TxnOp::Delete(entry.key));
+    }
+    ASSERT_TRUE(store_->Commit(std::move(clean)));
+  }
+  // The unit that the walk over units passed last.
+  std::string Passed() { return *DecodeSwept((*store_->Get(kSweptKey))->value); }
+  bool IsWalking() { return DecodeSweep((*store_->Get(kSweepKey))->value)->active; }
+  std::vector<StoredSource> Sources() {
+    return *DecodeSources((*store_->Get(SourceKey({"shop", "production", "key"})))->value);
+  }
+  std::shared_ptr<const stats::ExperimentFacts> Facts(const IterationName& name = kCheckout) {
+    const auto facts = fold_->Facts(name);
     EXPECT_TRUE(facts) << facts.error().message;
     return facts ? *facts : nullptr;
   }
   // "3/40+1 …": who ordered, of how many units, and how many were set aside, by arm.
-  std::string Orders() {
+  std::string Orders(const IterationName& name = kCheckout) {
     std::string text;
-    const auto facts = Facts();
+    const auto facts = Facts(name);
     for (std::uint32_t v = 0; facts && v < 2; ++v) {
       const auto arm = std::get<stats::ProportionStatistic>(facts->totals->Arm(0, v));
       const stats::UnitCounts units = facts->totals->Units(v);
@@ -92,6 +121,7 @@ class FoldTest : public ::testing::Test {
   FoldOptions options_;
   std::vector<std::string> reports_;
   std::shared_ptr<const FoldPlans> plans_;
+  std::function<void()> asked_;  // whenever the fold asks for them
   std::unique_ptr<Store> store_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Fold> fold_;
@@ -186,13 +216,7 @@ TEST_F(FoldTest, PagesRestartsAndOrderDoNotChangeABit) {
   EXPECT_THAT(Orders(), HasSubstr("+")) << "some of the crowd stray";
 
   // The same journal, folded anew, an entry or less at a time, by a fold that knows only what is stored.
-  Txn clean;
-  for (const auto& [key, value] : whole) clean.ops.push_back(TxnOp::Delete(key));
-  for (const std::string_view prefix : {"!fold/", "!source/"}) {
-    const RangeResult range = *store_->Range(RangeQuery::Prefix(prefix));
-    for (const KeyValue& entry : range.entries) clean.ops.push_back(TxnOp::Delete(entry.key));
-  }
-  ASSERT_TRUE(store_->Commit(std::move(clean)));
+  ForgetFacts();
   options_.page_entries = 1;
   options_.txn_ops = 7;
   for (int i = 0; i < 40; ++i) {
@@ -252,13 +276,15 @@ TEST(FoldKillTest, AKilledFoldGoesOnAsIfNothingHadBeen) {
   const testing::Finished at_once = testing::Run({program, whole, ""});
   ASSERT_EQ(at_once.exit_code, 0) << at_once.errors;
   int kills = 0;
-  for (bool done = false; !done && kills < 60;) {
+  bool done = false;
+  while (!done && kills < 60) {
     static constexpr const char* kPoints[] = {"before_wal:2", "after_wal:2", "after_head:2", "before_answer:2"};
     const testing::Finished run = testing::Run({program, killed, kPoints[kills % 4]});
     done = run.exit_code == 0;
     kills += done ? 0 : 1;
   }
   EXPECT_GE(kills, 8) << "it was to die at every point, twice";
+  EXPECT_TRUE(done) << "each start goes on where the last one was, in the daily pass too";
   const auto facts = StoredFacts(*open(whole));
   EXPECT_EQ(StoredFacts(*open(killed)) == facts, true);
   EXPECT_GT(facts.size(), 100u);
@@ -360,6 +386,293 @@ TEST_F(FoldTest, AnErasedUnitLeavesNoTraceInRecordsAndTotals) {
   EXPECT_EQ(Orders(), "1/1 0/0");
   EXPECT_EQ(*fold_->EraseUnit("", "key", "u2"), 1u);
   EXPECT_EQ(Orders(), "0/0 0/0");
+}
+
+// Pages of the journal between the parts of walks, and restarts in them: to make totals anew with caps that all units
+// tell, and for the daily pass. Every number is what a fold without any of it comes to.
+TEST_F(FoldTest, WalksBetweenPagesAndRestartsComeToWhatAFoldFromScratchDoes) {
+  At(49);
+  options_.sweep_units = 10;
+  Open();
+  AppendCrowd(*journal_, 12);
+  CatchUp();
+  FoldPlan plan = CheckoutPlan();
+  plan.plan.metrics[0].window = hours(20);
+  plan.plan.metrics[1].cap_share = 0.8;
+  Plan({plan});
+  int walking = 0;
+  std::string passed;
+  for (int i = 0; i < 45 || Facts()->rebuilding; ++i) {
+    ASSERT_LT(i, 60) << "two walks over 200 units, 10 at a time";
+    AppendCrowd(*journal_, 1, 1'000 + static_cast<std::uint64_t>(i), i % 15);
+    if (i % 15 == 7) {
+      passed = Passed();
+      Open();
+    }
+    CatchUpABit();
+    EXPECT_TRUE(i % 15 != 7 || Passed() > passed) << "after a restart it goes on where it was";
+    walking += IsWalking() ? 1 : 0;
+  }
+  EXPECT_GT(walking, 35);
+  EXPECT_GT(Facts()->totals->CappedUnits(1, 0), 5u);
+  EXPECT_THAT(Orders(), HasSubstr("+"));
+
+  ASSERT_FALSE(fold_->PassNow([calls = 0]() mutable { return ++calls > 2; })) << "it was stopped";
+  for (int i = 0; IsWalking(); ++i) {
+    ASSERT_LT(i, 60);
+    AppendCrowd(*journal_, 1, 2'000 + static_cast<std::uint64_t>(i), i % 30);
+    if (i == 9 || i == 30) Open();
+    CatchUpABit();
+  }
+  CatchUp();
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_THAT(reports_, ElementsAre()) << "no drift";
+  EXPECT_EQ(counters_.drift, 0);
+  const std::map<std::string, std::string> facts = StoredFacts(*store_);
+
+  ForgetFacts();
+  options_ = {};
+  Open();
+  CatchUp();
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_EQ(StoredFacts(*store_) == facts, true);
+}
+
+TEST_F(FoldTest, AUnitThatIsErasedDuringAWalkIsNotInWhatItComesTo) {
+  At(1);
+  options_.sweep_units = 1;
+  Open();
+  for (const std::string unit : {"u1", "u2", "u3"}) {
+    Append(*journal_, {Exposure(unit, "control", kStartMs), Track(unit, "order", kStartMs + 1)});
+  }
+  CatchUp();
+  FoldPlan plan = CheckoutPlan();
+  plan.plan.metrics[0].window = hours(20);
+  Plan({plan});
+  while (!IsWalking() || Passed() != "u2") CatchUpABit();
+  EXPECT_EQ(*fold_->EraseUnit("shop", "key", "u1"), 1u);
+  EXPECT_EQ(*fold_->EraseUnit("shop", "key", "u3"), 1u);
+  CatchUp();
+  EXPECT_EQ(Orders(), "1/1 0/0");
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_THAT(reports_, ElementsAre());
+}
+
+TEST_F(FoldTest, NobodyWaitsForAPassAndReadersForNoPage) {
+  At(1);
+  options_.sweep_units = 1;
+  Open();
+  for (const std::string unit : {"u1", "u2", "u3", "u4"}) Append(*journal_, {Exposure(unit, "control", kStartMs)});
+  CatchUp();
+  int between = 0;
+  ASSERT_TRUE(fold_->PassNow([&] {
+    EXPECT_EQ(Orders(), between < 3 ? "0/4 0/0" : "0/3 0/0");
+    EXPECT_EQ(fold_->ListExposed(kCheckout, "", 10)->units.size(), between < 3 ? 4u : 3u);
+    EXPECT_EQ(fold_->FindUnit("shop", "key", "u3")->size(), 1u);
+    if (++between == 3) {
+      EXPECT_EQ(*fold_->EraseUnit("shop", "key", "u1"), 1u);
+    }
+    return false;
+  }));
+  EXPECT_GE(between, 4);
+  EXPECT_EQ(Orders(), "0/3 0/0");
+
+  // In the middle of a page, from which the fold does not go on before somebody has read.
+  Append(*journal_, {Exposure("u5", "control", kStartMs)});
+  int read = 0;
+  asked_ = [&] {
+    std::thread([&] {
+      EXPECT_EQ(Orders(), "0/3 0/0");
+      EXPECT_EQ(fold_->ListExposed(kCheckout, "", 10)->units.size(), 3u);
+      ++read;
+    }).join();
+    asked_ = nullptr;
+  };
+  CatchUp();
+  EXPECT_EQ(read, 1);
+  EXPECT_EQ(Orders(), "0/4 0/0");
+}
+
+TEST_F(FoldTest, FactsAreReadOnceAfterAChange) {
+  At(1);
+  Append(*journal_, {Exposure("u1", "control", kStartMs)});
+  CatchUp();
+  const auto first = Facts();
+  EXPECT_EQ(Facts(), first);
+  Append(*journal_, {Track("u1", "elsewhere", kStartMs)});
+  CatchUp();
+  EXPECT_EQ(Facts()->totals, first->totals) << "nothing has changed for it";
+  EXPECT_EQ(Facts()->sequence, 2u);
+  Append(*journal_, {Exposure("u2", "control", kStartMs)});
+  CatchUp();
+  EXPECT_NE(Facts()->totals, first->totals);
+  EXPECT_EQ(Orders(), "0/2 0/0");
+}
+
+TEST_F(FoldTest, AnEntryThatCannotBeReadIsPassedOverAndCounted) {
+  At(1);
+  for (int i = 1; i <= 4; ++i) Append(*journal_, {Exposure("u" + std::to_string(i), "control", kStartMs)});
+  const RangeResult entries = *store_->Range(RangeQuery::Prefix("!events/"));
+  Txn damage;
+  damage.ops = {TxnOp::Put(entries.entries[1].key, R"({"received":17,"ev)"),
+                TxnOp::Put(entries.entries[2].key, R"({"form":2,"columns":[]})")};
+  ASSERT_TRUE(store_->Commit(std::move(damage)));
+  CatchUp();
+  EXPECT_EQ(Orders(), "0/2 0/0");
+  EXPECT_EQ(Facts()->sequence, 4u);
+  EXPECT_THAT(reports_, ElementsAre(AllOf(HasSubstr("entry 2 of the journal"), HasSubstr("'shop/production'"))));
+  EXPECT_THAT(metrics_.Render(), HasSubstr("guidon_facts_rejected_total{reason=\"unreadable\"} 2"));
+  // Nor does it keep a new metric from being made up for.
+  FoldPlan plan = CheckoutPlan();
+  plan.sources[0].event = "pay";
+  Plan({plan});
+  CatchUp();
+  EXPECT_FALSE(Facts()->rebuilding);
+  EXPECT_EQ(Orders(), "0/2 0/0");
+}
+
+TEST_F(FoldTest, AnIterationThatHasEndedTakesWhatIsOfItsTimeAndTheNextOneItsOwn) {
+  FoldPlan first = CheckoutPlan();
+  first.plan.metrics[0].window.reset();  // to the end; revenue has 72 hours
+  Plan({first});
+  At(1);
+  const auto at = [](int hour) { return kStartMs + hour * kHourMs; };
+  Append(*journal_, {Exposure("u1", "control", kStartMs - 30'000), Exposure("u2", "control", kStartMs - 61'000)});
+  At(99);
+  Append(*journal_, {Exposure("u3", "control", at(90)), Exposure("u4", "one_page", at(99))});
+  CatchUp();
+  EXPECT_EQ(Orders(), "0/2 0/1") << "within the tolerance of clocks it counts as from the start";
+  EXPECT_EQ(fold_->ListExposed(kCheckout, "", 1)->units.at(0).time, TimeAt(0));
+
+  // It ends, and the next one begins; both are planned.
+  first.plan.ended = TimeAt(100);
+  FoldPlan second = first;
+  second.plan.iteration = 2;
+  second.plan.started = TimeAt(100);
+  second.plan.ended.reset();
+  Plan({first, second});
+  const IterationName next{"shop", "production", "checkout", 2};
+  std::string again = Exposure("u1", "one_page", at(110)), before = Exposure("u9", "control", at(98));
+  At(171);
+  Append(*journal_,
+         {Track("u1", "order", at(99)), Track("u3", "order", at(100)), Track("u4", "order", at(150)),
+          Exposure("u5", "control", at(101)), again.replace(again.find("\"iteration\":1"), 13, "\"iteration\":2"),
+          before.replace(before.find("\"iteration\":1"), 13, "\"iteration\":2"), Track("u1", "order", at(120))});
+  CatchUp();
+  EXPECT_EQ(Orders(), "1/2 0/1") << "u1 before the end; u3 at it and u4 after it do not count without a window";
+  EXPECT_EQ(RevenueOf(0), 10) << "of u3 within 72 hours; of u1 these were over";
+  EXPECT_EQ(RevenueOf(1), 10) << "of u4";
+  EXPECT_EQ(Orders(next), "0/0 1/1");
+  EXPECT_THAT(Facts()->rejected, UnorderedElementsAre(Pair("before_start", 1), Pair("closed", 1)));
+  EXPECT_THAT(Facts(next)->rejected, UnorderedElementsAre(Pair("before_start", 1)));
+
+  // What comes later than the allowance after the end does not move what was counted.
+  At(100 + 72);
+  Append(*journal_, {Track("u4", "order", at(99))});
+  clock_.Move(std::chrono::milliseconds(1));
+  Append(*journal_, {Track("u3", "order", at(99), R"({"currency":"USD"})")});
+  CatchUp();
+  EXPECT_EQ(Orders(), "1/2 1/1");
+  EXPECT_EQ(Facts()->rejected.at("late"), 1u);
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_THAT(reports_, ElementsAre());
+}
+
+TEST_F(FoldTest, IdsOfSourcesThatNoUnitHasFactsOfAreGivenOutAgain) {
+  At(1);
+  Append(*journal_,
+         {Exposure("u1", "control", kStartMs),
+          Track("u1", "order", kStartMs + 1, R"({"currency":"EUR","a0":1,"a1":2,"a2":3,"a3":4,"a4":5,"a5":6})")});
+  for (int i = 0; i < 6; ++i) {
+    FoldPlan plan = CheckoutPlan();
+    plan.sources[1].value = "a" + std::to_string(i);
+    Plan({plan});
+    CatchUp();
+    EXPECT_EQ(RevenueOf(0), i + 1);
+    EXPECT_EQ(Sources().size(), i == 0 ? 3u : 4u) << "the former one is kept until a pass has forgotten its facts";
+    ASSERT_TRUE(fold_->PassNow(Never));
+    EXPECT_EQ(RevenueOf(0), i + 1);
+  }
+  Open();
+  EXPECT_EQ(Sources().size(), 4u);
+
+  // One that is retired while the walk is under way may still be in units that were passed.
+  options_.sweep_units = 1;
+  Append(*journal_, {Exposure("u2", "control", kStartMs)});
+  Open();
+  CatchUp();
+  Plan({});
+  ASSERT_FALSE(fold_->PassNow([this, calls = 0]() mutable {
+    Plan({CheckoutPlan()});
+    return ++calls > 2;
+  }));
+  Plan({});
+  CatchUp();
+  const std::vector<StoredSource> sources = Sources();
+  EXPECT_TRUE(std::any_of(sources.begin(), sources.end(), [](const auto& one) { return one.retired && !one.free; }));
+  ASSERT_TRUE(fold_->PassNow(Never));
+  for (const StoredSource& one : Sources()) EXPECT_TRUE(one.free);
+}
+
+TEST_F(FoldTest, FactsOfAnEnvironmentThatIsGoneAreRemovedByTheDailyPass) {
+  FoldPlan staging = CheckoutPlan();
+  staging.environment = "staging";
+  const std::pair<std::string, std::string> one{"shop", "production"}, other{"shop", "staging"};
+  Plan({CheckoutPlan(), staging}, {{one, other}});
+  At(1);
+  options_.sweep_units = 2;
+  Open();
+  for (int i = 0; i < 5; ++i) Append(*journal_, {Exposure("u" + std::to_string(i), "control", kStartMs)});
+  CatchUp();
+  Plan({staging}, {{one, other}});
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_EQ(Orders(), "0/5 0/0") << "it is only closed";
+  Plan({staging}, {{other}});
+  CatchUp();
+  EXPECT_EQ(Orders(), "0/5 0/0") << "until the pass";
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_FALSE(fold_->Facts(kCheckout));
+  for (const auto& [key, value] : StoredFacts(*store_)) EXPECT_THAT(key, HasSubstr("shop/staging"));
+  EXPECT_EQ(store_->Range(RangeQuery::Prefix(kSourcePrefix))->entries.size(), 1u);
+  EXPECT_TRUE(fold_->Facts({"shop", "staging", "checkout", 1}));
+
+  // It comes again, under the same name.
+  Plan({CheckoutPlan(), staging}, {{one, other}});
+  Append(*journal_, {Exposure("u9", "control", kStartMs)});
+  CatchUp();
+  EXPECT_EQ(Orders(), "0/1 0/0");
+}
+
+TEST(FoldBackupTest, ARestoredStoreFoldsOnToTheSameFacts) {
+  const TempFolder folder;
+  const Timestamp now(std::chrono::milliseconds(kStartMs + 49 * kHourMs));
+  const auto open = [&](const std::string& name) {
+    RocksStoreOptions options;
+    options.folder = folder.path() / name;
+    options.file_system = FastFileSystem();
+    return *OpenRocksStore(std::move(options));
+  };
+  // Appends events, folds up to `pages` pages of them, and says what there is.
+  const auto fold_on = [&](Store& store, std::uint64_t seed, int pages) {
+    JournalOptions journal_options;
+    journal_options.clock = [now] { return now; };
+    const auto journal = *Journal::Open(store, std::move(journal_options));
+    AppendCrowd(*journal, 8, seed);
+    FoldOptions options;
+    options.plans = Always({CheckoutPlan()});
+    options.clock = [now] { return now; };
+    options.page_entries = 3;
+    const auto fold = *Fold::Open(store, *journal, std::move(options));
+    EXPECT_TRUE(fold->CatchUp([&] { return --pages < 0; }));
+    return StoredFacts(store);
+  };
+  const std::unique_ptr<Store> whole = open("whole");
+  fold_on(*whole, 1, 2);
+  ASSERT_TRUE(whole->Backup({.folder = folder.path() / "backup", .version = "1", .now = now}));
+  ASSERT_TRUE(RestoreBackup(folder.path() / "backup", folder.path() / "restored", FastFileSystem()));
+  const auto facts = fold_on(*whole, 2, 1'000);
+  EXPECT_GT(facts.size(), 100u);
+  EXPECT_EQ(fold_on(*open("restored"), 2, 1'000) == facts, true);
 }
 
 TEST_F(FoldTest, AFoldThatTheJournalHasOvertakenSaysSoAndGoesOn) {
