@@ -9,44 +9,29 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "server/ingest/fold.h"
 #include "server/ingest/journal.h"
 #include "server/store/rocks_store.h"
+#include "tests/server/ingest/fold_plans.h"
 #include "tests/support/process.h"
 
 namespace guidon::bench {
 namespace {
 
-constexpr std::int64_t kStartMs = 1'798'761'600'000;
-constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kDayMs = 24 * kHourMs;
 constexpr std::uint64_t kUnits = 20'000;
 constexpr int kEventsOfABatch = 100;
 
-stats::MetricPlan MetricOf(std::string key, stats::MetricKind kind, std::vector<stats::SourceId> sources) {
-  stats::MetricPlan metric;
-  metric.key = std::move(key);
-  metric.kind = kind;
-  metric.sources = std::move(sources);
-  metric.window = std::chrono::hours(72);
-  return metric;
-}
-
+// The tests' experiment with a cap, CUPED, and two more kinds of metrics.
 FoldPlan Plan() {
-  FoldPlan plan;
-  plan.project = "shop";
-  plan.environment = "production";
-  plan.unit = "key";
-  plan.plan.experiment = "checkout";
-  plan.plan.variants = {"control", "one_page"};
-  plan.plan.weights = {0.5, 0.5};
-  plan.plan.dimensions = {"country"};
-  plan.sources = {{"order", "", {}}, {"order", "value", {}}, {"page", "value", {}}, {"page", "", {}}};
-  plan.plan.metrics = {
-      MetricOf("ordered", stats::MetricKind::kConversion, {0}), MetricOf("revenue", stats::MetricKind::kSum, {1}),
-      MetricOf("per_page", stats::MetricKind::kRatio, {1, 3}), MetricOf("latency", stats::MetricKind::kQuantile, {2}),
-      MetricOf("funnel", stats::MetricKind::kFunnel, {3, 0})};
+  FoldPlan plan = CheckoutPlan();
+  plan.sources.push_back({"page", "", {}});
+  plan.plan.metrics.push_back(MetricOf("per_page", stats::MetricKind::kRatio, {1, 3}));
+  plan.plan.metrics.push_back(MetricOf("funnel", stats::MetricKind::kFunnel, {3, 0}));
   plan.plan.metrics[1].cap_value = 500;
+  for (stats::MetricPlan& metric : plan.plan.metrics) metric.adjust = true;
   return plan;
 }
 
@@ -65,28 +50,21 @@ class Numbers {
 std::string EventOf(Numbers& numbers) {
   const std::uint64_t number = numbers.Below(kUnits);
   const std::string unit = "user-" + std::to_string(number);
-  const std::string time = std::to_string(kStartMs + static_cast<std::int64_t>(numbers.Below(kDayMs)));
-  const std::string context = R"("context":{"key":")" + unit + R"(","country":"DE","plan":"pro"})";
+  const std::int64_t time = kStartMs + static_cast<std::int64_t>(numbers.Below(kDayMs));
   const std::uint64_t kind = numbers.Below(5);
-  if (kind == 0) {
-    return R"({"type":"exposure","time":)" + time +
-           R"(,"flag":"checkout.layout","experiment":"checkout","iteration":1,"variant":")" +
-           (number % 2 == 0 ? "control" : "one_page") + R"(","role":"assigned","unit_attribute":"key","unit":")" +
-           unit + R"(","bucket":48213,"revision":17,)" + context + "}";
-  }
-  return R"({"type":"track","time":)" + time + R"(,"event":")" + (kind == 1 ? "order" : "page") + R"(","value":)" +
-         std::to_string(numbers.Below(1'000)) + ".25," + context + "}";
+  if (kind == 0) return Exposure(unit, number % 2 == 0 ? "control" : "one_page", time);
+  const std::string amount = std::to_string(numbers.Below(1'000)) + ".25";
+  return kind == 1 ? Track(unit, "order", time, R"({"currency":"EUR","amount":)" + amount + "}")
+                   : Track(unit, "page", time, R"({"value":)" + amount + "}");
 }
 
 void FillJournal(Journal& journal, int batches) {
   Numbers numbers;
   for (int batch = 0; batch < batches; ++batch) {
-    NewEntry entry{"shop", "production", "4fJ2kQz9wXbT", {}, "{}"};
-    entry.batch.id = "batch-" + std::to_string(1'000'000'000 + batch);
-    for (int i = 0; i < kEventsOfABatch; ++i) entry.batch.events += (i == 0 ? "[" : ",") + EventOf(numbers);
-    entry.batch.events += "]";
+    std::vector<std::string> events;
+    for (int i = 0; i < kEventsOfABatch; ++i) events.push_back(EventOf(numbers));
     std::promise<bool> answer;
-    journal.Append(std::move(entry), [&answer](const Result<Appended>& done) { answer.set_value(done.has_value()); });
+    journal.Append(BatchOf(events), [&answer](const Result<Appended>& done) { answer.set_value(done.has_value()); });
     if (!answer.get_future().get()) std::fputs("a batch was not taken\n", stderr);
   }
 }
@@ -117,10 +95,8 @@ FoldingSpeed FoldJournal(int batches) {
   const auto journal = Journal::Open(**store, std::move(journal_options));
   if (!journal) return {};
   FillJournal(**journal, batches);
-  auto plans = std::make_shared<FoldPlans>();
-  plans->plans = {Plan()};
   FoldOptions options;
-  options.plans = [plans = std::shared_ptr<const FoldPlans>(plans)] { return plans; };
+  options.plans = Always({Plan()});
   options.clock = DayAfter;
   const auto fold = Fold::Open(**store, **journal, std::move(options));
   if (!fold) return {};
@@ -129,8 +105,11 @@ FoldingSpeed FoldJournal(int batches) {
   if (!(*fold)->CatchUp([] { return false; })) return {};
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const double cpu_seconds = CpuSeconds() - cpu;
+  const auto asked = std::chrono::steady_clock::now();
+  if (!(*fold)->Facts({"shop", "production", "checkout", 1})) return {};
+  const double read_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
   const std::size_t events = static_cast<std::size_t>(batches) * kEventsOfABatch;
-  return {events, static_cast<double>(events) / seconds, static_cast<double>(events) / cpu_seconds};
+  return {events, static_cast<double>(events) / seconds, static_cast<double>(events) / cpu_seconds, 1e3 * read_seconds};
 }
 
 }  // namespace guidon::bench

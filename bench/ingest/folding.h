@@ -12,6 +12,7 @@ struct FoldingSpeed {
   std::size_t events = 0;
   double per_second = 0;      // of wall time
   double per_cpu_second = 0;  // of the whole process: the fold, the store's committer and RocksDB's own threads
+  double read_ms = 0;         // to read what it has come to, the first time
 };
 
 // `batches` of 100 events of 20 000 units: a fifth of them exposures to one experiment, whose five metrics (a

@@ -89,8 +89,12 @@ int Main(int argc, char** argv) {
   }
   std::printf("%-8s %14.0f %14.0f %8.2f\n", "median", Median(floors), Median(ours), Median(ratios));
   const FoldingSpeed folding = FoldJournal(arguments.batches);
-  std::printf("folding %zu events: %.0f events/s, %.0f for each second of CPU\n", folding.events, folding.per_second,
-              folding.per_cpu_second);
+  if (folding.events == 0) {
+    std::fputs("the journal could not be folded\n", stderr);
+    return 1;
+  }
+  std::printf("folding %zu events: %.0f events/s, %.1f us of CPU each; reading the facts %.1f ms\n", folding.events,
+              folding.per_second, 1e6 / folding.per_cpu_second, folding.read_ms);
   if (arguments.json.empty()) return 0;
   std::ofstream file(arguments.json);
   file << "[{\"name\":\"ingest_eps\",\"ours\":" << Median(ours) << ",\"floor\":" << Median(floors)
