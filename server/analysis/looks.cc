@@ -9,6 +9,7 @@
 
 #include "core/base/json.h"
 #include "core/codec/codec.h"
+#include "stats/report/planning.h"
 
 namespace guidon {
 namespace {
@@ -78,28 +79,44 @@ std::optional<double> SizeOf(const stats::Design& design, const stats::Facts& fa
   return *size;
 }
 
+// When the look that is due at `now`, if any, came due: the last whole interval, or the end of the plan.
+stats::Time DueSince(const stats::Design& design, stats::Time now) {
+  const stats::Time started = design.plan.started;
+  if (design.plan.ended && now >= *design.plan.ended) return std::min(now, stats::SettledAt(design));
+  const stats::Milliseconds every = std::max<stats::Milliseconds>(design.look_every, std::chrono::days(1));
+  stats::Time since = started + every * ((now - started) / every);
+  if (design.max_days && started + std::chrono::days(*design.max_days) <= now) {
+    since = std::max<stats::Time>(since, started + std::chrono::days(*design.max_days));
+  }
+  return since;
+}
+
+// Whether there is anything to look at, and all of it is there.
+bool IsWhole(const stats::Design& design, const stats::Facts& facts, stats::Time now) {
+  if (facts.totals == nullptr || facts.quality.rebuilding || !facts.quality.folded_to) return false;
+  if (design.plan.started == stats::Time{} || now < design.plan.started) return false;
+  if (*facts.quality.folded_to < DueSince(design, now)) return false;
+  std::uint64_t units = 0;
+  for (std::uint32_t v = 0; v < design.plan.variants.size(); ++v) units += facts.totals->Units(v).units;
+  return units > 0;
+}
+
 }  // namespace
 
-Result<Experiment> Looks::Hold(const IterationOf& iteration, const Experiment& present) {
+Status Looks::Keep(const IterationOf& iteration, const Experiment& experiment) {
+  const Result<bool> put = PutOnce(store_, PrefixOf(iteration) + "definition", EncodeExperiment(experiment));
+  return put ? Status() : Fail(put.error());
+}
+
+Result<std::optional<Experiment>> Looks::Kept(const IterationOf& iteration) const {
   const std::string key = PrefixOf(iteration) + "definition";
-  Result<std::optional<KeyValue>> held = store_.Get(key);
-  if (!held) return Fail(held.error());
-  if (!*held) {
-    // Without what may name units: it is kept for its goals.
-    Experiment kept = present;
-    kept.audience.reset();
-    kept.force.clear();
-    kept.tests.clear();
-    const Result<bool> put = PutOnce(store_, key, EncodeExperiment(kept));
-    if (!put) return Fail(put.error());
-    if (*put) return kept;
-    held = store_.Get(key);
-    if (!held) return Fail(held.error());
-  }
-  const Result<Value> value = *held ? ParseJson((*held)->value) : Result<Value>(Value());
+  const Result<std::optional<KeyValue>> kept = store_.Get(key);
+  if (!kept) return Fail(kept.error());
+  if (!*kept) return std::optional<Experiment>();
+  const Result<Value> value = ParseJson((*kept)->value);
   Result<Experiment> experiment = value ? DecodeExperiment(*value, Strictness::kTolerant) : Fail(value.error());
   if (!experiment) return Fail(ErrorCode::kCorrupt, "what is stored under '" + key + "' is no experiment");
-  return experiment;
+  return std::optional<Experiment>(*std::move(experiment));
 }
 
 Result<Published> Looks::Read(const IterationOf& iteration, stats::Design design) const {
@@ -107,26 +124,26 @@ Result<Published> Looks::Read(const IterationOf& iteration, stats::Design design
   const std::string prefix = PrefixOf(iteration);
   const Result<RangeResult> range = store_.Range(RangeQuery::Prefix(prefix));
   if (!range) return Fail(range.error());
-  const auto broken = [&](const std::string& key) {
-    return Fail(ErrorCode::kCorrupt, "what is stored under '" + key + "' is no look of an experiment");
+  const auto cannot_read = [&](const std::string& key, const std::string& why) {
+    published.unread.push_back("What is stored under '" + key + "' cannot be read: " + why + ".");
   };
   for (const KeyValue& entry : range->entries) {
-    const Result<Value> value = ParseJson(entry.value);
-    if (!value) return broken(entry.key);
     if (entry.key == prefix + "definition") continue;
-    if (entry.key == prefix + "size") {
+    const Result<Value> value = ParseJson(entry.value);
+    if (!value) {
+      cannot_read(entry.key, "it is no JSON");
+    } else if (entry.key == prefix + "size") {
       const Value* units = value->Find("planned_units");
-      if (units == nullptr || !units->is_number()) return broken(entry.key);
-      published.design.planned_units = units->AsDouble();
-      continue;
+      if (units == nullptr || !units->is_number()) {
+        cannot_read(entry.key, "it is no size");
+      } else {
+        published.design.planned_units = units->AsDouble();
+      }
+    } else if (Result<stats::PublishedLook> look = stats::ReadLook(*value, published.design.plan); look) {
+      published.looks.push_back(*std::move(look));
+    } else {
+      cannot_read(entry.key, look.error().message);
     }
-    Result<stats::PublishedLook> look = stats::ReadLook(*value);
-    if (!look) return broken(entry.key);
-    const bool fits = std::all_of(look->effects.begin(), look->effects.end(), [&](const auto& of) {
-      return of.metric < published.design.plan.metrics.size() && of.variant < published.design.plan.variants.size();
-    });
-    if (!fits) return broken(entry.key);
-    published.looks.push_back(*std::move(look));
   }
   return published;
 }
@@ -135,7 +152,7 @@ Result<Published> Looks::TakeDue(const IterationOf& iteration, stats::Design des
                                  stats::Time now) {
   MutexLock lock(taking_);
   Result<Published> published = Read(iteration, std::move(design));
-  if (!published || facts.totals == nullptr) return published;
+  if (!published || !published->unread.empty() || !IsWhole(published->design, facts, now)) return published;
   if (published->looks.empty()) {
     if (const std::optional<double> size = SizeOf(published->design, facts)) {
       const Value record = Object{{"planned_units", Value(*size)}};
@@ -146,7 +163,7 @@ Result<Published> Looks::TakeDue(const IterationOf& iteration, stats::Design des
   }
   const auto due = stats::DueLook(published->design, facts, published->looks, now);
   if (!due) return published;
-  const Result<bool> put = PutOnce(store_, KeyOf(iteration, due->number), stats::ToJson(*due));
+  const Result<bool> put = PutOnce(store_, KeyOf(iteration, due->number), stats::ToJson(*due, published->design.plan));
   if (!put) return Fail(put.error());
   // Of another process that was faster, or what was just written: what is stored counts.
   return Read(iteration, std::move(published->design));

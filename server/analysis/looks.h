@@ -1,25 +1,28 @@
 // The looks that were taken of experiments, and the size that each was planned with: kept, and never changed.
 //
 //   Looks looks(store);
-//   Result<Published> published = looks.TakeDue({"shop", "production", "checkout-one-page", 1}, design, facts, now);
-//   stats::Report report = stats::Judge(published->design, facts, published->looks, now);
+//   const IterationOf iteration{"shop", "production", "checkout-one-page", 1};
+//   Result<Published> published = looks.TakeDue(iteration, design, facts, now);    // the keeper of looks
+//   Result<Published> again = looks.Read(iteration, design);                       // everybody else; writes nothing
 //
-// A look is taken when the plan has one due and somebody asks, a keeper or a reader: when it was due decides, not who
-// asked. What it saw is stored before anybody is told, under a plain key of its own (docs/decisions/plain-keys.md),
-// each written once: of two who take the same look the second is given what the first has stored.
+// A look is taken when the plan has one due, by the keeper of looks alone: who reads a report changes nothing. What it
+// saw is stored before anybody is told, under a plain key of its own (docs/decisions/plain-keys.md), each written once:
+// of two who take the same look the second is given what the first has stored.
 //
-//   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/definition  the experiment, as it was authored at the first look at
-//   it !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/size        {"planned_units": …}
+//   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/definition  the experiment that it is held against, as authored
+//   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/size        {"planned_units": …}
 //   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/NNNNNNNNNN  stats::ToJson of the look; its number, ten digits
 //
-// The planned size comes from the power for the effect that is to be detected, and the variance that was observed. It
-// is found once, before the first look, from the units of all variants together, so that it says nothing of their
-// difference, and from then on it is the iteration's.
+// The definition is a copy of what the experiment's record has of its newest iterations, for the time when it has it no
+// more. The planned size comes from the power for the effect that is to be detected, and the variance that was
+// observed. It is found once, before the first look, from the units of all variants together, so that it says nothing
+// of their difference, and from then on it is the iteration's.
 //
 // Thread safety: every method may be called from any thread, and waits for the disk.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +42,9 @@ struct IterationOf {
 struct Published {
   stats::Design design;  // with the planned size, if it is known
   std::vector<stats::PublishedLook> looks;
+  // What is stored and cannot be read, a sentence for each. No look is taken any more then: what was spent is not
+  // known.
+  std::vector<std::string> unread = {};
 };
 
 class Looks {
@@ -46,15 +52,16 @@ class Looks {
   // The store outlives it.
   explicit Looks(Store& store) : store_(store) {}
 
-  // The definition that the iteration is held against, without audience, forced units and tests: what is stored; where
-  // nothing is, `present` is stored and given back. kCorrupt, and errors of the store.
-  Result<Experiment> Hold(const IterationOf& iteration, const Experiment& present);
+  // The experiment of an iteration. Keep: once; what is there stays. Kept: nothing where none was kept; kCorrupt.
+  Status Keep(const IterationOf& iteration, const Experiment& experiment);
+  Result<std::optional<Experiment>> Kept(const IterationOf& iteration) const;
 
-  // As it is stored. kCorrupt: what is there is no look.
+  // As it is stored; errors are of the store.
   Result<Published> Read(const IterationOf& iteration, stats::Design design) const;
 
   // Finds the size if there is enough for it, takes the look that is due if there is one, and gives what is published
-  // then. Errors as of Read, and of the store: nothing is published then.
+  // then. Nothing is found or taken of an iteration whose start is not known, which has no units, or whose facts are
+  // not all there yet: folded up to the moment at which the look is due. Errors as of Read: nothing is published then.
   Result<Published> TakeDue(const IterationOf& iteration, stats::Design design, const stats::Facts& facts,
                             stats::Time now);
 

@@ -8,6 +8,7 @@
 
 #include "core/allocate/experiment_life.h"
 #include "server/ingest/fact_events.h"
+#include "server/store/system_clock.h"
 
 namespace guidon {
 namespace {
@@ -149,7 +150,8 @@ std::vector<FoldPlan> PlansOf(const Definitions& definitions, const ExperimentRe
     const std::optional<stats::Time> until = OpenUntil(plan.plan);
     if (!until || now < *until) plans.push_back(std::move(plan));
   }
-  if (state.CurrentIteration() == nullptr && IsMeasured(record)) {
+  const bool is_live = state.status == ExperimentStatus::kRunning || state.status == ExperimentStatus::kPaused;
+  if (state.CurrentIteration() == nullptr && state.iteration > 0 && is_live) {
     plans.push_back(PlanOf(definitions.project.key, MeasuredPlanOf(record.definition, definitions.entities)));
     plans.back().plan.iteration = state.iteration;
   }
@@ -211,7 +213,7 @@ PlanSource PlansOf(const Catalog& catalog, std::function<Timestamp()> clock) {
     std::shared_ptr<const FoldPlans> plans;
     stats::Time until{};  // the first of them is to be closed then
   };
-  if (!clock) clock = [] { return std::chrono::floor<stats::Milliseconds>(std::chrono::system_clock::now()); };
+  if (!clock) clock = SystemNow;
   return [&catalog, clock = std::move(clock), made = std::make_shared<Made>()] {
     std::shared_ptr<const CatalogView> view = catalog.View();
     const stats::Time now = clock();

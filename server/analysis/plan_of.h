@@ -30,7 +30,7 @@ inline constexpr stats::Milliseconds kTimeToFold = std::chrono::days(7);
 // Each iteration of an experiment that may still get facts at `now`, oldest first. Metrics are those of the plan, the
 // primary one, the secondary ones and the guardrails, each once, in this order; one that does not exist is left out.
 // The newest iteration of an older server, which kept no plan, is measured by the present definitions until the first
-// edit of them; earlier ones of it are closed.
+// edit of them; earlier ones of it are closed. Of one that kept no times either, so is the newest once it is over.
 std::vector<FoldPlan> PlansOf(const Definitions& definitions, const ExperimentRecord& experiment, stats::Time now);
 
 // When that is no longer so of a plan; nothing while it runs.

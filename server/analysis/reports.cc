@@ -2,9 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
+#include <variant>
 
+#include "core/model/units.h"
 #include "server/analysis/design_of.h"
+#include "server/analysis/plan_of.h"
+#include "server/store/system_clock.h"
 
 namespace guidon {
 namespace {
@@ -13,17 +18,41 @@ stats::Time TimeOf(std::int64_t ms) {
   return stats::Time(stats::Milliseconds(ms));
 }
 
-// When the iteration began and ended. Of one that is not known, as from an older server, the day of its first units.
-void SetTimes(const ExperimentState& state, const stats::Totals& totals, stats::ExperimentPlan& plan) {
-  for (const ExperimentIteration& iteration : state.iterations) {
-    if (iteration.number != plan.iteration) continue;
-    plan.started = TimeOf(iteration.started_ms);
-    if (iteration.ended_ms) plan.ended = TimeOf(*iteration.ended_ms);
+const ExperimentIteration* FindIteration(const ExperimentState& state, std::uint32_t number) {
+  const auto at = std::find_if(state.iterations.begin(), state.iterations.end(),
+                               [&](const ExperimentIteration& iteration) { return iteration.number == number; });
+  return at == state.iterations.end() ? nullptr : &*at;
+}
+
+// When it began and ended: the record knows of an end before the fold does. Of one that is not known, as from an older
+// server, the day of its first units: good enough to be shown, and no looks are taken by it.
+void SetTimes(const ExperimentIteration* iteration, const stats::Totals& totals, stats::ExperimentPlan& plan) {
+  if (iteration != nullptr) {
+    plan.started = TimeOf(iteration->started_ms);
+    if (iteration->ended_ms) plan.ended = TimeOf(*iteration->ended_ms);
     return;
   }
   if (plan.started != stats::Time{}) return;
   const auto days = totals.UnitsByDay();
   if (!days.empty()) plan.started = std::chrono::sys_days(std::chrono::days(days.begin()->first));
+}
+
+// How a plan is read that is to have a size, while that is not known.
+void NoteMethod(const Published& published, std::vector<std::string>& notes) {
+  const stats::Design& design = published.design;
+  if (design.method != stats::PlanMethod::kGroupSequential || !design.primary || !design.primary->detect) return;
+  if (stats::EffectiveMethod(design) == stats::PlanMethod::kGroupSequential) return;
+  if (design.plan.metrics.at(design.primary->metric).kind == stats::MetricKind::kQuantile) return;  // it never has one
+  notes.emplace_back(published.looks.empty()
+                         ? "How many units the plan needs is not known yet: that is found from the first 1,000, before "
+                           "the first look. Until then it is read as a sequential plan, and to its end if it is not "
+                           "known by its first look."
+                         : "At the first look there were too few units to plan a size from: it is read as a "
+                           "sequential plan to its end.");
+}
+
+std::string DayOf(Timestamp time) {
+  return FormatTimestamp(time.time_since_epoch().count()).substr(0, 10);
 }
 
 }  // namespace
@@ -32,51 +61,133 @@ Reports::Reports(const Catalog& catalog, const Analysis& analysis, Store& store,
     : catalog_(catalog), analysis_(analysis), looks_(store), options_(std::move(options)) {}
 
 Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_view environment, std::string_view key,
-                                          std::uint32_t iteration) {
-  const std::shared_ptr<const CatalogView> view = catalog_.View();
-  const ProjectView* found = view->FindProject(project);
-  const ExperimentRecord* record = found == nullptr ? nullptr : found->definitions.entities.FindExperiment(key);
-  if (record == nullptr || record->definition.environment != environment) {
+                                          std::uint32_t iteration) const {
+  const auto not_found = [&] {
     return Fail(ErrorCode::kNotFound, "project '" + std::string(project) + "' has no experiment '" + std::string(key) +
                                           "' in environment '" + std::string(environment) + "'");
-  }
+  };
+  Ground ground;
+  ground.view = catalog_.View();
+  ground.project = ground.view->FindProject(project);
+  const ExperimentRecord* record =
+      ground.project == nullptr ? nullptr : ground.project->definitions.entities.FindExperiment(key);
+  if (record == nullptr) return not_found();
   Result<std::shared_ptr<const stats::ExperimentFacts>> facts = analysis_.Facts(project, environment, key, iteration);
   if (!facts) return Fail(facts.error());
-  Ground ground;
   ground.facts = *std::move(facts);
-  ground.now = TimeOf(options_.now_ms ? options_.now_ms()
-                                      : std::chrono::duration_cast<std::chrono::milliseconds>(
-                                            std::chrono::system_clock::now().time_since_epoch())
-                                            .count());
-  ground.revision = view->revision;
+  ground.now = options_.now_ms ? TimeOf(options_.now_ms()) : SystemNow();
   ground.quality.rejected = ground.facts->rejected;
   ground.quality.folded_to = ground.facts->watermark;
   ground.quality.rebuilding = ground.facts->rebuilding;
   stats::ExperimentPlan plan = ground.facts->plan;
-  SetTimes(record->state, *ground.facts->totals, plan);
-  const IterationOf of{std::string(project), std::string(environment), std::string(key), plan.iteration};
-  const Result<Experiment> held = looks_.Hold(of, record->definition);
-  if (!held) return Fail(held.error());
-  Result<Published> published = looks_.TakeDue(of, DesignOf(of.project, *held, std::move(plan)),
-                                               {ground.facts->totals.get(), ground.quality}, ground.now);
-  if (!published) return Fail(published.error());
-  ground.published = *std::move(published);
+  ground.iteration = FindIteration(record->state, plan.iteration);
+  SetTimes(ground.iteration, *ground.facts->totals, plan);
+  ground.of = {std::string(project), std::string(environment), std::string(key), plan.iteration};
+  ground.revision = ground.view->revision;
+  if (plan.ended) {
+    const Result<Revision> at_end = catalog_.audit().RevisionAt(*plan.ended);
+    if (at_end && *at_end > 0) ground.revision = *at_end;
+  }
+  Experiment experiment = record->definition;
+  if (ground.iteration != nullptr && ground.iteration->measured) {
+    experiment = ground.iteration->measured->experiment;
+  } else {
+    Result<std::optional<Experiment>> kept = looks_.Kept(ground.of);
+    if (!kept && kept.error().code != ErrorCode::kCorrupt) return Fail(kept.error());
+    if (kept && *kept) {
+      experiment = **std::move(kept);
+    } else if (plan.iteration != record->state.iteration) {
+      ground.notes.push_back("What iteration " + std::to_string(plan.iteration) +
+                             " was planned with is not known any more: goals and owner are those of the present "
+                             "definition.");
+    }
+  }
+  if (experiment.environment != environment) return not_found();
+  ground.design = DesignOf(ground.of.project, experiment, std::move(plan));
   return ground;
 }
 
 Result<stats::Report> Reports::Of(std::string_view project, std::string_view environment, std::string_view key,
-                                  std::uint32_t iteration) {
+                                  std::uint32_t iteration) const {
   Result<Ground> ground = GroundOf(project, environment, key, iteration);
   if (!ground) return Fail(ground.error());
-  return stats::Judge(ground->published.design, {ground->facts->totals.get(), ground->quality}, ground->published.looks,
-                      ground->now, ground->revision);
+  const Result<Published> published = looks_.Read(ground->of, ground->design);
+  if (!published) return Fail(published.error());
+  ground->quality.changes = ChangesOf(*ground);
+  stats::Report report =
+      stats::Judge(published->design, ground->Facts(), published->looks, ground->now, ground->revision);
+  NoteMethod(*published, ground->notes);
+  ground->notes.insert(ground->notes.end(), published->unread.begin(), published->unread.end());
+  report.notes.insert(report.notes.end(), ground->notes.begin(), ground->notes.end());
+  return report;
 }
 
 Result<std::vector<stats::Alarm>> Reports::AlarmsOf(std::string_view project, std::string_view environment,
-                                                    std::string_view key, std::uint32_t iteration) {
+                                                    std::string_view key, std::uint32_t iteration) const {
   Result<Ground> ground = GroundOf(project, environment, key, iteration);
   if (!ground) return Fail(ground.error());
-  return stats::AlarmsOf(ground->published.design, {ground->facts->totals.get(), ground->quality}, ground->now);
+  // Of what is kept only the size, which intervals are tuned to.
+  const Result<Published> published = looks_.Read(ground->of, ground->design);
+  return stats::AlarmsOf(published ? published->design : ground->design, ground->Facts(), ground->now);
+}
+
+std::vector<std::string> Reports::ChangesOf(const Ground& ground) const {
+  std::vector<std::string> changes;
+  if (ground.iteration == nullptr || !ground.iteration->measured) return changes;
+  const MeasuredPlan& measured = *ground.iteration->measured;
+  const bool is_over = ground.iteration->ended_ms.has_value();
+  // As it stands, or stood at the end; nothing where that is no longer kept.
+  const auto find = [&](const EntityRef& ref) -> std::optional<EntityVersion> {
+    if (is_over) {
+      Result<EntityVersion> then = catalog_.EntityAt(ground.of.project, ref, ground.revision);
+      return then ? std::optional(*std::move(then)) : std::nullopt;
+    }
+    std::optional<EntityRecord> now = ground.project->definitions.entities.Find(ref);
+    if (!now) return std::nullopt;
+    return EntityVersion{*std::move(now), ground.project->revisions.at(ref)};
+  };
+  const std::string rest =
+      std::string("; this iteration is ") + (is_over ? "" : "still ") + "measured as it was at its start.";
+  for (const Metric& metric : measured.metrics) {
+    const std::optional<EntityVersion> found = find({EntityKind::kMetric, metric.key});
+    if (!found || std::get<MetricRecord>(found->record).definition == metric) continue;
+    const Result<AuditEntry> entry = catalog_.audit().Find(found->revision);
+    changes.push_back("Metric '" + metric.key + "' was edited" + (entry ? " on " + DayOf(entry->time) : "") + rest);
+  }
+  if (const std::optional<EntityVersion> found = find({EntityKind::kExperiment, ground.of.experiment})) {
+    const Experiment& then = std::get<ExperimentRecord>(found->record).definition;
+    const Experiment& start = measured.experiment;
+    // Its record changes with every step of its ramp: the revision says nothing of when that was.
+    if (then.secondary != start.secondary) changes.push_back("The list of secondary metrics was edited" + rest);
+    if (then.guardrails != start.guardrails) changes.push_back("The guardrails were edited" + rest);
+  }
+  return changes;
+}
+
+Status Reports::TakeDueLook(const std::string& project, const ExperimentRecord& record,
+                            const ExperimentIteration& iteration) {
+  const std::string environment =
+      iteration.measured ? iteration.measured->experiment.environment : record.definition.environment;
+  const std::string& key = record.definition.key;
+  const std::string name = project + "/" + environment + "/" + key + "/" + std::to_string(iteration.number) + "/" +
+                           std::to_string(iteration.started_ms);
+  if (done_.contains(name)) return {};
+  const Result<Ground> ground = GroundOf(project, environment, key, iteration.number);
+  if (!ground) {
+    // What was started a moment ago is not in the facts yet.
+    return ground.error().code == ErrorCode::kNotFound ? Status() : Fail(ground.error());
+  }
+  if (iteration.measured) {
+    if (Status kept = looks_.Keep(ground->of, iteration.measured->experiment); !kept) return kept;
+  }
+  const Result<Published> published = looks_.TakeDue(ground->of, ground->design, ground->Facts(), ground->now);
+  if (!published) return Fail(published.error());
+  const std::optional<stats::Time> until = OpenUntil(ground->design.plan);
+  const bool has_final = !published->looks.empty() && published->looks.back().is_final;
+  // Of one that is closed, once it was looked at with everything that it will ever have.
+  const bool is_closed = until && ground->now >= *until && ground->quality.folded_to >= until;
+  if (has_final || (is_closed && !ground->quality.rebuilding)) done_.insert(name);
+  return {};
 }
 
 Status Reports::TakeDueLooks(const std::function<bool()>& stop) {
@@ -84,16 +195,11 @@ Status Reports::TakeDueLooks(const std::function<bool()>& stop) {
   const std::shared_ptr<const CatalogView> view = catalog_.View();
   for (const auto& [project, project_view] : view->projects) {
     for (const ExperimentRecord& record : project_view->definitions.entities.experiments) {
-      if (stop()) return all;
-      const ExperimentStatus status = record.state.status;
-      const bool is_over = status == ExperimentStatus::kDraft || status == ExperimentStatus::kScheduled ||
-                           status == ExperimentStatus::kConcluded;
-      if (is_over || record.definition.archived || record.state.iteration == 0) continue;
-      const Result<Ground> ground =
-          GroundOf(project, record.definition.environment, record.definition.key, record.state.iteration);
-      // What was started a moment ago is not in the facts yet.
-      const bool is_known = ground || ground.error().code == ErrorCode::kNotFound;
-      if (!is_known && all) all = Fail(ground.error());
+      for (const ExperimentIteration& iteration : record.state.iterations) {
+        if (stop()) return all;
+        const Status taken = TakeDueLook(project, record, iteration);
+        if (!taken && all) all = taken;
+      }
     }
   }
   return all;

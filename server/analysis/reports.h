@@ -2,20 +2,25 @@
 // taken.
 //
 //   Reports reports(catalog, analysis, store, {});
-//   Result<stats::Report> report = reports.Of("shop", "production", "checkout-one-page", 0);
-//   reports.TakeDueLooks(stop);      // again and again, on one thread
+//   Result<stats::Report> report = reports.Of("shop", "production", "checkout-one-page", 0);     // writes nothing
+//   reports.TakeDueLooks(stop);                                                                 // the keeper of looks
 //
-// The definition that counts is the one that stood when the iteration was first looked at: it is kept beside its looks
-// (looks.h), so that an edit of goals, margins or the method does not move what a running experiment is held against.
+// What counts is what the iteration keeps of its start (ExperimentIteration::measured): edits of goals, margins,
+// metrics or the method do not move what it is held against. They are told in the report's quality.changes. An
+// iteration whose record has nothing is held against the definition that was kept beside its looks, or else the present
+// one, which its notes then say.
 //
-// Thread safety: every method may be called from any thread, and waits for the disk. Cost of a report: that of
-// stats::Judge, some milliseconds.
+// Thread safety: every method may be called from any thread, and waits for the disk; TakeDueLooks from one. Cost of a
+// report: that of stats::Judge, some milliseconds, and a few reads for each thing that was edited.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/result.h"
 #include "server/analysis/analysis.h"
@@ -35,33 +40,46 @@ class Reports {
   // All of them outlive it.
   Reports(const Catalog& catalog, const Analysis& analysis, Store& store, ReportsOptions options);
 
-  // As of now, after taking the look that is due. `iteration` 0: the newest. kNotFound: no such experiment in that
-  // environment, none of that iteration, or it was never started.
+  // As of now; of an iteration that is over, as of the revision at its end. `iteration` 0: the newest. A stored look
+  // that cannot be read is told in its notes. kNotFound: no such experiment in that environment, none of that
+  // iteration, or it was never started.
   Result<stats::Report> Of(std::string_view project, std::string_view environment, std::string_view key,
-                           std::uint32_t iteration);
+                           std::uint32_t iteration) const;
 
-  // Of every experiment that has been started and is not concluded. The first error; the others are tried all the same.
-  Status TakeDueLooks(const std::function<bool()>& stop);
-
-  // For the keeper that acts: what is always valid. Errors as of Of.
+  // For the keeper that acts: what is always valid, whatever looks were taken. Errors as of Of.
   Result<std::vector<stats::Alarm>> AlarmsOf(std::string_view project, std::string_view environment,
-                                             std::string_view key, std::uint32_t iteration);
+                                             std::string_view key, std::uint32_t iteration) const;
+
+  // Finds sizes and takes looks, of every iteration whose plan may still have one due. The first error; the others are
+  // tried all the same.
+  Status TakeDueLooks(const std::function<bool()>& stop);
 
  private:
   // What a report is made of; `facts` outlives the use of its totals.
   struct Ground {
-    Published published;
+    IterationOf of;
+    stats::Design design;  // without the size
     std::shared_ptr<const stats::ExperimentFacts> facts;
     stats::DataQuality quality;
     stats::Time now{};
     Revision revision = 0;
+    const ExperimentIteration* iteration = nullptr;  // of `view`; nullptr: nothing is known of it
+    const ProjectView* project = nullptr;            // likewise
+    std::shared_ptr<const CatalogView> view;
+    std::vector<std::string> notes;
+
+    stats::Facts Facts() const { return {facts->totals.get(), quality}; }
   };
   Result<Ground> GroundOf(std::string_view project, std::string_view environment, std::string_view key,
-                          std::uint32_t iteration);
+                          std::uint32_t iteration) const;
+  // What was edited while it ran, a sentence each.
+  std::vector<std::string> ChangesOf(const Ground& ground) const;
+  Status TakeDueLook(const std::string& project, const ExperimentRecord& record, const ExperimentIteration& iteration);
 
   const Catalog& catalog_;
   const Analysis& analysis_;
   Looks looks_;
+  std::set<std::string> done_;  // iterations that need no more looking at; of the thread that takes looks
   const ReportsOptions options_;
 };
 

@@ -279,12 +279,12 @@ Value ToJson(const Report& report) {
   return object;
 }
 
-// Kept with the time in milliseconds and metrics and variants by number: read back to the bit.
-Value ToJson(const PublishedLook& look) {
+// Kept with the time in milliseconds: read back to the bit.
+Value ToJson(const PublishedLook& look, const ExperimentPlan& plan) {
   Array effects;
   for (const PublishedLook::Of& of : look.effects) {
-    Object one{{"metric", Value(of.metric)},
-               {"variant", Value(of.variant)},
+    Object one{{"metric", Value(plan.metrics.at(of.metric).key)},
+               {"variant", Value(plan.variants.at(of.variant))},
                {"relative", Value(of.is_relative)},
                {"point", Value(of.point)},
                {"se", Value(of.standard_error)},
@@ -300,8 +300,25 @@ Value ToJson(const PublishedLook& look) {
                 {"units", Value(look.units)},       {"effects", Value(std::move(effects))}};
 }
 
-Result<PublishedLook> ReadLook(const Value& value) {
+Result<PublishedLook> ReadLook(const Value& value, const ExperimentPlan& plan) {
   bool is_whole = value.is_object();
+  std::string unknown;  // the first key that is not in the plan
+  // Its place among `keys`. Early versions kept the place itself.
+  const auto place = [&](const Value& of, std::string_view name, const std::vector<std::string>& keys) {
+    const Value* member = of.Find(name);
+    if (member != nullptr && member->IsIntegral() && member->AsInt() >= 0 &&
+        static_cast<std::size_t>(member->AsInt()) < keys.size()) {
+      return static_cast<std::size_t>(member->AsInt());
+    }
+    const bool is_key = member != nullptr && member->is_string();
+    const auto at = is_key ? std::find(keys.begin(), keys.end(), member->AsString()) : keys.end();
+    if (at != keys.end()) return static_cast<std::size_t>(at - keys.begin());
+    if (is_key && unknown.empty()) unknown = std::string(name) + " '" + member->AsString() + "'";
+    is_whole = is_whole && is_key;
+    return std::size_t{0};
+  };
+  std::vector<std::string> metrics;
+  for (const MetricPlan& metric : plan.metrics) metrics.push_back(metric.key);
   const auto number = [&](const Value& of, std::string_view name) {
     const Value* member = of.Find(name);
     if (member == nullptr || !member->is_number()) {
@@ -330,8 +347,8 @@ Result<PublishedLook> ReadLook(const Value& value) {
   is_whole = is_whole && effects != nullptr && effects->is_array();
   for (const Value& one : is_whole ? effects->AsArray() : Array{}) {
     PublishedLook::Of of;
-    of.metric = static_cast<std::size_t>(whole(one, "metric"));
-    of.variant = static_cast<std::uint32_t>(whole(one, "variant"));
+    of.metric = place(one, "metric", metrics);
+    of.variant = static_cast<std::uint32_t>(place(one, "variant", plan.variants));
     of.is_relative = one.Find("relative") != nullptr && one.Find("relative")->AsBool();
     of.point = number(one, "point");
     of.standard_error = number(one, "se");
@@ -344,6 +361,10 @@ Result<PublishedLook> ReadLook(const Value& value) {
     look.effects.push_back(of);
   }
   if (!is_whole || look.number == 0) return Fail(ErrorCode::kCorrupt, "a stored look of an experiment cannot be read");
+  if (!unknown.empty()) {
+    return Fail(ErrorCode::kCorrupt, "look " + std::to_string(look.number) + " of the experiment names the " + unknown +
+                                         ", which is not in its plan");
+  }
   return look;
 }
 

@@ -243,9 +243,10 @@ std::vector<Alarm> AlarmsOf(const Design& design, const Facts& facts, Time now);
 
 // docs/api/report.schema.json. Members in one order; what is not known is left out.
 Value ToJson(const Report& report);
-// Looks as they are kept. kCorrupt: these are not such bytes.
-Value ToJson(const PublishedLook& look);
-Result<PublishedLook> ReadLook(const Value& value);
+// Looks as they are kept, with metrics and variants by their keys: whatever order a plan has, they are read as what
+// they were. kCorrupt: these are not such bytes, or they name what is not in `plan`; says what.
+Value ToJson(const PublishedLook& look, const ExperimentPlan& plan);
+Result<PublishedLook> ReadLook(const Value& value, const ExperimentPlan& plan);
 
 struct TextOptions {
   std::size_t columns = 80;  // at least 40 are used

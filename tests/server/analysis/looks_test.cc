@@ -54,6 +54,11 @@ class LooksTest : public ::testing::Test {
     design.planned_units.reset();
     return design;
   }
+  static stats::Facts Folded(const stats::Totals& totals, stats::Time to) {
+    stats::Facts facts{&totals, {}};
+    facts.quality.folded_to = to;
+    return facts;
+  }
   std::unique_ptr<Store> store_ = OpenMemoryStore();
 };
 
@@ -61,18 +66,18 @@ TEST_F(LooksTest, TheSizeIsFoundOnceAndLooksAreTakenByThePlan) {
   Looks looks(*store_);
   const stats::testing::World world{.seed = 60};
   const stats::Totals week = TotalsOf(Unsized(), world, 7), fortnight = TotalsOf(Unsized(), world, 14);
-  const Result<Published> early = looks.TakeDue(kIteration, Unsized(), {&week, {}}, After(7));
+  const Result<Published> early = looks.TakeDue(kIteration, Unsized(), Folded(week, After(7)), After(7));
   ASSERT_TRUE(early) << early.error().message;
   ASSERT_TRUE(early->design.planned_units);
   EXPECT_TRUE(early->looks.empty());
-  const Result<Published> taken = looks.TakeDue(kIteration, Unsized(), {&fortnight, {}}, After(14));
+  const Result<Published> taken = looks.TakeDue(kIteration, Unsized(), Folded(fortnight, After(14)), After(14));
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->design.planned_units, early->design.planned_units);
   ASSERT_EQ(taken->looks.size(), 1u);
 
   // Whoever asks again, with whatever there is by then, gets what was published.
   const stats::Totals later = TotalsOf(Unsized(), world, 20);
-  const Result<Published> again = Looks(*store_).TakeDue(kIteration, Unsized(), {&later, {}}, After(20));
+  const Result<Published> again = Looks(*store_).TakeDue(kIteration, Unsized(), Folded(later, After(20)), After(20));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->looks, taken->looks);
   EXPECT_EQ(Looks(*store_).Read(kIteration, Unsized())->looks, taken->looks);
@@ -82,7 +87,7 @@ TEST_F(LooksTest, TheSizeIsFoundOnceAndLooksAreTakenByThePlan) {
   EXPECT_TRUE(looks.Read(next, Unsized())->looks.empty());
 }
 
-TEST_F(LooksTest, TheDefinitionOfTheFirstLookIsWhatItIsHeldAgainst) {
+TEST_F(LooksTest, TheDefinitionIsKeptOnce) {
   Experiment experiment;
   experiment.key = "checkout-one-page";
   experiment.owner = "ana";
@@ -92,31 +97,51 @@ TEST_F(LooksTest, TheDefinitionOfTheFirstLookIsWhatItIsHeldAgainst) {
   experiment.hypothesis = "as it was";
   experiment.variants = {{"control", "multi", 50'000}, {"one_page", "single", 50'000}};
   experiment.primary = PrimaryMetric{"order_completed", std::nullopt, 2'000};
-  experiment.force = {{{{"account_id", Value("qa-17")}}, "one_page"}};
   Looks looks(*store_);
-  ASSERT_TRUE(looks.Hold(kIteration, experiment));
+  EXPECT_EQ(looks.Kept(kIteration)->has_value(), false);
+  ASSERT_TRUE(looks.Keep(kIteration, experiment));
   Experiment edited = experiment;
   edited.hypothesis = "as one would have it now";
-  const Result<Experiment> held = Looks(*store_).Hold(kIteration, edited);
-  ASSERT_TRUE(held) << held.error().message;
-  EXPECT_EQ(held->hypothesis, "as it was");
-  EXPECT_EQ(held->variants, experiment.variants);
-  EXPECT_TRUE(held->force.empty()) << "no units are kept beside looks";
+  ASSERT_TRUE(Looks(*store_).Keep(kIteration, edited));
+  EXPECT_EQ(*looks.Kept(kIteration), std::optional(experiment));
   // A look beside it is read as before.
   EXPECT_TRUE(looks.Read(kIteration, Unsized())->looks.empty());
-  IterationOf next = kIteration;
-  next.iteration = 2;
-  EXPECT_EQ(looks.Hold(next, edited)->hypothesis, edited.hypothesis);
+}
+
+TEST_F(LooksTest, NothingIsTakenOfWhatIsNotAllThere) {
+  Looks looks(*store_);
+  const stats::Totals totals = TotalsOf(Unsized(), {.seed = 60}, 14), none(Unsized().plan);
+  const auto taken = [&](stats::Design design, const stats::Totals& of, std::optional<stats::Time> folded_to) {
+    stats::DataQuality quality;
+    quality.folded_to = folded_to;
+    const Result<Published> published = looks.TakeDue(kIteration, std::move(design), {&of, quality}, After(14));
+    return published->looks.size() + (published->design.planned_units ? 1 : 0);
+  };
+  EXPECT_EQ(taken(Unsized(), totals, std::nullopt), 0u);
+  EXPECT_EQ(taken(Unsized(), totals, After(14) - std::chrono::hours(1)), 0u) << "the fold is behind";
+  stats::Design of_older_server = Unsized();
+  of_older_server.plan.started = {};
+  EXPECT_EQ(taken(of_older_server, totals, After(14)), 0u);
+  stats::Design ended = Unsized();
+  ended.plan.ended = After(0) + std::chrono::hours(1);
+  EXPECT_EQ(taken(ended, none, After(14)), 0u) << "nobody was exposed";
+  EXPECT_TRUE(store_->Range(RangeQuery::Prefix("!look/"))->entries.empty());
+  EXPECT_EQ(taken(Unsized(), totals, After(14)), 2u);
 }
 
 TEST_F(LooksTest, TooLittleGivesNoSizeAndADamagedLookIsSaid) {
   Looks looks(*store_);
   const stats::Totals few = TotalsOf(Unsized(), {.seed = 61, .units_per_day = 100}, 7);
-  EXPECT_FALSE(looks.TakeDue(kIteration, Unsized(), {&few, {}}, After(7))->design.planned_units);
+  EXPECT_FALSE(looks.TakeDue(kIteration, Unsized(), Folded(few, After(7)), After(7))->design.planned_units);
   Txn txn;
   txn.ops = {TxnOp::Put("!look/shop/production/checkout-one-page/1/0000000001", "{}")};
   ASSERT_TRUE(store_->Commit(std::move(txn)));
-  EXPECT_EQ(looks.Read(kIteration, Unsized()).error().code, ErrorCode::kCorrupt);
+  const stats::Totals totals = TotalsOf(Unsized(), {.seed = 60}, 14);
+  const Result<Published> published = looks.TakeDue(kIteration, Unsized(), Folded(totals, After(14)), After(14));
+  ASSERT_TRUE(published);
+  ASSERT_EQ(published->unread.size(), 1u);
+  EXPECT_NE(published->unread[0].find("/1/0000000001'"), std::string::npos);
+  EXPECT_TRUE(published->looks.empty()) << "what was spent is not known";
 }
 
 }  // namespace

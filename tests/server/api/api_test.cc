@@ -698,6 +698,7 @@ TEST_F(ApiTest, AnExperimentIsMovedAndSaysWhereItStands) {
   EXPECT_EQ(TextAt(running, "status"), "running");
   EXPECT_EQ(running.Find("scheduled"), nullptr);
   EXPECT_EQ(TextAt(running.Find("iterations")->AsArray().at(0), "number"), "1");
+  EXPECT_EQ(running.Find("iterations")->AsArray().at(0).Find("measured"), nullptr) << "what people ask for";
   EXPECT_EQ(TextAt(*running.Find("ramp"), "status"), "waiting_for_units");
   EXPECT_TRUE(running.Find("ramp")->Find("next")->Find("units")->is_null()) << "nobody knows how many there are";
   const Value entry = server.Get("/api/v1/audit?limit=1").Find("entries")->AsArray().at(0);

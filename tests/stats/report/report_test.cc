@@ -328,15 +328,26 @@ TEST(LooksTest, AreReadAsTheyWereWritten) {
   const Totals totals = TotalsOf(design, {.seed = 20, .units_per_day = 200}, 14);
   PublishedLook look = *DueLook(design, {&totals, {}}, {}, After(14));
   look.effects[0].upper = INFINITY;
-  const Result<Value> stored = ParseJson(guidon::ToJson(stats::ToJson(look)));
+  const Result<Value> stored = ParseJson(guidon::ToJson(stats::ToJson(look, design.plan)));
   ASSERT_TRUE(stored);
-  const Result<PublishedLook> read = ReadLook(*stored);
+  const Result<PublishedLook> read = ReadLook(*stored, design.plan);
   ASSERT_TRUE(read);
   EXPECT_EQ(*read, look);
-  EXPECT_FALSE(ReadLook(Value(3)));
+  EXPECT_FALSE(ReadLook(Value(3), design.plan));
   Value broken = *stored;
   broken.MutableObject().Erase("fraction");
-  EXPECT_EQ(ReadLook(broken).error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(ReadLook(broken, design.plan).error().code, ErrorCode::kCorrupt);
+
+  // By keys: a metric before it moves nothing, and one that is gone is said.
+  ExperimentPlan other = design.plan;
+  other.metrics.insert(other.metrics.begin(), MetricPlan{.key = "added"});
+  const Result<PublishedLook> moved = ReadLook(*stored, other);
+  ASSERT_TRUE(moved);
+  EXPECT_EQ(moved->effects[0].metric, look.effects[0].metric + 1);
+  EXPECT_EQ(moved->effects[0].point, look.effects[0].point);
+  other.metrics.erase(other.metrics.begin() + static_cast<std::ptrdiff_t>(moved->effects[0].metric));
+  EXPECT_THAT(ReadLook(*stored, other).error().message,
+              ::testing::HasSubstr("metric '" + design.plan.metrics[look.effects[0].metric].key + "'"));
 }
 
 // ---- Gates --------------------------------------------------------------------------------------------------------

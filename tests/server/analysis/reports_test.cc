@@ -1,0 +1,260 @@
+// Iterations are measured by what stood at their start, and reports of them change nothing: a catalog, a journal and
+// its fold on a store in memory.
+#include "server/analysis/reports.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/analysis/plan_of.h"
+#include "server/feed/feed.h"
+#include "tests/server/ingest/fold_fixture.h"
+
+namespace guidon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Move = ExperimentMove;
+
+constexpr std::int64_t kDayMs = 24 * kHourMs;
+
+// Flag `f`, of the metrics `ordered` (72 h) and `spent` (no window) the experiment `checkout` that runs since kStartMs.
+class ReportsTest : public ::testing::Test {
+ protected:
+  ReportsTest() {
+    EXPECT_TRUE(catalog_.Load());
+    EXPECT_TRUE(catalog_.PutProject({"shop", "", {{"production", false, ""}}}, {}, {}, std::nullopt));
+    Put(EntityKind::kFlag, "f",
+        R"({"type":"string","owner":"x","variations":{"multi":"m","single":"s"},
+            "environments":{"production":{"enabled":true,"default":"multi"}}})");
+    Put(EntityKind::kMetric, "ordered", R"({"owner":"x","type":"conversion","event":"order","window":"72h"})");
+    Put(EntityKind::kMetric, "spent", R"({"owner":"x","type":"sum","event":"order","value":"amount"})");
+    Put(EntityKind::kExperiment, "checkout",
+        R"({"flag":"f","environment":"production","owner":"ana","state":"running","unit":"key","hypothesis":"it sells",
+            "variants":{"control":{"serves":"multi","weight":"50%"},"one_page":{"serves":"single","weight":"50%"}},
+            "metrics":{"primary":"ordered","guardrails":["spent"]},
+            "plan":{"looks":"daily","min_days":1,"max_days":14}})");
+  }
+
+  void Change(EntityKind kind, const std::string& key, const std::string& definition, Edit::Action action) {
+    CommitRequest request;
+    request.project = "shop";
+    request.edits = {{{kind, key}, action, *ParseJson(definition), {}}};
+    const Result<Committed> done = catalog_.Commit(request);
+    EXPECT_TRUE(done) << done.error().message;
+  }
+  void Put(EntityKind kind, const std::string& key, const std::string& definition) {
+    Change(kind, key, definition, Edit::Action::kPut);
+  }
+  void Patch(EntityKind kind, const std::string& key, const std::string& patch) {
+    Change(kind, key, patch, Edit::Action::kPatch);
+  }
+  void Do(Move move) {
+    const Result<Committed> done =
+        catalog_.MoveExperiment({.project = "shop", .experiment = "checkout", .order = ExperimentOrder{.move = move}});
+    EXPECT_TRUE(done) << done.error().message;
+  }
+  static std::string Sees(const std::string& unit, const std::string& variant, std::int64_t ms, int iteration = 1) {
+    std::string event = Exposure(unit, variant, ms);
+    const std::string of = R"("iteration":1)";
+    return event.replace(event.find(of), of.size(), R"("iteration":)" + std::to_string(iteration));
+  }
+  void Send(const std::vector<std::string>& events) { Append(*journal_, events); }
+  // So many see each variant an hour after the start, and half of them order at once.
+  void SendCrowd(int in_control, int in_one_page) {
+    now_ms_ = kStartMs + 2 * kHourMs;
+    std::vector<std::string> events;
+    for (const auto& [variant, units] : {std::pair{"control", in_control}, std::pair{"one_page", in_one_page}}) {
+      for (int i = 0; i < units; ++i) {
+        const std::string unit = variant + std::to_string(i);
+        events.push_back(Sees(unit, variant, kStartMs + kHourMs));
+        if (i % 2 == 0) events.push_back(Track(unit, "order", kStartMs + kHourMs));
+      }
+    }
+    Send(events);
+  }
+  void Fold() {
+    EXPECT_TRUE(fold_->CatchUp([] { return false; }));
+  }
+  void TakeDueLooks() {
+    const Status taken = reports_.TakeDueLooks([] { return false; });
+    EXPECT_TRUE(taken) << taken.error().message;
+  }
+
+  std::shared_ptr<const stats::ExperimentFacts> FactsOf(std::uint32_t iteration) {
+    return *analysis_.Facts("shop", "production", "checkout", iteration);
+  }
+  // How many of an arm ordered.
+  double Ordered(std::uint32_t iteration, std::uint32_t variant) {
+    return std::get<stats::ProportionStatistic>(FactsOf(iteration)->totals->Arm(0, variant)).successes;
+  }
+  stats::Report ReportOf(std::uint32_t iteration) {
+    Result<stats::Report> report = reports_.Of("shop", "production", "checkout", iteration);
+    EXPECT_TRUE(report) << report.error().message;
+    return *std::move(report);
+  }
+  // The numbers, and who and why.
+  static std::string Said(const stats::Report& report) {
+    const Value document = stats::ToJson(report);
+    std::string said;
+    for (const std::string_view part : {"owner", "hypothesis", "plan_hash", "plan", "metrics", "units_by_day"}) {
+      said += ToJson(*document.Find(part));
+    }
+    return said;
+  }
+
+  std::int64_t now_ms_ = kStartMs;
+  std::function<Timestamp()> clock_ = [this] { return Timestamp(std::chrono::milliseconds(now_ms_)); };
+  std::unique_ptr<Store> store_ = OpenMemoryStore({.clock = clock_});
+  Feed feed_{store_->Epoch(), {}, [] {}};
+  Catalog catalog_{*store_, feed_, {.now = clock_}};
+  std::unique_ptr<Journal> journal_ = *Journal::Open(*store_, {.clock = clock_});
+  std::unique_ptr<class Fold> fold_ =
+      *Fold::Open(*store_, *journal_, {.plans = PlansOf(catalog_, clock_), .clock = clock_});
+  Analysis analysis_{catalog_, *fold_};
+  Reports reports_{catalog_, analysis_, *store_, {.now_ms = [this] { return now_ms_; }}};
+};
+
+TEST_F(ReportsTest, AnIterationThatIsOverStaysAsItWasWhateverIsEdited) {
+  Send({Sees("a", "control", kStartMs), Sees("b", "one_page", kStartMs), Track("b", "order", kStartMs + 1)});
+  now_ms_ += kHourMs;
+  Do(Move::kStop);
+  Fold();
+  const stats::Report before = ReportOf(1);
+  EXPECT_EQ(Ordered(1, 1), 1);
+
+  now_ms_ += kHourMs;
+  // In the other order, with other weights, another unit and other goals.
+  Put(EntityKind::kExperiment, "checkout",
+      R"({"flag":"f","environment":"production","owner":"ben","state":"stopped","unit":"device","hypothesis":"another",
+          "variants":{"one_page":{"serves":"single","weight":"90%"},"control":{"serves":"multi","weight":"10%"}},
+          "metrics":{"primary":"spent"}})");
+  Fold();
+  EXPECT_THAT(FactsOf(1)->plan.variants, ElementsAre("control", "one_page"));
+  EXPECT_EQ(Ordered(1, 1), 1);
+  const stats::Report after = ReportOf(1);
+  EXPECT_EQ(Said(after), Said(before));
+  EXPECT_EQ(after.revision, before.revision);
+  EXPECT_THAT(after.quality.changes, ElementsAre()) << "it was over when that was edited";
+}
+
+TEST_F(ReportsTest, ALongPastIterationIsHeldAgainstTheDefinitionThatWasKept) {
+  Send({Sees("a", "control", kStartMs)});
+  Fold();
+  TakeDueLooks();
+  for (std::size_t i = 0; i < kMaxPlansKept; ++i) {
+    now_ms_ += kHourMs;
+    Do(Move::kStop);
+    if (i == 0) Patch(EntityKind::kExperiment, "checkout", R"({"owner":"ben","hypothesis":"another"})");
+    Do(Move::kStart);
+  }
+  const std::shared_ptr<const CatalogView> view = catalog_.View();
+  const ExperimentRecord* record = view->FindProject("shop")->definitions.entities.FindExperiment("checkout");
+  ASSERT_FALSE(record->state.iterations.at(0).measured);
+  Fold();
+  EXPECT_EQ(ReportOf(1).design.owner, "ana");
+  EXPECT_EQ(ReportOf(1).design.hypothesis, "it sells");
+  EXPECT_EQ(ReportOf(2).design.owner, "ben");
+}
+
+TEST_F(ReportsTest, WhatIsEditedWhileItRunsIsToldAndMovesNothing) {
+  Send({Sees("b", "one_page", kStartMs), Track("b", "order", kStartMs + 2 * kHourMs)});
+  Fold();
+  const std::string before = Said(ReportOf(1));
+  now_ms_ += 5 * kDayMs;
+  Patch(EntityKind::kMetric, "ordered", R"({"window":"1h"})");
+  Patch(EntityKind::kExperiment, "checkout", R"({"metrics":{"secondary":["spent"]}})");
+  Fold();
+  EXPECT_EQ(Said(ReportOf(1)), before);
+  EXPECT_EQ(Ordered(1, 1), 1) << "within 72 hours";
+  EXPECT_THAT(
+      ReportOf(1).quality.changes,
+      ElementsAre("Metric 'ordered' was edited on 2027-01-06; this iteration is still measured as it was at its start.",
+                  HasSubstr("The list of secondary metrics was edited;")));
+  // The next one goes by the edit, and what was edited while the first ran is still told of that.
+  Do(Move::kStop);
+  Do(Move::kStart);
+  Send({Sees("b", "one_page", now_ms_, 2)});
+  now_ms_ += 2 * kHourMs;
+  Send({Track("b", "order", now_ms_)});
+  Fold();
+  EXPECT_EQ(Ordered(2, 1), 0);
+  EXPECT_TRUE(ReportOf(2).quality.changes.empty());
+  EXPECT_EQ(ReportOf(1).quality.changes.size(), 2u);
+}
+
+TEST_F(ReportsTest, OutcomesOfAnIterationAreCountedWhileTheNextOneRuns) {
+  Send({Sees("a", "one_page", kStartMs + kHourMs)});
+  now_ms_ += kDayMs;
+  Do(Move::kStop);
+  now_ms_ += kHourMs;
+  Do(Move::kStart);
+  now_ms_ += 5 * kHourMs;
+  Send({Track("a", "order", now_ms_), Sees("c", "one_page", kStartMs + kDayMs + 1), Sees("d", "control", now_ms_, 2)});
+  Fold();
+  EXPECT_EQ(Ordered(1, 1), 1) << "within the window of its exposure";
+  EXPECT_EQ(FactsOf(1)->rejected.at("closed"), 1u) << "c came after the end";
+  EXPECT_EQ(FactsOf(1)->totals->Units(1).units, 1u);
+  EXPECT_EQ(std::get<stats::MeanStatistic>(FactsOf(1)->totals->Arm(1, 1)).y.mean, 0) << "`spent` ended with it";
+  EXPECT_EQ(FactsOf(2)->totals->Units(0).units, 1u);
+
+  // Long after, nothing moves it any more.
+  now_ms_ = kStartMs + 30 * kDayMs;
+  Send({Track("a", "order", kStartMs + 2 * kDayMs)});
+  Fold();
+  EXPECT_EQ(PlansOf(*catalog_.View(), clock_())->plans.size(), 1u);
+  EXPECT_EQ(Ordered(1, 1), 1);
+  EXPECT_EQ(ReportOf(1).iteration, 1u);
+}
+
+TEST_F(ReportsTest, ReadingAReportWritesNothingAndTheKeeperTakesLooksOfWhatIsFolded) {
+  SendCrowd(200, 200);
+  Fold();
+  now_ms_ = kStartMs + 2 * kDayMs;
+  TakeDueLooks();
+  EXPECT_TRUE(ReportOf(1).looks.empty()) << "what has arrived since is not folded yet";
+  Fold();
+  const StoreHead head = store_->Head();
+  EXPECT_EQ(stats::ToJson(ReportOf(1)), stats::ToJson(ReportOf(1)));
+  EXPECT_TRUE(reports_.AlarmsOf("shop", "production", "checkout", 1));
+  EXPECT_EQ(store_->Head(), head);
+  EXPECT_TRUE(ReportOf(1).looks.empty());
+  TakeDueLooks();
+  EXPECT_EQ(ReportOf(1).looks.size(), 1u);
+
+  // What is stored goes by keys, and is read whatever was added since.
+  Patch(EntityKind::kExperiment, "checkout", R"({"metrics":{"secondary":["spent"]}})");
+  Fold();
+  EXPECT_EQ(ReportOf(1).looks.size(), 1u);
+  EXPECT_TRUE(ReportOf(1).notes.empty()) << ReportOf(1).notes.front();
+}
+
+TEST_F(ReportsTest, ALookThatCannotBeReadIsToldAndSilencesNoAlarm) {
+  SendCrowd(600, 20);
+  now_ms_ = kStartMs + 2 * kDayMs;
+  Fold();
+  Txn txn;
+  txn.ops = {TxnOp::Put("!look/shop/production/checkout/1/0000000001", "{}"),
+             TxnOp::Put("!look/shop/production/checkout/1/size", "[]")};
+  ASSERT_TRUE(store_->Commit(std::move(txn)));
+  const auto alarms = reports_.AlarmsOf("shop", "production", "checkout", 1);
+  ASSERT_TRUE(alarms) << alarms.error().message;
+  ASSERT_EQ(alarms->size(), 1u);
+  EXPECT_EQ(alarms->front().kind, stats::Alarm::Kind::kSampleRatio);
+  const std::vector<std::string> notes = ReportOf(1).notes;
+  EXPECT_THAT(notes, ::testing::Contains(HasSubstr("/1/0000000001' cannot be read")));
+  EXPECT_THAT(notes, ::testing::Contains(HasSubstr("/1/size' cannot be read: it is no size")));
+}
+
+TEST_F(ReportsTest, APlanWhoseSizeIsNotKnownYetSaysHowItIsReadMeanwhile) {
+  Do(Move::kStop);
+  Patch(EntityKind::kExperiment, "checkout",
+        R"({"metrics":{"primary":{"use":"ordered","detect":"2%"}},"plan":{"max_days":null}})");
+  Do(Move::kStart);
+  Send({Sees("a", "control", now_ms_, 2)});
+  Fold();
+  EXPECT_THAT(ReportOf(2).notes, ::testing::Contains(HasSubstr("is not known yet")));
+}
+
+}  // namespace
+}  // namespace guidon
