@@ -57,15 +57,17 @@ class MemberErasure : private ErasureSteps {
 
   // ---- What is current ----
 
-  std::optional<std::string> NoteWithout(const std::string& text) const {
+  std::optional<std::string> NoteWithout(std::string_view space, const std::string& text) const {
     Result<Value> note = ParseJson(text);
-    if (!note || names_->EraseFromNote(*note) == 0) return std::nullopt;
+    if (!note || names_->EraseFromNote(space, *note) == 0) return std::nullopt;
     return ToJson(*note);
   }
 
   Status ChangeRequestItems() {
     if (state_.dry_run || !parts_.rewrite_requests) return ChangeItems(kChangeRequestSpace);
-    const auto without = [this](const Item& item) { return stop_() ? std::nullopt : NoteWithout(item.value); };
+    const auto without = [this](const Item& item) {
+      return stop_() ? std::nullopt : NoteWithout(kChangeRequestSpace, item.value);
+    };
     const Result<std::size_t> changed = parts_.rewrite_requests(without, "privacy.erase", author_);
     if (!changed) return Fail(changed.error());
     state_.counts.notes += *changed;
@@ -79,7 +81,7 @@ class MemberErasure : private ErasureSteps {
     if (!items) return Fail(items.error());
     for (Item item : *items) {
       if (stop_()) return Stopped();
-      std::optional<std::string> value = NoteWithout(item.value);
+      std::optional<std::string> value = NoteWithout(space, item.value);
       if (!value) continue;
       ++state_.counts.notes;
       if (state_.dry_run) {
@@ -101,7 +103,8 @@ class MemberErasure : private ErasureSteps {
   Status RewriteNotes() {
     return Rewrite(KeySpace::kVersioned, [this](const KeyValue& stored, bool is_newest) {
       std::optional<std::string> value;
-      if (!is_newest && IsNote(ParseStoreKey(stored.key))) value = NoteWithout(stored.value);
+      const StoreKey key = ParseStoreKey(stored.key);
+      if (!is_newest && IsNote(key)) value = NoteWithout(key.project, stored.value);
       state_.counts.past_versions += value ? 1 : 0;
       return value;
     });
@@ -135,6 +138,7 @@ class MemberErasure : private ErasureSteps {
   Status FindAuditEntries() {
     return ForEachLink(parts_.store, 1, [this](const RevisionEntry& link) -> Status {
       if (stop_()) return Stopped();
+      names_->Learn(link);
       if (!names_->AreIn(link)) return {};
       redact_.push_back(link.revision);
       if (link.revision <= last_before_) ++state_.counts.audit_entries;
@@ -153,14 +157,16 @@ class MemberErasure : private ErasureSteps {
     }
     return ForEachLink(parts_.store, 1, [this](const RevisionEntry& link) -> Status {
       if (stop_()) return Stopped();
-      if (names_->AreIn(link)) Remains("the audit entry of revision " + std::to_string(link.revision));
+      if (names_->AreIn(link) || names_->AreIn(link.audit.bytes) || names_->AreIn(link.log.bytes)) {
+        Remains("the audit entry of revision " + std::to_string(link.revision));
+      }
       return {};
     });
   }
 
   const std::string member_;
   const Revision last_before_;  // the newest one when it began
-  const MemberNames* names_ = nullptr;
+  MemberNames* names_ = nullptr;
   std::vector<Revision> redact_;
 };
 

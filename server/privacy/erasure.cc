@@ -23,11 +23,12 @@ Status ErasureSteps::NoteBegun(const std::string& project) {
 }
 
 Status ErasureSteps::NoteErased(const std::string& project, const std::string& counts, std::vector<Revision> redact) {
+  // The newest first: what an erasure that is begun again learns from stands before what it has to find.
   while (redact.size() > kMostRedacted) {
-    const auto end = redact.begin() + static_cast<std::ptrdiff_t>(kMostRedacted);
-    Status noted = Note("begun", "privacy.erase", project, "", {redact.begin(), end});
+    const auto begin = redact.end() - static_cast<std::ptrdiff_t>(kMostRedacted);
+    Status noted = Note("begun", "privacy.erase", project, "", {begin, redact.end()});
     if (!noted) return noted;
-    redact.erase(redact.begin(), end);
+    redact.erase(begin, redact.end());
   }
   return Note("erased", "privacy.erased", project, counts, std::move(redact));
 }

@@ -120,11 +120,10 @@ ExportFindings FindingsOfUnit(const UnitName& unit, const std::string& project) 
           [traces, project](const JournalEntry& entry) { return EventsOfUnit(*traces, project, entry); }};
 }
 
-ExportFindings FindingsOfMember(MemberNames names) {
-  const auto held = std::make_shared<const MemberNames>(std::move(names));
-  return {[held](const KeyValue& stored, bool is_newest) { return RecordOfMember(*held, stored, is_newest); },
-          [held](const RevisionEntry& link) {
-            return held->AreIn(link) ? std::optional<Object>(AuditFinding(link)) : std::nullopt;
+ExportFindings FindingsOfMember(std::shared_ptr<const MemberNames> names) {
+  return {[names](const KeyValue& stored, bool is_newest) { return RecordOfMember(*names, stored, is_newest); },
+          [names](const RevisionEntry& link) {
+            return names->AreIn(link) ? std::optional<Object>(AuditFinding(link)) : std::nullopt;
           },
           {}};
 }

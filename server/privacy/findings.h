@@ -16,6 +16,6 @@ ExportFindings FindingsOfUnit(const UnitName& unit, const std::string& project);
 
 // They themselves, their keys and their sessions, now and as they were, without what proves a key; comments and change
 // requests that name them, and as what; other records that do; the audit log.
-ExportFindings FindingsOfMember(MemberNames names);
+ExportFindings FindingsOfMember(std::shared_ptr<const MemberNames> names);
 
 }  // namespace guidon

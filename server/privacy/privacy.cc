@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "audit/hex.h"
 #include "core/base/json.h"
 #include "core/codec/codec.h"
 #include "core/model/names.h"
@@ -21,7 +22,35 @@
 namespace guidon {
 namespace {
 
-constexpr int kMostAttempts = 5;  // at changing definitions that others change meanwhile
+constexpr std::size_t kMostNamesKept = 8;  // of members who are being exported
+constexpr std::size_t kTagBytes = 16;      // of a cursor, hex digits
+constexpr int kMostAttempts = 5;           // at changing definitions that others change meanwhile
+
+// What a cursor begins with: whose export it is of.
+std::string TagOf(const UnitRequest& request) {
+  const bool is_member = !request.member.empty();
+  const Value what = is_member ? Value(Array{Value("member"), Value(request.member)})
+                               : Value(Array{Value("unit"), Value(request.project), Value(request.unit.attribute),
+                                             Value(request.unit.id), Value(request.unit.mentions)});
+  return ToHex(Sha256(ToJson(what))).substr(0, kTagBytes);
+}
+
+Result<ExportPlace> ReadCursor(std::string_view cursor, const UnitRequest& request) {
+  if (cursor.empty()) return ExportPlace();
+  const std::string_view tag = cursor.substr(0, kTagBytes);
+  const bool has_tag = tag.size() == kTagBytes && FromHex(tag) && cursor.substr(kTagBytes).starts_with(' ');
+  const std::string_view rest = has_tag ? cursor.substr(kTagBytes + 1) : "";
+  std::optional<ExportPlace> place = rest.empty() ? std::nullopt : ReadExportPlace(rest);
+  if (!place) {
+    return Fail(ErrorCode::kInvalid, "cursor: expected `next` of an answer, or nothing for the first page");
+  }
+  if (tag != TagOf(request)) {
+    return Fail(ErrorCode::kInvalid,
+                "cursor: it is of another export; send it with the unit, attribute, project and mentions, or the "
+                "member, that it came from, or leave it out to begin with the first page");
+  }
+  return *std::move(place);
+}
 
 }  // namespace
 
@@ -362,6 +391,8 @@ Result<ErasureState> Privacy::Start(const UnitRequest& request, const Author& au
   }
   if (stopping_) return Fail(ErrorCode::kUnavailable, "the server is stopping");
   if (thread_.joinable()) thread_.join();  // it has said how it ended, and has nothing left to do
+  names_.clear();
+  ++erasures_;
   last_ = ErasureState();
   last_->id = NewEpoch();
   last_->dry_run = request.dry_run;
@@ -396,29 +427,53 @@ Result<ErasureState> Privacy::Find(std::string_view id) const {
 
 Result<UnitPage> Privacy::Export(const UnitRequest& request, std::string_view cursor, std::size_t limit) const {
   if (Status fine = Check(request); !fine) return Fail(fine.error());
-  const std::optional<ExportPlace> place = ReadExportPlace(cursor);
-  if (!place) {
-    return Fail(ErrorCode::kInvalid, "cursor: expected `next` of an answer, or nothing for the first page");
-  }
+  const Result<ExportPlace> place = ReadCursor(cursor, request);
+  if (!place) return Fail(place.error());
   {
     MutexLock lock(mutex_);
     if (last_ && last_->phase == ErasureState::Phase::kRunning) {
       return Fail(ErrorCode::kConflict, "an erasure is under way; ask again when it is done");
     }
   }
-  const ExportBounds bounds{std::clamp<std::size_t>(limit, 1, kMostFindings), options_.stopping};
+  ExportFindings findings;
   if (request.member.empty()) {
-    Result<UnitPage> page =
-        ReadExportPage(parts_.store, parts_.journal, FindingsOfUnit(request.unit, request.project), *place, bounds);
-    if (page && cursor.empty()) {
-      if (Status added = AddFacts(request, *page); !added) return Fail(added.error());
-    }
-    return page;
+    findings = FindingsOfUnit(request.unit, request.project);
+  } else {
+    Result<HeldNames> names = NamesOf(request.member, cursor.empty());
+    if (!names) return Fail(names.error());
+    findings = FindingsOfMember(*std::move(names));
   }
-  Result<MemberNames> names =
-      MemberNames::Read(parts_.store, request.member, std::string(kPlaceholder), options_.stopping);
-  if (!names) return Fail(names.error());
-  return ReadExportPage(parts_.store, parts_.journal, FindingsOfMember(*std::move(names)), *place, bounds);
+  const ExportBounds bounds{std::clamp<std::size_t>(limit, 1, kMostFindings), options_.stopping};
+  Result<UnitPage> page = ReadExportPage(parts_.store, parts_.journal, findings, *place, bounds);
+  if (!page) return page;
+  if (request.member.empty() && cursor.empty()) {
+    if (Status added = AddFacts(request, *page); !added) return Fail(added.error());
+  }
+  if (page->next) {
+    page->next = TagOf(request) + " " + *page->next;
+  } else {
+    MutexLock lock(mutex_);
+    names_.erase(request.member);
+  }
+  return page;
+}
+
+Result<Privacy::HeldNames> Privacy::NamesOf(const std::string& member, bool is_first_page) const {
+  std::uint64_t erasures = 0;
+  {
+    MutexLock lock(mutex_);
+    const auto held = names_.find(member);
+    if (!is_first_page && held != names_.end()) return held->second;
+    erasures = erasures_;
+  }
+  Result<MemberNames> read = MemberNames::Read(parts_.store, member, std::string(kPlaceholder), options_.stopping);
+  if (!read) return Fail(read.error());
+  HeldNames names = std::make_shared<const MemberNames>(*std::move(read));
+  MutexLock lock(mutex_);
+  if (erasures != erasures_ || (last_ && last_->phase == ErasureState::Phase::kRunning)) return names;
+  if (names_.size() >= kMostNamesKept) names_.clear();  // others gave up, perhaps
+  names_.insert_or_assign(member, names);
+  return names;
 }
 
 // One for each environment at most.

@@ -24,6 +24,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +49,7 @@
 namespace guidon {
 
 class Fold;
+class MemberNames;
 
 inline constexpr std::string_view kErasureSpace = "erasure";  // of Catalog::PutItem and Items
 inline constexpr std::size_t kMaxUnitBytes = 1'024;
@@ -130,7 +133,8 @@ class Privacy {
 
   // What is held of it, a page at a time (server/privacy/export.h): `cursor` is `next` of the page before, and empty
   // for the first one; `limit` is at most kMostFindings. What changes between two pages may be on none, or as it was.
-  // kInvalid: no cursor of ours; kConflict while an erasure is under way; kUnavailable: the server is stopping.
+  // kInvalid: no cursor of ours, or one of another export; kConflict while an erasure is under way; kUnavailable: the
+  // server is stopping.
   Result<UnitPage> Export(const UnitRequest& request, std::string_view cursor, std::size_t limit) const;
 
  private:
@@ -138,6 +142,8 @@ class Privacy {
 
   Status Check(const UnitRequest& request) const;
   Status IsGone(const std::string& member) const;
+  using HeldNames = std::shared_ptr<const MemberNames>;
+  Result<HeldNames> NamesOf(const std::string& member, bool is_first_page) const;
   Status AddFacts(const UnitRequest& request, UnitPage& page) const;
   void Run(const UnitRequest& request, const Author& author, ErasureState state);
 
@@ -147,7 +153,11 @@ class Privacy {
   mutable Mutex mutex_;
   std::optional<ErasureState> last_ GUIDON_GUARDED_BY(mutex_);
   bool stopping_ GUIDON_GUARDED_BY(mutex_) = false;
-  std::thread thread_ GUIDON_GUARDED_BY(mutex_);  // of the last one
+  // Of exports that have begun, by member, so that a page does not look for the names once more. Until
+  // the last page, the next erasure, or kMostNamesKept of them, when all are let go and looked for anew.
+  mutable std::map<std::string, HeldNames> names_ GUIDON_GUARDED_BY(mutex_);
+  std::uint64_t erasures_ GUIDON_GUARDED_BY(mutex_) = 0;  // begun
+  std::thread thread_ GUIDON_GUARDED_BY(mutex_);          // of the last one
 };
 
 }  // namespace guidon

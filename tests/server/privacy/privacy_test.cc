@@ -28,6 +28,86 @@ using ::testing::UnorderedElementsAre;
 
 const Author kAna{"key:ana", "r", ""};
 
+// A store in memory that counts what is shown and, once told so, stops before the step after the next `steps`: a
+// transaction, one value rewritten, one key forgotten, a purge. From then on it is dead, as for a killed process.
+class MortalStore final : public Store {
+ public:
+  static constexpr int kForEver = 1'000'000;
+  std::atomic<int> steps = kForEver;  // left
+  mutable std::atomic<std::size_t> shown = 0;
+
+  void Submit(Txn txn, TxnDone done) override {
+    if (!Lives()) return done(Fail(Dead()));
+    store_->Submit(std::move(txn), std::move(done));
+  }
+  Result<RangeResult> Range(const RangeQuery& query) const override { return store_->Range(query); }
+  Result<std::vector<std::optional<std::string>>> GetPlain(const std::vector<std::string>& keys) const override {
+    return store_->GetPlain(keys);
+  }
+  Result<std::vector<RevisionEntry>> Revisions(Revision from, Revision to, std::size_t limit) const override {
+    return store_->Revisions(from, to, limit);
+  }
+  std::unique_ptr<WatchCursor> Watch(Position after, std::function<void()> wake) override {
+    return store_->Watch(after, std::move(wake));
+  }
+  using Store::Compact;
+  Status Compact(Position position, const std::function<bool()>& stop) override {
+    return store_->Compact(position, stop);
+  }
+  Position compacted() const override { return store_->compacted(); }
+  Result<std::size_t> Rewrite(KeySpace space, const Rewriter& rewrite, const std::function<bool()>& stop) override {
+    bool lives = steps > 0;
+    const Rewriter until_dead = [&](const KeyValue& stored, bool is_newest) {
+      std::optional<std::string> value = lives ? rewrite(stored, is_newest) : std::nullopt;
+      if (value && !Lives()) {
+        lives = false;
+        value.reset();
+      }
+      return value;
+    };
+    Result<std::size_t> done = store_->Rewrite(space, until_dead, stop);
+    return lives ? done : Fail(Dead());
+  }
+  Status Forget(const std::vector<std::string>& keys, const std::function<bool()>& stop) override {
+    for (const std::string& key : keys) {
+      if (!Lives()) return Fail(Dead());
+      if (Status gone = store_->Forget({key}, stop); !gone) return gone;
+    }
+    return {};
+  }
+  Status ScanFrom(KeySpace space, const ScanPlace& from, const Scanner& see,
+                  const std::function<bool()>& stop) const override {
+    const Scanner counts = [&](const KeyValue& stored, bool is_newest) {
+      ++shown;
+      return see(stored, is_newest);
+    };
+    return store_->ScanFrom(space, from, counts, stop);
+  }
+  Status Purge(const std::function<bool()>& stop) override { return Lives() ? store_->Purge(stop) : Fail(Dead()); }
+  StoreHead Head() const override { return store_->Head(); }
+  std::string Epoch() const override { return store_->Epoch(); }
+  Status Health() const override { return store_->Health(); }
+
+ private:
+  bool Lives() { return steps.fetch_sub(1) > 0; }
+  static Error Dead() { return {ErrorCode::kUnavailable, "the process was killed", {}}; }
+
+  const std::unique_ptr<Store> store_ = OpenMemoryStore();
+};
+
+// How it ended.
+ErasureState EraseBy(Privacy& privacy, const UnitRequest& request) {
+  const Result<ErasureState> begun = privacy.Start(request, kAna);
+  EXPECT_TRUE(begun) << begun.error().message;
+  if (!begun) return {};
+  ErasureState state = *begun;
+  EXPECT_TRUE(testing::Eventually([&] {
+    state = *privacy.Find(begun->id);
+    return state.phase != ErasureState::Phase::kRunning;
+  }));
+  return state;
+}
+
 class PrivacyTest : public ::testing::Test {
  protected:
   PrivacyTest() {
@@ -76,13 +156,7 @@ class PrivacyTest : public ::testing::Test {
 
   // How it ended.
   ErasureState Erase(const UnitRequest& request) {
-    const Result<ErasureState> begun = privacy_.Start(request, kAna);
-    EXPECT_TRUE(begun) << begun.error().message;
-    ErasureState state = *begun;
-    EXPECT_TRUE(testing::Eventually([&] {
-      state = *privacy_.Find(begun->id);
-      return state.phase != ErasureState::Phase::kRunning;
-    }));
+    ErasureState state = EraseBy(privacy_, request);
     EXPECT_EQ(state.phase, ErasureState::Phase::kDone) << state.error.message;
     return state;
   }
@@ -118,7 +192,7 @@ class PrivacyTest : public ::testing::Test {
   }
 
   const testing::TemporaryFolder folder_;
-  const std::unique_ptr<Store> store_ = OpenMemoryStore();
+  const std::unique_ptr<MortalStore> store_ = std::make_unique<MortalStore>();
   Feed feed_{store_->Epoch(), {}, [] {}};
   Catalog catalog_{*store_, feed_, {}};
   const std::unique_ptr<Journal> journal_ = *Journal::Open(*store_, {});
@@ -235,12 +309,53 @@ TEST_F(PrivacyTest, AnExportInPagesIsTheOneInOnePiece) {
     EXPECT_EQ(Export(all, limit), whole) << limit;
     EXPECT_GE(static_cast<std::size_t>(pages_), lines / limit);
   }
-  for (const char* cursor : {"x", "records 7", "records x item/a", "audit 0", "audit 1 ", "events 0 0", "events 3",
-                             "events 3 -1", "audit 99999999999999999999"}) {
-    const Result<UnitPage> page = privacy_.Export(all, cursor, 1);
-    ASSERT_FALSE(page) << cursor;
-    EXPECT_EQ(page.error().code, ErrorCode::kInvalid) << cursor;
+  const std::string tag = privacy_.Export(all, "", 1)->next->substr(0, 17);
+  EXPECT_TRUE(privacy_.Export(all, tag + "audit 1", 1));
+  for (const std::string cursor : {"x", "records 7", "records x item/a", "audit 0", "audit 1 ", "events 0 0",
+                                   "events 3", "events 3 -1", "audit 99999999999999999999"}) {
+    for (const std::string& text : {cursor, tag + cursor}) {
+      const Result<UnitPage> page = privacy_.Export(all, text, 1);
+      ASSERT_FALSE(page) << text;
+      EXPECT_EQ(page.error().code, ErrorCode::kInvalid) << text;
+      EXPECT_THAT(page.error().message, HasSubstr("expected `next` of an answer")) << text;
+    }
   }
+}
+
+TEST_F(PrivacyTest, ACursorIsOfItsExportAlone) {
+  const UnitRequest all{.unit = {.id = "user-4"}}, of_member{.unit = {}, .member = "mia"};
+  const std::string cursor = *privacy_.Export(all, "", 1)->next;
+  EXPECT_TRUE(privacy_.Export(all, cursor, 1));
+  for (const UnitRequest& other :
+       {UnitRequest{.unit = {.id = "user-5"}}, UnitRequest{.unit = {.id = "user-4", .attribute = "account"}},
+        UnitRequest{.unit = {.id = "user-4", .mentions = false}},
+        UnitRequest{.unit = {.id = "user-4"}, .project = "shop"}, of_member,
+        UnitRequest{.unit = {}, .member = "user-4"}}) {
+    const Result<UnitPage> page = privacy_.Export(other, cursor, 1);
+    ASSERT_FALSE(page);
+    EXPECT_EQ(page.error().code, ErrorCode::kInvalid);
+    EXPECT_THAT(page.error().message, AllOf(HasSubstr("it is of another export"), HasSubstr("leave it out")));
+  }
+  ASSERT_TRUE(catalog_.PutItem({"member", "mia", R"({"name":"Mia M","email":""})"}, "member.create", kAna));
+  const std::string of_mia = *privacy_.Export(of_member, "", 1)->next;
+  EXPECT_TRUE(privacy_.Export(of_member, of_mia, 1));
+  EXPECT_FALSE(privacy_.Export(UnitRequest{.unit = {}, .member = "ben"}, of_mia, 1));
+}
+
+TEST_F(PrivacyTest, PagesOfAMemberLookForTheirNamesOnce) {
+  const Author mia{"member:mia", "r", ""};
+  constexpr int kSessions = 100;
+  for (int i = 0; i < kSessions; ++i) {
+    const Item session{"session", "s" + std::to_string(1'000 + i), R"({"verifier":"f","member":"mia","groups":[]})"};
+    ASSERT_TRUE(catalog_.PutItem(session, "session.create", mia));
+  }
+  const UnitRequest of_mia{.unit = {}, .member = "mia"};
+  const std::string whole = Export(of_mia);
+  store_->shown = 0;
+  EXPECT_EQ(Export(of_mia, 2), whole);
+  ASSERT_GE(pages_, kSessions);
+  // The records once for the names and once for the findings, and a few where pages meet.
+  EXPECT_LT(store_->shown, 5u * kSessions + static_cast<std::size_t>(2 * pages_));
 }
 
 // All that is stored, and all that the chain has, as it is read.
@@ -323,6 +438,148 @@ TEST_F(PrivacyTest, AMemberWhoWasRemovedIsErasedWithTheirKeysAndSessionsAndIsNam
   Apply("shop", R"(,"description":"ask member:mia")");
   EXPECT_THAT(Erase(mia).remains,
               UnorderedElementsAre("project shop", "project shop, as it was last applied from files"));
+}
+
+TEST_F(PrivacyTest, SessionsOfAMemberThatEndedByThemselvesAreNamedNowhere) {
+  const Author mia{"member:mia", "r", ""}, ben{"member:ben", "r", ""}, system{"system", "", ""};
+  const auto session = [&](const std::string& id, const std::string& of, const Author& by) {
+    const std::string value = R"({"verifier":"f","member":")" + of + R"(","groups":[]})";
+    ASSERT_TRUE(catalog_.PutItems({{"session", id, value}}, "session.create", by));
+  };
+  const std::vector<std::string> gone = {"sesOfMia0001", "sesOfMia0002", "sesOfMia0003"};
+  session(gone[0], "mia", mia);
+  session("sesOfBen0001", "ben", ben);
+  ASSERT_TRUE(catalog_.PutItems({{"session", gone[0], ""}, {"session", "sesOfBen0001", ""}}, "session.expire", system));
+  ASSERT_TRUE(store_->Compact(store_->Head().position));  // of that one, only the audit log knows
+  session(gone[1], "mia", mia);
+  ASSERT_TRUE(catalog_.PutItems({{"session", gone[1], ""}}, "session.expire", system));
+  session("sesOfBen0002", "ben", ben);
+  ASSERT_TRUE(catalog_.PutItems({{"session", "sesOfBen0002", ""}}, "session.expire", system));
+  session(gone[2], "mia", mia);  // which is there still
+
+  EXPECT_THAT(Erase({.unit = {}, .member = "mia"}).remains, IsEmpty());
+  const std::string left = Everything(*store_);
+  for (const std::string& id : gone) EXPECT_EQ(left.find(id), std::string::npos) << id;
+  EXPECT_THAT(left, AllOf(HasSubstr(R"("subjects":[{"kind":"session","key":"sesOfBen0002","change":"remove")"),
+                          HasSubstr(R"("subjects":[{"kind":"session","key":"sesOfBen0001","change":"create")")))
+      << "what others did stays, and what became of their sessions";
+  EXPECT_TRUE(VerifyChain(*store_)->ok());
+}
+
+TEST_F(PrivacyTest, WhatIsCalledLikeAKeyOfAMemberIsNotTheirs) {
+  const std::string key = "8hT5rWq2ZxLn";
+  const Author ben{"member:ben", "r", ""};
+  ASSERT_TRUE(catalog_.PutItem({"key", key, R"({"kind":"admin","verifier":"f","member":"mia"})"}, "key.create", ben));
+  Edit flag{{EntityKind::kFlag, key}, Edit::Action::kPut, {}, {}};
+  flag.definition =
+      *ParseJson(R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,"default":"off"}}})");
+  const auto put = catalog_.Commit({.project = "shop", .edits = {flag}, .author = ben});
+  ASSERT_TRUE(put) << put.error().message;
+  Edit patch{{EntityKind::kFlag, key}, Edit::Action::kPatch, *ParseJson(R"({"owner":"y"})"), {}};
+  ASSERT_TRUE(
+      requests_.Open({.project = "shop", .title = "as key:" + key + " said", .description = "", .edits = {patch}},
+                     {"key:" + key, "r", ""}));
+  const ChangeRequest before = *requests_.Find("shop", 2);
+
+  EXPECT_THAT(Erase({.unit = {}, .member = "mia"}).remains, Not(IsEmpty())) << "the flag is for people to look at";
+  const ChangeRequest after = *requests_.Find("shop", 2);
+  EXPECT_THAT(after.title, StartsWith("as key:erased-"));
+  EXPECT_TRUE(HasErasedAuthor(after));
+  EXPECT_THAT(after.written_by, StartsWith("key:erased-"));
+  EXPECT_EQ(after.touched, before.touched);
+  EXPECT_EQ(ToJson(EncodeEdits(after.edits)), ToJson(EncodeEdits(before.edits)));
+  const AuditEntry entry = *catalog_.audit().Find(put->revision);
+  EXPECT_FALSE(entry.redacted) << "ben changed a flag that has this key";
+  EXPECT_EQ(entry.principal, "member:ben");
+}
+
+// Requests and comments, keys, sessions, audit entries of a member who was removed; and the server that erases them.
+class Team {
+ public:
+  explicit Team(Store& store) : store_(store) {
+    EXPECT_TRUE(catalog_.Load());
+    EXPECT_TRUE(requests_.Load());
+  }
+  void Fill() {
+    WorkspaceRequest request;
+    request.workspace.project = *DecodeProject(*ParseJson(R"({"project":"shop","environments":{"production":{}}})"));
+    request.workspace.entities.Append(
+        *DecodeEntity(EntityKind::kFlag, *ParseJson(R"({"flag":"beta","type":"boolean","owner":"x","environments":)"
+                                                    R"({"production":{"enabled":true,"default":"off"}}})")));
+    request.author = kAna;
+    EXPECT_TRUE(catalog_.ApplyWorkspace(request));
+    const Author mia{"member:mia", "r", "", "203.0.113.77"}, by_key{"key:8hT5rWq2ZxLn", "r", ""};
+    const auto put = [&](const char* space, const char* id, const char* value) {
+      EXPECT_TRUE(catalog_.PutItem({space, id, value}, std::string(space) + ".create", mia)) << space;
+    };
+    put("member", "mia", R"({"name":"Mia M","email":"mia@shop.example"})");
+    put("key", "8hT5rWq2ZxLn", R"({"kind":"admin","verifier":"f00d","member":"mia"})");
+    put("session", "sesOfMia0001", R"({"verifier":"f00d","member":"mia","groups":[]})");
+    put("session", "sesOfMia0002", R"({"verifier":"f00d","member":"mia","groups":[]})");
+    const Value patch = *ParseJson(R"({"owner":"y"})");
+    for (const Author& author : {mia, by_key}) {
+      EXPECT_TRUE(requests_.Open({.project = "shop",
+                                  .title = "of mia@shop.example",
+                                  .description = "",
+                                  .edits = {{{EntityKind::kFlag, "beta"}, Edit::Action::kPatch, patch, {}}}},
+                                 author));
+      EXPECT_TRUE(comments_.Add({"shop", "flag", "beta"}, "ask mia@shop.example", author));
+    }
+    EXPECT_TRUE(requests_.Change("shop", 1, {.title = "again, of member:mia", .description = {}, .edits = {}}, mia));
+    EXPECT_TRUE(catalog_.PutItem({"session", "sesOfMia0001", ""}, "session.expire", {"system", "", ""}));
+    EXPECT_TRUE(catalog_.PutItem({"member", "mia", ""}, "member.delete", kAna));
+  }
+  Privacy& privacy() { return privacy_; }
+  const ChangeRequests& requests() const { return requests_; }
+
+ private:
+  const testing::TemporaryFolder folder_;
+  Store& store_;
+  Feed feed_{store_.Epoch(), {}, [] {}};
+  Catalog catalog_{store_, feed_, {}};
+  const std::unique_ptr<Journal> journal_ = *Journal::Open(store_, {});
+  Processes processes_{{}};
+  Metrics metrics_;
+  IngestCounters counters_{metrics_};
+  Exposures exposures_{*journal_, counters_, {.epoch = store_.Epoch(), .version = "0.1.0"}};
+  Backups backups_{store_, {.folder = folder_.path()}};
+  ChangeRequests requests_{catalog_, {.now_ms = [] { return 1'798'761'600'000; }}};
+  Comments comments_{catalog_, {.now_ms = [] { return 1'798'761'600'000; }}};
+  Privacy privacy_{{catalog_, store_, feed_, *journal_, exposures_, processes_, backups_,
+                    [this](const auto& rewrite, std::string_view action, const Author& author) {
+                      return requests_.Rewrite(rewrite, action, author);
+                    }},
+                   {}};
+};
+
+TEST(MemberErasureTest, OneThatIsKilledAfterAnyOfItsStepsIsFinishedByTheNext) {
+  const UnitRequest mia{.unit = {}, .member = "mia"};
+  int steps = 0;
+  for (bool was_killed = true; was_killed; ++steps) {
+    ASSERT_LT(steps, 200);
+    MortalStore store;
+    {
+      Team first(store);
+      first.Fill();
+      store.steps = steps;
+      was_killed = EraseBy(first.privacy(), mia).phase == ErasureState::Phase::kFailed;
+    }
+    store.steps = MortalStore::kForEver;
+    Team second(store);
+    if (was_killed) {
+      const ErasureState finished = EraseBy(second.privacy(), mia);
+      EXPECT_EQ(finished.phase, ErasureState::Phase::kDone) << steps << ": " << finished.error.message;
+      EXPECT_THAT(finished.remains, IsEmpty()) << steps;
+    }
+    const std::string left = Everything(store);
+    for (const char* name : {"mia", "Mia", "8hT5rWq2ZxLn", "sesOfMia", "203.0.113.77"}) {
+      EXPECT_EQ(left.find(name), std::string::npos) << name << " after " << steps << " steps";
+    }
+    EXPECT_TRUE(HasErasedAuthor(*second.requests().Find("shop", 1))) << steps;
+    EXPECT_TRUE(VerifyChain(store)->ok()) << steps;
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GE(steps, 19) << "the erasure has fewer steps than it had";
 }
 
 TEST_F(PrivacyTest, CopiesThatCannotBeToldAreNamed) {
