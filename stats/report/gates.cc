@@ -53,7 +53,7 @@ struct Cause {
 Cause LocateCause(const Design& design, const Totals& totals, const std::vector<double>& whole) {
   Cause cause;
   std::vector<RatioSegment> segments;
-  const std::vector<Slice> slices = totals.Slices();
+  const std::vector<Slice> slices = SlicesThatSplit(totals);
   for (const Slice& slice : slices) segments.push_back({NameOf(design, slice), UnitsInSlice(design, totals, slice)});
   if (segments.empty()) return cause;
   const Outcome<std::vector<RatioFinding>> found = LocateMismatch(segments, design.plan.weights);

@@ -172,7 +172,7 @@ class Judging {
     if (design_.plan.metrics.at(metric).kind == MetricKind::kQuantile) return slices;  // kept as a whole only
     std::vector<double> p_values;
     std::vector<std::size_t> with_p;
-    for (const Slice& slice : totals_.Slices()) {
+    for (const Slice& slice : SlicesThatSplit(totals_)) {
       std::vector<double> units;
       for (std::uint32_t v = 0; v < VariantCount(design_); ++v) {
         units.push_back(static_cast<double>(totals_.Units(v, slice).units));

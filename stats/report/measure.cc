@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <type_traits>
 #include <variant>
 
@@ -151,6 +152,14 @@ Outcome<Guarded> Guard(const GuardrailGoal& goal, bool up_is_good, const ArmStat
   if (is_harmed) guarded.verdict = "harmed";
   if (is_safe) guarded.verdict = "safe";
   return guarded;
+}
+
+std::vector<Slice> SlicesThatSplit(const Totals& totals) {
+  std::vector<Slice> slices = totals.Slices();
+  std::map<std::size_t, std::size_t> values;  // by dimension
+  for (const Slice& slice : slices) ++values[slice.dimension];
+  std::erase_if(slices, [&](const Slice& slice) { return values[slice.dimension] < 2; });
+  return slices;
 }
 
 std::optional<double> VarianceTakenOff(const ArmStatistic& control, const ArmStatistic& treatment) {

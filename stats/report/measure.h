@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "stats/inference/effect.h"
 #include "stats/report/report.h"
@@ -50,6 +51,10 @@ struct Guarded {
 };
 Outcome<Guarded> Guard(const GuardrailGoal& goal, bool up_is_good, const ArmStatistic& control,
                        const ArmStatistic& treatment, double alpha, double tuned_to);
+
+// Of dimensions that split the units: of one that nobody sends, or that is the same for all, the only slice is
+// everybody.
+std::vector<Slice> SlicesThatSplit(const Totals& totals);
 
 // "CUPED −38% variance": what adjusting took off. Nothing for arms that are not adjusted.
 std::optional<double> VarianceTakenOff(const ArmStatistic& control, const ArmStatistic& treatment);

@@ -146,6 +146,18 @@ TEST(JudgeTest, ARedGateHidesEveryResult) {
   EXPECT_THAT(ToText(report), HasSubstr("hidden: the data cannot be trusted"));
 }
 
+TEST(JudgeTest, ADimensionThatNobodySendsIsNoSlice) {
+  Design design = DesignOf();
+  design.plan.dimensions.push_back("sdk");  // which no unit of the sample has
+  const Report report = Watch(design, {.seed = 3, .arms = {{}, {}}}).Read();
+  EXPECT_FALSE(report.slices.empty()) << "of platform and country there are";
+  for (const std::string& said : {guidon::ToJson(stats::ToJson(report)), ToText(report), ToHtml(report)}) {
+    EXPECT_THAT(said, HasSubstr("country")) << "which splits";
+    EXPECT_THAT(said, Not(HasSubstr("sdk=(none)")));
+    EXPECT_THAT(said, Not(HasSubstr("\"dimension\":\"sdk\"")));
+  }
+}
+
 TEST(JudgeTest, AFixedHorizonShowsGuardrailsOnlyUntilItsEndAndThenDecides) {
   const Report& early = SampleOf("hidden");
   EXPECT_EQ(early.decision, Decision::kKeepRunning);
