@@ -7,6 +7,7 @@
 #include "core/allocate/experiment_life.h"
 #include "core/codec/wire.h"
 #include "core/model/units.h"
+#include "server/analysis/traffic.h"
 #include "server/api/api.h"
 #include "server/api/permits.h"
 #include "server/api/problem.h"
@@ -192,6 +193,9 @@ http::Response Api::CheckExperiment(const Call& call) {
   const auto record = FindExperiment(*held, request.experiment);
   if (!record) return ProblemResponse(record.error(), call.request.id);
   const Result<Committed> planned = parts_.catalog.MoveExperiment(request);
+  if (!inputs.units_per_day && parts_.analysis != nullptr) {
+    inputs.observed = ObservedOn(*parts_.analysis, held->definitions, (*record)->definition, parts_.now_ms());
+  }
   std::vector<StartCheck> checks = StartChecksOf(**record, planned);
   std::vector<StartCheck> others = ChecksBeforeStart(held->definitions, **record, inputs);
   checks.insert(checks.end(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));

@@ -102,17 +102,40 @@ StartCheck AudienceCheck(const Experiment& experiment, const TakingPart& share) 
                  {"has_condition", Value(experiment.audience.has_value())}}};
 }
 
-StartCheck TrafficCheck(const TakingPart& share, const StartCheckInputs& inputs) {
-  if (!inputs.units_per_day) {
+// What somebody says counts before what was seen.
+std::optional<double> UnitsPerDay(const StartCheckInputs& inputs) {
+  if (inputs.units_per_day) return inputs.units_per_day;
+  return inputs.observed ? std::optional(inputs.observed->units_per_day) : std::nullopt;
+}
+
+StartCheck TrafficCheck(const Experiment& experiment, const TakingPart& share, const StartCheckInputs& inputs) {
+  const std::optional<double> units = UnitsPerDay(inputs);
+  if (!units) {
     return {"traffic",
             CheckOutcome::kUnknown,
-            "how many new units a day are in its audience is not known; say it with --daily-units",
+            "how many new units a day are in its audience is not known: no experiment on its flag has counted any; "
+            "say it with --daily-units",
             {}};
   }
-  const double entering = *inputs.units_per_day * share.at_last / kWhole;
-  return {"traffic", CheckOutcome::kGood,
-          "about " + std::to_string(static_cast<std::uint64_t>(entering)) + " units a day enter, as told",
-          Object{{"units_per_day", Value(*inputs.units_per_day)}, {"entering_per_day", Value(entering)}}};
+  const double entering = *units * share.at_last / kWhole;
+  std::string sentence = "about " + std::to_string(std::llround(entering)) + " units a day enter, ";
+  Object numbers{{"units_per_day", Value(*units)}, {"entering_per_day", Value(entering)}};
+  if (inputs.units_per_day) {
+    numbers.Append("source", Value("told"));
+    return {"traffic", CheckOutcome::kGood, sentence + "as told", std::move(numbers)};
+  }
+  const ObservedTraffic& seen = *inputs.observed;
+  const bool is_its_own = seen.experiment == experiment.key;
+  sentence += "by the exposures of " +
+              (is_its_own ? "its iteration " + std::to_string(seen.iteration) : "experiment " + seen.experiment) +
+              " on " + (seen.days == 1 ? "the day " : std::to_string(seen.days) + " days from ") + seen.first_day;
+  if (!is_its_own) sentence += ", whose audience may be another";
+  numbers.Append("source", Value("exposures"));
+  numbers.Append("experiment", Value(seen.experiment));
+  numbers.Append("iteration", Value(seen.iteration));
+  numbers.Append("first_day", Value(seen.first_day));
+  numbers.Append("days", Value(seen.days));
+  return {"traffic", CheckOutcome::kGood, std::move(sentence), std::move(numbers)};
 }
 
 // --- power ---
@@ -206,11 +229,12 @@ StartCheck PowerCheck(const Definitions& definitions, const Experiment& experime
   std::string sentence = "it takes " + Rounded(units->total) + " units in all to show " + (lift < 0 ? "-" : "+") +
                          FormatPercent(*experiment.primary->detect) + " of " + metric->key + " with " +
                          FormatPercent(plan.power) + " power";
-  if (!inputs.units_per_day) {
+  const std::optional<double> daily = UnitsPerDay(inputs);
+  if (!daily) {
     return {"power", CheckOutcome::kUnknown, sentence + "; how long that lasts is not known without --daily-units",
             std::move(numbers)};
   }
-  const double per_day[] = {*inputs.units_per_day};
+  const double per_day[] = {*daily};
   const auto duration = stats::DaysFor(units->total, per_day, static_cast<double>(share.at_last) / kWhole);
   if (!duration)
     return {"power", CheckOutcome::kAttention, sentence + ": " + duration.error().message, std::move(numbers)};
@@ -249,7 +273,7 @@ std::vector<StartCheck> ChecksBeforeStart(const Definitions& definitions, const 
           NeighboursCheck(definitions, experiment),
           LayerCheck(definitions, experiment),
           AudienceCheck(experiment, share),
-          TrafficCheck(share, inputs),
+          TrafficCheck(experiment, share, inputs),
           PowerCheck(definitions, experiment, share, inputs)};
 }
 

@@ -20,9 +20,19 @@
 
 namespace guidon {
 
+// Units that experiments on the same flag have counted (server/analysis/traffic.h).
+struct ObservedTraffic {
+  double units_per_day = 0;  // new ones that were in the audience of that experiment, taking part or not
+  std::string experiment;
+  std::uint32_t iteration = 1;
+  std::string first_day;  // "2027-03-01"
+  std::size_t days = 1;
+};
+
 // What somebody knows of the time before; all of it may be left out.
 struct StartCheckInputs {
   std::optional<double> units_per_day = {};  // new ones that reach the flag there and are in the audience; more than 0
+  std::optional<ObservedTraffic> observed = {};  // stands in for units_per_day where that is not told
   // Of the primary metric, per unit, without the experiment: a rate between 0 and 1 for a conversion, else a mean.
   std::optional<double> baseline = {};
   std::optional<double> deviation = {};  // standard deviation over units, more than 0; of what is no conversion

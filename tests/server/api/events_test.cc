@@ -339,6 +339,36 @@ TEST_F(TotalsTest, ExposuresAndOutcomesComeToStatisticsOfArms) {
   EXPECT_EQ(totals.Find("days")->AsArray().at(0).Find("day")->AsString(), "2027-01-01");
 }
 
+TEST_F(TotalsTest, TheCheckBeforeAStartKnowsWhatExperimentsOnTheFlagHaveCounted) {
+  const std::string check = "/api/v1/projects/shop/experiments/one-page/check";
+  EXPECT_THAT(server.Call("GET", check).body, HasSubstr("no experiment on its flag has counted any"));
+  Fold();
+  const std::string body = server.Call("GET", check).body;
+  // Three, of the 95 % that no holdout takes.
+  EXPECT_THAT(body, HasSubstr("about 3 units a day enter, by the exposures of its iteration 1 on the day 2027-01-01"));
+  EXPECT_THAT(body, HasSubstr(R"("source":"exposures")"));
+  EXPECT_THAT(server.Call("GET", check + "?daily_units=100").body, HasSubstr("about 95 units a day enter, as told"));
+  // Whole days, once there are any: 4 units on the first and 6 on the second, not those of the start, nor of today.
+  constexpr std::int64_t kDay = 86'400'000;
+  int units = 0;
+  for (const auto& [day, count] : {std::pair(1, 4), std::pair(2, 6), std::pair(3, 1)}) {
+    const std::int64_t now = 1'798'761'600'000 + day * kDay + 1'000;
+    server.SetNow(now);
+    std::string events;
+    for (int i = 0; i < count; ++i) {
+      std::string event = Exposure("v" + std::to_string(++units), R"("role":"assigned","variant":"control")");
+      event.replace(event.find("1798761600000"), 13, std::to_string(now));
+      events += (i == 0 ? "" : ",") + event;
+    }
+    const std::string batch =
+        R"({"batch":"batch-of-the-day-)" + std::to_string(day) + R"(","events":[)" + events + "]}";
+    EXPECT_EQ(Send(batch).status, 202);
+  }
+  EXPECT_TRUE(server.fold().CatchUp([] { return false; }));
+  EXPECT_THAT(server.Call("GET", check).body,
+              HasSubstr("about 5 units a day enter, by the exposures of its iteration 1 on 2 days from 2027-01-02"));
+}
+
 TEST_F(TotalsTest, TheReportIsADocumentAPageAndText) {
   const std::string path = kScope + std::string("/experiments/one-page/report");
   EXPECT_EQ(server.Call("GET", path).status, 404) << "nothing yet";

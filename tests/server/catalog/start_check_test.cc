@@ -75,7 +75,18 @@ TEST_F(StartCheckTest, TheShareThatTakesPartIsOfSliceHoldoutAndRamp) {
   EXPECT_EQ(TakingPartOf(definitions, record().definition).at_last, 18'000u);
   EXPECT_TRUE(Check("traffic").starts_with("unknown: how many new units a day"));
   EXPECT_EQ(Check("traffic", {.units_per_day = 20'000}),
-            R"(good: about 3600 units a day enter, as told {"units_per_day":20000.0,"entering_per_day":3600.0})");
+            R"(good: about 3600 units a day enter, as told )"
+            R"({"units_per_day":20000.0,"entering_per_day":3600.0,"source":"told"})");
+  const ObservedTraffic seen{10'000, "old", 3, "2027-03-01", 7};
+  EXPECT_EQ(
+      Check("traffic", {.observed = seen}),
+      R"(good: about 1800 units a day enter, by the exposures of experiment old on 7 days from 2027-03-01, whose )"
+      R"(audience may be another {"units_per_day":10000.0,"entering_per_day":1800.0,"source":"exposures",)"
+      R"("experiment":"old","iteration":3,"first_day":"2027-03-01","days":7})");
+  EXPECT_TRUE(Check("traffic", {.observed = ObservedTraffic{10'000, "e", 3, "2027-03-01", 1}})
+                  .starts_with("good: about 1800 units a day enter, by the exposures of its iteration 3 on the day "));
+  EXPECT_TRUE(Check("traffic", {.units_per_day = 20'000, .observed = seen}).starts_with("good: about 3600"))
+      << "what is told counts first";
   definitions.entities.holdouts[0].definition.archived = true;
   EXPECT_EQ(TakingPartOf(definitions, record().definition).at_last, 20'000u);
 }
@@ -99,6 +110,8 @@ TEST_F(StartCheckTest, ThePowerSaysWhatItTakesAndWhatIsNotKnown) {
   EXPECT_NE(Check("power", {.baseline = 0.1}).find("how long that lasts is not known"), std::string::npos);
   // 40 % of 20 000 a day enter: some 15 days.
   EXPECT_TRUE(Check("power", {.units_per_day = 20'000, .baseline = 0.1}).starts_with("good: it takes 11"));
+  EXPECT_TRUE(Check("power", {.observed = ObservedTraffic{20'000, "old", 1, "2027-03-01", 7}, .baseline = 0.1})
+                  .starts_with("good: it takes 11"));
   EXPECT_TRUE(Check("power", {.units_per_day = 2'000, .baseline = 0.1}).starts_with("attention: it takes 11"));
   const double one_look = units_of({.baseline = 0.1});
   record().definition.plan->method = PlanMethod::kGroupSequential;

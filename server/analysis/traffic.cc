@@ -1,0 +1,81 @@
+#include "server/analysis/traffic.h"
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "core/model/units.h"
+
+namespace guidon {
+namespace {
+
+constexpr std::size_t kMostDays = 14;
+
+std::int32_t DayOf(std::int64_t ms) {
+  return static_cast<std::int32_t>(std::chrono::floor<std::chrono::days>(std::chrono::milliseconds(ms)).count());
+}
+
+// The share of the audience that took part at the end, parts of kWhole.
+double ShareOf(const Definitions& definitions, const ExperimentRecord& record) {
+  Experiment without_ramp = record.definition;
+  without_ramp.ramp.clear();
+  const ExperimentIteration& iteration = record.state.iterations.back();
+  const std::uint32_t step = iteration.steps.empty() ? kWhole : iteration.steps.back().at;
+  return static_cast<double>(TakingPartOf(definitions, without_ramp).at_last) / kWhole * step / kWhole;
+}
+
+std::optional<ObservedTraffic> Observed(const Analysis& analysis, const Definitions& definitions,
+                                        const ExperimentRecord& record, std::int64_t now_ms) {
+  const Experiment& experiment = record.definition;
+  const ExperimentIteration& iteration = record.state.iterations.back();
+  const double share = ShareOf(definitions, record);
+  const auto facts = analysis.Facts(definitions.project.key, experiment.environment, experiment.key, iteration.number);
+  if (!facts || share <= 0) return std::nullopt;
+  const auto days = (*facts)->totals->UnitsByDay();
+  if (days.empty()) return std::nullopt;
+  // Days on which nobody came count, too.
+  const std::int32_t begun = DayOf(iteration.steps.empty() ? iteration.started_ms : iteration.steps.back().from_ms);
+  std::int32_t first = std::max(begun, days.begin()->first);
+  std::int32_t last = DayOf(iteration.ended_ms.value_or(now_ms));
+  if (last - first >= 2) ++first, --last;  // neither is whole
+  first = std::max(first, last - static_cast<std::int32_t>(kMostDays) + 1);
+  if (last < first) return std::nullopt;
+  double units = 0;
+  for (auto day = days.lower_bound(first); day != days.end() && day->first <= last; ++day) {
+    for (const stats::UnitCounts& arm : day->second) units += static_cast<double>(arm.units + arm.multiple);
+  }
+  if (units == 0) return std::nullopt;
+  ObservedTraffic traffic;
+  traffic.days = static_cast<std::size_t>(last - first + 1);
+  traffic.units_per_day = units / static_cast<double>(traffic.days) / share;
+  traffic.experiment = experiment.key;
+  traffic.iteration = iteration.number;
+  const std::chrono::milliseconds begin = std::chrono::days(first);
+  traffic.first_day = FormatTimestamp(begin.count()).substr(0, 10);
+  return traffic;
+}
+
+}  // namespace
+
+std::optional<ObservedTraffic> ObservedOn(const Analysis& analysis, const Definitions& definitions,
+                                          const Experiment& experiment, std::int64_t now_ms) {
+  std::vector<const ExperimentRecord*> candidates;
+  for (const ExperimentRecord& record : definitions.entities.experiments) {
+    const Experiment& its = record.definition;
+    if (its.flag == experiment.flag && its.environment == experiment.environment && its.unit == experiment.unit &&
+        !record.state.iterations.empty()) {
+      candidates.push_back(&record);
+    }
+  }
+  std::stable_sort(candidates.begin(), candidates.end(), [&](const ExperimentRecord* a, const ExperimentRecord* b) {
+    const bool own_a = a->definition.key == experiment.key, own_b = b->definition.key == experiment.key;
+    if (own_a != own_b) return own_a;
+    return a->state.iterations.back().started_ms > b->state.iterations.back().started_ms;
+  });
+  for (const ExperimentRecord* record : candidates) {
+    if (auto traffic = Observed(analysis, definitions, *record, now_ms)) return traffic;
+  }
+  return std::nullopt;
+}
+
+}  // namespace guidon
