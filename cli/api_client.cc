@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "core/base/json.h"
 #include "core/base/json_record.h"
+#include "net/backoff.h"
 #include "net/http_client.h"
 
 namespace guidon::cli {
@@ -111,6 +112,7 @@ Result<ApiAnswer> Send(const Connection& connection, const net::HttpRequest& req
   }
   ApiAnswer answer;
   answer.status = result.response.status;
+  answer.retry_after = net::ParseRetryAfter(result.response.Header("Retry-After"), std::chrono::system_clock::now());
   answer.text = std::move(result.response.body);
   if (answer.ok() && !type.empty()) {
     if (result.response.Header("Content-Type").starts_with(type)) return answer;

@@ -3,6 +3,8 @@
 // Thread safety: one thread.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,8 +16,9 @@ namespace guidon::cli {
 
 struct ApiAnswer {
   int status = 0;
-  Value body;        // as JSON; null when it is none. An object when ok
-  std::string text;  // as sent
+  Value body;                                            // as JSON; null when it is none. An object when ok
+  std::string text;                                      // as sent
+  std::optional<std::chrono::milliseconds> retry_after;  // of Retry-After; absent: not said
   bool ok() const { return status >= 200 && status < 300; }
 };
 

@@ -427,7 +427,8 @@ void AddPrivacy(CLI::App& app, Run& run) {
 void AddEvents(CLI::App& app, Run& run) {
   CLI::App* events = app.add_subcommand("events", "Take in experiments run elsewhere, write out exposures");
   events->require_subcommand(1);
-  CLI::App* verb = events->add_subcommand("import", "Read a table of units into what an experiment has come to");
+  CLI::App* verb = events->add_subcommand(
+      "import", "Read a table of units into what an experiment has come to; with --environment, into that of a server");
   const auto options = On(*verb, run, &Events);
   options->action = "import";
   verb->add_option("FILE", options->file, "FILE.csv, whose first row has the names, or FILE.jsonl")
@@ -439,7 +440,7 @@ void AddEvents(CLI::App& app, Run& run) {
       ->required();
   verb->add_option("--metric-columns", options->metric_columns,
                    "Kinds: conversion, count, sum, mean, quantile, and of COLUMN/COLUMN ratio. After them, perhaps "
-                   ":down, :cap=99.9%, :cap=500, :before=COLUMN, :at=95%")
+                   ":down, :cap=99.9%, :cap=500, :before=COLUMN, :at=95%, and :metric=KEY of a server")
       ->type_name("COLUMN:KIND,…")
       ->delimiter(',')
       ->required();
@@ -448,7 +449,17 @@ void AddEvents(CLI::App& app, Run& run) {
   verb->add_option("--weights", options->weights, "Which shares were planned; left out, equal ones")
       ->type_name("VARIANT=SHARE,…")
       ->delimiter(',');
-  verb->add_option("--experiment", options->experiment, "What to call it; left out, as the file")->type_name("KEY");
+  verb->add_option("--experiment", options->experiment,
+                   "What to call it; left out, as the file. With --environment, the experiment that it goes into")
+      ->type_name("KEY");
+  verb->add_option("--iteration", options->iteration, "With --environment: has to be the newest, which it is without")
+      ->type_name("N");
+  AddProject(*verb, options->project);
+  // Not from GUIDON_ENVIRONMENT: what was to be computed here must not be sent because of a variable.
+  verb->add_option("--environment,-e", options->environment,
+                   "Of a server: into the journal of that environment. Left out, nothing is sent")
+      ->type_name("ENVIRONMENT");
+  AddConnection(*verb, options->connection);
   AddJson(*verb, options->json);
 
   verb = events->add_subcommand("export", "Write the first exposure of each unit of an experiment");

@@ -67,6 +67,10 @@ Status ReadOption(const std::string& option, MetricColumn& column) {
     column.before = value;
     return {};
   }
+  if (name == "metric" && !value.empty()) {
+    column.server_metric = value;
+    return {};
+  }
   if (name == "cap" && value.ends_with('%')) {
     if ((metric.cap_share = ShareOf(value))) return {};
   } else if (name == "cap") {
@@ -75,7 +79,7 @@ Status ReadOption(const std::string& option, MetricColumn& column) {
     if (const auto share = ShareOf(value)) return metric.quantile = *share, Status();
   }
   return Fail(Wrong("'" + option + "' is no option of the metric '" + metric.key +
-                    "': down, cap=99.9%, cap=500, before=COLUMN, and of a quantile at=95%"));
+                    "': down, cap=99.9%, cap=500, before=COLUMN, metric=KEY, and of a quantile at=95%"));
 }
 
 Result<MetricColumn> ReadMetric(const std::string& text) {
@@ -105,9 +109,6 @@ Result<MetricColumn> ReadMetric(const std::string& text) {
 
 // ---- Rows ----------------------------------------------------------------------------------------------------------
 
-// A row by the names of its columns; "" where there is nothing.
-using Cell = std::function<std::string_view(std::size_t)>;
-
 class TableReader {
  public:
   TableReader(std::string path, const TableColumns& columns) : path_(std::move(path)), columns_(columns) {
@@ -124,14 +125,14 @@ class TableReader {
   // Of all columns that are used, in the order of their first use.
   const std::vector<std::string>& names() const { return names_; }
 
-  Status Row(std::size_t row, const Cell& cell) {
+  Status Row(std::size_t row, const TableCell& cell) {
     const std::string_view unit = cell(unit_), variant = cell(variant_);
     if (unit.empty() || variant.empty()) {
       return Refuse(row, "has no '" + (unit.empty() ? columns_.unit : columns_.variant) + "'");
     }
     Time time = kNoTime;
     if (time_) {
-      const std::optional<Time> read = ReadTime(cell(*time_));
+      const std::optional<Time> read = ReadTableTime(cell(*time_));
       if (!read)
         return Refuse(row, "'" + columns_.time + "' is no time: 2027-03-31T08:00:00Z, 2027-03-31, milliseconds");
       time = *read;
@@ -148,10 +149,10 @@ class TableReader {
     for (std::size_t v = 0; v < values_.size(); ++v) {
       const std::string_view text = cell(values_[v].column);
       if (text.empty()) continue;
-      const std::optional<double> value = ReadValue(text, values_[v].metric->metric.kind);
+      const std::optional<double> value = ReadTableValue(text, values_[v].metric->metric.kind);
       if (!value) {
         return Refuse(row, "'" + names_[values_[v].column] + "' is '" + Shortened(text, 40) + "', which is no " +
-                               WordFor(values_[v].metric->metric.kind));
+                               std::string(WordForValueOf(values_[v].metric->metric.kind)));
       }
       if (IsNothing(*value, values_[v])) continue;
       of.values.push_back({static_cast<std::uint32_t>(v), time, *value});
@@ -217,37 +218,6 @@ class TableReader {
     if (variants_.size() == kMostVariants) return std::nullopt;
     variants_.emplace_back(name);
     return static_cast<std::uint32_t>(variants_.size() - 1);
-  }
-
-  static std::string WordFor(MetricKind kind) {
-    if (kind == MetricKind::kConversion) return "yes or no";
-    return kind == MetricKind::kCount ? "whole number from 0" : "number";
-  }
-
-  static std::optional<Time> ReadTime(std::string_view text) {
-    std::int64_t ms = 0;
-    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), ms);
-    const std::int64_t far = std::int64_t{1} << 47;  // some 4 000 years
-    if (fault == std::errc() && end == text.data() + text.size()) {
-      return -far < ms && ms < far ? std::optional(Time(stats::Milliseconds(ms))) : std::nullopt;
-    }
-    if (const auto stamp = ParseTimestamp(text)) return Time(stats::Milliseconds(*stamp));
-    if (const auto day = ParseDay(text)) return Time(*day);
-    return std::nullopt;
-  }
-
-  static std::optional<double> ReadValue(std::string_view text, MetricKind kind) {
-    if (kind == MetricKind::kConversion) {
-      std::string word(text);
-      std::transform(word.begin(), word.end(), word.begin(),
-                     [](char c) { return 'A' <= c && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-      if (word == "true" || word == "yes") return 1;
-      if (word == "false" || word == "no") return 0;
-    }
-    const std::optional<double> number = NumberOf(text);
-    if (kind != MetricKind::kCount || !number) return number;
-    const bool is_count = *number >= 0 && *number <= kMostCount && *number == std::floor(*number);
-    return is_count ? number : std::nullopt;
   }
 
   // A conversion that was none is no event, and neither is a count of 0.
@@ -359,11 +329,13 @@ class TableReader {
   std::map<std::string, Unit> units_;  // in order: the same rows in any order give the same bytes
 };
 
-Status ReadCsvTable(const std::string& path, TableReader& reader) {
+using TableRow = std::function<Status(std::size_t row, const TableCell& cell)>;
+
+Status ReadCsvTable(const std::string& path, const std::vector<std::string>& names, const TableRow& see) {
   std::vector<std::size_t> places;  // of the names in a row
   return ReadCsv(path, [&](std::size_t row, std::vector<std::string>& fields) -> Status {
     if (places.empty()) {
-      for (const std::string& name : reader.names()) {
+      for (const std::string& name : names) {
         const auto at = std::find(fields.begin(), fields.end(), name);
         if (at == fields.end()) {
           std::string known;
@@ -374,25 +346,25 @@ Status ReadCsvTable(const std::string& path, TableReader& reader) {
       }
       return {};
     }
-    return reader.Row(row, [&](std::size_t column) {
+    return see(row, [&](std::size_t column) {
       return places[column] < fields.size() ? std::string_view(fields[places[column]]) : std::string_view();
     });
   });
 }
 
-Status ReadJsonTable(const std::string& path, TableReader& reader) {
+Status ReadJsonTable(const std::string& path, const std::vector<std::string>& names, const TableRow& see) {
   const Result<std::vector<JsonLine>> lines = ReadJsonLines(path);
   if (!lines) return Fail(lines.error());
-  std::vector<std::string> cells(reader.names().size());
+  std::vector<std::string> cells(names.size());
   for (const JsonLine& line : *lines) {
     if (!line.value.is_object()) {
       return Fail(Wrong(path + ": line " + std::to_string(line.number) + " is no object"));
     }
     for (std::size_t c = 0; c < cells.size(); ++c) {
-      const Value* value = line.value.Find(reader.names()[c]);
+      const Value* value = line.value.Find(names[c]);
       cells[c] = value == nullptr || value->is_null() ? "" : value->is_string() ? value->AsString() : ToJson(*value);
     }
-    Status read = reader.Row(line.number, [&](std::size_t column) { return std::string_view(cells[column]); });
+    Status read = see(line.number, [&](std::size_t column) { return std::string_view(cells[column]); });
     if (!read) return read;
   }
   return {};
@@ -431,10 +403,46 @@ Result<TableColumns> ReadColumns(const std::string& exposure, const std::vector<
   return columns;
 }
 
+Status ReadTable(const std::string& path, const std::vector<std::string>& names, const TableRow& see) {
+  return path.ends_with(".jsonl") ? ReadJsonTable(path, names, see) : ReadCsvTable(path, names, see);
+}
+
+std::string_view WordForValueOf(MetricKind kind) {
+  if (kind == MetricKind::kConversion) return "yes or no";
+  return kind == MetricKind::kCount ? "whole number from 0" : "number";
+}
+
+std::optional<Time> ReadTableTime(std::string_view text) {
+  std::int64_t ms = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  const std::int64_t far = std::int64_t{1} << 47;  // some 4 000 years
+  if (fault == std::errc() && end == text.data() + text.size()) {
+    return -far < ms && ms < far ? std::optional(Time(stats::Milliseconds(ms))) : std::nullopt;
+  }
+  if (const auto stamp = ParseTimestamp(text)) return Time(stats::Milliseconds(*stamp));
+  if (const auto day = ParseDay(text)) return Time(*day);
+  return std::nullopt;
+}
+
+std::optional<double> ReadTableValue(std::string_view text, MetricKind kind) {
+  if (kind == MetricKind::kConversion) {
+    std::string word(text);
+    std::transform(word.begin(), word.end(), word.begin(),
+                   [](char c) { return 'A' <= c && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    if (word == "true" || word == "yes") return 1;
+    if (word == "false" || word == "no") return 0;
+  }
+  const std::optional<double> number = NumberOf(text);
+  if (kind != MetricKind::kCount || !number) return number;
+  const bool is_count = *number >= 0 && *number <= kMostCount && *number == std::floor(*number);
+  return is_count ? number : std::nullopt;
+}
+
 Result<stats::ExperimentFacts> FactsOfTable(const std::string& path, const TableColumns& columns,
                                             const TableOptions& options) {
   TableReader reader(path, columns);
-  Status read = path.ends_with(".jsonl") ? ReadJsonTable(path, reader) : ReadCsvTable(path, reader);
+  const Status read =
+      ReadTable(path, reader.names(), [&](std::size_t row, const TableCell& cell) { return reader.Row(row, cell); });
   if (!read) return Fail(read.error());
   return reader.Finish(options);
 }

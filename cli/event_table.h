@@ -11,9 +11,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -28,6 +30,7 @@ struct MetricColumn {
   stats::MetricPlan metric;          // its key is the column's; `sources` as in the list of columns below
   std::vector<std::string> columns;  // one; of a ratio the numerator's and the denominator's
   std::string before;                // the same number from before the exposure, for CUPED; empty: none
+  std::string server_metric;         // whose events they become on a server; empty: that of the column's name
 };
 
 struct TableColumns {
@@ -39,8 +42,8 @@ struct TableColumns {
 
 // `exposure`: "unit=userid,variant=version", perhaps with "time=COLUMN" and any number of "dimension=COLUMN".
 // `metrics`: "COLUMN:KIND", or of a ratio "COLUMN/COLUMN:ratio", and any of ":down" (less is better),
-// ":cap=99.9%" or ":cap=500", ":before=COLUMN", and of a quantile ":at=95%". Kinds: conversion, count, sum, mean,
-// ratio, quantile. kInvalid names what cannot be read.
+// ":cap=99.9%" or ":cap=500", ":before=COLUMN", ":metric=KEY" and of a quantile ":at=95%". Kinds: conversion, count,
+// sum, mean, ratio, quantile. kInvalid names what cannot be read.
 Result<TableColumns> ReadColumns(const std::string& exposure, const std::vector<std::string>& metrics);
 
 struct TableOptions {
@@ -55,5 +58,16 @@ struct TableOptions {
 // without unit or variant, one variant only; kTooLarge: beyond the bounds; kIo.
 Result<stats::ExperimentFacts> FactsOfTable(const std::string& path, const TableColumns& columns,
                                             const TableOptions& options);
+
+// Below that: the rows themselves. A cell by the place of its name in `names`; "" where there is nothing.
+using TableCell = std::function<std::string_view(std::size_t)>;
+// The rows with their numbers, the first of which is 2 in CSV: the names are row 1. An error of `see` ends the reading.
+Status ReadTable(const std::string& path, const std::vector<std::string>& names,
+                 const std::function<Status(std::size_t row, const TableCell& cell)>& see);
+
+std::optional<stats::Time> ReadTableTime(std::string_view text);
+// A whole number of a count, 1 or 0 of a conversion.
+std::optional<double> ReadTableValue(std::string_view text, stats::MetricKind kind);
+std::string_view WordForValueOf(stats::MetricKind kind);  // "yes or no"
 
 }  // namespace guidon::cli

@@ -7,6 +7,7 @@
 
 #include "cli/api_client.h"
 #include "cli/csv.h"
+#include "cli/event_import.h"
 #include "cli/event_table.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -112,6 +113,14 @@ int Import(const EventsOptions& options) {
   Result<std::map<std::string, double>> weights = ReadWeights(options.weights);
   if (!columns || !weights) {
     Complain(!columns ? columns.error() : weights.error(), options.json);
+    return kUsage;
+  }
+  if (!options.environment.empty()) return ImportIntoServer(options, *columns);
+  for (const MetricColumn& column : columns->metrics) {
+    if (column.server_metric.empty()) continue;
+    Complain(
+        {ErrorCode::kInvalid, "'metric=" + column.server_metric + "' is of a server: it goes with --environment", {}},
+        options.json);
     return kUsage;
   }
   TableOptions table;

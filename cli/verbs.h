@@ -173,9 +173,9 @@ struct PrivacyOptions {
 int Privacy(const PrivacyOptions& options);
 
 struct EventsOptions {
-  Connection connection;  // export
-  std::string action;     // "import" | "export"
-  std::string file;       // import: FILE.csv or FILE.jsonl
+  Connection connection;
+  std::string action;  // "import" | "export"
+  std::string file;    // import: FILE.csv or FILE.jsonl
   std::string exposure_columns;
   std::vector<std::string> metric_columns;
   std::string control;
@@ -183,8 +183,8 @@ struct EventsOptions {
   std::string experiment;
   std::uint32_t iteration = 0;  // 0: the newest
   std::string project;
-  std::string environment;
-  std::string format;  // export: "jsonl" | "csv"
+  std::string environment;  // import: empty, it is computed here and no server is asked
+  std::string format;       // export: "jsonl" | "csv"
   bool json = false;
 };
 int Events(const EventsOptions& options);

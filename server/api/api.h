@@ -216,6 +216,7 @@ class Api {
   http::Response GetSnapshot(const Call& call);
   http::Response Evaluate(const Call& call);
   http::Response ReadEvents(const Call& call);
+  http::Response BeginImport(const Call& call);
   http::Response ListProcesses(const Call& call);
   http::Response GetPropagation(const Call& call);
   http::Response GetTotals(const Call& call);
@@ -265,6 +266,7 @@ class Api {
   http::Response Stream(const Call& call);
   void GetRuleset(const Call& call, const Answered& answered);
   void SendEvents(const Call& call, const Answered& answered);
+  void ImportEvents(const Call& call, const Answered& answered);
   http::Response SendStatus(const Call& call);
   http::Response EvaluateFlag(const Call& call);
   http::Response EvaluateFlags(const Call& call);

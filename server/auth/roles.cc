@@ -26,7 +26,7 @@ const std::vector<Role>& BuiltInRoles() {
       {"approver", {Verb::kRead, Verb::kReadAudit, Verb::kApprove}, "Approves what others want to change", true},
       {"admin",
        {Verb::kRead, Verb::kWrite, Verb::kManage, Verb::kManageKeys, Verb::kManageWebhooks, Verb::kReadEvents,
-        Verb::kReadAudit, Verb::kApprove, Verb::kOverride, Verb::kManagePrivacy},
+        Verb::kReadAudit, Verb::kApprove, Verb::kOverride, Verb::kManagePrivacy, Verb::kImportEvents},
        "Runs projects: their environments, keys and events, too",
        true},
       {std::string(kOwner), EverythingOfRoles(), "Everything, people and their roles among it", true},

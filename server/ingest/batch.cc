@@ -27,6 +27,7 @@ constexpr std::int64_t kMostWhole = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kLastBucket = 99'999;
 constexpr milliseconds kMostAhead = std::chrono::hours(24);
 constexpr milliseconds kMostBehind = std::chrono::days(30);
+constexpr milliseconds kMostImportedBehind = std::chrono::days(365 * 100);
 
 struct Fault {
   Rejection reason;
@@ -36,7 +37,10 @@ struct Fault {
 // Looks at one event's members and remembers the first fault.
 class EventReader {
  public:
-  EventReader(const Value& event, std::int64_t now_ms) : event_(event), now_ms_(now_ms) {}
+  EventReader(const Value& event, std::int64_t now_ms, bool imported)
+      : event_(event), now_ms_(now_ms), imported_(imported) {}
+
+  bool imported() const { return imported_; }
 
   const std::optional<Fault>& fault() const { return fault_; }
 
@@ -59,8 +63,9 @@ class EventReader {
     if (value->AsInt() > now_ms_ + kMostAhead.count()) {
       return Blame(Rejection::kTimeAhead, name, "more than 24 hours ahead of the server's clock");
     }
-    if (value->AsInt() < now_ms_ - kMostBehind.count()) {
-      Blame(Rejection::kTimeBehind, name, "more than 30 days behind the server's clock");
+    if (value->AsInt() < now_ms_ - (imported_ ? kMostImportedBehind : kMostBehind).count()) {
+      Blame(Rejection::kTimeBehind, name,
+            std::string("more than ") + (imported_ ? "100 years" : "30 days") + " behind the server's clock");
     }
   }
 
@@ -117,7 +122,7 @@ class EventReader {
     if (value->AsArray().size() > kMostCounts) return TooLarge(name, kMostCounts);
     for (std::size_t i = 0; i < value->AsArray().size(); ++i) {
       const Value& element = value->AsArray()[i];
-      EventReader reader(element, now_ms_);
+      EventReader reader(element, now_ms_, imported_);
       if (element.is_object()) check(reader);
       if (element.is_object() && !reader.fault_) continue;
       const std::string at = std::string(name) + "[" + std::to_string(i) + "]";
@@ -165,6 +170,7 @@ class EventReader {
 
   const Value& event_;
   const std::int64_t now_ms_;
+  const bool imported_;
   std::optional<Fault> fault_;
 };
 
@@ -172,7 +178,8 @@ void ReadExposure(EventReader& event) {
   event.Time("time");
   for (const char* name : {"flag", "experiment", "unit_attribute", "unit"}) event.Text(name);
   event.Whole("iteration", 1, kMostWhole);
-  event.Whole("revision", 0, kMostWhole);
+  // What was assigned elsewhere has no bucket of ours, nor was it decided by one of our revisions.
+  if (!event.imported() || event.Has("revision")) event.Whole("revision", 0, kMostWhole);
   event.OptionalText("epoch");
   const std::string_view role = event.OneOf("role", {"assigned", "held_out", "comparison"});
   if (role == "assigned") event.Absent("holdout", "the role 'assigned'");
@@ -180,7 +187,7 @@ void ReadExposure(EventReader& event) {
   if (role == "comparison") event.Absent("variant", "the role 'comparison'");
   if (role == "assigned" || role == "held_out") event.Text("variant");
   const bool forced = event.OptionalSwitch("forced");
-  if (!forced || event.Has("bucket")) event.Whole("bucket", 0, kLastBucket);
+  if ((!forced && !event.imported()) || event.Has("bucket")) event.Whole("bucket", 0, kLastBucket);
   event.OptionalAttributes("context");
 }
 
@@ -235,8 +242,9 @@ void AppendCompact(std::string& out, std::string_view json) {
 }
 
 // `text` is the event as sent, of which `event` was read.
-std::optional<Fault> Check(const KnownType& type, const Value& event, std::string_view text, std::int64_t now_ms) {
-  EventReader reader(event, now_ms);
+std::optional<Fault> Check(const KnownType& type, const Value& event, std::string_view text, std::int64_t now_ms,
+                           bool imported) {
+  EventReader reader(event, now_ms, imported);
   type.read(reader);
   if (!reader.fault() && type.read == ReadExposure && text.size() > kMostExposureContext &&
       RawMember(text, "context").size() > kMostExposureContext) {
@@ -247,7 +255,7 @@ std::optional<Fault> Check(const KnownType& type, const Value& event, std::strin
 
 class BatchReader {
  public:
-  explicit BatchReader(std::int64_t now_ms) : now_ms_(now_ms) {}
+  BatchReader(std::int64_t now_ms, bool imported) : now_ms_(now_ms), imported_(imported) {}
 
   void ReadSender(const Value& body) {
     const Value* sent = body.Find("sent");
@@ -282,7 +290,8 @@ class BatchReader {
     batch_.events += end == 0 ? '[' : ',';
     const std::size_t begin = batch_.events.size();
     AppendCompact(batch_.events, raw);
-    if (std::optional<Fault> fault = Check(*known, event, std::string_view(batch_.events).substr(begin), now_ms_)) {
+    if (std::optional<Fault> fault =
+            Check(*known, event, std::string_view(batch_.events).substr(begin), now_ms_, imported_)) {
       batch_.events.resize(end);
       return Reject(index, *std::move(fault));
     }
@@ -316,6 +325,7 @@ class BatchReader {
   }
 
   const std::int64_t now_ms_;
+  const bool imported_;
   EventBatch batch_;
 };
 
@@ -392,7 +402,7 @@ Result<EventBatch> ReadBatch(std::string_view json, std::chrono::sys_time<millis
   }
   const std::vector<std::string_view> raw = RawElements(RawMember(json, "events"));
   if (raw.size() != list.size()) return Fail(ErrorCode::kInvalid, "the name 'events' is written with escapes");
-  BatchReader reader(now.time_since_epoch().count());
+  BatchReader reader(now.time_since_epoch().count(), limits.imported);
   reader.ReadSender(*body);
   for (std::size_t i = 0; i < list.size(); ++i) reader.Read(i, list[i], raw[i]);
   return reader.Take(id->AsString());

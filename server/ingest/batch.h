@@ -26,6 +26,8 @@ namespace guidon {
 struct BatchLimits {
   std::size_t bytes = 1u << 20;  // after decompression
   std::size_t events = 1'000;
+  // Of what was run elsewhere: however long ago, and exposures need neither bucket nor revision.
+  bool imported = false;
 };
 
 enum class EventType : std::uint8_t { kExposure, kEvaluations, kTrack, kDropped };

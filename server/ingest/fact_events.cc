@@ -86,9 +86,10 @@ Result<FactEntry> ReadFacts(std::string_view text) {
   entry.text = std::make_unique<const Value>(*std::move(root));
   entry.received = TimeOf(NumberOf(*entry.text, "received"));
   entry.sdk = SdkOf(*entry.text);
+  entry.imported = MemberOf(*entry.text, "import") != nullptr;
   const Value* sent_at = MemberOf(*entry.text, "sent");
   std::optional<stats::Time> sent;
-  if (sent_at != nullptr && sent_at->is_int()) {
+  if (!entry.imported && sent_at != nullptr && sent_at->is_int()) {
     // Bounded before it is reckoned with: it is the client's, and may be anything.
     const std::int64_t far = std::int64_t{1} << 60;
     sent = TimeOf(std::clamp(sent_at->AsInt(), -far, far));

@@ -66,9 +66,14 @@ struct FactEvent {
 
 struct FactEntry {
   stats::Time received{};
+  bool imported = false;              // from a file (docs/decisions/importing.md): it tells the time of its events,
+                                      // which are not late however long ago they were
   std::string sdk;                    // "guidon-cpp 0.1.0"; empty: not said
   std::vector<FactEvent> events;      // in their order; of other types none
   std::unique_ptr<const Value> text;  // what they point into
+
+  // Against which lateness of an event of that time counts.
+  stats::Time ReceiptOf(stats::Time time) const { return imported ? time : received; }
 };
 
 // kCorrupt: not an entry of the journal. Events without what they must have are left out: the journal took none.

@@ -768,7 +768,7 @@ class Fold::Impl {
     if (time < plan.started && time >= plan.started - kClockTolerance) time = plan.started;
     if (time < plan.started) return FactRejection::kBeforeStart;
     if (plan.ended && time >= *plan.ended) return FactRejection::kClosed;
-    if (entry.received > time + plan.allowance) return FactRejection::kLate;
+    if (entry.ReceiptOf(time) > time + plan.allowance) return FactRejection::kLate;
     Touched& unit = page.units.at(live->space->unit_prefix() + event.unit);
     stats::FirstExposure exposure;
     exposure.variant = static_cast<std::uint32_t>(variant - plan.variants.begin());
@@ -806,7 +806,8 @@ class Fold::Impl {
       std::optional<FactRejection> rejection = reading.rejection;
       if (unit == nullptr) rejection = FactRejection::kNoUnit;
       if (!rejection && !event.time) rejection = FactRejection::kClock;
-      if (unit != nullptr && !rejection && IsLate(space, *unit, reading.source, *event.time, entry.received)) {
+      if (unit != nullptr && !rejection &&
+          IsLate(space, *unit, reading.source, *event.time, entry.ReceiptOf(*event.time))) {
         rejection = FactRejection::kLate;
       }
       if (!rejection) {
@@ -1017,7 +1018,7 @@ class Fold::Impl {
       const StoredSource& source = space.sources()[reading.source];
       if (reading.rejection || sequence <= source.done || sequence > source.from) continue;
       Touched& unit = page.units.at(space.unit_prefix() + unit_text);
-      if (IsLate(space, unit, reading.source, *event.time, entry.received)) continue;
+      if (IsLate(space, unit, reading.source, *event.time, entry.ReceiptOf(*event.time))) continue;
       Touch(unit, page);  // what uses the source is being rebuilt, so that nothing has to be settled
       unit.record.AddEvent(reading.source, {*event.time, reading.value, 1});
     }

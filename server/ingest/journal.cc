@@ -162,7 +162,8 @@ Txn Journal::TxnOf(const NewEntry& entry, std::string text, std::uint64_t sequen
   Txn txn;
   txn.compares = {TxnCompare::Absent(batch)};
   txn.ops = {TxnOp::Put(NumberedKey(kEvents, sequence, received) + scope, std::move(text)),
-             TxnOp::Put(batch, std::move(record)), TxnOp::Put(NumberedKey(kExpiry, sequence, received), batch)};
+             TxnOp::Put(batch, std::move(record))};
+  if (!entry.keeps_id) txn.ops.push_back(TxnOp::Put(NumberedKey(kExpiry, sequence, received), batch));
   return txn;
 }
 

@@ -16,7 +16,7 @@
 // Layout, all under plain keys (server/store/store.h); numbers are 8 bytes, big-endian:
 //   !events/ sequence time project/environment   {"received":…,"project":…,…,"events":[…]}
 //   !batch/ project/environment/id                sequence and what was answered
-//   !expiry/ sequence time                        the key of the batch's record
+//   !expiry/ sequence time                        the key of the batch's record; not of one that is kept for ever
 // and `journal/trimmed`, the number of the newest entry that was removed.
 //
 // Thread safety: every method may be called from any thread. Append does not wait for the disk; Read and Trim do.
@@ -44,6 +44,8 @@ struct NewEntry {
   std::string key;  // the id of the API key that sent it
   EventBatch batch;
   std::string answer;  // kept for a repetition
+  // Trim does not remove the record of the batch's id: it is taken once for ever. Some 150 bytes, and its answer.
+  bool keeps_id = false;
 };
 
 struct Appended {

@@ -339,6 +339,55 @@ TEST_F(TotalsTest, ExposuresAndOutcomesComeToStatisticsOfArms) {
   EXPECT_EQ(totals.Find("days")->AsArray().at(0).Find("day")->AsString(), "2027-01-01");
 }
 
+// Events of 120 days ago, of a file.
+TEST_F(TotalsTest, AnImportIsAnnouncedOnceAndCountsOnce) {
+  server.SetNow(1'798'761'600'000 + 120 * 86'400'000LL);
+  const std::string id = "0123456789abcdef0123456789abcdef", path = kScope + std::string("/imports/") + id;
+  const auto announce = [&](const std::string& columns = "unit=u", int iteration = 1,
+                            const std::string& file = "t.csv") {
+    return server.Call("PUT", path,
+                       {.body = R"({"experiment":"one-page","iteration":)" + std::to_string(iteration) +
+                                R"(,"file":")" + file + R"(","rows":2,"events":3,"columns":")" + columns + R"("})"});
+  };
+  const auto send = [&](const std::string& batch, const std::string& events) {
+    return server.Call("POST", path + "/events", {.body = Batch(batch, events)});
+  };
+  std::string exposure = Exposure("u1", R"("role":"assigned","variant":"one_page")");
+  exposure.erase(exposure.find(R"("bucket":7,"revision":2,)"), 24);  // it was assigned elsewhere
+  EXPECT_EQ(send(id + "-1", exposure).status, 404) << "nobody has heard of it";
+  EXPECT_EQ(announce("unit=u", 2).status, 409) << "which has not begun";
+  const auto head = server.head();
+  EXPECT_EQ(announce().status, 201);
+  EXPECT_EQ(announce().status, 200) << "and writes nothing";
+  EXPECT_EQ(announce("unit=u", 1, "renamed.csv").status, 200);
+  EXPECT_EQ(server.head(), head + 1);
+  const HttpAnswer other = announce("unit=other");
+  EXPECT_EQ(other.status, 409);
+  EXPECT_THAT(other.body, HasSubstr("imported before, with other columns (unit=u)"));
+  const Value entry = server.Get("/api/v1/audit?limit=1").Find("entries")->AsArray().at(0);
+  EXPECT_EQ(entry.Find("action")->AsString(), "events.import");
+  EXPECT_EQ(entry.Find("comment")->AsString(), "experiment one-page, iteration 1: 2 rows, 3 events");
+
+  EXPECT_EQ(send("batch-0000000001", exposure).status, 400) << "an id of another";
+  EXPECT_EQ(send(id + "-1", exposure + "," + Track("")).status, 400) << "whole or not at all";
+  EXPECT_EQ(send(id + "-1", Exposure("u1", R"("role":"held_out","holdout":"none-of-it","variant":"control")")).status,
+            400)
+      << "of another experiment";
+  EXPECT_EQ(Read().body, "") << "nothing of these";
+  const std::string batch = exposure + "," + Order("u1", "20") + "," + Order("u1", "5");
+  EXPECT_EQ(send(id + "-1", batch).body, R"({"accepted":3,"rejected":[],"duplicate":false})");
+  EXPECT_EQ(send(id + "-1", batch).body, R"({"accepted":3,"rejected":[],"duplicate":true})");
+  EXPECT_THAT(Read().body, HasSubstr(R"("import":")" + id + "\""));
+  EXPECT_TRUE(server.fold().CatchUp([] { return false; }));
+  const Value totals = server.Get(kScope + std::string("/experiments/one-page/totals"));
+  EXPECT_THAT(ToJson(totals), HasSubstr(R"({"variant":"one_page","units":1,"multiple":0,"with_history":0}])"));
+  EXPECT_THAT(ToJson(totals), HasSubstr(R"("rejected":{})"));
+  const Value arm = totals.Find("metrics")->AsArray().at(1).Find("arms")->AsArray().at(1);
+  EXPECT_EQ(arm.Find("mean")->AsArray().at(0).AsDouble(), 25);
+  const std::string sdk = server.MakeKey(KeyKind::kServer, "shop", "production");
+  EXPECT_EQ(server.Call("POST", path + "/events", {.key = sdk, .body = Batch(id + "-2", batch)}).status, 403);
+}
+
 TEST_F(TotalsTest, TheCheckBeforeAStartKnowsWhatExperimentsOnTheFlagHaveCounted) {
   const std::string check = "/api/v1/projects/shop/experiments/one-page/check";
   EXPECT_THAT(server.Call("GET", check).body, HasSubstr("no experiment on its flag has counted any"));

@@ -165,6 +165,20 @@ TEST(BatchTest, AnEventThatBreaksARuleIsNamedWithTheMemberAndTheReason) {
   }
 }
 
+TEST(BatchTest, WhatIsImportedMayBeOldAndAssignedElsewhere) {
+  const std::string old =
+      R"({"type":"exposure","time":1490000000000,"flag":"f","experiment":"e","iteration":1,"variant":"a",)"
+      R"("role":"assigned","unit_attribute":"key","unit":"u1"})";
+  const auto rejected = [&](const std::string& event, bool imported) {
+    return ReadBatch(BatchOf(event), kNow, {.imported = imported})->counts.Rejected();
+  };
+  EXPECT_EQ(rejected(old, true), 0u);
+  EXPECT_EQ(rejected(old, false), 1u);
+  EXPECT_EQ(rejected(With(old, "time", "1790000000000"), false), 1u) << "without bucket and revision";
+  EXPECT_EQ(rejected(With(old, "bucket", "100000"), true), 1u) << "what is there is looked at";
+  EXPECT_EQ(rejected(With(old, "time", "1890000000000"), true), 1u) << "yet to come";
+}
+
 TEST(BatchTest, TheContextOfAnExposureMayHave4KiBAndThatOfATrackMore) {
   const std::string context = "{\"key\":\"" + std::string(4'086, 'x') + "\"}";
   ASSERT_EQ(context.size(), 4'096u);

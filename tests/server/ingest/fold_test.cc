@@ -151,6 +151,29 @@ TEST_F(FoldTest, FirstExposureWindowAndArmDecideWhatCounts) {
   EXPECT_THAT(facts->totals->Slices(), ::testing::Contains(stats::Slice{0, "DE"}));
 }
 
+// Half a year later: the time of the events is theirs, and their receipt says nothing.
+TEST_F(FoldTest, WhatWasImportedIsNotLate) {
+  const std::int64_t then = kStartMs + 10 * kHourMs;
+  const auto events_of = [then](const std::string& unit) {
+    return std::vector<std::string>{Exposure(unit, "control", then), Track(unit, "order", then + kHourMs),
+                                    Track(unit, "order", then + 72 * kHourMs)};
+  };
+  At(180 * 24);
+  Append(*journal_, events_of("u1"));
+  CatchUp();
+  EXPECT_EQ(Orders(), "0/0 0/0");
+  EXPECT_THAT(Facts()->rejected, ElementsAre(Pair("late", 1))) << "the exposure";
+  // Whatever clock the sender had.
+  Append(*journal_, events_of("u2"),
+         "\"sent\":" + std::to_string(then) + ",\"import\":\"0123456789abcdef0123456789abcdef\",");
+  CatchUp();
+  EXPECT_EQ(Orders(), "1/1 0/0");
+  EXPECT_EQ(RevenueOf(0), 10) << "the window is that of any other unit";
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_EQ(Orders(), "1/1 0/0") << "the daily pass keeps what it was made of";
+  EXPECT_THAT(Facts()->rejected, ElementsAre(Pair("late", 1)));
+}
+
 TEST_F(FoldTest, WhatDoesNotCountIsCountedByItsReason) {
   FoldPlan plan = CheckoutPlan();
   plan.plan.ended = TimeAt(100);

@@ -204,6 +204,17 @@ TEST_P(JournalTest, ABatchIsRecognisedForAsLongAsItsIdIsKept) {
   EXPECT_EQ(Trim(days(90)), "0 entries, 3 ids");
 }
 
+TEST_P(JournalTest, AnIdThatIsKeptOutlivesEverything) {
+  NewEntry imported = EntryOf("import-000000001", "a");
+  imported.keeps_id = true;
+  EXPECT_EQ(Append(imported), "1: answer to a");
+  clock_.Move(days(400));
+  Append(EntryOf("batch-0000000002", "b"));
+  EXPECT_EQ(Trim(days(90)), "1 entries, 0 ids");
+  Open();
+  EXPECT_EQ(Append(imported), "1 again: answer to a");
+}
+
 TEST_P(JournalTest, IdsOutliveEntriesThatAreKeptForLess) {
   Append(EntryOf("batch-0000000001", "a"));
   clock_.Move(hours(30));

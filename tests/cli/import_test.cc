@@ -1,0 +1,163 @@
+// guidon events import into a guidond: the file's events, each once, or nothing of it.
+#include <gmock/gmock.h>
+
+#include "core/base/json.h"
+#include "tests/cli/cli.h"
+#include "tests/support/scripted_server.h"
+
+namespace guidon::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr const char* kWorkspace = R"json({"workspace":{"project":{"project":"shop","environments":{"production":{}}},
+  "flags":[{"flag":"layout","type":"string","owner":"x","variations":{"multi":"m","single":"s"},
+    "environments":{"production":{"enabled":true,"default":"multi"}}}],
+  "metrics":[{"metric":"bought","owner":"x","event":"order","type":"conversion"},
+    {"metric":"spent","owner":"x","event":"order","type":"sum","value":"amount","cap":15},
+    {"metric":"paid-in-euros","owner":"x","event":"order","type":"conversion","where":{"currency":"EUR"}}],
+  "experiments":[{"experiment":"gate","flag":"layout","environment":"production","owner":"x","state":"running",
+    "unit":"account_id","variants":{"b":{"serves":"multi","weight":"50%"},"a":{"serves":"single","weight":"50%"}},
+    "metrics":{"primary":"bought","secondary":["spent","paid-in-euros"]},"plan":{"adjust":"cuped(7d)"}}]}})json";
+
+// One conversion and what was paid are numbers of the same order.
+constexpr const char* kTable =
+    "user,arm,bought,paid,before,platform\n"
+    "u1,b,true,10.5,1,ios\n"
+    "u2,b,false,,2,android\n"
+    "\"u,3\",a,yes,\"20\",3,ios\n"
+    "u4,a,no,0,4,ios\n"
+    "u5,a,1,5,5,\n"
+    "u5,b,1,5,5,\n";
+
+class ImportTest : public ::testing::Test {
+ protected:
+  ImportTest() {
+    const HttpAnswer applied = server.Call("POST", "/api/v1/projects/shop/apply", {.body = kWorkspace});
+    EXPECT_EQ(applied.status, 200) << applied.body;
+    files.Write("table.csv", kTable);
+  }
+  Finished Import(const std::vector<std::string>& more = {},
+                  const std::string& exposure = "unit=user,variant=arm,dimension=platform",
+                  const std::string& metrics = "bought:conversion,paid:sum:before=before:metric=spent") {
+    std::vector<std::string> words = {"events",       "import", files / "table.csv",  "-e",     "production",
+                                      "--experiment", "gate",   "--exposure-columns", exposure, "--metric-columns",
+                                      metrics};
+    words.insert(words.end(), more.begin(), more.end());
+    return GuidonOf(server, words);
+  }
+  Value Totals() const {
+    const auto body =
+        ParseJson(server.Call("GET", "/api/v1/projects/shop/environments/production/experiments/gate/totals").body);
+    return body ? *body : Value();
+  }
+  // Its units, and the arms of its first two metrics.
+  static std::string Counts(const Value& facts) {
+    std::string text = facts.Find("units") == nullptr ? "" : ToJson(*facts.Find("units"));
+    const Value* metrics = facts.Find("metrics");
+    for (std::size_t m = 0; metrics != nullptr && m < 2; ++m) text += ToJson(*metrics->AsArray().at(m).Find("arms"));
+    return text;
+  }
+
+  Guidond server;
+  Workspace files;
+};
+
+TEST_F(ImportTest, AFileComesToTheSameOnAServerAndTwiceToo) {
+  // What it comes to here, by the same cap and covariate.
+  const Finished here =
+      Guidon({"events", "import", files / "table.csv", "--exposure-columns", "unit=user,variant=arm,dimension=platform",
+              "--metric-columns", "bought:conversion,paid:sum:cap=15:before=before", "--control", "b", "--json"});
+  ASSERT_EQ(here.exit_code, 0) << here.errors;
+  const std::string wanted = Counts(JsonOf(here));
+  const Finished done = Import({"--json"});
+  ASSERT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_EQ(JsonOf(done).Find("rows")->AsInt(), 6);
+  EXPECT_EQ(JsonOf(done).Find("known")->AsInt(), 0);
+  // Six exposures, four orders, six of before.
+  EXPECT_EQ(JsonOf(done).Find("events")->AsInt(), 16);
+  EXPECT_TRUE(Eventually([&] { return Counts(Totals()) == wanted; })) << Counts(Totals()) << "\n" << wanted;
+  EXPECT_EQ(ToJson(*Totals().Find("rejected")), "{}");
+
+  const Finished again = Import({"--json"});
+  EXPECT_EQ(again.exit_code, 0) << again.errors;
+  EXPECT_EQ(JsonOf(again).Find("known")->AsInt(), 16);
+  EXPECT_THAT(server.Journal("shop", "production"), SizeIs(1));
+  EXPECT_THAT(Import().output,
+              AllOf(HasSubstr("6 rows, 16 events into iteration 1 of gate in production; all of them had "
+                              "come before and count once"),
+                    HasSubstr("guidon experiment report gate")));
+  const Finished other = Import({}, "unit=user,variant=arm");
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.errors, HasSubstr("imported before, with other columns"));
+  EXPECT_EQ(Counts(Totals()), wanted);
+}
+
+TEST_F(ImportTest, WhatDoesNotFitTheExperimentIsRefusedBeforeAnythingIsSent) {
+  const std::string time = "unit=user,variant=arm,time=when";
+  const auto complaint = [&](const std::string& table, const std::string& exposure = "unit=user,variant=arm",
+                             const std::string& metrics = "bought:conversion", std::vector<std::string> more = {}) {
+    files.Write("table.csv", table);
+    const Finished done = Import(more, exposure, metrics);
+    EXPECT_EQ(done.exit_code, 2) << done.output;
+    return done.errors;
+  };
+  EXPECT_THAT(complaint("user,arm,bought\nu1,a,1\nu2,c,1\n"),
+              HasSubstr("row 3 is of variant 'c'; the experiment 'gate' has b, a"));
+  EXPECT_THAT(complaint("user,arm,bought,when\nu1,a,1,2017-03-01\n", time),
+              HasSubstr("row 2 is of 2017-03-01T00:00:00.000Z, before the iteration began"));
+  EXPECT_THAT(complaint("user,arm,bought,when\nu1,a,1,2117-03-01\n", time),
+              HasSubstr("row 2 is of 2117-03-01T00:00:00"));
+  EXPECT_THAT(complaint("user,arm,bought,when\nu1,a,1,soon\n", time), HasSubstr("row 2 'when' is no time"));
+  EXPECT_THAT(complaint("user,arm,bought\nu1,a,perhaps\n"),
+              HasSubstr("row 2 'bought' is 'perhaps', which is no yes or no"));
+  EXPECT_THAT(complaint("user,arm,bought,paid\nu1,a,no,5\n", "unit=user,variant=arm",
+                        "bought:conversion,paid:sum:metric=spent"),
+              HasSubstr("row 2 contradicts itself: one column says that there was 'order', another that not"));
+  EXPECT_THAT(complaint("user,arm,n\nu1,a,5\n", "unit=user,variant=arm", "n:count"),
+              HasSubstr("the experiment 'gate' has no metric 'n'; it has bought, spent, paid-in-euros"));
+  EXPECT_THAT(complaint("user,arm,bought\nu1,a,5\n", "unit=user,variant=arm", "bought:count"),
+              HasSubstr("the metric 'bought' is of type conversion, and not count"));
+  EXPECT_THAT(complaint("user,arm,x\nu1,a,1\n", "unit=user,variant=arm", "x:conversion:metric=paid-in-euros"),
+              HasSubstr("by a condition on their attributes, which a column does not have"));
+  EXPECT_THAT(complaint("user,arm,bought\nu1,a,1\n", "unit=user,variant=arm", "bought:conversion:down"),
+              HasSubstr("are those of the metric on the server"));
+  EXPECT_THAT(complaint("user,arm,bought\n"), HasSubstr("has no rows"));
+  EXPECT_THAT(
+      complaint("user,arm,bought\nu1,a,1\n", "unit=user,variant=arm", "bought:conversion", {"--iteration", "2"}),
+      HasSubstr("is in iteration 1"));
+  EXPECT_THAT(server.Journal("shop", "production"), SizeIs(0));
+  EXPECT_EQ(server.Call("GET", "/api/v1/audit?action=events.import").body.find("events.import"), std::string::npos);
+}
+
+// What a busy server says for now is tried again when it says so, and not for ever.
+TEST_F(ImportTest, ABusyServerIsWaitedForAndWhatIsInIsSaid) {
+  const std::string experiment = server.Call("GET", "/api/v1/projects/shop/experiments/gate").body;
+  const auto answer = [](int status, std::string body, std::string retry = "") {
+    return [=](ScriptedServer::Connection& connection) {
+      ScriptedServer::Headers headers = {{"Content-Type", "application/json"}};
+      if (!retry.empty()) headers.emplace_back("Retry-After", retry);
+      connection.SendAnswer(status, headers, body);
+    };
+  };
+  std::string table = "user,arm,bought\n";
+  for (int i = 0; i < 600; ++i) table += "u" + std::to_string(i) + ",a,1\n";  // two batches
+  files.Write("table.csv", table);
+  ScriptedServer busy;
+  std::future<bool> served = busy.Serve({answer(200, experiment), answer(429, "{}", "0"), answer(201, "{}"),
+                                         answer(503, "{}", "0"), answer(202, R"({"accepted":1000,"duplicate":false})"),
+                                         answer(503, R"({"detail":"not today"})", "3600")});
+  const Finished done =
+      Guidon({"events", "import", files / "table.csv", "-p", "shop", "-e", "production", "--experiment", "gate",
+              "--exposure-columns", "unit=user,variant=arm", "--metric-columns", "bought:conversion"},
+             {"GUIDON_SERVER=" + busy.url(), "GUIDON_KEY=gdn_adm_whatever"});
+  EXPECT_TRUE(served.get()) << done.errors;
+  EXPECT_EQ(done.exit_code, 4);
+  EXPECT_THAT(done.errors,
+              AllOf(HasSubstr("not today"), HasSubstr("1000 of 1200 events are in; the same command goes on")));
+}
+
+}  // namespace
+}  // namespace guidon::testing
