@@ -467,7 +467,7 @@ void AddEvents(CLI::App& app, Run& run) {
   exported->action = "export";
   verb->add_option("--experiment", exported->experiment, "Its key, or holdout:NAME")->type_name("KEY")->required();
   verb->add_option("--iteration", exported->iteration, "Left out, the newest")->type_name("N");
-  verb->add_option("--format", exported->format, "jsonl or csv")
+  verb->add_option("--format", exported->format, "jsonl or csv. No Parquet: Debian 12 has no library for it")
       ->check(CLI::IsMember({"jsonl", "csv"}))
       ->default_val("jsonl");
   AddProject(*verb, exported->project);
