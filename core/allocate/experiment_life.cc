@@ -208,6 +208,57 @@ void ComeTo(ExperimentRecord& record, std::size_t step, std::int64_t now_ms) {
   }
 }
 
+// --- findings ---
+
+bool IsSameMatter(const ExperimentFinding& a, const ExperimentFinding& b) {
+  return a.iteration == b.iteration && a.kind == b.kind && a.metric == b.metric && a.variant == b.variant;
+}
+
+// Which one gives way to `finding`. One that may still be found again does so only to what is more than an alert, and
+// then the oldest alert does first. end(): none.
+std::vector<ExperimentFinding>::iterator GivesWay(std::vector<ExperimentFinding>& findings, std::uint32_t iteration,
+                                                  const ExperimentFinding& finding) {
+  const auto first = [&](const auto& is_it) { return std::find_if(findings.begin(), findings.end(), is_it); };
+  const auto past = first([&](const ExperimentFinding& held) { return held.iteration != iteration; });
+  if (past != findings.end()) return past;
+  // Another occasion has come since.
+  for (auto held = findings.begin(); held != findings.end(); ++held) {
+    const bool is_over = IsSameMatter(*held, finding) || std::any_of(held + 1, findings.end(), [&](const auto& later) {
+                           return IsSameMatter(*held, later);
+                         });
+    if (is_over) return held;
+  }
+  if (finding.action == BreachAction::kAlert && finding.kind != kMoreFound) return findings.end();
+  const auto alert = first(
+      [](const ExperimentFinding& held) { return held.action == BreachAction::kAlert && held.kind != kMoreFound; });
+  return alert != findings.end() ? alert : findings.begin();
+}
+
+// One place is kept for kMoreFound.
+FindingNews Keep(std::vector<ExperimentFinding>& findings, std::uint32_t iteration, const ExperimentFinding& finding) {
+  const auto held = std::find_if(findings.begin(), findings.end(), [&](const ExperimentFinding& one) {
+    return IsSameMatter(one, finding) && one.occasion == finding.occasion;
+  });
+  if (held != findings.end()) {
+    if (held->action >= finding.action) return FindingNews::kKnown;
+    findings.erase(held);
+  }
+  const std::size_t most = finding.kind == kMoreFound ? kMaxFindingsKept : kMaxFindingsKept - 1;
+  const auto counted = [&] {
+    return findings.size() -
+           static_cast<std::size_t>(std::count_if(findings.begin(), findings.end(), [&](const auto& one) {
+             return one.iteration == iteration && one.kind == kMoreFound;
+           }));
+  };
+  while (counted() >= most) {
+    const auto way = GivesWay(findings, iteration, finding);
+    if (way == findings.end()) return FindingNews::kNoRoom;
+    findings.erase(way);
+  }
+  findings.push_back(finding);
+  return FindingNews::kNew;
+}
+
 // Everybody stays where the new steps allow it: at the last step that is not beyond the share, else at the first.
 void FollowSteps(const ExperimentRecord& held, ExperimentRecord& record, std::int64_t now_ms) {
   const std::uint32_t share = ShareOf(held.definition, held.state);
@@ -285,13 +336,15 @@ void ForgetOrder(const Definitions& before, Definitions& after, std::string_view
   if (held != nullptr && record != nullptr && !held->definition.state) record->definition.state.reset();
 }
 
+FindingNews NewsOf(const ExperimentState& state, const ExperimentFinding& finding) {
+  std::vector<ExperimentFinding> findings = state.findings;
+  return Keep(findings, state.iteration, finding);
+}
+
 bool AddFinding(ExperimentState& state, const ExperimentFinding& finding) {
-  const bool is_known = std::any_of(state.findings.begin(), state.findings.end(), [&](const ExperimentFinding& held) {
-    return held.iteration == finding.iteration && held.kind == finding.kind && held.metric == finding.metric &&
-           held.variant == finding.variant && held.occasion == finding.occasion;
-  });
-  if (is_known) return false;
-  PushBounded(state.findings, kMaxFindingsKept, finding);
+  std::vector<ExperimentFinding> findings = state.findings;
+  if (Keep(findings, state.iteration, finding) != FindingNews::kNew) return false;
+  state.findings = std::move(findings);
   return true;
 }
 

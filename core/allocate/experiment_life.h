@@ -68,8 +68,18 @@ Status MoveExperiment(Definitions& definitions, std::string_view key, const Expe
                       std::int64_t now_ms);
 void ForgetOrder(const Definitions& before, Definitions& after, std::string_view key);
 
-// Keeps what was found with it. False: that is known already of this iteration, and nothing is to be done again.
-// Beyond kMaxFindingsKept the oldest goes.
+// What a finding is to those that are kept.
+enum class FindingNews : std::uint8_t {
+  kNew,     // also of what is kept already, with a weaker action: that is kept no more
+  kKnown,   // as much was done about it already, in this iteration and on this occasion
+  kNoRoom,  // an alert, and kMaxFindingsKept of this iteration are kept already: kMoreFound says so, once
+};
+FindingNews NewsOf(const ExperimentState& state, const ExperimentFinding& finding);
+inline constexpr std::string_view kMoreFound = "more_found";
+
+// Keeps what was found with it, if it is kNew; false: nothing is to be done. Beyond the bound those of earlier
+// iterations give way, then what another occasion has followed: they cannot be found again. What can be gives way only
+// to a pause or a rollback, for which there is always room; of an alert that gave way, kMoreFound speaks from then on.
 bool AddFinding(ExperimentState& state, const ExperimentFinding& finding);
 
 // --- its ramp ---

@@ -113,7 +113,7 @@ struct PrimaryMetric {
   friend bool operator==(const PrimaryMetric&, const PrimaryMetric&) = default;
 };
 
-enum class BreachAction : std::uint8_t { kAlert, kPause, kRollback };
+enum class BreachAction : std::uint8_t { kAlert, kPause, kRollback };  // the weakest first
 std::string_view ToString(BreachAction action);
 
 struct Guardrail {
@@ -251,7 +251,7 @@ struct ExperimentIteration {
 // What spoke against an experiment while it ran, and what was done about it.
 struct ExperimentFinding {
   std::uint32_t iteration = 0;
-  std::string kind;      // "guardrail_breached", "sample_ratio_mismatch", "no_traffic"
+  std::string kind;      // "guardrail_breached", "sample_ratio_mismatch", "no_traffic", "more_found"
   std::string metric;    // of a guardrail
   std::string variant;   // empty: of all of them
   std::string occasion;  // tells one from the next of the same kind in one iteration; empty: there is one only

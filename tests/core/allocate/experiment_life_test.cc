@@ -458,14 +458,54 @@ TEST_F(ExperimentLifeTest, AFindingIsKeptOnceForEachIterationAndOccasion) {
   EXPECT_FALSE(AddFinding(state, finding));
   finding.occasion = "b";
   EXPECT_TRUE(AddFinding(state, finding));
-  finding.iteration = 2;
+  finding.action = BreachAction::kPause;
+  EXPECT_EQ(NewsOf(state, finding), FindingNews::kNew) << "more is to be done about it now";
   EXPECT_TRUE(AddFinding(state, finding));
-  for (std::size_t i = 0; i < kMaxFindingsKept; ++i) {
+  EXPECT_EQ(state.findings.size(), 2u) << "in place of what was done before";
+  finding.action = BreachAction::kAlert;
+  EXPECT_FALSE(AddFinding(state, finding)) << "less is nothing new";
+  finding.iteration = state.iteration = 2;
+  EXPECT_TRUE(AddFinding(state, finding));
+  for (std::size_t i = 0; i < 2 * kMaxFindingsKept; ++i) {
     finding.occasion = std::to_string(i);
     EXPECT_TRUE(AddFinding(state, finding));
+    EXPECT_LE(state.findings.size(), kMaxFindingsKept);
   }
+  EXPECT_FALSE(AddFinding(state, finding)) << "of many silences the newest is known";
+}
+
+TEST_F(ExperimentLifeTest, WhatCanBeFoundAgainIsNotForgotten) {
+  ExperimentState state;
+  state.iteration = 1;
+  const auto about = [&](std::size_t i, BreachAction action = BreachAction::kAlert) {
+    return ExperimentFinding{
+        .iteration = state.iteration, .kind = "guardrail_breached", .metric = std::to_string(i), .action = action};
+  };
+  for (std::size_t i = 0; i < kMaxFindingsKept; ++i) AddFinding(state, about(i));
+  const ExperimentState full = state;
+  EXPECT_EQ(state.findings.size(), kMaxFindingsKept - 1);
+  EXPECT_FALSE(AddFinding(state, about(0)));
+  EXPECT_EQ(NewsOf(state, about(kMaxFindingsKept)), FindingNews::kNoRoom);
+  EXPECT_FALSE(AddFinding(state, about(kMaxFindingsKept)));
+  const ExperimentFinding more{.iteration = 1, .kind = std::string(kMoreFound)};
+  EXPECT_TRUE(AddFinding(state, more));
+  EXPECT_FALSE(AddFinding(state, more)) << "once";
+  // What acts has room at any time, and an alert that gave way for it does not come back.
+  EXPECT_TRUE(AddFinding(state, about(1'000, BreachAction::kPause)));
+  EXPECT_FALSE(AddFinding(state, about(1'000, BreachAction::kPause)));
+  EXPECT_EQ(NewsOf(state, about(0)), FindingNews::kNoRoom);
   EXPECT_EQ(state.findings.size(), kMaxFindingsKept);
-  EXPECT_EQ(state.findings.back().occasion, std::to_string(kMaxFindingsKept - 1)) << "the oldest goes";
+  // A record of before, which was full.
+  ExperimentState old = full;
+  old.findings.push_back(about(2'000));
+  EXPECT_EQ(NewsOf(old, about(0)), FindingNews::kKnown);
+  EXPECT_EQ(NewsOf(old, about(3'000)), FindingNews::kNoRoom);
+  EXPECT_TRUE(AddFinding(old, more));
+  EXPECT_EQ(old.findings.size(), kMaxFindingsKept);
+  // The next iteration has all the room.
+  state.iteration = 2;
+  EXPECT_TRUE(AddFinding(state, about(0)));
+  EXPECT_LE(state.findings.size(), kMaxFindingsKept);
 }
 
 }  // namespace
