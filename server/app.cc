@@ -18,6 +18,7 @@
 #include "core/base/json.h"
 #include "core/base/mutex.h"
 #include "server/analysis/analysis.h"
+#include "server/analysis/evidence.h"
 #include "server/analysis/plan_of.h"
 #include "server/analysis/reports.h"
 #include "server/api/api.h"
@@ -298,6 +299,7 @@ class App::Impl {
     fold_ = *std::move(fold);
     analysis_.emplace(*catalog_, *fold_);
     reports_.emplace(*catalog_, *analysis_, *store_, ReportsOptions{});
+    evidence_.emplace(*catalog_, *analysis_, *reports_, *store_, NowMs);
     return {};
   }
 
@@ -609,6 +611,9 @@ class App::Impl {
     metrics_.AddGauge(
         "guidon_exposures_dropped_total", "Exposures of OFREP that were dropped because too many waited", {},
         [this] { return static_cast<double>(exposures_->dropped()); }, true);
+    metrics_.AddGauge("guidon_experiment_evidence_unread",
+                      "Running experiments of which what speaks against them cannot be read", {},
+                      [this] { return static_cast<double>(evidence_unread_); });
     metrics_.AddGauge(
         "guidon_log_lines_lost_total", "Log lines that were lost because nobody took them", {},
         [this] { return static_cast<double>(log_.lost()); }, true);
@@ -718,29 +723,24 @@ class App::Impl {
     return analysis_->ExposedUnits(of.project, of.environment, of.experiment, of.iteration);
   }
 
-  // Harmed guardrails and a broken split, by methods that may be asked at every moment.
-  std::vector<Evidence> FindEvidence(const RunningExperiment& of) {
-    const Result<std::vector<stats::Alarm>> alarms =
-        reports_->AlarmsOf(of.project, of.environment, of.experiment, of.iteration);
-    std::vector<Evidence> evidence;
-    if (!alarms) return evidence;  // not known yet; what is wrong with the store, the keeper of looks says
-    for (const stats::Alarm& alarm : *alarms) {
-      Evidence one;
-      one.kind = alarm.kind == stats::Alarm::Kind::kGuardrail ? Evidence::Kind::kGuardrailBreached
-                                                              : Evidence::Kind::kSampleRatioMismatch;
-      one.metric = alarm.metric;
-      one.variant = alarm.variant;
-      one.numbers = alarm.numbers;
-      one.sentence = Shortened(alarm.sentence, 1'000);
-      evidence.push_back(std::move(one));
+  // Said once, and not at every look.
+  void SayEvidence(const RunningExperiment& of, const Status& read) {
+    LogFields fields = {{"project", of.project}, {"experiment", of.experiment}, {"environment", of.environment}};
+    if (read) {
+      evidence_unread_ -= 1;
+      return log_.Info("what speaks against an experiment can be read again, or it runs no more", fields);
     }
-    return evidence;
+    evidence_unread_ += 1;
+    fields.push_back({"cause", read.error().message});
+    log_.Error("what speaks against an experiment cannot be read: nothing is done about it, and its ramp does not rise",
+               fields);
   }
 
   void KeepExperiments() {
     ExperimentKeeperOptions options;
     options.count_units = [this](const RunningExperiment& running) { return CountUnits(running); };
-    options.find = [this](const RunningExperiment& running) { return FindEvidence(running); };
+    options.find = [this](const RunningExperiment& running) { return evidence_->Find(running); };
+    options.report_evidence = [this](const RunningExperiment& of, const Status& read) { SayEvidence(of, read); };
     options.report = [this](const ExperimentDeed& deed, const Result<Committed>& committed) {
       (committed ? experiment_moves_taken_ : experiment_moves_failed_).Add();
       LogFields fields = {{"project", deed.of.project},
@@ -1074,6 +1074,7 @@ class App::Impl {
   std::string admin_address_;
 
   std::atomic<std::int64_t> certificate_expires_{0};
+  std::atomic<std::int64_t> evidence_unread_{0};  // running experiments
 
   // In the order in which they are built; later ones use earlier ones.
   // Null: without TLS. Is gone before the server; see Stop().
@@ -1094,6 +1095,7 @@ class App::Impl {
   std::optional<Keeper> fold_keeper_;
   std::optional<Analysis> analysis_;
   std::optional<Reports> reports_;
+  std::optional<EvidenceFinder> evidence_;
   std::optional<Keeper> look_keeper_;
   std::optional<Deliverer> deliverer_;
   std::optional<Backups> backups_;

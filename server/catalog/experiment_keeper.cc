@@ -87,31 +87,55 @@ std::string Bounded(std::string text) {
   return text + "…";
 }
 
-ExperimentRequest RequestFor(const RunningExperiment& of, const Evidence& evidence, BreachAction action, Timestamp now,
-                             ExperimentDeed& deed) {
+ExperimentFinding FindingOf(const RunningExperiment& of, const Evidence& evidence, BreachAction action, Timestamp now) {
+  return {.iteration = of.iteration,
+          .kind = std::string(ToString(evidence.kind)),
+          .metric = evidence.metric,
+          .variant = evidence.variant,
+          .occasion = evidence.occasion,
+          .action = action,
+          .at_ms = now.time_since_epoch().count(),
+          .sentence = Bounded(evidence.sentence),
+          .numbers = evidence.numbers};
+}
+
+// What is to be done about it, as a finding; nothing: nothing was authored, or it has been done.
+std::optional<ExperimentFinding> NewFinding(const ExperimentRecord& record, const RunningExperiment& of,
+                                            const Evidence& evidence, Timestamp now) {
+  const std::optional<BreachAction> action = ActionFor(record.definition, evidence);
+  if (!action) return std::nullopt;
+  ExperimentFinding finding = FindingOf(of, evidence, *action, now);
+  FindingNews news = NewsOf(record.state, finding);
+  if (news == FindingNews::kNoRoom) {
+    finding = {.iteration = of.iteration,
+               .kind = std::string(kMoreFound),
+               .at_ms = finding.at_ms,
+               .sentence = "more speaks against it than is kept with an experiment, " +
+                           std::to_string(kMaxFindingsKept) + " findings; further alerts are not told one by one"};
+    news = NewsOf(record.state, finding);
+  }
+  return news == FindingNews::kNew ? std::optional(std::move(finding)) : std::nullopt;
+}
+
+ExperimentRequest RequestFor(const RunningExperiment& of, ExperimentFinding finding, ExperimentDeed& deed) {
   ExperimentRequest request = RequestFor(of);
-  if (action == BreachAction::kPause) request.order = ExperimentOrder{.move = ExperimentMove::kPause};
-  if (action == BreachAction::kRollback) request.order = ExperimentOrder{.move = ExperimentMove::kRollback};
-  request.finding = ExperimentFinding{.iteration = of.iteration,
-                                      .kind = std::string(ToString(evidence.kind)),
-                                      .metric = evidence.metric,
-                                      .variant = evidence.variant,
-                                      .occasion = evidence.occasion,
-                                      .action = action,
-                                      .at_ms = now.time_since_epoch().count(),
-                                      .sentence = Bounded(evidence.sentence),
-                                      .numbers = evidence.numbers};
-  request.author.comment = request.finding->sentence;
-  deed.what = std::string(ToString(action)) + " for " + request.finding->kind +
-              (evidence.metric.empty() ? "" : " of " + evidence.metric);
+  if (finding.action == BreachAction::kPause) request.order = ExperimentOrder{.move = ExperimentMove::kPause};
+  if (finding.action == BreachAction::kRollback) request.order = ExperimentOrder{.move = ExperimentMove::kRollback};
+  request.author.comment = finding.sentence;
+  deed.what = std::string(ToString(finding.action)) + " for " + finding.kind +
+              (finding.metric.empty() ? "" : " of " + finding.metric);
+  request.finding = std::move(finding);
   return request;
 }
 
-bool IsKnown(const ExperimentState& state, const Evidence& evidence) {
-  return std::any_of(state.findings.begin(), state.findings.end(), [&](const ExperimentFinding& held) {
-    return held.iteration == state.iteration && held.kind == ToString(evidence.kind) &&
-           held.metric == evidence.metric && held.variant == evidence.variant && held.occasion == evidence.occasion;
-  });
+// False: it may have to be paused or rolled back, or nobody can tell.
+bool MayRise(const ExperimentRecord& record, const RunningExperiment& of, const EvidenceSource& find, Timestamp now) {
+  if (!find) return true;
+  const Result<std::vector<Evidence>> found = find(of);
+  return found && std::none_of(found->begin(), found->end(), [&](const Evidence& evidence) {
+           const std::optional<ExperimentFinding> finding = NewFinding(record, of, evidence, now);
+           return finding && finding->action != BreachAction::kAlert;
+         });
 }
 
 }  // namespace
@@ -181,8 +205,14 @@ bool TakeDueExperimentSteps(Catalog& catalog, Timestamp now, const ExperimentKee
       tried.insert(NameOf(step->of));
       continue;
     }
+    const ExperimentRecord& record = *Find(*view, step->of);
+    if (!step->is_start && !MayRise(record, step->of, options.find, now)) {
+      tried.insert(NameOf(step->of));
+      is_good = false;
+      continue;
+    }
     ExperimentDeed deed{step->of, ""};
-    const ExperimentRequest request = RequestFor(*step, *Find(*view, step->of), deed);
+    const ExperimentRequest request = RequestFor(*step, record, deed);
     const Outcome outcome = Try(catalog, view, request, deed, options.report);
     if (outcome == Outcome::kOvertaken) continue;
     tried.insert(NameOf(step->of));
@@ -198,8 +228,12 @@ bool ActOnEvidence(Catalog& catalog, Timestamp now, const ExperimentKeeperOption
   bool is_good = true;
   for (const RunningExperiment& listed : RunningExperiments(*catalog.View())) {
     if (stop()) break;
-    const std::vector<Evidence> found = options.find(listed);
-    for (auto evidence = found.begin(); evidence != found.end() && !stop();) {
+    const Result<std::vector<Evidence>> found = options.find(listed);
+    if (!found) {
+      is_good = false;
+      continue;
+    }
+    for (auto evidence = found->begin(); evidence != found->end() && !stop();) {
       // As it is now: what was done for the one before may have ended it.
       const auto view = catalog.View();
       const ExperimentRecord* record = Find(*view, listed);
@@ -207,14 +241,14 @@ bool ActOnEvidence(Catalog& catalog, Timestamp now, const ExperimentKeeperOption
           record->state.iteration != listed.iteration) {
         break;
       }
-      const std::optional<BreachAction> action = ActionFor(record->definition, *evidence);
-      if (!action || IsKnown(record->state, *evidence)) {
+      const RunningExperiment of = PlaceOf(listed.project, *view->FindProject(listed.project), *record);
+      std::optional<ExperimentFinding> finding = NewFinding(*record, of, *evidence, now);
+      if (!finding) {
         ++evidence;
         continue;
       }
-      const RunningExperiment of = PlaceOf(listed.project, *view->FindProject(listed.project), *record);
       ExperimentDeed deed{of, ""};
-      const ExperimentRequest request = RequestFor(of, *evidence, *action, now, deed);
+      const ExperimentRequest request = RequestFor(of, *std::move(finding), deed);
       const Outcome outcome = Try(catalog, view, request, deed, options.report);
       if (outcome == Outcome::kOvertaken) continue;
       is_good &= outcome == Outcome::kDone;
@@ -240,7 +274,32 @@ Timestamp NextLook(const CatalogView& view, Timestamp looked, std::chrono::milli
 }  // namespace
 
 ExperimentKeeper::ExperimentKeeper(Catalog& catalog, ExperimentKeeperOptions options)
-    : catalog_(catalog), options_(std::move(options)), thread_([this](const auto& stop) { return Pass(stop); }) {}
+    : catalog_(catalog),
+      options_(Noting(std::move(options))),
+      thread_([this](const auto& stop) { return Pass(stop); }) {}
+
+ExperimentKeeperOptions ExperimentKeeper::Noting(ExperimentKeeperOptions options) {
+  if (!options.find) return options;
+  options.find = [this, find = std::move(options.find)](const RunningExperiment& of) {
+    Result<std::vector<Evidence>> found = find(of);
+    Note(of, found ? Status() : Fail(found.error()));
+    return found;
+  };
+  return options;
+}
+
+void ExperimentKeeper::Note(const RunningExperiment& of, const Status& read) {
+  const auto held = std::find_if(unread_.begin(), unread_.end(),
+                                 [&](const RunningExperiment& one) { return NameOf(one) == NameOf(of); });
+  const bool was_read = held == unread_.end();
+  if (read.has_value() == was_read) return;
+  if (was_read) {
+    unread_.push_back(of);
+  } else {
+    unread_.erase(held);
+  }
+  if (options_.report_evidence) options_.report_evidence(of, read);
+}
 
 std::chrono::milliseconds ExperimentKeeper::Pass(const std::function<bool()>& stop) {
   const Timestamp now = options_.clock ? options_.clock() : SystemNow();
@@ -252,6 +311,11 @@ std::chrono::milliseconds ExperimentKeeper::Pass(const std::function<bool()>& st
     // Evidence first: what is to be paused must not take a step before.
     was_good_ = ActOnEvidence(catalog_, now, options_, stop);
     was_good_ &= TakeDueExperimentSteps(catalog_, now, options_, stop);
+    const auto view = catalog_.View();
+    for (const RunningExperiment& of : std::vector<RunningExperiment>(unread_)) {
+      const ExperimentRecord* record = Find(*view, of);
+      if (record == nullptr || record->state.status != ExperimentStatus::kRunning) Note(of, {});
+    }
     looked_ = now;
   }
   return std::clamp<std::chrono::milliseconds>(next_look() - now, kBetweenPasses, kMostSleep);

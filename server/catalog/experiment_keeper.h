@@ -7,13 +7,15 @@
 // It knows no statistics. How many units were exposed, and what speaks against an experiment, others say: functions
 // that the composition root gives. What is done about it was authored (`on_breach`, `stop`): `alert` keeps what was
 // found and tells it, `pause` pauses, `rollback` stops and gives everyone the control; the sentence and the numbers go
-// into the same revision, its audit entry and its webhooks.
+// into the same revision, its audit entry and its webhooks. While that cannot be read, a ramp does not rise, nor does
+// it while something is still to be paused or rolled back for.
 //
 // What an experiment stands at, and what was found of it, is in its record: there is nothing here that a crash could
-// lose, and nothing is done twice for one finding. However long nothing ran, a ramp takes one step and holds it for its
-// whole time. All is done only if the experiment is still as the keeper saw it; who changed it in between wins, and the
-// keeper looks again. When a commit fails, nothing has happened, it is reported, and tried again after `retry`. A start
-// that is refused (its layer is full) stays scheduled and is tried again likewise.
+// lose, and nothing is done twice for one finding, unless a stronger action has been authored since. However long
+// nothing ran, a ramp takes one step and holds it for its whole time. All is done only if the experiment is still as
+// the keeper saw it; who changed it in between wins, and the keeper looks again. When a commit fails, nothing has
+// happened, it is reported, and tried again after `retry`. A start that is refused (its layer is full) stays scheduled
+// and is tried again likewise.
 //
 // Threads: one of its own, on which the functions that it is given are called, one at a time; they may read the disk.
 // Cost: they are asked about each running experiment every `look`, and when a step or a start comes due; a change of
@@ -57,8 +59,12 @@ struct Evidence {
   std::string sentence;       // for people, at most 1 024 bytes: "units are not split as authored: …"
 };
 std::string_view ToString(Evidence::Kind kind);  // "guardrail_breached", "sample_ratio_mismatch", "no_traffic"
-// All that speaks against it now, most urgent first. It may say the same again and again.
-using EvidenceSource = std::function<std::vector<Evidence>(const RunningExperiment&)>;
+// All that speaks against it now, most urgent first. It may say the same again and again. That nothing is known of the
+// experiment yet is no error: nothing speaks against it.
+using EvidenceSource = std::function<Result<std::vector<Evidence>>(const RunningExperiment&)>;
+// Told when an EvidenceSource fails: once for each experiment, until it can be read, or runs no more; then with no
+// error.
+using EvidenceReport = std::function<void(const RunningExperiment&, const Status&)>;
 
 // What was authored to be done about it; absent: nothing (no such guardrail or rule).
 std::optional<BreachAction> ActionFor(const Experiment& experiment, const Evidence& evidence);
@@ -88,16 +94,19 @@ struct ExperimentKeeperOptions {
   std::function<Timestamp()> clock = {};                     // the catalog's; empty: the system's
   UnitCounter count_units = {};                              // empty: no number is known, and steps with min_units wait
   EvidenceSource find = {};                                  // empty: nothing speaks against anything
+  EvidenceReport report_evidence = {};                       // on the keeper's thread, by ExperimentKeeper only
   std::chrono::milliseconds look = std::chrono::minutes(1);  // how often evidence and units are asked for
   std::chrono::milliseconds retry = std::chrono::seconds(30);
   ExperimentReport report = {};
 };
 
-// Takes what is due at `now`, at most one step of each experiment. False when one could not be taken; after the first
-// error that is not the experiment's own, the others are left, too. `stop` ends it early.
+// Takes what is due at `now`, at most one step of each experiment. False when one could not be taken, also as something
+// speaks against it, or that cannot be read; after the first error that is not the experiment's own, the others are
+// left, too. `stop` ends it early.
 bool TakeDueExperimentSteps(Catalog& catalog, Timestamp now, const ExperimentKeeperOptions& options,
                             const std::function<bool()>& stop);
-// Does what was authored about what speaks against each running experiment. False likewise.
+// Does what was authored about what speaks against each running experiment. False likewise; an experiment whose
+// evidence cannot be read is passed over.
 bool ActOnEvidence(Catalog& catalog, Timestamp now, const ExperimentKeeperOptions& options,
                    const std::function<bool()>& stop);
 
@@ -111,11 +120,14 @@ class ExperimentKeeper {
   void Wake() { thread_.Wake(); }
 
  private:
+  ExperimentKeeperOptions Noting(ExperimentKeeperOptions options);
+  void Note(const RunningExperiment& of, const Status& read);
   std::chrono::milliseconds Pass(const std::function<bool()>& stop);
 
   Catalog& catalog_;
   const ExperimentKeeperOptions options_;
   // The thread's own.
+  std::vector<RunningExperiment> unread_;  // whose evidence cannot be read
   std::optional<Timestamp> looked_;
   bool was_good_ = true;
   CatalogKeeper thread_;  // last: it begins at once, and ends first

@@ -44,8 +44,9 @@ class ExperimentKeeperTest : public ::testing::Test {
       EXPECT_EQ(of.environment, "production");
       return units_;
     };
-    options_.find = [this](const RunningExperiment& of) {
+    options_.find = [this](const RunningExperiment& of) -> Result<std::vector<Evidence>> {
       EXPECT_EQ(of.iteration, State().iteration);
+      if (unread_) return Fail(ErrorCode::kIo, "the totals cannot be read");
       return found_;
     };
     options_.report = [this](const ExperimentDeed& deed, const Result<Committed>& committed) {
@@ -93,6 +94,7 @@ class ExperimentKeeperTest : public ::testing::Test {
   ExperimentKeeperOptions options_;
   std::optional<std::uint64_t> units_;
   std::vector<Evidence> found_;
+  bool unread_ = false;
   std::string tried_;
 };
 
@@ -247,6 +249,80 @@ TEST_F(ExperimentKeeperTest, NothingIsDoneTwiceForOneFindingAlsoAfterARestart) {
   EXPECT_EQ(State().status, ExperimentStatus::kRunning);
 }
 
+TEST_F(ExperimentKeeperTest, ARollbackGivesTheControlWhereARuleServedTheExperimentAsWell) {
+  on_.MustCommit({PatchOf(Flag("checkout"), R"({"environments":{"production":{"default":"on","rules":[)"
+                                            R"({"when":{"country":"DE"},"experiment":"one-page"}]}}})"),
+                  PatchOf(Experiment_(), R"({"ramp":[{"at":"100%"}]})")});
+  Start();
+  const auto count_treated = [&] {
+    int count = 0;
+    for (int i = 0; i < 50; ++i) {
+      count += on_.Served("checkout", R"({"country":"DE","key":"u)" + std::to_string(i) + "\"}") == "on";
+    }
+    return count;
+  };
+  EXPECT_GT(count_treated(), 5);
+  const Revision before = on_.head();
+  EXPECT_EQ(Act({Breach("errors")}), "rollback for guardrail_breached of errors");
+  EXPECT_EQ(on_.head(), before + 1);
+  EXPECT_EQ(count_treated(), 0);
+}
+
+TEST_F(ExperimentKeeperTest, WhatIsAuthoredToBeDoneMoreThanWasDoneIsDone) {
+  const auto on_breach = [&](const char* action) {
+    on_.MustCommit({PatchOf(Experiment_(), R"({"metrics":{"guardrails":[{"use":"clicks","on_breach":")" +
+                                               std::string(action) + R"("}]}})")});
+  };
+  Start();
+  EXPECT_EQ(Act({Breach("clicks")}), "alert for guardrail_breached of clicks");
+  EXPECT_EQ(Act({Breach("clicks")}), "");
+  on_breach("pause");
+  EXPECT_EQ(Act({Breach("clicks")}), "pause for guardrail_breached of clicks");
+  EXPECT_EQ(LastAudit().action, "experiment.paused");
+  on_.Must(Order({.move = ExperimentMove::kResume}));
+  EXPECT_EQ(Act({Breach("clicks")}), "") << "who resumes it knows";
+  on_breach("alert");
+  EXPECT_EQ(Act({Breach("clicks")}), "");
+  on_breach("rollback");
+  EXPECT_EQ(Act({Breach("clicks")}), "rollback for guardrail_breached of clicks");
+  ASSERT_EQ(State().findings.size(), 1u) << "with what was done last";
+  EXPECT_EQ(State().findings[0].action, BreachAction::kRollback);
+}
+
+TEST_F(ExperimentKeeperTest, MoreThanCanBeKeptIsSaidOnceAndWhatActsStillActs) {
+  Start();
+  std::vector<Evidence> many;
+  for (std::size_t i = 0; i < kMaxFindingsKept + 5; ++i) {
+    many.push_back(Breach("clicks"));
+    many.back().variant = std::to_string(i);
+  }
+  const Revision before = on_.head();
+  EXPECT_TRUE(Act(many).ends_with("clicks, alert for more_found"));
+  EXPECT_EQ(on_.head(), before + kMaxFindingsKept);
+  EXPECT_EQ(LastAudit().action, "experiment.more_found");
+  EXPECT_EQ(Act(many), "") << "nothing is forgotten that would be found again";
+  many.push_back(Breach("latency"));
+  EXPECT_EQ(Act(many), "pause for guardrail_breached of latency");
+  on_.Must(Order({.move = ExperimentMove::kResume}));
+  EXPECT_EQ(Act(many), "");
+}
+
+TEST_F(ExperimentKeeperTest, ARampDoesNotRiseWhileNobodyCanTellWhatSpeaksAgainstIt) {
+  Start();
+  on_.clock().Move(hours(24));
+  unread_ = true;
+  EXPECT_EQ(Act({}, false), "");
+  EXPECT_EQ(Step(false), "");
+  EXPECT_EQ(Percent(), 10u);
+  unread_ = false;
+  // What is to be paused, and could not be: it does not rise either.
+  found_ = {Breach("latency")};
+  EXPECT_EQ(Step(false), "");
+  found_ = {Breach("clicks")};
+  EXPECT_EQ(Step(), "step 10% to 50%") << "an alert holds nothing";
+  EXPECT_EQ(State().findings.size(), 0u);
+}
+
 TEST_F(ExperimentKeeperTest, WhenTheCommitFailsNothingHasHappenedAndItIsDoneOnce) {
   Start();
   on_.doubtful().next = DoubtfulStore::Doubt::kLost;
@@ -289,6 +365,55 @@ TEST_F(ExperimentKeeperTest, AHandOnAnExperimentIsAskedForItsEnvironment) {
   on_.Must(Order({.move = ExperimentMove::kConclude, .winner = "control"}, note));
   EXPECT_EQ(asked, production);
   EXPECT_EQ(guarded, none) << "it is over, and `default` serves the winner already";
+}
+
+TEST_F(ExperimentKeeperTest, EvidenceThatCannotBeReadIsToldOnceAndAgainWhenItCanBe) {
+  Mutex mutex;
+  CondVar changed;
+  int asked = 0;
+  bool is_readable = false;
+  std::string told;
+  Start();
+  options_.find = [&](const RunningExperiment&) -> Result<std::vector<Evidence>> {
+    MutexLock lock(mutex);
+    ++asked;
+    changed.NotifyAll();
+    if (!is_readable) return Fail(ErrorCode::kIo, "torn");
+    return std::vector<Evidence>();
+  };
+  options_.report_evidence = [&](const RunningExperiment& of, const Status& read) {
+    MutexLock lock(mutex);
+    told += of.experiment + (read ? " read; " : ": " + read.error().message + "; ");
+    changed.NotifyAll();
+  };
+  ExperimentKeeper keeper(on_.catalog(), options_);
+  const auto look_until = [&](const auto& done) {
+    on_.clock().Move(minutes(1));
+    keeper.Wake();
+    MutexLock lock(mutex);
+    return changed.WaitFor(lock, std::chrono::seconds(30), done);
+  };
+  ASSERT_TRUE(look_until([&] { return asked >= 1; }));
+  int before = 0;
+  {
+    MutexLock lock(mutex);
+    before = asked;
+  }
+  ASSERT_TRUE(look_until([&] { return asked > before; }));
+  {
+    MutexLock lock(mutex);
+    EXPECT_EQ(told, "one-page: torn; ");
+    is_readable = true;
+  }
+  ASSERT_TRUE(look_until([&] { return told == "one-page: torn; one-page read; "; }));
+  {
+    MutexLock lock(mutex);
+    is_readable = false;
+    told.clear();
+  }
+  ASSERT_TRUE(look_until([&] { return told == "one-page: torn; "; }));
+  on_.Must(Order({.move = ExperimentMove::kStop}));
+  ASSERT_TRUE(look_until([&] { return told == "one-page: torn; one-page read; "; })) << "it runs no more";
 }
 
 TEST_F(ExperimentKeeperTest, TheKeeperLooksWhenTheViewMovesOnAndWhenAStepIsDue) {
