@@ -82,6 +82,18 @@ class Deciding {
   bool IsLongEnough() const { return report_.progress.days >= FewestDays(design_) || HasEnded(); }
   bool HasEnded() const { return design_.plan.ended && now_ >= *design_.plan.ended; }
 
+  // Days after the start from which on what was found of it can be shipped: whole weeks, or the plan's end before. What
+  // was ended has no more days to come.
+  double ShipsAfter(const Standing& standing) const {
+    double found = report_.progress.days;
+    for (const PublishedLook& look : report_.looks) {
+      if (look.number == standing.primary->found_at_look) found = DaysSince(design_.plan.started, look.time);
+    }
+    double days = std::max<double>(FewestDays(design_), AsksForWholeWeeks(design_) ? WholeWeeks(found) : found);
+    if (design_.max_days) days = std::min<double>(days, *design_.max_days);
+    return HasEnded() ? 0 : days;
+  }
+
   void AddNotes() {
     if (design_.method == PlanMethod::kGroupSequential && EffectiveMethod(design_) == PlanMethod::kSequential) {
       report_.notes.push_back(
@@ -180,6 +192,19 @@ class Deciding {
     }
     if (best == nullptr) return false;
     std::string verdict = EffectSentence(*best);
+    if (const double after = ShipsAfter(*best); report_.progress.days < after) {
+      const Time then = design_.plan.started + Milliseconds(std::llround(after * 86'400'000));
+      Say(Decision::kKeepRunning, verdict + ", but the week is not over: so far some weekdays count more than others.",
+          std::string("It is shipped on ") + DayText(then) +
+              (best->primary->found_at_look > 0 ? ", unless harm is found before." : ", if it is found then, too."));
+      return true;
+    }
+    if (HasEnded() && (report_.progress.days < FewestDays(design_) ||
+                       (AsksForWholeWeeks(design_) && WholeWeeks(report_.progress.days) > report_.progress.days))) {
+      report_.notes.push_back("It was ended after " + DaysText(report_.progress.days) +
+                              ", which are fewer than the plan asks for, or no whole weeks: weekdays that are missing "
+                              "may differ.");
+    }
     if (!design_.guardrails.empty()) {
       verdict += design_.guardrails.size() == 1 ? ", and the guardrail holds" : ", and every guardrail holds";
     }

@@ -224,8 +224,7 @@ Gate MinimumRuntimeGate(const Design& design, Time now) {
                 PluralText(needed, "day") + ".",
             std::move(numbers)};
   }
-  const double over = days - 7 * std::floor(days / 7);
-  if (days < 56 && over >= 1 && 7 - over >= 1) {
+  if (WholeWeeks(days) > days) {
     return {id, Light::kYellow,
             "It has run for " + DaysText(days) + ", which is not whole weeks: some weekdays count more than others.",
             std::move(numbers)};
@@ -285,6 +284,15 @@ std::vector<double> UnitsByVariant(const Design& design, const Totals& totals) {
 
 std::uint32_t FewestDays(const Design& design) {
   return design.min_days.value_or(std::min(kFewestDays, design.max_days.value_or(kFewestDays)));
+}
+
+bool AsksForWholeWeeks(const Design& design) {
+  return FewestDays(design) >= kFewestDays;
+}
+
+double WholeWeeks(double days) {
+  const double over = days - 7 * std::floor(days / 7);
+  return days >= kWeeksUntil || over < 1 ? days : days - over + 7;
 }
 
 double DaysSince(Time start, Time now) {

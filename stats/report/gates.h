@@ -16,6 +16,7 @@ inline constexpr double kBiasAlarm = 0.001;                           // over th
 inline constexpr double kTooGood = 0.5;                               // a lift, either way
 inline constexpr std::uint64_t kFewestEvents = 150;                   // of all metrics and arms
 inline constexpr std::uint32_t kFewestDays = 7;                       // where the plan says nothing
+inline constexpr double kWeeksUntil = 56;                             // days
 inline constexpr double kRejectedYellow = 0.01;                       // share of events
 inline constexpr std::chrono::hours kStale{1};                        // of what was folded, while it runs
 
@@ -29,6 +30,11 @@ const Gate* FindGate(const std::vector<Gate>& gates, std::string_view id);
 
 // Days that must have passed before anything but harm is decided.
 std::uint32_t FewestDays(const Design& design);
+// Whether what is shipped has to have run for whole weeks: not where the plan itself asks for less than one.
+bool AsksForWholeWeeks(const Design& design);
+// Days from the start to the end of the week that `days` end in; `days`, where they are whole weeks. Less than a day
+// over counts as whole, for looks come some hours late, and from kWeeksUntil on a part of one weighs nothing.
+double WholeWeeks(double days);
 double DaysSince(Time start, Time now);
 
 // Units by variant, without those set aside.

@@ -207,6 +207,39 @@ TEST(JudgeTest, StopsForFutilityOnlyWhenTheLookedForEffectCannotBeFoundAnyMore) 
   EXPECT_THAT(running.next, HasSubstr("Its end is expected on "));
 }
 
+TEST(JudgeTest, ShipsWholeWeeks) {
+  Design design = DesignOf();
+  design.min_days = 9;
+  design.look_every = std::chrono::days(1);
+  ArmOf better;
+  better.conversion = 0.235;
+  Watched watched = Watch(design, {.seed = 11, .units_per_day = 2'000, .days = 10, .arms = {{}, better}});
+  const Report early = watched.Read();
+  ASSERT_EQ(MetricOf(early, "primary").comparisons[0].found, "better");
+  ASSERT_EQ(MetricOf(early, "primary").comparisons[0].found_at_look, 1u) << "after nine days";
+  EXPECT_EQ(early.decision, Decision::kKeepRunning) << early.verdict;
+  EXPECT_THAT(early.verdict, HasSubstr("the week is not over"));
+  EXPECT_THAT(early.next, HasSubstr("It is shipped on 2027-01-18, unless harm"));
+  watched.now = After(13.9);
+  EXPECT_EQ(watched.Read().decision, Decision::kKeepRunning);
+  watched.now = After(14);
+  EXPECT_EQ(watched.Read().decision, Decision::kShip);
+  watched.now = After(17);
+  EXPECT_EQ(watched.Read().decision, Decision::kShip) << "it was found in whole weeks";
+  // Where the plan asks for less than a week, or has come to its end, or there is no more to come.
+  watched.now = After(10);
+  watched.design.min_days = 3;
+  EXPECT_EQ(watched.Read().decision, Decision::kShip);
+  watched.design.min_days = 9;
+  watched.design.max_days = 10;
+  EXPECT_EQ(watched.Read().decision, Decision::kShip);
+  watched.design.max_days = 42;
+  watched.design.plan.ended = After(10);
+  const Report ended = watched.Read();
+  EXPECT_EQ(ended.decision, Decision::kShip);
+  EXPECT_THAT(ended.notes, ::testing::Contains(HasSubstr("It was ended after 10 days")));
+}
+
 TEST(JudgeTest, SaysNothingButHarmBeforeTheFewestDays) {
   ArmOf better;
   better.conversion = 0.26;
