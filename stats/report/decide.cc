@@ -322,9 +322,15 @@ class Deciding {
       return;
     }
     if (!IsGreen(report_.gates, "minimum_events") || !IsLongEnough()) {
-      const Gate* gate =
-          FindGate(report_.gates, IsGreen(report_.gates, "minimum_events") ? "minimum_runtime" : "minimum_events");
-      Say(Decision::kKeepRunning, "It is too early for a verdict. " + gate->sentence, WhatWouldChange() + until);
+      const bool is_time = IsGreen(report_.gates, "minimum_events");
+      const Gate* gate = FindGate(report_.gates, is_time ? "minimum_runtime" : "minimum_events");
+      const bool is_found = std::any_of(standings_.begin(), standings_.end(), [](const Standing& standing) {
+        return standing.IsBetter() && !standing.IsHarmed();
+      });
+      const std::string missing =
+          std::string("A difference is there already; what is missing is ") + (is_time ? "time." : "events.");
+      Say(Decision::kKeepRunning, "It is too early for a verdict. " + gate->sentence,
+          (is_found ? missing : WhatWouldChange()) + until);
       return;
     }
     for (const Standing& standing : standings_) {

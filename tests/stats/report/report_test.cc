@@ -248,6 +248,7 @@ TEST(JudgeTest, SaysNothingButHarmBeforeTheFewestDays) {
   EXPECT_EQ(MetricOf(report, "primary").comparisons[0].found, "better");
   EXPECT_EQ(report.decision, Decision::kKeepRunning) << report.verdict;
   EXPECT_THAT(report.verdict, HasSubstr("too early"));
+  EXPECT_THAT(report.next, HasSubstr("A difference is there already; what is missing is time."));
   ArmOf worse;
   worse.conversion = 0.15;
   EXPECT_EQ(Watch(DesignOf(PlanMethod::kSequential), {.seed = 5, .days = 10, .arms = {{}, worse}}).Read().decision,
