@@ -5,6 +5,11 @@
 //   value flag=checkout.layout user=user-42 value=multi reason=DEFAULT
 //   change at_us=1764000000123456 revision=3 flag=payments.v2 value=true
 //
+// A line `search 6000` on its standard input has so many accounts search in the shop, by whatever search.ranker serves
+// them, and says what the experiment search-hybrid-ranker has to come to:
+//
+//   searched accounts=6000 control=1811 hybrid=1786 control_clicked=754 hybrid_clicked=861
+//
 //   GUIDON_SDK_KEY=gdn_srv_… shop_demo --server http://127.0.0.1:8400
 //
 // Ends on SIGTERM or SIGINT, or when its standard input ends.
@@ -19,6 +24,7 @@
 #include <iomanip>
 #include <iostream>
 #include <mutex>
+#include <random>
 #include <string>
 
 namespace {
@@ -37,6 +43,45 @@ void OnSignal(int) {
 
 std::string Text(bool value) {
   return value ? "true" : "false";
+}
+
+// Of one arm of search-hybrid-ranker.
+struct Arm {
+  int accounts = 0, clicked = 0;
+};
+
+// One account searches once: finds what it looked for more often where words and meaning rank together, and sometimes
+// buys it.
+void Search(const guidon::Client& client, int number, std::mt19937& random, Arm& control, Arm& hybrid) {
+  const std::string account = "search-" + std::to_string(number);
+  guidon::Context user(account);
+  user.Set("account_id", account).Set("language", "de").Set("country", number % 3 == 0 ? "AT" : "DE");
+  user.Set("platform", number % 2 == 0 ? "web" : "ios");
+  const auto ranker = client.StringDetail("search.ranker", user, "bm25-2024");  // records the exposure
+  const bool is_hybrid = ranker.value == "hybrid-v3";
+
+  const auto happens = [&random](double chance) { return std::uniform_real_distribution<>(0, 1)(random) < chance; };
+  client.Track("search", user);
+  client.Track("page_shown", user, {{"duration_ms", std::lognormal_distribution<>(5.3, 0.4)(random)}});
+  const bool clicks = happens(is_hybrid ? 0.48 : 0.40);
+  if (clicks) client.Track("search_result_opened", user);
+  if (clicks && happens(0.2)) client.Track("order", user, {{"amount", 31.5}, {"currency", "EUR"}});
+
+  if (ranker.experiment != "search-hybrid-ranker") return;
+  Arm& arm = is_hybrid ? hybrid : control;
+  ++arm.accounts;
+  arm.clicked += clicks ? 1 : 0;
+}
+
+// False when what happened did not reach the server.
+bool Search(const guidon::Client& client, int accounts, Arm& control, Arm& hybrid) {
+  std::mt19937 random(20261130);
+  for (int i = 0; i < accounts; ++i) {
+    Search(client, i, random, control, hybrid);
+    // No shop has so many new accounts in a moment: what is recorded has to be taken from this thread.
+    if (i % 200 == 199 && !client.Flush(std::chrono::seconds(10))) return false;
+  }
+  return client.Flush(std::chrono::seconds(10)) && client.Status().events.dropped == guidon::DroppedEvents();
 }
 
 }  // namespace
@@ -88,10 +133,23 @@ int main(int argc, char** argv) {
               << "\nvalue flag=payments.v2 user=user-42 value=" << Text(payments.value)
               << " reason=" << ToString(payments.reason) << std::endl;
   }
+  std::string typed;
   while (!stopping) {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     if (poll(&input, 1, 200) <= 0) continue;
-    char ignored[256];
-    if (read(STDIN_FILENO, ignored, sizeof ignored) <= 0) break;
+    char some[256];
+    const ssize_t size = read(STDIN_FILENO, some, sizeof some);
+    if (size <= 0) break;
+    typed.append(some, static_cast<std::size_t>(size));
+    const std::size_t end = typed.find('\n');
+    if (end == std::string::npos) continue;
+    const int accounts = typed.rfind("search ", 0) == 0 ? std::atoi(typed.c_str() + 7) : 0;
+    typed.erase(0, end + 1);
+    Arm control, hybrid;
+    const bool is_kept = Search(client, accounts, control, hybrid);
+    const std::lock_guard<std::mutex> lock(output);
+    std::cout << (is_kept ? "searched" : "lost") << " accounts=" << accounts << " control=" << control.accounts
+              << " hybrid=" << hybrid.accounts << " control_clicked=" << control.clicked
+              << " hybrid_clicked=" << hybrid.clicked << std::endl;
   }
 }

@@ -88,7 +88,7 @@ svg{display:block;overflow:visible}
 table{border-collapse:collapse;width:100%;font-size:.9375rem}
 caption{text-align:left;color:var(--muted);font-size:.875rem;padding-bottom:4px}
 th,td{text-align:right;padding:6px 8px;border-top:1px solid var(--line);white-space:nowrap;vertical-align:top}
-th{font-weight:600}thead th{border-top:0;color:var(--muted);font-size:.875rem}
+th{font-weight:600}thead th{white-space:normal;vertical-align:bottom;border-top:0;color:var(--muted);font-size:.875rem}
 th:first-child,td:first-child{text-align:left;padding-left:0}td.text{text-align:left;white-space:normal;min-width:150px}.remarks{display:flex;flex-wrap:wrap;gap:4px 6px;margin:3px 0 2px}.remarks .tag,.remarks .badge{margin:0}
 details{margin-top:12px}summary{cursor:pointer;color:var(--link);min-height:24px;padding:2px 0}
 pre{margin:8px 0 0;padding:12px;background:var(--bg);border-radius:8px;overflow:auto;max-height:320px;font-size:.8125rem;line-height:1.45}

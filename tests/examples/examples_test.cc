@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -164,6 +165,7 @@ TEST(DemoTest, WhatItProposesWorksAsPrintedAndCtrlCEndsItAll) {
   const Finished tried = guidon::testing::Run({"/bin/sh", "-e", "-c", proposed});
   EXPECT_EQ(tried.exit_code, 0) << proposed << tried.errors;
   EXPECT_TRUE(tried.output.starts_with("payments.v2 is now disabled in production")) << tried.output;
+  EXPECT_NE(tried.output.find("search-hybrid-ranker  search.ranker in production"), std::string::npos) << tried.output;
   EXPECT_TRUE(demo.WaitForOutput("flag=payments.v2 value=false")) << demo.Output();
 
   const std::size_t address = said.find("http://127.0.0.1:") + 17;
@@ -177,9 +179,16 @@ TEST(DemoTest, WhatItProposesWorksAsPrintedAndCtrlCEndsItAll) {
 
 TEST(DemoTest, ChecksItselfAndLeavesNothingBehind) {
   const TemporaryFolder temporary;
+  const std::string page = GUIDON_BIN_DIR "/../demo-report.html";
+  std::filesystem::remove(page);
   const Finished done = guidon::testing::Run({GUIDON_SOURCE_DIR "/scripts/demo", "--once", GUIDON_BIN_DIR},
                                              {"TMPDIR=" + temporary.path()});
   EXPECT_EQ(done.exit_code, 0) << done.output << done.errors;
+  EXPECT_NE(done.output.find("  search_clicked  conversion, up is good"), std::string::npos) << done.output;
+  EXPECT_NE(done.output.find("/demo-report.html\n"), std::string::npos) << done.output;
+  std::string first;
+  std::getline(std::ifstream(page), first);
+  EXPECT_TRUE(first.starts_with("<!doctype html>")) << first;
   EXPECT_NE(done.output.find("payments.v2 = true everywhere"), std::string::npos) << done.output;
   EXPECT_EQ(done.output.find("gdn_"), std::string::npos) << "a key is shown";
   EXPECT_EQ(guidon::testing::Run({"/bin/ls", "-A", temporary.path()}).output, "");
