@@ -567,19 +567,22 @@ class Fold::Impl {
   // A page of the journal, a page of what is to be made up for, some units of a walk, and so on; others may have their
   // turn after each.
   Status TryCatchUp(const std::function<bool()>& stop) {
+    Status walk;  // one that cannot go on keeps no event from being folded
     for (bool goes_on = true; goes_on && !stop();) {
       const Result<bool> folded = InTurn([this]() GUIDON_REQUIRES(work_) { return FoldPage(); });
       if (!folded) return Fail(folded.error());
       const Result<bool> made_up = InTurn([this]() GUIDON_REQUIRES(work_) { return MakeUpPage(); });
       if (!made_up) return Fail(made_up.error());
       const bool idle = !*folded && !*made_up;
+      goes_on = !idle;
+      if (!walk) continue;
       const Result<bool> swept = InTurn([this, idle]() GUIDON_REQUIRES(work_) { return SweepOn(idle); });
-      if (!swept) return Fail(swept.error());
-      goes_on = !idle || *swept;
+      if (!swept) walk = Fail(swept.error());
+      goes_on = goes_on || (swept && *swept);
     }
     Turn turn(queue_, work_);
     Publish();
-    return {};
+    return walk;
   }
 
   template <typename Step>

@@ -554,6 +554,23 @@ TEST_F(FoldTest, AnEntryThatCannotBeReadIsPassedOverAndCounted) {
   EXPECT_EQ(Orders(), "0/2 0/0");
 }
 
+TEST_F(FoldTest, AWalkThatCannotGoOnKeepsNoEventFromBeingFolded) {
+  At(1);
+  options_.page_entries = 1;
+  Open();
+  Append(*journal_, {Exposure("u1", "control", kStartMs)});
+  CatchUp();
+  Txn damage;
+  damage.ops = {TxnOp::Put(UnitKeyPrefix({"shop", "production", "key"}) + "u1", "?")};
+  ASSERT_TRUE(store_->Commit(std::move(damage)));
+  ASSERT_FALSE(fold_->PassNow(Never));
+  for (const std::string unit : {"u2", "u3", "u4"}) Append(*journal_, {Exposure(unit, "control", kStartMs)});
+  const Status done = fold_->CatchUp(Never);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(Orders(), "0/4 0/0");
+}
+
 TEST_F(FoldTest, AnIterationThatHasEndedTakesWhatIsOfItsTimeAndTheNextOneItsOwn) {
   FoldPlan first = CheckoutPlan();
   first.plan.metrics[0].window.reset();  // to the end; revenue has 72 hours
