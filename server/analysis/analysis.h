@@ -29,8 +29,8 @@ class Analysis {
   Analysis(const Catalog& catalog, Fold& fold) : catalog_(catalog), fold_(fold) {}
 
   // As of now. `iteration` 0: the newest. kNotFound: no such experiment in that environment, none of that iteration, or
-  // it was never started. Iterations that are closed are read from the store; one that runs is copied from memory at
-  // most once after each change: O(arms x metrics x (days + slices)).
+  // it was never started. Read from the store, of one that may still get facts once after each change: O(arms x metrics
+  // x (days + slices)).
   Result<std::shared_ptr<const stats::ExperimentFacts>> Facts(std::string_view project, std::string_view environment,
                                                               std::string_view key, std::uint32_t iteration) const;
 
