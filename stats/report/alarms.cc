@@ -62,8 +62,7 @@ std::vector<Alarm> AlarmsOf(const Design& design, const Facts& facts, Time) {
     const bool up_is_good = !metric.lower_is_better;
     const ArmStatistic control = totals.Arm(goal.metric, 0);
     for (std::uint32_t v = 1; v < design.plan.variants.size(); ++v) {
-      const Outcome<Guarded> guarded =
-          Guard(goal, up_is_good, control, totals.Arm(goal.metric, v), design.alpha, TunedTo(design, v));
+      const Outcome<Guarded> guarded = Guard(goal, up_is_good, control, totals.Arm(goal.metric, v), design.alpha);
       if (!guarded || guarded->verdict != "harmed") continue;
       const bool is_share = IsShare(std::string(KindText(metric.kind)));
       MetricReport about;  // for the words of its margin

@@ -297,10 +297,10 @@ class Deciding {
       if (!walk) return std::nullopt;
       bound = walk->FinalBound();
     } else {
-      if (!design_.planned_units || !(*design_.planned_units > 0)) return std::nullopt;
+      const std::optional<double> units = PlannedUnitsOfPair(design_, standing.index);
+      if (!units) return std::nullopt;
       fraction = std::min(1.0, static_cast<double>(report_.progress.units) / *design_.planned_units);
-      const double tuned_to = TunedTo(design_, standing.index);
-      bound = SequenceBound(AlphaOfOne(design_), tuned_to, tuned_to);
+      bound = SequenceBound(AlphaOfOne(design_), *units, kSequenceTunedTo);
     }
     if (!is_relative || !(error > 0) || !(fraction > 0) || fraction > 1) return std::nullopt;
     const double direction = primary_->expect_up ? 1 : -1;

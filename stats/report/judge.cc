@@ -60,7 +60,7 @@ class Judging {
       ComparisonOfVariant comparison;
       comparison.variant = design_.plan.variants[v];
       const ArmStatistic treatment = totals_.Arm(goal.metric, v);
-      const Outcome<Guarded> guarded = Guard(goal, up_is_good, control, treatment, design_.alpha, TunedTo(design_, v));
+      const Outcome<Guarded> guarded = Guard(goal, up_is_good, control, treatment, design_.alpha);
       comparison.guardrail = guarded ? guarded->verdict : "not_sure_yet";
       if (guarded) {
         comparison.estimate = {guarded->effect, guarded->interval, guarded->p_harm};
@@ -157,8 +157,7 @@ class Judging {
       for (std::uint32_t v = 1; v < VariantCount(design_); ++v) {
         const Outcome<Effect> effect = EffectOf(control, totals_.ArmOfDays(metric, v, days_.front(), day), scale);
         if (!effect) continue;
-        const Outcome<SequenceEstimate> band =
-            ConfidenceSequence(*effect, {.alpha = AlphaOfOne(design_), .tuned_to = TunedTo(design_, v)});
+        const Outcome<SequenceEstimate> band = ConfidenceSequence(*effect, {.alpha = AlphaOfOne(design_)});
         if (!band) continue;
         report.over_time.push_back(
             {day, v, effect->point, band->estimate.interval.lower, band->estimate.interval.upper});
@@ -193,9 +192,8 @@ class Judging {
         const Outcome<Measured> measured = Measure(control, treatment);
         if (measured) {
           report.is_relative = measured->is_relative;
-          report.estimate = measured->small_counts
-                                ? AnytimeEstimate(*measured, control, treatment, design_.alpha, TunedTo(design_, v))
-                                : FixedEstimate(measured->effect, {.alpha = design_.alpha});
+          report.estimate = measured->small_counts ? AnytimeEstimate(*measured, control, treatment, design_.alpha)
+                                                   : FixedEstimate(measured->effect, {.alpha = design_.alpha});
           p_values.push_back(report.estimate.p_value);
           with_p.push_back(slices.size());
         } else {
@@ -281,19 +279,19 @@ class Judging {
       return comparison;
     }
     comparison.is_relative = measured->is_relative;
-    comparison.estimate = Now(*measured, control, treatment, v);
+    comparison.estimate = Now(*measured, control, treatment);
     if (measured->is_relative) {
       if (const Outcome<Effect> effect = EffectOf(control, treatment, Scale::kAbsolute)) {
         Measured absolute = *measured;
         absolute.effect = *effect;
         absolute.is_relative = false;
-        comparison.absolute = Now(absolute, control, treatment, v);
+        comparison.absolute = Now(absolute, control, treatment);
       }
     }
     const std::optional<ArmStatistic> plain_control = Unadjusted(control), plain_treatment = Unadjusted(treatment);
     if (plain_control && plain_treatment) {
       if (const Outcome<Measured> plain = Measure(*plain_control, *plain_treatment)) {
-        comparison.unadjusted = Now(*plain, *plain_control, *plain_treatment, v);
+        comparison.unadjusted = Now(*plain, *plain_control, *plain_treatment);
       }
     }
     AddBadges(metric, v, control, treatment, measured->small_counts, comparison);
@@ -302,12 +300,11 @@ class Judging {
   }
 
   // Of the fixed horizon, whose end has come, the only interval; else one that holds at every moment.
-  Estimate Now(const Measured& measured, const ArmStatistic& control, const ArmStatistic& treatment,
-               std::uint32_t v) const {
+  Estimate Now(const Measured& measured, const ArmStatistic& control, const ArmStatistic& treatment) const {
     if (method_ == PlanMethod::kFixed && !measured.small_counts) {
       return FixedEstimate(measured.effect, {.alpha = AlphaOfOne(design_)});
     }
-    return AnytimeEstimate(measured, control, treatment, AlphaOfOne(design_), TunedTo(design_, v));
+    return AnytimeEstimate(measured, control, treatment, AlphaOfOne(design_));
   }
 
   void AddBadges(std::size_t metric, std::uint32_t v, const ArmStatistic& control, const ArmStatistic& treatment,

@@ -30,11 +30,11 @@ PublishedLook::Of AtLook(const Design& design, const GroupSequential* walk, cons
   of.is_relative = measured.is_relative;
   Estimate estimate;
   if (measured.small_counts) {
-    estimate = AnytimeEstimate(measured, control, treatment, AlphaOfOne(design), TunedTo(design, variant));
+    estimate = AnytimeEstimate(measured, control, treatment, AlphaOfOne(design));
   } else if (EffectiveMethod(design) == PlanMethod::kFixed) {
     estimate = FixedEstimate(measured.effect, {.alpha = AlphaOfOne(design)});
   } else if (walk == nullptr) {
-    estimate = AnytimeEstimate(measured, control, treatment, AlphaOfOne(design), TunedTo(design, variant));
+    estimate = AnytimeEstimate(measured, control, treatment, AlphaOfOne(design));
   } else {
     const Outcome<Estimate> now = walk->EstimateNow(measured.effect);
     if (now) estimate = *now;

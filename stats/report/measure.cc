@@ -87,8 +87,8 @@ Outcome<Measured> Measure(const ArmStatistic& control, const ArmStatistic& treat
   return measured;
 }
 
-double TunedTo(const Design& design, std::uint32_t variant) {
-  if (!design.planned_units || !(*design.planned_units > 0)) return kSequenceTunedTo;
+std::optional<double> PlannedUnitsOfPair(const Design& design, std::uint32_t variant) {
+  if (!design.planned_units || !(*design.planned_units > 0)) return std::nullopt;
   const std::vector<double>& weights = design.plan.weights;
   double whole = 0;
   for (const double weight : weights) whole += weight;
@@ -97,7 +97,7 @@ double TunedTo(const Design& design, std::uint32_t variant) {
 }
 
 Estimate AnytimeEstimate(const Measured& measured, const ArmStatistic& control, const ArmStatistic& treatment,
-                         double alpha, double tuned_to) {
+                         double alpha) {
   Estimate estimate;
   estimate.effect = measured.effect;
   if (measured.small_counts) {
@@ -106,8 +106,7 @@ Estimate AnytimeEstimate(const Measured& measured, const ArmStatistic& control, 
     if (readout) return readout->estimate;
     return estimate;
   }
-  const Outcome<SequenceEstimate> sequence =
-      ConfidenceSequence(measured.effect, {.alpha = alpha, .tuned_to = tuned_to});
+  const Outcome<SequenceEstimate> sequence = ConfidenceSequence(measured.effect, {.alpha = alpha});
   if (!sequence) return estimate;  // an interval without ends
   estimate = sequence->estimate;
   if (!measured.burnt_in) estimate.p_value = 1;
@@ -115,7 +114,7 @@ Estimate AnytimeEstimate(const Measured& measured, const ArmStatistic& control, 
 }
 
 Outcome<Guarded> Guard(const GuardrailGoal& goal, bool up_is_good, const ArmStatistic& control,
-                       const ArmStatistic& treatment, double alpha, double tuned_to) {
+                       const ArmStatistic& treatment, double alpha) {
   Guarded guarded;
   guarded.verdict = "not_sure_yet";
   bool may_say = false;
@@ -138,8 +137,7 @@ Outcome<Guarded> Guard(const GuardrailGoal& goal, bool up_is_good, const ArmStat
   const double margin = goal.margin.value_or(0);
   const double null_value = up_is_good ? -margin : margin;
   const auto side = [&](Alternative alternative) {
-    return ConfidenceSequence(
-        guarded.effect, {.alpha = alpha, .tuned_to = tuned_to, .alternative = alternative, .null_value = null_value});
+    return ConfidenceSequence(guarded.effect, {.alpha = alpha, .alternative = alternative, .null_value = null_value});
   };
   const Outcome<SequenceEstimate> above = side(Alternative::kGreater), below = side(Alternative::kLess);
   if (!above) return tl::unexpected<StatsError>(above.error());

@@ -32,14 +32,14 @@ std::optional<ProportionStatistic> AsProportion(const ArmStatistic& arm);
 // Without the covariate; nothing where there is none.
 std::optional<ArmStatistic> Unadjusted(const ArmStatistic& arm);
 
-// Units of both arms at which a confidence sequence of control and variant is narrowest: the plan's, else 5000. Says
-// nothing of what was seen, so that it never changes while the experiment runs.
-double TunedTo(const Design& design, std::uint32_t variant);
+// Units of control and variant together when the plan's are there; nothing where none are planned.
+std::optional<double> PlannedUnitsOfPair(const Design& design, std::uint32_t variant);
 
 // The present interval: of small counts as Newcombe's, else the two-sided confidence sequence at `alpha`. p is 1 before
-// the burn-in, so that nothing is found by it.
+// the burn-in, so that nothing is found by it. Sequences are tuned to kSequenceTunedTo units in every experiment: the
+// planned size is found while it runs, and what was seen before would not hold after a change.
 Estimate AnytimeEstimate(const Measured& measured, const ArmStatistic& control, const ArmStatistic& treatment,
-                         double alpha, double tuned_to);
+                         double alpha);
 
 // A guardrail at any moment: both one-sided confidence sequences at `alpha`, against the margin.
 struct Guarded {
@@ -50,7 +50,7 @@ struct Guarded {
   std::string verdict;  // "safe", "harmed", "not_sure_yet"
 };
 Outcome<Guarded> Guard(const GuardrailGoal& goal, bool up_is_good, const ArmStatistic& control,
-                       const ArmStatistic& treatment, double alpha, double tuned_to);
+                       const ArmStatistic& treatment, double alpha);
 
 // Of dimensions that split the units: of one that nobody sends, or that is the same for all, the only slice is
 // everybody.

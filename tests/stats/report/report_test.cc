@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "core/base/json.h"
+#include "stats/inference/confidence_sequence.h"
 #include "stats/report/report.h"
 #include "stats/report/words.h"
 #include "tests/stats/report/samples.h"
@@ -492,6 +493,28 @@ TEST(AlarmsTest, AreOfHarmedGuardrailsUntilTheSplitIsBroken) {
   EXPECT_TRUE(AlarmsOf(design, {&broken, rebuilding}, After(10)).empty());
 }
 
+// The size is found while it runs. What a sequence showed before must hold afterwards.
+TEST(AlarmsTest, WhatHoldsAtEveryMomentDoesNotMoveWhenTheSizeIsFound) {
+  Design before = DesignOf(PlanMethod::kSequential), after = before;
+  before.planned_units.reset();
+  after.planned_units = 78'111;
+  ArmOf harmful;
+  harmful.errors = 0.04;
+  const Totals totals = TotalsOf(before, {.seed = 40, .days = 21, .arms = {{}, harmful}});
+  const std::vector<Alarm> first = AlarmsOf(before, {&totals, {}}, After(21)),
+                           then = AlarmsOf(after, {&totals, {}}, After(21));
+  ASSERT_EQ(first.size(), 1u);
+  ASSERT_EQ(then.size(), 1u);
+  EXPECT_EQ(ToJson(first[0].numbers), ToJson(then[0].numbers));
+  const Report early = Judge(before, {&totals, {}}, {}, After(21), 1),
+               late = Judge(after, {&totals, {}}, {}, After(21), 1);
+  for (std::size_t i = 0; i < early.metrics.size(); ++i) {
+    const ComparisonOfVariant &a = early.metrics[i].comparisons.at(0), &b = late.metrics[i].comparisons.at(0);
+    EXPECT_EQ(a.estimate.interval.lower, b.estimate.interval.lower) << early.metrics[i].metric;
+    EXPECT_EQ(a.estimate.p_value, b.estimate.p_value) << early.metrics[i].metric;
+  }
+}
+
 // ---- The plan -----------------------------------------------------------------------------------------------------
 
 TEST(PlannedUnitsTest, AreThoseThatFindTheEffectWithThePowerThatWasPlanned) {
@@ -503,7 +526,13 @@ TEST(PlannedUnitsTest, AreThoseThatFindTheEffectWithThePowerThatWasPlanned) {
   const double error = std::sqrt(9.0 / (*units / 2) * (1 + 1.21));
   EXPECT_NEAR(0.10 / error, 1.959964 + 0.841621, 1e-3);
   design.method = PlanMethod::kSequential;
-  EXPECT_NEAR(*PlannedUnits(design, ProportionStatistic{1'000, 100}) / *units, 1.76, 0.005);
+  // 1.76 for a sequence that is narrowest at the end, and what it is wider there, squared.
+  const Outcome<double> sequential = PlannedUnits(design, ProportionStatistic{1'000, 100});
+  ASSERT_TRUE(sequential);
+  const double at_end = SequenceBound(0.05, *sequential, kSequenceTunedTo) + 0.841621;
+  const double narrowest = SequenceBound(0.05, kSequenceTunedTo, kSequenceTunedTo) + 0.841621;
+  EXPECT_GT(at_end, 1.02 * narrowest);
+  EXPECT_NEAR(*sequential / *units, 1.76 * std::pow(at_end / narrowest, 2), 0.005);
   design.method = PlanMethod::kFixed;
   design.primary->detect = 0.05;
   EXPECT_GT(*PlannedUnits(design, ProportionStatistic{1'000, 100}), 3.8 * *units);
