@@ -22,4 +22,8 @@ std::string NetworkOf(const std::string& address) {
   return std::string(bytes, 8);
 }
 
+bool IsLoopbackAddress(const std::string& address) {
+  return !address.empty() && NetworkOf(address).empty();
+}
+
 }  // namespace guidon

@@ -12,4 +12,8 @@ namespace guidon {
 // loopback: a proxy on this machine stands for everybody. What is no address stands for itself.
 std::string NetworkOf(const std::string& address);
 
+// Whether it is an address of this machine alone: 127.0.0.0/8, ::1, and the former as ::ffff:127.0.0.1. "" is none: of
+// whom nothing is known may be anybody.
+bool IsLoopbackAddress(const std::string& address);
+
 }  // namespace guidon

@@ -279,6 +279,13 @@ Result<std::string> ReadEmergency(const http::Request& request) {
                                        std::to_string(kMaxEmergencyBytes) + " bytes");
 }
 
+bool IsPassedOn(const http::Request& request) {
+  for (const std::string_view name : {"X-Forwarded-For", "Forwarded", "X-Real-IP"}) {
+    if (!request.Header(name).empty()) return true;
+  }
+  return false;
+}
+
 Author AuthorOf(const Call& call) {
   return {call.who.id, std::string(call.request.id), "", call.request.peer};
 }

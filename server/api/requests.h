@@ -56,6 +56,9 @@ Result<bool> ReadSwitch(const http::Request& request, std::string_view name);
 // `?emergency=REASON`: protected environments may be altered without approvals; absent: "".
 Result<std::string> ReadEmergency(const http::Request& request);
 
+// Whether it says that a proxy has passed it on, which each has to say: X-Forwarded-For, Forwarded or X-Real-IP.
+bool IsPassedOn(const http::Request& request);
+
 Author AuthorOf(const Call& call);
 
 // The body of POST …/changes into edits and comment.

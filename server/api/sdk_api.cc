@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/base/json.h"
+#include "core/base/network.h"
 #include "server/api/api.h"
 #include "server/api/home.h"
 #include "server/api/problem.h"
@@ -218,9 +219,11 @@ http::Response Api::Metrics(const Call&) {
 }
 
 http::Response Api::Home(const Call& call) {
-  // A page of another site could have its name point here (DNS rebinding) and read what a browser on this machine may;
-  // what it cannot have is the cookie of somebody who has signed in.
-  const bool is_open = options_.allow_any_host || IsLoopbackHost(call.request.Header("Host"));
+  // Anybody can say Host: localhost, so the address counts; and a proxy on this machine has that of loopback. A page of
+  // another site could have its name point here (DNS rebinding) and read what a browser on this machine may, so the
+  // host counts, too; what it cannot have is the cookie of somebody who has signed in.
+  const bool is_open = options_.allow_any_host || (IsLoopbackHost(call.request.Header("Host")) &&
+                                                   IsLoopbackAddress(call.request.peer) && !IsPassedOn(call.request));
   const Result<Principal> who = is_open ? Principal{} : WhoIs(call.request);
   const Status may_read = who && !is_open ? Authorize(*who, Verb::kRead, {"", "", true}) : Status();
   if (!who || !may_read) {

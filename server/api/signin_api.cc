@@ -376,8 +376,7 @@ http::Response Api::BreakGlass(const Call& call) {
     return BadRequest(request, {ErrorCode::kInvalid, "'cookie' says whether a browser asks: true or false", {}});
   }
   if (Status own = IsOwnPage(request); !own) return ProblemResponse(own.error(), request.id);
-  const bool is_proxied = !request.Header("X-Forwarded-For").empty() || !request.Header("Forwarded").empty();
-  if (Status right = parts_.sign_in.CheckBreakGlass(*password, request.peer, is_proxied); !right) {
+  if (Status right = parts_.sign_in.CheckBreakGlass(*password, request.peer, IsPassedOn(request)); !right) {
     // What was not looked at says nothing: anybody can send as much of it as they like.
     const ErrorCode code = right.error().code;
     if (code == ErrorCode::kUnauthenticated || code == ErrorCode::kUnavailable) {

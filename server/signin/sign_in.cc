@@ -28,7 +28,7 @@ constexpr std::string_view kOutcomes[] = {"signed_in", "no_role", "failed", "bre
 static_assert(std::size(kOutcomes) == std::size(kSignInOutcomes));
 
 bool IsLoopback(std::string_view peer) {
-  return NetworkOf(std::string(peer)).empty();
+  return IsLoopbackAddress(std::string(peer));
 }
 
 bool IsSame(std::string_view a, std::string_view b) {

@@ -574,10 +574,30 @@ TEST_F(ApiTest, ThePageIsForBrowsersOnThisMachine) {
   }
 }
 
+TEST_F(ApiTest, ThePageLooksAtWhoAsksAndNotOnlyAtTheHostThatTheyName) {
+  const auto ask = [&](const std::string& peer, const http::Headers& more = {}) {
+    http::Request request;
+    request.method = "GET";
+    request.path = request.target = "/";
+    request.headers = {{"Host", "localhost"}};
+    request.headers.insert(request.headers.end(), more.begin(), more.end());
+    request.peer = peer;
+    return server.Serve(request).status;
+  };
+  for (const char* here : {"127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"}) EXPECT_EQ(ask(here), 200) << here;
+  for (const char* other : {"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "localhost", ""}) {
+    EXPECT_EQ(ask(other), 403) << other;
+  }
+  for (const char* by_proxy : {"X-Forwarded-For", "Forwarded", "X-Real-IP"}) {
+    EXPECT_EQ(ask("127.0.0.1", {{by_proxy, "192.0.2.1"}}), 403) << by_proxy;
+  }
+}
+
 TEST_F(ApiTest, AllWhoReadThePageShareItUntilItChanges) {
   http::Request request;
   request.method = "GET";
   request.path = request.target = "/";
+  request.peer = "127.0.0.1";
   request.headers = {{"Host", "localhost"}};
   server.SetNow(0);
   const auto first = server.Serve(request).shared_body, again = server.Serve(request).shared_body;

@@ -73,6 +73,7 @@ int StatusOf(TestServer& server, const Route& route, const std::string& key) {
   request.headers = {{"Authorization", "Bearer " + key}, {"Host", "localhost"}};
   request.body = "{}";
   request.id = "1";
+  request.peer = "127.0.0.1";
   for (const auto& [name, value] : kParams) {
     if (route.path.find("{" + name + "}") != std::string_view::npos) request.params.emplace_back(name, value);
   }
