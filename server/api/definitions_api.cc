@@ -41,6 +41,22 @@ Value EncodeEntityView(const EntityRecord& record, Revision revision) {
   return object;
 }
 
+// Who changes a project or an environment, and what of that takes more than the address asks.
+struct Manager {
+  Author author;
+  Permit permit;
+};
+
+// kInvalid: the emergency has no reason, or too long a one.
+Result<Manager> ReadManager(const Call& call) {
+  const Result<std::string> emergency = ReadEmergency(call.request);
+  if (!emergency) return Fail(emergency.error());
+  Manager manager{AuthorOf(call), PermitToManage(call.who, std::string(call.request.Param("project")),
+                                                 emergency->empty() ? Guard::kRefused : Guard::kOverride)};
+  manager.author.emergency = *emergency;
+  return manager;
+}
+
 // What every answer to a change says beside its document.
 http::Response Answer(http::Response response, const Committed& committed) {
   if (committed.replayed) response.Header("Idempotency-Replayed", "true");
@@ -140,9 +156,12 @@ http::Response Api::ReplaceProject(const Call& call) {
   if (!conditions) return BadRequest(call.request, conditions.error());
   MutexLock lock(keys_);
   if (const auto blocked = KeyOfRemoved(*project)) return ProblemResponse(*blocked, call.request.id);
+  const Result<Manager> by = ReadManager(call);
+  if (!by) return BadRequest(call.request, by.error());
   Precondition condition = conditions->condition;
   condition.must_exist = true;
-  Result<Committed> committed = parts_.catalog.PutProject(*project, condition, AuthorOf(call), conditions->idempotency);
+  Result<Committed> committed =
+      parts_.catalog.PutProject(*project, condition, by->author, conditions->idempotency, by->permit);
   if (!committed) {
     const bool asked = conditions->condition.if_match || conditions->condition.must_exist;
     const bool is_there = parts_.catalog.View()->FindProject(key) != nullptr;
@@ -176,6 +195,8 @@ http::Response Api::DeleteProject(const Call& call) {
   Result<Preconditions> conditions = ReadPreconditions(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
   const std::string key(call.request.Param("project"));
+  const Result<Manager> by = ReadManager(call);
+  if (!by) return BadRequest(call.request, by.error());
   MutexLock lock(keys_);
   for (const KeyRecord& record : parts_.authenticator.List(key)) {
     if (record.project == key && IsUsable(record, parts_.now_ms())) {
@@ -191,7 +212,7 @@ http::Response Api::DeleteProject(const Call& call) {
         call.request.id);
   }
   Result<Committed> committed =
-      parts_.catalog.DeleteProject(key, conditions->condition, AuthorOf(call), conditions->idempotency);
+      parts_.catalog.DeleteProject(key, conditions->condition, by->author, conditions->idempotency, by->permit);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   parts_.change_requests.Forget(key, committed->revision);
   return CommittedResponse(*committed);
@@ -233,6 +254,8 @@ http::Response Api::PutEnvironment(const Call& call) {
   if (!body) return BadRequest(call.request, body.error());
   Result<Preconditions> conditions = ReadPreconditions(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
+  const Result<Manager> by = ReadManager(call);
+  if (!by) return BadRequest(call.request, by.error());
   // Through the codec, so that settings are read in one place only: as the one environment of a project.
   Result<Project> read =
       DecodeProject(Object{{"project", Value("p")}, {"environments", Value(Object{{name, *std::move(body)}})}});
@@ -249,7 +272,7 @@ http::Response Api::PutEnvironment(const Call& call) {
     return ProblemResponse(InvalidError("the environment cannot be read", std::move(error.issues)), call.request.id);
   }
   Result<Committed> committed = parts_.catalog.PutEnvironment(key, read->environments.at(0), conditions->condition,
-                                                              AuthorOf(call), conditions->idempotency);
+                                                              by->author, conditions->idempotency, by->permit);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   return EnvironmentResponse(*committed, name);
 }
@@ -258,6 +281,8 @@ http::Response Api::DeleteEnvironment(const Call& call) {
   const std::string key(call.request.Param("project")), name(call.request.Param("environment"));
   Result<Preconditions> conditions = ReadPreconditions(call.request);
   if (!conditions) return BadRequest(call.request, conditions.error());
+  const Result<Manager> by = ReadManager(call);
+  if (!by) return BadRequest(call.request, by.error());
   MutexLock lock(keys_);
   for (const KeyRecord& record : parts_.authenticator.List(key)) {
     if (record.project == key && record.environment == name && IsUsable(record, parts_.now_ms())) {
@@ -265,8 +290,8 @@ http::Response Api::DeleteEnvironment(const Call& call) {
     }
   }
   if (const auto binding = BindingOf(key, name)) return ProblemResponse(*binding, call.request.id);
-  Result<Committed> committed =
-      parts_.catalog.DeleteEnvironment(key, name, conditions->condition, AuthorOf(call), conditions->idempotency);
+  Result<Committed> committed = parts_.catalog.DeleteEnvironment(key, name, conditions->condition, by->author,
+                                                                 conditions->idempotency, by->permit);
   if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
   return CommittedResponse(*committed);
 }

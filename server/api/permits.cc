@@ -33,6 +33,25 @@ Error ApprovalNeeded(const std::string& project, const std::vector<ProtectedEnvi
                                project + "/change-requests");
 }
 
+// What takes approvals away is looked at by nobody else, and has to be told as an emergency is.
+Status MayLift(const Principal& who, const std::string& project, const Alteration& alteration, Guard guard) {
+  if (alteration.lifted.empty()) return {};
+  const std::vector<std::string> lifted = NamesOf(alteration.lifted);
+  const std::string missing = Missing(who, Verb::kOverride, project, lifted);
+  if (!missing.empty()) {
+    return Fail(ErrorCode::kPermissionDenied,
+                "to take protection from environments, or approvals, takes the right to '" +
+                    std::string(ToString(Verb::kOverride)) + "', which this key lacks in " + missing +
+                    "; nothing was written");
+  }
+  if (guard == Guard::kOverride) return {};
+  std::string names;
+  for (const std::string& name : lifted) names += (names.empty() ? "'" : ", '") + name + "'";
+  return Fail(ErrorCode::kConflict, "this change would take protection, or approvals, from " + names +
+                                        ", and nobody else would look at it; nothing was written. Say why: "
+                                        "--emergency --reason TEXT, or ?emergency=REASON");
+}
+
 }  // namespace
 
 // Who may not change everything of the project is asked about each environment that the change alters. The address has
@@ -47,14 +66,21 @@ Permit PermitTo(Verb verb, const Principal& who, const std::string& project, Gua
                   "this change would alter environments in which this key has no right to '" +
                       std::string(ToString(verb)) + "': " + missing + "; nothing was written");
     }
-    if (alteration.guarded.empty() || guard == Guard::kApproved) return {};
-    if (guard == Guard::kRefused) return Fail(ApprovalNeeded(project, alteration.guarded));
+    if (!alteration.guarded.empty() && guard == Guard::kRefused) {
+      return Fail(ApprovalNeeded(project, alteration.guarded));
+    }
+    if (Status lifts = MayLift(who, project, alteration, guard); !lifts) return lifts;
+    if (guard != Guard::kOverride) return {};
     const std::string missing = Missing(who, Verb::kOverride, project, NamesOf(alteration.guarded));
     if (missing.empty()) return {};
     return Fail(ErrorCode::kPermissionDenied,
                 "in an emergency too, this change takes the right to '" + std::string(ToString(Verb::kOverride)) +
                     "' in protected environments, which this key lacks in " + missing + "; nothing was written");
   };
+}
+
+Permit PermitToManage(const Principal& who, const std::string& project, Guard guard) {
+  return [who, project, guard](const Alteration& alteration) { return MayLift(who, project, alteration, guard); };
 }
 
 Permit PermitOf(const Authenticator& authenticator, Verb verb, const std::string& principal,

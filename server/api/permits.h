@@ -25,8 +25,13 @@ enum class Guard : std::uint8_t {
 };
 
 // `verb` in every environment that the change alters, kManage in all of the project when it changes that, and what
-// `guard` says of protected ones. kPermissionDenied names the environments in which the right is missing.
+// `guard` says of protected ones. Where protection is lifted (Alteration::lifted) it takes kOverride and an emergency,
+// whatever is approved. kPermissionDenied names the environments in which the right is missing.
 Permit PermitTo(Verb verb, const Principal& who, const std::string& project, Guard guard);
+
+// Of whoever the address has let in to change a project or an environment of it: only where they lift protection is
+// more asked, as above.
+Permit PermitToManage(const Principal& who, const std::string& project, Guard guard);
 
 // The same of somebody who is not here, by what they may do now: "key:SELECTOR" or "member:ID"
 // (Authenticator::StandingOf). Approvals are looked at by somebody else. The authenticator outlives it.

@@ -150,15 +150,15 @@ class Catalog::Impl {
   Result<Committed> MoveRamp(const RampRequest& request);
   Result<Committed> MoveExperiment(const ExperimentRequest& request);
   Result<Committed> PutProject(const Project& project, const Precondition& condition, const Author& author,
-                               const std::optional<IdempotencyKey>& idempotency);
+                               const std::optional<IdempotencyKey>& idempotency, const Permit& permit);
   Result<Committed> DeleteProject(std::string_view key, const Precondition& condition, const Author& author,
-                                  const std::optional<IdempotencyKey>& idempotency);
+                                  const std::optional<IdempotencyKey>& idempotency, const Permit& permit);
   Result<Committed> PutEnvironment(std::string_view project, const EnvironmentDefinition& environment,
                                    const Precondition& condition, const Author& author,
-                                   const std::optional<IdempotencyKey>& idempotency);
+                                   const std::optional<IdempotencyKey>& idempotency, const Permit& permit);
   Result<Committed> DeleteEnvironment(std::string_view project, std::string_view environment,
                                       const Precondition& condition, const Author& author,
-                                      const std::optional<IdempotencyKey>& idempotency);
+                                      const std::optional<IdempotencyKey>& idempotency, const Permit& permit);
   Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
                              const Precondition& condition, std::vector<Revision> redact);
 
@@ -228,7 +228,8 @@ class Catalog::Impl {
   // The project with what it is called, described and divided into; definitions stay.
   Result<Committed> ChangeProject(const std::shared_ptr<const ProjectView>& present, Project next,
                                   std::string_view action, const Author& author,
-                                  const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
+                                  const std::optional<IdempotencyKey>& idempotency, const Permit& permit)
+      GUIDON_REQUIRES(writer_);
   Result<Committed> Write(Prepared prepared, std::string_view action, const Author& author,
                           const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
   static AuditEntry AuditOf(const Prepared& prepared, const Author& author, std::string_view action);
@@ -753,8 +754,30 @@ Status Catalog::Impl::AskPermit(const Permit& permit, const Author& author, Prep
   for (const ProtectedEnvironment& environment : alteration.guarded) {
     if (author.approved_by.size() < environment.required_approvals) prepared.overridden.push_back(environment.name);
   }
+  for (const ProtectedEnvironment& environment : alteration.lifted) {
+    const auto& known = prepared.overridden;
+    if (std::find(known.begin(), known.end(), environment.name) == known.end()) {
+      prepared.overridden.push_back(environment.name);
+    }
+  }
   return {};
 }
+
+namespace {
+
+// Null: the project goes.
+std::vector<ProtectedEnvironment> Lifted(const Project& before, const Project* after) {
+  std::vector<ProtectedEnvironment> lifted;
+  for (const EnvironmentDefinition& held : before.environments) {
+    if (!held.is_protected) continue;
+    const EnvironmentDefinition* next = after == nullptr ? nullptr : after->FindEnvironment(held.key);
+    if (next != nullptr && next->is_protected && next->required_approvals >= held.required_approvals) continue;
+    lifted.push_back({held.key, held.required_approvals});
+  }
+  return lifted;
+}
+
+}  // namespace
 
 Alteration Catalog::Impl::AlterationOf(const Prepared& prepared, bool with_leaned_on) {
   std::vector<EntityRef> changed;
@@ -773,6 +796,10 @@ Alteration Catalog::Impl::AlterationOf(const Prepared& prepared, bool with_leane
     const EnvironmentDefinition* held =
         prepared.before ? prepared.before->definitions.project.FindEnvironment(name) : nullptr;
     if (held != nullptr && held->is_protected) alteration.guarded.push_back({name, held->required_approvals});
+  }
+  if (prepared.project_changed && prepared.before) {
+    alteration.lifted =
+        Lifted(prepared.before->definitions.project, prepared.after ? &prepared.after->project : nullptr);
   }
   // It takes the right there, and no approval while nobody gets another answer.
   std::vector<std::string>& environments = alteration.environments;
@@ -899,6 +926,8 @@ AuditEntry Catalog::Impl::AuditOf(const Prepared& prepared, const Author& author
   for (const auto& [scope, unused] : prepared.encoded) environments.insert(scope.environment);
   for (const auto& [scope, unused] : prepared.opened) environments.insert(scope.environment);
   if (!prepared.about.empty()) environments.insert(prepared.about);
+  // Also where only the protection changes, and no answer.
+  environments.insert(prepared.overridden.begin(), prepared.overridden.end());
   entry.environments.assign(environments.begin(), environments.end());
   if (prepared.project_changed) {
     entry.subjects.push_back({"project", prepared.project,
@@ -1012,18 +1041,19 @@ void Catalog::Impl::SetView(std::shared_ptr<const CatalogView> next) {
 
 Result<Committed> Catalog::Impl::ChangeProject(const std::shared_ptr<const ProjectView>& present, Project next,
                                                std::string_view action, const Author& author,
-                                               const std::optional<IdempotencyKey>& idempotency) {
+                                               const std::optional<IdempotencyKey>& idempotency, const Permit& permit) {
   const std::string key = next.key;
   Definitions after;
   if (present) after = present->definitions;
   after.project = std::move(next);
   Result<Prepared> prepared = Prepare(key, present, std::move(after), author);
   if (!prepared) return Fail(prepared.error());
+  if (Status permitted = AskPermit(permit, author, *prepared); !permitted) return Fail(permitted.error());
   return Write(*std::move(prepared), action, author, idempotency);
 }
 
 Result<Committed> Catalog::Impl::PutProject(const Project& project, const Precondition& condition, const Author& author,
-                                            const std::optional<IdempotencyKey>& idempotency) {
+                                            const std::optional<IdempotencyKey>& idempotency, const Permit& permit) {
   MutexLock lock(writer_);
   Result<std::optional<First>> first = Begin(project.key, author, idempotency);
   if (!first) return Fail(first.error());
@@ -1031,11 +1061,12 @@ Result<Committed> Catalog::Impl::PutProject(const Project& project, const Precon
   const auto held = FindProject(project.key);
   const Revision changed = held ? held->revision : 0;
   if (Status holds = CheckPrecondition(condition, NameOf(project.key), changed); !holds) return Fail(holds.error());
-  return ChangeProject(held, project, held ? "project.change" : "project.create", author, idempotency);
+  return ChangeProject(held, project, held ? "project.change" : "project.create", author, idempotency, permit);
 }
 
 Result<Committed> Catalog::Impl::DeleteProject(std::string_view key, const Precondition& condition,
-                                               const Author& author, const std::optional<IdempotencyKey>& idempotency) {
+                                               const Author& author, const std::optional<IdempotencyKey>& idempotency,
+                                               const Permit& permit) {
   MutexLock lock(writer_);
   Result<std::optional<First>> first = Begin(key, author, idempotency);
   if (!first) return Fail(first.error());
@@ -1050,6 +1081,7 @@ Result<Committed> Catalog::Impl::DeleteProject(std::string_view key, const Preco
   }
   Result<Prepared> prepared = Prepare(key, held, std::nullopt, author);
   if (!prepared) return Fail(prepared.error());
+  if (Status permitted = AskPermit(permit, author, *prepared); !permitted) return Fail(permitted.error());
   // Or a later project of this name would be merged with what was applied to this one.
   Result<std::vector<TxnOp>> forgotten = ForgetApplied(store_, key);
   if (!forgotten) return Fail(forgotten.error());
@@ -1062,7 +1094,8 @@ Result<Committed> Catalog::Impl::DeleteProject(std::string_view key, const Preco
 
 Result<Committed> Catalog::Impl::PutEnvironment(std::string_view project, const EnvironmentDefinition& environment,
                                                 const Precondition& condition, const Author& author,
-                                                const std::optional<IdempotencyKey>& idempotency) {
+                                                const std::optional<IdempotencyKey>& idempotency,
+                                                const Permit& permit) {
   MutexLock lock(writer_);
   Result<std::optional<First>> first = Begin(project, author, idempotency);
   if (!first) return Fail(first.error());
@@ -1086,13 +1119,15 @@ Result<Committed> Catalog::Impl::PutEnvironment(std::string_view project, const 
   after.project = std::move(next);
   Result<Prepared> prepared = Prepare(project, held, std::move(after), author);
   if (!prepared) return Fail(prepared.error());
+  if (Status permitted = AskPermit(permit, author, *prepared); !permitted) return Fail(permitted.error());
   prepared->created = !there;
   return Write(*std::move(prepared), there ? "environment.change" : "environment.create", author, idempotency);
 }
 
 Result<Committed> Catalog::Impl::DeleteEnvironment(std::string_view project, std::string_view environment,
                                                    const Precondition& condition, const Author& author,
-                                                   const std::optional<IdempotencyKey>& idempotency) {
+                                                   const std::optional<IdempotencyKey>& idempotency,
+                                                   const Permit& permit) {
   MutexLock lock(writer_);
   Result<std::optional<First>> first = Begin(project, author, idempotency);
   if (!first) return Fail(first.error());
@@ -1105,7 +1140,7 @@ Result<Committed> Catalog::Impl::DeleteEnvironment(std::string_view project, std
     return Fail(NotFound(name));
   }
   if (Status holds = CheckPrecondition(condition, name, held->revision); !holds) return Fail(holds.error());
-  return ChangeProject(held, std::move(next), "environment.delete", author, idempotency);
+  return ChangeProject(held, std::move(next), "environment.delete", author, idempotency, permit);
 }
 
 namespace {
@@ -1435,22 +1470,22 @@ Result<Committed> Catalog::MoveExperiment(const ExperimentRequest& request) {
   return impl_->MoveExperiment(request);
 }
 Result<Committed> Catalog::PutProject(const Project& project, const Precondition& condition, const Author& author,
-                                      const std::optional<IdempotencyKey>& idempotency) {
-  return impl_->PutProject(project, condition, author, idempotency);
+                                      const std::optional<IdempotencyKey>& idempotency, const Permit& permit) {
+  return impl_->PutProject(project, condition, author, idempotency, permit);
 }
 Result<Committed> Catalog::DeleteProject(std::string_view project, const Precondition& condition, const Author& author,
-                                         const std::optional<IdempotencyKey>& idempotency) {
-  return impl_->DeleteProject(project, condition, author, idempotency);
+                                         const std::optional<IdempotencyKey>& idempotency, const Permit& permit) {
+  return impl_->DeleteProject(project, condition, author, idempotency, permit);
 }
 Result<Committed> Catalog::PutEnvironment(std::string_view project, const EnvironmentDefinition& environment,
                                           const Precondition& condition, const Author& author,
-                                          const std::optional<IdempotencyKey>& idempotency) {
-  return impl_->PutEnvironment(project, environment, condition, author, idempotency);
+                                          const std::optional<IdempotencyKey>& idempotency, const Permit& permit) {
+  return impl_->PutEnvironment(project, environment, condition, author, idempotency, permit);
 }
 Result<Committed> Catalog::DeleteEnvironment(std::string_view project, std::string_view environment,
                                              const Precondition& condition, const Author& author,
-                                             const std::optional<IdempotencyKey>& idempotency) {
-  return impl_->DeleteEnvironment(project, environment, condition, author, idempotency);
+                                             const std::optional<IdempotencyKey>& idempotency, const Permit& permit) {
+  return impl_->DeleteEnvironment(project, environment, condition, author, idempotency, permit);
 }
 Result<Committed> Catalog::PutItem(const Item& item, std::string_view action, const Author& author,
                                    const Precondition& condition) {

@@ -86,6 +86,8 @@ struct Alteration {
   std::vector<std::string> environments;  // that can answer otherwise (core/diff/reach.h); sorted
   // Those of them that are protected, before the change: it cannot lift the protection that it is subject to.
   std::vector<ProtectedEnvironment> guarded;
+  // Protected environments that are no longer after it, or take fewer approvals, or go. By what they were before.
+  std::vector<ProtectedEnvironment> lifted = {};
   // Of a dry run and of a change request that is carried out: what it does not change and leans on anew
   // (core/diff/reach.h), with the revision that changed it last. Nobody may have looked at that for those environments.
   std::map<EntityRef, Revision> leaned_on = {};
@@ -272,21 +274,22 @@ class Catalog {
   // into changes in the same. What is so already is a change that changes nothing. Errors: those of Commit, of
   // guidon::MoveExperiment and of MoveExperimentRamp; kConflict when the finding is of another iteration.
   Result<Committed> MoveExperiment(const ExperimentRequest& request);
-  // Creates a project, or replaces its description and environments.
+  // Creates a project, or replaces its description and environments. Of this and the three below: an empty permit
+  // lets everything through.
   Result<Committed> PutProject(const Project& project, const Precondition& condition, const Author& author,
-                               const std::optional<IdempotencyKey>& idempotency);
+                               const std::optional<IdempotencyKey>& idempotency, const Permit& permit = {});
   // Refused while it holds definitions. What was last applied to it is forgotten, and with it its change requests and
   // comments.
   Result<Committed> DeleteProject(std::string_view project, const Precondition& condition, const Author& author,
-                                  const std::optional<IdempotencyKey>& idempotency);
+                                  const std::optional<IdempotencyKey>& idempotency, const Permit& permit = {});
   // One environment of a project. Its revision is the project's.
   Result<Committed> PutEnvironment(std::string_view project, const EnvironmentDefinition& environment,
                                    const Precondition& condition, const Author& author,
-                                   const std::optional<IdempotencyKey>& idempotency);
+                                   const std::optional<IdempotencyKey>& idempotency, const Permit& permit = {});
   // Refused while something names it.
   Result<Committed> DeleteEnvironment(std::string_view project, std::string_view environment,
                                       const Precondition& condition, const Author& author,
-                                      const std::optional<IdempotencyKey>& idempotency);
+                                      const std::optional<IdempotencyKey>& idempotency, const Permit& permit = {});
   // An empty value deletes. `action` is the audit entry's word: "key.create".
   Result<Committed> PutItem(const Item& item, std::string_view action, const Author& author,
                             const Precondition& condition = {});

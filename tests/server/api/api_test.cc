@@ -206,7 +206,7 @@ TEST_F(ApiTest, ProjectsAndEnvironmentsAreRepeatableToo) {
   };
   twice("POST", "/api/v1/projects", R"({"project":"bank"})", 201);
   twice("PUT", "/api/v1/projects/bank", R"({"project":"bank","description":"x"})", 200);
-  twice("PUT", "/api/v1/projects/bank/environments/production", R"({"protected":true})", 201);
+  twice("PUT", "/api/v1/projects/bank/environments/production", R"({"description":"x"})", 201);
   twice("DELETE", "/api/v1/projects/bank/environments/production", "", 200);
   twice("DELETE", "/api/v1/projects/bank", "", 200);
 }

@@ -93,6 +93,77 @@ TEST_F(ChangeRequestsApiTest, NothingAltersAProtectedEnvironmentByAnyDoor) {
   EXPECT_EQ(Send("PUT", "/segments/unused", editor, R"({"owner":"x","include":["user-1"]})").status, 201);
 }
 
+TEST_F(ChangeRequestsApiTest, ProtectionIsLiftedOnlyInAnEmergencyByWhoMayOverride) {
+  ASSERT_EQ(server
+                .Call("PUT", "/api/v1/roles/planner",
+                      {.body = R"({"verbs":["definitions.read","definitions.write","projects.manage"]})"})
+                .status,
+            201);
+  const std::string planner = server.MakeKey(KeyKind::kAdmin, "", "", "planner");
+  const std::string local = server.MakeKey(KeyKind::kAdmin, "shop", "production");
+  const std::string environment = "/environments/production";
+  EXPECT_EQ(Send("PUT", environment, local, "{}").status, 409) << "an admin of the environment alone";
+  for (const std::string& key : {editor, approver, local}) {  // or they would be in the way of what goes
+    ASSERT_EQ(Send("DELETE", "/keys/" + std::string(ParseKey(key)->selector), server.admin()).status, 200);
+  }
+  ASSERT_EQ(Send("DELETE", "/flags/a?emergency=tidy", server.admin()).status, 200);
+  const auto project = [](const std::string& production) {
+    return R"({"project":"shop","environments":{"staging":{})" + production + "}}";
+  };
+  struct Door {
+    std::string method, path, body;
+  };
+  const Door apply{"POST", "/apply", R"({"workspace":{"project":)" + project(R"(,"production":{})") + "}}"};
+  const Door remove{"DELETE", "", ""};
+  const Door doors[] = {
+      {"PUT", environment, "{}"},
+      {"PUT", environment, R"({"protected":true,"required_approvals":1})"},
+      {"DELETE", environment, ""},
+      {"PUT", "", project(R"(,"production":{})")},
+      {"PUT", "", project(R"(,"production":{"protected":true})")},
+      {"PUT", "", project("")},
+  };
+  const auto is_shut = [&](const Door& door) {
+    SCOPED_TRACE(door.method + door.path + door.body);
+    const Revision before = server.head();
+    for (const char* reason : {"", "?emergency=outage"}) {
+      const HttpAnswer refused = Send(door.method, door.path + reason, planner, door.body);
+      EXPECT_EQ(refused.status, 403) << refused.body;
+      EXPECT_THAT(refused.body, HasSubstr("'environments.override', which this key lacks in 'production'"));
+    }
+    const HttpAnswer silent = Send(door.method, door.path, server.admin(), door.body);
+    EXPECT_EQ(silent.status, 409) << silent.body;
+    EXPECT_THAT(silent.body, HasSubstr("?emergency=REASON"));
+    EXPECT_EQ(server.head(), before);
+  };
+  const auto lifts = [&](const Door& door) {
+    SCOPED_TRACE(door.method + door.path + door.body);
+    const HttpAnswer lifted = Send(door.method, door.path + "?emergency=outage", server.admin(), door.body);
+    EXPECT_EQ(lifted.status, 200) << lifted.body;
+    const Value audit = server.Get("/api/v1/audit?limit=1");
+    const Value& entry = audit.Find("entries")->AsArray().at(0);
+    EXPECT_EQ(TextAt(entry, "overridden"), R"(["production"])");
+    EXPECT_EQ(TextAt(entry, "emergency"), "outage");
+    EXPECT_THAT(TextAt(entry, "environments"), HasSubstr("production"));
+  };
+  const auto protect = [&](const std::string& approvals) {
+    const std::string body = R"({"protected":true,"required_approvals":)" + approvals + "}";
+    EXPECT_LT(Send("PUT", environment, planner, body).status, 300) << "more of it takes no emergency";
+  };
+  for (const Door* door : {&apply, &remove}) is_shut(*door);
+  protect("2");
+  for (const Door& door : doors) is_shut(door);
+  for (const Door& door : doors) {
+    lifts(door);
+    protect("2");
+  }
+  lifts(doors[0]);
+  protect("1");
+  lifts(apply);
+  protect("1");
+  lifts(remove);
+}
+
 TEST_F(ChangeRequestsApiTest, ARampIsHeldWithoutApprovalsAndMovedOnlyInAnEmergency) {
   const std::string ramped =
       R"({"type":"boolean","owner":"x","environments":{"staging":{"enabled":false,"default":"on"},)"
@@ -348,11 +419,11 @@ TEST_F(ChangeRequestsApiTest, ADeletionThatIsRepeatedLeavesTheNextProjectOfThatN
   };
   const HttpCallOptions once{.headers = {{"Idempotency-Key", "gone"}}};
   make();
-  const HttpAnswer first = server.Call("DELETE", bank, once);
+  const HttpAnswer first = server.Call("DELETE", bank + "?emergency=tidy", once);
   EXPECT_EQ(first.status, 200) << first.body;
   EXPECT_EQ(server.Call("GET", requests).status, 404);
   make();
-  const HttpAnswer again = server.Call("DELETE", bank, once);
+  const HttpAnswer again = server.Call("DELETE", bank + "?emergency=tidy", once);
   EXPECT_EQ(again.status, 200) << again.body;
   EXPECT_EQ(again.Header("Idempotency-Replayed"), "true");
   EXPECT_EQ(again.body, first.body);
