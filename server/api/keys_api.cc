@@ -177,7 +177,16 @@ http::Response Api::RevokeKey(const Call& call) {
   Result<Committed> committed = parts_.catalog.PutItem(
       {std::string(kKeySpace), id, EncodeKeyRecord(*record), record->project, record->environment}, "key.revoke",
       AuthorOf(call));
-  if (!committed) return ProblemResponse(committed.error(), call.request.id);
+  if (!committed) {
+    // Somebody may have it who must not: it is refused, whatever the store says.
+    parts_.authenticator.End(id);
+    parts_.wake_streams();
+    Error error = committed.error();
+    error.message += "; key " + id +
+                     " is refused from now on, but if the server restarts before that is stored, it is valid again: "
+                     "revoke it once more when the server takes changes";
+    return ProblemResponse(error, call.request.id);
+  }
   parts_.authenticator.Put(*record);
   parts_.wake_streams();  // those of this key say goodbye now, not at their next tick
   return JsonResponse(200, Object{{"revision", Value(committed->revision)}});
@@ -196,7 +205,9 @@ http::Response Api::RotateKey(const Call& call) {
   const auto refused = [&](const std::string& why) {
     return ProblemResponse({ErrorCode::kConflict, "key " + old->id + " " + why, {}}, call.request.id);
   };
-  if (!IsUsable(*old, now_ms)) return refused("is no longer valid; make a new one");
+  if (!IsUsable(*old, now_ms) || parts_.authenticator.HasEnded(old->id)) {
+    return refused("is no longer valid; make a new one");
+  }
   if (!old->replaced_by.empty()) return refused("was rotated already; rotate " + old->replaced_by + ", its successor");
   // Whoever gets the text of the new key holds what the old one may.
   if (Status may = AuthorizeKey(call.who, *old); !may) return ProblemResponse(may.error(), call.request.id);
@@ -269,7 +280,7 @@ bool Api::IsLastOwnerKey(const std::string& id) const {
   const Members& members = parts_.authenticator.members();
   bool is_one = false;
   for (const KeyRecord& record : parts_.authenticator.List("")) {
-    if (!IsForEver(record) || !members.IsOwnerKey(record)) continue;
+    if (!IsForEver(record) || parts_.authenticator.HasEnded(record.id) || !members.IsOwnerKey(record)) continue;
     if (record.id != id) return false;
     is_one = true;
   }
@@ -280,7 +291,8 @@ bool Api::HasOwnerKeyBut(const std::string& member) const {
   const Members& members = parts_.authenticator.members();
   const std::vector<KeyRecord> keys = parts_.authenticator.List("");
   return std::any_of(keys.begin(), keys.end(), [&](const KeyRecord& record) {
-    return record.member != member && IsForEver(record) && members.IsOwnerKey(record);
+    return record.member != member && IsForEver(record) && !parts_.authenticator.HasEnded(record.id) &&
+           members.IsOwnerKey(record);
   });
 }
 

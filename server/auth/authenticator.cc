@@ -47,6 +47,22 @@ void Authenticator::Remove(std::string_view id) {
   ++revocations_;
 }
 
+void Authenticator::End(std::string_view id) {
+  {
+    std::unique_lock lock(mutex_);
+    const auto held = keys_.find(std::string(id));
+    if (held == keys_.end()) return;
+    held->second.ended = true;
+  }
+  ++revocations_;
+}
+
+bool Authenticator::HasEnded(std::string_view id) const {
+  std::shared_lock lock(mutex_);
+  const auto held = keys_.find(std::string(id));
+  return held != keys_.end() && held->second.ended;
+}
+
 Status Authenticator::Take(std::string_view space, std::string_view id, std::string_view value) {
   if (space == kKeySpace) {
     if (value.empty()) return Remove(id), Status();
@@ -91,7 +107,9 @@ Result<Principal> Authenticator::Authenticate(std::string_view authorization, st
   const KeyRecord& record = held == keys_.end() ? kNobody : held->second.record;
   if (!Matches(record, *key)) return DenyGuess(Denial::kUnknown, "the key is unknown to this server", peer);
   // From here on it is no guess.
-  if (record.revoked_ms != 0) return Deny(Denial::kRevoked, "the key " + record.id + " was revoked");
+  if (record.revoked_ms != 0 || held->second.ended) {
+    return Deny(Denial::kRevoked, "the key " + record.id + " was revoked");
+  }
   const std::int64_t now_ms = now_ms_();
   if (!IsUsable(record, now_ms)) {
     return Deny(Denial::kExpired, "the key " + record.id + " expired at " + FormatTimestamp(record.expires_ms));
@@ -136,7 +154,7 @@ std::optional<Principal> Authenticator::PrincipalOf(std::string_view id) const {
   std::shared_lock lock(mutex_);
   const auto held = keys_.find(std::string(id));
   const std::int64_t now_ms = now_ms_();
-  if (held == keys_.end() || !IsUsable(held->second.record, now_ms)) return std::nullopt;
+  if (held == keys_.end() || !MayBeUsed(held->second, now_ms)) return std::nullopt;
   const KeyRecord& record = held->second.record;
   See(held->second, now_ms);
   return Principal{"key:" + record.id, record.kind, record.project, record.environment, members_.GrantsOf(record)};
@@ -157,7 +175,7 @@ std::optional<Principal> Authenticator::StandingOf(std::string_view principal) c
     const auto held = keys_.find(id);
     if (held == keys_.end()) return std::nullopt;
     const KeyRecord& record = held->second.record;
-    if (IsUsable(record, now_ms_())) {
+    if (MayBeUsed(held->second, now_ms_())) {
       return Principal{"key:" + record.id, record.kind, record.project, record.environment, members_.GrantsOf(record)};
     }
     if (record.replaced_by.empty()) return std::nullopt;
@@ -196,7 +214,7 @@ bool Authenticator::IsValid(std::string_view id) const {
   std::shared_lock lock(mutex_);
   const auto held = keys_.find(std::string(id));
   const std::int64_t now_ms = now_ms_();
-  if (held == keys_.end() || !IsUsable(held->second.record, now_ms)) return false;
+  if (held == keys_.end() || !MayBeUsed(held->second, now_ms)) return false;
   See(held->second, now_ms);
   return true;
 }
@@ -259,8 +277,7 @@ bool Authenticator::HasValidOwnerKey() const {
   const std::int64_t now_ms = now_ms_();
   std::shared_lock lock(mutex_);
   return std::any_of(keys_.begin(), keys_.end(), [&](const auto& entry) {
-    const KeyRecord& record = entry.second.record;
-    return IsUsable(record, now_ms) && members_.IsOwnerKey(record);
+    return MayBeUsed(entry.second, now_ms) && members_.IsOwnerKey(entry.second.record);
   });
 }
 

@@ -381,7 +381,13 @@ TEST_F(OfrepTest, WhoLostItsStreamGetsATicketAlthoughItsFlagsAreTheSame) {
   EXPECT_EQ(again(other).status, 200);
 }
 
-TEST_F(OfrepTest, ARevokedKeyEndsItsStreams) {
+// So that nobody is told by a tick.
+class OfrepWithoutTicksTest : public OfrepTest {
+ protected:
+  OfrepWithoutTicksTest() : OfrepTest({.tick = std::chrono::hours(1)}) {}
+};
+
+TEST_F(OfrepWithoutTicksTest, ARevokedKeyEndsItsStreams) {
   const HttpAnswer made =
       server.Call("POST", "/api/v1/projects/shop/keys", {.body = R"({"kind":"client","environment":"production"})"});
   const std::string key = TextAt(TestServer::Body(made), "key"), id = TextAt(TestServer::Body(made), "id");

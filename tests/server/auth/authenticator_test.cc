@@ -109,6 +109,24 @@ TEST(AuthenticatorTest, ARevokedKeyIsRefusedAndNoLongerValid) {
   EXPECT_FALSE(f.authenticator.HasValidOwnerKey());
 }
 
+TEST(AuthenticatorTest, AKeyWhoseRevocationIsNotStoredIsRefusedAndKnownAsItIsStored) {
+  Fixture f;
+  const NewKey key = f.Make(KeyKind::kAdmin);
+  const std::uint64_t before = f.authenticator.revocations();
+  f.authenticator.End(key.record.id);
+  f.authenticator.End("unknown");
+  EXPECT_EQ(f.authenticator.revocations(), before + 1) << "streams have to look";
+  f.authenticator.Put(key.record);  // as when it is rotated
+  EXPECT_EQ(CodeOf(f.authenticator.Authenticate(key.text)), ErrorCode::kUnauthenticated);
+  EXPECT_EQ(f.authenticator.denied(Denial::kRevoked), 1u);
+  EXPECT_FALSE(f.authenticator.IsValid(key.record.id));
+  EXPECT_FALSE(f.authenticator.PrincipalOf(key.record.id));
+  EXPECT_FALSE(f.authenticator.StandingOf("key:" + key.record.id));
+  EXPECT_FALSE(f.authenticator.HasValidOwnerKey());
+  EXPECT_TRUE(f.authenticator.HasEnded(key.record.id));
+  EXPECT_EQ(f.authenticator.Find(key.record.id)->revoked_ms, 0) << "so that it is revoked once more";
+}
+
 TEST(AuthenticatorTest, LimitsGuessesOfAnAddressAndLetsValidKeysIn) {
   std::int64_t now_ms = 1'000;
   Authenticator authenticator([&now_ms] { return now_ms; }, {.burst = 3, .per_second = 1});
