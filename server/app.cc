@@ -653,6 +653,7 @@ class App::Impl {
   }
 
   void KeepHistory() {
+    static_assert(std::chrono::days(kLeastHistoryDays) > kWebhookGiveUp, "webhooks would lose what they are owed");
     HistoryOptions options;
     options.keep = std::chrono::days(config_.history_days);
     options.first_look = options_.history_first_look;

@@ -23,6 +23,8 @@ namespace guidon {
 // The least that audit-days may be. What webhooks are still to be told of (kWebhookGiveUp) is read from the audit log,
 // and of a tombstone nothing is sent; a day more, for what is tried once when the server was down.
 inline constexpr int kLeastAuditDays = 4;
+// That of history-days, likewise: what a revision changed, by which webhooks choose, is read from the log.
+inline constexpr int kLeastHistoryDays = 4;
 
 // Requests a second that one caller may make of each class; 0: as many as it likes.
 struct BudgetSetting {
@@ -53,7 +55,7 @@ struct Config {
   std::string cors_origins;  // of pages that may call with a client key, by commas; `*`: of all; empty: none
   int heartbeat_seconds = 15;
   int stop_seconds = 10;         // how long a graceful stop may drain
-  int history_days = 90;         // how long past revisions can be read
+  int history_days = 90;         // how long past revisions can be read, at least kLeastHistoryDays
   int events_days = 90;          // how long events are kept
   int audit_days = 0;            // how long audit entries say who did what, at least kLeastAuditDays; 0: for good
   bool webhook_private = false;  // webhooks may go to addresses that are not public, and over http

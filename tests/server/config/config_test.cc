@@ -102,6 +102,18 @@ TEST(ConfigTest, AuditEntriesAreKeptForWhatWebhooksAreOwed) {
   EXPECT_EQ(config.audit_days, 0);
 }
 
+TEST(ConfigTest, HistoryIsKeptForWhatWebhooksAreOwed) {
+  Config config;
+  for (const char* text : {"0", "1", "3", "36501"}) {
+    const Status set = SetSetting(config, "history-days", text);
+    ASSERT_FALSE(set) << text;
+    EXPECT_THAT(set.error().message, HasSubstr("expected a whole number from 4 to 36500"));
+    EXPECT_EQ(config.history_days, 90);
+  }
+  EXPECT_TRUE(SetSetting(config, "history-days", "4"));
+  EXPECT_EQ(config.history_days, 4);
+}
+
 // ---- The file --------------------------------------------------------------------------------------------------
 
 TEST(ConfigFileTest, WhatIsPrintedCanBeReadBack) {
