@@ -279,6 +279,7 @@ TEST_F(FoldTest, AnotherOrderComesToTheSame) {
 }
 
 // kill -9 in every place of a commit: neither lost nor twice.
+// Promise R9.
 TEST(FoldKillTest, AKilledFoldGoesOnAsIfNothingHadBeen) {
   const TempFolder folder;
   const auto open = [](const std::filesystem::path& path) {
