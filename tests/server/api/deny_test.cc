@@ -117,10 +117,12 @@ TEST(DenyTest, NoRouteAnswersWhoMayNotAsk) {
   const std::string bearer = "Bearer ";
   const std::string admin = bearer + server.MakeKey(KeyKind::kAdmin, "shop");
   const std::string banker = bearer + server.MakeKey(KeyKind::kAdmin, "bank");
+  const std::string stager = bearer + server.MakeKey(KeyKind::kAdmin, "shop", "staging", "admin");
   const std::string stranger = bearer + GenerateKey(KeyKind::kAdmin)->text;
   std::string flipped = admin;
   flipped.back() = flipped.back() == 'x' ? 'y' : 'x';
   const Revision before = server.head();
+  int of_environments = 0;
   for (const Route& route : Api::Routes()) {
     SCOPED_TRACE(std::string(route.method) + " " + std::string(route.path));
     if (route.verb == Verb::kPublic) {
@@ -140,12 +142,18 @@ TEST(DenyTest, NoRouteAnswersWhoMayNotAsk) {
     } else {
       EXPECT_EQ(banker_status, 403);
     }
+    // Admin of the next environment: kParams say production.
+    if (route.path.find("{environment}") != std::string_view::npos) {
+      EXPECT_EQ(Ask(server, route, stager).status, 403);
+      ++of_environments;
+    }
     const bool is_global = route.path.find("{project}") == std::string_view::npos;
     if (is_global && route.name != "listProjects") {
       EXPECT_EQ(Ask(server, route, admin).status, 403);
     }
   }
   EXPECT_EQ(server.head(), before);
+  EXPECT_GT(of_environments, 10);
 }
 
 TEST(DenyTest, AKeyOfOneProjectSeesThatOneOnly) {
