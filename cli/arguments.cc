@@ -302,10 +302,27 @@ void AddLogin(CLI::App& app, Run& run) {
 void AddRole(CLI::App& app, Run& run) {
   CLI::App* roles = app.add_subcommand("role", "What members and admin keys may do");
   roles->require_subcommand(1);
-  CLI::App* verb = roles->add_subcommand("list", "Show all roles with their verbs");
-  const auto options = On(*verb, run, &Roles);
-  AddConnection(*verb, options->connection);
-  AddJson(*verb, options->json);
+  const std::map<std::string, std::string> actions = {
+      {"set", "Make a role of your own, or say anew what it may do, for all who have it"},
+      {"list", "Show all roles with their verbs"},
+      {"remove", "Remove a role of your own that nobody has"}};
+  for (const auto& [action, help] : actions) {
+    CLI::App* verb = roles->add_subcommand(action, help);
+    const auto options = On(*verb, run, &Roles);
+    options->action = action;
+    if (action != "list") {
+      verb->add_option("NAME", options->name, "A short name, such as analyst")->type_name("")->required();
+    }
+    if (action == "set") {
+      verb->add_option("--verbs", options->verbs, "All that it may do: definitions.read,events.read")
+          ->type_name("LIST")
+          ->delimiter(',')
+          ->required();
+      verb->add_option("--description", options->description, "Whom it is for")->type_name("TEXT");
+    }
+    AddConnection(*verb, options->connection);
+    AddJson(*verb, options->json);
+  }
 }
 
 void AddWebhook(CLI::App& app, Run& run) {

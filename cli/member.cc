@@ -1,4 +1,4 @@
-// guidon member add|list|remove and guidon role list: who may do what.
+// guidon member add|list|remove and guidon role set|list|remove: who may do what.
 #include <algorithm>
 #include <iostream>
 
@@ -89,14 +89,7 @@ int RemoveMember(const MemberOptions& options) {
   return kPass;
 }
 
-}  // namespace
-
-int Members(const MemberOptions& options) {
-  if (options.action == "add") return AddMember(options);
-  return options.action == "list" ? ListMembers(options) : RemoveMember(options);
-}
-
-int Roles(const RoleOptions& options) {
+int ListRoles(const RoleOptions& options) {
   Result<ApiAnswer> answer = Ask(options.connection, "GET", "/api/v1/roles");
   if (!answer) return Explain(answer.error(), options.json);
   if (!answer->ok()) return Explain(*answer, options.json);
@@ -113,6 +106,50 @@ int Roles(const RoleOptions& options) {
     std::cout << "\n";
   }
   return kPass;
+}
+
+std::string RolePath(const std::string& name) {
+  return "/api/v1/roles/" + Escape(name);
+}
+
+int SetRole(const RoleOptions& options) {
+  Array verbs;
+  for (const std::string& verb : options.verbs) verbs.emplace_back(verb);
+  Object body{{"verbs", Value(std::move(verbs))}};
+  if (!options.description.empty()) body.Append("description", Value(options.description));
+  Result<ApiAnswer> answer = Ask(options.connection, "PUT", RolePath(options.name), Value(std::move(body)));
+  if (!answer) return Explain(answer.error(), options.json);
+  if (!answer->ok()) return Explain(*answer, options.json);
+  if (options.json) {
+    PrintJson(answer->body);
+  } else {
+    std::cout << (answer->status == 201 ? "added " : "changed ") << options.name << "\n";
+  }
+  return kPass;
+}
+
+int RemoveRole(const RoleOptions& options) {
+  Result<ApiAnswer> answer = Ask(options.connection, "DELETE", RolePath(options.name));
+  if (!answer) return Explain(answer.error(), options.json);
+  if (!answer->ok()) return Explain(*answer, options.json);
+  if (options.json) {
+    PrintJson(answer->body);
+  } else {
+    std::cout << "removed " << options.name << "\n";
+  }
+  return kPass;
+}
+
+}  // namespace
+
+int Members(const MemberOptions& options) {
+  if (options.action == "add") return AddMember(options);
+  return options.action == "list" ? ListMembers(options) : RemoveMember(options);
+}
+
+int Roles(const RoleOptions& options) {
+  if (options.action == "set") return SetRole(options);
+  return options.action == "list" ? ListRoles(options) : RemoveRole(options);
 }
 
 }  // namespace guidon::cli

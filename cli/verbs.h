@@ -125,6 +125,10 @@ int Members(const MemberOptions& options);
 
 struct RoleOptions {
   Connection connection;
+  std::string action;  // "set" | "list" | "remove"
+  std::string name;
+  std::vector<std::string> verbs;  // "definitions.read"
+  std::string description;
   bool json = false;
 };
 int Roles(const RoleOptions& options);

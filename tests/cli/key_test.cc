@@ -104,6 +104,31 @@ TEST(MemberTest, IsAddedListedGivenAKeyAndRemoved) {
   EXPECT_NE(roles.output.find("\neditor    definitions.read definitions.write\n"), std::string::npos) << roles.output;
 }
 
+TEST(RoleTest, IsSetListedAndRemoved) {
+  const Guidond server;
+  const auto role = [&](std::vector<std::string> rest) {
+    rest.insert(rest.begin(), "role");
+    return GuidonOf(server, rest);
+  };
+  const Finished added =
+      role({"set", "analyst", "--verbs", "definitions.read,events.read", "--description", "Looks at numbers"});
+  EXPECT_EQ(added.output, "added analyst\n") << added.errors;
+  EXPECT_NE(role({"list"}).output.find("\nanalyst   definitions.read events.read\n"), std::string::npos)
+      << role({"list"}).output;
+  EXPECT_EQ(role({"set", "analyst", "--verbs", "definitions.read"}).output, "changed analyst\n");
+  EXPECT_NE(role({"list"}).output.find("\nanalyst   definitions.read\n"), std::string::npos);
+  const Finished unknown = role({"set", "analyst", "--verbs", "definitions.reed"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_NE(unknown.errors.find("definitions.reed"), std::string::npos) << unknown.errors;
+  EXPECT_EQ(role({"set", "analyst"}).exit_code, 2);
+  EXPECT_EQ(role({"set", "editor", "--verbs", "definitions.read"}).exit_code, 1) << "it is built in";
+  EXPECT_EQ(GuidonOf(server, {"member", "add", "ana", "--name", "Ana", "--role", "analyst"}).exit_code, 0);
+  EXPECT_EQ(role({"remove", "analyst"}).exit_code, 1) << "ana has it";
+  EXPECT_EQ(GuidonOf(server, {"member", "remove", "ana"}).exit_code, 0);
+  EXPECT_EQ(role({"remove", "analyst"}).output, "removed analyst\n");
+  EXPECT_EQ(role({"list"}).output.find("analyst"), std::string::npos);
+}
+
 // What a message says, and when it is sent again, is shown by server_webhooks_test.
 TEST(WebhookTest, IsMadeTriedToldAndRemoved) {
   const Guidond server({.arguments = {"--webhook-private"}});
