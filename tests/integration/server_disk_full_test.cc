@@ -176,6 +176,40 @@ TEST_F(DiskFullTest, WritesAreRefusedReadsAndStreamsGoOnAndWritesComeBack) {
   EXPECT_EQ(StatusOf("refused"), 404);
 }
 
+TEST_F(DiskFullTest, ARevokedKeyIsRefusedAlthoughThatCannotBeStoredYet) {
+  const Value made = ParseJson(server_
+                                   ->Call("POST", "/api/v1/projects/shop/keys",
+                                          {.body = R"({"kind": "server", "environment": "production"})"})
+                                   .body)
+                         .value();
+  const std::string key = made.Find("key")->AsString(), id = made.Find("id")->AsString();
+  SdkStream revoked(server_->port(), key), other(server_->port(), key_);
+  ASSERT_TRUE(revoked.ReadUntil([&] { return Holds(revoked, "before"); })) << revoked.fault();
+  ASSERT_TRUE(other.ReadUntil([&] { return Holds(other, "before"); })) << other.fault();
+  const auto revoke = [&] { return server_->Call("DELETE", "/api/v1/projects/shop/keys/" + id); };
+  const auto status = [&](const std::string& shown) {
+    return HttpCall(server_->port(), "GET", "/sdk/v1/ruleset", {.key = shown}).status;
+  };
+  Fill();
+  for (int i = 0; i < 2; ++i) {
+    const HttpAnswer answer = revoke();
+    EXPECT_EQ(answer.status, 507) << answer.body;
+    EXPECT_THAT(answer.body, HasSubstr("key " + id + " is refused from now on, but if the server restarts"));
+    EXPECT_EQ(status(key), 401);
+  }
+  EXPECT_TRUE(revoked.ReadUntil([&] { return revoked.client().said_goodbye(); })) << revoked.fault();
+  EXPECT_EQ(revoked.client().goodbye(), "revoked");
+  EXPECT_EQ(status(key_), 200);
+  EXPECT_FALSE(other.client().said_goodbye());
+  MakeRoom();
+  EXPECT_EQ(status(key), 401) << "it is not stored, and refused";
+  EXPECT_EQ(revoke().status, 200);
+  EXPECT_EQ(server_->Stop(), 0);
+  server_->Start();
+  EXPECT_EQ(status(key), 401);
+  EXPECT_EQ(status(key_), 200);
+}
+
 TEST_F(DiskFullTest, EventsAreRefusedWithATimeToComeBackAndTheSameBatchIsTakenOnceThereIsRoom) {
   ASSERT_EQ(Send("batch-before-it-is-full").status, 202);
   Fill();
