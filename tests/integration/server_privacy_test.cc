@@ -99,7 +99,14 @@ class PrivacyTest : public ::testing::Test {
                              R"(","user-3"]},"serve":"on"}],"default":"off"}}})";
     Must(200, "POST", "/api/v1/projects/shop/apply",
          R"({"workspace":{"project":{"project":"shop","environments":{"production":{},"staging":{}}},"flags":[)" +
-             flag + R"(],"segments":[{"segment":"friends","include":[")" + kUnit + R"("],"when":{"plan":"x"}}]}})",
+             flag +
+             R"(,{"flag":"layout","type":"boolean","owner":"tests","environments":{"production":{"enabled":true,)"
+             R"("default":"off"}}}],"metrics":[{"metric":"ordered","owner":"tests","event":"order",)"
+             R"("type":"conversion","window":"72h"}],"experiments":[{"experiment":"try","flag":"layout",)"
+             R"("environment":"production","owner":"tests","state":"running","unit":"key","variants":{)"
+             R"("control":{"serves":"off","weight":"50%"},"new":{"serves":"on","weight":"50%"}},)"
+             R"("metrics":{"primary":"ordered"}}],"segments":[{"segment":"friends","include":[")" +
+             kUnit + R"("],"when":{"plan":"x"}}]}})",
          {{"Idempotency-Key", "apply-" + kUnit}});
     Must(200, "POST", "/api/v1/projects/shop/changes",
          R"({"comment":"asked for by )" + kUnit +
@@ -119,13 +126,19 @@ class PrivacyTest : public ::testing::Test {
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
             .count());
     const std::string track = R"({"type":"track","event":"order","time":)" + time + R"(,"context":{"key":")";
-    const std::string body = R"({"schema":1,"batch":")" + batch + R"(","events":[)" + track + kUnit +
-                             R"("},"attributes":{"mail":")" + kUnit + R"("}},)" + track + R"(\u005a)" +
-                             kUnit.substr(1) + R"("}},)" + track + R"(user-2"},"attributes":{"invited_by":")" + kUnit +
-                             R"("}},)" + track + R"(user-3"}}]})";
+    const auto exposure = [&](const std::string& unit, const std::string& variant) {
+      return R"({"type":"exposure","time":)" + time +
+             R"(,"flag":"layout","experiment":"try","iteration":1,"variant":")" + variant +
+             R"(","role":"assigned","unit_attribute":"key","unit":")" + unit +
+             R"(","bucket":7,"revision":1,"context":{"key":")" + unit + R"("}},)";
+    };
+    const std::string body = R"({"schema":1,"batch":")" + batch + R"(","events":[)" + exposure(kUnit, "new") +
+                             exposure("user-3", "control") + track + kUnit + R"("},"attributes":{"mail":")" + kUnit +
+                             R"("}},)" + track + R"(\u005a)" + kUnit.substr(1) + R"("}},)" + track +
+                             R"(user-2"},"attributes":{"invited_by":")" + kUnit + R"("}},)" + track + R"(user-3"}}]})";
     const HttpAnswer answer = server_->Call("POST", "/sdk/v1/events", {.key = SdkKey(), .body = body});
     EXPECT_EQ(answer.status, 202) << answer.body;
-    EXPECT_THAT(answer.body, HasSubstr(R"("accepted":4)"));
+    EXPECT_THAT(answer.body, HasSubstr(R"("accepted":6)"));
   }
   const std::string& SdkKey() {
     if (sdk_key_.empty()) sdk_key_ = server_->CreateSdkKey("shop", "production");
@@ -147,9 +160,17 @@ TEST_F(PrivacyTest, AUnitThatIsErasedIsInNoFileAndNoAnswerAndTheAuditLogStillVer
   server_->Start();  // what was in the log is in tables now
   SendEvents("4v0b3k2m9x7c1q8d5n6p0b");
   EXPECT_THAT(FilesWith(server_->data(), kUnit), ElementsAre(".log", ".sst")) << "the search would find it";
+  EXPECT_TRUE(Eventually([&] {
+    const HttpAnswer totals =
+        server_->Call("GET", "/api/v1/projects/shop/environments/production/experiments/try/totals");
+    return totals.body.find(R"("variant":"new","units":1)") != std::string::npos;
+  }));
+  // Of what analysis knows, the unit is part of the key.
+  const std::string fact = "key" + std::string(1, '\0') + kUnit;
+  EXPECT_THAT(FilesWith(server_->data(), fact), Not(IsEmpty())) << "the search would find it";
   fs::create_directory(folder_ / "backups/cut.partial");  // as a kill leaves it
   const std::string export_before = Guidon({"privacy", "export", "--unit", kUnit}).output;
-  for (const char* class_of : {"definition", "audit", "event"}) {
+  for (const char* class_of : {"definition", "audit", "event", "facts"}) {
     EXPECT_THAT(export_before, HasSubstr(R"({"class":")" + std::string(class_of)));
   }
   const Value snapshot = *ParseJson(Must(200, "GET", "/api/v1/projects/shop/environments/production/snapshot"));
@@ -171,8 +192,9 @@ TEST_F(PrivacyTest, AUnitThatIsErasedIsInNoFileAndNoAnswerAndTheAuditLogStillVer
   EXPECT_THAT(Must(200, "GET", "/api/v1/projects/shop/change-requests/1"),
               AllOf(Not(HasSubstr(kUnit)), HasSubstr("user-9")));
   EXPECT_THAT(Must(200, "GET", "/api/v1/projects/shop/change-requests"), Not(HasSubstr(kUnit))) << "from memory";
-  EXPECT_EQ(CountOf(report, "events"), "4");
+  EXPECT_EQ(CountOf(report, "events"), "6");
   EXPECT_EQ(CountOf(report, "mentions"), "2");
+  EXPECT_EQ(CountOf(report, "facts"), "1");
   EXPECT_EQ(CountOf(report, "audit_entries"), "2") << "the change, and the title of the request";
   EXPECT_EQ(ToJson(*report.Find("remains")), "[]");
   EXPECT_THAT(ToJson(*report.Find("backups")), HasSubstr(R"("name":"monday")"));
@@ -193,7 +215,7 @@ TEST_F(PrivacyTest, AUnitThatIsErasedIsInNoFileAndNoAnswerAndTheAuditLogStillVer
   EXPECT_THAT(Guidon({"flag", "history", "beta"}).output, HasSubstr("(erased)"));
   const std::vector<Value> journal = server_->Journal("shop", "production");
   ASSERT_EQ(journal.size(), 2u);
-  for (const Value& entry : journal) EXPECT_EQ(entry.Find("events")->AsArray().size(), 2u) << ToJson(entry);
+  for (const Value& entry : journal) EXPECT_EQ(entry.Find("events")->AsArray().size(), 3u) << ToJson(entry);
   EXPECT_EQ(Guidon({"privacy", "export", "--unit", kUnit}).output, "");
   // Who streamed before gets the rules as a whole, not the changes that named the unit.
   SdkStream stream(server_->port(), SdkKey(), held);
@@ -205,7 +227,7 @@ TEST_F(PrivacyTest, AUnitThatIsErasedIsInNoFileAndNoAnswerAndTheAuditLogStillVer
   EXPECT_EQ(verified.exit_code, 0) << verified.output << verified.errors;
   EXPECT_EQ(ToJson(*JsonOf(verified).Find("redacted")), "2") << verified.output;
   const std::string log = Guidon({"audit", "log", "--json"}).output;
-  EXPECT_THAT(log, AllOf(HasSubstr("privacy.erased"), HasSubstr("events: 4, mentions in events: 2"),
+  EXPECT_THAT(log, AllOf(HasSubstr("privacy.erased"), HasSubstr("events: 6, mentions in events: 2"),
                          HasSubstr(R"("redacted":true)"), Not(HasSubstr(kUnit))));
   EXPECT_EQ(server_->Stop(), 0);
   EXPECT_THAT(FilesWith(server_->data(), kUnit), IsEmpty()) << "after its end";
