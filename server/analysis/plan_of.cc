@@ -190,16 +190,19 @@ std::optional<FoldPlan> PlanOf(const Definitions& definitions, const HoldoutReco
 std::shared_ptr<const FoldPlans> PlansOf(const CatalogView& view, stats::Time now) {
   auto plans = std::make_shared<FoldPlans>();
   auto& environments = plans->environments.emplace();
+  auto& experiments = plans->experiments.emplace();
   for (const auto& [key, project] : view.projects) {
     const Definitions& definitions = project->definitions;
     for (const EnvironmentDefinition& environment : definitions.project.environments) {
       environments.emplace(key, environment.key);
     }
     for (const ExperimentRecord& experiment : definitions.entities.experiments) {
+      experiments.emplace(key, experiment.definition.key);
       std::vector<FoldPlan> of_it = PlansOf(definitions, experiment, now);
       std::move(of_it.begin(), of_it.end(), std::back_inserter(plans->plans));
     }
     for (const HoldoutRecord& holdout : definitions.entities.holdouts) {
+      experiments.emplace(key, std::string(kHoldoutExperiment) + holdout.definition.key);
       for (const EnvironmentDefinition& environment : definitions.project.environments) {
         if (auto plan = PlanOf(definitions, holdout, environment.key)) plans->plans.push_back(*std::move(plan));
       }

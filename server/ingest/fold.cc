@@ -53,6 +53,13 @@ std::vector<std::string> DimensionsOf(const stats::ExperimentPlan& plan, const F
   return values;
 }
 
+// What is before the start is of another experiment, which had the same name.
+std::vector<stats::FirstExposure>::const_iterator FirstOf(const stats::ExperimentPlan& plan,
+                                                          const std::vector<stats::FirstExposure>& exposures) {
+  return std::find_if(exposures.begin(), exposures.end(),
+                      [&](const stats::FirstExposure& exposure) { return exposure.time >= plan.started; });
+}
+
 bool HasSharedCap(const stats::ExperimentPlan& plan) {
   return std::any_of(plan.metrics.begin(), plan.metrics.end(),
                      [](const stats::MetricPlan& metric) { return metric.cap_share.has_value(); });
@@ -252,11 +259,11 @@ class Fold::Impl {
   static void AppendExposed(const stats::ExperimentPlan& plan, const UnitRecord& record, ExposedUnits& page) {
     const std::vector<stats::FirstExposure>* exposures =
         record.Exposures(stats::IterationLess::View(plan.experiment, plan.iteration));
-    if (exposures == nullptr || exposures->empty()) return;
-    const stats::FirstExposure& first = exposures->front();
-    if (first.variant >= plan.variants.size()) return;
+    if (exposures == nullptr) return;
+    const auto first = FirstOf(plan, *exposures);
+    if (first == exposures->end() || first->variant >= plan.variants.size()) return;
     page.units.push_back(
-        {page.next, plan.variants[first.variant], exposures->size() > 1, first.time, first.dimensions});
+        {page.next, plan.variants[first->variant], exposures->end() - first > 1, first->time, first->dimensions});
   }
 
   Result<std::vector<UnitFacts>> FindUnit(const std::string& project, const std::string& attribute,
@@ -479,11 +486,15 @@ class Fold::Impl {
 
   // As it was stored under the same plan, or to be made anew.
   Status Restore(Live& live, std::vector<TxnOp>& ops) GUIDON_REQUIRES(work_) {
-    Result<std::map<std::string, std::uint64_t>> rejected = ReadRejected(live.name);
-    if (!rejected) return Fail(rejected.error());
-    live.rejected = *std::move(rejected);
     Result<StoredIteration> stored = ReadIteration(live.name);
     if (!stored && stored.error().code != ErrorCode::kNotFound) return Fail(stored.error());
+    if (stored && stored->plan.started != live.plan.started) {
+      ops.push_back(TxnOp::Delete(RejectedKey(live.name)));
+    } else {
+      Result<std::map<std::string, std::uint64_t>> rejected = ReadRejected(live.name);
+      if (!rejected) return Fail(rejected.error());
+      live.rejected = *std::move(rejected);
+    }
     if (stored && !stored->forgotten && stored->unit == live.space->name().attribute &&
         TextOfPlan(stored->plan) == live.text) {
       live.caps = std::move(stored->caps);
@@ -779,6 +790,7 @@ class Fold::Impl {
     if (IsKnown(unit, *live, exposure)) return std::nullopt;
     exposure.dimensions = DimensionsOf(plan, event, entry.sdk);
     Touch(unit, page);
+    unit.record.ForgetExposures(live->iteration(), plan.started);
     unit.record.AddExposure(live->iteration(), std::move(exposure));
     // At once, and not with the page: the first values of a dimension get cells of their own, and which are the first
     // must not depend on pages.
@@ -791,7 +803,7 @@ class Fold::Impl {
     const std::vector<stats::FirstExposure>* exposures = unit.record.Exposures(live.iteration());
     if (exposures == nullptr) return false;
     return std::any_of(exposures->begin(), exposures->end(), [&](const stats::FirstExposure& known) {
-      return known.variant == exposure.variant && known.time < exposure.time;
+      return known.variant == exposure.variant && known.time >= live.plan.started && known.time < exposure.time;
     });
   }
 
@@ -832,10 +844,12 @@ class Fold::Impl {
     bool would_count = false;
     for (const Live* live : users_[&space][source]) {
       const std::vector<stats::FirstExposure>* exposures = unit.record.Exposures(live->iteration());
-      if (exposures == nullptr || exposures->empty()) continue;
+      if (exposures == nullptr) continue;
+      const auto first = FirstOf(live->plan, *exposures);
+      if (first == exposures->end()) continue;
       for (const stats::MetricPlan& metric : live->plan.metrics) {
         if (std::find(metric.sources.begin(), metric.sources.end(), source) == metric.sources.end()) continue;
-        const Time begin = exposures->front().time + metric.after;
+        const Time begin = first->time + metric.after;
         if (time < begin) continue;
         if (!metric.window && !live->plan.ended) return false;
         const Time end = metric.window ? begin + *metric.window : *live->plan.ended + metric.after;
@@ -1303,6 +1317,7 @@ class Fold::Impl {
     const auto space = spaces_.find(sweep_.space);
     if (sweep_.forgets) {
       if (Status forgotten = Forgotten(*space->second); !forgotten) return forgotten;
+      if (Status removed = RemoveGone(space->first); !removed) return removed;
     }
     if (!next.empty()) return BeginSweep(*space->second, sweep_.daily, false, std::move(next));
     const std::optional<Time> daily = sweep_.daily;
@@ -1371,7 +1386,32 @@ class Fold::Impl {
     return WriteInSteps(std::move(ops));
   }
 
-  // ---- Environments that are gone ----------------------------------------------------------------------------------
+  // ---- What is gone ------------------------------------------------------------------------------------------------
+
+  // Experiments of an environment: their exposures were forgotten by the walk, being of no plan.
+  Status RemoveGone(const UnitSpace& space) GUIDON_REQUIRES(work_) {
+    if (plans_ == nullptr || !plans_->experiments) return {};
+    const std::string prefix = ScopeKeyPrefix(kFoldedPrefix, space);
+    RangeQuery query = RangeQuery::Prefix(prefix);
+    query.keys_only = true;
+    const Result<RangeResult> stored = store_.Range(query);
+    if (!stored) return Fail(stored.error());
+    for (const KeyValue& entry : stored->entries) {
+      const std::size_t mark = entry.key.rfind('#');
+      if (mark == std::string::npos || mark < prefix.size()) continue;
+      const std::string experiment = entry.key.substr(prefix.size(), mark - prefix.size());
+      if (plans_->experiments->contains({space.project, experiment})) continue;
+      // The record last: what a kill leaves is found again by it.
+      const std::string name = entry.key.substr(kFoldedPrefix.size());
+      const std::string totals = std::string(kTotalPrefix) + name + "/";
+      if (Status removed = RemoveKeys(totals, EndOf(totals)); !removed) return removed;
+      if (Status removed = Write({TxnOp::Delete(std::string(kRejectedPrefix) + name), TxnOp::Delete(entry.key)});
+          !removed) {
+        return removed;
+      }
+    }
+    return {};
+  }
 
   bool IsGone(const FactSpace& space) const {
     return plans_ != nullptr && plans_->environments &&

@@ -19,12 +19,13 @@
 // Plans. A source (fold_plan.h) that is new is made up for from the journal as far as that goes back, a page at a time
 // beside the fold; then the iterations that use it are made anew from level 1. A plan that has changed in another way
 // is made anew at once. Until then `rebuilding` says that the numbers are not whole. An iteration that is in no plan
-// any more is closed: its totals stay as they are.
+// any more is closed: its totals stay as they are. One that began at another time is another one, of an experiment that
+// was deleted and made again under its name: exposures before its start, and what was rejected, are not of it.
 //
 // Once a day: caps that are a share are set anew, all totals are recomputed from level 1 and held against what was kept
 // step by step, and facts that nothing can reach any more are forgotten: events before every lookback, exposures to
-// closed iterations, and all of environments that are gone. The ids of sources that nothing uses any more are free
-// again after it.
+// closed iterations, the totals of experiments that are gone, and all of environments that are. The ids of sources that
+// nothing uses any more are free again after it.
 //
 // Walks over units, for that pass and to make totals anew, go on beside the journal: some units, a page, some units.
 // One walk serves all iterations of a space, and one goes on after a restart where it was. Caps are those of units as

@@ -40,6 +40,8 @@ struct FoldPlans {
   // All that there are, (project, environment): a daily pass removes the facts of others. Nothing: not known, and none
   // are removed.
   std::optional<std::set<std::pair<std::string, std::string>>> environments = {};
+  // All that there are, by the names that plans have, (project, experiment): likewise.
+  std::optional<std::set<std::pair<std::string, std::string>>> experiments = {};
 };
 
 // The plans as of now; another pointer whenever they may have changed. Asked before each page of the journal, after it

@@ -114,6 +114,13 @@ void UnitRecord::Coarsen(Series& series) {
   series.observations = std::move(fewer);
 }
 
+void UnitRecord::ForgetExposures(const IterationLess::View& iteration, Time before) {
+  const auto at = exposures_.find(iteration);
+  if (at == exposures_.end()) return;
+  std::erase_if(at->second, [&](const FirstExposure& exposure) { return exposure.time < before; });
+  if (at->second.empty()) exposures_.erase(at);
+}
+
 bool UnitRecord::Forget(Time before, const std::vector<Iteration>& keep, const std::vector<SourceId>& keep_sources) {
   std::erase_if(exposures_, [&](const auto& known) { return !Contains(keep, known.first); });
   std::erase_if(events_, [&](const auto& known) { return !Contains(keep_sources, known.first); });

@@ -82,6 +82,9 @@ class UnitRecord {
   bool AddExposure(const Iteration& iteration, FirstExposure exposure);
   // `value` is a number; `count` is at least 1.
   void AddEvent(SourceId source, Observation observation);
+  // Drops exposures to an iteration before `before`, which are of another experiment that had its name. An exposure
+  // keeps later ones to its variant out: without this it would keep out those of the present one.
+  void ForgetExposures(const IterationLess::View& iteration, Time before);
   // Drops events before `before` (nobody's lookback reaches them any more), iterations and sources that `keep…` do not
   // name. Whether anything is left.
   bool Forget(Time before, const std::vector<Iteration>& keep, const std::vector<SourceId>& keep_sources);

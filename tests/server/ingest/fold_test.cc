@@ -684,6 +684,59 @@ TEST_F(FoldTest, FactsOfAnEnvironmentThatIsGoneAreRemovedByTheDailyPass) {
   EXPECT_EQ(Orders(), "0/1 0/0");
 }
 
+TEST_F(FoldTest, AnExperimentThatIsMadeAgainUnderItsNameIsAnotherOne) {
+  At(1);
+  const auto at = [](int hour) { return kStartMs + hour * kHourMs; };
+  Append(*journal_, {Exposure("u1", "control", kStartMs), Track("u1", "order", at(1)),
+                     Exposure("u2", "one_page", at(1)), Exposure("u2", "third", at(1))});
+  CatchUp();
+  EXPECT_EQ(Orders(), "1/1 0/1");
+  FoldPlan again = CheckoutPlan();
+  again.plan.started = TimeAt(100);
+  Plan({again});
+  At(102);
+  CatchUp();
+  EXPECT_EQ(Orders(), "0/0 0/0") << "nobody was exposed to it yet";
+  EXPECT_THAT(Facts()->rejected, ElementsAre());
+  EXPECT_TRUE(fold_->ListExposed(kCheckout, "", 10)->units.empty());
+  // An order that no window of the earlier one has any more is history of this one; the same unit, in the same arm,
+  // enters it.
+  Append(*journal_, {Track("u1", "order", at(20))});
+  Append(*journal_,
+         {Exposure("u1", "control", at(101)), Track("u1", "order", at(102)), Exposure("u2", "control", at(101))});
+  CatchUp();
+  EXPECT_EQ(Orders(), "1/2 0/0");
+  EXPECT_THAT(Facts()->rejected, ElementsAre());
+  const std::vector<ExposedUnit> units = fold_->ListExposed(kCheckout, "", 10)->units;
+  ASSERT_EQ(units.size(), 2u);
+  EXPECT_EQ(units[0].time, TimeAt(101));
+  EXPECT_FALSE(units[1].multiple);
+  Open();
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_EQ(Orders(), "1/2 0/0");
+  EXPECT_THAT(reports_, ElementsAre());
+}
+
+TEST_F(FoldTest, TotalsOfAnExperimentThatIsGoneAreRemovedByTheDailyPass) {
+  At(1);
+  Append(*journal_, {Exposure("u1", "control", kStartMs), Exposure("u1", "third", kStartMs)});
+  CatchUp();
+  const auto none_planned = [this](std::set<std::pair<std::string, std::string>> experiments) {
+    auto next = std::make_shared<FoldPlans>();
+    next->experiments = std::move(experiments);
+    plans_ = std::move(next);
+  };
+  none_planned({{"shop", "checkout"}});
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_EQ(Orders(), "0/1 0/0") << "it is only closed";
+  none_planned({{"bank", "checkout"}});
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_FALSE(fold_->Facts(kCheckout));
+  for (const std::string_view prefix : {kFoldedPrefix, kTotalPrefix, kRejectedPrefix, kUnitPrefix}) {
+    EXPECT_TRUE(store_->Range(RangeQuery::Prefix(std::string(prefix)))->entries.empty()) << prefix;
+  }
+}
+
 TEST(FoldBackupTest, ARestoredStoreFoldsOnToTheSameFacts) {
   const TempFolder folder;
   const Timestamp now(std::chrono::milliseconds(kStartMs + 49 * kHourMs));
