@@ -18,6 +18,9 @@ std::string PrefixOf(const IterationOf& of) {
   return "!look/" + of.project + "/" + of.environment + "/" + of.experiment + "/" + std::to_string(of.iteration) + "/";
 }
 
+constexpr std::size_t kKeysAtOnce = 1'000;  // that are removed in one transaction
+constexpr std::string_view kLookPrefix = "!look/", kSilencePrefix = "!silence/";
+
 std::string KeyOf(const IterationOf& of, std::uint32_t number) {
   std::array<char, 16> digits;
   std::snprintf(digits.data(), digits.size(), "%010u", number);
@@ -103,13 +106,42 @@ bool IsWhole(const stats::Design& design, const stats::Facts& facts, stats::Time
 
 }  // namespace
 
+Result<bool> Looks::IsOf(const IterationOf& iteration) const {
+  if (iteration.started_ms == 0) return true;
+  const Result<std::optional<KeyValue>> started = store_.Get(PrefixOf(iteration) + "started");
+  if (!started) return Fail(started.error());
+  // Nothing, where nothing is stored or an older server did it.
+  return !*started || (*started)->value == std::to_string(iteration.started_ms);
+}
+
+Status Looks::Begin(const IterationOf& iteration) {
+  if (iteration.started_ms == 0) return {};
+  const Result<bool> is_of_it = IsOf(iteration);
+  if (!is_of_it) return Fail(is_of_it.error());
+  const std::string prefix = PrefixOf(iteration), key = prefix + "started";
+  if (!*is_of_it) {
+    // The mark is the last key of them, so that after a kill this is done again.
+    if (Status removed = Remove(prefix, key); !removed) return removed;
+    Txn txn;
+    txn.ops = {TxnOp::Put(key, std::to_string(iteration.started_ms))};
+    const Result<TxnResult> written = store_.Commit(std::move(txn));
+    return written ? Status() : Fail(written.error());
+  }
+  const Result<bool> put = PutOnce(store_, key, Value(iteration.started_ms));
+  return put ? Status() : Fail(put.error());
+}
+
 Status Looks::Keep(const IterationOf& iteration, const Experiment& experiment) {
+  if (Status begun = Begin(iteration); !begun) return begun;
   const Result<bool> put = PutOnce(store_, PrefixOf(iteration) + "definition", EncodeExperiment(experiment));
   return put ? Status() : Fail(put.error());
 }
 
 Result<std::optional<Experiment>> Looks::Kept(const IterationOf& iteration) const {
   const std::string key = PrefixOf(iteration) + "definition";
+  const Result<bool> is_of_it = IsOf(iteration);
+  if (!is_of_it) return Fail(is_of_it.error());
+  if (!*is_of_it) return std::optional<Experiment>();
   const Result<std::optional<KeyValue>> kept = store_.Get(key);
   if (!kept) return Fail(kept.error());
   if (!*kept) return std::optional<Experiment>();
@@ -121,6 +153,9 @@ Result<std::optional<Experiment>> Looks::Kept(const IterationOf& iteration) cons
 
 Result<Published> Looks::Read(const IterationOf& iteration, stats::Design design) const {
   Published published{std::move(design), {}};
+  const Result<bool> is_of_it = IsOf(iteration);
+  if (!is_of_it) return Fail(is_of_it.error());
+  if (!*is_of_it) return published;
   const std::string prefix = PrefixOf(iteration);
   const Result<RangeResult> range = store_.Range(RangeQuery::Prefix(prefix));
   if (!range) return Fail(range.error());
@@ -128,7 +163,7 @@ Result<Published> Looks::Read(const IterationOf& iteration, stats::Design design
     published.unread.push_back("What is stored under '" + key + "' cannot be read: " + why + ".");
   };
   for (const KeyValue& entry : range->entries) {
-    if (entry.key == prefix + "definition") continue;
+    if (entry.key == prefix + "definition" || entry.key == prefix + "started") continue;
     const Result<Value> value = ParseJson(entry.value);
     if (!value) {
       cannot_read(entry.key, "it is no JSON");
@@ -153,6 +188,7 @@ Result<Published> Looks::TakeDue(const IterationOf& iteration, stats::Design des
   MutexLock lock(taking_);
   Result<Published> published = Read(iteration, std::move(design));
   if (!published || !published->unread.empty() || !IsWhole(published->design, facts, now)) return published;
+  if (Status begun = Begin(iteration); !begun) return Fail(begun.error());
   if (published->looks.empty()) {
     if (const std::optional<double> size = SizeOf(published->design, facts)) {
       const Value record = Object{{"planned_units", Value(*size)}};
@@ -167,6 +203,58 @@ Result<Published> Looks::TakeDue(const IterationOf& iteration, stats::Design des
   if (!put) return Fail(put.error());
   // Of another process that was faster, or what was just written: what is stored counts.
   return Read(iteration, std::move(published->design));
+}
+
+Status Looks::RemoveGone(const IsThere& is_there) {
+  if (Status removed = RemoveGone(kLookPrefix, is_there); !removed) return removed;
+  return RemoveGone(kSilencePrefix, is_there);
+}
+
+Status Looks::RemoveGone(std::string_view prefix, const IsThere& is_there) {
+  RangeQuery query = RangeQuery::Prefix(std::string(prefix));
+  query.keys_only = true;
+  query.limit = 1;  // from one experiment to the next
+  for (;;) {
+    const Result<RangeResult> range = store_.Range(query);
+    if (!range) return Fail(range.error());
+    if (range->entries.empty()) return {};
+    const std::string& key = range->entries.front().key;
+    const std::size_t environment = key.find('/', prefix.size());
+    const std::size_t experiment =
+        environment == std::string::npos ? std::string::npos : key.find('/', environment + 1);
+    if (experiment == std::string::npos) {  // none of these
+      query.begin = key + '\0';
+      continue;
+    }
+    const std::size_t end = std::min(key.find('/', experiment + 1), key.size());
+    // The first that is not of this name: '0' follows the slash.
+    const std::string after = key.substr(0, end) + (end == key.size() ? '\0' : '0');
+    if (!is_there(key.substr(prefix.size(), environment - prefix.size()),
+                  key.substr(experiment + 1, end - experiment - 1))) {
+      if (Status removed = Remove(key, after); !removed) return removed;
+    }
+    query.begin = after;
+  }
+}
+
+Status Looks::Remove(std::string begin, const std::string& end) {
+  RangeQuery query;
+  query.begin = std::move(begin);
+  query.end = end;
+  query.keys_only = true;
+  query.limit = kKeysAtOnce;
+  for (bool more = true; more;) {
+    const Result<RangeResult> range = store_.Range(query);
+    if (!range) return Fail(range.error());
+    more = range->more;
+    if (range->entries.empty()) return {};
+    Txn txn;
+    for (const KeyValue& entry : range->entries) txn.ops.push_back(TxnOp::Delete(entry.key));
+    query.begin = range->entries.back().key + '\0';
+    const Result<TxnResult> removed = store_.Commit(std::move(txn));
+    if (!removed) return Fail(removed.error());
+  }
+  return {};
 }
 
 }  // namespace guidon

@@ -9,6 +9,7 @@
 // saw is stored before anybody is told, under a plain key of its own (docs/decisions/plain-keys.md), each written once:
 // of two who take the same look the second is given what the first has stored.
 //
+//   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/started     when it began, in milliseconds since the epoch
 //   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/definition  the experiment that it is held against, as authored
 //   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/size        {"planned_units": …}
 //   !look/PROJECT/ENVIRONMENT/EXPERIMENT/ITERATION/NNNNNNNNNN  stats::ToJson of the look; its number, ten digits
@@ -18,12 +19,18 @@
 // observed. It is found once, before the first look, from the units of all variants together, so that it says nothing
 // of their difference, and from then on it is the iteration's.
 //
+// An iteration that began at another time than `started` is another one, of an experiment that was deleted and made
+// again under its name: nobody is given what is stored of the earlier one, and the first that keeps something of the
+// present one removes it. What is of experiments that are gone, RemoveGone removes.
+//
 // Thread safety: every method may be called from any thread, and waits for the disk.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/mutex.h"
@@ -37,6 +44,7 @@ namespace guidon {
 struct IterationOf {
   std::string project, environment, experiment;
   std::uint32_t iteration = 1;
+  std::int64_t started_ms = 0;  // since the epoch; 0: not known, and that of whatever is stored
 };
 
 struct Published {
@@ -65,7 +73,20 @@ class Looks {
   Result<Published> TakeDue(const IterationOf& iteration, stats::Design design, const stats::Facts& facts,
                             stats::Time now);
 
+  // Removes what is stored of experiments that `is_there` does not know, and of their silences (silence.h). From the
+  // thread that takes looks, so that none is of one that has just been made again. O(experiments) reads.
+  using IsThere = std::function<bool(const std::string& project, const std::string& experiment)>;
+  Status RemoveGone(const IsThere& is_there);
+
  private:
+  // That it is of this iteration whatever is stored from here on.
+  Status Begin(const IterationOf& iteration);
+  // Whether what is stored is of this iteration.
+  Result<bool> IsOf(const IterationOf& iteration) const;
+  Status RemoveGone(std::string_view prefix, const IsThere& is_there);
+  // All keys from `begin` to `end`, in transactions of a bounded number.
+  Status Remove(std::string begin, const std::string& end);
+
   Store& store_;
   Mutex taking_;  // one at a time; on threads that may wait
 };

@@ -81,8 +81,17 @@ Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_
   ground.quality.rebuilding = ground.facts->rebuilding;
   stats::ExperimentPlan plan = ground.facts->plan;
   ground.iteration = FindIteration(record->state, plan.iteration);
+  if (ground.iteration != nullptr && plan.started != stats::Time{} &&
+      plan.started != TimeOf(ground.iteration->started_ms)) {
+    // A moment after its start: what is known is of an earlier experiment of that name, which was deleted.
+    return Fail(ErrorCode::kNotFound, "iteration " + std::to_string(plan.iteration) + " of experiment '" +
+                                          std::string(key) + "' in environment '" + std::string(environment) +
+                                          "' of project '" + std::string(project) +
+                                          "' has not been analysed; try again in a moment");
+  }
   SetTimes(ground.iteration, *ground.facts->totals, plan);
-  ground.of = {std::string(project), std::string(environment), std::string(key), plan.iteration};
+  ground.of = {std::string(project), std::string(environment), std::string(key), plan.iteration,
+               ground.iteration == nullptr ? 0 : ground.iteration->started_ms};
   ground.revision = ground.view->revision;
   if (plan.ended) {
     const Result<Revision> at_end = catalog_.audit().RevisionAt(*plan.ended);
@@ -202,7 +211,14 @@ Status Reports::TakeDueLooks(const std::function<bool()>& stop) {
       }
     }
   }
-  return all;
+  const stats::Time now = options_.now_ms ? TimeOf(options_.now_ms()) : SystemNow();
+  if (removed_ && now >= *removed_ && now - *removed_ < std::chrono::days(1)) return all;
+  const Status removed = looks_.RemoveGone([&](const std::string& project, const std::string& experiment) {
+    const ProjectView* found = view->FindProject(project);
+    return found != nullptr && found->definitions.entities.FindExperiment(experiment) != nullptr;
+  });
+  if (removed) removed_ = now;
+  return !removed && all ? removed : all;
 }
 
 }  // namespace guidon

@@ -51,7 +51,7 @@ class Reports {
                                              std::string_view key, std::uint32_t iteration) const;
 
   // Finds sizes and takes looks, of every iteration whose plan may still have one due. The first error; the others are
-  // tried all the same.
+  // tried all the same. Once a day, and at first, what is kept of experiments that are gone is removed.
   Status TakeDueLooks(const std::function<bool()>& stop);
 
  private:
@@ -79,7 +79,8 @@ class Reports {
   const Catalog& catalog_;
   const Analysis& analysis_;
   Looks looks_;
-  std::set<std::string> done_;  // iterations that need no more looking at; of the thread that takes looks
+  std::optional<stats::Time> removed_;  // when what is gone was removed last; of the thread that takes looks
+  std::set<std::string> done_;          // iterations that need no more looking at; of the thread that takes looks
   const ReportsOptions options_;
 };
 

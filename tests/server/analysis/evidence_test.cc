@@ -30,12 +30,16 @@ class SilenceTest : public ::testing::Test {
     on_.MakeShop();
     on_.MustCommit(
         {PutOf({EntityKind::kFlag, "f"},
-               R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,"default":"off"}}})"),
-         PutOf(experiment_, R"({"owner":"x","flag":"f","environment":"production","unit":"key","variants":)"
+               R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,"default":"off"}}})")});
+    Start();
+    Open();
+  }
+  void Start() {
+    on_.MustCommit(
+        {PutOf(experiment_, R"({"owner":"x","flag":"f","environment":"production","unit":"key","variants":)"
                             R"({"control":{"serves":"off","weight":"50%"},"one_page":{"serves":"on","weight":"50%"}},)"
                             R"("stop":{"no_traffic_after":"6h"}})")});
     Order(ExperimentMove::kStart);
-    Open();
   }
 
   void Order(ExperimentMove move) {
@@ -137,6 +141,21 @@ TEST_F(SilenceTest, ARestartNeitherBringsItNorHidesIt) {
   EXPECT_EQ(LookAfter({}), "");
   const std::string counted = Now();
   EXPECT_EQ(LookAfter(hours(6)), counted);
+}
+
+TEST_F(SilenceTest, OfAnExperimentThatWasDeletedIsNotOfTheNextOfItsName) {
+  Expose("u1");
+  EXPECT_EQ(LookAfter({}), "");
+  const std::string came = Now();
+  EXPECT_EQ(LookAfter(hours(6)), came);
+  Order(ExperimentMove::kStop);
+  on_.MustCommit({DeleteOf(experiment_)});
+  on_.clock().Move(hours(1));
+  Start();
+  const std::string begin = Now();
+  RestartAfter({});
+  EXPECT_EQ(LookAfter(hours(5)), "");
+  EXPECT_EQ(LookAfter(hours(1)), begin);
 }
 
 TEST_F(SilenceTest, CountsOnlyTimeInWhichAUnitCouldHaveComeAndBeenCounted) {

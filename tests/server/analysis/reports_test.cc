@@ -29,7 +29,11 @@ class ReportsTest : public ::testing::Test {
             "environments":{"production":{"enabled":true,"default":"multi"}}})");
     Put(EntityKind::kMetric, "ordered", R"({"owner":"x","type":"conversion","event":"order","window":"72h"})");
     Put(EntityKind::kMetric, "spent", R"({"owner":"x","type":"sum","event":"order","value":"amount"})");
-    Put(EntityKind::kExperiment, "checkout",
+    PutExperiment();
+  }
+
+  void PutExperiment(const std::string& key = "checkout") {
+    Put(EntityKind::kExperiment, key,
         R"({"flag":"f","environment":"production","owner":"ana","state":"running","unit":"key","hypothesis":"it sells",
             "variants":{"control":{"serves":"multi","weight":"50%"},"one_page":{"serves":"single","weight":"50%"}},
             "metrics":{"primary":"ordered","guardrails":["spent"]},
@@ -227,6 +231,60 @@ TEST_F(ReportsTest, ReadingAReportWritesNothingAndTheKeeperTakesLooksOfWhatIsFol
   Fold();
   EXPECT_EQ(ReportOf(1).looks.size(), 1u);
   EXPECT_TRUE(ReportOf(1).notes.empty()) << ReportOf(1).notes.front();
+}
+
+TEST_F(ReportsTest, AnExperimentThatIsMadeAgainUnderItsKeyInheritsNothing) {
+  const std::string looks = "!look/shop/production/checkout/1/";
+  SendCrowd(1'000, 1'000);
+  now_ms_ = kStartMs + 3 * kDayMs;
+  Fold();
+  TakeDueLooks();
+  const stats::Report before = ReportOf(1);
+  ASSERT_EQ(before.looks.size(), 1u);
+
+  Do(Move::kStop);
+  Change(EntityKind::kExperiment, "checkout", "null", Edit::Action::kDelete);
+  now_ms_ += kHourMs;
+  PutExperiment();
+  // Neither before the fold knows of it,
+  const Result<stats::Report> early = reports_.Of("shop", "production", "checkout", 1);
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().code, ErrorCode::kNotFound);
+  EXPECT_FALSE(reports_.AlarmsOf("shop", "production", "checkout", 1));
+  // nor afterwards, nor when its own first look is taken.
+  Fold();
+  EXPECT_TRUE(ReportOf(1).looks.empty());
+  EXPECT_EQ(ReportOf(1).progress.units, 0u);
+  std::vector<std::string> events;
+  for (int i = 0; i < 400; ++i) {
+    const std::string unit = "control" + std::to_string(i);  // the earlier one had them in the same arm
+    events.push_back(i < 200 ? Sees(unit, "control", now_ms_) : Sees("x" + unit, "one_page", now_ms_));
+    if (i % 2 == 0) events.push_back(Track(i < 200 ? unit : "x" + unit, "order", now_ms_));
+  }
+  Send(events);
+  now_ms_ += kDayMs + kHourMs;
+  Fold();
+  TakeDueLooks();
+  const stats::Report after = ReportOf(1);
+  EXPECT_EQ(after.looks.size(), 1u);
+  EXPECT_EQ(after.progress.units, 400u);
+
+  // Gone for good, and another one whose key begins likewise is not.
+  Do(Move::kStop);
+  Change(EntityKind::kExperiment, "checkout", "null", Edit::Action::kDelete);
+  Txn txn;
+  for (const std::string_view key : {"!silence/shop/production/checkout", "!silence/shop/production/checkout-2",
+                                     "!look/shop/production/checkout-2/1/size"}) {
+    txn.ops.push_back(TxnOp::Put(std::string(key), "{}"));
+  }
+  ASSERT_TRUE(store_->Commit(std::move(txn)));
+  PutExperiment("checkout-2");
+  now_ms_ += kDayMs;
+  TakeDueLooks();
+  EXPECT_TRUE(store_->Range(RangeQuery::Prefix(looks))->entries.empty());
+  EXPECT_FALSE(*store_->Get("!silence/shop/production/checkout"));
+  EXPECT_TRUE(*store_->Get("!silence/shop/production/checkout-2"));
+  EXPECT_TRUE(*store_->Get("!look/shop/production/checkout-2/1/size"));
 }
 
 TEST_F(ReportsTest, ALookThatCannotBeReadIsToldAndSilencesNoAlarm) {
