@@ -383,6 +383,7 @@ class Deciding {
     const double days = std::max(0.0, static_cast<double>((next - now_).count()) / 86'400'000);
     const double then = units + days * report_.progress.units_per_day;
     if (!(units > 0) || !(estimate.effect.standard_error > 0)) return text;
+    if (!(report_.progress.units_per_day > 0)) return text;  // how many there will be by then is not known
     double fraction = report_.fraction;
     if (design_.planned_units && *design_.planned_units > 0) {
       fraction = InformationFraction(then, *design_.planned_units);

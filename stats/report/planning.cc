@@ -20,26 +20,26 @@ std::int32_t DayOf(Time time) {
 }
 
 // Units of all arms for each of the last whole days, today left out; of today alone when there is nothing else.
+// Of the last whole days; 0 before a day has passed: an hour of the night says nothing of a day.
 double UnitsPerDay(const Design& design, const Totals& totals, Time now) {
+  const double since_start = DaysSince(design.plan.started, now);
+  if (since_start < 1) return 0;
   const std::int32_t today = DayOf(now);
   const std::int32_t first = std::max(DayOf(design.plan.started), today - kRecentDays);
-  std::uint64_t units = 0, of_today = 0;
+  std::uint64_t units = 0, all = 0;
   for (const auto& [day, counts] : totals.UnitsByDay()) {
     for (const UnitCounts& count : counts) {
       if (day >= first && day < today) units += count.units;
-      if (day == today) of_today += count.units;
+      all += count.units;
     }
   }
-  if (today > first) {
-    // The day of the start was not a whole one.
-    double days = today - first;
-    if (first == DayOf(design.plan.started)) {
-      const auto midnight = std::chrono::floor<std::chrono::days>(design.plan.started);
-      days -= static_cast<double>((design.plan.started - midnight).count()) / 86'400'000;
-    }
-    return days > 0.01 ? static_cast<double>(units) / days : static_cast<double>(units);
+  // The day of the start was not a whole one.
+  double days = today - first;
+  if (first == DayOf(design.plan.started)) {
+    const auto midnight = std::chrono::floor<std::chrono::days>(design.plan.started);
+    days -= static_cast<double>((design.plan.started - midnight).count()) / 86'400'000;
   }
-  return static_cast<double>(of_today);
+  return days >= 1 ? static_cast<double>(units) / days : static_cast<double>(all) / since_start;
 }
 
 // Before anything is known of the traffic: those that fit into max_days, else 14.

@@ -183,7 +183,7 @@ struct SliceReport {  // exploratory, and marked so
 struct Progress {
   std::uint64_t units = 0;   // of all arms, set aside ones not counted
   double days = 0;           // since the start
-  double units_per_day = 0;  // over the last 7 whole days
+  double units_per_day = 0;  // over the last 7 whole days; 0: not known, less than a day has passed
   std::optional<double> days_left;
   std::optional<Time> until;  // when the plan's end is expected
   bool at_end = false;        // the plan's end has come

@@ -397,6 +397,20 @@ TEST(LooksTest, AreReadAsTheyWereWritten) {
               ::testing::HasSubstr("metric '" + design.plan.metrics[look.effects[0].metric].key + "'"));
 }
 
+TEST(ProgressTest, ThereIsNoRateBeforeADayHasPassed) {
+  Design design = DesignOf();
+  const Totals totals = TotalsOf(design, {.seed = 20, .units_per_day = 240}, 1);
+  const auto at = [&](Milliseconds after) { return Judge(design, {&totals, {}}, {}, After(0) + after, 1); };
+  const Report early = at(std::chrono::minutes(10));
+  EXPECT_GT(early.progress.units, 200u);
+  EXPECT_EQ(early.progress.units_per_day, 0);
+  EXPECT_EQ(ToText(early).find(" a day,"), std::string::npos) << ToText(early);
+  // A start shortly before midnight: of whole days there is an hour only.
+  design.plan.started += std::chrono::hours(15);
+  const Report next = at(std::chrono::hours(15 + 24) + std::chrono::minutes(30));
+  EXPECT_NEAR(next.progress.units_per_day, static_cast<double>(next.progress.units) / (24.5 / 24), 1e-9);
+}
+
 // ---- Gates --------------------------------------------------------------------------------------------------------
 
 Report ReportOf(const World& world, const DataQuality& quality = {}) {
