@@ -40,6 +40,31 @@ bool IsUnderWay(ExperimentStatus status) {
          status == ExperimentStatus::kPaused;
 }
 
+// What leads to it: rules that name it, or without any what reaches the flag's default.
+StartCheck FlagCheck(const Definitions& definitions, const ExperimentRecord& record) {
+  const Experiment& experiment = record.definition;
+  const FlagRecord* flag = definitions.entities.FindFlag(experiment.flag);
+  const Targeting* targeting = flag == nullptr ? nullptr : flag->definition.FindEnvironment(experiment.environment);
+  const std::string name = "flag " + experiment.flag;
+  std::size_t naming = 0;
+  for (std::size_t i = 0; targeting != nullptr && i < targeting->rules.size(); ++i) {
+    const auto* served = std::get_if<ExperimentServe>(&targeting->rules[i].serve);
+    naming += served != nullptr && served->experiment == experiment.key ? 1 : 0;
+  }
+  const std::size_t rules = targeting == nullptr ? 0 : targeting->rules.size();
+  const bool is_enabled = targeting != nullptr && targeting->enabled && !flag->definition.archived;
+  Object numbers{{"enabled", Value(is_enabled)}, {"rules", Value(rules)}, {"rules_naming_it", Value(naming)}};
+  std::string sentence = naming == 1  ? "a rule of " + name + " names it"
+                         : naming > 1 ? std::to_string(naming) + " rules of " + name + " name it"
+                                      : "no rule of " + name + " names it: it takes the traffic that reaches `default`";
+  // Its end wrote into the rules that named it what they serve now.
+  const bool may_have_been_named = naming == 0 && rules > 0 && record.state.iteration > 0;
+  if (may_have_been_named) sentence += "; if a rule named it before, that has to name it again";
+  if (!is_enabled) sentence += "; the flag is not enabled in " + experiment.environment + ", so nobody is in it";
+  return {"flag", is_enabled && !may_have_been_named ? CheckOutcome::kGood : CheckOutcome::kAttention,
+          std::move(sentence), std::move(numbers)};
+}
+
 // Others on the same flag there. Of one layer they never share a unit.
 StartCheck NeighboursCheck(const Definitions& definitions, const Experiment& experiment) {
   Array neighbours;
@@ -270,6 +295,7 @@ std::vector<StartCheck> ChecksBeforeStart(const Definitions& definitions, const 
   const Experiment& experiment = record.definition;
   const TakingPart share = TakingPartOf(definitions, experiment);
   return {MetricsCheck(experiment),
+          FlagCheck(definitions, record),
           NeighboursCheck(definitions, experiment),
           LayerCheck(definitions, experiment),
           AudienceCheck(experiment, share),

@@ -1,5 +1,6 @@
-// What to look at before an experiment starts, with its numbers: metrics, neighbours, how many take part, how many
-// units it takes and how long that lasts. Whether it can start at all, a dry run of the start says.
+// What to look at before an experiment starts, with its numbers: metrics, what of its flag leads to it, neighbours, how
+// many take part, how many units it takes and how long that lasts. Whether it can start at all, a dry run of the start
+// says.
 //
 //   for (const StartCheck& check : ChecksBeforeStart(definitions, record, {.units_per_day = 20'000, .baseline = 0.12}))
 //     Print(check.sentence);
@@ -47,7 +48,7 @@ enum class CheckOutcome : std::uint8_t {
 std::string_view ToString(CheckOutcome outcome);  // "good", "attention", "unknown", "blocks"
 
 struct StartCheck {
-  std::string name;  // "metrics", "neighbours", "layer", "audience", "traffic", "power"
+  std::string name;  // "metrics", "flag", "neighbours", "layer", "audience", "traffic", "power"
   CheckOutcome outcome = CheckOutcome::kGood;
   std::string sentence;
   Value numbers;  // an object; null: none

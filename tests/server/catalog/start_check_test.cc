@@ -49,6 +49,31 @@ TEST_F(StartCheckTest, MetricsThatAreMissingAreMissed) {
       R"(good: primary metric orders, 0 secondary, 1 guardrail {"secondary":0,"guardrails":1,"primary":"orders"})");
 }
 
+TEST_F(StartCheckTest, WhatLeadsToItIsSaid) {
+  FlagRecord& flag = definitions.entities.flags.emplace_back();
+  flag.definition.key = "layout";
+  Targeting& there = flag.definition.environments.emplace_back();
+  there.environment = "production";
+  EXPECT_EQ(Check("flag"),
+            "attention: no rule of flag layout names it: it takes the traffic that reaches `default`; the "
+            "flag is not enabled in production, so nobody is in it "
+            R"({"enabled":false,"rules":0,"rules_naming_it":0})");
+  there.enabled = true;
+  there.rules = {{"beta", {}, FixedServe{"off"}, {}, ""}, {"main", {}, ExperimentServe{"e"}, {}, ""}};
+  EXPECT_TRUE(Check("flag").starts_with("good: a rule of flag layout names it {"));
+  there.rules[0].serve = ExperimentServe{"e"};
+  EXPECT_TRUE(Check("flag").starts_with("good: 2 rules of flag layout name it {"));
+  // As a rollback leaves it.
+  there.rules[0].serve = there.rules[1].serve = FixedServe{"off"};
+  EXPECT_TRUE(Check("flag").starts_with("good: no rule of flag layout names it: it takes the traffic that reaches "))
+      << "it never ran";
+  record().state.iteration = 1;
+  EXPECT_TRUE(
+      Check("flag").starts_with("attention: no rule of flag layout names it: it takes the traffic that reaches "
+                                "`default`; if a rule named it before, that has to name it again {"))
+      << Check("flag");
+}
+
 TEST_F(StartCheckTest, NeighboursOnTheFlagAreExclusiveOrOverlap) {
   EXPECT_TRUE(Check("neighbours").starts_with("good: no other"));
   Add("other").layer = LayerSlice{"checkout", 70'000};
