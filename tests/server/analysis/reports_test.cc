@@ -211,6 +211,21 @@ TEST_F(ReportsTest, OutcomesOfAnIterationAreCountedWhileTheNextOneRuns) {
   EXPECT_EQ(ReportOf(1).iteration, 1u);
 }
 
+TEST_F(ReportsTest, WhoeverWasExposedGoesOnBeingMeasuredDuringAPause) {
+  Send({Sees("a", "control", kStartMs), Sees("b", "one_page", kStartMs)});
+  now_ms_ += kHourMs;
+  Do(Move::kPause);
+  now_ms_ += kDayMs;
+  Send({Track("b", "order", now_ms_)});
+  Fold();
+  EXPECT_EQ(Ordered(1, 1), 1) << "within the window";
+  now_ms_ = kStartMs + 73 * kHourMs;
+  Send({Track("a", "order", now_ms_)});
+  Do(Move::kResume);
+  Fold();
+  EXPECT_EQ(Ordered(1, 0), 0) << "no window is longer for the pause";
+}
+
 TEST_F(ReportsTest, ReadingAReportWritesNothingAndTheKeeperTakesLooksOfWhatIsFolded) {
   SendCrowd(200, 200);
   Fold();
