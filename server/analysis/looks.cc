@@ -116,19 +116,18 @@ Result<bool> Looks::IsOf(const IterationOf& iteration) const {
 
 Status Looks::Begin(const IterationOf& iteration) {
   if (iteration.started_ms == 0) return {};
-  const Result<bool> is_of_it = IsOf(iteration);
-  if (!is_of_it) return Fail(is_of_it.error());
-  const std::string prefix = PrefixOf(iteration), key = prefix + "started";
-  if (!*is_of_it) {
+  const std::string prefix = PrefixOf(iteration), key = prefix + "started", mark = std::to_string(iteration.started_ms);
+  const Result<std::optional<KeyValue>> started = store_.Get(key);
+  if (!started) return Fail(started.error());
+  if (*started && (*started)->value == mark) return {};
+  if (*started) {
     // The mark is the last key of them, so that after a kill this is done again.
     if (Status removed = Remove(prefix, key); !removed) return removed;
-    Txn txn;
-    txn.ops = {TxnOp::Put(key, std::to_string(iteration.started_ms))};
-    const Result<TxnResult> written = store_.Commit(std::move(txn));
-    return written ? Status() : Fail(written.error());
   }
-  const Result<bool> put = PutOnce(store_, key, Value(iteration.started_ms));
-  return put ? Status() : Fail(put.error());
+  Txn txn;
+  txn.ops = {TxnOp::Put(key, mark)};
+  const Result<TxnResult> written = store_.Commit(std::move(txn));
+  return written ? Status() : Fail(written.error());
 }
 
 Status Looks::Keep(const IterationOf& iteration, const Experiment& experiment) {

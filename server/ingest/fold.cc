@@ -1248,6 +1248,7 @@ class Fold::Impl {
     // What no window and no lookback can reach any more, and what is of closed iterations and retired sources.
     Time reach = keep.now - keep.allowance;  // an exposure may still come from so long ago
     for (const stats::Iteration& iteration : keep.iterations) {
+      if (const Live* live = FindIteration(space, iteration)) record->ForgetExposures(iteration, live->plan.started);
       const std::vector<stats::FirstExposure>* exposures = record->Exposures(iteration);
       if (exposures == nullptr || exposures->empty()) continue;
       reach = std::min(reach, exposures->front().time - keep.allowance);

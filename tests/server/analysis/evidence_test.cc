@@ -154,6 +154,7 @@ TEST_F(SilenceTest, OfAnExperimentThatWasDeletedIsNotOfTheNextOfItsName) {
   Start();
   const std::string begin = Now();
   RestartAfter({});
+  EXPECT_EQ(LookAfter({}), "");
   EXPECT_EQ(LookAfter(hours(5)), "");
   EXPECT_EQ(LookAfter(hours(1)), begin);
 }

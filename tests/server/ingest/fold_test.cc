@@ -685,12 +685,15 @@ TEST_F(FoldTest, FactsOfAnEnvironmentThatIsGoneAreRemovedByTheDailyPass) {
 }
 
 TEST_F(FoldTest, AnExperimentThatIsMadeAgainUnderItsNameIsAnotherOne) {
+  options_.daily = hours(10'000);  // not before it is called
+  Open();
   At(1);
   const auto at = [](int hour) { return kStartMs + hour * kHourMs; };
-  Append(*journal_, {Exposure("u1", "control", kStartMs), Track("u1", "order", at(1)),
-                     Exposure("u2", "one_page", at(1)), Exposure("u2", "third", at(1))});
+  Append(*journal_,
+         {Exposure("u1", "control", kStartMs), Track("u1", "order", at(1)), Exposure("u2", "one_page", at(1)),
+          Exposure("u2", "third", at(1)), Exposure("u3", "one_page", at(1))});
   CatchUp();
-  EXPECT_EQ(Orders(), "1/1 0/1");
+  EXPECT_EQ(Orders(), "1/1 0/2");
   FoldPlan again = CheckoutPlan();
   again.plan.started = TimeAt(100);
   Plan({again});
@@ -711,9 +714,11 @@ TEST_F(FoldTest, AnExperimentThatIsMadeAgainUnderItsNameIsAnotherOne) {
   ASSERT_EQ(units.size(), 2u);
   EXPECT_EQ(units[0].time, TimeAt(101));
   EXPECT_FALSE(units[1].multiple);
+  EXPECT_EQ(fold_->FindUnit("shop", "key", "u3")->size(), 1u);
   Open();
   ASSERT_TRUE(fold_->PassNow(Never));
   EXPECT_EQ(Orders(), "1/2 0/0");
+  EXPECT_TRUE(fold_->FindUnit("shop", "key", "u3")->empty()) << "the pass forgets exposures to the earlier one";
   EXPECT_THAT(reports_, ElementsAre());
 }
 
