@@ -24,11 +24,12 @@
 
 #include <guidon/value.h>
 #include "core/base/result.h"
+#include "stats/metric/contribution.h"
 #include "stats/metric/plan.h"
 
 namespace guidon {
 
-inline constexpr std::chrono::milliseconds kClockTolerance = std::chrono::minutes(1);
+inline constexpr std::chrono::milliseconds kClockTolerance = stats::kStartTolerance;
 inline constexpr std::chrono::milliseconds kMostClockOffset = std::chrono::hours(24);
 
 // Why an event that might have counted in an experiment did not.

@@ -850,7 +850,8 @@ class Fold::Impl {
       for (const stats::MetricPlan& metric : live->plan.metrics) {
         if (std::find(metric.sources.begin(), metric.sources.end(), source) == metric.sources.end()) continue;
         const Time begin = first->time + metric.after;
-        if (time < begin) continue;
+        // As contributions have it: within the tolerance it counts as at the start.
+        if (time < begin && (begin != live->plan.started || time < begin - kClockTolerance)) continue;
         if (!metric.window && !live->plan.ended) return false;
         const Time end = metric.window ? begin + *metric.window : *live->plan.ended + metric.after;
         if (time >= end) continue;

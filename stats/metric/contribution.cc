@@ -28,14 +28,19 @@ Time Plus(Time time, Milliseconds more) {
   return Time(Milliseconds(sum));
 }
 
+// The earliest event that counts as at `time`.
+Time EarliestAs(const ExperimentPlan& plan, Time time) {
+  return time == plan.started && plan.started != Time{} ? Plus(time, -kStartTolerance) : time;
+}
+
 Window WindowOf(const ExperimentPlan& plan, const MetricPlan& metric, Time exposure) {
-  const Time begin = Plus(exposure, metric.after);
-  if (metric.window) return {begin, Plus(begin, *metric.window)};
-  return {begin, plan.ended ? Plus(*plan.ended, metric.after) : Time::max()};
+  const Time begin = Plus(exposure, metric.after), first = EarliestAs(plan, begin);
+  if (metric.window) return {first, Plus(begin, *metric.window)};
+  return {first, plan.ended ? Plus(*plan.ended, metric.after) : Time::max()};
 }
 
 Window LookbackOf(const ExperimentPlan& plan, Time exposure) {
-  return {Plus(exposure, -plan.lookback), exposure};
+  return {Plus(exposure, -plan.lookback), EarliestAs(plan, exposure)};
 }
 
 Observations Within(const UnitRecord& unit, SourceId source, Window window) {

@@ -8,8 +8,10 @@
 //
 // When. A metric's window is [exposure + after, exposure + after + window): an event at the very instant of the
 // exposure counts, one at the instant of the window's end does not. Without a window it goes on to ended + after, or
-// for ever. The covariate looks at [exposure - lookback, exposure): before the unit itself was exposed, never before
-// the experiment began only.
+// for ever. Clocks differ: an event less than kStartTolerance before `started` counts as at it, like an exposure that
+// whoever records it has moved there. So for a unit exposed at the very start it is one of the window that begins then,
+// and not of the covariate. The covariate looks at [exposure - lookback, exposure): before the unit itself was exposed,
+// never before the experiment began only.
 //
 // How much, `y` after and `x` before, by the same aggregation:
 //   conversion   1 if there was an event, else 0
@@ -30,6 +32,7 @@
 // Thread safety: pure functions. Cost: two searches in each source and a walk through what lies in the windows.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -87,6 +90,9 @@ struct Contribution {
   std::vector<MetricContribution> metrics;  // as in the plan; empty but for kUnit
   friend bool operator==(const Contribution&, const Contribution&) = default;
 };
+
+// By how much an event may be before the start of its iteration and still be of it, since clocks differ.
+inline constexpr Milliseconds kStartTolerance = std::chrono::minutes(1);
 
 inline constexpr std::size_t kHashGroups = 256;
 std::uint8_t HashGroupOf(std::string_view unit);  // the low byte of XXH3-64, seed 0

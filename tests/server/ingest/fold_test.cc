@@ -174,6 +174,21 @@ TEST_F(FoldTest, WhatWasImportedIsNotLate) {
   EXPECT_THAT(Facts()->rejected, ElementsAre(Pair("late", 1)));
 }
 
+TEST_F(FoldTest, WhatAUnitDoesWithinTheToleranceBeforeTheStartIsAfterItsExposure) {
+  At(1);
+  Append(*journal_, {Exposure("u1", "control", kStartMs - 30'000), Track("u1", "order", kStartMs - 20'000),
+                     Exposure("u2", "one_page", kStartMs - 100), Track("u2", "order", kStartMs - 60'001)});
+  CatchUp();
+  EXPECT_EQ(Orders(), "1/1 0/1");
+  EXPECT_EQ(RevenueOf(0), 10);
+  // Nor is it taken in after its window, as if it were history.
+  At(72 + 73);
+  Append(*journal_, {Track("u2", "order", kStartMs - 50)});
+  CatchUp();
+  EXPECT_EQ(Orders(), "1/1 0/1");
+  EXPECT_THAT(Facts()->rejected, ElementsAre(Pair("late", 1)));
+}
+
 TEST_F(FoldTest, WhatDoesNotCountIsCountedByItsReason) {
   FoldPlan plan = CheckoutPlan();
   plan.plan.ended = TimeAt(100);

@@ -49,6 +49,26 @@ class Unit {
 // ---- Who counts
 // -------------------------------------------------------------------------------------------------------
 
+TEST(ContributionTest, WithinTheToleranceOfClocksAnEventCountsAsAtTheStart) {
+  ExperimentPlan plan = PlanOf(MetricOf("orders", MetricKind::kCount, {kOrders}, 72h));
+  plan.metrics[0].adjust = true;
+  Unit at_start, later;
+  at_start.Sees(0, kStart).Does(kOrders, kStart - kStartTolerance - 1ms).Does(kOrders, kStart - kStartTolerance);
+  at_start.Does(kOrders, kStart - 1ms).Does(kOrders, kStart + 72h - 1ms).Does(kOrders, kStart + 72h);
+  EXPECT_EQ(at_start.For(plan).y, 3)
+      << "two before the start, and one before the end of the window, which does not move";
+  EXPECT_EQ(at_start.For(plan).x, 1);
+  later.Sees(0, kStart + 1ms).Does(kOrders, kStart - 1ms);
+  EXPECT_EQ(later.For(plan).y, 0) << "it was exposed after it, whatever the clocks";
+  EXPECT_EQ(later.For(plan).x, 1);
+  // Only the start has the tolerance: what is measured a day later begins then.
+  plan.metrics[0] = MetricOf("back", MetricKind::kRetention, {kOrders}, 24h);
+  plan.metrics[0].after = 24h;
+  Unit back;
+  back.Sees(0, kStart).Does(kOrders, kStart + 24h - 1ms);
+  EXPECT_EQ(back.For(plan).y, 0);
+}
+
 // "u1 sees A 10:00, A 10:05 (dropped), buys 9:59 (no), 10:00 (yes), +71 h 59 m (yes), +72 h (no). u2 sees A then B:
 // excluded, counts in 'multiple'. u3 sees B, buys before the exposure record arrives but after its event time: counts."
 TEST(ContributionTest, TheExampleOfTheSpecification) {
