@@ -192,7 +192,14 @@ int Export(const EventsOptions& options) {
     more = next != nullptr;
     if (more) after = next->AsString();
   }
-  std::cerr << Plural(count, "unit") << "\n";
+  std::cerr << Plural(count, "unit");
+  if (count == 0) {
+    std::cerr << ": none has been exposed to "
+              << (options.iteration == 0 ? "the newest iteration" : "iteration " + std::to_string(options.iteration))
+              << " of " << options.experiment << " in " << options.environment
+              << " yet; --iteration and --environment name others";
+  }
+  std::cerr << "\n";
   return kPass;
 }
 

@@ -95,6 +95,22 @@ TEST_F(ImportTest, AFileComesToTheSameOnAServerAndTwiceToo) {
   EXPECT_EQ(Counts(Totals()), wanted);
 }
 
+TEST_F(ImportTest, AnExportThatFindsNobodySaysWhereItLooked) {
+  const auto found = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"events", "export", "-e", "production", "--experiment", "gate"};
+    words.insert(words.end(), more.begin(), more.end());
+    return GuidonOf(server, words).errors;
+  };
+  const std::string nobody = "0 units: none has been exposed to ";
+  EXPECT_TRUE(Eventually([&] { return found({}).starts_with(nobody); })) << found({});
+  EXPECT_EQ(found({}), nobody +
+                           "the newest iteration of gate in production yet; --iteration and --environment name "
+                           "others\n");
+  EXPECT_THAT(found({"--iteration", "1"}), HasSubstr("iteration 1 of gate"));
+  ASSERT_EQ(Import().exit_code, 0);
+  EXPECT_TRUE(Eventually([&] { return found({}) == "5 units\n"; })) << found({});
+}
+
 TEST_F(ImportTest, WhatDoesNotFitTheExperimentIsRefusedBeforeAnythingIsSent) {
   const std::string time = "unit=user,variant=arm,time=when";
   const auto complaint = [&](const std::string& table, const std::string& exposure = "unit=user,variant=arm",
