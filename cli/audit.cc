@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "core/model/units.h"
 
 namespace guidon::cli {

@@ -5,6 +5,7 @@
 
 #include "cli/output.h"
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "core/codec/codec.h"
 
 namespace guidon::cli {

@@ -11,6 +11,7 @@
 #include "cli/event_table.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "core/base/json_record.h"
 #include "core/model/units.h"
 #include "stats/inference/srm.h"
 #include "stats/statistic/facts_json.h"

@@ -6,6 +6,7 @@
 #include "cli/change_request.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "core/base/json_record.h"
 
 namespace guidon::cli {
 namespace {

@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 
 namespace guidon::cli {
 namespace {

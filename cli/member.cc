@@ -5,6 +5,7 @@
 #include "cli/api_client.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "core/base/json_record.h"
 
 namespace guidon::cli {
 namespace {

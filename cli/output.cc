@@ -148,12 +148,6 @@ std::string Text(const Value& object, std::string_view name) {
   return Printable(member->is_string() ? member->AsString() : ToJson(*member));
 }
 
-const Array& ListIn(const Value& object, std::string_view name) {
-  static const Array kNone;
-  const Value* const list = object.Find(name);
-  return list == nullptr ? kNone : list->AsArray();
-}
-
 std::string Cut(const std::string& text, std::size_t width) {
   return Width(text) <= width ? text : text.substr(0, BytesOf(text, width - 1)) + "…";
 }

@@ -52,8 +52,6 @@ std::string Printable(std::string_view text);
 
 // A member of an answer for people: text as Printable has it, anything else as JSON; "" when it is absent or null.
 std::string Text(const Value& object, std::string_view name);
-// A member that is a list; an empty one when it is absent.
-const Array& ListIn(const Value& object, std::string_view name);
 
 // Breaks text between words, and words that are wider than a line, so that no line is longer than the terminal is wide;
 // `indent` blanks before every line. Not a terminal: one line.
