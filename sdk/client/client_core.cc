@@ -98,8 +98,12 @@ std::shared_ptr<const RulesetView> EmptyView(const std::shared_ptr<Lineage>& lin
   return std::make_shared<const RulesetView>(Compile(Snapshot(), {lineage, {}}), false, RecordedRuleset());
 }
 
+// While nobody takes exposures, as many may wait in the rings as in the queue: both bounds are the queue's.
 RecorderOptions RecordedBy(const ClientConfig& config) {
   RecorderOptions options;
+  options.spare_bytes = config.max_queued_events < config.max_queued_bytes / kMaxEventBytes
+                            ? config.max_queued_events * kMaxEventBytes
+                            : config.max_queued_bytes;
   options.private_attributes = config.private_attributes;
   options.all_attributes_private = config.all_attributes_private;
   options.exposures = config.send_events;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "core/base/json.h"
@@ -184,7 +185,7 @@ bool PrivateAttributes::Covers(std::string_view attribute) const noexcept {
 // ---- The ring ----------------------------------------------------------------------------------------------------
 
 ExposureRing::ExposureRing(std::size_t bytes)
-    : capacity_(std::bit_ceil(std::max(bytes, kLeastBytes))), bytes_(std::make_unique<std::byte[]>(capacity_)) {}
+    : capacity_(std::bit_ceil(std::max(bytes, kLeastBytes))), bytes_(new std::byte[capacity_]) {}  // and not cleared
 
 bool ExposureRing::Write(const RecordedExposure& exposure, const Context& context,
                          const PrivateAttributes& without) noexcept {
@@ -250,9 +251,76 @@ void ExposureRing::Pop() noexcept {
   begin_.store(at + Reader(At(at)).Get<Mark>().size, std::memory_order_release);
 }
 
+bool ExposureRing::IsEmpty() const noexcept {
+  return begin_.load(std::memory_order_acquire) == end_.load(std::memory_order_relaxed);
+}
+
 void ExposureRing::Clear() noexcept {
   end_.store(0, std::memory_order_relaxed);
   begin_.store(0, std::memory_order_relaxed);
+}
+
+// ---- Rings -------------------------------------------------------------------------------------------------------
+
+bool RingAllowance::Take(std::size_t bytes) noexcept {
+  std::size_t left = left_.load(std::memory_order_relaxed);
+  while (left >= bytes) {
+    if (left_.compare_exchange_weak(left, left - bytes, std::memory_order_relaxed)) return true;
+  }
+  return false;
+}
+
+ExposureRings::ExposureRings(std::size_t ring_bytes, RingAllowance& allowance)
+    : allowance_(allowance), first_(new Link(ring_bytes)), last_(first_) {}
+
+ExposureRings::~ExposureRings() {
+  while (first_ != nullptr) DropFirst(first_->next.load(std::memory_order_relaxed));
+}
+
+bool ExposureRings::Write(const RecordedExposure& exposure, const Context& context,
+                          const PrivateAttributes& without) noexcept {
+  if (last_->Write(exposure, context, without)) [[likely]] {
+    return true;
+  }
+  return Grow() && last_->Write(exposure, context, without);
+}
+
+bool ExposureRings::Grow() noexcept {
+  if (last_->IsEmpty()) return false;  // what has no room there has none in another
+  const std::size_t bytes = last_->capacity();
+  if (!allowance_.Take(bytes)) return false;
+  try {
+    Link* const next = new Link(bytes);
+    last_->next.store(next, std::memory_order_release);  // from here on the reader may free the one before
+    last_ = next;
+    return true;
+  } catch (const std::bad_alloc&) {
+    allowance_.GiveBack(bytes);
+    return false;
+  }
+}
+
+bool ExposureRings::Front(RecordedExposure& out) {
+  for (;;) {
+    // Asked for first: when there is a next one, all that this one will ever hold is there.
+    Link* const next = first_->next.load(std::memory_order_acquire);
+    if (first_->Front(out)) return true;
+    if (next == nullptr) return false;
+    const std::size_t bytes = first_->capacity();
+    DropFirst(next);
+    allowance_.GiveBack(bytes);
+  }
+}
+
+// In this order: a child that is forked meanwhile never finds one that is freed.
+void ExposureRings::DropFirst(Link* next) noexcept {
+  delete std::exchange(first_, next);
+}
+
+void ExposureRings::Clear() noexcept {
+  while (Link* const next = first_->next.load(std::memory_order_relaxed)) DropFirst(next);
+  first_->Clear();
+  last_ = first_;
 }
 
 // ---- What was recorded lately ------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-// One thread's exposures on their way to the thread that sends: a ring of bytes with one writer and one reader, and a
-// table of what was written lately.
+// One thread's exposures on their way to the thread that sends: a ring of bytes with one writer and one reader, further
+// rings while nobody takes what is there, and a table of what was written lately.
 //
 // A record is a head of fixed size, the texts in the order of the head's sizes, and the context: for every scalar a
 // byte for its kind, two for the size of its name, the name, and the value (nothing for a bool, 8 bytes for a number,
@@ -8,6 +8,7 @@
 // end, so what is too small there is filled.
 //
 // Thread safety: Write is the owner's alone, Front and Pop the reader's alone; one of each may run at the same time.
+// RingAllowance: any thread.
 #pragma once
 
 #include <atomic>
@@ -73,6 +74,9 @@ class ExposureRing {
   bool Front(RecordedExposure& out);
   void Pop() noexcept;
 
+  std::size_t capacity() const noexcept { return capacity_; }
+  bool IsEmpty() const noexcept;  // for the owner: what it wrote was popped
+
   // Forgets everything. Neither Write nor Front may be running.
   void Clear() noexcept;
 
@@ -87,6 +91,50 @@ class ExposureRing {
   alignas(64) std::atomic<std::uint64_t> end_{0};    // the writer's
   std::uint64_t reserved_ = 0;                       // the writer's: the end once what is being written is there
   alignas(64) std::atomic<std::uint64_t> begin_{0};  // the reader's
+};
+
+// The bytes that all threads together may take for rings beyond the one that each has.
+class RingAllowance {
+ public:
+  explicit RingAllowance(std::size_t bytes) : bytes_(bytes), left_(bytes) {}
+  bool Take(std::size_t bytes) noexcept;  // false, and nothing is taken, when fewer are left
+  void GiveBack(std::size_t bytes) noexcept { left_.fetch_add(bytes, std::memory_order_relaxed); }
+  void Reset() noexcept { left_.store(bytes_, std::memory_order_relaxed); }  // in the child of a fork
+
+ private:
+  const std::size_t bytes_;
+  std::atomic<std::size_t> left_;
+};
+
+// The rings of one thread, oldest first: one, and while that is full another one behind it, and so on, for as long as
+// the allowance has room. Those that were read to their end are freed by the reader, and their bytes given back.
+class ExposureRings {
+ public:
+  ExposureRings(std::size_t ring_bytes, RingAllowance& allowance);  // which outlives it; throws bad_alloc
+  ~ExposureRings();
+  ExposureRings(const ExposureRings&) = delete;
+  ExposureRings& operator=(const ExposureRings&) = delete;
+
+  // Those of a ring. Write allocates when the newest ring is full, and is false when there is no room or no memory.
+  bool Write(const RecordedExposure& exposure, const Context& context, const PrivateAttributes& without) noexcept;
+  bool Front(RecordedExposure& out);
+  void Pop() noexcept { first_->Pop(); }
+
+  // Forgets everything but one ring, and gives nothing back. Neither Write nor Front is running; in the child of a fork
+  // they may have been, in threads that are not here.
+  void Clear() noexcept;
+
+ private:
+  struct Link : ExposureRing {
+    using ExposureRing::ExposureRing;
+    std::atomic<Link*> next{nullptr};  // set once, by the owner, who writes nothing here after that
+  };
+  bool Grow() noexcept;
+  void DropFirst(Link* next) noexcept;
+
+  RingAllowance& allowance_;
+  Link* first_;  // the reader's
+  Link* last_;   // the owner's
 };
 
 // Which exposures a thread has recorded lately, by fingerprint, which is never 0. In sets of a few, by the

@@ -2,10 +2,10 @@
 // left behind (sdk/events/recorder.h), and what the process holds. It has a thread and a connection of its own, so that
 // neither reads nor the stream ever wait for it.
 //
-// The thread takes exposures out of the recorder every moment, for its rings are small, and works in rounds: now and
-// then, when much is queued, or when somebody waits for it, all that is there goes out, one batch after the other. A
-// batch is sent until there is an answer to it. Everything else waits meanwhile; see sdk/events/batch.h for what
-// happens at the bounds.
+// The thread takes exposures out of the recorder every moment, and works in rounds: now and then, when much is queued,
+// or when somebody waits for it, all that is there goes out, one batch after the other. A batch is sent until there is
+// an answer to it. Everything else waits meanwhile: while a call is under way, exposures in the recorder, which has
+// room for as many as the queue. See sdk/events/batch.h for what happens at the bounds.
 //
 // Thread safety: any thread, but for Run, which is the thread's.
 #pragma once

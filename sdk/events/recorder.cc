@@ -63,6 +63,7 @@ Recorder::Recorder(RecorderOptions options)
     : options_(std::move(options)),
       private_(options_.private_attributes, options_.all_attributes_private),
       exposes_(options_.exposures),
+      spare_(options_.spare_bytes),
       unknown_(std::bit_ceil(2 * options_.unknown_flags + 1)),
       unknown_is_full_(options_.unknown_flags == 0),
       other_(CountedFlagOf(kOtherFlags, nullptr)) {}
@@ -213,7 +214,7 @@ void Recorder::Expose(const RecordedRuleset& recorded, const Context& context, s
   const bool is_private = private_.Covers(NameOf(*consulted.unit_attribute));
   const bool is_too_long = consulted.unit.size() > kMaxUnitBytes;
   if (!is_private &&
-      (is_too_long || !exposures->ring.Write(ExposureOf(recorded, now_ms, consulted), context, private_))) {
+      (is_too_long || !exposures->rings.Write(ExposureOf(recorded, now_ms, consulted), context, private_))) {
     CountDropped(shard);
     if (!is_too_long) return;  // the next read of the unit offers it again
   }
@@ -225,7 +226,7 @@ ThreadExposures* Recorder::ExposuresOf(Shard& shard) noexcept {
   ThreadExposures* exposures = shard.exposures.load(std::memory_order_relaxed);
   if (exposures != nullptr || &shard == &ShardList::Nobodys()) return exposures;
   try {
-    exposures = new ThreadExposures(options_.ring_bytes, options_.remembered);
+    exposures = new ThreadExposures(options_.ring_bytes, spare_, options_.remembered);
     shard.exposures.store(exposures, std::memory_order_release);
   } catch (const std::bad_alloc&) {  // the next exposure tries again
   }
@@ -316,14 +317,14 @@ std::size_t Recorder::TakeExposures(std::size_t most, const std::function<void(c
   do {
     ThreadExposures* const exposures = next_shard_->exposures.load(std::memory_order_acquire);
     next_shard_ = next_shard_->next != nullptr ? next_shard_->next : shards_.first();
-    while (exposures != nullptr && given < most && exposures->ring.Front(exposure)) {
+    while (exposures != nullptr && given < most && exposures->rings.Front(exposure)) {
       if (IsValidUtf8(exposure.unit)) {
         take(exposure);
         ++given;
       } else {
         dropped_elsewhere_.fetch_add(1, std::memory_order_relaxed);  // no JSON can hold it
       }
-      exposures->ring.Pop();
+      exposures->rings.Pop();
     }
   } while (given < most && next_shard_ != start);
   return given;
@@ -351,9 +352,10 @@ void Recorder::ContinueInChild() GUIDON_THREAD_ANNOTATION(no_thread_safety_analy
     shard->dropped.store(0, std::memory_order_relaxed);
     ThreadExposures* const exposures = shard->exposures.load(std::memory_order_relaxed);
     if (exposures == nullptr) continue;
-    exposures->ring.Clear();
+    exposures->rings.Clear();
     exposures->remembered.Clear();
   }
+  spare_.Reset();
 }
 
 }  // namespace guidon::internal

@@ -8,17 +8,21 @@
 //
 // Every thread writes to a shard of its own (sdk/events/shard.h): counters that only it increases, a table of what it
 // has exposed lately, and a ring of exposures. So writing takes no lock, waits for nobody and does not allocate, but
-// when a thread writes for the first time, or a read comes to an outcome that none had before. Shards of threads that
-// ended are given to new ones; what they counted stays.
+// when a thread writes for the first time, a read comes to an outcome that none had before, or an exposure finds the
+// ring full. Shards of threads that ended are given to new ones; what they counted stays.
 //
 // At the bounds: a count is never lost. Of unknown flags a number is remembered by name; the others are counted as one,
 // kOtherFlags. There are counters for 131 072 flags, a flag that got other variations counted again; reads of later
-// ones are counted exactly, too, but in one map behind a lock. An exposure that finds the ring full is dropped and
-// counted, and not marked as exposed, so the next read of the unit offers it again.
+// ones are counted exactly, too, but in one map behind a lock. A thread that finds its ring full gets another one
+// behind it, from bytes that all threads share, and frees nothing: whoever takes what is there does. So the sending
+// thread may be away for a while, and readers faster than it. When the shared bytes are used up, the exposure is
+// dropped and counted, and not marked as exposed, so the next read of the unit offers it again; at least as many bytes
+// of exposures wait then, for a thread takes a ring only when all that it has is full.
 //
 // Memory: of each thread that records 4 KiB, 16 bytes for each variation of the flags that it reads, which come 8 KiB
 // at a time, about 200 bytes for each flag whose reads come to many outcomes or errors, and with its first exposure the
-// ring and 8 bytes for each exposure that is remembered.
+// ring and 8 bytes for each exposure that is remembered. Of all threads together `spare_bytes` of further rings, while
+// what they hold is not taken.
 //
 // Thread safety: Count and Expose from any thread; Enlist, and each of Take…, from one thread at a time. A forked child
 // calls ContinueInChild before anything else and starts with nothing counted and nothing exposed; it may fork at any
@@ -49,7 +53,8 @@
 namespace guidon::internal {
 
 struct RecorderOptions {
-  std::size_t ring_bytes = 64u << 10;  // of exposures, per thread, at least 32 KiB; beyond: dropped and counted
+  std::size_t ring_bytes = 64u << 10;  // of exposures, per thread, at least 32 KiB
+  std::size_t spare_bytes = 0;         // of further rings, of all threads together; beyond: dropped and counted
   std::size_t remembered = 4'096;      // exposures that a thread remembers, about; a forgotten one is recorded again
   std::size_t unknown_flags = 256;     // that are remembered by name; others are counted as kOtherFlags
   std::vector<std::string> private_attributes;  // each with all that is within it; "key" is the context's key
@@ -138,6 +143,7 @@ class Recorder {
   std::atomic<bool> exposes_;  // see SetExposures
 
   // ---- Written by threads that read ----
+  RingAllowance spare_;
   ShardList shards_;
   std::vector<std::atomic<const UnknownFlag*>> unknown_;  // open addressing, half full at most; by PlaceOfUnknown
   std::atomic<bool> unknown_is_full_{false};

@@ -24,11 +24,11 @@
 
 namespace guidon::internal {
 
-// A thread's ring and memory; made with its first exposure.
+// A thread's rings and memory; made with its first exposure.
 struct ThreadExposures {
-  ThreadExposures(std::size_t ring_bytes, std::size_t remembered_count)
-      : ring(ring_bytes), remembered(remembered_count) {}
-  ExposureRing ring;
+  ThreadExposures(std::size_t ring_bytes, RingAllowance& allowance, std::size_t remembered_count)
+      : rings(ring_bytes, allowance), remembered(remembered_count) {}
+  ExposureRings rings;
   RememberedExposures remembered;
 };
 

@@ -127,6 +127,30 @@ TEST(ExposuresTest, CountsGoOnWhileABatchIsUnderWayAndNoneIsMissing) {
             first.EventsOf("evaluations")[0].Find("to")->AsInt());
 }
 
+TEST(ExposuresTest, NewUnitsThatAreReadWhileABatchWaitsForItsAnswerAllArrive) {
+  Application application(TrialWorkspace());
+  application.client->Track("order", Account(0));
+  auto flushed = application.Flush();
+  const auto kept_back = application.server.Accept();
+  ASSERT_TRUE(kept_back);
+  constexpr std::size_t kUnits = 5'000;  // of one thread, and far from the bounds of the queue
+  for (std::size_t i = 0; i < kUnits; ++i) application.client->Bool("layout", Account(static_cast<int>(i)), false);
+  kept_back->SendAnswer(202, {}, Accepted(1));
+  std::set<std::string> units;
+  std::future<bool> all_flushed = application.Flush();
+  while (units.size() < kUnits && application.Dropped() == DroppedEvents()) {
+    const SentBatch batch = application.TakeBatch();
+    ASSERT_FALSE(batch.events().empty());
+    for (const Value& exposure : batch.EventsOf("exposure")) {
+      EXPECT_TRUE(units.insert(exposure.Find("unit")->AsString()).second) << "twice";
+    }
+  }
+  EXPECT_EQ(application.Dropped(), DroppedEvents());
+  ASSERT_EQ(units.size(), kUnits);
+  EXPECT_TRUE(flushed.get());
+  EXPECT_TRUE(all_flushed.get());
+}
+
 TEST(ExposuresTest, CountsOfABatchThatIsTooLargeAreCutAndNoneIsMissing) {
   Application application(TrialWorkspace());
   for (int i = 0; i < 100; ++i) {

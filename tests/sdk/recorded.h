@@ -32,7 +32,8 @@ inline ClientConfig Holding(const Snapshot& snapshot) {
 
 // A client that holds it, and records exposures though nobody is there to take them.
 struct RecordingClient : Client {
-  explicit RecordingClient(const Snapshot& snapshot) : Client(Holding(snapshot)) {
+  explicit RecordingClient(const Snapshot& snapshot) : RecordingClient(Holding(snapshot)) {}
+  explicit RecordingClient(const ClientConfig& config) : Client(config) {
     internal::CoreOf(*this).core.recorder.SetExposures(true);
   }
 };

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <limits>
@@ -453,6 +454,35 @@ TEST(ExposureTest, WhatDoesNotFitIsDroppedCountedAndOfferedAgain) {
   EXPECT_EQ(CountsOf(recording.recorder).size(), 2u);
 }
 
+TEST(ExposureTest, AFullRingIsFollowedByOthersWithinTheirBoundWhichIsThereAgainWhenTheyAreEmpty) {
+  RecorderOptions one_ring;
+  one_ring.ring_bytes = 32 << 10;
+  RecorderOptions three_rings = one_ring;
+  three_rings.spare_bytes = 64 << 10;
+  Recording alone(Workspace({kLayout, Trial()}), one_ring);
+  Recording recording(Workspace({kLayout, Trial()}), three_rings);
+  int next = 100'000;  // all of one length
+  const auto read_and_take = [&](Recording& of) {
+    const std::uint64_t dropped = of.recorder.dropped_exposures();
+    for (int i = 0; i < 1'000; ++i) of.Read("layout", Account("acct-" + std::to_string(next++)));
+    std::vector<std::string> units;
+    for (const Kept& exposure : Take(of.recorder)) units.push_back(exposure.unit);
+    EXPECT_TRUE(std::is_sorted(units.begin(), units.end())) << "oldest first";
+    EXPECT_EQ(units.size() + of.recorder.dropped_exposures() - dropped, 1'000u);
+    return static_cast<double>(units.size());
+  };
+  const double of_one = read_and_take(alone), near = 8;  // records differ by the names of variants
+  EXPECT_LT(of_one, 300);
+  for (int round = 0; round < 4; ++round) EXPECT_NEAR(read_and_take(recording), 3 * of_one, near) << round;
+
+  // Another thread has its own ring, and none of the spare ones while the first has them.
+  for (int i = 0; i < 1'000; ++i) recording.Read("layout", Account("acct-" + std::to_string(next++)));
+  std::thread([&] {
+    for (int i = 0; i < 1'000; ++i) recording.Read("layout", Account("acct-" + std::to_string(next++)));
+  }).join();
+  EXPECT_NEAR(static_cast<double>(Take(recording.recorder).size()), 4 * of_one, near);
+}
+
 TEST(ExposureTest, AtMostAsManyAreGivenAsAreAskedForOldestFirst) {
   Recording recording(Workspace({kLayout, Trial()}));
   for (int i = 0; i < 5; ++i) recording.Read("layout", Account(i));
@@ -588,6 +618,36 @@ TEST(RecorderForkTest, AChildStartsWithNothingAndTheParentKeepsWhatItHas) {
   stop = true;
   other.join();
   EXPECT_THAT(ExposuresOf(recording.recorder), SizeIs(6));
+}
+
+TEST(RecorderForkTest, AChildHasAllTheRoomForExposuresWhateverItsParentsThreadsAreAt) {
+  RecorderOptions options;
+  options.ring_bytes = 32 << 10;
+  options.spare_bytes = 128 << 10;
+  Recording recording(Workspace({kLayout, Trial()}), options);
+  for (int i = 0; i < 2'000; ++i) recording.Read("layout", Account("mine-" + std::to_string(i)));
+  ASSERT_GT(recording.recorder.dropped_exposures(), 0u) << "all room is taken";
+  std::atomic<bool> stop{false};
+  std::thread other([&] {
+    for (int i = 0; !stop; ++i) recording.Read("layout", Account("other-" + std::to_string(i)));
+  });
+  std::thread taker([&] {
+    while (!stop) Take(recording.recorder, 100);
+  });
+  for (int i = 0; i < 20; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      recording.recorder.ContinueInChild();
+      for (int n = 0; n < 600; ++n) recording.Read("layout", Account("childs-" + std::to_string(n)));
+      _exit(ExposuresOf(recording.recorder).size() == 600 && recording.recorder.dropped_exposures() == 0 ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  }
+  stop = true;
+  other.join();
+  taker.join();
 }
 #endif
 

@@ -144,12 +144,18 @@ TEST(RecorderThreadsTest, ManyClientsInManyThreadsEndInAnyOrder) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST(RecorderThreadsTest, EveryExposureIsTakenOrCountedAsDropped) {
+// With room for all of them, for some, and with nothing but the rings.
+class RecordedExposuresTest : public ::testing::TestWithParam<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(RoomFor, RecordedExposuresTest, ::testing::Values(20'000, 8, 1));
+
+TEST_P(RecordedExposuresTest, EveryExposureIsTakenOrCountedAsDropped) {
   constexpr int kThreads = 3, kUnits = 2'000;
-  const RecordingClient client(Workspace(
+  ClientConfig config = testing::Holding(Workspace(
       {BooleanFlag("layout", R"("default": "off")"),
        R"({"experiment": "trial", "flag": "layout", "environment": "production", "unit": "key", "state": "running",
            "variants": {"control": {"serves": "off", "weight": "50%"}, "new": {"serves": "on", "weight": "50%"}}})"}));
+  config.max_queued_events = GetParam();
+  const RecordingClient client(config);
   std::atomic<int> running{kThreads};
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
@@ -178,6 +184,7 @@ TEST(RecorderThreadsTest, EveryExposureIsTakenOrCountedAsDropped) {
   EXPECT_LE(units.size(), static_cast<std::size_t>(kThreads * kUnits));
   EXPECT_GE(units.size() + dropped, static_cast<std::size_t>(kThreads * kUnits));
   EXPECT_LE(2 * (kThreads * kUnits - units.size()), dropped);
+  EXPECT_TRUE(dropped == 0 || GetParam() < kThreads * kUnits) << dropped;
 }
 
 }  // namespace

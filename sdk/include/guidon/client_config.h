@@ -98,7 +98,9 @@ struct ClientConfig {
   bool all_attributes_private = false;  // of contexts, only the key leaves
 
   // Events wait in two queues, of exposures and of what is tracked, each bounded by both numbers. What finds its queue
-  // full is dropped and counted in Status(); what was queued does not give way. At least 1 and 64 KiB.
+  // full is dropped and counted in Status(); what was queued does not give way. At least 1 and 64 KiB. While a batch is
+  // under way, or the queue is full, exposures wait where reads left them: 64 KiB of each thread, and max_queued_bytes
+  // of all threads together. They are dropped when these are full, too.
   std::size_t max_queued_events = 20'000;
   std::size_t max_queued_bytes = 4u << 20;
   // The times have the bounds of those above.
