@@ -18,16 +18,16 @@ Value ListOf(const Records& records, Encode encode) {
   return list;
 }
 
-std::string TextOf(const Value& object, std::string_view name) {
+std::string ShownOf(const Value& object, std::string_view name) {
   const Value* member = object.Find(name);
   return member == nullptr ? std::string() : Printable(member->AsString());
 }
 
 bool Creates(const Value& change) {
-  return TextOf(change, "action") == "create";
+  return ShownOf(change, "action") == "create";
 }
 bool TakesAway(const Value& change) {
-  return TextOf(change, "action") == "archive" || TextOf(change, "action") == "remove";
+  return ShownOf(change, "action") == "archive" || ShownOf(change, "action") == "remove";
 }
 
 std::string Mark(const Value& change) {
@@ -36,13 +36,13 @@ std::string Mark(const Value& change) {
 }
 
 std::string NameOf(const Value& change) {
-  return TextOf(change, "kind") + " " + TextOf(change, "key");
+  return ShownOf(change, "kind") + " " + ShownOf(change, "key");
 }
 
 void PrintChange(const Value& change, std::size_t column) {
   constexpr std::size_t kMarkWidth = 4;  // "  ~ "
   constexpr std::size_t kHang = 6;
-  const std::string kind = TextOf(change, "kind"), key = TextOf(change, "key");
+  const std::string kind = ShownOf(change, "kind"), key = ShownOf(change, "key");
   std::string environments;
   for (const Value& name : ListIn(change, "environments")) {
     environments += (environments.empty() ? "" : ", ") + Printable(name.AsString());
@@ -153,13 +153,13 @@ void PrintChanges(const Value& plan) {
 
 void PrintWarnings(const Value& plan, const Workspace& workspace) {
   for (const Value& warning : ListIn(plan, "warnings")) {
-    const std::string entity = TextOf(warning, "entity"), message = TextOf(warning, "message");
+    const std::string entity = ShownOf(warning, "entity"), message = ShownOf(warning, "message");
     const bool was_said = std::any_of(workspace.issues.begin(), workspace.issues.end(), [&](const PlacedIssue& placed) {
       return placed.issue.entity == entity && placed.issue.message == message;
     });
     if (was_said) continue;
     std::cerr << entity << "  " << Err().Yellow("warning") << "  " << message;
-    if (const std::string hint = TextOf(warning, "hint"); !hint.empty()) std::cerr << " (" << hint << ")";
+    if (const std::string hint = ShownOf(warning, "hint"); !hint.empty()) std::cerr << " (" << hint << ")";
     std::cerr << "\n";
   }
 }
@@ -167,11 +167,11 @@ void PrintWarnings(const Value& plan, const Workspace& workspace) {
 void PrintConflicts(const Value& plan) {
   std::cout << Out().Red("conflict") << "  changed on the server since the last apply, and differently here:\n";
   for (const Value& conflict : ListIn(plan, "conflicts")) {
-    const std::string path = TextOf(conflict, "path");
-    std::cout << "  " << Out().Red("!") << " " << TextOf(conflict, "kind") << " " << Out().Bold(TextOf(conflict, "key"))
-              << (path.empty() ? "" : ": " + path) << "\n      last applied   " << Shown(conflict, "base")
-              << "\n      on the server  " << Shown(conflict, "theirs") << "\n      in the files   "
-              << Shown(conflict, "ours") << "\n";
+    const std::string path = ShownOf(conflict, "path");
+    std::cout << "  " << Out().Red("!") << " " << ShownOf(conflict, "kind") << " "
+              << Out().Bold(ShownOf(conflict, "key")) << (path.empty() ? "" : ": " + path) << "\n      last applied   "
+              << Shown(conflict, "base") << "\n      on the server  " << Shown(conflict, "theirs")
+              << "\n      in the files   " << Shown(conflict, "ours") << "\n";
   }
   std::cout
       << "Nothing was written. Take the server's value into the file, or give the server the file's; then again.\n";

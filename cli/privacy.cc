@@ -42,7 +42,7 @@ int Export(const PrivacyOptions& options) {
   return kPass;
 }
 
-std::string CountOf(const Value& state, std::string_view name) {
+std::string CountText(const Value& state, std::string_view name) {
   const Value* counts = state.Find("counts");
   const Value* count = counts == nullptr ? nullptr : counts->Find(name);
   return std::to_string(count == nullptr ? 0 : count->AsInt());
@@ -66,7 +66,7 @@ void ShowChange(const Value& change, bool is_dry) {
 }
 
 void ShowCount(const Value& state, std::string_view words, std::string_view name) {
-  std::cout << "  " << Padded(std::string(words) + ":", 19) << " " << CountOf(state, name) << "\n";
+  std::cout << "  " << Padded(std::string(words) + ":", 19) << " " << CountText(state, name) << "\n";
 }
 
 void Show(const Value& state, bool is_member, bool is_dry) {
