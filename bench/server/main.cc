@@ -148,14 +148,15 @@ void PrintHead() {
 void Print(const Row& row) {
   const bool has_floor = !row.floors.empty();
   const std::vector<double>& judged = has_floor ? row.ratios : row.ours;
-  char floor[32] = "", ratio[32] = "", target[32] = "";
+  char floor[32] = "", ratio[32] = "", spread[32] = "", target[32] = "";
+  if (judged.size() > 1) std::snprintf(spread, sizeof spread, "%.2f", Spread(judged));
   if (row.target > 0) std::snprintf(target, sizeof target, "%.*f", row.target < 100 ? 2 : 0, row.target);
   if (has_floor) {
     std::snprintf(floor, sizeof floor, "%.*f", row.digits, Median(row.floors));
     std::snprintf(ratio, sizeof ratio, "%.2f", Median(row.ratios));
   }
-  std::printf("%-21s %11.*f %11s %6s %7.2f %7s  %s\n", row.name.c_str(), row.digits, Median(row.ours), floor, ratio,
-              Spread(judged), target, row.unit.c_str());
+  std::printf("%-21s %11.*f %11s %6s %7s %7s  %s\n", row.name.c_str(), row.digits, Median(row.ours), floor, ratio,
+              spread, target, row.unit.c_str());
   std::fflush(stdout);
 }
 
@@ -339,7 +340,7 @@ std::vector<FanOut> MeasureInTurn(const std::vector<Lane*>& lanes) {
 
 std::vector<Row> MeasureFanOuts(const Arguments& arguments) {
   Row cpu{"fanout_cpu", "us of server CPU for a delivery", {}, {}, {}, 1.25, 2};
-  Row p99{"fanout_p99", "ms from the write to the last", {}, {}, {}, 1.35, 1};
+  Row p99{"fanout_p99", "ms from the write to the last; 100 at most", {}, {}, {}, 1.35, 1};
   Row idle{"idle_stream_bytes", "bytes of memory a stream", {}, {}, {}, 3072};
   Shop shop;
   shop.Fill(1, kChangeBytes);
@@ -353,7 +354,7 @@ std::vector<Row> MeasureFanOuts(const Arguments& arguments) {
   std::optional<Nchan> nchan;
   std::optional<StreamLoad> its;
   Row nchan_cpu{"fanout_cpu, nchan", cpu.unit, {}, {}, {}, 0, 2, false};
-  Row nchan_p99{"fanout_p99, nchan", p99.unit, {}, {}, {}, 0, 1, false};
+  Row nchan_p99{"fanout_p99, nchan", "ms from the write to the last", {}, {}, {}, 0, 1, false};
   if (!arguments.nginx.empty()) {
     const OnServerCore on;
     nchan.emplace(arguments.nginx);
