@@ -282,11 +282,11 @@ bool ExposureRings::Write(const RecordedExposure& exposure, const Context& conte
   if (last_->Write(exposure, context, without)) [[likely]] {
     return true;
   }
-  return Grow() && last_->Write(exposure, context, without);
+  // Emptied meanwhile, it has room again; what has none then has none in another.
+  return (last_->IsEmpty() || Grow()) && last_->Write(exposure, context, without);
 }
 
 bool ExposureRings::Grow() noexcept {
-  if (last_->IsEmpty()) return false;  // what has no room there has none in another
   const std::size_t bytes = last_->capacity();
   if (!allowance_.Take(bytes)) return false;
   try {

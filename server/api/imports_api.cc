@@ -1,6 +1,7 @@
 // Events from files (docs/imported-experiments.md): an import is announced once, by whom and for which experiment, and
 // then its batches come.
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "core/base/json.h"
@@ -10,11 +11,11 @@
 #include "server/api/api.h"
 #include "server/api/problem.h"
 #include "server/api/requests.h"
+#include "server/catalog/records.h"
 
 namespace guidon {
 namespace {
 
-constexpr std::string_view kImportSpace = "import";  // of Catalog::PutItem
 constexpr std::size_t kIdBytes = 32;
 constexpr std::size_t kMostText = 1'024;      // of a file's name
 constexpr std::size_t kMostColumns = 16'384;  // of the text that says how columns became events
@@ -23,6 +24,7 @@ constexpr std::int64_t kMostRows = 1'000'000'000;
 struct Announced {
   std::string experiment, file, columns;
   std::int64_t iteration = 0, rows = 0, events = 0;
+  std::int64_t started_ms = 0;  // of the iteration, as it was found
   // The same events: a file may have been renamed.
   bool IsAlike(const Announced& other) const {
     return experiment == other.experiment && iteration == other.iteration && columns == other.columns &&
@@ -96,18 +98,20 @@ Value EncodeAnnounced(const Announced& import) {
                 {"file", Value(import.file)},
                 {"columns", Value(import.columns)},
                 {"rows", Value(import.rows)},
-                {"events", Value(import.events)}};
+                {"events", Value(import.events)},
+                {"started", Value(import.started_ms)}};
 }
 
 // Of what was stored, which was one when it was.
 Announced DecodeAnnounced(const Value& value) {
   return {TextOf(value, "experiment"),  TextOf(value, "file"),   TextOf(value, "columns"),
-          NumberOf(value, "iteration"), NumberOf(value, "rows"), NumberOf(value, "events")};
+          NumberOf(value, "iteration"), NumberOf(value, "rows"), NumberOf(value, "events"),
+          NumberOf(value, "started")};
 }
 
-// Whether analysis would take an exposure of it.
-Status CheckTarget(const ProjectView& project, const std::string& environment, const Announced& import,
-                   std::int64_t now_ms) {
+// When the iteration started, if analysis would take an exposure to it.
+Result<std::int64_t> CheckTarget(const ProjectView& project, const std::string& environment, const Announced& import,
+                                 std::int64_t now_ms) {
   const ExperimentRecord* record = project.definitions.entities.FindExperiment(import.experiment);
   if (record == nullptr || record->definition.environment != environment) {
     return Fail(ErrorCode::kNotFound,
@@ -117,7 +121,9 @@ Status CheckTarget(const ProjectView& project, const std::string& environment, c
       "iteration " + std::to_string(import.iteration) + " of experiment '" + import.experiment + "'";
   const stats::Time now{stats::Milliseconds(now_ms)};
   for (const FoldPlan& plan : PlansOf(project.definitions, *record, now)) {
-    if (std::int64_t{plan.plan.iteration} == import.iteration) return {};
+    if (std::int64_t{plan.plan.iteration} == import.iteration) {
+      return stats::Milliseconds(plan.plan.started.time_since_epoch()).count();
+    }
   }
   if (import.iteration > std::int64_t{record->state.iteration}) {
     return Fail(ErrorCode::kConflict, name + " has not begun: start it first");
@@ -125,10 +131,20 @@ Status CheckTarget(const ProjectView& project, const std::string& environment, c
   return Fail(ErrorCode::kConflict, name + " is closed: it ended too long ago for anything to count in it");
 }
 
+// Its batches are numbered, and of no more than there are events: so many ids are kept at most.
+bool IsNumberOfBatch(std::string_view text, std::int64_t events) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && text.front() != '0' && number >= 1 &&
+         number <= events;
+}
+
 // Whole or not at all: what was looked at before it was sent has no event that breaks a rule.
 Status CheckBatch(const EventBatch& batch, std::string_view import, const Announced& announced) {
-  if (!batch.id.starts_with(std::string(import) + "-")) {
-    return Fail(ErrorCode::kInvalid, "'batch' of an import begins with its id and '-'");
+  const std::string prefix = std::string(import) + "-";
+  if (!batch.id.starts_with(prefix) || batch.id.size() == prefix.size() ||
+      !IsNumberOfBatch(std::string_view(batch.id).substr(prefix.size()), announced.events)) {
+    return Fail(ErrorCode::kInvalid, "'batch' of an import is its id, '-', and a number from 1 to its events");
   }
   if (!batch.first_rejected.empty()) {
     const RejectedEvent& first = batch.first_rejected.front();
@@ -172,7 +188,7 @@ http::Response Api::BeginImport(const Call& call) {
   if (!parts_.feed.Find({project, environment})) return GetEnvironment(call);  // which says what is missing
   const Result<Value> body = ReadJson(call.request);
   if (!body) return BadRequest(call.request, body.error());
-  const Result<Announced> import = AnnouncedReader(*body).Read();
+  Result<Announced> import = AnnouncedReader(*body).Read();
   if (!import) return ProblemResponse(import.error(), call.request.id);
   if (!IsImportId(id)) {
     return BadRequest(call.request, {ErrorCode::kInvalid, "the id of an import is 32 digits of 0-9 and a-f", {}});
@@ -180,9 +196,9 @@ http::Response Api::BeginImport(const Call& call) {
   const auto view = parts_.catalog.View();
   const ProjectView* held = view->FindProject(project);
   if (held == nullptr) return GetEnvironment(call);
-  if (Status target = CheckTarget(*held, environment, *import, parts_.now_ms()); !target) {
-    return ProblemResponse(target.error(), call.request.id);
-  }
+  const Result<std::int64_t> started = CheckTarget(*held, environment, *import, parts_.now_ms());
+  if (!started) return ProblemResponse(started.error(), call.request.id);
+  import->started_ms = *started;
   const Value announced = EncodeAnnounced(*import);
   Object answer{{"import", Value(id)}};
   for (const Member& member : announced.AsObject()) answer.Append(member.name, member.value);
@@ -198,7 +214,7 @@ http::Response Api::BeginImport(const Call& call) {
       if (stored && DecodeAnnounced(*stored).IsAlike(*import)) return JsonResponse(200, Value(std::move(answer)));
       return ProblemResponse(
           {ErrorCode::kConflict,
-           "this file was imported before, with other columns" +
+           "this file was imported before, with other columns or numbers of events" +
                (stored ? " (" + TextOf(*stored, "columns") + ")" : std::string()) + ": its events would count twice",
            {}},
           call.request.id);
@@ -229,18 +245,31 @@ void Api::ImportEvents(const Call& call, const Answered& answered) {
              : Result<Value>(Fail(ErrorCode::kNotFound, "there is no import '" + id + "' in environment '" +
                                                             environment + "': announce it first"));
   if (!stored) return refuse(ProblemResponse(stored.error(), call.request.id));
+  const Announced announced = DecodeAnnounced(*stored);
+  const auto view = parts_.catalog.View();
+  const ProjectView* held = view->FindProject(project);
+  if (held == nullptr) return refuse(GetEnvironment(call));
+  const Result<std::int64_t> started = CheckTarget(*held, environment, announced, parts_.now_ms());
+  if (!started) return refuse(ProblemResponse(started.error(), call.request.id));
+  if (*started != announced.started_ms) {
+    return refuse(ProblemResponse({ErrorCode::kConflict,
+                                   "experiment '" + announced.experiment +
+                                       "' was made anew since the import was announced: announce it for this one",
+                                   {}},
+                                  call.request.id));
+  }
   const BatchLimits limits{.imported = true};
   const Timestamp now{std::chrono::milliseconds(parts_.now_ms())};
   Result<EventBatch> batch = ReadBatch(call.request.body, now, limits);
   if (!batch) return refuse(BadRequest(call.request, batch.error()));
-  if (Status whole = CheckBatch(*batch, id, DecodeAnnounced(*stored)); !whole) {
+  if (Status whole = CheckBatch(*batch, id, announced); !whole) {
     return refuse(BadRequest(call.request, whole.error()));
   }
   batch->sender += "\"import\":\"" + id + "\",";
   const EventCounts counts = batch->counts;
   std::string answer = "{\"accepted\":" + std::to_string(counts.Accepted()) + ",\"rejected\":[]";
-  NewEntry entry{project,           environment,       call.who.id.substr(call.who.id.find(':') + 1),
-                 *std::move(batch), std::move(answer), true};
+  // Who sends it is in the audit log: what is told of a person there can be erased.
+  NewEntry entry{project, environment, "", *std::move(batch), std::move(answer), true};
   parts_.journal.Append(std::move(entry), [this, &request = call.request, counts, answered](Result<Appended> appended) {
     if (!appended) {
       const ErrorCode code = appended.error().code;

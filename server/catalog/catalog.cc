@@ -1086,7 +1086,7 @@ Result<Committed> Catalog::Impl::DeleteProject(std::string_view key, const Preco
   Result<std::vector<TxnOp>> forgotten = ForgetApplied(store_, key);
   if (!forgotten) return Fail(forgotten.error());
   prepared->extra = *std::move(forgotten);
-  for (const std::string_view space : {kChangeRequestSpace, kCommentSpace}) {
+  for (const std::string_view space : {kChangeRequestSpace, kCommentSpace, kImportSpace}) {
     if (Status gone = ForgetItems(space, std::string(key) + "/", prepared->extra); !gone) return Fail(gone.error());
   }
   return Write(*std::move(prepared), "project.delete", author, idempotency);

@@ -38,10 +38,11 @@ std::string AppliedPrefix(std::string_view project);
 std::string AppliedProjectStoreKey(std::string_view project);
 std::string ItemStoreKey(std::string_view space, std::string_view id);
 
-// Items of the catalog's own: `item/change_request/P/N` (server/catalog/change_request.h) and
-// `item/comment/P/KIND/KEY/N` (server/catalog/comments.h).
+// Items of projects, which go with them: `item/change_request/P/N` (server/catalog/change_request.h),
+// `item/comment/P/KIND/KEY/N` (server/catalog/comments.h) and `item/import/P/E/ID` (docs/imported-experiments.md).
 inline constexpr std::string_view kChangeRequestSpace = "change_request";
 inline constexpr std::string_view kCommentSpace = "comment";
+inline constexpr std::string_view kImportSpace = "import";
 std::string CommentPrefix(std::string_view project, const EntityRef& ref);  // of an id
 
 std::string EncodeProjectText(const Project& project);

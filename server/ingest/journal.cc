@@ -155,7 +155,8 @@ void Journal::Leave(std::size_t bytes) {
 
 Txn Journal::TxnOf(const NewEntry& entry, std::string text, std::uint64_t sequence, Timestamp received) const {
   const std::string scope = entry.project + "/" + entry.environment;
-  const std::string batch = std::string(kBatch) + scope + "/" + entry.batch.id;
+  // No id has a colon: whatever is sent otherwise, it takes none of those that are kept for ever.
+  const std::string batch = std::string(kBatch) + scope + (entry.keeps_id ? "/kept:" : "/") + entry.batch.id;
   std::string record;
   AppendNumber(record, sequence);
   record += entry.answer;

@@ -15,7 +15,7 @@
 //
 // Layout, all under plain keys (server/store/store.h); numbers are 8 bytes, big-endian:
 //   !events/ sequence time project/environment   {"received":…,"project":…,…,"events":[…]}
-//   !batch/ project/environment/id                sequence and what was answered
+//   !batch/ project/environment/id                sequence and what was answered; "kept:" before an id that stays
 //   !expiry/ sequence time                        the key of the batch's record; not of one that is kept for ever
 // and `journal/trimmed`, the number of the newest entry that was removed.
 //
@@ -41,10 +41,11 @@ namespace guidon {
 struct NewEntry {
   std::string project;
   std::string environment;
-  std::string key;  // the id of the API key that sent it
+  std::string key;  // the id of the API key that sent it; empty: of an import, whose announcement says who
   EventBatch batch;
   std::string answer;  // kept for a repetition
-  // Trim does not remove the record of the batch's id: it is taken once for ever. Some 150 bytes, and its answer.
+  // Trim does not remove the record of the batch's id: it is taken once for ever, apart from ids of others. Some 150
+  // bytes, and its answer.
   bool keeps_id = false;
 };
 

@@ -25,7 +25,7 @@ std::string ProjectOf(std::string_view stored, const StoreKey& key) {
     return space ? space->project : std::string();
   }
   if (key.kind != StoreKey::Kind::kItem) return key.project;
-  if (key.project != kChangeRequestSpace && key.project != kCommentSpace) return {};
+  if (key.project != kChangeRequestSpace && key.project != kCommentSpace && key.project != kImportSpace) return {};
   const std::string_view id = stored.substr(ItemStoreKey(key.project, "").size());
   return std::string(id.substr(0, id.find('/')));
 }

@@ -363,7 +363,7 @@ TEST_F(TotalsTest, AnImportIsAnnouncedOnceAndCountsOnce) {
   EXPECT_EQ(server.head(), head + 1);
   const HttpAnswer other = announce("unit=other");
   EXPECT_EQ(other.status, 409);
-  EXPECT_THAT(other.body, HasSubstr("imported before, with other columns (unit=u)"));
+  EXPECT_THAT(other.body, HasSubstr("imported before, with other columns or numbers of events (unit=u)"));
   const Value entry = server.Get("/api/v1/audit?limit=1").Find("entries")->AsArray().at(0);
   EXPECT_EQ(entry.Find("action")->AsString(), "events.import");
   EXPECT_EQ(entry.Find("comment")->AsString(), "experiment one-page, iteration 1: 2 rows, 3 events");
@@ -373,19 +373,32 @@ TEST_F(TotalsTest, AnImportIsAnnouncedOnceAndCountsOnce) {
   EXPECT_EQ(send(id + "-1", Exposure("u1", R"("role":"held_out","holdout":"none-of-it","variant":"control")")).status,
             400)
       << "of another experiment";
+  for (const char* number : {"", "0", "01", "4", "1x", "-1", "99999999999999999999"}) {
+    EXPECT_EQ(send(id + "-" + number, exposure).status, 400) << number << ": more ids than there are events";
+  }
   EXPECT_EQ(Read().body, "") << "nothing of these";
+  // Who sends that id as an SDK does takes nothing away.
+  const std::string sdk = server.MakeKey(KeyKind::kServer, "shop", "production");
+  EXPECT_EQ(server.Call("POST", "/sdk/v1/events", {.key = sdk, .body = Batch(id + "-1", Order("u1", "1"))}).status,
+            202);
   const std::string batch = exposure + "," + Order("u1", "20") + "," + Order("u1", "5");
   EXPECT_EQ(send(id + "-1", batch).body, R"({"accepted":3,"rejected":[],"duplicate":false})");
   EXPECT_EQ(send(id + "-1", batch).body, R"({"accepted":3,"rejected":[],"duplicate":true})");
   EXPECT_THAT(Read().body, HasSubstr(R"("import":")" + id + "\""));
+  EXPECT_THAT(Read().body, HasSubstr(R"("key":"","batch":")" + id)) << "who it was is told where it can be erased";
   EXPECT_TRUE(server.fold().CatchUp([] { return false; }));
   const Value totals = server.Get(kScope + std::string("/experiments/one-page/totals"));
   EXPECT_THAT(ToJson(totals), HasSubstr(R"({"variant":"one_page","units":1,"multiple":0,"with_history":0}])"));
   EXPECT_THAT(ToJson(totals), HasSubstr(R"("rejected":{})"));
   const Value arm = totals.Find("metrics")->AsArray().at(1).Find("arms")->AsArray().at(1);
   EXPECT_EQ(arm.Find("mean")->AsArray().at(0).AsDouble(), 25);
-  const std::string sdk = server.MakeKey(KeyKind::kServer, "shop", "production");
   EXPECT_EQ(server.Call("POST", path + "/events", {.key = sdk, .body = Batch(id + "-2", batch)}).status, 403);
+  // Ended for so long that analysis takes nothing more.
+  server.Call("POST", "/api/v1/projects/shop/experiments/one-page/stop", {});
+  server.SetNow(1'798'761'600'000 + 160 * 86'400'000LL);
+  const HttpAnswer closed = send(id + "-2", exposure);
+  EXPECT_EQ(closed.status, 409);
+  EXPECT_THAT(closed.body, HasSubstr("is closed"));
 }
 
 TEST_F(TotalsTest, TheCheckBeforeAStartKnowsWhatExperimentsOnTheFlagHaveCounted) {
