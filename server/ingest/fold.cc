@@ -24,9 +24,6 @@ constexpr double kMostDrift = 1e-9;
 constexpr std::size_t kUnitsAtOnce = 1'000;           // that a list reads
 constexpr std::size_t kKeysAtOnce = 10'000;           // that are removed in one transaction
 constexpr std::size_t kMostLookedAt = 20'000;         // of a list
-constexpr std::size_t kMostReplaceBytes = 16u << 20;  // of totals, in one transaction
-constexpr std::size_t kMostTxnBytes = 30u << 20;      // the store takes 32 MiB
-constexpr std::size_t kMostTxnOps = 90'000;           // and 100 000 of these
 constexpr std::size_t kBytesOfEvent = 32;             // that a record grows by, at most
 constexpr std::size_t kMostDimensionBytes = 64;       // of a value; what is longer is cut
 constexpr std::chrono::seconds kPublish(1);           // between two states that readers see while it catches up
@@ -928,26 +925,25 @@ class Fold::Impl {
       if (!live->totals_changed) continue;
       AppendParts(TotalKeyPrefix(name), live->totals.TakeDirtyParts(), totals);
     }
-    std::vector<TxnOp> swept = SweptParts();
-    if (!swept.empty() && SizeOf(ops) + SizeOf(totals) + SizeOf(swept) > kMostTxnBytes) {
-      DropSweep();
-      swept = {TxnOp::Put(std::string(kSweepKey), Encode(sweep_))};
-    }
-    std::move(swept.begin(), swept.end(), std::back_inserter(ops));
-    if (SizeOf(ops) + SizeOf(totals) > kMostTxnBytes) {
-      totals.clear();
+    if (!Fits(ops, totals)) {
+      // Not all of it fits into one transaction: until the last one they are being rebuilt, and would be again.
+      std::vector<TxnOp> marks;
       for (const auto& [name, live] : lives_) {
         if (!live->totals_changed) continue;
-        live->rebuilding = live->changed = true;
-        ops.push_back(TxnOp::Put(FoldedKey(name), Encode(live->Stored(true))));
+        marks.push_back(TxnOp::Put(FoldedKey(name), Encode(live->Stored(true))));
+        ops.push_back(TxnOp::Put(FoldedKey(name), Encode(live->Stored(false))));
       }
-      if (sweep_.active) DropSweep();  // it went by these totals
-      std::erase_if(ops, [](const TxnOp& op) { return op.key == kSweepKey; });
-      ops.push_back(TxnOp::Put(std::string(kSweepKey), Encode(sweep_)));
+      if (Status written = WriteInSteps(std::move(marks)); !written) return written;
+      if (Status written = WriteInSteps(std::exchange(totals, {})); !written) return written;
     }
     for (const auto& [name, live] : lives_) live->totals_changed = false;
     std::move(totals.begin(), totals.end(), std::back_inserter(ops));
-    return Write(std::move(ops));
+    return WriteSwept(std::move(ops));
+  }
+
+  // Both in one transaction.
+  bool Fits(const std::vector<TxnOp>& a, const std::vector<TxnOp>& b) const {
+    return SizeOf(a) + SizeOf(b) <= options_.store_bytes && a.size() + b.size() <= options_.store_ops;
   }
 
   static void AppendParts(const std::string& prefix, std::map<std::string, std::string> parts,
@@ -1063,16 +1059,11 @@ class Fold::Impl {
     for (const KeyValue& entry : there->entries) {
       if (!parts.contains(entry.key.substr(prefix.size()))) ops.push_back(TxnOp::Delete(entry.key));
     }
-    std::size_t bytes = 0;
-    for (auto& [part, content] : parts) {
-      if (bytes > 0 && bytes + content.size() > kMostReplaceBytes) {
-        // Not all of it fits into one transaction: until the last one it is being rebuilt, and would be again.
-        ops.push_back(TxnOp::Put(FoldedKey(live.name), Encode(live.Stored(true))));
-        if (Status written = Write(std::exchange(ops, {})); !written) return written;
-        bytes = 0;
-      }
-      bytes += content.size();
-      ops.push_back(TxnOp::Put(prefix + part, std::move(content)));
+    for (auto& [part, content] : parts) ops.push_back(TxnOp::Put(prefix + part, std::move(content)));
+    if (!Fits(ops, {})) {
+      // Not all of it fits into one transaction: until the last one it is being rebuilt, and would be again.
+      if (Status marked = Write({TxnOp::Put(FoldedKey(live.name), Encode(live.Stored(true)))}); !marked) return marked;
+      if (Status written = WriteInSteps(std::exchange(ops, {})); !written) return written;
     }
     ops.push_back(TxnOp::Put(FoldedKey(live.name), Encode(live.Stored(false))));
     if (Status written = Write(std::move(ops)); !written) return written;
@@ -1165,7 +1156,7 @@ class Fold::Impl {
     query.begin = std::move(begin);
     query.end = end;
     query.keys_only = true;
-    query.limit = kKeysAtOnce;
+    query.limit = std::min(kKeysAtOnce, options_.store_ops);
     for (bool more = true; more;) {
       const Result<RangeResult> range = store_.Range(query);
       if (!range) return Fail(range.error());
@@ -1272,9 +1263,10 @@ class Fold::Impl {
     return ops;
   }
 
+  // `ops` with what the walk has come to by them.
   Status WriteSwept(std::vector<TxnOp> ops) GUIDON_REQUIRES(work_) {
     std::vector<TxnOp> parts = SweptParts();
-    if (SizeOf(ops) + SizeOf(parts) > kMostTxnBytes || ops.size() + parts.size() > kMostTxnOps) {
+    if (!parts.empty() && !Fits(ops, parts)) {
       // Not all of it fits into one transaction: until the last one there is no walk to go on with.
       StoredSweep none = sweep_;
       none.active = false;
@@ -1291,7 +1283,7 @@ class Fold::Impl {
     std::size_t bytes = 0;
     for (TxnOp& op : ops) {
       bytes += op.key.size() + op.value.size();
-      if (!step.empty() && (bytes > kMostReplaceBytes || step.size() >= kMostTxnOps)) {
+      if (!step.empty() && (bytes > options_.store_bytes || step.size() >= options_.store_ops)) {
         if (Status written = Write(std::exchange(step, {})); !written) return written;
         bytes = op.key.size() + op.value.size();
       }

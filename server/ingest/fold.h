@@ -13,8 +13,9 @@
 // into pages and whatever was restarted in between.
 //
 // Exactly once. Units, totals, counts of rejected events, and how far the fold is go into the store in one transaction:
-// after a kill either all of it is there or nothing. When a transaction would be too large for that, the totals are
-// marked as being rebuilt in it and made anew from level 1.
+// after a kill either all of it is there or nothing. When a transaction would be larger than the store takes, the
+// totals are marked as being rebuilt until the last of several is in: after a kill between them they are made anew from
+// level 1. What a walk has come to is written likewise, and a kill between has it begin again.
 //
 // Plans. A source (fold_plan.h) that is new is made up for from the journal as far as that goes back, a page at a time
 // beside the fold; then the iterations that use it are made anew from level 1. A plan that has changed in another way
@@ -78,6 +79,8 @@ struct FoldOptions {
   std::size_t page_bytes = 2u << 20;                         // likewise: no more are added to a page of so many
   std::size_t txn_bytes = 12u << 20;    // of units, in one transaction; beyond it is cut after an event
   std::size_t txn_ops = 40'000;         // likewise
+  std::size_t store_bytes = 30u << 20;  // of everything, in one transaction: what the store takes, and some room
+  std::size_t store_ops = 90'000;       // likewise
   std::size_t sweep_units = 1'000;      // of a walk over units, in one transaction
   std::size_t most_iterations = 1'000;  // live; later ones are not analysed, which is reported
   std::size_t most_sources = 1'000;     // of one unit's attribute; experiments that need more are not analysed

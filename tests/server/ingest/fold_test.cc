@@ -31,13 +31,21 @@ bool Never() {
 class FoldTest : public ::testing::Test {
  protected:
   FoldTest() {
+    Plan({CheckoutPlan()});
+    OpenStore({});
+  }
+
+  // One with nothing in it.
+  void OpenStore(const StoreLimits& limits) {
+    fold_.reset();
+    journal_.reset();
     StoreOptions options;
+    options.limits = limits;
     options.clock = clock_.Function();
     store_ = OpenMemoryStore(options);
     JournalOptions journal;
     journal.clock = clock_.Function();
     journal_ = *Journal::Open(*store_, std::move(journal));
-    Plan({CheckoutPlan()});
     Open();
   }
 
@@ -88,7 +96,8 @@ class FoldTest : public ::testing::Test {
   }
   // The unit that the walk over units passed last.
   std::string Passed() { return *DecodeSwept((*store_->Get(kSweptKey))->value); }
-  bool IsWalking() { return DecodeSweep((*store_->Get(kSweepKey))->value)->active; }
+  StoredSweep Walk() { return *DecodeSweep((*store_->Get(kSweepKey))->value); }
+  bool IsWalking() { return Walk().active; }
   std::vector<StoredSource> Sources() {
     return *DecodeSources((*store_->Get(SourceKey({"shop", "production", "key"})))->value);
   }
@@ -475,6 +484,37 @@ TEST_F(FoldTest, WalksBetweenPagesAndRestartsComeToWhatAFoldFromScratchDoes) {
   CatchUp();
   ASSERT_TRUE(fold_->PassNow(Never));
   EXPECT_EQ(StoredFacts(*store_) == facts, true);
+}
+
+// Parts of totals and of a walk's beside the units of a page: several times what the store takes.
+TEST_F(FoldTest, WhatIsMoreThanATransactionTakesIsWrittenInSeveralAndTheWalkGoesOn) {
+  StoreLimits limits;
+  limits.txn_ops = 70;
+  options_.store_ops = 60;
+  options_.txn_ops = 40;
+  options_.sweep_units = 10;
+  OpenStore(limits);
+  At(49);
+  AppendCrowd(*journal_, 12);
+  CatchUp();
+  EXPECT_FALSE(Facts()->rebuilding);
+  FoldPlan plan = CheckoutPlan();
+  plan.plan.metrics[0].window = hours(20);
+  Plan({plan});
+  while (!IsWalking()) CatchUpABit();
+  const std::uint64_t walk = Walk().number;
+  for (int i = 0; IsWalking(); ++i) {
+    ASSERT_LT(i, 30) << "200 units, 10 at a time";
+    AppendCrowd(*journal_, 8, 1'000 + static_cast<std::uint64_t>(i));
+    CatchUpABit();
+  }
+  EXPECT_EQ(Walk().number, walk) << "it was not begun again";
+  EXPECT_FALSE(Facts()->rebuilding);
+  CatchUp();
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_THAT(reports_, ElementsAre()) << "no drift";
+  EXPECT_EQ(counters_.drift, 0);
+  EXPECT_THAT(metrics_.Render(), HasSubstr("guidon_facts_rebuilt_total 1\n")) << "for the other plan only";
 }
 
 TEST_F(FoldTest, AUnitThatIsErasedDuringAWalkIsNotInWhatItComesTo) {
