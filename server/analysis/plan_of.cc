@@ -92,9 +92,9 @@ void AddMetric(const Metric& metric, bool adjust, FoldPlan& plan) {
   measured.adjust = adjust;
 }
 
+// Also while the next iteration is scheduled: what the last one came to is not over.
 bool IsMeasured(const ExperimentRecord& record) {
-  return !record.definition.archived && record.state.iteration > 0 && record.state.status != ExperimentStatus::kDraft &&
-         record.state.status != ExperimentStatus::kScheduled;
+  return !record.definition.archived && record.state.iteration > 0;
 }
 
 void AddDimensions(FoldPlan& plan) {

@@ -21,13 +21,13 @@ using stats::Totals;
 using stats::UnitRecord;
 
 constexpr double kMostDrift = 1e-9;
-constexpr std::size_t kUnitsAtOnce = 1'000;           // that a list reads
-constexpr std::size_t kKeysAtOnce = 10'000;           // that are removed in one transaction
-constexpr std::size_t kMostLookedAt = 20'000;         // of a list
-constexpr std::size_t kBytesOfEvent = 32;             // that a record grows by, at most
-constexpr std::size_t kMostDimensionBytes = 64;       // of a value; what is longer is cut
-constexpr std::chrono::seconds kPublish(1);           // between two states that readers see while it catches up
-constexpr std::string_view kSdkDimension = "sdk";     // of the batch, where the context has no such attribute
+constexpr std::size_t kUnitsAtOnce = 1'000;        // that a list reads
+constexpr std::size_t kKeysAtOnce = 10'000;        // that are removed in one transaction
+constexpr std::size_t kMostLookedAt = 20'000;      // of a list
+constexpr std::size_t kBytesOfEvent = 32;          // that a record grows by, at most
+constexpr std::size_t kMostDimensionBytes = 64;    // of a value; what is longer is cut
+constexpr std::chrono::seconds kPublish(1);        // between two states that readers see while it catches up
+constexpr std::string_view kSdkDimension = "sdk";  // of the batch, where the context has no such attribute
 
 std::string TextOfPlan(const stats::ExperimentPlan& plan) {
   return ToJson(stats::EncodePlan(plan));
@@ -438,8 +438,14 @@ class Fold::Impl {
         return live == taken.lives.end() || !live->second->job;
       });
       if (jobs > 0) taken.ops.push_back(TxnOp::Put(std::string(kSweepKey), Encode(sweep_)));
+      const auto space = spaces_.find(sweep_.space);
+      if (sweep_.forgets && space != spaces_.end()) {
+        if (Status marked = MarkForgotten(space->first, taken.lives, taken.ops); !marked) {
+          return Fail(Forget(marked.error()));
+        }
+      }
     }
-    if (Status written = Write(std::move(taken.ops)); !written) return Fail(Forget(written.error()));
+    if (Status written = WriteInSteps(std::move(taken.ops)); !written) return Fail(Forget(written.error()));
     lives_ = std::move(taken.lives);
     plans_ = std::move(plans);
     Index();
@@ -1131,17 +1137,36 @@ class Fold::Impl {
     sweep_ = {sweep_.number + 1, true, daily, space.name(), forgets, {}, std::move(jobs)};
     if (forgets) sweep_.retired = space.Retired();
     after_.clear();
-    if (Status written = Write({TxnOp::Put(std::string(kSweepKey), Encode(sweep_)),
-                                TxnOp::Put(std::string(kSweptKey), EncodeSwept(after_))});
-        !written) {
-      return written;
+    std::vector<TxnOp> ops;
+    if (forgets) {
+      if (Status marked = MarkForgotten(space.name(), lives_, ops); !marked) return marked;
     }
+    ops.push_back(TxnOp::Put(std::string(kSweptKey), EncodeSwept(after_)));
+    ops.push_back(TxnOp::Put(std::string(kSweepKey), Encode(sweep_)));  // last, should it take several
+    if (Status written = WriteInSteps(std::move(ops)); !written) return written;
     for (const auto& [name, live] : lives_) live->job.reset();
     for (const StoredSweep::Job& job : sweep_.jobs) {
       Live& live = *lives_.at(NameOf(job));
       live.job.emplace(live.plan, job);
     }
     return RemoveOldParts();
+  }
+
+  // Iterations of which the walk forgets exposures, being of no plan: should one be planned again, its totals are not
+  // those of its units any more.
+  Status MarkForgotten(const UnitSpace& space, const std::map<IterationName, std::unique_ptr<Live>>& lives,
+                       std::vector<TxnOp>& ops) const {
+    const Result<RangeResult> stored = store_.Range(RangeQuery::Prefix(ScopeKeyPrefix(kFoldedPrefix, space)));
+    if (!stored) return Fail(stored.error());
+    for (const KeyValue& entry : stored->entries) {
+      Result<StoredIteration> iteration = DecodeIteration(entry.value);
+      if (!iteration) continue;  // nor can it be planned again
+      const IterationName name{space.project, space.environment, iteration->plan.experiment, iteration->plan.iteration};
+      if (lives.contains(name) || iteration->forgotten || iteration->unit != space.attribute) continue;
+      iteration->forgotten = true;
+      ops.push_back(TxnOp::Put(entry.key, Encode(*iteration)));
+    }
+    return {};
   }
 
   // Of walks that have ended.
@@ -1363,21 +1388,8 @@ class Fold::Impl {
   // No unit has facts any more of sources that were retired when the walk began.
   Status Forgotten(FactSpace& space) GUIDON_REQUIRES(work_) {
     if (sweep_.retired.empty()) return {};
-    const Result<RangeResult> stored = store_.Range(RangeQuery::Prefix(ScopeKeyPrefix(kFoldedPrefix, space.name())));
-    if (!stored) return Fail(stored.error());
-    std::vector<TxnOp> ops;
-    for (const KeyValue& entry : stored->entries) {
-      Result<StoredIteration> iteration = DecodeIteration(entry.value);
-      if (!iteration) return Fail(iteration.error());
-      const IterationName name{space.name().project, space.name().environment, iteration->plan.experiment,
-                               iteration->plan.iteration};
-      if (lives_.contains(name) || iteration->forgotten || iteration->unit != space.name().attribute) continue;
-      iteration->forgotten = true;
-      ops.push_back(TxnOp::Put(entry.key, Encode(*iteration)));
-    }
     space.Free(sweep_.retired);
-    ops.push_back(TxnOp::Put(SourceKey(space.name()), Encode(space.sources())));
-    return WriteInSteps(std::move(ops));
+    return Write({TxnOp::Put(SourceKey(space.name()), Encode(space.sources()))});
   }
 
   // ---- What is gone ------------------------------------------------------------------------------------------------

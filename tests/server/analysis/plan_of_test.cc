@@ -20,5 +20,21 @@ TEST(PlansOfTest, NameEveryEnvironmentThatThereIs) {
   EXPECT_THAT(*plans->environments, ElementsAre(Pair("shop", "production"), Pair("shop", "staging")));
 }
 
+TEST(PlansOfTest, AHoldoutIsMeasuredWhileTheNextIterationOfItsExperimentIsScheduled) {
+  Definitions definitions;
+  definitions.project.key = "shop";
+  ExperimentRecord& experiment = definitions.entities.experiments.emplace_back();
+  experiment.definition.key = "checkout";
+  experiment.definition.environment = "production";
+  experiment.definition.holdout = "global";
+  experiment.state.status = ExperimentStatus::kScheduled;
+  HoldoutRecord holdout;
+  holdout.definition.key = "global";
+  holdout.definition.unit = "key";
+  EXPECT_FALSE(PlanOf(definitions, holdout, "production")) << "it has never run";
+  experiment.state.iteration = 1;
+  EXPECT_TRUE(PlanOf(definitions, holdout, "production"));
+}
+
 }  // namespace
 }  // namespace guidon

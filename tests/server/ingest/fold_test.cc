@@ -627,6 +627,46 @@ TEST_F(FoldTest, AWalkThatCannotGoOnKeepsNoEventFromBeingFolded) {
   EXPECT_EQ(Orders(), "0/4 0/0");
 }
 
+TEST_F(FoldTest, WhatAPassForgotWhileItWasNotPlannedIsNotInItsTotalsWhenItIsPlannedAgain) {
+  FoldPlan other = CheckoutPlan();  // keeps the sources in use
+  other.plan.experiment = "other";
+  options_.sweep_units = 1;
+  const std::vector<std::string> units = {"u1", "u2", "u3", "u4"};
+  const auto expose = [&] {
+    for (const std::string& unit : units) {
+      Append(*journal_, {Exposure(unit, "control", kStartMs), Track(unit, "order", kStartMs + 1)});
+    }
+  };
+  // Before the pass, and in the middle of it, with a restart.
+  for (const int unplanned_after : {0, 2}) {
+    Plan({CheckoutPlan(), other});
+    OpenStore({});
+    At(1);
+    expose();
+    CatchUp();
+    EXPECT_EQ(Orders(), "4/4 0/0");
+    EXPECT_FALSE(fold_->PassNow([&, calls = 0]() mutable { return calls++ == unplanned_after; }));
+    Plan({other});
+    if (unplanned_after > 0) Open();
+    if (unplanned_after == 0) {
+      ASSERT_TRUE(fold_->PassNow(Never));
+    } else {
+      CatchUpABit();
+      CatchUpABit();
+    }
+    Plan({CheckoutPlan(), other});
+    CatchUp();
+    EXPECT_FALSE(Facts()->rebuilding);
+    EXPECT_NE(Orders(), "4/4 0/0");
+    expose();
+    CatchUp();
+    EXPECT_EQ(Orders(), "4/4 0/0") << "nobody twice";
+    ASSERT_TRUE(fold_->PassNow(Never));
+    EXPECT_EQ(Orders(), "4/4 0/0");
+    EXPECT_THAT(reports_, ElementsAre()) << "no drift";
+  }
+}
+
 TEST_F(FoldTest, AnIterationThatHasEndedTakesWhatIsOfItsTimeAndTheNextOneItsOwn) {
   FoldPlan first = CheckoutPlan();
   first.plan.metrics[0].window.reset();  // to the end; revenue has 72 hours
