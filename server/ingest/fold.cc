@@ -57,6 +57,21 @@ std::vector<stats::FirstExposure>::const_iterator FirstOf(const stats::Experimen
                       [&](const stats::FirstExposure& exposure) { return exposure.time >= plan.started; });
 }
 
+// As units are read: exposures before the start are of another experiment, and gone; those that older versions kept at
+// their own time within the tolerance before it are at the start.
+void ReadFromStart(const stats::ExperimentPlan& plan, UnitRecord& unit) {
+  const stats::IterationLess::View iteration{plan.experiment, plan.iteration};
+  const std::vector<stats::FirstExposure>* known = unit.Exposures(iteration);
+  if (known == nullptr || known->empty() || known->front().time >= plan.started) return;
+  const std::vector<stats::FirstExposure> exposures = *known;
+  unit.ForgetExposures(iteration, plan.started);
+  for (stats::FirstExposure exposure : exposures) {
+    if (exposure.time >= plan.started || exposure.time < plan.started - kClockTolerance) continue;
+    exposure.time = plan.started;
+    unit.AddExposure({plan.experiment, plan.iteration}, std::move(exposure));
+  }
+}
+
 bool HasSharedCap(const stats::ExperimentPlan& plan) {
   return std::any_of(plan.metrics.begin(), plan.metrics.end(),
                      [](const stats::MetricPlan& metric) { return metric.cap_share.has_value(); });
@@ -245,8 +260,9 @@ class Fold::Impl {
         if (page.more) return page;
         ++looked_at;
         page.next = entry.key.substr(prefix.size());
-        const Result<UnitRecord> record = UnitRecord::Decode(entry.value);
+        Result<UnitRecord> record = UnitRecord::Decode(entry.value);
         if (!record) return Fail(record.error());
+        ReadFromStart(stored->plan, *record);
         AppendExposed(stored->plan, *record, page);
       }
     }
@@ -491,7 +507,8 @@ class Fold::Impl {
   Status Restore(Live& live, std::vector<TxnOp>& ops) GUIDON_REQUIRES(work_) {
     Result<StoredIteration> stored = ReadIteration(live.name);
     if (!stored && stored.error().code != ErrorCode::kNotFound) return Fail(stored.error());
-    if (stored && stored->plan.started != live.plan.started) {
+    // Older versions knew no start.
+    if (stored && stored->plan.started != Time{} && stored->plan.started != live.plan.started) {
       ops.push_back(TxnOp::Delete(RejectedKey(live.name)));
     } else {
       Result<std::map<std::string, std::uint64_t>> rejected = ReadRejected(live.name);
@@ -723,7 +740,7 @@ class Fold::Impl {
   }
 
   // All that a page is about to touch, in one go.
-  Status ReadUnits(const std::map<std::string, const FactSpace*>& keys, Page& page) const GUIDON_REQUIRES(work_) {
+  Status ReadUnits(const std::map<std::string, const FactSpace*>& keys, Page& page) GUIDON_REQUIRES(work_) {
     std::vector<std::string> wanted;
     wanted.reserve(keys.size());
     for (const auto& [key, space] : keys) wanted.push_back(key);
@@ -741,6 +758,7 @@ class Fold::Impl {
       Result<UnitRecord> record = UnitRecord::Decode(*(*stored)[i]);
       if (!record) return Fail(record.error());
       unit.record = *std::move(record);
+      ReadFromStarts(*unit.space, unit.record);
     }
     return {};
   }
@@ -793,7 +811,6 @@ class Fold::Impl {
     if (IsKnown(unit, *live, exposure)) return std::nullopt;
     exposure.dimensions = DimensionsOf(plan, event, entry.sdk);
     Touch(unit, page);
-    unit.record.ForgetExposures(live->iteration(), plan.started);
     unit.record.AddExposure(live->iteration(), std::move(exposure));
     // At once, and not with the page: the first values of a dimension get cells of their own, and which are the first
     // must not depend on pages.
@@ -869,6 +886,16 @@ class Fold::Impl {
     const std::map<stats::Iteration, Live*>& lives = by_iteration_[&space];
     const auto found = lives.find(iteration);
     return found == lives.end() ? nullptr : found->second;
+  }
+
+  void ReadFromStarts(const FactSpace& space, UnitRecord& unit) GUIDON_REQUIRES(work_) {
+    std::vector<const Live*> earlier;
+    for (const auto& [iteration, exposures] : unit.iterations()) {
+      const Live* live = FindIteration(space, iteration);
+      if (live == nullptr || exposures.empty() || exposures.front().time >= live->plan.started) continue;
+      earlier.push_back(live);
+    }
+    for (const Live* live : earlier) ReadFromStart(live->plan, unit);
   }
 
   // Before a change of its record.
@@ -1256,6 +1283,7 @@ class Fold::Impl {
                   std::size_t& bytes) GUIDON_REQUIRES(work_) {
     Result<UnitRecord> record = UnitRecord::Decode(stored.value);
     if (!record) return Fail(record.error());
+    ReadFromStarts(space, *record);
     const std::uint8_t group = stats::HashGroupOf(after_);
     for (const auto& [iteration, exposures] : record->iterations()) {
       Live* live = FindIteration(space, iteration);
@@ -1265,7 +1293,6 @@ class Fold::Impl {
     // What no window and no lookback can reach any more, and what is of closed iterations and retired sources.
     Time reach = keep.now - keep.allowance;  // an exposure may still come from so long ago
     for (const stats::Iteration& iteration : keep.iterations) {
-      if (const Live* live = FindIteration(space, iteration)) record->ForgetExposures(iteration, live->plan.started);
       const std::vector<stats::FirstExposure>* exposures = record->Exposures(iteration);
       if (exposures == nullptr || exposures->empty()) continue;
       reach = std::min(reach, exposures->front().time - keep.allowance);
@@ -1490,7 +1517,9 @@ class Fold::Impl {
     std::vector<TxnOp> ops = {TxnOp::Delete(key)};
     const auto take_out = [&](const IterationName& name, Totals& totals, const stats::ExperimentPlan& plan,
                               const stats::Caps& caps) {
-      const Contribution gave = stats::ContributionOf(plan, record, stats::HashGroupOf(unit), caps);
+      UnitRecord read = record;
+      ReadFromStart(plan, read);
+      const Contribution gave = stats::ContributionOf(plan, read, stats::HashGroupOf(unit), caps);
       if (gave.kind != Contribution::Kind::kNone) totals.Remove(gave);
       AppendParts(TotalKeyPrefix(name), totals.TakeDirtyParts(), ops);
     };
@@ -1499,7 +1528,11 @@ class Fold::Impl {
       const IterationName name{space.name().project, space.name().environment, iteration.first, iteration.second};
       if (const auto live = lives_.find(name); live != lives_.end()) {
         std::optional<SweepJob>& job = live->second->job;
-        if (job && passed) job->Remove(job->Of(record, stats::HashGroupOf(unit)), live->second->slots());
+        if (job && passed) {
+          UnitRecord read = record;
+          ReadFromStart(live->second->plan, read);
+          job->Remove(job->Of(read, stats::HashGroupOf(unit)), live->second->slots());
+        }
         live->second->changed = true;
         if (live->second->rebuilding) continue;  // it will be made without it
         take_out(name, live->second->totals, live->second->plan, live->second->caps);

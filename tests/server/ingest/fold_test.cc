@@ -667,6 +667,34 @@ TEST_F(FoldTest, WhatAPassForgotWhileItWasNotPlannedIsNotInItsTotalsWhenItIsPlan
   }
 }
 
+// They knew no start, and kept exposures of the minute before it at their own time.
+TEST_F(FoldTest, FactsOfAnOlderVersionCountFromTheStart) {
+  FoldPlan before = CheckoutPlan();
+  before.plan.started = {};
+  Plan({before});
+  At(1);
+  Append(*journal_, {Exposure("u1", "control", kStartMs - 30'000), Track("u1", "order", kStartMs + 1),
+                     Exposure("u2", "control", kStartMs - 60'001), Exposure("u3", "third", kStartMs)});
+  CatchUp();
+  EXPECT_EQ(Orders(), "1/2 0/0");
+  Plan({CheckoutPlan()});
+  Open();
+  CatchUp();
+  EXPECT_EQ(Orders(), "1/1 0/0");
+  EXPECT_THAT(Facts()->rejected, ElementsAre(Pair("unknown_variant", 1))) << "it is no other experiment";
+  const std::vector<ExposedUnit> units = fold_->ListExposed(kCheckout, "", 10)->units;
+  ASSERT_EQ(units.size(), 1u);
+  EXPECT_EQ(units[0].time, TimeAt(0));
+  Append(*journal_, {Exposure("u1", "control", kStartMs + 1), Track("u1", "order", kStartMs - 1)});
+  CatchUp();
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_EQ(Orders(), "1/1 0/0");
+  EXPECT_EQ(RevenueOf(0), 20);
+  EXPECT_THAT(reports_, ElementsAre()) << "no drift";
+  EXPECT_EQ(*fold_->EraseUnit("shop", "key", "u1"), 1u);
+  EXPECT_EQ(Orders(), "0/0 0/0");
+}
+
 TEST_F(FoldTest, AnIterationThatHasEndedTakesWhatIsOfItsTimeAndTheNextOneItsOwn) {
   FoldPlan first = CheckoutPlan();
   first.plan.metrics[0].window.reset();  // to the end; revenue has 72 hours
