@@ -118,6 +118,7 @@ struct Touched {
   UnitRecord record;
   std::uint8_t group = 0;
   bool passed = false;         // by the walk that is under way
+  bool damaged = false;        // what is stored cannot be read: it stays as it is
   std::size_t bytes = 0;       // as it was stored
   bool changed = false;        // since the last transaction
   std::vector<Before> before;  // as of then
@@ -280,8 +281,11 @@ class Fold::Impl {
   }
 
   Result<std::vector<UnitFacts>> FindUnit(const std::string& project, const std::string& attribute,
-                                          const std::string& unit) const {
+                                          const std::string& unit) {
     Turn turn(queue_, work_);
+    if (!loaded_) {  // or no space would be known, and nothing would be found
+      if (Status loaded = Load(); !loaded) return Fail(loaded.error());
+    }
     std::vector<UnitFacts> found;
     for (const auto& [name, space] : spaces_) {
       if (!IsOf(name, project, attribute)) continue;
@@ -300,6 +304,12 @@ class Fold::Impl {
       if (!IsOf(name, project, attribute)) continue;
       const std::string key = space->unit_prefix() + unit;
       const Result<std::optional<UnitRecord>> record = ReadUnit(key);
+      if (!record && record.error().code == ErrorCode::kCorrupt) {
+        // What it came to cannot be told: the next daily pass makes the totals of live iterations without it.
+        if (Status done = Write({TxnOp::Delete(key)}); !done) return Fail(done.error());
+        ++erased;
+        continue;
+      }
       if (!record) return Fail(record.error());
       if (!*record) continue;
       Status done = EraseRecord(*space, key, unit, **record);
@@ -693,6 +703,15 @@ class Fold::Impl {
     return nothing;
   }
 
+  // A unit that cannot be read is passed over, like an entry. No unit is named: this goes into a log.
+  void SayDamaged(const FactSpace& space, const Error& error) GUIDON_REQUIRES(work_) {
+    if (std::exchange(said_damaged_, true) || !options_.report) return;
+    options_.report(
+        "analysis goes on without a unit of '" + space.name().attribute + "' in '" + space.name().project + "/" +
+        space.name().environment + "': " + error.message +
+        "; what is left out for such is counted in guidon_facts_rejected_total{reason=\"unreadable\"} only");
+  }
+
   Result<JournalPage> ReadJournal(std::uint64_t after, const UnitSpace& of) const {
     JournalQuery query;
     query.after = after;
@@ -756,7 +775,11 @@ class Fold::Impl {
       if (!(*stored)[i]) continue;
       unit.bytes += (*stored)[i]->size();
       Result<UnitRecord> record = UnitRecord::Decode(*(*stored)[i]);
-      if (!record) return Fail(record.error());
+      unit.damaged = !record;
+      if (!record) {
+        SayDamaged(*unit.space, record.error());
+        continue;
+      }
       unit.record = *std::move(record);
       ReadFromStarts(*unit.space, unit.record);
     }
@@ -805,6 +828,7 @@ class Fold::Impl {
     if (plan.ended && time >= *plan.ended) return FactRejection::kClosed;
     if (entry.ReceiptOf(time) > time + plan.allowance) return FactRejection::kLate;
     Touched& unit = page.units.at(live->space->unit_prefix() + event.unit);
+    if (unit.damaged) return CountRejected(FactRejection::kUnreadable), std::nullopt;
     stats::FirstExposure exposure;
     exposure.variant = static_cast<std::uint32_t>(variant - plan.variants.begin());
     exposure.time = time;
@@ -834,6 +858,7 @@ class Fold::Impl {
     const std::string unit_text =
         event.context == nullptr ? std::string() : UnitTextOf(event.context->Find(space.name().attribute));
     Touched* unit = unit_text.empty() ? nullptr : &page.units.at(space.unit_prefix() + unit_text);
+    if (unit != nullptr && unit->damaged) return CountRejected(FactRejection::kUnreadable);
     std::optional<FactRejection> counted;  // an event once, by the first of its reasons
     std::set<Live*> rejecting;
     for (const FactSpace::Reading& reading : readings_) {
@@ -1065,7 +1090,7 @@ class Fold::Impl {
       const StoredSource& source = space.sources()[reading.source];
       if (reading.rejection || sequence <= source.done || sequence > source.from) continue;
       Touched& unit = page.units.at(space.unit_prefix() + unit_text);
-      if (IsLate(space, unit, reading.source, *event.time, entry.ReceiptOf(*event.time))) continue;
+      if (unit.damaged || IsLate(space, unit, reading.source, *event.time, entry.ReceiptOf(*event.time))) continue;
       Touch(unit, page);  // what uses the source is being rebuilt, so that nothing has to be settled
       unit.record.AddEvent(reading.source, {*event.time, reading.value, 1});
     }
@@ -1250,7 +1275,7 @@ class Fold::Impl {
         ops.push_back(TxnOp::Delete(entry.key));
         continue;
       }
-      if (Status passed = PassUnit(space, entry, keep, ops, bytes); !passed) return passed;
+      PassUnit(space, entry, keep, ops, bytes);
     }
     ops.push_back(TxnOp::Put(std::string(kSweptKey), EncodeSwept(after_)));
     if (Status written = WriteSwept(std::move(ops)); !written) return written;
@@ -1279,17 +1304,21 @@ class Fold::Impl {
     return keep;
   }
 
-  Status PassUnit(const FactSpace& space, const KeyValue& stored, const Keep& keep, std::vector<TxnOp>& ops,
-                  std::size_t& bytes) GUIDON_REQUIRES(work_) {
+  void PassUnit(const FactSpace& space, const KeyValue& stored, const Keep& keep, std::vector<TxnOp>& ops,
+                std::size_t& bytes) GUIDON_REQUIRES(work_) {
     Result<UnitRecord> record = UnitRecord::Decode(stored.value);
-    if (!record) return Fail(record.error());
+    if (!record) {
+      CountRejected(FactRejection::kUnreadable);
+      SayDamaged(space, record.error());
+      return;
+    }
     ReadFromStarts(space, *record);
     const std::uint8_t group = stats::HashGroupOf(after_);
     for (const auto& [iteration, exposures] : record->iterations()) {
       Live* live = FindIteration(space, iteration);
       if (live != nullptr && live->job) live->job->Pass(*record, group, live->slots());
     }
-    if (!sweep_.forgets) return {};
+    if (!sweep_.forgets) return;
     // What no window and no lookback can reach any more, and what is of closed iterations and retired sources.
     Time reach = keep.now - keep.allowance;  // an exposure may still come from so long ago
     for (const stats::Iteration& iteration : keep.iterations) {
@@ -1299,10 +1328,9 @@ class Fold::Impl {
     }
     const bool is_left = record->Forget(reach - keep.lookback, keep.iterations, keep.sources);
     std::string after = is_left ? record->Encode() : std::string();
-    if (after == stored.value) return {};
+    if (after == stored.value) return;
     bytes += stored.key.size() + after.size();
     ops.push_back(is_left ? TxnOp::Put(stored.key, std::move(after)) : TxnOp::Delete(stored.key));
-    return {};
   }
 
   // What walks have come to since it was stored last.
@@ -1558,6 +1586,7 @@ class Fold::Impl {
   mutable Mutex work_;   // a page, some units of a walk, an erasure
   bool loaded_ GUIDON_GUARDED_BY(work_) = false;
   bool said_unreadable_ GUIDON_GUARDED_BY(work_) = false;
+  bool said_damaged_ GUIDON_GUARDED_BY(work_) = false;
   FoldCursor cursor_;
   std::optional<Time> daily_, watermark_;
   StoredSweep sweep_;  // the walk that is under way

@@ -20,8 +20,9 @@
 // Plans. A source (fold_plan.h) that is new is made up for from the journal as far as that goes back, a page at a time
 // beside the fold; then the iterations that use it are made anew from level 1. A plan that has changed in another way
 // is made anew at once. Until then `rebuilding` says that the numbers are not whole. An iteration that is in no plan
-// any more is closed: its totals stay as they are. One that began at another time is another one, of an experiment that
-// was deleted and made again under its name: exposures before its start, and what was rejected, are not of it.
+// any more is closed: its totals stay as they are. Planned again after a daily pass has begun, it is made anew from
+// what that has left of its units. One that began at another time is another one, of an experiment that was deleted and
+// made again under its name: exposures before its start, and what was rejected, are not of it.
 //
 // Once a day: caps that are a share are set anew, all totals are recomputed from level 1 and held against what was kept
 // step by step, and facts that nothing can reach any more are forgotten: events before every lookback, exposures to
@@ -32,8 +33,8 @@
 // One walk serves all iterations of a space, and one goes on after a restart where it was. Caps are those of units as
 // the walk met them.
 //
-// An entry of the journal that cannot be read is passed over and counted; what the store cannot give for now stops the
-// fold until it can.
+// An entry of the journal that cannot be read is passed over and counted, and so are a unit whose record cannot be
+// read, which stays as it is, and its events; what the store cannot give for now stops the fold until it can.
 //
 // Bounds: FoldOptions. Memory: the totals of live iterations, during a walk twice, and 8 bytes for each unit and number
 // that has a cap by share; the units of one page; totals that somebody reads, once more.
@@ -135,7 +136,8 @@ class Fold {
   Result<std::vector<UnitFacts>> FindUnit(const std::string& project, const std::string& attribute,
                                           const std::string& unit) const;
   // Removes its records, and what it came to from the totals of every iteration that it is still known to have been
-  // exposed to. Returns how many records there were. What the journal still has of it is to be erased before.
+  // exposed to; of a record that cannot be read, the next daily pass does so for live ones. Returns how many records
+  // there were. What the journal still has of it is to be erased before.
   Result<std::size_t> EraseUnit(const std::string& project, const std::string& attribute, const std::string& unit);
 
  private:
