@@ -53,10 +53,9 @@ std::vector<Alarm> AlarmsOf(const Design& design, const Facts& facts, Time) {
   // What is counted again is not all there yet.
   if (facts.totals == nullptr || facts.quality.rebuilding) return alarms;
   const Totals& totals = *facts.totals;
-  if (std::optional<Alarm> ratio = RatioAlarm(design, totals)) {
-    alarms.push_back(*std::move(ratio));
-    return alarms;
-  }
+  std::optional<Alarm> ratio = RatioAlarm(design, totals);
+  const bool is_split = !ratio;
+  if (ratio) alarms.push_back(*std::move(ratio));
   for (const GuardrailGoal& goal : design.guardrails) {
     const MetricPlan& metric = design.plan.metrics.at(goal.metric);
     const bool up_is_good = !metric.lower_is_better;
@@ -76,7 +75,7 @@ std::vector<Alarm> AlarmsOf(const Design& design, const Facts& facts, Time) {
       alarm.sentence = alarm.variant + " harms " + alarm.metric + ": " +
                        EffectText(guarded->effect.point, guarded->is_relative, is_share) + " (" +
                        IntervalText(guarded->interval, guarded->is_relative, is_share) + "), " + MarginText(about) +
-                       ".";
+                       (is_split ? "." : "; the split is not as planned, and the numbers may be off by it.");
       Object numbers{{"scale", Value(guarded->is_relative ? "relative" : "absolute")},
                      {"effect", Value(guarded->effect.point)},
                      {"lower", Value(guarded->interval.lower)},

@@ -230,8 +230,9 @@ Report Judge(const Design& design, const Facts& facts, const std::vector<Publish
              std::uint64_t revision = 0);
 
 // Whether guardrails and data say stop, for the keeper that acts: always valid at every moment (confidence sequences,
-// sequential SRM), whatever the plan's method for the goals is. A sample ratio mismatch silences the guardrails: what
-// they would say of a broken split is worth nothing.
+// sequential SRM), whatever the plan's method for the goals is. A sample ratio mismatch comes first. It silences no
+// guardrail: which units are missing is not known, so that harm may be a matter of who is left, and may be real all the
+// same; to stop a sound variant costs less than to go on with a harmful one. The sentence says so.
 struct Alarm {
   enum class Kind : std::uint8_t { kGuardrail, kSampleRatio, kNoTraffic } kind = Kind::kGuardrail;
   std::string metric, variant;

@@ -485,7 +485,7 @@ TEST(GatesTest, AnEffectThatIsTooGoodIsDoubted) {
 
 // ---- Alarms -------------------------------------------------------------------------------------------------------
 
-TEST(AlarmsTest, AreOfHarmedGuardrailsUntilTheSplitIsBroken) {
+TEST(AlarmsTest, AreOfHarmedGuardrailsAlsoUnderABrokenSplitWhichComesFirst) {
   const Design design = DesignOf();
   ArmOf harmful;
   harmful.errors = 0.04;
@@ -498,8 +498,12 @@ TEST(AlarmsTest, AreOfHarmedGuardrailsUntilTheSplitIsBroken) {
   harmful.more_units = 0.2;
   const Totals broken = TotalsOf(design, {.seed = 40, .days = 10, .arms = {{}, harmful}});
   const std::vector<Alarm> of_split = AlarmsOf(design, {&broken, {}}, After(10));
-  ASSERT_EQ(of_split.size(), 1u);
+  ASSERT_EQ(of_split.size(), 2u);
   EXPECT_EQ(of_split[0].kind, Alarm::Kind::kSampleRatio);
+  EXPECT_EQ(of_split[1].kind, Alarm::Kind::kGuardrail);
+  EXPECT_EQ(of_split[1].metric, "checkout_error");
+  EXPECT_NE(of_split[1].sentence.find("the split is not as planned"), std::string::npos) << of_split[1].sentence;
+  EXPECT_EQ(alarms[0].sentence.find("split"), std::string::npos) << alarms[0].sentence;
   const Totals sound = TotalsOf(design, {.seed = 41, .days = 10});
   EXPECT_TRUE(AlarmsOf(design, {&sound, {}}, After(10)).empty());
   DataQuality rebuilding;
