@@ -11,6 +11,10 @@
 namespace guidon {
 namespace {
 
+constexpr stats::Milliseconds kMostBehind = std::chrono::hours(1);
+// The fold takes a plan within seconds of its being made, while it does not stand still.
+constexpr std::int64_t kKnownAfterMs = 600'000;
+
 Evidence::Kind KindOf(stats::Alarm::Kind kind) {
   switch (kind) {
     case stats::Alarm::Kind::kGuardrail:
@@ -37,6 +41,11 @@ std::int64_t BeginOf(const ExperimentState& state) {
   return was_paused ? std::max(iteration->started_ms, *iteration->pauses.back().to_ms) : iteration->started_ms;
 }
 
+// And not of an earlier experiment of that name, which was deleted, as for a moment after a start.
+bool IsOf(const stats::ExperimentPlan& plan, const ExperimentIteration& iteration) {
+  return plan.started == stats::Time{} || plan.started == stats::Time(stats::Milliseconds(iteration.started_ms));
+}
+
 }  // namespace
 
 Evidence EvidenceOf(const stats::Alarm& alarm) {
@@ -57,8 +66,47 @@ Result<std::vector<Evidence>> EvidenceFinder::Find(const RunningExperiment& of) 
   if (alarms) {
     for (const stats::Alarm& alarm : *alarms) evidence.push_back(EvidenceOf(alarm));
   }
-  if (Status looked = FindSilence(of, evidence); !looked) return Fail(looked.error());
+  // No guardrail waits for a silence, which is only ever told.
+  if (Status looked = FindSilence(of, evidence); !looked && evidence.empty()) return Fail(looked.error());
   return evidence;
+}
+
+Status EvidenceFinder::IsCounted(const RunningExperiment& of) const {
+  const std::shared_ptr<const CatalogView> view = catalog_.View();
+  const ProjectView* project = view->FindProject(of.project);
+  const ExperimentRecord* record =
+      project == nullptr ? nullptr : project->definitions.entities.FindExperiment(of.experiment);
+  const ExperimentIteration* iteration = record == nullptr ? nullptr : record->state.CurrentIteration();
+  if (iteration == nullptr || iteration->number != of.iteration) return {};
+  const std::int64_t now_ms = NowMs();
+  const auto facts = analysis_.Facts(of.project, of.environment, of.experiment, of.iteration);
+  if (!facts && facts.error().code != ErrorCode::kNotFound) return Fail(facts.error());
+  const bool is_known = facts && IsOf((*facts)->plan, *iteration);
+  if (!is_known) {
+    const Experiment& authored = record->definition;
+    const bool acts = !authored.guardrails.empty() || authored.stop.sample_ratio_mismatch;
+    if (!acts || now_ms - iteration->started_ms < kKnownAfterMs) return {};
+    return Fail(ErrorCode::kUnavailable, "iteration " + std::to_string(of.iteration) + ", which was started " +
+                                             FormatTimestamp(iteration->started_ms) +
+                                             ", is not analysed; see guidon_facts_left_out");
+  }
+  if ((*facts)->rebuilding) {
+    return Fail(ErrorCode::kUnavailable, "what is measured has changed, and its events are being counted again");
+  }
+  const std::optional<stats::Time>& counted = (*facts)->watermark;
+  if (!counted) return Fail(ErrorCode::kUnavailable, "it is not known yet up to when events are counted");
+  if (stats::Time(stats::Milliseconds(now_ms)) - *counted > kMostBehind) {
+    return Fail(ErrorCode::kUnavailable, "events are counted up to " +
+                                             FormatTimestamp(counted->time_since_epoch().count()) +
+                                             " only, which is more than an hour ago");
+  }
+  return {};
+}
+
+std::int64_t EvidenceFinder::NowMs() const {
+  if (now_ms_) return now_ms_();
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
 Status EvidenceFinder::FindSilence(const RunningExperiment& of, std::vector<Evidence>& evidence) {
@@ -72,17 +120,15 @@ Status EvidenceFinder::FindSilence(const RunningExperiment& of, std::vector<Evid
   const auto facts = analysis_.Facts(of.project, of.environment, of.experiment, of.iteration);
   if (!facts && facts.error().code == ErrorCode::kNotFound) return {};
   if (!facts) return Fail(facts.error());
+  // Counted again, the units that there were look like new ones.
+  if ((*facts)->rebuilding) return {};
 
   TrafficSeen seen;
   seen.units = analysis_.ExposedUnits(of.project, of.environment, of.experiment, of.iteration);
   seen.begin_ms = BeginOf(record->state);
   seen.is_open = IsEnabled(*project, record->definition);
-  seen.now_ms =
-      now_ms_
-          ? now_ms_()
-          : std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-                .count();
-  const std::optional<stats::Time> counted = (*facts)->rebuilding ? std::nullopt : (*facts)->watermark;
+  seen.now_ms = NowMs();
+  const std::optional<stats::Time>& counted = (*facts)->watermark;
   seen.known_ms = counted ? std::min(seen.now_ms, std::int64_t{counted->time_since_epoch().count()}) : 0;
   const Result<Silence> silence =
       silences_.Look({of.project, of.environment, of.experiment, of.iteration}, seen, *bound);

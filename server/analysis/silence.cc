@@ -24,15 +24,18 @@ Result<Silence> Silences::Look(const IterationOf& of, const TrafficSeen& seen, m
   const std::string key = "!silence/" + of.project + "/" + of.environment + "/" + of.experiment;
   auto found = watched_.find(key);
   Watched watched;
+  bool is_damaged = false;
   if (found != watched_.end()) {
     watched = found->second;
   } else {
     Result<std::optional<Held>> stored = Read(key);
-    if (!stored) return Fail(stored.error());
-    watched.stored = *stored;
+    is_damaged = !stored && stored.error().code == ErrorCode::kCorrupt;
+    if (!stored && !is_damaged) return Fail(stored.error());
+    if (is_damaged && report_) report_(stored.error().message + "; it begins anew");
+    if (stored) watched.stored = *stored;
     // Nobody could have been seen while the server was down.
     watched.known_ms = seen.now_ms;
-    if (*stored) watched.held = **stored;
+    if (watched.stored) watched.held = *watched.stored;
   }
   Held& held = watched.held;
   const bool is_new = held.iteration != of.iteration;
@@ -54,7 +57,7 @@ Result<Silence> Silences::Look(const IterationOf& of, const TrafficSeen& seen, m
   const bool misleads = stored && stored->iteration == held.iteration && stored->units == held.units && !is_stored &&
                         stored->silence.lasts > milliseconds(0);
   const bool is_due = held.silence.lasts >= bound && (!is_stored || stored->silence.lasts < bound);
-  if (unsaid >= kKeptEvery || misleads || is_due) {
+  if (unsaid >= kKeptEvery || misleads || is_due || is_damaged) {
     if (Status written = Write(key, watched); !written) return Fail(written.error());
   }
   const Silence silence = held.silence;

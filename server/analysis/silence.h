@@ -20,9 +20,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/base/result.h"
 #include "server/analysis/looks.h"
@@ -48,10 +50,11 @@ struct TrafficSeen {
 
 class Silences {
  public:
-  // The store outlives it.
-  explicit Silences(Store& store) : store_(store) {}
+  // The store outlives it. `report` is told of what is kept and cannot be read, once: that silence begins anew.
+  explicit Silences(Store& store, std::function<void(const std::string&)> report = {})
+      : store_(store), report_(std::move(report)) {}
 
-  // `bound`: how long is too long. kCorrupt, and errors of the store: nothing is known then, and nothing changes.
+  // `bound`: how long is too long. Errors of the store: nothing is known then, and nothing changes.
   Result<Silence> Look(const IterationOf& of, const TrafficSeen& seen, std::chrono::milliseconds bound);
 
  private:
@@ -69,6 +72,7 @@ class Silences {
   Status Write(const std::string& key, Watched& watched);
 
   Store& store_;
+  const std::function<void(const std::string&)> report_;
   std::map<std::string, Watched> watched_;  // by key
 };
 
