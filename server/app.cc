@@ -299,7 +299,9 @@ class App::Impl {
     fold_ = *std::move(fold);
     analysis_.emplace(*catalog_, *fold_);
     reports_.emplace(*catalog_, *analysis_, *store_, ReportsOptions{});
-    evidence_.emplace(*catalog_, *analysis_, *reports_, *store_, NowMs);
+    evidence_.emplace(*catalog_, *analysis_, *reports_, *store_, NowMs, [this](const std::string& what) {
+      log_.Error("what was kept of an experiment without traffic is lost", {{"what", what}});
+    });
     return {};
   }
 
@@ -737,10 +739,20 @@ class App::Impl {
                fields);
   }
 
+  // Likewise.
+  void SayHeld(const RunningExperiment& of, const Status& rises) {
+    LogFields fields = {{"project", of.project}, {"experiment", of.experiment}, {"environment", of.environment}};
+    if (rises) return log_.Info("the ramp of an experiment is held no more", fields);
+    fields.push_back({"cause", rises.error().message});
+    log_.Error("the ramp of an experiment does not rise: what is counted of it cannot be relied on", fields);
+  }
+
   void KeepExperiments() {
     ExperimentKeeperOptions options;
     options.count_units = [this](const RunningExperiment& running) { return CountUnits(running); };
     options.find = [this](const RunningExperiment& running) { return evidence_->Find(running); };
+    options.is_counted = [this](const RunningExperiment& running) { return evidence_->IsCounted(running); };
+    options.report_held = [this](const RunningExperiment& of, const Status& rises) { SayHeld(of, rises); };
     options.report_evidence = [this](const RunningExperiment& of, const Status& read) { SayEvidence(of, read); };
     options.report = [this](const ExperimentDeed& deed, const Result<Committed>& committed) {
       (committed ? experiment_moves_taken_ : experiment_moves_failed_).Add();

@@ -10,6 +10,7 @@ bool IsItsOwn(const Error& error) {
     case ErrorCode::kNotFound:
     case ErrorCode::kConflict:
     case ErrorCode::kStale:
+    case ErrorCode::kTooLarge:
       return true;
     default:
       return false;

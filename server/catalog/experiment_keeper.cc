@@ -128,11 +128,23 @@ ExperimentRequest RequestFor(const RunningExperiment& of, ExperimentFinding find
   return request;
 }
 
+// An error: something is wrong with what is counted, and nobody would know of harm.
+Status IsKnown(const RunningExperiment& of, const ExperimentKeeperOptions& options,
+               const std::vector<Evidence>& found) {
+  for (const Evidence& evidence : found) {
+    if (evidence.kind == Evidence::Kind::kSampleRatioMismatch) return Fail(ErrorCode::kConflict, evidence.sentence);
+  }
+  return options.is_counted ? options.is_counted(of) : Status();
+}
+
 // False: it may have to be paused or rolled back, or nobody can tell.
-bool MayRise(const ExperimentRecord& record, const RunningExperiment& of, const EvidenceSource& find, Timestamp now) {
-  if (!find) return true;
-  const Result<std::vector<Evidence>> found = find(of);
-  return found && std::none_of(found->begin(), found->end(), [&](const Evidence& evidence) {
+bool MayRise(const ExperimentRecord& record, const RunningExperiment& of, const ExperimentKeeperOptions& options,
+             Timestamp now) {
+  Result<std::vector<Evidence>> found = options.find ? options.find(of) : std::vector<Evidence>();
+  if (!found) return false;
+  const Status known = IsKnown(of, options, *found);
+  if (options.report_held) options.report_held(of, known);
+  return known && std::none_of(found->begin(), found->end(), [&](const Evidence& evidence) {
            const std::optional<ExperimentFinding> finding = NewFinding(record, of, evidence, now);
            return finding && finding->action != BreachAction::kAlert;
          });
@@ -206,7 +218,7 @@ bool TakeDueExperimentSteps(Catalog& catalog, Timestamp now, const ExperimentKee
       continue;
     }
     const ExperimentRecord& record = *Find(*view, step->of);
-    if (!step->is_start && !MayRise(record, step->of, options.find, now)) {
+    if (!step->is_start && !MayRise(record, step->of, options, now)) {
       tried.insert(NameOf(step->of));
       is_good = false;
       continue;
@@ -279,26 +291,38 @@ ExperimentKeeper::ExperimentKeeper(Catalog& catalog, ExperimentKeeperOptions opt
       thread_([this](const auto& stop) { return Pass(stop); }) {}
 
 ExperimentKeeperOptions ExperimentKeeper::Noting(ExperimentKeeperOptions options) {
-  if (!options.find) return options;
-  options.find = [this, find = std::move(options.find)](const RunningExperiment& of) {
-    Result<std::vector<Evidence>> found = find(of);
-    Note(of, found ? Status() : Fail(found.error()));
-    return found;
-  };
+  if (options.find) {
+    options.find = [this, find = std::move(options.find)](const RunningExperiment& of) {
+      Result<std::vector<Evidence>> found = find(of);
+      Note(unread_, options_.report_evidence, of, found ? Status() : Fail(found.error()));
+      return found;
+    };
+  }
+  options.report_held = [this, report = std::move(options.report_held)](
+                            const RunningExperiment& of, const Status& rises) { Note(held_, report, of, rises); };
   return options;
 }
 
-void ExperimentKeeper::Note(const RunningExperiment& of, const Status& read) {
-  const auto held = std::find_if(unread_.begin(), unread_.end(),
-                                 [&](const RunningExperiment& one) { return NameOf(one) == NameOf(of); });
-  const bool was_read = held == unread_.end();
-  if (read.has_value() == was_read) return;
-  if (was_read) {
-    unread_.push_back(of);
+void ExperimentKeeper::Note(std::vector<RunningExperiment>& held, const EvidenceReport& report,
+                            const RunningExperiment& of, const Status& is_well) {
+  const auto known =
+      std::find_if(held.begin(), held.end(), [&](const RunningExperiment& one) { return NameOf(one) == NameOf(of); });
+  const bool was_well = known == held.end();
+  if (is_well.has_value() == was_well) return;
+  if (was_well) {
+    held.push_back(of);
   } else {
-    unread_.erase(held);
+    held.erase(known);
   }
-  if (options_.report_evidence) options_.report_evidence(of, read);
+  if (report) report(of, is_well);
+}
+
+void ExperimentKeeper::Forget(std::vector<RunningExperiment>& held, const EvidenceReport& report) const {
+  const auto view = catalog_.View();
+  for (const RunningExperiment& of : std::vector<RunningExperiment>(held)) {
+    const ExperimentRecord* record = Find(*view, of);
+    if (record == nullptr || record->state.status != ExperimentStatus::kRunning) Note(held, report, of, {});
+  }
 }
 
 std::chrono::milliseconds ExperimentKeeper::Pass(const std::function<bool()>& stop) {
@@ -311,11 +335,8 @@ std::chrono::milliseconds ExperimentKeeper::Pass(const std::function<bool()>& st
     // Evidence first: what is to be paused must not take a step before.
     was_good_ = ActOnEvidence(catalog_, now, options_, stop);
     was_good_ &= TakeDueExperimentSteps(catalog_, now, options_, stop);
-    const auto view = catalog_.View();
-    for (const RunningExperiment& of : std::vector<RunningExperiment>(unread_)) {
-      const ExperimentRecord* record = Find(*view, of);
-      if (record == nullptr || record->state.status != ExperimentStatus::kRunning) Note(of, {});
-    }
+    Forget(unread_, options_.report_evidence);
+    Forget(held_, options_.report_held);
     looked_ = now;
   }
   return std::clamp<std::chrono::milliseconds>(next_look() - now, kBetweenPasses, kMostSleep);

@@ -7,8 +7,9 @@
 // It knows no statistics. How many units were exposed, and what speaks against an experiment, others say: functions
 // that the composition root gives. What is done about it was authored (`on_breach`, `stop`): `alert` keeps what was
 // found and tells it, `pause` pauses, `rollback` stops and gives everyone the control; the sentence and the numbers go
-// into the same revision, its audit entry and its webhooks. While that cannot be read, a ramp does not rise, nor does
-// it while something is still to be paused or rolled back for.
+// into the same revision, its audit entry and its webhooks. A ramp does not rise while that cannot be read, while not
+// all that was received is counted, while something is still to be paused or rolled back for, and while the split is
+// broken, whatever was authored about it: what guardrails say is then worth little.
 //
 // What an experiment stands at, and what was found of it, is in its record: there is nothing here that a crash could
 // lose, and nothing is done twice for one finding, unless a stronger action has been authored since. However long
@@ -66,6 +67,13 @@ using EvidenceSource = std::function<Result<std::vector<Evidence>>(const Running
 // error.
 using EvidenceReport = std::function<void(const RunningExperiment&, const Status&)>;
 
+// Whether what has been received of it is counted, so that it means something when nothing speaks against it; else what
+// is not.
+using CountCheck = std::function<Status(const RunningExperiment&)>;
+// Told of a step that is due and is not taken, as the split is broken or units are not counted: why. And of one that
+// may be taken now: with no error.
+using HoldReport = std::function<void(const RunningExperiment&, const Status&)>;
+
 // What was authored to be done about it; absent: nothing (no such guardrail or rule).
 std::optional<BreachAction> ActionFor(const Experiment& experiment, const Evidence& evidence);
 
@@ -95,6 +103,8 @@ struct ExperimentKeeperOptions {
   UnitCounter count_units = {};                              // empty: no number is known, and steps with min_units wait
   EvidenceSource find = {};                                  // empty: nothing speaks against anything
   EvidenceReport report_evidence = {};                       // on the keeper's thread, by ExperimentKeeper only
+  CountCheck is_counted = {};                                // empty: it is
+  HoldReport report_held = {};                               // by ExperimentKeeper once, until it rises or runs no more
   std::chrono::milliseconds look = std::chrono::minutes(1);  // how often evidence and units are asked for
   std::chrono::milliseconds retry = std::chrono::seconds(30);
   ExperimentReport report = {};
@@ -121,13 +131,18 @@ class ExperimentKeeper {
 
  private:
   ExperimentKeeperOptions Noting(ExperimentKeeperOptions options);
-  void Note(const RunningExperiment& of, const Status& read);
+  // Tells `report` what is news to `held`.
+  static void Note(std::vector<RunningExperiment>& held, const EvidenceReport& report, const RunningExperiment& of,
+                   const Status& is_well);
+  // Of those that run no more.
+  void Forget(std::vector<RunningExperiment>& held, const EvidenceReport& report) const;
   std::chrono::milliseconds Pass(const std::function<bool()>& stop);
 
   Catalog& catalog_;
   const ExperimentKeeperOptions options_;
   // The thread's own.
   std::vector<RunningExperiment> unread_;  // whose evidence cannot be read
+  std::vector<RunningExperiment> held_;    // whose ramp waits
   std::optional<Timestamp> looked_;
   bool was_good_ = true;
   CatalogKeeper thread_;  // last: it begins at once, and ends first

@@ -47,16 +47,17 @@ inline Edit DeleteOf(EntityRef ref, Precondition condition = {}) {
   return {std::move(ref), Edit::Action::kDelete, {}, condition};
 }
 
-// A store whose commits can be made to end without anybody knowing how.
+// A store whose commits can be made to end without anybody knowing how, or to be refused as too large.
 class DoubtfulStore final : public Store {
  public:
-  enum class Doubt : std::uint8_t { kNoDoubt, kWritten, kLost };
+  enum class Doubt : std::uint8_t { kNoDoubt, kWritten, kLost, kTooLarge };
   explicit DoubtfulStore(Store& store) : store_(store) {}
   Doubt next = Doubt::kNoDoubt;  // of the next transaction that takes a revision
 
   void Submit(Txn txn, TxnDone done) override {
     if (!txn.revision || next == Doubt::kNoDoubt) return store_.Submit(std::move(txn), std::move(done));
     const Doubt doubt = std::exchange(next, Doubt::kNoDoubt);
+    if (doubt == Doubt::kTooLarge) return done(Fail(ErrorCode::kTooLarge, "the record is too large"));
     if (doubt == Doubt::kWritten && !store_.Commit(std::move(txn))) ADD_FAILURE() << "could not be written";
     done(Fail(ErrorCode::kIndeterminate, "the disk failed in the middle"));
   }

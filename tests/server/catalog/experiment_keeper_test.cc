@@ -323,6 +323,57 @@ TEST_F(ExperimentKeeperTest, ARampDoesNotRiseWhileNobodyCanTellWhatSpeaksAgainst
   EXPECT_EQ(State().findings.size(), 0u);
 }
 
+TEST_F(ExperimentKeeperTest, ARampDoesNotRiseUnderABrokenSplitWhateverWasAuthoredAndGuardrailsActAllTheSame) {
+  const Evidence split{Evidence::Kind::kSampleRatioMismatch, "", "", "", Value(Object()), "3 : 1"};
+  std::string held;
+  options_.report_held = [&held](const RunningExperiment&, const Status& rises) {
+    held = rises ? "" : rises.error().message;
+  };
+  Start();
+  for (const char* authored : {"null", "\"alert\""}) {
+    on_.MustCommit({PatchOf(Experiment_(), std::string(R"({"stop":{"sample_ratio_mismatch":)") + authored + "}}")});
+    on_.clock().Move(hours(24));
+    found_ = {split};
+    EXPECT_EQ(Step(false), "") << authored;
+    EXPECT_EQ(held, "3 : 1");
+  }
+  EXPECT_EQ(Percent(), 10u);
+  found_ = {};
+  EXPECT_EQ(Step(), "step 10% to 50%");
+  EXPECT_EQ(held, "");
+  EXPECT_EQ(Act({split, Breach("errors")}),
+            "alert for sample_ratio_mismatch, rollback for guardrail_breached of errors");
+}
+
+TEST_F(ExperimentKeeperTest, ARampDoesNotRiseWhileNotAllIsCountedAndGuardrailsActAllTheSame) {
+  Status counted = Fail(ErrorCode::kUnavailable, "counted again");
+  options_.is_counted = [&](const RunningExperiment&) { return counted; };
+  Start();
+  on_.clock().Move(hours(24));
+  EXPECT_EQ(Step(false), "");
+  EXPECT_EQ(Percent(), 10u);
+  counted = {};
+  EXPECT_EQ(Step(), "step 10% to 50%");
+  counted = Fail(ErrorCode::kUnavailable, "counted again");
+  EXPECT_EQ(Act({Breach("errors")}), "rollback for guardrail_breached of errors");
+}
+
+TEST_F(ExperimentKeeperTest, OneWhoseRecordIsTooLargeHoldsNoOther) {
+  Value other = Json(kExperiment);
+  other.MutableObject().Set("flag", Value("banner"));
+  on_.MustCommit({PutOf(Flag("banner"), kFlag), Edit{Experiment_("two-page"), Edit::Action::kPut, other, {}}});
+  options_.find = {};
+  Start();
+  on_.Must(on_.catalog().MoveExperiment({.project = "shop",
+                                         .experiment = "two-page",
+                                         .order = ExperimentOrder{.move = ExperimentMove::kStart},
+                                         .author = on_.author}));
+  on_.clock().Move(hours(24));
+  on_.doubtful().next = DoubtfulStore::Doubt::kTooLarge;
+  EXPECT_EQ(Step(false), "step 10% to 50%: too_large, step 10% to 50%");
+  EXPECT_EQ(Percent(), 10u);
+}
+
 TEST_F(ExperimentKeeperTest, WhenTheCommitFailsNothingHasHappenedAndItIsDoneOnce) {
   Start();
   on_.doubtful().next = DoubtfulStore::Doubt::kLost;
@@ -414,6 +465,43 @@ TEST_F(ExperimentKeeperTest, EvidenceThatCannotBeReadIsToldOnceAndAgainWhenItCan
   ASSERT_TRUE(look_until([&] { return told == "one-page: torn; "; }));
   on_.Must(Order({.move = ExperimentMove::kStop}));
   ASSERT_TRUE(look_until([&] { return told == "one-page: torn; one-page read; "; })) << "it runs no more";
+}
+
+TEST_F(ExperimentKeeperTest, ARampThatIsHeldIsToldOnceAndAgainWhenItRises) {
+  Mutex mutex;
+  CondVar changed;
+  int asked = 0;
+  bool is_counted = false;
+  std::string told;
+  Start();
+  on_.clock().Move(hours(24));
+  options_.find = {};
+  options_.report = {};
+  options_.is_counted = [&](const RunningExperiment&) -> Status {
+    MutexLock lock(mutex);
+    ++asked;
+    changed.NotifyAll();
+    return is_counted ? Status() : Fail(ErrorCode::kUnavailable, "behind");
+  };
+  options_.report_held = [&](const RunningExperiment& of, const Status& rises) {
+    MutexLock lock(mutex);
+    told += of.experiment + (rises ? " rises; " : ": " + rises.error().message + "; ");
+    changed.NotifyAll();
+  };
+  ExperimentKeeper keeper(on_.catalog(), options_);
+  const auto look_until = [&](const auto& done) {
+    on_.clock().Move(minutes(1));
+    keeper.Wake();
+    MutexLock lock(mutex);
+    return changed.WaitFor(lock, std::chrono::seconds(30), done);
+  };
+  for (int times = 1; times <= 3; ++times) ASSERT_TRUE(look_until([&] { return asked >= times; }));
+  {
+    MutexLock lock(mutex);
+    EXPECT_EQ(told, "one-page: behind; ");
+    is_counted = true;
+  }
+  ASSERT_TRUE(look_until([&] { return told == "one-page: behind; one-page rises; "; }));
 }
 
 TEST_F(ExperimentKeeperTest, TheKeeperLooksWhenTheViewMovesOnAndWhenAStepIsDue) {
