@@ -453,7 +453,9 @@ MeasuredPlan MeasuredPlanOf(const Experiment& experiment, const EntitySet& entit
     const bool is_there =
         std::any_of(plan.metrics.begin(), plan.metrics.end(), [&](const Metric& metric) { return metric.key == key; });
     const MetricRecord* metric = is_there ? nullptr : entities.FindMetric(key);
-    if (metric != nullptr) plan.metrics.push_back(metric->definition);
+    if (metric == nullptr) return;
+    plan.metrics.push_back(metric->definition);
+    plan.metrics.back().description.clear();
   };
   if (experiment.primary) add(experiment.primary->use);
   for (const std::string& key : experiment.secondary) add(key);

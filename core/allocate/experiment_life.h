@@ -111,7 +111,8 @@ void KeepLife(const ExperimentRecord* held, ExperimentRecord& record, const Flag
 // it as `entities` have it.
 void BeginIteration(ExperimentRecord& record, const EntitySet& entities, std::string_view by, std::int64_t now_ms);
 
-// What `experiment` measures by the metrics of `entities`; those that are not there are left out.
+// What `experiment` measures by the metrics of `entities`; those that are not there are left out, and so is how metrics
+// are described: that measures nothing, and may be the longest of it.
 MeasuredPlan MeasuredPlanOf(const Experiment& experiment, const EntitySet& entities);
 
 // Of an iteration that an older server began: before what it measures is edited for the first time, it is kept as it

@@ -210,7 +210,7 @@ struct TakenRampStep {
 // What an iteration measures, as it stood at its start. Whatever is edited later, the iteration is measured by this.
 struct MeasuredPlan {
   Experiment experiment;        // without `state`, audience, ramp, forced units and tests
-  std::vector<Metric> metrics;  // that it names, each once: the primary one, secondary ones, guardrails
+  std::vector<Metric> metrics;  // that it names, each once, undescribed: the primary one, secondary ones, guardrails
   friend bool operator==(const MeasuredPlan&, const MeasuredPlan&) = default;
 };
 

@@ -159,7 +159,12 @@ std::vector<std::string> Reports::ChangesOf(const Ground& ground) const {
       std::string("; this iteration is ") + (is_over ? "" : "still ") + "measured as it was at its start.";
   for (const Metric& metric : measured.metrics) {
     const std::optional<EntityVersion> found = find({EntityKind::kMetric, metric.key});
-    if (!found || std::get<MetricRecord>(found->record).definition == metric) continue;
+    if (!found) continue;
+    // How it is described is no matter, and not kept.
+    Metric then = metric, now = std::get<MetricRecord>(found->record).definition;
+    then.description.clear();
+    now.description.clear();
+    if (now == then) continue;
     const Result<AuditEntry> entry = catalog_.audit().Find(found->revision);
     changes.push_back("Metric '" + metric.key + "' was edited" + (entry ? " on " + DayOf(entry->time) : "") + rest);
   }

@@ -166,6 +166,8 @@ TEST_F(ReportsTest, WhatIsEditedWhileItRunsIsToldAndMovesNothing) {
   Fold();
   const std::string before = Said(ReportOf(1));
   now_ms_ += 5 * kDayMs;
+  Patch(EntityKind::kMetric, "ordered", R"({"description":"all that is paid"})");
+  EXPECT_THAT(ReportOf(1).quality.changes, ElementsAre()) << "that measures nothing";
   Patch(EntityKind::kMetric, "ordered", R"({"window":"1h"})");
   Patch(EntityKind::kExperiment, "checkout", R"({"metrics":{"secondary":["spent"]}})");
   Fold();
@@ -184,6 +186,9 @@ TEST_F(ReportsTest, WhatIsEditedWhileItRunsIsToldAndMovesNothing) {
   Fold();
   EXPECT_EQ(Ordered(2, 1), 0);
   EXPECT_TRUE(ReportOf(2).quality.changes.empty());
+  const std::shared_ptr<const CatalogView> view = catalog_.View();
+  const ExperimentRecord* record = view->FindProject("shop")->definitions.entities.FindExperiment("checkout");
+  for (const Metric& metric : record->state.iterations.at(1).measured->metrics) EXPECT_EQ(metric.description, "");
   EXPECT_EQ(ReportOf(1).quality.changes.size(), 2u);
 }
 
