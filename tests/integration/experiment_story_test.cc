@@ -462,6 +462,12 @@ class Story {
     }
   }
 
+  // Nothing is known of it before the first of its facts.
+  bool HasRejected(std::string_view counted) const {
+    const HttpAnswer answer = server_.Call("GET", PathOf(kOnePage) + "/totals");
+    return answer.status == 200 && answer.body.find(counted) != std::string::npos;
+  }
+
   Value Get(const std::string& path) const {
     const HttpAnswer answer = server_.Call("GET", path);
     EXPECT_EQ(answer.status, 200) << path << ": " << answer.body << answer.fault;
@@ -778,6 +784,8 @@ TEST(ExperimentStoryTest, ReportsAreThoseOfTheSimulationsOwnLedger) {
   EXPECT_GT(story.Queued(), 0u) << "it was killed in the middle of nothing";
   story.Restart();
   ASSERT_NO_FATAL_FAILURE(story.Flush());
+  // What has no unit is rejected for whoever is measured when it is looked at.
+  ASSERT_TRUE(Eventually([&] { return story.HasRejected(R"("no_unit":5)"); }));
 
   ASSERT_NO_FATAL_FAILURE(story.Start(kFastSearch));
   ASSERT_NO_FATAL_FAILURE(story.Start(kBigImages));
