@@ -70,14 +70,6 @@ bool Fits(stats::MetricKind column, MetricType metric) {
   return stats::ToString(column) == ToString(metric);
 }
 
-std::vector<std::string> MetricsOf(const Experiment& experiment) {
-  std::vector<std::string> keys;
-  if (experiment.primary) keys.push_back(experiment.primary->use);
-  keys.insert(keys.end(), experiment.secondary.begin(), experiment.secondary.end());
-  for (const Guardrail& guardrail : experiment.guardrails) keys.push_back(guardrail.use);
-  return keys;
-}
-
 std::string Listed(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;

@@ -449,17 +449,14 @@ MeasuredPlan MeasuredPlanOf(const Experiment& experiment, const EntitySet& entit
   plan.experiment.force.clear();
   plan.experiment.tests.clear();
   plan.experiment.archived = false;
-  const auto add = [&](const std::string& key) {
+  for (const std::string& key : MetricsOf(experiment)) {
     const bool is_there =
         std::any_of(plan.metrics.begin(), plan.metrics.end(), [&](const Metric& metric) { return metric.key == key; });
     const MetricRecord* metric = is_there ? nullptr : entities.FindMetric(key);
-    if (metric == nullptr) return;
+    if (metric == nullptr) continue;
     plan.metrics.push_back(metric->definition);
     plan.metrics.back().description.clear();
-  };
-  if (experiment.primary) add(experiment.primary->use);
-  for (const std::string& key : experiment.secondary) add(key);
-  for (const Guardrail& guardrail : experiment.guardrails) add(guardrail.use);
+  }
   return plan;
 }
 

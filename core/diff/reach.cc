@@ -146,9 +146,7 @@ std::map<EntityRef, Names> UsesIn(const Side& side) {
     add(EntityKind::kFlag, experiment.flag);
     if (experiment.layer) add(EntityKind::kLayer, experiment.layer->layer);
     add(EntityKind::kHoldout, experiment.holdout);
-    if (experiment.primary) add(EntityKind::kMetric, experiment.primary->use);
-    for (const std::string& metric : experiment.secondary) add(EntityKind::kMetric, metric);
-    for (const Guardrail& guardrail : experiment.guardrails) add(EntityKind::kMetric, guardrail.use);
+    for (const std::string& metric : MetricsOf(experiment)) add(EntityKind::kMetric, metric);
   }
   return uses;
 }

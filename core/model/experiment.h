@@ -296,4 +296,7 @@ struct ExperimentState {
   ExperimentIteration* CurrentIteration();
 };
 
+// Keys of the metrics that it names: the primary one, secondary ones, guardrails. One may be there more than once.
+std::vector<std::string> MetricsOf(const Experiment& experiment);
+
 }  // namespace guidon

@@ -121,6 +121,14 @@ ExperimentIteration* ExperimentState::CurrentIteration() {
   return const_cast<ExperimentIteration*>(std::as_const(*this).CurrentIteration());
 }
 
+std::vector<std::string> MetricsOf(const Experiment& experiment) {
+  std::vector<std::string> keys;
+  if (experiment.primary) keys.push_back(experiment.primary->use);
+  keys.insert(keys.end(), experiment.secondary.begin(), experiment.secondary.end());
+  for (const Guardrail& guardrail : experiment.guardrails) keys.push_back(guardrail.use);
+  return keys;
+}
+
 const Targeting* FlagDefinition::FindEnvironment(std::string_view name) const {
   return FindBy(environments, name, [](const Targeting& t) -> const std::string& { return t.environment; });
 }

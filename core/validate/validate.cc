@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "core/model/names.h"
 #include "core/validate/implies.h"
@@ -604,12 +605,9 @@ class Validator {
   }
 
   void CheckUnusedMetrics() {
-    std::set<std::string_view> used;
+    std::set<std::string> used;
     for (const ExperimentRecord& record : all_.experiments) {
-      const Experiment& experiment = record.definition;
-      if (experiment.primary) used.insert(experiment.primary->use);
-      used.insert(experiment.secondary.begin(), experiment.secondary.end());
-      for (const Guardrail& guardrail : experiment.guardrails) used.insert(guardrail.use);
+      for (std::string& key : MetricsOf(record.definition)) used.insert(std::move(key));
     }
     for (const MetricRecord& record : all_.metrics) {
       entity_ = "metric " + record.definition.key;
