@@ -9,17 +9,19 @@
 
 #include "core/base/json.h"
 #include "core/codec/codec.h"
+#include "server/analysis/silence.h"
 #include "stats/report/planning.h"
 
 namespace guidon {
 namespace {
 
-std::string PrefixOf(const IterationOf& of) {
-  return "!look/" + of.project + "/" + of.environment + "/" + of.experiment + "/" + std::to_string(of.iteration) + "/";
-}
-
+constexpr std::string_view kLookPrefix = "!look/";
 constexpr std::size_t kKeysAtOnce = 1'000;  // that are removed in one transaction
-constexpr std::string_view kLookPrefix = "!look/", kSilencePrefix = "!silence/";
+
+std::string PrefixOf(const IterationOf& of) {
+  return std::string(kLookPrefix) + of.project + "/" + of.environment + "/" + of.experiment + "/" +
+         std::to_string(of.iteration) + "/";
+}
 
 std::string KeyOf(const IterationOf& of, std::uint32_t number) {
   std::array<char, 16> digits;
@@ -132,7 +134,11 @@ Status Looks::Begin(const IterationOf& iteration) {
 
 Status Looks::Keep(const IterationOf& iteration, const Experiment& experiment) {
   if (Status begun = Begin(iteration); !begun) return begun;
-  const Result<bool> put = PutOnce(store_, PrefixOf(iteration) + "definition", EncodeExperiment(experiment));
+  const std::string key = PrefixOf(iteration) + "definition";
+  const Result<std::optional<KeyValue>> kept = store_.Get(key);
+  if (!kept) return Fail(kept.error());
+  if (*kept) return {};
+  const Result<bool> put = PutOnce(store_, key, EncodeExperiment(experiment));
   return put ? Status() : Fail(put.error());
 }
 
@@ -237,23 +243,12 @@ Status Looks::RemoveGone(std::string_view prefix, const IsThere& is_there) {
 }
 
 Status Looks::Remove(std::string begin, const std::string& end) {
-  RangeQuery query;
-  query.begin = std::move(begin);
-  query.end = end;
-  query.keys_only = true;
-  query.limit = kKeysAtOnce;
-  for (bool more = true; more;) {
-    const Result<RangeResult> range = store_.Range(query);
-    if (!range) return Fail(range.error());
-    more = range->more;
-    if (range->entries.empty()) return {};
+  return RemoveKeys(store_, std::move(begin), end, kKeysAtOnce, [this](std::vector<TxnOp> ops) -> Status {
     Txn txn;
-    for (const KeyValue& entry : range->entries) txn.ops.push_back(TxnOp::Delete(entry.key));
-    query.begin = range->entries.back().key + '\0';
+    txn.ops = std::move(ops);
     const Result<TxnResult> removed = store_.Commit(std::move(txn));
-    if (!removed) return Fail(removed.error());
-  }
-  return {};
+    return removed ? Status() : Fail(removed.error());
+  });
 }
 
 }  // namespace guidon

@@ -21,7 +21,7 @@ std::optional<std::int64_t> NumberOf(const Value& value, std::string_view name) 
 }  // namespace
 
 Result<Silence> Silences::Look(const IterationOf& of, const TrafficSeen& seen, milliseconds bound) {
-  const std::string key = "!silence/" + of.project + "/" + of.environment + "/" + of.experiment;
+  const std::string key = std::string(kSilencePrefix) + of.project + "/" + of.environment + "/" + of.experiment;
   auto found = watched_.find(key);
   Watched watched;
   bool is_damaged = false;

@@ -24,6 +24,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/base/result.h"
@@ -31,6 +32,8 @@
 #include "server/store/store.h"
 
 namespace guidon {
+
+inline constexpr std::string_view kSilencePrefix = "!silence/";
 
 // Times: milliseconds since the epoch.
 struct Silence {

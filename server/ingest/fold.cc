@@ -1229,21 +1229,8 @@ class Fold::Impl {
   }
 
   Status RemoveKeys(std::string begin, const std::string& end) {
-    RangeQuery query;
-    query.begin = std::move(begin);
-    query.end = end;
-    query.keys_only = true;
-    query.limit = std::min(kKeysAtOnce, options_.store_ops);
-    for (bool more = true; more;) {
-      const Result<RangeResult> range = store_.Range(query);
-      if (!range) return Fail(range.error());
-      more = range->more;
-      std::vector<TxnOp> ops;
-      for (const KeyValue& entry : range->entries) ops.push_back(TxnOp::Delete(entry.key));
-      if (!range->entries.empty()) query.begin = range->entries.back().key + '\0';
-      if (Status written = Write(std::move(ops)); !written) return written;
-    }
-    return {};
+    return guidon::RemoveKeys(store_, std::move(begin), end, std::min(kKeysAtOnce, options_.store_ops),
+                              [this](std::vector<TxnOp> ops) { return Write(std::move(ops)); });
   }
 
   // It begins anew some time: what it has come to is not stored any more. The caller stores that.

@@ -351,6 +351,11 @@ struct StoreOptions {
   std::chrono::seconds idempotency_retention = std::chrono::hours(24);
 };
 
+// Removes the keys from `begin` on and before `end`, so many in each transaction, which `write` commits. An error of
+// the store, or of `write`, ends it: some of them are gone then, from the beginning.
+Status RemoveKeys(const Store& store, std::string begin, std::string end, std::size_t at_once,
+                  const std::function<Status(std::vector<TxnOp>)>& write);
+
 // Keeps everything in memory: for tests, and the oracle that the other drivers are held against. Submit commits at
 // once, on the caller's thread.
 std::unique_ptr<Store> OpenMemoryStore(StoreOptions options = {});
