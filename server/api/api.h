@@ -267,6 +267,9 @@ class Api {
   void GetRuleset(const Call& call, const Answered& answered);
   void SendEvents(const Call& call, const Answered& answered);
   void ImportEvents(const Call& call, const Answered& answered);
+  // Into the journal; 202 once it is there, whose answer says whether it was before. `bytes`: of the body. The request
+  // outlives the answer.
+  void AppendBatch(const http::Request& request, std::size_t bytes, const Answered& answered, NewEntry entry);
   http::Response SendStatus(const Call& call);
   http::Response EvaluateFlag(const Call& call);
   http::Response EvaluateFlags(const Call& call);

@@ -101,11 +101,14 @@ void Api::SendEvents(const Call& call, const Answered& answered) {
     parts_.counters.CountLeftOut(batch->counts);
     return answered(Accepted(std::move(answer), false));
   }
-  const EventCounts counts = batch->counts;
-  NewEntry entry{call.who.project, call.who.environment, call.who.id.substr(call.who.id.find(':') + 1),
-                 *std::move(batch), std::move(answer)};
-  parts_.journal.Append(std::move(entry), [this, &request = call.request, counts, bytes = json->size(),
-                                           answered](Result<Appended> appended) {
+  AppendBatch(call.request, json->size(), answered,
+              {call.who.project, call.who.environment, call.who.id.substr(call.who.id.find(':') + 1), *std::move(batch),
+               std::move(answer)});
+}
+
+void Api::AppendBatch(const http::Request& request, std::size_t bytes, const Answered& answered, NewEntry entry) {
+  const EventCounts counts = entry.batch.counts;
+  parts_.journal.Append(std::move(entry), [this, &request, counts, bytes, answered](Result<Appended> appended) {
     if (!appended) {
       http::Response response = IsBusy(appended.error().code) ? Busy(appended.error(), request.id)
                                                               : ProblemResponse(appended.error(), request.id);

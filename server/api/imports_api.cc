@@ -171,15 +171,6 @@ Status CheckBatch(const EventBatch& batch, std::string_view import, const Announ
   return {};
 }
 
-http::Response Taken(std::string answer, bool duplicate) {
-  http::Response response;
-  response.status = 202;
-  response.Header("Content-Type", "application/json");
-  response.Header("Cache-Control", "no-store");
-  response.body = std::move(answer.append(duplicate ? ",\"duplicate\":true}" : ",\"duplicate\":false}"));
-  return response;
-}
-
 }  // namespace
 
 http::Response Api::BeginImport(const Call& call) {
@@ -266,23 +257,10 @@ void Api::ImportEvents(const Call& call, const Answered& answered) {
     return refuse(BadRequest(call.request, whole.error()));
   }
   batch->sender += "\"import\":\"" + id + "\",";
-  const EventCounts counts = batch->counts;
-  std::string answer = "{\"accepted\":" + std::to_string(counts.Accepted()) + ",\"rejected\":[]";
+  std::string answer = "{\"accepted\":" + std::to_string(batch->counts.Accepted()) + ",\"rejected\":[]";
   // Who sends it is in the audit log: what is told of a person there can be erased.
-  NewEntry entry{project, environment, "", *std::move(batch), std::move(answer), true};
-  parts_.journal.Append(std::move(entry), [this, &request = call.request, counts, answered](Result<Appended> appended) {
-    if (!appended) {
-      const ErrorCode code = appended.error().code;
-      const bool is_busy =
-          code == ErrorCode::kOverloaded || code == ErrorCode::kUnavailable || code == ErrorCode::kStorageFull;
-      http::Response response =
-          is_busy ? Busy(appended.error(), request.id) : ProblemResponse(appended.error(), request.id);
-      parts_.counters.CountRefused(response.status);
-      return answered(std::move(response));
-    }
-    appended->duplicate ? parts_.counters.CountDuplicate() : parts_.counters.CountKept(counts, request.body.size());
-    answered(Taken(std::move(appended->answer), appended->duplicate));
-  });
+  AppendBatch(call.request, call.request.body.size(), answered,
+              {project, environment, "", *std::move(batch), std::move(answer), true});
 }
 
 }  // namespace guidon
