@@ -8,8 +8,7 @@ namespace {
 std::uint32_t NewestIteration(const CatalogView& view, std::string_view project, std::string_view environment,
                               std::string_view key) {
   if (key.starts_with(kHoldoutExperiment)) return 1;
-  const ProjectView* found = view.FindProject(project);
-  const ExperimentRecord* experiment = found == nullptr ? nullptr : found->definitions.entities.FindExperiment(key);
+  const ExperimentRecord* experiment = view.FindExperiment(project, key);
   if (experiment == nullptr || experiment->definition.environment != environment) return 0;
   return experiment->state.iteration;
 }

@@ -7,6 +7,7 @@
 
 #include "core/base/json.h"
 #include "core/model/units.h"
+#include "server/store/system_clock.h"
 
 namespace guidon {
 namespace {
@@ -73,9 +74,7 @@ Result<std::vector<Evidence>> EvidenceFinder::Find(const RunningExperiment& of) 
 
 Status EvidenceFinder::IsCounted(const RunningExperiment& of) const {
   const std::shared_ptr<const CatalogView> view = catalog_.View();
-  const ProjectView* project = view->FindProject(of.project);
-  const ExperimentRecord* record =
-      project == nullptr ? nullptr : project->definitions.entities.FindExperiment(of.experiment);
+  const ExperimentRecord* record = view->FindExperiment(of.project, of.experiment);
   const ExperimentIteration* iteration = record == nullptr ? nullptr : record->state.CurrentIteration();
   if (iteration == nullptr || iteration->number != of.iteration) return {};
   const std::int64_t now_ms = NowMs();
@@ -104,16 +103,12 @@ Status EvidenceFinder::IsCounted(const RunningExperiment& of) const {
 }
 
 std::int64_t EvidenceFinder::NowMs() const {
-  if (now_ms_) return now_ms_();
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  return now_ms_ ? now_ms_() : SystemNow().time_since_epoch().count();
 }
 
 Status EvidenceFinder::FindSilence(const RunningExperiment& of, std::vector<Evidence>& evidence) {
   const std::shared_ptr<const CatalogView> view = catalog_.View();
-  const ProjectView* project = view->FindProject(of.project);
-  const ExperimentRecord* record =
-      project == nullptr ? nullptr : project->definitions.entities.FindExperiment(of.experiment);
+  const ExperimentRecord* record = view->FindExperiment(of.project, of.experiment);
   if (record == nullptr || record->state.iteration != of.iteration) return {};
   const auto bound = record->definition.stop.no_traffic_after;
   if (!bound) return {};
@@ -126,7 +121,7 @@ Status EvidenceFinder::FindSilence(const RunningExperiment& of, std::vector<Evid
   TrafficSeen seen;
   seen.units = analysis_.ExposedUnits(of.project, of.environment, of.experiment, of.iteration);
   seen.begin_ms = BeginOf(record->state);
-  seen.is_open = IsEnabled(*project, record->definition);
+  seen.is_open = IsEnabled(*view->FindProject(of.project), record->definition);
   seen.now_ms = NowMs();
   const std::optional<stats::Time>& counted = (*facts)->watermark;
   seen.known_ms = counted ? std::min(seen.now_ms, std::int64_t{counted->time_since_epoch().count()}) : 0;

@@ -60,6 +60,10 @@ std::string DayOf(Timestamp time) {
 Reports::Reports(const Catalog& catalog, const Analysis& analysis, Store& store, ReportsOptions options)
     : catalog_(catalog), analysis_(analysis), looks_(store), options_(std::move(options)) {}
 
+stats::Time Reports::Now() const {
+  return options_.now_ms ? TimeOf(options_.now_ms()) : SystemNow();
+}
+
 Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_view environment, std::string_view key,
                                           std::uint32_t iteration) const {
   const auto not_found = [&] {
@@ -75,7 +79,7 @@ Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_
   Result<std::shared_ptr<const stats::ExperimentFacts>> facts = analysis_.Facts(project, environment, key, iteration);
   if (!facts) return Fail(facts.error());
   ground.facts = *std::move(facts);
-  ground.now = options_.now_ms ? TimeOf(options_.now_ms()) : SystemNow();
+  ground.now = Now();
   ground.quality.rejected = ground.facts->rejected;
   ground.quality.folded_to = ground.facts->watermark;
   ground.quality.rebuilding = ground.facts->rebuilding;
@@ -135,9 +139,7 @@ Result<std::vector<stats::Alarm>> Reports::AlarmsOf(std::string_view project, st
                                                     std::string_view key, std::uint32_t iteration) const {
   Result<Ground> ground = GroundOf(project, environment, key, iteration);
   if (!ground) return Fail(ground.error());
-  // Of what is kept only the size, which intervals are tuned to.
-  const Result<Published> published = looks_.Read(ground->of, ground->design);
-  return stats::AlarmsOf(published ? published->design : ground->design, ground->Facts(), ground->now);
+  return stats::AlarmsOf(ground->design, ground->Facts(), ground->now);
 }
 
 std::vector<std::string> Reports::ChangesOf(const Ground& ground) const {
@@ -216,11 +218,10 @@ Status Reports::TakeDueLooks(const std::function<bool()>& stop) {
       }
     }
   }
-  const stats::Time now = options_.now_ms ? TimeOf(options_.now_ms()) : SystemNow();
+  const stats::Time now = Now();
   if (removed_ && now >= *removed_ && now - *removed_ < std::chrono::days(1)) return all;
   const Status removed = looks_.RemoveGone([&](const std::string& project, const std::string& experiment) {
-    const ProjectView* found = view->FindProject(project);
-    return found != nullptr && found->definitions.entities.FindExperiment(experiment) != nullptr;
+    return view->FindExperiment(project, experiment) != nullptr;
   });
   if (removed) removed_ = now;
   return !removed && all ? removed : all;

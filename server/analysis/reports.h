@@ -70,6 +70,7 @@ class Reports {
 
     stats::Facts Facts() const { return {facts->totals.get(), quality}; }
   };
+  stats::Time Now() const;
   Result<Ground> GroundOf(std::string_view project, std::string_view environment, std::string_view key,
                           std::uint32_t iteration) const;
   // What was edited while it ran, a sentence each.

@@ -132,6 +132,11 @@ const ProjectView* CatalogView::FindProject(std::string_view key) const {
   return held == projects.end() ? nullptr : held->second.get();
 }
 
+const ExperimentRecord* CatalogView::FindExperiment(std::string_view project, std::string_view key) const {
+  const ProjectView* held = FindProject(project);
+  return held == nullptr ? nullptr : held->definitions.entities.FindExperiment(key);
+}
+
 class Catalog::Impl {
  public:
   Impl(Store& store, Feed& feed, CatalogOptions options)

@@ -233,6 +233,7 @@ struct CatalogView {
   std::map<std::string, std::shared_ptr<const ProjectView>> projects;
 
   const ProjectView* FindProject(std::string_view key) const;
+  const ExperimentRecord* FindExperiment(std::string_view project, std::string_view key) const;
 };
 
 // Told of an item that a write in doubt turned out to have left; an empty value: it is gone. On the thread of a change,

@@ -51,11 +51,6 @@ Outcome Try(Catalog& catalog, const std::shared_ptr<const CatalogView>& seen, co
   return IsItsOwn(committed.error()) ? Outcome::kRefused : Outcome::kFailed;
 }
 
-const ExperimentRecord* Find(const CatalogView& view, const RunningExperiment& of) {
-  const ProjectView* project = view.FindProject(of.project);
-  return project == nullptr ? nullptr : project->definitions.entities.FindExperiment(of.experiment);
-}
-
 bool HasItsUnits(const ExperimentStepAhead& step, const UnitCounter& count_units) {
   if (step.min_units == 0) return true;
   const std::optional<std::uint64_t> units = count_units ? count_units(step.of) : std::nullopt;
@@ -217,7 +212,7 @@ bool TakeDueExperimentSteps(Catalog& catalog, Timestamp now, const ExperimentKee
       tried.insert(NameOf(step->of));
       continue;
     }
-    const ExperimentRecord& record = *Find(*view, step->of);
+    const ExperimentRecord& record = *view->FindExperiment(step->of.project, step->of.experiment);
     if (!step->is_start && !MayRise(record, step->of, options, now)) {
       tried.insert(NameOf(step->of));
       is_good = false;
@@ -248,7 +243,7 @@ bool ActOnEvidence(Catalog& catalog, Timestamp now, const ExperimentKeeperOption
     for (auto evidence = found->begin(); evidence != found->end() && !stop();) {
       // As it is now: what was done for the one before may have ended it.
       const auto view = catalog.View();
-      const ExperimentRecord* record = Find(*view, listed);
+      const ExperimentRecord* record = view->FindExperiment(listed.project, listed.experiment);
       if (record == nullptr || record->state.status != ExperimentStatus::kRunning ||
           record->state.iteration != listed.iteration) {
         break;
@@ -320,7 +315,7 @@ void ExperimentKeeper::Note(std::vector<RunningExperiment>& held, const Evidence
 void ExperimentKeeper::Forget(std::vector<RunningExperiment>& held, const EvidenceReport& report) const {
   const auto view = catalog_.View();
   for (const RunningExperiment& of : std::vector<RunningExperiment>(held)) {
-    const ExperimentRecord* record = Find(*view, of);
+    const ExperimentRecord* record = view->FindExperiment(of.project, of.experiment);
     if (record == nullptr || record->state.status != ExperimentStatus::kRunning) Note(held, report, of, {});
   }
 }

@@ -89,6 +89,14 @@ class ExperimentKeeperTest : public ::testing::Test {
     return {Evidence::Kind::kGuardrailBreached, std::move(metric), "one", "", Json(R"({"p":0.25})"),
             "one is 2.1 pp worse than control"};
   }
+  // Has it look a minute later, until `done`, which is asked under `mutex` whenever `changed`.
+  template <typename Done>
+  bool LookUntil(ExperimentKeeper& keeper, Mutex& mutex, CondVar& changed, const Done& done) {
+    on_.clock().Move(minutes(1));
+    keeper.Wake();
+    MutexLock lock(mutex);
+    return changed.WaitFor(lock, std::chrono::seconds(30), done);
+  }
 
   CatalogHarness on_{"rocksdb"};
   ExperimentKeeperOptions options_;
@@ -438,12 +446,7 @@ TEST_F(ExperimentKeeperTest, EvidenceThatCannotBeReadIsToldOnceAndAgainWhenItCan
     changed.NotifyAll();
   };
   ExperimentKeeper keeper(on_.catalog(), options_);
-  const auto look_until = [&](const auto& done) {
-    on_.clock().Move(minutes(1));
-    keeper.Wake();
-    MutexLock lock(mutex);
-    return changed.WaitFor(lock, std::chrono::seconds(30), done);
-  };
+  const auto look_until = [&](const auto& done) { return LookUntil(keeper, mutex, changed, done); };
   ASSERT_TRUE(look_until([&] { return asked >= 1; }));
   int before = 0;
   {
@@ -489,12 +492,7 @@ TEST_F(ExperimentKeeperTest, ARampThatIsHeldIsToldOnceAndAgainWhenItRises) {
     changed.NotifyAll();
   };
   ExperimentKeeper keeper(on_.catalog(), options_);
-  const auto look_until = [&](const auto& done) {
-    on_.clock().Move(minutes(1));
-    keeper.Wake();
-    MutexLock lock(mutex);
-    return changed.WaitFor(lock, std::chrono::seconds(30), done);
-  };
+  const auto look_until = [&](const auto& done) { return LookUntil(keeper, mutex, changed, done); };
   for (int times = 1; times <= 3; ++times) ASSERT_TRUE(look_until([&] { return asked >= times; }));
   {
     MutexLock lock(mutex);
