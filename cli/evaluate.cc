@@ -73,7 +73,7 @@ void Print(const Value& evaluation, const Case& asked) {
     std::cout << (key.empty() ? "line " + std::to_string(asked.line) : key) << ": ";
   }
   std::cout << Out().Bold(Text(evaluation, "flag")) << " = "
-            << (is_default || value == nullptr ? std::string("(the caller's default)") : ToJson(*value)) << "  "
+            << (is_default || value == nullptr ? std::string("(the caller's fallback)") : ToJson(*value)) << "  "
             << Text(evaluation, "reason");
   if (!Text(evaluation, "rule").empty()) std::cout << "  rule " << Text(evaluation, "rule");
   if (!Text(evaluation, "experiment").empty()) {

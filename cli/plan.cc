@@ -157,7 +157,7 @@ std::string Percent(std::uint64_t part, std::uint64_t whole) {
 }
 
 std::string OrDefault(const std::string& variation) {
-  return variation.empty() ? "the caller's default" : variation;
+  return variation.empty() ? "the caller's fallback" : variation;
 }
 
 void PrintCounts(const std::vector<Counted>& all, std::size_t contexts, const std::string& file) {

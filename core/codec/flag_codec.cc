@@ -264,7 +264,7 @@ std::vector<Targets> ReadTargets(const Node& node) {
   });
 }
 
-// null: the caller's default.
+// null: the caller's fallback.
 std::string ReadOff(const Node& node) {
   return node.value().is_null() ? "" : ReadVariation(node);
 }

@@ -23,7 +23,7 @@
 
 namespace guidon {
 
-// Names of variations; "" is the caller's default: no such flag, no `off`, or an error.
+// Names of variations; "" is the caller's fallback: no such flag, no `off`, or an error.
 struct VariationMove {
   std::string from, to;
   std::uint64_t contexts = 0;

@@ -144,7 +144,7 @@ class TargetingChange {
     return targeting;
   }
 
-  static std::string OrNone(const std::string& text) { return text.empty() ? "the caller's default" : text; }
+  static std::string OrNone(const std::string& text) { return text.empty() ? "the caller's fallback" : text; }
 
   void Say(const std::string& text) { change_.summary.push_back(text + " (" + environment_ + ")"); }
 
@@ -263,14 +263,14 @@ std::vector<std::string> EnvironmentsOf(const FlagRecord& before, const FlagReco
   return names;
 }
 
-// An archived flag is not found: whoever it was enabled for gets the caller's default.
+// An archived flag is not found: whoever it was enabled for gets the caller's fallback.
 void DescribeArchiving(const FlagDefinition& before, const FlagDefinition& after, EntityChange& change) {
   for (const Targeting& targeting : (after.archived ? before : after).environments) {
     if (!targeting.enabled) continue;
     change.environments.push_back(targeting.environment);
     change.moves.push_back({targeting.environment, "archived", kWhole});
   }
-  change.summary.push_back(after.archived ? "archived: everyone gets the caller's default"
+  change.summary.push_back(after.archived ? "archived: everyone gets the caller's fallback"
                                           : "no longer archived: its rules decide again");
 }
 
@@ -279,7 +279,7 @@ bool DescribeWhole(const FlagDefinition& before, const FlagDefinition& after, En
   bool alters = before.type != after.type;
   if (alters) {
     change.summary.push_back("type: " + std::string(ToString(before.type)) + " → " + std::string(ToString(after.type)) +
-                             "; who asks for the other gets the caller's default");
+                             "; who asks for the other gets the caller's fallback");
   }
   std::string values, added, removed;
   const auto add = [](std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; };

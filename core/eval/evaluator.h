@@ -25,7 +25,7 @@ namespace guidon {
 struct Decision {
   const CompiledFlag* flag = nullptr;
   const CompiledExperiment* experiment = nullptr;
-  std::int16_t variation = kNone;  // kNone: the caller's default
+  std::int16_t variation = kNone;  // kNone: the caller's fallback
   std::int16_t variant = kNone;
   std::int16_t rule = kNone;  // in flag->rule_ids
   Reason reason = Reason::kError;
@@ -34,7 +34,7 @@ struct Decision {
   bool truth = false;                  // of a boolean flag: value()->AsBool(), which looks at less memory
   bool forced = false;
 
-  // nullptr: the caller's default.
+  // nullptr: the caller's fallback.
   const Value* value() const noexcept {
     return variation == kNone ? nullptr : &flag->variations[static_cast<std::size_t>(variation)].value;
   }

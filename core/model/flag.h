@@ -98,7 +98,7 @@ struct Targets {
 struct Targeting {
   std::string environment;
   bool enabled = false;
-  std::string off;  // variation; empty: null, which is the caller's default. Boolean flags: "off" unless authored.
+  std::string off;  // variation; empty: null, which is the caller's fallback. Boolean flags: "off" unless authored.
   std::vector<Requirement> requirements;  // authored as `requires`
   std::vector<Targets> targets;
   std::vector<Rule> rules;

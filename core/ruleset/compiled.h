@@ -178,7 +178,7 @@ struct CompiledRule {
   static constexpr std::uint32_t kAlways = UINT32_MAX;
   std::uint32_t when = kAlways;    // its first step
   std::uint32_t index = 0;         // kSplit: place of a SplitCode; kSelect: of a TextSet; kExperiment: its slot
-  std::int16_t variation = kNone;  // kVariation; kNone: the caller's default
+  std::int16_t variation = kNone;  // kVariation; kNone: the caller's fallback
   std::int16_t id = kNone;         // in rule_ids
   Serve serve = Serve::kVariation;
   Reason reason = Reason::kTargetingMatch;

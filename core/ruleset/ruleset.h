@@ -7,7 +7,7 @@
 // Compiling never fails as a whole. A flag is broken when this version cannot read or compile it, or anything that it
 // needs: its prerequisites, the flags and segments of its conditions, the experiments that act on it with their
 // audience, layer and holdout. So it is when those need each other in a circle, are nested too deep or are too many
-// (the bounds are in ruleset.cc). A broken flag evaluates to the caller's default with PARSE_ERROR, and disturbs no
+// (the bounds are in ruleset.cc). A broken flag evaluates to the caller's fallback with PARSE_ERROR, and disturbs no
 // other. A flag that is missing is no fault: as a prerequisite it is not met.
 //
 // Thread safety: reading from any thread. Making the next one: one thread at a time per lineage.

@@ -4,7 +4,7 @@
 // variations:
 //
 //   0 …                    variation v was served for a reason: reason * n + v
-//   kReasons * n …         the caller's default was served for a reason
+//   kReasons * n …         the caller's fallback was served for a reason
 //   kReasons * (n + 1) …   for an error, EvaluationError::kNone left out
 //
 // Most flags come to few outcomes, mostly one for each variation. So that thousands of flags fit into a cache, a flag
@@ -34,7 +34,7 @@ namespace guidon::internal {
 
 struct EvaluationCount {
   std::string flag;
-  std::string variation;  // empty: the caller's default was served
+  std::string variation;  // empty: the caller's fallback was served
   Reason reason = Reason::kError;
   EvaluationError error = EvaluationError::kNone;
   std::uint64_t count = 0;

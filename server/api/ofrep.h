@@ -6,7 +6,7 @@
 //   AppendOfrepEvaluation(out, {…});
 //
 // OFREP has five reasons: DEFAULT and PREREQUISITE_FAILED are told as UNKNOWN, with the word that the SDKs use in the
-// metadata. A flag that serves nothing (no variation, or null) has no `value`: the caller's default.
+// metadata. A flag that serves nothing (no variation, or null) has no `value`: the caller's fallback.
 //
 // Thread safety: pure functions.
 #pragma once

@@ -223,7 +223,7 @@ TEST_F(ChangeTest, AbsenceRemovesNothingUnlessPruned) {
   EXPECT_EQ(Cli({"plan", files.path()}).output, "nothing to change: the project is as the workspace says\n");
   const Finished plan = Cli({"plan", files.path(), "--prune"});
   EXPECT_EQ(plan.exit_code, 0);
-  EXPECT_NE(plan.output.find("  - flag greeting (production)\n      archived: everyone gets the caller's default\n"),
+  EXPECT_NE(plan.output.find("  - flag greeting (production)\n      archived: everyone gets the caller's fallback\n"),
             std::string::npos)
       << plan.output;
   EXPECT_NE(

@@ -112,7 +112,7 @@ Outcome AnswerWith(const Client& client, const ConformanceCase& c, const T& fall
   return outcome;
 }
 
-// Asked with two defaults: what follows them is the caller's default, what does not is served.
+// Asked with two defaults: what follows them is the caller's fallback, what does not is served.
 template <typename T>
 Outcome AnswerAs(const Client& client, const ConformanceCase& c) {
   const auto [one, another] = ReadsOf<T>::Fallbacks();

@@ -88,7 +88,7 @@ class ServerConformanceTest : public ::testing::Test {
     EXPECT_EQ(text("flag"), c.flag) << c.Where();
     const Value* trace = evaluation.Find("trace");
     EXPECT_TRUE(trace != nullptr && trace->is_array()) << c.Where() << ": nothing is explained";
-    // Without a variation it is the caller's default, which only the caller knows.
+    // Without a variation it is the caller's fallback, which only the caller knows.
     const Value* value = evaluation.Find("value");
     EXPECT_NE(value, nullptr) << c.Where();
     if (value != nullptr && evaluation.Find("variation") != nullptr) outcome.value = *value;

@@ -25,7 +25,7 @@ struct OutcomeExposure {
 };
 
 struct Outcome {
-  std::optional<Value> value;  // nothing: the caller's default
+  std::optional<Value> value;  // nothing: the caller's fallback
   std::string variation;
   std::string reason;
   std::string error;

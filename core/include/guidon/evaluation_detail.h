@@ -19,12 +19,12 @@ enum class Reason : std::uint8_t {
   kSplit,               // a bucket decided: a split, a rollout or an experiment
   kDisabled,            // not enabled in this environment
   kPrerequisiteFailed,  // a flag that this one requires does not serve what it must
-  kError,               // the caller's default; `error` says why
+  kError,               // the caller's fallback; `error` says why
 };
 // How many reasons there are.
 inline constexpr int kReasonCount = static_cast<int>(Reason::kError) + 1;
 
-// Why the caller's default was returned.
+// Why the caller's fallback was returned.
 enum class EvaluationError : std::uint8_t {
   kNone,  // it was not
   kFlagNotFound,
@@ -43,11 +43,11 @@ GUIDON_API std::string_view ToString(EvaluationError error) noexcept;
 // The answer to one read. T: bool, std::string, std::int64_t, double or Value.
 template <typename T>
 struct EvaluationDetail {
-  T value{};                                       // what is served, or the caller's default
+  T value{};                                       // what is served, or the caller's fallback
   Reason reason = Reason::kError;                  // how that came about
-  EvaluationError error = EvaluationError::kNone;  // anything else: `value` is the caller's default
+  EvaluationError error = EvaluationError::kNone;  // anything else: `value` is the caller's fallback
   std::string message;                             // with an error: what is wrong, for people
-  std::string variation;                           // empty: the caller's default was returned
+  std::string variation;                           // empty: the caller's fallback was returned
   std::string rule;                                // id of the rule that decided; empty: none, or one without an id
   std::string experiment;                          // that decided, or in whose audience a held-out unit is
   std::string variant;                             // of that experiment

@@ -40,7 +40,7 @@ TEST(DiffTest, ArchivingTakesTheFlagFromEveryone) {
   ASSERT_EQ(changes.size(), 1u);
   EXPECT_EQ(changes[0].action, EntityChange::Action::kArchive);
   EXPECT_EQ(changes[0].environments, std::vector<std::string>{"production"});
-  EXPECT_EQ(changes[0].summary, std::vector<std::string>{"archived: everyone gets the caller's default"});
+  EXPECT_EQ(changes[0].summary, std::vector<std::string>{"archived: everyone gets the caller's fallback"});
   ASSERT_EQ(changes[0].moves.size(), 1u);
   EXPECT_EQ(changes[0].moves[0].share_parts, kWhole);
   const auto back = Changes(archived, Layout(20'000));
@@ -69,7 +69,7 @@ TEST(DiffTest, AnotherValueOrTypeNamesWhereTheFlagIsEnabled) {
   after.definition.type = FlagType::kJson;
   const EntityChange type = Changes(before, after).at(0);
   EXPECT_EQ(type.summary,
-            std::vector<std::string>{"type: string → json; who asks for the other gets the caller's default"});
+            std::vector<std::string>{"type: string → json; who asks for the other gets the caller's fallback"});
   EXPECT_EQ(type.environments, std::vector<std::string>{"production"});
 }
 

@@ -79,7 +79,7 @@ TEST(EvaluatorTest, ADisabledFlagServesOffAndIsNotMet) {
        BooleanFlag("needs", R"("requires": [{"flag": "b", "is": ["on", "off"]}], "default": "on")"),
        BooleanFlag("asks",
                    R"("rules": [{"when": {"flag": {"b": ["on", "off"]}}, "serve": "on"}], "default": "off")")}));
-  EXPECT_EQ(Words(AskFor(*ruleset, "s", "{}", "string")), "DISABLED") << "null: the caller's default, and no error";
+  EXPECT_EQ(Words(AskFor(*ruleset, "s", "{}", "string")), "DISABLED") << "null: the caller's fallback, and no error";
   EXPECT_FALSE(AskFor(*ruleset, "s", "{}").value.has_value());
   EXPECT_EQ(Words(AskFor(*ruleset, "s", "{}", "bool")), "ERROR TYPE_MISMATCH");
   EXPECT_EQ(Words(AskFor(*ruleset, "b", "{}")), "DISABLED off");
