@@ -55,7 +55,10 @@ std::string Describe(const PlacedIssue& placed, const Ink& ink) {
   if (placed.at.line > 0) line += ":" + std::to_string(placed.at.line) + ":" + std::to_string(placed.at.column);
   line += "  ";
   line += placed.issue.severity == Severity::kError ? ink.Red("error") : ink.Yellow("warning");
-  line += "  " + Printable(placed.issue.message);
+  line += "  ";
+  // Of the whole of it there is no key or value to look at.
+  if (placed.issue.path.empty() && !placed.issue.entity.empty()) line += Printable(placed.issue.entity) + ": ";
+  line += Printable(placed.issue.message);
   if (!placed.issue.hint.empty()) line += " (" + Printable(placed.issue.hint) + ")";
   return line;
 }

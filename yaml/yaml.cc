@@ -10,6 +10,9 @@
 #include <limits>
 #include <optional>
 #include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "core/base/json.h"
 
@@ -340,13 +343,54 @@ bool IsInLastLine(const YAML::Mark& mark, std::string_view text) {
   return mark.line == lines;
 }
 
-YamlResult Faulty(Position at, std::string code, std::string message) {
+YamlResult Faulty(Position at, std::string code, std::string message, std::string hint = "") {
   YamlResult result;
   Issue issue;
   issue.code = std::move(code);
   issue.message = std::move(message);
+  issue.hint = std::move(hint);
   result.faults.push_back({at, std::move(issue)});
   return result;
+}
+
+std::string_view LineAt(std::string_view text, int number) {
+  for (; number > 0; --number) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+// What is wrong and what to do, in the words of who writes definitions, for the mistakes that are made most; the
+// library's own words for the others.
+std::pair<std::string, std::string> ExplainSyntax(const YAML::Exception& error, std::string_view text) {
+  const std::string& said = error.msg;
+  const std::string_view line = error.mark.is_null() ? std::string_view() : LineAt(text, error.mark.line);
+  const std::string_view before = line.substr(0, static_cast<std::size_t>(std::max(error.mark.column, 0)));
+  if (said == YAML::ErrorMsg::DOC_IN_SCALAR && IsInLastLine(error.mark, text)) {
+    return {"a text in quotes is not closed", "add the quote"};
+  }
+  const std::string_view indent = line.substr(0, line.find_first_not_of(" \t"));
+  if (said == YAML::ErrorMsg::TAB_IN_INDENTATION || indent.find('\t') != std::string_view::npos) {
+    return {"a tab at the beginning of a line", "indent with blanks"};
+  }
+  if (said == YAML::ErrorMsg::MAP_VALUE || said == YAML::ErrorMsg::MAP_KEY) {
+    if (before.find(": ") != std::string_view::npos) {
+      return {"a ': ' within a text would begin a map", "put the whole text in quotes"};
+    }
+    return {"this line does not belong to the one before: it is indented further",
+            "line up keys that belong together, or close the quote or bracket above"};
+  }
+  if (said == YAML::ErrorMsg::UNKNOWN_TOKEN && before.size() < line.size()) {
+    return {"a text cannot begin with '" + std::string(1, line[before.size()]) + "'", "put it in quotes"};
+  }
+  if (said == YAML::ErrorMsg::END_OF_SEQ_FLOW) return {"a list that '[' begins is not closed", "add ']'"};
+  if (said == YAML::ErrorMsg::END_OF_MAP_FLOW) return {"a map that '{' begins is not closed", "add '}'"};
+  if (said == YAML::ErrorMsg::END_OF_MAP || said == YAML::ErrorMsg::END_OF_SEQ) {
+    return {"this line does not belong to the ones before", "line up what belongs together"};
+  }
+  return {said, ""};
 }
 
 }  // namespace
@@ -414,8 +458,8 @@ YamlResult ParseYaml(std::string_view text, const YamlLimits& limits) {
     return Faulty(PositionOf(error.mark), "yaml_depth",
                   "nested deeper than " + std::to_string(limits.max_depth) + " levels");
   } catch (const YAML::Exception& error) {
-    const bool is_our_end = error.msg == YAML::ErrorMsg::DOC_IN_SCALAR && IsInLastLine(error.mark, text);
-    return Faulty(PositionOf(error.mark), "yaml_syntax", is_our_end ? "a text in quotes is not closed" : error.msg);
+    auto [message, hint] = ExplainSyntax(error, text);
+    return Faulty(PositionOf(error.mark), "yaml_syntax", std::move(message), std::move(hint));
   }
   YamlResult result;
   result.documents = std::move(builder.documents);

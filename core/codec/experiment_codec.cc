@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/json.h"
 #include "core/codec/reader.h"
 #include "core/codec/writer.h"
 #include "core/model/names.h"
@@ -135,6 +136,12 @@ Value WriteMetrics(const Experiment& experiment) {
 milliseconds ReadLooks(const Node& node) {
   if (node.value().AsString() == "daily") return kDaily;
   if (node.value().AsString() == "weekly") return kWeekly;
+  if (node.value().is_string() && !ParseDuration(node.value().AsString())) {
+    node.Fault("bad_duration",
+               "'" + Shortened(node.value().AsString(), 64) + "' is neither daily, weekly nor a duration",
+               "such as weekly, or 14d");
+    return kWeekly;
+  }
   return ReadDuration(node);
 }
 

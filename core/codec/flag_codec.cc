@@ -51,6 +51,10 @@ DefaultServe ReadDefault(const Node& node) {
     return decoded;
   }
   Fields fields(node, "a default");
+  if (!fields.Has("serve") && !fields.Has("by") && !fields.Has("experiment")) {
+    fields.Missing("serve", "weights stand below it: { serve: { single_page: 20%, multi_step: 80% }, by: account_id }");
+    return decoded;
+  }
   if (!fields.Optional("serve", decoded.serve, ReadServe)) {
     fields.Missing("serve", "such as { serve: { single_page: 20%, multi_step: 80% }, by: account_id }");
   }

@@ -358,8 +358,10 @@ const Value* Fields::Take(std::string_view name) {
 }
 
 void Fields::Forbid(std::string_view name, std::string_view why, std::string hint) {
-  if (const Value* value = Take(name))
+  forbidden_.push_back(name);
+  if (const Value* value = node_.value().Find(name)) {
     node_.Member(name, *value).Fault("misplaced_key", std::string(why), std::move(hint));
+  }
 }
 
 void Fields::Missing(std::string_view name, std::string hint) const {
@@ -369,7 +371,9 @@ void Fields::Missing(std::string_view name, std::string hint) const {
 void Fields::Finish() const {
   if (node_.report().strictness == Strictness::kTolerant) return;
   for (const auto& [name, value] : node_.value().AsObject()) {
-    if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
+    const auto is = [&name](std::string_view other) { return other == name; };
+    if (std::any_of(known_.begin(), known_.end(), is)) continue;
+    if (std::any_of(forbidden_.begin(), forbidden_.end(), is)) continue;
     const bool kept = node_.report().issues.size() < kMaxIssues;  // a hint takes time
     node_.Member(name, value)
         .Fault("unknown_key", "unknown key '" + Shortened(name) + "' in " + std::string(what_),

@@ -198,6 +198,7 @@ class Fields {
   const std::string_view what_;
   const bool is_map_;
   std::vector<std::string_view> known_;
+  std::vector<std::string_view> forbidden_;  // known, and no hint for who looks for a key
 };
 
 // --- whole documents -----------------------------------------------------------------------------------------------

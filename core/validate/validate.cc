@@ -519,7 +519,7 @@ class Validator {
     if (experiment.primary) {
       check(experiment.primary->use, path.Key("primary").Key("use"));
     } else {
-      Warn("missing_primary", path, "it has no primary metric, so it can never say which variant is better",
+      Warn("missing_primary", path, "without a primary metric the experiment can never say which variant is better",
            "add `primary: { use: METRIC }`");
     }
     for (std::size_t i = 0; i < experiment.secondary.size(); ++i) {

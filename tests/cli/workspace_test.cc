@@ -49,7 +49,7 @@ TEST(ValidateTest, AReferenceIsFoundWhereItStandsInTheFile) {
                                                            "flag: other\n"
                                                            "type: boolean\n"));
   EXPECT_NE(faults.find("flags/a.yaml:8:26  error  unknown segment 'eu-wbe'"), std::string::npos) << faults;
-  EXPECT_NE(faults.find("flags/a.yaml:12:1  warning  it has no owner"), std::string::npos) << faults;
+  EXPECT_NE(faults.find("flags/a.yaml:12:1  warning  flag other: it has no owner"), std::string::npos) << faults;
 }
 
 TEST(ValidateTest, EachEntityOfAListHasAPlaceOfItsOwn) {
@@ -108,7 +108,7 @@ TEST(ValidateTest, WarningsAloneAreValid) {
   const Finished done = Guidon({"validate", files.path()});
   EXPECT_EQ(done.exit_code, 0);
   EXPECT_EQ(done.output,
-            "flags/a.yaml:1:1  warning  it has no owner (add `owner:`, so that somebody can be asked)\n"
+            "flags/a.yaml:1:1  warning  flag a: it has no owner (add `owner:`, so that somebody can be asked)\n"
             "notes/x.yaml  warning  nothing is read from here (definitions stand in flags/, segments/, metrics/, "
             "experiments/, layers.yaml and holdouts.yaml)\n"
             "valid  " +

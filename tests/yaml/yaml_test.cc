@@ -21,7 +21,9 @@ std::string Read(std::string_view text, const YamlLimits& limits = {}) {
 
 std::string MessageOf(std::string_view text) {
   const YamlResult result = ParseYaml(text);
-  return result.faults.empty() ? "" : result.faults[0].issue.message;
+  if (result.faults.empty()) return "";
+  const Issue& issue = result.faults[0].issue;
+  return issue.message + (issue.hint.empty() ? "" : " (" + issue.hint + ")");
 }
 
 TEST(YamlTest, PlainScalarsResolveByTheCoreSchema) {
@@ -167,11 +169,29 @@ TEST(YamlTest, SyntaxFaultsSayWhere) {
   EXPECT_EQ(Read("a: [1, 2\n"), "2:1 yaml_syntax");
   EXPECT_EQ(Read("a: 'open\n"), "2:1 yaml_syntax");
   EXPECT_EQ(Read("a: \"open"), "2:1 yaml_syntax");
-  EXPECT_EQ(MessageOf("a: \"open\n\n"), "a text in quotes is not closed");
+  EXPECT_EQ(MessageOf("a: \"open\n\n"), "a text in quotes is not closed (add the quote)");
   EXPECT_EQ(Read("a: 'x\n---\n"), "2:1 yaml_syntax");
   EXPECT_EQ(Read("flag: x\n\ttype: boolean\n"), "2:1 yaml_syntax");
   EXPECT_EQ(Read("a: }"), "1:4 yaml_syntax");
   EXPECT_EQ(Read("a: @shop"), "1:4 yaml_syntax");
+}
+
+TEST(YamlTest, TheCommonestMistakesAreSaidInPlainWords) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"a: New: checkout", "a ': ' within a text would begin a map (put the whole text in quotes)"},
+      {"a: 1\n  b: 2",
+       "this line does not belong to the one before: it is indented further "
+       "(line up keys that belong together, or close the quote or bracket above)"},
+      {"a:\n\tb: 2", "a tab at the beginning of a line (indent with blanks)"},
+      {"a: 1\n\tb: 2", "a tab at the beginning of a line (indent with blanks)"},
+      {"a: @me", "a text cannot begin with '@' (put it in quotes)"},
+      {"a: `b`", "a text cannot begin with '`' (put it in quotes)"},
+      {"a: [x, y\nb: 1", "a list that '[' begins is not closed (add ']')"},
+      {"a: {x: 1\n", "a map that '{' begins is not closed (add '}')"},
+      {"a:\n  - x\n b: 1", "this line does not belong to the ones before (line up what belongs together)"},
+      {"a: b\n- c", "this line does not belong to the ones before (line up what belongs together)"},
+  };
+  for (const auto& [text, message] : cases) EXPECT_EQ(MessageOf(text), message) << text;
 }
 
 TEST(YamlTest, TextsInBlocksKeepTheirLines) {
