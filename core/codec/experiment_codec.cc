@@ -19,7 +19,6 @@ constexpr std::array kAuthoredStates = {ExperimentStatus::kDraft, ExperimentStat
 constexpr std::array kBreachActions = {BreachAction::kAlert, BreachAction::kPause, BreachAction::kRollback};
 constexpr std::array kPlanMethods = {PlanMethod::kGroupSequential, PlanMethod::kSequential, PlanMethod::kFixed};
 constexpr std::array kDirections = {Direction::kUp, Direction::kDown};
-constexpr std::string_view kNone = "none";  // no variant, no adjustment
 constexpr milliseconds kDaily = std::chrono::days(1), kWeekly = std::chrono::days(7);
 constexpr std::uint64_t kMaxUnits = 1'000'000'000'000;
 
@@ -194,7 +193,9 @@ Value WritePlan(const Plan& plan) {
   if (plan.power != defaults.power) object.Append("power", FormatPercent(plan.power));
   if (plan.min_days) object.Append("min_days", *plan.min_days);
   if (plan.max_days) object.Append("max_days", *plan.max_days);
-  if (plan.cuped) object.Append("adjust", "cuped(" + FormatDuration(*plan.cuped) + ")");
+  if (plan.cuped != defaults.cuped) {
+    object.Append("adjust", plan.cuped ? Value("cuped(" + FormatDuration(*plan.cuped) + ")") : Value(kNone));
+  }
   return object;
 }
 

@@ -65,16 +65,27 @@ std::vector<MetricPart> ReadSteps(const Node& node) {
   return steps;
 }
 
-// "99.9%" is a percentile, a number is a value.
-Cap ReadCap(const Node& node) {
+bool SaysNone(const Node& node) {
+  return node.value().is_string() && node.value().AsString() == kNone;
+}
+
+// "99.9%" is a percentile, a number is a value, "none" is none.
+std::optional<Cap> ReadCap(const Node& node) {
+  if (SaysNone(node)) return std::nullopt;
   if (node.value().is_string()) return PercentileCap{ReadOpenShare(node)};
   if (!node.value().is_number()) {
-    node.WrongType("a percentile such as 99.9%, or a number");
+    node.WrongType("a percentile such as 99.9%, a number, or none");
     return AbsoluteCap{1};
   }
   const double value = ReadNumber(node);
   if (value <= 0) node.Fault("bad_number", "a cap is more than 0");
   return AbsoluteCap{value};
+}
+
+// "none" is to the end.
+std::optional<std::chrono::milliseconds> ReadWindow(const Node& node) {
+  if (SaysNone(node)) return std::nullopt;
+  return ReadDuration(node);
 }
 
 // The members that depend on the type.
@@ -117,7 +128,13 @@ void ReadTypedMembers(Fields& fields, const Shape& shape, Metric& metric) {
   typed.Take("quantile", shape.quantile, metric.quantile, ReadOpenShare);
   typed.Take("where", shape.where, metric.where, ReadEventCondition);
   typed.Take("after", shape.after, metric.after, ReadDuration);
-  typed.Take("window", shape.window, metric.window, ReadDuration);
+  if (shape.window == Use::kMay) {
+    metric.window = kDefaultWindow;
+    typed.Take("window", shape.window, metric.window, ReadWindow);
+  } else {
+    typed.Take("window", shape.window, metric.window, ReadDuration);
+  }
+  if (shape.cap == Use::kMay) metric.cap = kDefaultCap;
   typed.Take("cap", shape.cap, metric.cap, ReadCap);
 }
 
@@ -148,10 +165,19 @@ Value WriteMetric(const Metric& metric) {
   for (const MetricPart& step : metric.steps) steps.push_back(WritePart(step));
   if (!steps.empty()) object.Append("steps", std::move(steps));
   PutPercent(object, "quantile", metric.quantile);
-  if (metric.cap) object.Append("cap", WriteCap(*metric.cap));
+  const Shape shape = ShapeOf(metric.type);
+  if (shape.cap != Use::kNo && metric.cap != std::optional<Cap>(kDefaultCap)) {
+    object.Append("cap", metric.cap ? WriteCap(*metric.cap) : Value(kNone));
+  }
   PutCondition(object, "where", metric.where);
   PutDuration(object, "after", metric.after);
-  PutDuration(object, "window", metric.window);
+  if (shape.window == Use::kMust) {
+    PutDuration(object, "window", metric.window);
+  } else if (!metric.window) {
+    object.Append("window", kNone);
+  } else if (*metric.window != kDefaultWindow) {
+    PutDuration(object, "window", metric.window);
+  }
   if (metric.direction != Direction::kUp) object.Append("direction", ToString(metric.direction));
   PutTrue(object, "archived", metric.archived);
   return object;

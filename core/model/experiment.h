@@ -71,6 +71,11 @@ struct AbsoluteCap {
 };
 using Cap = std::variant<PercentileCap, AbsoluteCap>;
 
+// What a definition gets that does not say: docs/statistics.md, "Defaults".
+inline constexpr std::chrono::milliseconds kDefaultWindow = std::chrono::hours(72);
+inline constexpr PercentileCap kDefaultCap{99'900};  // of types that have caps
+inline constexpr std::chrono::milliseconds kDefaultCuped = std::chrono::days(14);
+
 struct Metric {
   std::string key;
   std::string description;
@@ -80,8 +85,8 @@ struct Metric {
   std::string event;  // all types but ratio and funnel
   std::string value;  // sum, mean, quantile: the event attribute
   std::optional<Condition> where;
-  std::optional<std::chrono::milliseconds> window;  // after first exposure; absent: to the end
-  std::optional<Cap> cap;
+  std::optional<std::chrono::milliseconds> window;   // after first exposure; absent: to the end (`none`)
+  std::optional<Cap> cap;                            // absent: none (`none`)
   std::optional<MetricPart> numerator, denominator;  // ratio
   std::vector<MetricPart> steps;                     // funnel: two or more, in order
   std::optional<std::uint32_t> quantile;             // parts of kWhole: `quantile: 95%`
@@ -132,7 +137,7 @@ struct Plan {
   std::uint32_t alpha = 5'000;
   std::uint32_t power = 80'000;
   std::optional<std::uint32_t> min_days, max_days;
-  std::optional<std::chrono::milliseconds> cuped;  // `adjust: cuped(14d)`
+  std::optional<std::chrono::milliseconds> cuped = kDefaultCuped;  // `adjust: cuped(14d)`; absent: `none`
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 

@@ -117,7 +117,7 @@ FoldPlan PlanOf(const std::string& project, const MeasuredPlan& measured) {
     plan.plan.variants.push_back(variant.name);
     plan.plan.weights.push_back(ShareOf(variant.parts));
   }
-  const std::optional<stats::Milliseconds> cuped = experiment.plan ? experiment.plan->cuped : std::nullopt;
+  const std::optional<stats::Milliseconds> cuped = experiment.plan ? experiment.plan->cuped : Plan().cuped;
   plan.plan.lookback = cuped.value_or(kLookback);
   for (const Metric& metric : measured.metrics) AddMetric(metric, cuped.has_value(), plan);
   AddDimensions(plan);

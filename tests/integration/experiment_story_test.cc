@@ -72,11 +72,12 @@ std::string TrialOf(Trial trial, const std::string& rest) {
 std::string Definitions() {
   const std::string metrics =
       R"({"kind": "metric", "key": "revenue", "definition": {"metric": "revenue", "owner": "tests",
-           "event": "order", "type": "sum", "value": "value", "window": "72h"}},
+           "event": "order", "type": "sum", "value": "value", "window": "72h", "cap": "none"}},
          {"kind": "metric", "key": "reviewed", "definition": {"metric": "reviewed", "owner": "tests",
            "event": "review", "type": "conversion", "window": "72h"}},
          {"kind": "metric", "key": "page_latency", "definition": {"metric": "page_latency", "owner": "tests",
-           "event": "page_shown", "type": "mean", "value": "duration_ms", "direction": "down"}})";
+           "event": "page_shown", "type": "mean", "value": "duration_ms", "window": "none", "cap": "none",
+           "direction": "down"}})";
   return R"({"changes": [)" + FlagOf("checkout") + "," + FlagOf("search") + "," + FlagOf("images") + "," + metrics +
          "," + TrialOf(kOnePage, R"json("state": "running", "metrics": {
            "primary": {"use": "revenue", "expect": "up", "detect": "3%"}, "secondary": ["reviewed"],
@@ -84,9 +85,9 @@ std::string Definitions() {
            "plan": {"method": "sequential", "adjust": "cuped(14d)"},
            "qa": {"force": [{"account_id": "qa-1", "variant": "new"}]})json") +
          "," + TrialOf(kFastSearch, R"("metrics": {"primary": {"use": "revenue", "expect": "up", "detect": "3%"},
-           "guardrails": [{"use": "page_latency", "never_worse_by": "5%", "on_breach": "rollback"}]})") +
+           "guardrails": [{"use": "page_latency", "never_worse_by": "5%", "on_breach": "rollback"}]}, "plan": {"adjust": "none"})") +
          "," + TrialOf(kBigImages, R"("metrics": {"primary": {"use": "revenue", "expect": "up", "detect": "3%"}},
-           "stop": {"sample_ratio_mismatch": "pause"})") +
+           "plan": {"adjust": "none"}, "stop": {"sample_ratio_mismatch": "pause"})") +
          "]}";
 }
 

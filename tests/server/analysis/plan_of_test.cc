@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include "core/base/json.h"
+#include "core/codec/codec.h"
+
 namespace guidon {
 namespace {
 
@@ -34,6 +37,39 @@ TEST(PlansOfTest, AHoldoutIsMeasuredWhileTheNextIterationOfItsExperimentIsSchedu
   EXPECT_FALSE(PlanOf(definitions, holdout, "production")) << "it has never run";
   experiment.state.iteration = 1;
   EXPECT_TRUE(PlanOf(definitions, holdout, "production"));
+}
+
+TEST(PlansOfTest, WhatADefinitionDoesNotSayIsTheDefaultOfTheMethods) {
+  const auto plan_of = [](const char* metric, const char* plan) {
+    Definitions definitions;
+    definitions.project.key = "shop";
+    definitions.entities.metrics.emplace_back().definition = *DecodeMetric(*ParseJson(metric));
+    ExperimentRecord experiment;
+    experiment.definition = *DecodeExperiment(*ParseJson(
+        R"({"experiment":"checkout","flag":"f","environment":"production","unit":"key",
+            "variants":{"control":{"serves":"a","weight":"50%"},"new":{"serves":"b","weight":"50%"}},
+            "metrics":{"primary":"spent"}, )" +
+        std::string(plan) + "}"));
+    experiment.state.iteration = 1;
+    experiment.state.iterations.emplace_back().number = 1;
+    return PlansOf(definitions, experiment, stats::Time()).at(0).plan;
+  };
+  for (const char* plan : {R"("plan":{})", R"("archived":false)"}) {
+    const stats::ExperimentPlan unsaid = plan_of(R"({"metric":"spent","type":"sum","event":"e","value":"v"})", plan);
+    EXPECT_EQ(unsaid.lookback, std::chrono::days(14)) << plan;
+    EXPECT_TRUE(unsaid.metrics.at(0).adjust) << plan;
+    EXPECT_EQ(unsaid.metrics.at(0).window, std::chrono::hours(72)) << plan;
+    EXPECT_EQ(unsaid.metrics.at(0).cap_share, 0.999) << plan;
+  }
+  const stats::ExperimentPlan none =
+      plan_of(R"({"metric":"spent","type":"sum","event":"e","value":"v","window":"none","cap":"none"})",
+              R"("plan":{"adjust":"none"})");
+  EXPECT_FALSE(none.metrics.at(0).adjust);
+  EXPECT_EQ(none.metrics.at(0).window, std::nullopt);
+  EXPECT_EQ(none.metrics.at(0).cap_share, std::nullopt);
+  EXPECT_EQ(plan_of(R"({"metric":"spent","type":"conversion","event":"e"})", R"("plan":{})").metrics.at(0).cap_share,
+            std::nullopt)
+      << "shares have none";
 }
 
 }  // namespace

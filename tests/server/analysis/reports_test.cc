@@ -28,7 +28,8 @@ class ReportsTest : public ::testing::Test {
         R"({"type":"string","owner":"x","variations":{"multi":"m","single":"s"},
             "environments":{"production":{"enabled":true,"default":"multi"}}})");
     Put(EntityKind::kMetric, "ordered", R"({"owner":"x","type":"conversion","event":"order","window":"72h"})");
-    Put(EntityKind::kMetric, "spent", R"({"owner":"x","type":"sum","event":"order","value":"amount"})");
+    Put(EntityKind::kMetric, "spent", R"({"owner":"x","type":"sum","event":"order","value":"amount",
+                                         "window":"none","cap":"none"})");
     PutExperiment();
   }
 
@@ -37,7 +38,7 @@ class ReportsTest : public ::testing::Test {
         R"({"flag":"f","environment":"production","owner":"ana","state":"running","unit":"key","hypothesis":"it sells",
             "variants":{"control":{"serves":"multi","weight":"50%"},"one_page":{"serves":"single","weight":"50%"}},
             "metrics":{"primary":"ordered","guardrails":["spent"]},
-            "plan":{"looks":"daily","min_days":1,"max_days":14}})");
+            "plan":{"looks":"daily","min_days":1,"max_days":14,"adjust":"none"}})");
   }
 
   void Change(EntityKind kind, const std::string& key, const std::string& definition, Edit::Action action) {

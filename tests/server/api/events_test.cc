@@ -285,7 +285,7 @@ class TotalsTest : public EventsTest {
             "environments":{"production":{"enabled":true,"default":"multi"}}}],
           "metrics":[{"metric":"ordered","owner":"x","event":"order","type":"conversion","window":"72h"},
             {"metric":"revenue","owner":"x","event":"order","type":"sum","value":"amount","cap":500,
-             "where":{"currency":"EUR"},"direction":"down"}],
+             "window":"none","where":{"currency":"EUR"},"direction":"down"}],
           "holdouts":[{"holdout":"none-of-it","owner":"x","unit":"key","size":"5%"}],
           "experiments":[{"experiment":"one-page","flag":"layout","environment":"production","owner":"x",
             "state":"running","unit":"key","holdout":"none-of-it",
