@@ -5,6 +5,7 @@
 
 #include "stats/inference/confidence_sequence.h"
 #include "stats/inference/group_sequential.h"
+#include "stats/report/findings.h"
 #include "stats/report/gates.h"
 #include "stats/report/measure.h"
 #include "stats/report/planning.h"
@@ -20,7 +21,8 @@ struct Standing {
   std::uint32_t index = 1;
   const ComparisonOfVariant* primary = nullptr;  // null: hidden, or no primary metric
   std::vector<std::string> harmed_by;            // guardrails
-  std::vector<std::string> unsafe;               // guardrails with a margin that are not known to hold
+  std::vector<std::string> unsafe;               // guardrails with a margin that are not known to hold now
+  std::vector<std::string> unshown;              // that no look has shown to hold
   bool IsBetter() const { return primary != nullptr && primary->found == "better"; }
   bool IsWorse() const { return primary != nullptr && primary->found == "worse"; }
   bool IsHarmed() const { return IsWorse() || !harmed_by.empty(); }
@@ -32,6 +34,7 @@ class Deciding {
     const auto primaries = OfRole(report, "primary");
     primary_ = primaries.empty() ? nullptr : primaries.front();
     for (std::uint32_t v = 1; v < design_.plan.variants.size(); ++v) standings_.push_back(StandingOf(v));
+    if (design_.primary) FindShipping();
   }
 
   void Run() {
@@ -57,16 +60,75 @@ class Deciding {
     return standing;
   }
 
+  // What counts for looks that kept nothing of guardrails.
+  std::vector<PublishedLook::Held> SafeNow() const {
+    std::vector<PublishedLook::Held> safe;
+    for (const GuardrailGoal& goal : design_.guardrails) {
+      const std::string& metric = design_.plan.metrics.at(goal.metric).key;
+      for (const Standing& standing : standings_) {
+        const std::vector<std::string>& unsafe = standing.unsafe;
+        if (std::find(unsafe.begin(), unsafe.end(), metric) == unsafe.end()) {
+          safe.push_back({goal.metric, standing.index});
+        }
+      }
+    }
+    return safe;
+  }
+
+  // The first look by which a variant can be shipped that is not harmed.
+  void FindShipping() {
+    Findings findings(design_, SafeNow());
+    for (const PublishedLook& look : report_.looks) {
+      findings.Add(look);
+      if (shipped_by_ != nullptr) continue;
+      double largest = -1;
+      for (const Standing& standing : standings_) {
+        if (standing.IsHarmed() || !findings.CanShip(standing.index)) continue;
+        const double effect = EffectAt(look, standing.index);
+        if (effect <= largest) continue;
+        largest = effect;
+        shipped_by_ = &look;
+        shipped_ = &standing;
+      }
+    }
+    for (Standing& standing : standings_) {
+      for (const std::size_t metric : findings.Unsafe(standing.index)) {
+        standing.unshown.push_back(design_.plan.metrics.at(metric).key);
+      }
+    }
+  }
+
+  double EffectAt(const PublishedLook& look, std::uint32_t variant) const {
+    for (const PublishedLook::Of& of : look.effects) {
+      if (of.metric == design_.primary->metric && of.variant == variant) return std::fabs(of.point);
+    }
+    return 0;
+  }
+
   void Say(Decision decision, std::string verdict, std::string next) {
     report_.decision = decision;
     report_.verdict = std::move(verdict);
     report_.next = std::move(next);
   }
 
-  // "one_page raises order_completed by 3.10% (+0.90% … +5.30%)"
+  // "one_page raises order_completed by 3.10% (+0.90% … +5.30%)", of what was found: by the newest numbers, or, where
+  // they would say less, by those of the look that found it.
   std::string EffectSentence(const Standing& standing) const {
     const ComparisonOfVariant& comparison = *standing.primary;
     const Shown shown = ShownOf(comparison);
+    if (SideOf(shown, primary_->expect_up) == comparison.found) return EffectSentence(standing, shown);
+    for (const PublishedLook& look : report_.looks) {
+      if (look.number != comparison.found_at_look) continue;
+      for (const PublishedLook::Of& of : look.effects) {
+        if (of.metric != design_.primary->metric || of.variant != standing.index) continue;
+        return EffectSentence(standing, {of.point, of.lower, of.upper, of.is_relative}) + " at look " +
+               CountText(std::uint64_t{look.number});
+      }
+    }
+    return EffectSentence(standing, shown);
+  }
+
+  std::string EffectSentence(const Standing& standing, const Shown& shown) const {
     const bool is_share = IsShare(primary_->kind);
     std::string size = EffectText(std::fabs(shown.point), shown.is_relative, is_share);
     if (!size.empty() && size[0] == '+') size.erase(0, 1);
@@ -82,13 +144,10 @@ class Deciding {
   bool IsLongEnough() const { return report_.progress.days >= FewestDays(design_) || HasEnded(); }
   bool HasEnded() const { return design_.plan.ended && now_ >= *design_.plan.ended; }
 
-  // Days after the start from which on what was found of it can be shipped: whole weeks, or the plan's end before. What
+  // Days after the start from which on what this look found can be shipped: whole weeks, or the plan's end before. What
   // was ended has no more days to come.
-  double ShipsAfter(const Standing& standing) const {
-    double found = report_.progress.days;
-    for (const PublishedLook& look : report_.looks) {
-      if (look.number == standing.primary->found_at_look) found = DaysSince(design_.plan.started, look.time);
-    }
+  double ShipsAfter(const PublishedLook& look) const {
+    const double found = DaysSince(design_.plan.started, look.time);
     double days = std::max<double>(FewestDays(design_), AsksForWholeWeeks(design_) ? WholeWeeks(found) : found);
     if (design_.max_days) days = std::min<double>(days, *design_.max_days);
     return HasEnded() ? 0 : days;
@@ -181,23 +240,22 @@ class Deciding {
           "Guardrails are watched all the same.");
       return true;
     }
-    if (report_.results_hidden) return false;
-    if (!IsLongEnough() || !IsGreen(report_.gates, "minimum_events")) return false;
-    const Standing* best = nullptr;
-    for (const Standing& standing : standings_) {
-      if (!standing.IsBetter() || standing.IsHarmed() || !standing.unsafe.empty()) continue;
-      if (best == nullptr || std::fabs(ShownOf(*standing.primary).point) > std::fabs(ShownOf(*best->primary).point)) {
-        best = &standing;
-      }
-    }
-    if (best == nullptr) return false;
+    if (report_.results_hidden || shipped_by_ == nullptr || !IsLongEnough()) return false;
+    // A last look is taken of however little there is.
+    if (shipped_by_->is_final && !IsGreen(report_.gates, "minimum_events")) return false;
+    const Standing* const best = shipped_;
     std::string verdict = EffectSentence(*best);
-    if (const double after = ShipsAfter(*best); report_.progress.days < after) {
+    if (const double after = ShipsAfter(*shipped_by_); report_.progress.days < after) {
       const Time then = design_.plan.started + Milliseconds(std::llround(after * 86'400'000));
       Say(Decision::kKeepRunning, verdict + ", but the week is not over: so far some weekdays count more than others.",
-          std::string("It is shipped on ") + DayText(then) +
-              (best->primary->found_at_look > 0 ? ", unless harm is found before." : ", if it is found then, too."));
+          std::string("It is shipped on ") + DayText(then) + ", unless harm is found before.");
       return true;
+    }
+    if (!best->unsafe.empty()) {
+      report_.notes.push_back("By the newest numbers alone it would not be sure that " + ListText(best->unsafe) +
+                              " of " + best->variant + " is within its margin; look " +
+                              CountText(std::uint64_t{shipped_by_->number}) +
+                              " or one before has shown it, and what was found first stands.");
     }
     if (HasEnded() && (report_.progress.days < FewestDays(design_) ||
                        (AsksForWholeWeeks(design_) && WholeWeeks(report_.progress.days) > report_.progress.days))) {
@@ -214,24 +272,30 @@ class Deciding {
   }
 
   bool AtEnd() {
-    if (!report_.progress.at_end) return false;
-    if (report_.results_hidden || AwaitsFinalLook()) {
+    if (!report_.progress.at_end && !HasFinalLook()) return false;
+    if (HasEnded() && now_ < SettledAt(design_) && !HasFinalLook()) {
       Say(Decision::kKeepRunning,
           "Its time is over; the last outcomes count until " + TimeText(SettledAt(design_)) + ".",
           "The verdict comes with the final look then.");
+      return true;
+    }
+    if (!HasFinalLook()) {
+      Say(Decision::kKeepRunning, "Its time is over, and its final look is still to be taken.",
+          "The verdict comes with it: once all that was received by the end has been counted.");
       return true;
     }
     for (const Standing& standing : standings_) {
       if (!standing.IsBetter() || standing.IsHarmed()) continue;
       Say(Decision::kInconclusive,
           EffectSentence(standing) +
-              (standing.unsafe.empty()
+              (standing.unshown.empty()
                    ? ", but there is too little data to decide by"
-                   : ", but it could not be shown that " + ListText(standing.unsafe) + " is within its margin") +
+                   : ", but it could not be shown that " + ListText(standing.unshown) + " is within its margin") +
               ".",
-          standing.unsafe.empty() ? "Run it longer, in a new iteration."
-                                  : "Decide whether the gain is worth that risk, or run it longer, in a new iteration, "
-                                    "with that as its question.");
+          standing.unshown.empty()
+              ? "Run it longer, in a new iteration."
+              : "Decide whether the gain is worth that risk, or run it longer, in a new iteration, "
+                "with that as its question.");
       return true;
     }
     std::vector<std::string> parts;
@@ -252,11 +316,8 @@ class Deciding {
     return true;
   }
 
-  // The end has come, and the look that spends what is left of alpha is not there yet.
-  bool AwaitsFinalLook() const {
-    return EffectiveMethod(design_) == PlanMethod::kGroupSequential && HasEnded() && now_ < SettledAt(design_) &&
-           (report_.looks.empty() || !report_.looks.back().is_final);
-  }
+  // The one of the plan's end, after which none is taken.
+  bool HasFinalLook() const { return !report_.looks.empty() && report_.looks.back().is_final; }
 
   bool Futility() {
     if (report_.results_hidden || !design_.primary || !design_.primary->detect || !IsLongEnough()) return false;
@@ -335,10 +396,7 @@ class Deciding {
     }
     for (const Standing& standing : standings_) {
       if (!standing.IsBetter() || standing.IsHarmed()) continue;
-      Say(Decision::kKeepRunning,
-          EffectSentence(standing) + ", but " + ListText(standing.unsafe) +
-              " may still be worse by more than its margin.",
-          "It is shipped as soon as " + ListText(standing.unsafe) + " is shown to be within its margin." + until);
+      KeepBetter(standing, until);
       return;
     }
     std::vector<std::string> parts;
@@ -352,6 +410,28 @@ class Deciding {
     std::string verdict = "Nothing is decided yet";
     if (!parts.empty()) verdict += ": " + primary_->metric + " with " + ListText(parts);
     Say(Decision::kKeepRunning, verdict + ".", WhatWouldChange() + until);
+  }
+
+  // What is better, and no look says that it can be shipped.
+  void KeepBetter(const Standing& standing, const std::string& until) {
+    const bool is_any_time = FindsAtEveryMoment(design_, report_.looks);
+    const std::string found = EffectSentence(standing);
+    const std::vector<std::string>& open = standing.unsafe.empty() ? standing.unshown : standing.unsafe;
+    if (!open.empty()) {
+      const std::string names = ListText(open);
+      Say(Decision::kKeepRunning,
+          found + (standing.unsafe.empty() ? ", but no look has shown yet that " + names + " is within its margin."
+                                           : ", but " + names + " may still be worse by more than its margin."),
+          (is_any_time ? "It is shipped as soon as a look shows " + names + " to be within its margin."
+                       : "It is shipped with the first look that shows " + names + " to be within its margin. " +
+                             NextLookText()) +
+              until);
+      return;
+    }
+    Say(Decision::kKeepRunning, found + "; no look has kept that yet.",
+        (is_any_time ? "It is shipped by the look that does, which is taken once what was received has been counted."
+                     : "It is shipped with the next look, if it is found then, too. " + NextLookText()) +
+            until);
   }
 
   // Which effect would be enough, and when it is looked for.
@@ -371,14 +451,17 @@ class Deciding {
     if (std::find(badges.begin(), badges.end(), "small counts") != badges.end()) {
       return "It takes 10 conversions, and 10 units without one, in each variant before anything is decided.";
     }
+    if (EffectiveMethod(design_) == PlanMethod::kSequential && !FindsAtEveryMoment(design_, report_.looks)) {
+      return "It is decided by a look whose interval leaves 0 out. " + NextLookText();
+    }
     if (EffectiveMethod(design_) == PlanMethod::kSequential) {
       if (!std::isfinite(estimate.interval.upper)) return "It is decided once an interval leaves 0 out.";
       const double half = (estimate.interval.upper - estimate.interval.lower) / 2;
       return "It is decided as soon as an interval leaves 0 out: today an effect of " +
              EffectText(sign * half, is_relative, is_share) + " or more would be enough.";
     }
-    const Time next = NextLook();
-    std::string text = "The next look is due on " + DayText(next) + ".";
+    const Time next = NextLook().value_or(now_);
+    std::string text = NextLookText();
     const double units = static_cast<double>(report_.progress.units);
     const double days = std::max(0.0, static_cast<double>((next - now_).count()) / 86'400'000);
     const double then = units + days * report_.progress.units_per_day;
@@ -400,16 +483,25 @@ class Deciding {
            " or more would be enough then; now it is " + EffectText(estimate.effect.point, is_relative, is_share) + ".";
   }
 
-  Time NextLook() const {
+  // When the plan has its next look; nothing: it is due. As DueLook has it.
+  std::optional<Time> NextLook() const {
     const auto every = std::max<Milliseconds>(design_.look_every, std::chrono::days(1));
-    const auto since = now_ > design_.plan.started ? now_ - design_.plan.started : Milliseconds(0);
-    Time next = design_.plan.started + (since / every + 1) * every;
-    const Milliseconds fewest = std::chrono::days(FewestDays(design_));
-    if (next < design_.plan.started + fewest) {
-      next = design_.plan.started + (fewest + every - Milliseconds(1)) / every * every;
-    }
+    const auto interval_of = [&](Time time) -> std::int64_t {
+      return time > design_.plan.started ? (time - design_.plan.started) / every : 0;
+    };
+    const std::vector<PublishedLook>& looks = report_.looks;
+    if (looks.size() + 1 >= kMostLooks) return report_.progress.until;  // that of the end
+    const auto taken = looks.empty() ? 0 : interval_of(looks.back().time);
+    Time next =
+        design_.plan.started + std::max<Milliseconds>((taken + 1) * every, std::chrono::days(FewestDays(design_)));
     if (report_.progress.until) next = std::min(next, *report_.progress.until);
-    return next;
+    return next > now_ ? std::optional(next) : std::nullopt;
+  }
+
+  std::string NextLookText() const {
+    if (const std::optional<Time> next = NextLook()) return "The next look is due on " + DayText(*next) + ".";
+    if (report_.looks.size() + 1 >= kMostLooks) return "The next look is the last, at the plan's end.";
+    return "The next look is due now: it is taken once what was received has been counted.";
   }
 
   Report& report_;
@@ -417,6 +509,9 @@ class Deciding {
   const Time now_;
   const MetricReport* primary_ = nullptr;
   std::vector<Standing> standings_;
+  // The look by which a variant is shipped, and that variant; of the report and the standings. nullptr: there is none.
+  const PublishedLook* shipped_by_ = nullptr;
+  const Standing* shipped_ = nullptr;
 };
 
 }  // namespace

@@ -65,6 +65,15 @@ Value EffectAtLook(const PublishedLook::Of& of, const Design& design) {
   return object;
 }
 
+Value SafeValue(const std::vector<PublishedLook::Held>& safe, const ExperimentPlan& plan) {
+  Array list;
+  for (const PublishedLook::Held& held : safe) {
+    list.emplace_back(Object{{"metric", Value(plan.metrics.at(held.metric).key)},
+                             {"variant", Value(plan.variants.at(held.variant))}});
+  }
+  return Value(std::move(list));
+}
+
 Object LookHead(const PublishedLook& look) {
   Object object{{"number", Value(look.number)},     {"time", Value(StampText(look.time))},
                 {"fraction", Value(look.fraction)}, {"alpha_spent", Value(look.alpha_spent)},
@@ -266,6 +275,7 @@ Value ToJson(const Report& report) {
     Array effects;
     for (const PublishedLook::Of& of : look.effects) effects.push_back(EffectAtLook(of, report.design));
     one.Append("effects", Value(std::move(effects)));
+    if (look.safe) one.Append("safe", SafeValue(*look.safe, report.design.plan));
     looks.emplace_back(std::move(one));
   }
   object.Append("looks", Value(std::move(looks)));
@@ -294,10 +304,12 @@ Value ToJson(const PublishedLook& look, const ExperimentPlan& plan) {
     AppendIf(one, "upper", of.upper);
     effects.emplace_back(std::move(one));
   }
-  return Object{{"number", Value(look.number)},     {"time_ms", Value(look.time.time_since_epoch().count())},
+  Object object{{"number", Value(look.number)},     {"time_ms", Value(look.time.time_since_epoch().count())},
                 {"fraction", Value(look.fraction)}, {"alpha_spent", Value(look.alpha_spent)},
                 {"z_bound", Value(look.z_bound)},   {"final", Value(look.is_final)},
                 {"units", Value(look.units)},       {"effects", Value(std::move(effects))}};
+  if (look.safe) object.Append("safe", SafeValue(*look.safe, plan));
+  return Value(std::move(object));
 }
 
 Result<PublishedLook> ReadLook(const Value& value, const ExperimentPlan& plan) {
@@ -359,6 +371,14 @@ Result<PublishedLook> ReadLook(const Value& value, const ExperimentPlan& plan) {
     of.lower = lower == nullptr ? -INFINITY : lower->AsDouble();
     of.upper = upper == nullptr ? INFINITY : upper->AsDouble();
     look.effects.push_back(of);
+  }
+  if (const Value* safe = value.Find("safe"); is_whole && safe != nullptr) {
+    is_whole = safe->is_array();
+    look.safe.emplace();
+    for (const Value& one : is_whole ? safe->AsArray() : Array{}) {
+      look.safe->push_back(
+          {place(one, "metric", metrics), static_cast<std::uint32_t>(place(one, "variant", plan.variants))});
+    }
   }
   if (!is_whole || look.number == 0) return Fail(ErrorCode::kCorrupt, "a stored look of an experiment cannot be read");
   if (!unknown.empty()) {

@@ -11,6 +11,7 @@
 #include "stats/inference/multiplicity.h"
 #include "stats/inference/srm.h"
 #include "stats/report/decide.h"
+#include "stats/report/findings.h"
 #include "stats/report/gates.h"
 #include "stats/report/measure.h"
 #include "stats/report/planning.h"
@@ -78,44 +79,24 @@ class Judging {
     return report;
   }
 
-  // What the plan's method found, of the variants together: Holm over the running p-values of the looks, and of the
-  // present moment where every moment counts.
-  void FindOut(MetricReport& primary, std::size_t metric) const {
-    const std::size_t variants = primary.comparisons.size();
-    std::vector<double> smallest(variants, 1), z_there(variants, 0), adjusted(variants, 1);
-    const auto see = [&](std::uint32_t number, const auto& p_and_z) {
-      for (std::size_t i = 0; i < variants; ++i) {
-        const auto [p, z] = p_and_z(i);
-        if (p < smallest[i]) {
-          smallest[i] = p;
-          z_there[i] = z;
-        }
+  // What the plan's method found at the looks, and at the present moment where every moment counts.
+  void FindOut(MetricReport& primary) const {
+    Findings findings(design_);
+    for (const PublishedLook& look : looks_) findings.Add(look);
+    if (method_ == PlanMethod::kSequential && (looks_.empty() || !looks_.back().is_final)) {
+      std::vector<std::pair<double, double>> now;
+      for (const ComparisonOfVariant& one : primary.comparisons) {
+        const bool says_nothing = one.error || IsSmall(one);
+        now.emplace_back(says_nothing ? 1 : one.estimate.p_value, says_nothing ? 0 : one.estimate.effect.point);
       }
-      if (const Outcome<std::vector<double>> holm = AdjustP(smallest, Correction::kHolm)) adjusted = *holm;
-      for (std::size_t i = 0; i < variants; ++i) {
-        ComparisonOfVariant& comparison = primary.comparisons[i];
-        if (!comparison.found.empty() || adjusted[i] > design_.alpha) continue;
-        comparison.found = (z_there[i] > 0) == primary.expect_up ? "better" : "worse";
-        comparison.found_at_look = number;
-      }
-    };
-    for (const PublishedLook& look : looks_) {
-      see(look.number, [&](std::size_t i) {
-        const PublishedLook::Of* of = Find(look, metric, static_cast<std::uint32_t>(i + 1));
-        return of == nullptr ? std::pair(1.0, 0.0) : std::pair(of->p, of->z);
-      });
+      findings.AddNow(now);
     }
-    const bool looks_decide =
-        method_ == PlanMethod::kGroupSequential || (method_ == PlanMethod::kFixed && !looks_.empty());
-    if (!looks_decide) {
-      see(0, [&](std::size_t i) {
-        const ComparisonOfVariant& comparison = primary.comparisons[i];
-        return comparison.error || IsSmall(comparison)
-                   ? std::pair(1.0, 0.0)
-                   : std::pair(comparison.estimate.p_value, comparison.estimate.effect.point);
-      });
+    for (std::size_t i = 0; i < primary.comparisons.size(); ++i) {
+      const Finding& finding = findings.variants().at(i);
+      primary.comparisons[i].found = finding.found;
+      primary.comparisons[i].found_at_look = finding.at_look;
+      primary.comparisons[i].p_adjusted = finding.p_adjusted;
     }
-    for (std::size_t i = 0; i < variants; ++i) primary.comparisons[i].p_adjusted = adjusted[i];
   }
 
   void AdjustSecondary(std::vector<MetricReport*> metrics) const {
@@ -400,14 +381,17 @@ Report Judge(const Design& design, const Facts& facts, const std::vector<Publish
                         !(report.progress.at_end && (!design.plan.ended || now >= SettledAt(design)));
   report.results_hidden = is_red || is_early;
   if (report.results_hidden) {
-    for (PublishedLook& look : report.looks) look.effects.clear();
+    for (PublishedLook& look : report.looks) {
+      look.effects.clear();
+      look.safe.reset();
+    }
   }
 
   const Judging judging(design, facts, looks);
   if (design.primary) {
     MetricReport primary = judging.OfGoal(*design.primary, "primary", report.results_hidden);
     if (!report.results_hidden) {
-      judging.FindOut(primary, design.primary->metric);
+      judging.FindOut(primary);
       judging.AddOverTime(primary, design.primary->metric);
       report.slices = judging.Slices(design.primary->metric);
     }

@@ -5,6 +5,7 @@
 
 #include "stats/inference/fixed.h"
 #include "stats/inference/group_sequential.h"
+#include "stats/report/findings.h"
 #include "stats/report/gates.h"
 #include "stats/report/measure.h"
 #include "stats/report/planning.h"
@@ -49,6 +50,37 @@ PublishedLook::Of AtLook(const Design& design, const GroupSequential* walk, cons
   return of;
 }
 
+// Guardrails that are shown to be within their margin now.
+std::vector<PublishedLook::Held> SafeNow(const Design& design, const Totals& totals) {
+  std::vector<PublishedLook::Held> safe;
+  for (const GuardrailGoal& goal : design.guardrails) {
+    if (!goal.margin) continue;
+    const bool up_is_good = !design.plan.metrics.at(goal.metric).lower_is_better;
+    const ArmStatistic control = totals.Arm(goal.metric, 0);
+    for (std::uint32_t v = 1; v < design.plan.variants.size(); ++v) {
+      const Outcome<Guarded> guarded = Guard(goal, up_is_good, control, totals.Arm(goal.metric, v), design.alpha);
+      if (guarded && guarded->verdict == "safe") safe.push_back({goal.metric, v});
+    }
+  }
+  return safe;
+}
+
+// Whether the look finds what those before it have not.
+bool FindsMore(const Design& design, const std::vector<PublishedLook>& taken, const PublishedLook& look) {
+  Findings findings(design, *look.safe);
+  for (const PublishedLook& before : taken) findings.Add(before);
+  const std::size_t known = findings.Count();
+  findings.Add(look);
+  return findings.Count() > known;
+}
+
+// Whether a whole interval has passed that had no look yet.
+bool IsIntervalDue(const Design& design, const std::vector<PublishedLook>& taken, Time now) {
+  if (taken.size() + 1 >= kMostLooks) return false;
+  const std::int64_t interval = IntervalOf(design, now);
+  return interval >= 1 && (taken.empty() || IntervalOf(design, taken.back().time) < interval);
+}
+
 }  // namespace
 
 std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, const std::vector<PublishedLook>& taken,
@@ -60,11 +92,10 @@ std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, c
   const bool has_ended = design.plan.ended && now >= *design.plan.ended;
   // An experiment that was ended has outcomes to come.
   const bool is_final = progress.at_end && (!has_ended || now >= SettledAt(design));
+  const bool is_due = is_final || IsIntervalDue(design, taken, now);
   if (!is_final) {
-    if (has_ended || method == PlanMethod::kFixed || taken.size() + 1 >= kMostLooks) return std::nullopt;
-    const std::int64_t interval = IntervalOf(design, now);
-    if (interval < 1 || progress.days < FewestDays(design)) return std::nullopt;
-    if (!taken.empty() && IntervalOf(design, taken.back().time) >= interval) return std::nullopt;
+    if (has_ended || method == PlanMethod::kFixed || progress.days < FewestDays(design)) return std::nullopt;
+    if (!is_due && !FindsAtEveryMoment(design, taken)) return std::nullopt;
   }
   const std::vector<Gate> gates = GatesOf(design, facts, now);
   const Gate* events = FindGate(gates, "minimum_events");
@@ -108,6 +139,8 @@ std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, c
       look.effects.push_back(of);
     }
   }
+  look.safe = SafeNow(design, *facts.totals);
+  if (!is_due && !FindsMore(design, taken, look)) return std::nullopt;
   return look;
 }
 

@@ -89,7 +89,7 @@ struct Facts {
 };
 
 // A published look, as it was recorded. Verdicts stand: a later look displays a reversal, it does not undo the first
-// crossing.
+// crossing (findings.h).
 struct PublishedLook {
   std::uint32_t number = 1;  // from 1
   Time time{};
@@ -107,6 +107,13 @@ struct PublishedLook {
     friend bool operator==(const Of&, const Of&) = default;
   };
   std::vector<Of> effects;  // of the primary metric and the secondary ones
+  // A guardrail that was shown to be within its margin, of a variant.
+  struct Held {
+    std::size_t metric = 0;
+    std::uint32_t variant = 0;
+    friend bool operator==(const Held&, const Held&) = default;
+  };
+  std::optional<std::vector<Held>> safe;  // nothing: not known, of a look that an older server took
   friend bool operator==(const PublishedLook&, const PublishedLook&) = default;
 };
 
@@ -133,7 +140,8 @@ struct ComparisonOfVariant {
   std::optional<Estimate> absolute, unadjusted;
   double p_adjusted = 1;    // Holm over the variants of the goal, Benjamini-Hochberg over secondary ones
   bool is_relative = true;  // of `estimate`
-  // "better", "worse", "": what the plan's method found, at the first look that found it (0: now).
+  // "better", "worse", "": what the plan's method found, at the first look that found it. 0: the present numbers of a
+  // sequential plan, which no look has kept yet; nothing is shipped by them.
   std::string found;
   std::uint32_t found_at_look = 0;
   std::string guardrail;                               // "safe", "harmed", "not_sure_yet"; "" where it is none
@@ -221,8 +229,10 @@ struct Report {
 inline constexpr std::size_t kMostLooks = 30;
 
 // The look that the plan has due at `now`, if it has one and there is enough for it (min_days, whole look intervals, at
-// most one a day and kMostLooks in all; the last is kept for the end). None while a gate is red, while totals are being
-// rebuilt, after the final one. The caller records it, then judges with it.
+// most one a day and kMostLooks in all; the last is kept for the end). A sequence holds at every moment: of a
+// sequential plan one is due, too, whenever it finds what no look has found before, at most twice for each variant.
+// None while a gate is red, while totals are being rebuilt, after the final one. The caller records it, then judges
+// with it: what was found is what the looks say that are given to Judge, and a variant is shipped by such only.
 std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, const std::vector<PublishedLook>& taken,
                                      Time now);
 

@@ -3,20 +3,25 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 #include "core/base/json.h"
 #include "stats/inference/confidence_sequence.h"
 #include "stats/report/report.h"
 #include "stats/report/words.h"
+#include "tests/stats/random_facts.h"
 #include "tests/stats/report/samples.h"
 
 namespace guidon::stats::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -123,8 +128,12 @@ TEST(JudgeTest, AGuardrailThatIsNotKnownToHoldKeepsItRunningAndThenLeavesItOpen)
   Watched watched = Watch(design, {.seed = 3, .arms = {{}, better}});
   const Report running = watched.Read();
   EXPECT_EQ(running.decision, Decision::kKeepRunning) << running.verdict;
-  EXPECT_THAT(running.next, HasSubstr("as soon as checkout_error is shown"));
+  EXPECT_THAT(running.next, HasSubstr("with the first look that shows checkout_error to be within its margin. The next "
+                                      "look is due on 2027-02-01."));
   watched.now = After(42);
+  EXPECT_EQ(watched.Read().decision, Decision::kKeepRunning) << "the last look is still to come";
+  EXPECT_THAT(watched.Read().verdict, HasSubstr("its final look is still to be taken"));
+  watched.TakeDueLook();
   const Report ended = watched.Read();
   EXPECT_EQ(ended.decision, Decision::kInconclusive) << ended.verdict;
   EXPECT_THAT(ended.verdict, HasSubstr("could not be shown that checkout_error"));
@@ -241,6 +250,160 @@ TEST(JudgeTest, ShipsWholeWeeks) {
   EXPECT_THAT(ended.notes, ::testing::Contains(HasSubstr("It was ended after 10 days")));
 }
 
+// A sequence holds at every moment, and nobody keeps what somebody read: what ships is a look.
+TEST(JudgeTest, ASequenceShipsByTheLookThatKeepsWhatItFoundAndGoesOnDoingSo) {
+  Design design = DesignOf(PlanMethod::kSequential);
+  design.max_days.reset();
+  ArmOf better;
+  better.conversion = 0.235;
+  Watched watched{
+      design, TotalsOf(design, {.seed = 11, .units_per_day = 2'000, .arms = {{}, better}}, 16), {}, After(13.9)};
+  EXPECT_FALSE(watched.TakeDueLook()) << "too early for a verdict";
+  // Two weeks, and a day more: between two weekly looks.
+  watched.now = After(16);
+  const Report found = watched.Read();
+  ASSERT_EQ(MetricOf(found, "primary").comparisons[0].found, "better");
+  ASSERT_EQ(MetricOf(found, "primary").comparisons[0].found_at_look, 0u);
+  EXPECT_EQ(found.decision, Decision::kKeepRunning) << found.verdict;
+  ASSERT_TRUE(watched.TakeDueLook());
+  EXPECT_FALSE(watched.TakeDueLook()) << "it finds nothing new";
+  watched.now = After(16.1);
+  EXPECT_FALSE(watched.TakeDueLook());
+  EXPECT_THAT(watched.Read().next, HasSubstr("It is shipped on 2027-01-25, unless harm"));
+  // In between the numbers have become those of no effect, and it is in the middle of a week.
+  watched.totals = TotalsOf(design, {.seed = 3, .units_per_day = 2'000}, 21);
+  for (const double days : {21.0, 24.0}) {
+    watched.now = After(days);
+    const Report later = watched.Read();
+    EXPECT_EQ(later.decision, Decision::kShip) << later.verdict;
+    EXPECT_EQ(later.winner, "one_page");
+    EXPECT_THAT(later.verdict, HasSubstr("one_page raises order_completed by 1"));
+    EXPECT_THAT(later.verdict, HasSubstr(" at look 1"));
+    EXPECT_THAT(later.notes, ::testing::Contains(HasSubstr("what was found first stands")));
+  }
+  EXPECT_TRUE(watched.TakeDueLook()) << "the weekly one";
+  EXPECT_EQ(watched.Read().decision, Decision::kShip);
+}
+
+TEST(JudgeTest, AGuardrailThatALookHasShownToHoldIsNotAskedAgain) {
+  const auto since = [](double errors, std::uint32_t days) {
+    ArmOf better;
+    better.conversion = 0.235;
+    better.errors = errors;
+    Design design = DesignOf();
+    design.guardrails = {{2, 0.008, false, "rollback"}};
+    design.planned_units = 100'000;
+    return Watch(design, {.seed = 11, .units_per_day = 2'500, .days = days, .arms = {{}, better}});
+  };
+  Watched watched = since(0.010, 15);
+  ASSERT_EQ(watched.Read().decision, Decision::kShip) << watched.Read().verdict;
+  ASSERT_THAT(watched.looks.front().safe, ::testing::Optional(ElementsAre(PublishedLook::Held{2, 1})));
+  watched.totals = since(0.017, 16).totals;
+  watched.now = After(16);
+  const Report unsure = watched.Read();
+  ASSERT_EQ(MetricOf(unsure, "guardrail").guardrail_verdict, "not_sure_yet");
+  EXPECT_EQ(unsure.decision, Decision::kShip) << unsure.verdict;
+  EXPECT_THAT(unsure.notes, ::testing::Contains(HasSubstr("checkout_error of one_page is within its margin")));
+  // What an older server kept says nothing of it: the present counts.
+  for (PublishedLook& look : watched.looks) look.safe.reset();
+  EXPECT_EQ(watched.Read().decision, Decision::kKeepRunning);
+  watched.totals = since(0.010, 15).totals;
+  EXPECT_EQ(watched.Read().decision, Decision::kShip);
+  // Harm that is shown speaks against it, whatever was found before.
+  watched.totals = since(0.035, 16).totals;
+  EXPECT_EQ(watched.Read().decision, Decision::kStopForHarm);
+}
+
+// Facts that go any way, read at any moment, looks that are taken now or later: what was said to be shipped is, until a
+// guardrail is harmed or the data cannot be trusted.
+TEST(JudgeTest, WhatWasShippedStaysShippedUntilSomethingSpeaksAgainstIt) {
+  std::mt19937_64 random = Random("WhatWasShippedStaysShipped");
+  const auto uniform = [&](double from, double to) { return std::uniform_real_distribution(from, to)(random); };
+  int shipped_paths = 0, doubted = 0, unsure = 0;
+  for (int path = 0, paths = Runs(24); path < paths; ++path) {
+    Design design = DesignOf(path % 6 == 0   ? PlanMethod::kFixed
+                             : path % 2 == 0 ? PlanMethod::kSequential
+                                             : PlanMethod::kGroupSequential,
+                             2 + static_cast<std::size_t>(path / 2 % 2));
+    design.plan.dimensions.clear();
+    design.plan.weights.assign(design.plan.variants.size(), 1.0 / static_cast<double>(design.plan.variants.size()));
+    design.plan.metrics.resize(3);
+    design.secondary.clear();
+    design.guardrails = {{2, 0.08, false, "alert"}};
+    design.min_days = std::array{2u, 7u, 9u}.at(random() % 3);
+    design.max_days = random() % 2 == 0 ? std::optional(std::uint32_t{16}) : std::nullopt;
+    design.planned_units = uniform(2'000, 5'000);
+    design.look_every = std::chrono::days(std::array{1, 3, 7}.at(random() % 3));
+    const std::size_t variants = design.plan.variants.size();
+    const std::string told = "path " + std::to_string(path);
+    Watched watched{design, Totals(design.plan), {}, Start()};
+    std::vector<Contribution> units;
+    std::string shipped;
+    bool was_shipped = false;
+    for (std::uint32_t day = 0; day < 21; ++day) {
+      // At first it is better, later often worse; so is the guardrail.
+      const double effect = day < 9 ? uniform(0.02, 0.16) : uniform(-0.2, 0.05),
+                   harm = day < 9 ? 0 : uniform(0.02, 0.2);
+      for (std::uint32_t i = 0; i < 40 * variants * 3; ++i) {
+        Contribution unit;
+        unit.kind = Contribution::Kind::kUnit;
+        unit.variant = static_cast<std::uint32_t>(i % variants);
+        unit.day = 20'457 + static_cast<std::int32_t>(day);
+        const double more = unit.variant == 0 ? 0 : unit.variant == 1 ? 1 : 0.8;
+        unit.metrics.resize(3);
+        const auto yes_or_no = [&](MetricContribution& of, double chance) {
+          of.y = of.y_uncapped = uniform(0, 1) < chance ? 1 : 0;
+          of.events = of.y > 0 ? 1 : 0;
+        };
+        yes_or_no(unit.metrics[0], 0.4 + more * effect);
+        yes_or_no(unit.metrics[2], 0.05 + more * harm);
+        watched.totals.Add(unit);
+        units.push_back(std::move(unit));
+      }
+      for (int i = 0; i < 3; ++i) {  // somebody asks to be erased
+        const std::size_t place = random() % units.size();
+        watched.totals.Remove(units[place]);
+        units[place] = std::move(units.back());
+        units.pop_back();
+      }
+      for (int i = random() % 4 == 0 ? 2 : 1; i > 0; --i) {
+        const double hour = i == 2 ? uniform(0, 0.5) : uniform(0.5, 0.99);
+        watched.now = After(day + hour);
+        if (random() % 2 == 0) watched.TakeDueLook();
+        const Report report = watched.Read();
+        const bool is_ship = report.decision == Decision::kShip;
+        if (is_ship) {
+          const auto at = std::find(design.plan.variants.begin(), design.plan.variants.end(), report.winner);
+          ASSERT_NE(at, design.plan.variants.end());
+          const auto place = static_cast<std::size_t>(at - design.plan.variants.begin()) - 1;
+          const ComparisonOfVariant& winner = MetricOf(report, "primary").comparisons.at(place);
+          ASSERT_GE(winner.found_at_look, 1u) << told;
+          was_shipped = true;
+          doubted += winner.estimate.interval.lower < 0 ? 1 : 0;
+          unsure += MetricOf(report, "guardrail").comparisons.at(place).guardrail == "not_sure_yet" ? 1 : 0;
+        }
+        const bool is_harmed = !shipped.empty() && !report.HasRedGate() &&
+                               std::any_of(MetricOf(report, "guardrail").comparisons.begin(),
+                                           MetricOf(report, "guardrail").comparisons.end(), [&](const auto& one) {
+                                             return one.variant == shipped && one.guardrail == "harmed";
+                                           });
+        if (is_harmed) shipped.clear();
+        if (!shipped.empty() && !report.HasRedGate()) {
+          ASSERT_EQ(ToString(report.decision), "ship") << told << ", day " << day + hour << ": " << report.verdict;
+          ASSERT_EQ(report.winner, shipped) << told << ", day " << day + hour;
+        }
+        if (is_ship) shipped = report.winner;
+      }
+    }
+    shipped_paths += was_shipped ? 1 : 0;
+  }
+  std::printf("%d paths shipped; by the newest numbers %d times no better, %d times a guardrail not sure\n",
+              shipped_paths, doubted, unsure);
+  EXPECT_GE(shipped_paths, Runs(24) / 4);
+  EXPECT_GE(doubted, Runs(24) / 2) << "or it would try nothing";
+  EXPECT_GE(unsure, Runs(24) / 6) << "likewise";
+}
+
 TEST(JudgeTest, SaysNothingButHarmBeforeTheFewestDays) {
   ArmOf better;
   better.conversion = 0.26;
@@ -340,6 +503,18 @@ TEST(LooksTest, AreTakenByThePlanOnceAnIntervalFromTheFewestDaysOn) {
   EXPECT_TRUE(DueLook(design, {&totals, {}}, {*first}, After(21)));
   // The same facts, the same look.
   EXPECT_EQ(*first, *DueLook(design, {&totals, {}}, {}, After(14)));
+  // One that was to have a size must not become sequential for what it finds.
+  Design sized = design;
+  sized.planned_units.reset();
+  sized.max_days.reset();
+  sized.min_days = 2;
+  ArmOf better;
+  better.conversion = 0.4;
+  const Totals clear = TotalsOf(design, {.seed = 20, .arms = {{}, better}}, 3);
+  ASSERT_EQ(EffectiveMethod(sized), PlanMethod::kSequential);
+  EXPECT_FALSE(DueLook(sized, {&clear, {}}, {}, After(3)));
+  sized.method = PlanMethod::kSequential;
+  EXPECT_TRUE(DueLook(sized, {&clear, {}}, {}, After(3)));
 }
 
 TEST(LooksTest, TheLastSpendsWhatIsLeftAndThenThereAreNone) {
@@ -380,6 +555,10 @@ TEST(LooksTest, AreReadAsTheyWereWritten) {
   const Result<PublishedLook> read = ReadLook(*stored, design.plan);
   ASSERT_TRUE(read);
   EXPECT_EQ(*read, look);
+  ASSERT_TRUE(look.safe) << "it says which guardrails hold";
+  PublishedLook older = look;
+  older.safe.reset();
+  EXPECT_EQ(*ReadLook(stats::ToJson(older, design.plan), design.plan), older);
   EXPECT_FALSE(ReadLook(Value(3), design.plan));
   Value broken = *stored;
   broken.MutableObject().Erase("fraction");

@@ -146,10 +146,16 @@ Watched Watch(const Design& design, const World& world, const DataQuality& quali
   std::uint64_t number = 0;
   for (std::uint32_t day = 0; day < world.days; ++day) {
     AddDay(design, world, day, number, [&](const Contribution& unit) { watched.totals.Add(unit); });
-    const auto look = DueLook(design, {&watched.totals, quality}, watched.looks, After(day + 1));
-    if (look) watched.looks.push_back(*look);
+    watched.now = After(day + 1);
+    watched.TakeDueLook();
   }
   return watched;
+}
+
+bool Watched::TakeDueLook() {
+  const auto look = DueLook(design, {&totals, quality}, looks, now);
+  if (look) looks.push_back(*look);
+  return look.has_value();
 }
 
 namespace {

@@ -50,6 +50,8 @@ struct Watched {
   Time now{};
   DataQuality quality;
   Report Read() const { return Judge(design, {&totals, quality}, looks, now, 42); }
+  // Whether the plan had one due.
+  bool TakeDueLook();
 };
 Watched Watch(const Design& design, const World& world, const DataQuality& quality = {});
 
