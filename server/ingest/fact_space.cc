@@ -46,12 +46,32 @@ const Value* NumberIn(const FactEvent& event, const std::string& name) {
 FactSpace::FactSpace(UnitSpace name, std::vector<StoredSource> sources)
     : name_(std::move(name)), unit_prefix_(UnitKeyPrefix(name_)), sources_(std::move(sources)) {}
 
-std::optional<stats::SourceId> FactSpace::Take(const FactSource& source, std::uint64_t from, std::size_t most) {
+std::optional<std::vector<stats::SourceId>> FactSpace::Take(const std::vector<FactSource>& sources, std::uint64_t from,
+                                                            std::size_t most) {
+  // Before any is taken: who is left out must not use up ids, each time that it is asked for.
+  const auto live = std::count_if(sources_.begin(), sources_.end(), [](const StoredSource& s) { return !s.retired; });
+  std::size_t count = static_cast<std::size_t>(live);
+  for (auto source = sources.begin(); source != sources.end(); ++source) {
+    const auto is_it = [&](const FactSource& other) { return IsSame(other, *source); };
+    if (!Find(*source) && std::none_of(sources.begin(), source, is_it)) ++count;
+  }
+  if (count > std::max(most, static_cast<std::size_t>(live))) return std::nullopt;
+  std::vector<stats::SourceId> ids;
+  for (const FactSource& source : sources) {
+    const std::optional<stats::SourceId> known = Find(source);
+    ids.push_back(known ? *known : Add(source, from));
+  }
+  return ids;
+}
+
+std::optional<stats::SourceId> FactSpace::Find(const FactSource& source) const {
   for (std::size_t id = 0; id < sources_.size(); ++id) {
     if (!sources_[id].retired && IsSame(sources_[id].source, source)) return static_cast<stats::SourceId>(id);
   }
-  const auto live = std::count_if(sources_.begin(), sources_.end(), [](const StoredSource& s) { return !s.retired; });
-  if (static_cast<std::size_t>(live) >= most) return std::nullopt;
+  return std::nullopt;
+}
+
+stats::SourceId FactSpace::Add(const FactSource& source, std::uint64_t from) {
   is_compiled_ = false;
   auto place = std::find_if(sources_.begin(), sources_.end(), [](const StoredSource& s) { return s.free; });
   if (place == sources_.end()) place = sources_.emplace(place);

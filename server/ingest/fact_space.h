@@ -26,9 +26,10 @@ class FactSpace {
   const std::string& unit_prefix() const { return unit_prefix_; }  // of the keys of its units
   const std::vector<StoredSource>& sources() const { return sources_; }
 
-  // The id of a source; one that is new is made up for up to `from`, and takes the first id that is free. Nothing when
-  // there are `most` already.
-  std::optional<stats::SourceId> Take(const FactSource& source, std::uint64_t from, std::size_t most);
+  // The ids of sources, in their order; one that is new is made up for up to `from`, and takes the first id that is
+  // free. Nothing, and none is taken, when there would be more than `most`.
+  std::optional<std::vector<stats::SourceId>> Take(const std::vector<FactSource>& sources, std::uint64_t from,
+                                                   std::size_t most);
   // Those that are not among `used` are retired. Whether any was.
   bool Retire(const std::vector<bool>& used);
   // Ids of those that are retired and not free; and of such: no unit has facts of it any more.
@@ -55,6 +56,8 @@ class FactSpace {
 
  private:
   void Compile();
+  std::optional<stats::SourceId> Find(const FactSource& source) const;  // of those in use
+  stats::SourceId Add(const FactSource& source, std::uint64_t from);
 
   UnitSpace name_;
   std::string unit_prefix_;

@@ -488,19 +488,15 @@ class Fold::Impl {
     const UnitSpace space_name{plan.project, plan.environment, plan.unit};
     std::unique_ptr<FactSpace>& space = spaces_[space_name];
     if (!space) space = std::make_unique<FactSpace>(space_name, std::vector<StoredSource>());
-    std::vector<stats::SourceId> ids;
-    for (const FactSource& source : plan.sources) {
-      const auto id = space->Take(source, from, options_.most_sources);
-      if (!id) return ++taken.left_out, Status();
-      ids.push_back(*id);
-    }
+    const std::optional<std::vector<stats::SourceId>> ids = space->Take(plan.sources, from, options_.most_sources);
+    if (!ids) return ++taken.left_out, Status();
     stats::ExperimentPlan with_ids = plan.plan;
     for (stats::MetricPlan& metric : with_ids.metrics) {
-      for (stats::SourceId& source : metric.sources) source = ids[source];
+      for (stats::SourceId& source : metric.sources) source = (*ids)[source];
     }
     std::vector<bool>& used = taken.used[space.get()];
     used.resize(space->sources().size());
-    for (const stats::SourceId id : ids) used[id] = true;
+    for (const stats::SourceId id : *ids) used[id] = true;
     const IterationName name{plan.project, plan.environment, with_ids.experiment, with_ids.iteration};
     auto live = std::make_unique<Live>(name, *space, std::move(with_ids));
     if (const auto old = lives_.find(name);

@@ -824,6 +824,27 @@ TEST_F(FoldTest, IdsOfSourcesThatNoUnitHasFactsOfAreGivenOutAgain) {
   for (const StoredSource& one : Sources()) EXPECT_TRUE(one.free);
 }
 
+TEST_F(FoldTest, APlanThatIsLeftOutTakesNoIds) {
+  options_.most_sources = 4;
+  Open();
+  FoldPlan wide = CheckoutPlan();
+  wide.plan.experiment = "wide";
+  wide.sources[0].event = "pay";
+  wide.sources[1].value = "net";
+  for (int i = 0; i < 3; ++i) {
+    Plan({CheckoutPlan(), wide});
+    CatchUp();
+    EXPECT_EQ(counters_.left_out, 1);
+    EXPECT_EQ(Sources().size(), 3u) << "after change " << i;
+  }
+  // Three that are there, and one that is new.
+  wide.sources[0] = CheckoutPlan().sources[0];
+  Plan({CheckoutPlan(), wide});
+  CatchUp();
+  EXPECT_EQ(counters_.left_out, 0);
+  EXPECT_EQ(Sources().size(), 4u);
+}
+
 TEST_F(FoldTest, FactsOfAnEnvironmentThatIsGoneAreRemovedByTheDailyPass) {
   FoldPlan staging = CheckoutPlan();
   staging.environment = "staging";
