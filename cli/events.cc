@@ -1,4 +1,5 @@
 // guidon events import|export: experiments that were run elsewhere, and who was exposed to those of a server.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -172,7 +173,7 @@ int Export(const EventsOptions& options) {
                            Escape(options.experiment) + "/exposures?limit=" + std::to_string(kPage) +
                            "&iteration=" + std::to_string(options.iteration);
   const bool is_csv = options.format == "csv";
-  std::size_t count = 0;
+  std::size_t count = 0, unreadable = 0;
   std::string after;
   for (bool more = true, is_first = true; more; is_first = false) {
     const Result<ApiAnswer> answer =
@@ -189,6 +190,9 @@ int Export(const EventsOptions& options) {
       is_csv ? PrintCsvOf(exposure, dimensions) : PrintJson(exposure);
       ++count;
     }
+    if (const Value* left_out = answer->body.Find("unreadable")) {
+      unreadable += static_cast<std::size_t>(std::max<std::int64_t>(0, left_out->AsInt()));
+    }
     const Value* next = answer->body.Find("next");
     more = next != nullptr;
     if (more) after = next->AsString();
@@ -201,6 +205,10 @@ int Export(const EventsOptions& options) {
               << " yet; --iteration and --environment name others";
   }
   std::cerr << "\n";
+  if (unreadable > 0) {
+    std::cerr << "what the server keeps of " << Plural(unreadable, "unit") << " of " << options.environment
+              << " is damaged and was passed over: whether they were exposed is not known\n";
+  }
   return kPass;
 }
 

@@ -76,6 +76,7 @@ http::Response Api::ListExposures(const Call& call) {
   Array names;
   for (const std::string& name : page->dimensions) names.emplace_back(name);
   Object body{{"dimensions", Value(std::move(names))}, {"exposures", Value(std::move(exposures))}};
+  if (page->unreadable > 0) body.Append("unreadable", Value(page->unreadable));
   if (page->more) body.Append("next", Value(page->next));
   return JsonResponse(200, Value(std::move(body)));
 }

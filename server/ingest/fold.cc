@@ -262,7 +262,10 @@ class Fold::Impl {
         ++looked_at;
         page.next = entry.key.substr(prefix.size());
         Result<UnitRecord> record = UnitRecord::Decode(entry.value);
-        if (!record) return Fail(record.error());
+        if (!record) {
+          ++page.unreadable;
+          continue;
+        }
         ReadFromStart(stored->plan, *record);
         AppendExposed(stored->plan, *record, page);
       }
@@ -290,6 +293,11 @@ class Fold::Impl {
     for (const auto& [name, space] : spaces_) {
       if (!IsOf(name, project, attribute)) continue;
       Result<std::optional<UnitRecord>> record = ReadUnit(space->unit_prefix() + unit);
+      if (!record && record.error().code == ErrorCode::kCorrupt) {
+        found.push_back({name, Object{{"fault", Value("what analysis keeps of it cannot be read: " +
+                                                      record.error().message + "; an erasure removes it")}}});
+        continue;
+      }
       if (!record) return Fail(record.error());
       if (*record) found.push_back({name, Describe(*space, **record)});
     }
@@ -1552,6 +1560,7 @@ class Fold::Impl {
       const Result<StoredIteration> stored = ReadIteration(name);
       if (!stored) continue;  // nothing is known of it
       Result<Totals> totals = ReadTotals(name, stored->plan);
+      if (!totals && totals.error().code == ErrorCode::kCorrupt) continue;  // there is nothing to take it out of
       if (!totals) return Fail(totals.error());
       take_out(name, *totals, stored->plan, stored->caps);
     }

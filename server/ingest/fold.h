@@ -90,7 +90,7 @@ struct FoldOptions {
 // A unit as privacy has to know it.
 struct UnitFacts {
   UnitSpace space;
-  Value content;  // {"exposures": […], "events": […]}
+  Value content;  // {"exposures": […], "events": […]}; of a record that cannot be read {"fault": "why"}
 };
 
 struct ExposedUnit {
@@ -102,6 +102,7 @@ struct ExposedUnit {
 struct ExposedUnits {
   std::vector<ExposedUnit> units;       // in byte order
   std::vector<std::string> dimensions;  // their names
+  std::size_t unreadable = 0;           // units that were passed over: whether they were exposed is not known
   bool more = false;                    // go on after the last looked at
   std::string next;
 };
@@ -136,8 +137,9 @@ class Fold {
   Result<std::vector<UnitFacts>> FindUnit(const std::string& project, const std::string& attribute,
                                           const std::string& unit) const;
   // Removes its records, and what it came to from the totals of every iteration that it is still known to have been
-  // exposed to; of a record that cannot be read, the next daily pass does so for live ones. Returns how many records
-  // there were. What the journal still has of it is to be erased before.
+  // exposed to; of a record that cannot be read, the next daily pass does so for live ones. Totals of closed iterations
+  // that cannot be read keep no record from being removed. Returns how many records there were. What the journal still
+  // has of it is to be erased before.
   Result<std::size_t> EraseUnit(const std::string& project, const std::string& attribute, const std::string& unit);
 
  private:

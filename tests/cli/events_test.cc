@@ -37,6 +37,19 @@ const Value& At(const Value& list, std::size_t index) {
   return list.AsArray().at(index);
 }
 
+TEST(EventsTest, AnExportSaysWhatWasPassedOver) {
+  const std::vector<std::string> words = {"events", "export", "--experiment", "one-page",
+                                          "-p",     "shop",   "-e",           "production"};
+  const std::string unit = R"({"unit":"u1","variant":"a","time":"2027-01-01T00:00:00.000Z"})";
+  const Finished done = Asking(words, {{R"({"dimensions":[],"exposures":[],"unreadable":2,"next":"u0"})"},
+                                       {R"({"dimensions":[],"exposures":[)" + unit + R"(],"unreadable":1})"}});
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_EQ(done.output, unit + "\n");
+  EXPECT_EQ(done.errors,
+            "1 unit\nwhat the server keeps of 3 units of production is damaged and was passed over: whether they were "
+            "exposed is not known\n");
+}
+
 TEST(EventsTest, ATableOfUnitsComesToItsCounts) {
   Workspace files;
   files.Write("table.csv", kTable);

@@ -429,11 +429,23 @@ TEST_F(FoldTest, AnErasedUnitLeavesNoTraceInRecordsAndTotals) {
   EXPECT_TRUE(fold_->FindUnit("", "key", "u1")->empty());
 
   // Of an iteration that is closed, too.
+  Append(*journal_, {Exposure("u3", "control", kStartMs)});
+  CatchUp();
   Plan({});
   CatchUp();
-  EXPECT_EQ(Orders(), "1/1 0/0");
+  EXPECT_EQ(Orders(), "1/2 0/0");
   EXPECT_EQ(*fold_->EraseUnit("", "key", "u2"), 1u);
-  EXPECT_EQ(Orders(), "0/0 0/0");
+  EXPECT_EQ(Orders(), "0/1 0/0");
+  // Whatever has become of its totals.
+  const RangeResult parts = *store_->Range(RangeQuery::Prefix(TotalKeyPrefix(kCheckout)));
+  ASSERT_FALSE(parts.entries.empty());
+  Txn damage;
+  for (const KeyValue& part : parts.entries) damage.ops.push_back(TxnOp::Put(part.key, "?"));
+  ASSERT_TRUE(store_->Commit(std::move(damage)));
+  const Result<std::size_t> erased = fold_->EraseUnit("", "key", "u3");
+  ASSERT_TRUE(erased) << erased.error().message;
+  EXPECT_EQ(*erased, 1u);
+  EXPECT_FALSE(*store_->Get(UnitKeyPrefix({"shop", "production", "key"}) + "u3"));
 }
 
 // Pages of the journal between the parts of walks, and restarts in them: to make totals anew with caps that all units
@@ -643,6 +655,12 @@ TEST_F(FoldTest, AUnitThatCannotBeReadIsPassedOverAndCounted) {
                      Exposure("u3", "control", kStartMs)});
   CatchUp();
   EXPECT_EQ(Orders(), "2/3 0/0");
+  const ExposedUnits listed = *fold_->ListExposed(kCheckout, "", 10);
+  EXPECT_EQ(listed.units.size(), 2u);
+  EXPECT_EQ(listed.unreadable, 1u);
+  const std::vector<UnitFacts> found = *fold_->FindUnit("shop", "key", "u1");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_THAT(ToJson(found[0].content), HasSubstr(R"({"fault":"what analysis keeps of it cannot be read: )"));
   EXPECT_THAT(reports_, ElementsAre(AllOf(HasSubstr("without a unit of 'key' in 'shop/production'"))));
   ASSERT_TRUE(fold_->PassNow(Never));
   EXPECT_EQ(Orders(), "1/2 0/0");
