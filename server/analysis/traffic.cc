@@ -31,6 +31,10 @@ std::optional<ObservedTraffic> Observed(const Analysis& analysis, const Definiti
   const double share = ShareOf(definitions, record);
   const auto facts = analysis.Facts(definitions.project.key, experiment.environment, experiment.key, iteration.number);
   if (!facts || share <= 0) return std::nullopt;
+  // A moment after its start: what is known is of an earlier experiment of that name, which was deleted. Older versions
+  // knew no start.
+  const stats::Time started{stats::Milliseconds(iteration.started_ms)};
+  if ((*facts)->plan.started != stats::Time{} && (*facts)->plan.started != started) return std::nullopt;
   const auto days = (*facts)->totals->UnitsByDay();
   if (days.empty()) return std::nullopt;
   // Days on which nobody came count, too.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "server/analysis/plan_of.h"
+#include "server/analysis/traffic.h"
 #include "server/feed/feed.h"
 #include "tests/server/ingest/fold_fixture.h"
 
@@ -97,6 +98,11 @@ class ReportsTest : public ::testing::Test {
     Result<stats::Report> report = reports_.Of("shop", "production", "checkout", iteration);
     EXPECT_TRUE(report) << report.error().message;
     return *std::move(report);
+  }
+  std::optional<ObservedTraffic> ObservedTrafficOf(const std::string& key) {
+    const std::shared_ptr<const CatalogView> view = catalog_.View();
+    const Definitions& definitions = view->FindProject("shop")->definitions;
+    return ObservedOn(analysis_, definitions, definitions.entities.FindExperiment(key)->definition, now_ms_);
   }
   // The numbers, and who and why.
   static std::string Said(const stats::Report& report) {
@@ -306,6 +312,25 @@ TEST_F(ReportsTest, AnExperimentThatIsMadeAgainUnderItsKeyInheritsNothing) {
   EXPECT_FALSE(*store_->Get("!silence/shop/production/checkout"));
   EXPECT_TRUE(*store_->Get("!silence/shop/production/checkout-2"));
   EXPECT_TRUE(*store_->Get("!look/shop/production/checkout-2/1/size"));
+}
+
+TEST_F(ReportsTest, TrafficOfAnEarlierExperimentOfThatKeyIsNotObservedOnTheNewOne) {
+  SendCrowd(10, 10);
+  Fold();
+  const std::optional<ObservedTraffic> before = ObservedTrafficOf("checkout");
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->units_per_day, 20);
+  Do(Move::kStop);
+  Change(EntityKind::kExperiment, "checkout", "null", Edit::Action::kDelete);
+  now_ms_ += kHourMs;
+  PutExperiment();
+  EXPECT_FALSE(ObservedTrafficOf("checkout")) << "the fold does not know of it yet";
+  Fold();
+  EXPECT_FALSE(ObservedTrafficOf("checkout")) << "nobody has come";
+  Send({Sees("a", "control", now_ms_)});
+  Fold();
+  ASSERT_TRUE(ObservedTrafficOf("checkout"));
+  EXPECT_EQ(ObservedTrafficOf("checkout")->units_per_day, 1);
 }
 
 TEST_F(ReportsTest, ALookThatCannotBeReadIsToldAndSilencesNoAlarm) {
