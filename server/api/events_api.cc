@@ -17,15 +17,6 @@ constexpr std::uint64_t kMostProcesses = 1'000;    // in one page
 constexpr std::size_t kMostSummaryGroups = 1'000;  // of processes that say the same
 constexpr std::uint64_t kMostNumber = std::numeric_limits<std::int64_t>::max();
 
-// The body without its Content-Encoding. `unknown` is set when there is one that we do not know.
-Result<std::string> Unpack(const http::Request& request, std::size_t most, bool& unknown) {
-  const std::string_view encoding = request.Header("Content-Encoding");
-  if (encoding.empty() || encoding == "identity") return request.body;
-  if (encoding == "gzip") return Gunzip(request.body, most);
-  unknown = true;
-  return Fail(ErrorCode::kInvalid, "the only Content-Encoding understood here is gzip");
-}
-
 // {"accepted":97,"rejected":[…] without its end: whether it is a repetition comes last.
 std::string AnswerOf(const EventBatch& batch) {
   Array rejected;
@@ -89,10 +80,8 @@ void Api::SendEvents(const Call& call, const Answered& answered) {
   if (!parts_.feed.Find({call.who.project, call.who.environment})) {
     return refuse(ProblemResponse(GoneScope(call.who), call.request.id));
   }
-  bool unknown_encoding = false;
-  const Result<std::string> json = Unpack(call.request, BatchLimits().bytes, unknown_encoding);
-  if (!json && unknown_encoding) return refuse(ProblemResponse(415, json.error(), call.request.id));
-  if (!json) return refuse(BadRequest(call.request, json.error()));
+  const Result<std::string> json = ReadPacked(call.request, BatchLimits().bytes);
+  if (!json) return refuse(PackedProblem(call.request, json.error()));
   const Timestamp now{std::chrono::milliseconds(parts_.now_ms())};
   Result<EventBatch> batch = ReadBatch(*json, now);
   if (!batch) return refuse(BadRequest(call.request, batch.error()));
@@ -127,10 +116,8 @@ void Api::AppendBatch(const http::Request& request, std::size_t bytes, const Ans
 http::Response Api::SendStatus(const Call& call) {
   const std::shared_ptr<Channel> channel = parts_.feed.Find({call.who.project, call.who.environment});
   if (!channel) return ProblemResponse(GoneScope(call.who), call.request.id);
-  bool unknown_encoding = false;
-  const Result<std::string> json = Unpack(call.request, kMostStatusBytes, unknown_encoding);
-  if (!json && unknown_encoding) return ProblemResponse(415, json.error(), call.request.id);
-  if (!json) return BadRequest(call.request, json.error());
+  const Result<std::string> json = ReadPacked(call.request, kMostStatusBytes);
+  if (!json) return PackedProblem(call.request, json.error());
   Result<ProcessStatus> status = ReadStatus(*json);
   if (!status) return BadRequest(call.request, status.error());
   const std::string epoch = status->epoch;

@@ -251,7 +251,9 @@ void Api::ImportEvents(const Call& call, const Answered& answered) {
   }
   const BatchLimits limits{.imported = true};
   const Timestamp now{std::chrono::milliseconds(parts_.now_ms())};
-  Result<EventBatch> batch = ReadBatch(call.request.body, now, limits);
+  const Result<std::string> json = ReadPacked(call.request, limits.bytes);
+  if (!json) return refuse(PackedProblem(call.request, json.error()));
+  Result<EventBatch> batch = ReadBatch(*json, now, limits);
   if (!batch) return refuse(BadRequest(call.request, batch.error()));
   if (Status whole = CheckBatch(*batch, id, announced); !whole) {
     return refuse(BadRequest(call.request, whole.error()));
@@ -259,7 +261,7 @@ void Api::ImportEvents(const Call& call, const Answered& answered) {
   batch->sender += "\"import\":\"" + id + "\",";
   std::string answer = "{\"accepted\":" + std::to_string(batch->counts.Accepted()) + ",\"rejected\":[]";
   // Who sends it is in the audit log: what is told of a person there can be erased.
-  AppendBatch(call.request, call.request.body.size(), answered,
+  AppendBatch(call.request, json->size(), answered,
               {project, environment, "", *std::move(batch), std::move(answer), true});
 }
 

@@ -13,12 +13,18 @@
 #include "core/model/units.h"
 #include "server/api/permits.h"
 #include "server/api/problem.h"
+#include "server/ingest/batch.h"
 
 namespace guidon {
 namespace {
 
 constexpr std::size_t kMaxIdempotencyKeyBytes = 128;
 constexpr std::size_t kMaxCommentBytes = 4096;
+constexpr std::string_view kGzip = "gzip";
+
+bool IsPlain(std::string_view encoding) {
+  return encoding.empty() || encoding == "identity";
+}
 
 std::string Sha256(std::string_view a, std::string_view b, std::string_view c) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash;
@@ -155,6 +161,19 @@ void AppendIssues(const Error& error, const Path& path, std::vector<Issue>& issu
 Result<Value> ReadJson(const http::Request& request) {
   if (request.body.empty()) return Fail(ErrorCode::kInvalid, "the request has no body; JSON is expected");
   return ParseJson(request.body);
+}
+
+Result<std::string> ReadPacked(const http::Request& request, std::size_t most) {
+  const std::string_view encoding = request.Header("Content-Encoding");
+  if (IsPlain(encoding)) return request.body;
+  if (encoding == kGzip) return Gunzip(request.body, most);
+  return Fail(ErrorCode::kInvalid, "the only Content-Encoding understood here is gzip");
+}
+
+http::Response PackedProblem(const http::Request& request, const Error& error) {
+  const std::string_view encoding = request.Header("Content-Encoding");
+  const bool is_known = IsPlain(encoding) || encoding == kGzip;
+  return is_known ? BadRequest(request, error) : ProblemResponse(415, error, request.id);
 }
 
 http::Response BadRequest(const http::Request& request, const Error& error) {

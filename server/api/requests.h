@@ -18,6 +18,12 @@ namespace guidon {
 // The body as JSON; kInvalid or kTooLarge. An empty body is an error that says so.
 Result<Value> ReadJson(const http::Request& request);
 
+// The body without its Content-Encoding, which may be gzip. kTooLarge when more than `most` bytes were packed, of which
+// no more than that are ever unpacked; kInvalid: it is no gzip, or of another encoding.
+Result<std::string> ReadPacked(const http::Request& request, std::size_t most);
+// What to answer then: 415 for another encoding, else as BadRequest.
+http::Response PackedProblem(const http::Request& request, const Error& error);
+
 // 400: the request itself cannot be read, as against 422: it can, but says something wrong.
 http::Response BadRequest(const http::Request& request, const Error& error);
 

@@ -384,6 +384,14 @@ TEST_F(TotalsTest, AnImportIsAnnouncedOnceAndCountsOnce) {
   const std::string batch = exposure + "," + Order("u1", "20") + "," + Order("u1", "5");
   EXPECT_EQ(send(id + "-1", batch).body, R"({"accepted":3,"rejected":[],"duplicate":false})");
   EXPECT_EQ(send(id + "-1", batch).body, R"({"accepted":3,"rejected":[],"duplicate":true})");
+  // Packed as an SDK may send it, within the same bounds.
+  const auto packed = [&](const std::string& body, const std::string& encoding) {
+    return server.Call("POST", path + "/events", {.body = body, .headers = {{"Content-Encoding", encoding}}});
+  };
+  EXPECT_EQ(packed(Gzip(Batch(id + "-1", batch)), "gzip").body, R"({"accepted":3,"rejected":[],"duplicate":true})");
+  EXPECT_EQ(packed(Gzip(std::string(64u << 20, ' ')), "gzip").status, 413);
+  EXPECT_EQ(packed(Batch(id + "-1", batch), "gzip").status, 400);
+  EXPECT_EQ(packed(Batch(id + "-1", batch), "br").status, 415);
   EXPECT_THAT(Read().body, HasSubstr(R"("import":")" + id + "\""));
   EXPECT_THAT(Read().body, HasSubstr(R"("key":"","batch":")" + id)) << "who it was is told where it can be erased";
   EXPECT_TRUE(server.fold().CatchUp([] { return false; }));
