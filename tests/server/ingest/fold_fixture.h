@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "server/ingest/fold.h"
 #include "server/store/store.h"
 #include "tests/server/ingest/fold_plans.h"
 
@@ -59,6 +60,18 @@ inline void AppendCrowd(Journal& journal, int batches, std::uint64_t seed = 7, i
     Append(journal, events,
            R"("sdk":{"name":"guidon-cpp","version":"0.1.)" + std::to_string((version + batch) % 30) + R"("},)");
   }
+}
+
+// Of a fold that is killed, and of one that goes on after it; `store_ops`: what a transaction takes, 0 as it is.
+inline FoldOptions OptionsOfKilled(std::size_t store_ops) {
+  FoldOptions options;
+  options.plans = Always({CheckoutPlan()});
+  options.clock = [] { return Timestamp(std::chrono::milliseconds(kStartMs + 49 * kHourMs)); };
+  options.page_entries = 3;
+  options.txn_ops = 30;
+  options.sweep_units = 50;
+  if (store_ops > 0) options.store_ops = store_ops;
+  return options;
 }
 
 }  // namespace guidon

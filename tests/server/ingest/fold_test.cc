@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <thread>
 
@@ -304,22 +305,69 @@ TEST_F(FoldTest, AnotherOrderComesToTheSame) {
 
 // kill -9 in every place of a commit: neither lost nor twice.
 // Promise R9.
-TEST(FoldKillTest, AKilledFoldGoesOnAsIfNothingHadBeen) {
-  const TempFolder folder;
-  const auto open = [](const std::filesystem::path& path) {
+class FoldKillTest : public ::testing::Test {
+ protected:
+  static std::unique_ptr<Store> OpenAt(const std::filesystem::path& path) {
     RocksStoreOptions options;
     options.folder = path;
     options.file_system = FastFileSystem();
     return *OpenRocksStore(std::move(options));
-  };
-  const std::filesystem::path killed = folder.path() / "killed", whole = folder.path() / "whole";
-  {
-    const std::unique_ptr<Store> store = open(killed);
+  }
+  void FillJournal(const std::filesystem::path& path, int batches) {
+    const std::unique_ptr<Store> store = OpenAt(path);
     JournalOptions options;
     options.clock = [] { return Timestamp(std::chrono::milliseconds(kStartMs + 49 * kHourMs)); };
-    AppendCrowd(**Journal::Open(*store, std::move(options)), 14);
+    AppendCrowd(**Journal::Open(*store, std::move(options)), batches);
   }
-  std::filesystem::copy(killed, whole, std::filesystem::copy_options::recursive);
+  static void Copy(const std::filesystem::path& from, const std::filesystem::path& to) {
+    std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+  }
+  // What a fold that nobody kills comes to.
+  static std::map<std::string, std::string> Folded(Store& store, std::size_t store_ops) {
+    const auto journal = *Journal::Open(store, {});
+    const auto fold = *Fold::Open(store, *journal, OptionsOfKilled(store_ops));
+    const Status done = fold->CatchUp(Never);
+    EXPECT_TRUE(done) << done.error().message;
+    return StoredFacts(store);
+  }
+
+  const TempFolder folder;
+};
+
+// What is more than a transaction takes is written in several: killed after each of them, it comes to the same.
+TEST_F(FoldKillTest, AFoldThatIsKilledBetweenTheStepsOfACommitComesToTheSame) {
+  constexpr std::size_t kStoreOps = 10;
+  const std::filesystem::path begun = folder.path() / "begun", whole = folder.path() / "whole";
+  FillJournal(begun, 3);
+  Copy(begun, whole);
+  const std::map<std::string, std::string> facts = Folded(*OpenAt(whole), 0);
+  EXPECT_GT(facts.size(), 4 * kStoreOps);
+  int in_totals = 0, in_a_walk = 0, kills = 0;
+  for (bool is_killed = true; is_killed; ++kills) {
+    ASSERT_LT(kills, 60);
+    const std::filesystem::path path = folder.path() / std::to_string(kills);
+    Copy(begun, path);
+    const testing::Finished run = testing::Run(
+        {GUIDON_BIN_DIR "/fold_crash", path, "after_head:" + std::to_string(kills + 1), std::to_string(kStoreOps)});
+    is_killed = run.exit_code != 0;
+    const std::unique_ptr<Store> store = OpenAt(path);
+    if (is_killed) {
+      const auto folded = *store->Get(FoldedKey(kCheckout));
+      const auto sweep = *store->Get(kSweepKey);
+      in_totals += folded && DecodeIteration(folded->value)->rebuilding ? 1 : 0;
+      in_a_walk += sweep && !DecodeSweep(sweep->value)->active && !*store->Get(kDailyKey) ? 1 : 0;
+    }
+    EXPECT_EQ(Folded(*store, kStoreOps) == facts, true) << "killed after transaction " << kills + 1;
+  }
+  std::printf("%d kills, %d of them within totals, %d within a walk\n", kills - 1, in_totals, in_a_walk);
+  EXPECT_GE(in_totals, 3) << "between the mark, the parts, and the last step";
+  EXPECT_GE(in_a_walk, 2) << "likewise of a walk";
+}
+
+TEST_F(FoldKillTest, AKilledFoldGoesOnAsIfNothingHadBeen) {
+  const std::filesystem::path killed = folder.path() / "killed", whole = folder.path() / "whole";
+  FillJournal(killed, 14);
+  Copy(killed, whole);
   const std::string program = GUIDON_BIN_DIR "/fold_crash";
   const testing::Finished at_once = testing::Run({program, whole, ""});
   ASSERT_EQ(at_once.exit_code, 0) << at_once.errors;
@@ -333,8 +381,8 @@ TEST(FoldKillTest, AKilledFoldGoesOnAsIfNothingHadBeen) {
   }
   EXPECT_GE(kills, 8) << "it was to die at every point, twice";
   EXPECT_TRUE(done) << "each start goes on where the last one was, in the daily pass too";
-  const auto facts = StoredFacts(*open(whole));
-  EXPECT_EQ(StoredFacts(*open(killed)) == facts, true);
+  const auto facts = StoredFacts(*OpenAt(whole));
+  EXPECT_EQ(StoredFacts(*OpenAt(killed)) == facts, true);
   EXPECT_GT(facts.size(), 100u);
 }
 
