@@ -243,7 +243,11 @@ Status Looks::RemoveGone(std::string_view prefix, const IsThere& is_there) {
 }
 
 Status Looks::Remove(std::string begin, const std::string& end) {
-  return RemoveKeys(store_, std::move(begin), end, kKeysAtOnce, [this](std::vector<TxnOp> ops) -> Status {
+  RangeQuery range;
+  range.begin = std::move(begin);
+  range.end = end;
+  range.limit = kKeysAtOnce;
+  return RemoveKeys(store_, std::move(range), [this](std::vector<TxnOp> ops) -> Status {
     Txn txn;
     txn.ops = std::move(ops);
     const Result<TxnResult> removed = store_.Commit(std::move(txn));

@@ -22,7 +22,7 @@ using stats::UnitRecord;
 
 constexpr double kMostDrift = 1e-9;
 constexpr std::size_t kUnitsAtOnce = 1'000;        // that a list reads
-constexpr std::size_t kKeysAtOnce = 10'000;        // that are removed in one transaction
+constexpr std::size_t kKeysAtOnce = 10'000;        // that are removed in one transaction, or looked at
 constexpr std::size_t kMostLookedAt = 20'000;      // of a list
 constexpr std::size_t kBytesOfEvent = 32;          // that a record grows by, at most
 constexpr std::size_t kMostDimensionBytes = 64;    // of a value; what is longer is cut
@@ -250,6 +250,7 @@ class Fold::Impl {
       query.begin = prefix + page.next + (page.next.empty() ? std::string() : std::string(1, '\0'));
       query.end = end;
       query.limit = kUnitsAtOnce;
+      query.bytes = options_.txn_bytes;
       const Result<RangeResult> range = [&] {
         MutexLock lock(writing_);
         return store_.Range(query);
@@ -474,9 +475,7 @@ class Fold::Impl {
       if (jobs > 0) taken.ops.push_back(TxnOp::Put(std::string(kSweepKey), Encode(sweep_)));
       const auto space = spaces_.find(sweep_.space);
       if (sweep_.forgets && space != spaces_.end()) {
-        if (Status marked = MarkForgotten(space->first, taken.lives, taken.ops); !marked) {
-          return Fail(Forget(marked.error()));
-        }
+        if (Status marked = MarkForgotten(space->first, taken.lives); !marked) return Fail(Forget(marked.error()));
       }
     }
     if (Status written = WriteInSteps(std::move(taken.ops)); !written) return Fail(Forget(written.error()));
@@ -1042,6 +1041,21 @@ class Fold::Impl {
     return done ? Status() : Fail(done.error());
   }
 
+  // Of a range that may be of any size: `see` has a page of it after the other, by the bounds of units of a
+  // transaction.
+  Status ForEachPage(RangeQuery query, const std::function<Status(const RangeResult&)>& see) const {
+    query.limit = kKeysAtOnce;
+    query.bytes = options_.txn_bytes;
+    for (bool more = true; more;) {
+      const Result<RangeResult> page = store_.Range(query);
+      if (!page) return Fail(page.error());
+      if (Status seen = see(*page); !seen) return seen;
+      more = page->more;
+      if (more) query.begin = page->entries.back().key + '\0';
+    }
+    return {};
+  }
+
   // ---- Making up for new sources -----------------------------------------------------------------------------------
 
   Result<bool> MakeUpPage() GUIDON_REQUIRES(work_) {
@@ -1193,10 +1207,10 @@ class Fold::Impl {
     sweep_ = {sweep_.number + 1, true, daily, space.name(), forgets, {}, std::move(jobs)};
     if (forgets) sweep_.retired = space.Retired();
     after_.clear();
-    std::vector<TxnOp> ops;
     if (forgets) {
-      if (Status marked = MarkForgotten(space.name(), lives_, ops); !marked) return marked;
+      if (Status marked = MarkForgotten(space.name(), lives_); !marked) return marked;
     }
+    std::vector<TxnOp> ops;
     ops.push_back(TxnOp::Put(std::string(kSweptKey), EncodeSwept(after_)));
     ops.push_back(TxnOp::Put(std::string(kSweepKey), Encode(sweep_)));  // last, should it take several
     if (Status written = WriteInSteps(std::move(ops)); !written) return written;
@@ -1209,20 +1223,21 @@ class Fold::Impl {
   }
 
   // Iterations of which the walk forgets exposures, being of no plan: should one be planned again, its totals are not
-  // those of its units any more.
-  Status MarkForgotten(const UnitSpace& space, const std::map<IterationName, std::unique_ptr<Live>>& lives,
-                       std::vector<TxnOp>& ops) const {
-    const Result<RangeResult> stored = store_.Range(RangeQuery::Prefix(ScopeKeyPrefix(kFoldedPrefix, space)));
-    if (!stored) return Fail(stored.error());
-    for (const KeyValue& entry : stored->entries) {
-      Result<StoredIteration> iteration = DecodeIteration(entry.value);
-      if (!iteration) continue;  // nor can it be planned again
-      const IterationName name{space.project, space.environment, iteration->plan.experiment, iteration->plan.iteration};
-      if (lives.contains(name) || iteration->forgotten || iteration->unit != space.attribute) continue;
-      iteration->forgotten = true;
-      ops.push_back(TxnOp::Put(entry.key, Encode(*iteration)));
-    }
-    return {};
+  // those of its units any more. Before the walk begins; should it not, they are made anew all the same.
+  Status MarkForgotten(const UnitSpace& space, const std::map<IterationName, std::unique_ptr<Live>>& lives) {
+    return ForEachPage(RangeQuery::Prefix(ScopeKeyPrefix(kFoldedPrefix, space)), [&](const RangeResult& stored) {
+      std::vector<TxnOp> ops;
+      for (const KeyValue& entry : stored.entries) {
+        Result<StoredIteration> iteration = DecodeIteration(entry.value);
+        if (!iteration) continue;  // nor can it be planned again
+        const stats::ExperimentPlan& plan = iteration->plan;
+        if (lives.contains({space.project, space.environment, plan.experiment, plan.iteration})) continue;
+        if (iteration->forgotten || iteration->unit != space.attribute) continue;
+        iteration->forgotten = true;
+        ops.push_back(TxnOp::Put(entry.key, Encode(*iteration)));
+      }
+      return WriteInSteps(std::move(ops));
+    });
   }
 
   // Of walks that have ended.
@@ -1232,8 +1247,14 @@ class Fold::Impl {
     return RemoveKeys(EndOf(current), EndOf(std::string(kSweptPrefix)));
   }
 
+  // By the bounds of everything that is in one transaction.
   Status RemoveKeys(std::string begin, const std::string& end) {
-    return guidon::RemoveKeys(store_, std::move(begin), end, std::min(kKeysAtOnce, options_.store_ops),
+    RangeQuery range;
+    range.begin = std::move(begin);
+    range.end = end;
+    range.limit = std::min(kKeysAtOnce, options_.store_ops);
+    range.bytes = options_.store_bytes;
+    return guidon::RemoveKeys(store_, std::move(range),
                               [this](std::vector<TxnOp> ops) { return Write(std::move(ops)); });
   }
 
@@ -1250,27 +1271,22 @@ class Fold::Impl {
     query.begin = space.unit_prefix() + after_ + (after_.empty() ? std::string() : std::string(1, '\0'));
     query.end = EndOf(space.unit_prefix());
     query.limit = options_.sweep_units;
+    query.bytes = options_.txn_bytes;  // what is left of a record is no larger than it was
     const Result<RangeResult> range = store_.Range(query);
     if (!range) return Fail(range.error());
-    bool more = range->more;
     const Keep keep = KeepOf(space);
     std::vector<TxnOp> ops;
-    std::size_t bytes = 0;
     for (const KeyValue& entry : range->entries) {
-      if (bytes >= options_.txn_bytes) {
-        more = true;
-        break;
-      }
       after_ = entry.key.substr(space.unit_prefix().size());
       if (IsGone(space)) {
         ops.push_back(TxnOp::Delete(entry.key));
         continue;
       }
-      PassUnit(space, entry, keep, ops, bytes);
+      PassUnit(space, entry, keep, ops);
     }
     ops.push_back(TxnOp::Put(std::string(kSweptKey), EncodeSwept(after_)));
     if (Status written = WriteSwept(std::move(ops)); !written) return written;
-    return more ? Status() : EndSweep();
+    return range->more ? Status() : EndSweep();
   }
 
   // What of a space is not forgotten.
@@ -1295,8 +1311,8 @@ class Fold::Impl {
     return keep;
   }
 
-  void PassUnit(const FactSpace& space, const KeyValue& stored, const Keep& keep, std::vector<TxnOp>& ops,
-                std::size_t& bytes) GUIDON_REQUIRES(work_) {
+  void PassUnit(const FactSpace& space, const KeyValue& stored, const Keep& keep, std::vector<TxnOp>& ops)
+      GUIDON_REQUIRES(work_) {
     Result<UnitRecord> record = UnitRecord::Decode(stored.value);
     if (!record) {
       CountRejected(FactRejection::kUnreadable);
@@ -1320,7 +1336,6 @@ class Fold::Impl {
     const bool is_left = record->Forget(reach - keep.lookback, keep.iterations, keep.sources);
     std::string after = is_left ? record->Encode() : std::string();
     if (after == stored.value) return;
-    bytes += stored.key.size() + after.size();
     ops.push_back(is_left ? TxnOp::Put(stored.key, std::move(after)) : TxnOp::Delete(stored.key));
   }
 
@@ -1446,23 +1461,24 @@ class Fold::Impl {
     const std::string prefix = ScopeKeyPrefix(kFoldedPrefix, space);
     RangeQuery query = RangeQuery::Prefix(prefix);
     query.keys_only = true;
-    const Result<RangeResult> stored = store_.Range(query);
-    if (!stored) return Fail(stored.error());
-    for (const KeyValue& entry : stored->entries) {
-      const std::size_t mark = entry.key.rfind('#');
-      if (mark == std::string::npos || mark < prefix.size()) continue;
-      const std::string experiment = entry.key.substr(prefix.size(), mark - prefix.size());
-      if (plans_->experiments->contains({space.project, experiment})) continue;
-      // The record last: what a kill leaves is found again by it.
-      const std::string name = entry.key.substr(kFoldedPrefix.size());
-      const std::string totals = std::string(kTotalPrefix) + name + "/";
-      if (Status removed = RemoveKeys(totals, EndOf(totals)); !removed) return removed;
-      if (Status removed = Write({TxnOp::Delete(std::string(kRejectedPrefix) + name), TxnOp::Delete(entry.key)});
-          !removed) {
-        return removed;
+    return ForEachPage(std::move(query), [&](const RangeResult& stored) {
+      for (const KeyValue& entry : stored.entries) {
+        const std::size_t mark = entry.key.rfind('#');
+        if (mark == std::string::npos || mark < prefix.size()) continue;
+        const std::string experiment = entry.key.substr(prefix.size(), mark - prefix.size());
+        if (plans_->experiments->contains({space.project, experiment})) continue;
+        if (Status removed = RemoveIteration(entry.key.substr(kFoldedPrefix.size())); !removed) return removed;
       }
-    }
-    return {};
+      return Status();
+    });
+  }
+
+  // The record last: what a kill leaves is found again by it.
+  Status RemoveIteration(const std::string& name) {
+    const std::string totals = std::string(kTotalPrefix) + name + "/";
+    if (Status removed = RemoveKeys(totals, EndOf(totals)); !removed) return removed;
+    return Write(
+        {TxnOp::Delete(std::string(kRejectedPrefix) + name), TxnOp::Delete(std::string(kFoldedPrefix) + name)});
   }
 
   bool IsGone(const FactSpace& space) const {

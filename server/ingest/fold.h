@@ -37,7 +37,7 @@
 // read, which stays as it is, and its events; what the store cannot give for now stops the fold until it can.
 //
 // Bounds: FoldOptions. Memory: the totals of live iterations, during a walk twice, and 8 bytes for each unit and number
-// that has a cap by share; the units of one page; totals that somebody reads, once more.
+// that has a cap by share; the units of one page, or of one part of a walk; totals that somebody reads, once more.
 //
 // Thread safety: CatchUp and PassNow from one thread; the others from any. Facts, ExposedUnitsOf and ListExposed wait
 // for no page and no pass, but perhaps for a transaction of one; FindUnit and EraseUnit wait for a page or some units
@@ -78,11 +78,15 @@ struct FoldOptions {
   std::chrono::milliseconds daily = std::chrono::hours(24);  // between two daily passes
   std::size_t page_entries = 64;                             // of the journal, in one transaction
   std::size_t page_bytes = 2u << 20;                         // likewise: no more are added to a page of so many
-  std::size_t txn_bytes = 12u << 20;    // of units, in one transaction; beyond it is cut after an event
-  std::size_t txn_ops = 40'000;         // likewise
-  std::size_t store_bytes = 30u << 20;  // of everything, in one transaction: what the store takes, and some room
+  // Of units, in one transaction; of a page it is cut after the event that goes beyond. Of what is read at once, too,
+  // where there may be any amount: units of a walk, and iterations at its ends. One that is larger goes alone.
+  std::size_t txn_bytes = 12u << 20;
+  std::size_t txn_ops = 40'000;  // likewise, of a page
+  // Of everything, in one transaction: what the store takes, and some room. Totals that are more, and what is removed
+  // at the end of a walk, take several.
+  std::size_t store_bytes = 30u << 20;
   std::size_t store_ops = 90'000;       // likewise
-  std::size_t sweep_units = 1'000;      // of a walk over units, in one transaction
+  std::size_t sweep_units = 1'000;      // of a walk, in one transaction; fewer where they have more than txn_bytes
   std::size_t most_iterations = 1'000;  // live; later ones are not analysed, which is reported
   std::size_t most_sources = 1'000;     // of one unit's attribute; experiments that need more are not analysed
 };

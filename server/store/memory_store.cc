@@ -217,12 +217,13 @@ Result<RangeResult> MemoryStore::Range(const RangeQuery& query) const {
   if (at < compacted_) return Fail(OlderThanKept(at, compacted_));
   RangeResult result;
   result.at = at;
+  RangePage page(query);
   for (auto it = data_.lower_bound(query.begin); it != data_.end(); ++it) {
     if (!query.end.empty() && it->first >= query.end) break;
     if (IsPlainKey(it->first) != IsPlainKey(query.begin)) continue;
     const Version* version = VersionAt(it->second, at);
     if (version == nullptr || version->deleted) continue;
-    if (query.limit != 0 && result.entries.size() == query.limit) {
+    if (!page.Takes(version->entry)) {
       result.more = true;
       break;
     }

@@ -139,6 +139,7 @@ Result<RangeResult> RocksStore::ReadRange(const RangeQuery& query, Position at) 
   const std::string end = query.end.empty() ? std::string(kVersionsEnd) : VersionsBegin(query.end);
   RangeResult result;
   result.at = at;
+  RangePage page(query);
   iterator->Seek(VersionsBegin(query.begin));
   while (iterator->Valid() && iterator->key().compare(end) < 0) {
     std::string key;
@@ -149,7 +150,7 @@ Result<RangeResult> RocksStore::ReadRange(const RangeQuery& query, Position at) 
         position <= at ? VersionHere(*iterator, key, position) : ReadVersion(*iterator, key, at);
     if (!entry) return Fail(entry.error());
     if (*entry) {
-      if (query.limit != 0 && result.entries.size() == query.limit) {
+      if (!page.Takes(**entry)) {
         result.more = true;
         break;
       }
@@ -167,12 +168,13 @@ Result<RangeResult> RocksStore::ReadPlainRange(const RangeQuery& query, rocksdb:
   const std::string end = IsPlainKey(query.end) ? PlainKey(query.end) : std::string(kPlainEnd);
   RangeResult result;
   result.at = at;
+  RangePage page(query);
   if (!query.end.empty() && query.end <= query.begin) return result;
   for (iterator.Seek(PlainKey(query.begin)); iterator.Valid() && iterator.key().compare(end) < 0; iterator.Next()) {
     Result<KeyValue> entry = DecodePlain(iterator.key().ToStringView().substr(1), iterator.value().ToStringView());
     if (!entry) return Fail(entry.error());
     if (entry->modified > at) continue;  // written, and not visible yet
-    if (query.limit != 0 && result.entries.size() == query.limit) {
+    if (!page.Takes(*entry)) {
       result.more = true;
       break;
     }

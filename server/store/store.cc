@@ -118,21 +118,16 @@ Result<Position> Store::PositionOf(Revision revision) const {
                                         std::to_string(Head().revision));
 }
 
-Status RemoveKeys(const Store& store, std::string begin, std::string end, std::size_t at_once,
-                  const std::function<Status(std::vector<TxnOp>)>& write) {
-  RangeQuery query;
-  query.begin = std::move(begin);
-  query.end = std::move(end);
-  query.keys_only = true;
-  query.limit = at_once;
+Status RemoveKeys(const Store& store, RangeQuery range, const std::function<Status(std::vector<TxnOp>)>& write) {
+  range.keys_only = true;
   for (bool more = true; more;) {
-    const Result<RangeResult> range = store.Range(query);
-    if (!range) return Fail(range.error());
-    if (range->entries.empty()) return {};
-    more = range->more;
-    query.begin = range->entries.back().key + '\0';
+    const Result<RangeResult> page = store.Range(range);
+    if (!page) return Fail(page.error());
+    if (page->entries.empty()) return {};
+    more = page->more;
+    range.begin = page->entries.back().key + '\0';
     std::vector<TxnOp> ops;
-    for (const KeyValue& entry : range->entries) ops.push_back(TxnOp::Delete(entry.key));
+    for (const KeyValue& entry : page->entries) ops.push_back(TxnOp::Delete(entry.key));
     if (Status written = write(std::move(ops)); !written) return written;
   }
   return {};

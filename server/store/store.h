@@ -70,6 +70,7 @@ struct RangeQuery {
   std::string end;
   Position at = 0;         // 0: newest
   std::size_t limit = 0;   // 0: all of them; the caller knows that they fit into memory
+  std::size_t bytes = 0;   // of keys and values, likewise; the first entry is given however large it is
   bool keys_only = false;  // leaves the values empty
 
   static RangeQuery Key(std::string_view key, Position at = 0);
@@ -79,7 +80,7 @@ struct RangeQuery {
 struct RangeResult {
   std::vector<KeyValue> entries;
   Position at = 0;    // what was read; a next page asks for the same
-  bool more = false;  // the limit cut it; go on from the last key + '\0'
+  bool more = false;  // the limit, or that of bytes, cut it; go on from the last key + '\0'
 };
 
 // The state of the whole store after its newest visible transaction.
@@ -351,10 +352,9 @@ struct StoreOptions {
   std::chrono::seconds idempotency_retention = std::chrono::hours(24);
 };
 
-// Removes the keys from `begin` on and before `end`, so many in each transaction, which `write` commits. An error of
-// the store, or of `write`, ends it: some of them are gone then, from the beginning.
-Status RemoveKeys(const Store& store, std::string begin, std::string end, std::size_t at_once,
-                  const std::function<Status(std::vector<TxnOp>)>& write);
+// Removes the keys of a range. Its limit and bytes, of keys, are those of each transaction, which `write` commits. An
+// error of the store, or of `write`, ends it: some of them are gone then, from the beginning.
+Status RemoveKeys(const Store& store, RangeQuery range, const std::function<Status(std::vector<TxnOp>)>& write);
 
 // Keeps everything in memory: for tests, and the oracle that the other drivers are held against. Submit commits at
 // once, on the caller's thread.

@@ -96,6 +96,15 @@ Error UnknownRedaction(Revision revision, Revision head) {
           {}};
 }
 
+bool RangePage::Takes(const KeyValue& entry) {
+  if (query_.limit != 0 && entries_ == query_.limit) return false;
+  const std::size_t bytes = entry.key.size() + (query_.keys_only ? 0 : entry.value.size());
+  if (query_.bytes != 0 && entries_ > 0 && bytes_ + bytes > query_.bytes) return false;
+  ++entries_;
+  bytes_ += bytes;
+  return true;
+}
+
 Error AheadOfHead(Position at, Position head) {
   return {ErrorCode::kInvalid,
           "position " + std::to_string(at) + " is not written yet; the newest is " + std::to_string(head),

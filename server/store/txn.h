@@ -1,6 +1,6 @@
 // What every driver does alike with a transaction before it looks at its own state.
 //
-// Thread safety: pure functions.
+// Thread safety: pure functions; a page belongs to one thread.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +18,18 @@ std::size_t SizeOf(const Txn& txn);  // bytes of keys, values, payloads and resp
 
 // Whether a condition holds for what is stored under its key.
 bool Holds(const TxnCompare& compare, const std::optional<KeyValue>& found);
+
+// Of what a range gives: entry after entry, until one is beyond its bounds.
+class RangePage {
+ public:
+  explicit RangePage(const RangeQuery& query) : query_(query) {}  // which outlives it
+  // False: it is of the next page.
+  bool Takes(const KeyValue& entry);
+
+ private:
+  const RangeQuery& query_;
+  std::size_t entries_ = 0, bytes_ = 0;
+};
 
 Error IdempotencyMismatch(const Idempotency& idempotency);
 Error StillThere(std::string_view key);  // of what is to be forgotten

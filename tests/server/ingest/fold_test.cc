@@ -577,6 +577,52 @@ TEST_F(FoldTest, WhatIsMoreThanATransactionTakesIsWrittenInSeveralAndTheWalkGoes
   EXPECT_THAT(metrics_.Render(), HasSubstr("guidon_facts_rebuilt_total 1\n")) << "for the other plan only";
 }
 
+// Likewise by bytes: units of a walk, what its end puts in the place of totals, and what it removes.
+TEST_F(FoldTest, NoTransactionOfAWalkHasMoreBytesThanTheStoreTakes) {
+  options_.daily = hours(10'000);  // not before it is called
+  FoldPlan plan = CheckoutPlan();
+  for (std::size_t m = 0; m < 3; ++m) {
+    plan.plan.metrics.push_back(plan.plan.metrics[m]);
+    plan.plan.metrics.back().key += "-too";
+  }
+  FoldPlan anew = plan;
+  anew.plan.metrics[0].window = hours(20);
+  At(49);
+  const auto run = [&](const StoreLimits& limits) {
+    Plan({plan});
+    OpenStore(limits);
+    AppendCrowd(*journal_, 40);
+    CatchUp();
+    Plan({anew});
+    CatchUp();
+    std::size_t parts = 0;
+    EXPECT_TRUE(fold_->PassNow([&parts] { return ++parts > 1'000; }));
+    return std::pair(StoredFacts(*store_), parts);
+  };
+  const auto [facts, few] = run({});
+  EXPECT_LT(few, 5u);
+  std::size_t bytes = 0, keys_bytes = 0;  // of units, and of the keys of totals
+  for (const auto& [key, value] : facts) {
+    bytes += key.starts_with(kUnitPrefix) ? key.size() + value.size() : 0;
+    keys_bytes += key.starts_with(kTotalPrefix) ? key.size() : 0;
+  }
+
+  StoreLimits limits;
+  limits.txn_bytes = 9'000;
+  options_.store_bytes = 8'000;
+  options_.txn_bytes = 1'000;
+  EXPECT_GT(bytes, 2 * options_.store_bytes);
+  EXPECT_GT(keys_bytes, limits.txn_bytes);
+  const auto [same, many] = run(limits);
+  EXPECT_EQ(same == facts, true);
+  EXPECT_GT(many, bytes / options_.txn_bytes);
+  EXPECT_THAT(reports_, ElementsAre()) << "no drift";
+  // And of an environment that is gone.
+  Plan({}, std::set<std::pair<std::string, std::string>>());
+  EXPECT_TRUE(fold_->PassNow(Never));
+  EXPECT_TRUE(StoredFacts(*store_).empty());
+}
+
 TEST_F(FoldTest, AUnitThatIsErasedDuringAWalkIsNotInWhatItComesTo) {
   At(1);
   options_.sweep_units = 1;

@@ -133,6 +133,7 @@ TEST_P(StoreConformance, ALimitCutsAndPagesGoOnAtTheSamePosition) {
   MustCommit(*store_, Change({TxnOp::Put("a", "1"), TxnOp::Put("b", "1"), TxnOp::Put("c", "1")}));
   const RangeResult first = *store_->Range({.begin = "", .end = "", .at = 0, .limit = 2});
   EXPECT_EQ(Show(first), "a=1 b=1 …");
+  EXPECT_EQ(Show(store_->Range({.begin = "", .end = "", .bytes = 4})), "a=1 b=1 …");
   MustCommit(*store_, Change({TxnOp::Put("c", "2"), TxnOp::Put("d", "2")}));
   const std::string next = first.entries.back().key + '\0';
   EXPECT_EQ(Show(store_->Range({.begin = next, .end = "", .at = first.at, .limit = 2})), "c=1");
@@ -163,6 +164,10 @@ TEST_P(StoreConformance, PlainKeysLieApartAndAreFoundByARangeThatBeginsWithOne) 
   EXPECT_EQ(Show(store_->Range({.begin = "!j/2", .end = "!j/1", .limit = 9})), "");
   EXPECT_EQ(Show(store_->Range({.begin = "!", .end = "", .limit = 2})), "!j/1=x !j/2=y …");
   EXPECT_EQ(Show(store_->Range({.begin = "!k", .end = "zz", .limit = 9})), "!k/1=z");
+  EXPECT_EQ(Show(store_->Range({.begin = "!", .end = "", .bytes = 10})), "!j/1=x !j/2=y …") << "of keys and values";
+  EXPECT_EQ(Show(store_->Range({.begin = "!", .end = "", .bytes = 9})), "!j/1=x …");
+  EXPECT_EQ(Show(store_->Range({.begin = "!", .end = "", .bytes = 1})), "!j/1=x …") << "or nobody would get on";
+  EXPECT_EQ(Show(store_->Range({.begin = "!", .end = "", .bytes = 12, .keys_only = true})), "!j/1= !j/2= !k/1=");
   EXPECT_EQ(TextOf("!k/1"), "!k/1=z");
   const KeyValue entry = **store_->Get("!k/1");
   EXPECT_EQ(entry.created, 2u);
