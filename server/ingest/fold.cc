@@ -199,6 +199,11 @@ class Fold::Impl {
     }
     Result<StoredIteration> stored = ReadIteration(name);
     if (!stored) return Fail(stored.error());
+    if (stored->rebuilding && stored->forgotten) {
+      return Fail(ErrorCode::kNotFound, Describe(name) +
+                                            " was left out while it was being counted again, and what its units had "
+                                            "is forgotten: there are no numbers of it");
+    }
     // While it is made anew there may be parts of another plan.
     Result<Totals> totals = stored->rebuilding ? Totals(stored->plan) : ReadTotals(name, stored->plan);
     if (!totals) return Fail(totals.error());
@@ -336,9 +341,12 @@ class Fold::Impl {
     const Result<std::optional<KeyValue>> stored = store_.Get(FoldedKey(name));
     if (!stored) return Fail(stored.error());
     if (*stored) return DecodeIteration((*stored)->value);
-    return Fail(ErrorCode::kNotFound, "iteration " + std::to_string(name.iteration) + " of experiment '" +
-                                          name.experiment + "' in environment '" + name.environment + "' of project '" +
-                                          name.project + "' has not been analysed");
+    return Fail(ErrorCode::kNotFound, Describe(name) + " has not been analysed");
+  }
+
+  static std::string Describe(const IterationName& name) {
+    return "iteration " + std::to_string(name.iteration) + " of experiment '" + name.experiment + "' in environment '" +
+           name.environment + "' of project '" + name.project + "'";
   }
 
   Result<Totals> ReadTotals(const IterationName& name, const stats::ExperimentPlan& plan) const {
@@ -402,8 +410,23 @@ class Fold::Impl {
       if (name) spaces_[*name] = std::make_unique<FactSpace>(*name, *std::move(decoded));
     }
     sweep_.active = sweep_.active && spaces_.contains(sweep_.space);
+    if (Status found = FindUnfinished(); !found) return found;
     loaded_ = true;
     return {};
+  }
+
+  // What cannot be read is found when it is planned.
+  Status FindUnfinished() GUIDON_REQUIRES(work_) {
+    unfinished_.clear();
+    return ForEachPage(RangeQuery::Prefix(kFoldedPrefix), [&](const RangeResult& stored) GUIDON_REQUIRES(work_) {
+      for (const KeyValue& entry : stored.entries) {
+        const Result<StoredIteration> iteration = DecodeIteration(entry.value);
+        if (!iteration || !iteration->rebuilding || iteration->forgotten) continue;
+        const std::optional<IterationName> name = NameOfFoldedKey(entry.key);
+        if (name) unfinished_.insert(*name);
+      }
+      return Status();
+    });
   }
 
   Status LoadSweep() GUIDON_REQUIRES(work_) {
@@ -452,13 +475,14 @@ class Fold::Impl {
   // Sources that are new are made up for up to the entry `from`, and folded after it.
   Status TakePlans(std::uint64_t from) GUIDON_REQUIRES(work_) {
     std::shared_ptr<const FoldPlans> plans = options_.plans();
-    if (plans == plans_) return {};
+    if (plans == plans_ && !finished_) return {};
     std::map<const FactSpace*, std::size_t> before;
     for (const auto& [name, space] : spaces_) before[space.get()] = space->sources().size();
     NewPlans taken;
     for (const FoldPlan& plan : plans->plans) {
       if (Status done = TakePlan(plan, from, taken); !done) return Fail(Forget(done.error()));
     }
+    if (Status done = TakeUnfinished(*plans, from, taken); !done) return Fail(Forget(done.error()));
     for (const auto& [name, space] : spaces_) {
       const bool retired = space->Retire(taken.used[space.get()]);
       const auto known = before.find(space.get());
@@ -481,6 +505,7 @@ class Fold::Impl {
     if (Status written = WriteInSteps(std::move(taken.ops)); !written) return Fail(Forget(written.error()));
     lives_ = std::move(taken.lives);
     plans_ = std::move(plans);
+    finished_ = false;
     Index();
     if (options_.counters != nullptr) options_.counters->left_out = taken.left_out;
     if (taken.left_out > 0 && options_.report) {
@@ -488,6 +513,51 @@ class Fold::Impl {
                       std::to_string(options_.most_iterations) + ", or they have too many metrics");
     }
     return {};
+  }
+
+  // Those of no plan any more that are being made anew: they stay until they are, after which their totals are as if
+  // they had been closed then.
+  Status TakeUnfinished(const FoldPlans& plans, std::uint64_t from, NewPlans& taken) GUIDON_REQUIRES(work_) {
+    for (const auto& [name, live] : lives_) {  // null: it is in `taken`
+      if (live && live->rebuilding) unfinished_.insert(name);
+    }
+    for (auto name = unfinished_.begin(); name != unfinished_.end();) {
+      const bool is_gone = (plans.environments && !plans.environments->contains({name->project, name->environment})) ||
+                           (plans.experiments && !plans.experiments->contains({name->project, name->experiment}));
+      std::optional<FoldPlan> plan;
+      if (!is_gone && !taken.lives.contains(*name)) {
+        Result<std::optional<FoldPlan>> stored = UnfinishedPlan(*name);
+        if (!stored) return Fail(stored.error());
+        plan = *std::move(stored);
+      }
+      if (!plan) {
+        name = unfinished_.erase(name);
+        continue;
+      }
+      if (Status done = TakePlan(*plan, from, taken); !done) return done;
+      ++name;
+    }
+    return {};
+  }
+
+  // Nothing: it cannot be made anew.
+  Result<std::optional<FoldPlan>> UnfinishedPlan(const IterationName& name) const {
+    Result<StoredIteration> stored = ReadIteration(name);
+    if (!stored && stored.error().code != ErrorCode::kNotFound && stored.error().code != ErrorCode::kCorrupt) {
+      return Fail(stored.error());
+    }
+    if (!stored || !stored->rebuilding || stored->forgotten) return std::optional<FoldPlan>();
+    const auto space = spaces_.find({name.project, name.environment, stored->unit});
+    if (space == spaces_.end()) return std::optional<FoldPlan>();
+    FoldPlan plan{name.project, name.environment, stored->unit, std::move(stored->plan), {}};
+    for (stats::MetricPlan& metric : plan.plan.metrics) {
+      for (stats::SourceId& source : metric.sources) {
+        if (source >= space->second->sources().size()) return std::optional<FoldPlan>();
+        plan.sources.push_back(space->second->sources()[source].source);
+        source = static_cast<stats::SourceId>(plan.sources.size() - 1);
+      }
+    }
+    return std::optional<FoldPlan>(std::move(plan));
   }
 
   Status TakePlan(const FoldPlan& plan, std::uint64_t from, NewPlans& taken) GUIDON_REQUIRES(work_) {
@@ -1146,6 +1216,7 @@ class Fold::Impl {
     live.totals = std::move(totals);
     live.rebuilding = live.totals_changed = false;
     live.changed = true;
+    finished_ = unfinished_.erase(live.name) > 0 || finished_;
     return {};
   }
 
@@ -1601,6 +1672,8 @@ class Fold::Impl {
   std::string after_;  // the unit that it passed last; empty: none yet
   double drift_ = 0;   // the greatest that this daily pass has found
   std::shared_ptr<const FoldPlans> plans_;
+  std::set<IterationName> unfinished_;  // are made anew, though they are in no plan any more
+  bool finished_ = false;               // one of them is: it is to be closed
   std::map<UnitSpace, std::unique_ptr<FactSpace>> spaces_;
   std::map<IterationName, std::unique_ptr<Live>> lives_;
   // By scope and experiment, then by iteration.

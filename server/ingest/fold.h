@@ -20,9 +20,10 @@
 // Plans. A source (fold_plan.h) that is new is made up for from the journal as far as that goes back, a page at a time
 // beside the fold; then the iterations that use it are made anew from level 1. A plan that has changed in another way
 // is made anew at once. Until then `rebuilding` says that the numbers are not whole. An iteration that is in no plan
-// any more is closed: its totals stay as they are. Planned again after a daily pass has begun, it is made anew from
-// what that has left of its units. One that began at another time is another one, of an experiment that was deleted and
-// made again under its name: exposures before its start, and what was rejected, are not of it.
+// any more is closed: its totals stay as they are. One that is being made anew then stays open until it has been, also
+// after a restart, unless its experiment is gone. Planned again after a daily pass has begun, a closed one is made anew
+// from what that has left of its units. One that began at another time is another one, of an experiment that was
+// deleted and made again under its name: exposures before its start, and what was rejected, are not of it.
 //
 // Once a day: caps that are a share are set anew, all totals are recomputed from level 1 and held against what was kept
 // step by step, and facts that nothing can reach any more are forgotten: events before every lookback, exposures to
@@ -87,7 +88,8 @@ struct FoldOptions {
   std::size_t store_bytes = 30u << 20;
   std::size_t store_ops = 90'000;       // likewise
   std::size_t sweep_units = 1'000;      // of a walk, in one transaction; fewer where they have more than txn_bytes
-  std::size_t most_iterations = 1'000;  // live; later ones are not analysed, which is reported
+  std::size_t most_iterations = 1'000;  // live; later ones are not analysed, which is reported. Those that are only
+                                        // made anew before they are closed come last
   std::size_t most_sources = 1'000;     // of one unit's attribute; experiments that need more are not analysed
 };
 

@@ -1,5 +1,6 @@
 #include "server/ingest/fold_records.h"
 
+#include <charconv>
 #include <utility>
 
 #include "core/base/json.h"
@@ -141,6 +142,18 @@ std::string SweptKeyPrefix(std::uint64_t number, const IterationName& name) {
 
 std::string ScopeKeyPrefix(std::string_view prefix, const UnitSpace& space) {
   return std::string(prefix) + ScopeOf(space.project, space.environment);
+}
+
+std::optional<IterationName> NameOfFoldedKey(std::string_view key) {
+  if (!key.starts_with(kFoldedPrefix)) return std::nullopt;
+  std::optional<UnitSpace> parts = SpaceOf(key.substr(kFoldedPrefix.size()));  // with the iteration for the attribute
+  const std::size_t mark = parts ? parts->attribute.rfind('#') : std::string::npos;
+  if (mark == std::string::npos) return std::nullopt;
+  IterationName name{std::move(parts->project), std::move(parts->environment), parts->attribute.substr(0, mark), 0};
+  const char* const end = parts->attribute.data() + parts->attribute.size();
+  const auto read = std::from_chars(parts->attribute.data() + mark + 1, end, name.iteration);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return name;
 }
 
 std::optional<UnitSpace> SpaceOfSourceKey(std::string_view key) {

@@ -100,7 +100,8 @@ std::string SweptKeyPrefix(std::uint64_t number);                             //
 std::string SweptKeyPrefix(std::uint64_t number, const IterationName& name);  // the part's name follows
 // Of all iterations of an environment, under one of the prefixes above.
 std::string ScopeKeyPrefix(std::string_view prefix, const UnitSpace& space);
-std::optional<UnitSpace> SpaceOfSourceKey(std::string_view key);  // nothing: it is none of these
+std::optional<IterationName> NameOfFoldedKey(std::string_view key);  // nothing: it is none of these
+std::optional<UnitSpace> SpaceOfSourceKey(std::string_view key);     // nothing: it is none of these
 std::optional<UnitSpace> SpaceOfUnitKey(std::string_view key);
 // The end of the range of keys that begin with `prefix`.
 std::string EndOf(std::string prefix);

@@ -825,6 +825,65 @@ TEST_F(FoldTest, WhatAPassForgotWhileItWasNotPlannedIsNotInItsTotalsWhenItIsPlan
   }
 }
 
+TEST_F(FoldTest, AnIterationThatIsClosedWhileItIsMadeAnewIsClosedOnceItHasBeen) {
+  options_.daily = hours(10'000);  // not before it is called
+  options_.sweep_units = 10;
+  At(49);
+  FoldPlan plan = CheckoutPlan();
+  plan.plan.metrics[0].window = hours(20);
+  plan.plan.metrics[1].cap_share = 0.8;  // takes two walks
+  // What it comes to when it is closed after that.
+  Plan({CheckoutPlan()});
+  OpenStore({});
+  AppendCrowd(*journal_, 12);
+  CatchUp();
+  Plan({plan});
+  CatchUp();
+  const std::map<std::string, std::string> facts = StoredFacts(*store_);
+  for (const bool restarts : {false, true}) {
+    Plan({CheckoutPlan()});
+    OpenStore({});
+    AppendCrowd(*journal_, 12);
+    CatchUp();
+    Plan({plan});
+    while (!IsWalking() || Passed().empty()) CatchUpABit();
+    EXPECT_TRUE(Facts()->rebuilding);
+    Plan({});
+    CatchUpABit();
+    if (restarts) Open();
+    CatchUp();
+    EXPECT_FALSE(Facts()->rebuilding);
+    EXPECT_EQ(StoredFacts(*store_) == facts, true);
+    // It is closed then.
+    EXPECT_EQ(counters_.iterations, 0);
+    const std::string orders = Orders();
+    Append(*journal_, {Exposure("late", "control", kStartMs + 49 * kHourMs)});
+    ASSERT_TRUE(fold_->PassNow(Never));
+    EXPECT_EQ(Orders(), orders);
+    EXPECT_FALSE(Facts()->rebuilding);
+    for (const StoredSource& one : Sources()) EXPECT_TRUE(one.free);
+    EXPECT_THAT(reports_, ElementsAre());
+  }
+
+  // Where a pass of an older version has forgotten what its units had, nobody can tell any more.
+  Plan({CheckoutPlan()});
+  OpenStore({});
+  Append(*journal_, {Exposure("u1", "control", kStartMs)});
+  CatchUp();
+  StoredIteration stored = *DecodeIteration((*store_->Get(FoldedKey(kCheckout)))->value);
+  stored.rebuilding = stored.forgotten = true;
+  Txn txn;
+  txn.ops = {TxnOp::Put(FoldedKey(kCheckout), Encode(stored))};
+  ASSERT_TRUE(store_->Commit(std::move(txn)));
+  Plan({});
+  Open();
+  CatchUp();
+  const auto none = fold_->Facts(kCheckout);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(none.error().message, HasSubstr("forgotten"));
+}
+
 // They knew no start, and kept exposures of the minute before it at their own time.
 TEST_F(FoldTest, FactsOfAnOlderVersionCountFromTheStart) {
   FoldPlan before = CheckoutPlan();
