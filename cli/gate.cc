@@ -16,8 +16,9 @@ struct Verdict {
   std::vector<std::string> reasons;
 };
 
-// A report's red gates and harmed guardrails fail it; what is not known yet holds it up. What the goal says is no
-// matter of a gate: a release is not held up because an experiment has found nothing.
+// A report's red gates and harmed guardrails fail it; what is not known yet holds it up, and so do facts that are
+// stale: what they do not show may have come since. What the goal says is no matter of a gate: a release is not held up
+// because an experiment has found nothing.
 Verdict VerdictOf(const Value& report) {
   Verdict verdict, hold{kHold, {}};
   for (const Value& gate : ListIn(report, "gates")) {
@@ -26,7 +27,7 @@ Verdict VerdictOf(const Value& report) {
       hold.reasons.push_back(Text(gate, "sentence"));
     } else if (light == "red") {
       verdict.reasons.push_back(Text(gate, "sentence"));
-    } else if (id == "minimum_events" && light != "green") {
+    } else if ((id == "minimum_events" || id == "freshness") && light != "green") {
       hold.reasons.push_back(Text(gate, "sentence"));
     }
   }

@@ -28,6 +28,13 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
   EXPECT_EQ(code(ReportWith("cannot_say", "red", "green", "safe")), 1);
   EXPECT_EQ(code(ReportWith("keep_running", "green", "yellow", "safe")), 3);
   EXPECT_EQ(code(ReportWith("keep_running", "green", "green", "not_sure_yet")), 3);
+  // A fold that stands still: what it does not show may have come since.
+  const std::string stale = R"({"id":"freshness","light":"yellow","sentence":"not counted yet"},)";
+  const auto with_stale = [&](std::string report) { return report.insert(report.find(R"({"id":"sample)"), stale); };
+  EXPECT_EQ(code(with_stale(ReportWith("keep_running", "green", "green", "safe"))), 3);
+  EXPECT_EQ(code(with_stale(ReportWith("keep_running", "green", "green", "harmed"))), 1);
+  const Finished held = Asking(kGate, {{with_stale(ReportWith("ship", "green", "green", "safe"))}});
+  EXPECT_EQ(held.output, "HOLD  one-page in production\n      not counted yet\n");
   // Harm is harm, however little is known of the rest.
   EXPECT_EQ(code(ReportWith("keep_running", "green", "yellow", "harmed")), 1);
   EXPECT_EQ(Asking(kGate, {{R"({"detail":"later"})", "application/problem+json", 503}}).exit_code, 4);
