@@ -50,15 +50,17 @@ Verdict VerdictOf(const Value& report) {
   return hold.reasons.empty() ? verdict : hold;
 }
 
-int GateExperiment(const GateOptions& options) {
-  const Result<std::string> project = ResolveProject(options.connection, options.project);
-  if (!project) return Explain(project.error(), options.json);
-  const Result<ApiAnswer> answer =
-      Ask(options.connection, "GET",
-          EnvironmentPath(*project, options.environment) + "/experiments/" + Escape(options.experiment) + "/report");
-  if (!answer) return Explain(answer.error(), options.json);
-  if (!answer->ok()) return Explain(*answer, options.json);
-  const Verdict verdict = VerdictOf(answer->body);
+// Why it has no report: it is there, and was never started. Empty: for another reason.
+std::string NotStarted(const GateOptions& options, const std::string& project) {
+  const Result<ApiAnswer> found =
+      Ask(options.connection, "GET", ProjectPath(project) + "/experiments/" + Escape(options.experiment));
+  if (!found || !found->ok()) return "";
+  const Value *definition = found->body.Find("definition"), *state = found->body.Find("state");
+  if (definition == nullptr || state == nullptr || state->Find("iteration") != nullptr) return "";
+  return Text(*definition, "environment") == options.environment ? "it has not been started yet" : "";
+}
+
+int Say(const GateOptions& options, const Verdict& verdict, const std::string& decision) {
   const std::string_view word = verdict.exit_code == kPass ? "pass" : verdict.exit_code == kHold ? "hold" : "fail";
   if (options.json) {
     Array reasons;
@@ -66,7 +68,7 @@ int GateExperiment(const GateOptions& options) {
     PrintJson(Object{{"verdict", Value(word)},
                      {"environment", Value(options.environment)},
                      {"experiment", Value(options.experiment)},
-                     {"decision", Value(Text(answer->body, "decision"))},
+                     {"decision", Value(decision)},
                      {"reasons", Value(std::move(reasons))}});
     return verdict.exit_code;
   }
@@ -76,6 +78,22 @@ int GateExperiment(const GateOptions& options) {
             << "  " << options.experiment << " in " << options.environment << "\n";
   for (const std::string& reason : verdict.reasons) std::cout << Wrapped(reason, 6) << "\n";
   return verdict.exit_code;
+}
+
+int GateExperiment(const GateOptions& options) {
+  const Result<std::string> project = ResolveProject(options.connection, options.project);
+  if (!project) return Explain(project.error(), options.json);
+  const Result<ApiAnswer> answer =
+      Ask(options.connection, "GET",
+          EnvironmentPath(*project, options.environment) + "/experiments/" + Escape(options.experiment) + "/report");
+  if (!answer) return Explain(answer.error(), options.json);
+  if (answer->status == 404) {
+    if (std::string reason = NotStarted(options, *project); !reason.empty()) {
+      return Say(options, {kHold, {std::move(reason)}}, "cannot_say");
+    }
+  }
+  if (!answer->ok()) return Explain(*answer, options.json);
+  return Say(options, VerdictOf(answer->body), Text(answer->body, "decision"));
 }
 
 }  // namespace

@@ -76,23 +76,28 @@ Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_
   const ExperimentRecord* record =
       ground.project == nullptr ? nullptr : ground.project->definitions.entities.FindExperiment(key);
   if (record == nullptr) return not_found();
-  Result<std::shared_ptr<const stats::ExperimentFacts>> facts = analysis_.Facts(project, environment, key, iteration);
-  if (!facts) return Fail(facts.error());
-  ground.facts = *std::move(facts);
   ground.now = Now();
+  Result<std::shared_ptr<const stats::ExperimentFacts>> facts = analysis_.Facts(project, environment, key, iteration);
+  if (!facts && facts.error().code != ErrorCode::kNotFound) return Fail(facts.error());
+  const auto is_of_earlier = [&](const stats::ExperimentPlan& plan) {  // of that name, which was deleted
+    const ExperimentIteration* its = FindIteration(record->state, plan.iteration);
+    return its != nullptr && plan.started != stats::Time{} && plan.started != TimeOf(its->started_ms);
+  };
+  if (facts && !is_of_earlier((*facts)->plan)) {
+    ground.facts = *std::move(facts);
+  } else {
+    ground.is_analysed = false;
+    ground.facts = NoFacts(ground.project->definitions, *record, iteration, ground.now);
+    if (ground.facts == nullptr) return facts ? not_found() : Fail(facts.error());
+    ground.notes.emplace_back(
+        "Nothing of it is analysed yet: that begins some seconds after its start. If this stays, the metric "
+        "guidon_facts_left_out and the server's log say why.");
+  }
   ground.quality.rejected = ground.facts->rejected;
   ground.quality.folded_to = ground.facts->watermark;
   ground.quality.rebuilding = ground.facts->rebuilding;
   stats::ExperimentPlan plan = ground.facts->plan;
   ground.iteration = FindIteration(record->state, plan.iteration);
-  if (ground.iteration != nullptr && plan.started != stats::Time{} &&
-      plan.started != TimeOf(ground.iteration->started_ms)) {
-    // A moment after its start: what is known is of an earlier experiment of that name, which was deleted.
-    return Fail(ErrorCode::kNotFound, "iteration " + std::to_string(plan.iteration) + " of experiment '" +
-                                          std::string(key) + "' in environment '" + std::string(environment) +
-                                          "' of project '" + std::string(project) +
-                                          "' has not been analysed; try again in a moment");
-  }
   SetTimes(ground.iteration, *ground.facts->totals, plan);
   ground.of = {std::string(project), std::string(environment), std::string(key), plan.iteration,
                ground.iteration == nullptr ? 0 : ground.iteration->started_ms};
@@ -120,6 +125,20 @@ Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_
   return ground;
 }
 
+std::shared_ptr<const stats::ExperimentFacts> Reports::NoFacts(const Definitions& definitions,
+                                                               const ExperimentRecord& record, std::uint32_t iteration,
+                                                               stats::Time now) {
+  if (iteration == 0) iteration = record.state.iteration;
+  for (FoldPlan& plan : PlansOf(definitions, record, now)) {
+    if (plan.plan.iteration != iteration) continue;
+    auto facts = std::make_shared<stats::ExperimentFacts>();
+    facts->plan = std::move(plan.plan);
+    facts->totals = std::make_shared<const stats::Totals>(facts->plan);
+    return facts;
+  }
+  return nullptr;
+}
+
 Result<stats::Report> Reports::Of(std::string_view project, std::string_view environment, std::string_view key,
                                   std::uint32_t iteration) const {
   Result<Ground> ground = GroundOf(project, environment, key, iteration);
@@ -139,6 +158,7 @@ Result<std::vector<stats::Alarm>> Reports::AlarmsOf(std::string_view project, st
                                                     std::string_view key, std::uint32_t iteration) const {
   Result<Ground> ground = GroundOf(project, environment, key, iteration);
   if (!ground) return Fail(ground.error());
+  if (!ground->is_analysed) return Fail(ErrorCode::kNotFound, "it is not in the facts yet");
   return stats::AlarmsOf(ground->design, ground->Facts(), ground->now);
 }
 
@@ -189,10 +209,8 @@ Status Reports::TakeDueLook(const std::string& project, const ExperimentRecord& 
                            std::to_string(iteration.started_ms);
   if (done_.contains(name)) return {};
   const Result<Ground> ground = GroundOf(project, environment, key, iteration.number);
-  if (!ground) {
-    // What was started a moment ago is not in the facts yet.
-    return ground.error().code == ErrorCode::kNotFound ? Status() : Fail(ground.error());
-  }
+  if (!ground) return ground.error().code == ErrorCode::kNotFound ? Status() : Fail(ground.error());
+  if (!ground->is_analysed) return {};
   if (iteration.measured) {
     if (Status kept = looks_.Keep(ground->of, iteration.measured->experiment); !kept) return kept;
   }

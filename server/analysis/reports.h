@@ -40,13 +40,15 @@ class Reports {
   // All of them outlive it.
   Reports(const Catalog& catalog, const Analysis& analysis, Store& store, ReportsOptions options);
 
-  // As of now; of an iteration that is over, as of the revision at its end. `iteration` 0: the newest. A stored look
-  // that cannot be read is told in its notes. kNotFound: no such experiment in that environment, none of that
-  // iteration, or it was never started.
+  // As of now; of an iteration that is over, as of the revision at its end. `iteration` 0: the newest. Of one that was
+  // started a moment ago, and is not in the facts yet, a report of no units, which its notes say. A stored look that
+  // cannot be read is told in its notes. kNotFound: no such experiment in that environment, none of that iteration, or
+  // it was never started.
   Result<stats::Report> Of(std::string_view project, std::string_view environment, std::string_view key,
                            std::uint32_t iteration) const;
 
-  // For the keeper that acts: what is always valid, whatever looks were taken. Errors as of Of.
+  // For the keeper that acts: what is always valid, whatever looks were taken. Errors as of Of; kNotFound also for what
+  // is not in the facts yet.
   Result<std::vector<stats::Alarm>> AlarmsOf(std::string_view project, std::string_view environment,
                                              std::string_view key, std::uint32_t iteration) const;
 
@@ -60,6 +62,7 @@ class Reports {
     IterationOf of;
     stats::Design design;  // without the size
     std::shared_ptr<const stats::ExperimentFacts> facts;
+    bool is_analysed = true;  // false: it was started a moment ago, and `facts` are of no unit
     stats::DataQuality quality;
     stats::Time now{};
     Revision revision = 0;
@@ -73,6 +76,10 @@ class Reports {
   stats::Time Now() const;
   Result<Ground> GroundOf(std::string_view project, std::string_view environment, std::string_view key,
                           std::uint32_t iteration) const;
+  // What is known of it while nothing is: its plan, and no units. Nothing where it was not started, or is long over.
+  static std::shared_ptr<const stats::ExperimentFacts> NoFacts(const Definitions& definitions,
+                                                               const ExperimentRecord& record, std::uint32_t iteration,
+                                                               stats::Time now);
   // What was edited while it ran, a sentence each.
   std::vector<std::string> ChangesOf(const Ground& ground) const;
   Status TakeDueLook(const std::string& project, const ExperimentRecord& record, const ExperimentIteration& iteration);

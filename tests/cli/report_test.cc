@@ -1,4 +1,6 @@
 // guidon experiment report|watch and guidon gate --experiment, against the answers of a server.
+#include <gmock/gmock.h>
+
 #include <fstream>
 #include <sstream>
 
@@ -38,6 +40,15 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
   // Harm is harm, however little is known of the rest.
   EXPECT_EQ(code(ReportWith("keep_running", "green", "yellow", "harmed")), 1);
   EXPECT_EQ(Asking(kGate, {{R"({"detail":"later"})", "application/problem+json", 503}}).exit_code, 4);
+  // What was never started has no data yet; what is not there at all is a mistake of who asks.
+  const Answer none = {R"({"detail":"that has been started"})", "application/problem+json", 404};
+  const auto entity = [](const std::string& environment, const std::string& state) {
+    return Answer{R"({"definition":{"environment":")" + environment + R"("},"state":{"status":"draft")" + state + "}}"};
+  };
+  EXPECT_EQ(Asking(kGate, {none, entity("production", "")}).exit_code, 3);
+  EXPECT_EQ(Asking(kGate, {none, entity("staging", "")}).exit_code, 2);
+  EXPECT_EQ(Asking(kGate, {none, entity("production", R"(,"iteration":2)")}).exit_code, 2);
+  EXPECT_EQ(Asking(kGate, {none, none}).exit_code, 2);
   const Finished said = Asking(kGate, {{ReportWith("keep_running", "green", "green", "harmed")}});
   EXPECT_NE(said.output.find("FAIL  one-page in production"), std::string::npos) << said.output;
   EXPECT_NE(said.output.find("guardrail errors is harmed"), std::string::npos) << said.output;

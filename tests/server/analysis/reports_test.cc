@@ -168,6 +168,30 @@ TEST_F(ReportsTest, ALongPastIterationIsHeldAgainstTheDefinitionThatWasKept) {
   EXPECT_EQ(ReportOf(2).design.owner, "ben");
 }
 
+TEST_F(ReportsTest, RightAfterAStartNobodyWasExposedAndWhatWasNeverStartedHasNoReport) {
+  const stats::Report early = ReportOf(0);
+  EXPECT_EQ(early.iteration, 1u);
+  EXPECT_EQ(early.decision, stats::Decision::kCannotSay);
+  EXPECT_EQ(early.verdict, "No unit has been exposed yet.");
+  EXPECT_THAT(early.notes, ElementsAre(HasSubstr("Nothing of it is analysed yet")));
+  EXPECT_FALSE(reports_.AlarmsOf("shop", "production", "checkout", 1)) << "and nothing acts by that";
+  TakeDueLooks();
+  EXPECT_TRUE(store_->Range(RangeQuery::Prefix("!look/"))->entries.empty());
+  EXPECT_FALSE(reports_.Of("shop", "production", "checkout", 2));
+  EXPECT_FALSE(reports_.Of("shop", "elsewhere", "checkout", 1));
+  Fold();
+  EXPECT_EQ(Said(ReportOf(1)), Said(early)) << "the same, once it is";
+  EXPECT_TRUE(ReportOf(1).notes.empty());
+
+  Put(EntityKind::kExperiment, "draft",
+      R"({"flag":"f","environment":"production","owner":"ana","unit":"key","variants":
+          {"control":{"serves":"multi","weight":"50%"},"one_page":{"serves":"single","weight":"50%"}},
+          "metrics":{"primary":"ordered"}})");
+  const Result<stats::Report> draft = reports_.Of("shop", "production", "draft", 0);
+  ASSERT_FALSE(draft);
+  EXPECT_THAT(draft.error().message, HasSubstr("that has been started"));
+}
+
 TEST_F(ReportsTest, WhatIsEditedWhileItRunsIsToldAndMovesNothing) {
   Send({Sees("b", "one_page", kStartMs), Track("b", "order", kStartMs + 2 * kHourMs)});
   Fold();
@@ -274,9 +298,8 @@ TEST_F(ReportsTest, AnExperimentThatIsMadeAgainUnderItsKeyInheritsNothing) {
   now_ms_ += kHourMs;
   PutExperiment();
   // Neither before the fold knows of it,
-  const Result<stats::Report> early = reports_.Of("shop", "production", "checkout", 1);
-  ASSERT_FALSE(early);
-  EXPECT_EQ(early.error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(ReportOf(1).progress.units, 0u);
+  EXPECT_TRUE(ReportOf(1).looks.empty());
   EXPECT_FALSE(reports_.AlarmsOf("shop", "production", "checkout", 1));
   // nor afterwards, nor when its own first look is taken.
   Fold();
