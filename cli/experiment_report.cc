@@ -68,9 +68,10 @@ int ExitCodeOf(const Value& report) {
   return is_red ? kProblem : kPass;
 }
 
+// Waiting brings nothing more: there is a verdict, or a red gate, which no more data mend.
 bool IsDecided(const Value& report) {
   const std::string decision = Text(report, "decision");
-  return decision != "keep_running" && decision != "cannot_say";
+  return (decision != "keep_running" && decision != "cannot_say") || ExitCodeOf(report) != kPass;
 }
 
 // Changes when there is something new to read.

@@ -89,6 +89,14 @@ TEST(ReportTest, WatchingEndsWithADecisionOrWithItsTime) {
                                            {"Ship\n", "text/plain"}});
   EXPECT_EQ(done.exit_code, 0) << done.errors;
   EXPECT_EQ(done.output, "Keep running\n\n--------------------\n\nShip\n");
+  // What nobody was exposed to is waited for; a broken split is not, and ends with the code of the report.
+  const std::string broken = ReportWith("cannot_say", "red", "green", "safe");
+  const Finished red = Asking(arguments, {{ReportWith("cannot_say", "green", "yellow", "not_sure_yet")},
+                                          {"Nobody yet\n", "text/plain"},
+                                          {broken},
+                                          {"Broken\n", "text/plain"}});
+  EXPECT_EQ(red.exit_code, 1) << red.errors;
+  EXPECT_THAT(red.output, ::testing::EndsWith("Broken\n"));
   arguments.back() = "0s";
   EXPECT_EQ(Asking(arguments, {{running}, {"Keep running\n", "text/plain"}}).exit_code, 3);
 }
