@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/model/names.h"
+#include "core/model/units.h"
 #include "core/validate/implies.h"
 #include "core/validate/needs.h"
 #include "core/validate/operands.h"
@@ -64,6 +65,26 @@ class Index {
   Names keys_;  // in authored order, duplicates too
   std::unordered_map<std::string_view, const Definition*> by_key_;
 };
+
+// Whether what it comes to lies between 0 and 1. A ratio may: of events to events, or of a sum to a sum; an amount of
+// each event does not.
+bool MayBeShare(const Metric& metric) {
+  switch (metric.type) {
+    case MetricType::kConversion:
+    case MetricType::kRetention:
+    case MetricType::kFunnel:
+      return true;
+    case MetricType::kRatio:
+      return metric.numerator && metric.denominator &&
+             metric.numerator->value.empty() == metric.denominator->value.empty();
+    case MetricType::kCount:
+    case MetricType::kSum:
+    case MetricType::kMean:
+    case MetricType::kQuantile:
+      break;
+  }
+  return false;
+}
 
 // A lone element is written without its list.
 Path ElementOf(const Path& path, std::size_t index, std::size_t size) {
@@ -526,8 +547,22 @@ class Validator {
       check(experiment.secondary[i], path.Key("secondary").Index(i));
     }
     for (std::size_t i = 0; i < experiment.guardrails.size(); ++i) {
-      check(experiment.guardrails[i].use, path.Key("guardrails").Index(i).Key("use"));
+      const Path at = path.Key("guardrails").Index(i);
+      check(experiment.guardrails[i].use, at.Key("use"));
+      if (!is_over) CheckMargin(experiment.guardrails[i], at.Key("never_worse_by"));
     }
+  }
+
+  // Percentage points are of shares: of milliseconds or euros they would be taken for hundredths of one.
+  void CheckMargin(const Guardrail& guardrail, const Path& path) {
+    const Metric* metric = metrics_.Find(guardrail.use);
+    const bool is_in_points = guardrail.never_worse_by && guardrail.never_worse_by->unit == Margin::Unit::kPoints;
+    if (!is_in_points || metric == nullptr || MayBeShare(*metric)) return;
+    const std::string written = FormatMargin(*guardrail.never_worse_by);
+    Error("bad_margin", path,
+          "'" + written + "' is in percentage points, which are of shares, and metric '" + metric->key + "' (" +
+              std::string(ToString(metric->type)) + ") is none",
+          "write how much worse it may get as a share of what it is, such as 5%");
   }
 
   // Several experiments on one flag's default must share a layer, or a unit could be in two of them. And the running
