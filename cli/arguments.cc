@@ -424,7 +424,9 @@ void AddPrivacy(CLI::App& app, Run& run) {
         verb->add_option("--attribute", options->attribute, "The attribute of contexts that it is the value of")
             ->default_val("key")
             ->type_name("NAME");
-    AddProject(*verb, options->project)->description("Of this project alone; left out, of all");
+    // Not from GUIDON_PROJECT: what should go from everywhere must not stay elsewhere because of a variable.
+    auto* project = verb->add_option("--project,-p", options->project, "Of this project alone; left out, of all")
+                        ->type_name("PROJECT");
     auto* mentions = verb->add_flag("--no-mentions", options->no_mentions,
                                     "Leave texts for people, and other attributes of events, that name it");
     verb->add_option("--member", options->member,
@@ -432,6 +434,7 @@ void AddPrivacy(CLI::App& app, Run& run) {
         ->type_name("ID")
         ->excludes(unit)
         ->excludes(attribute)
+        ->excludes(project)
         ->excludes(mentions);
     if (action == "erase") {
       verb->add_flag("--yes", options->yes, "Erase; without, it only counts what would be erased");
@@ -706,7 +709,8 @@ void AddComment(CLI::App& app, Run& run) {
 }
 
 void AddAuditFilters(CLI::App& verb, AuditOptions& options) {
-  AddProject(verb, options.project)->description("Entries of this project; left out, of all");
+  // Not from GUIDON_PROJECT: who reads the log must not miss entries because of a variable.
+  verb.add_option("--project,-p", options.project, "Entries of this project; left out, of all")->type_name("PROJECT");
   verb.add_option("--environment,-e", options.environment, "That altered this environment")->type_name("ENVIRONMENT");
   verb.add_option("--principal", options.principal, "By this one: key:ID, or system")->type_name("WHO");
   verb.add_option("--action", options.of_action, "That did this: key.revoke, definitions.change, …")

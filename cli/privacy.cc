@@ -38,7 +38,9 @@ int Export(const PrivacyOptions& options) {
     if (next == nullptr || next->AsString().empty()) break;
     cursor = next->AsString();
   }
-  std::cerr << Plural(count, "finding") << "\n";
+  std::cerr << Plural(count, "finding");
+  if (!options.project.empty()) std::cerr << " in project " << options.project << " alone";
+  std::cerr << "\n";
   return kPass;
 }
 
@@ -70,6 +72,8 @@ void ShowCount(const Value& state, std::string_view words, std::string_view name
 }
 
 void Show(const Value& state, bool is_member, bool is_dry) {
+  if (const std::string project = Text(state, "project"); !project.empty())
+    std::cout << Out().Yellow("in project " + project + " alone: what others hold is not looked at") << "\n";
   std::cout << (is_dry ? "would be erased:" : "erased:") << "\n";
   if (is_member) {
     ShowCount(state, "member, keys, …", "records");

@@ -353,6 +353,7 @@ class App::Impl {
       }
       log_.Info(state.dry_run ? "erasure tried" : "erasure done",
                 {{"erasure", state.id},
+                 {"project", state.project.empty() ? "all" : state.project},
                  {"definitions", std::to_string(state.counts.definitions)},
                  {"events", std::to_string(state.counts.events)},
                  {"audit_entries", std::to_string(state.counts.audit_entries)},

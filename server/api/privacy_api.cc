@@ -107,6 +107,7 @@ Value Describe(const ErasureState& state) {
                 {"state", Value(ToString(state.phase))},
                 {"dry_run", Value(state.dry_run)},
                 {"begun", Value(TimeText(state.begun))}};
+  if (!state.project.empty()) object.Append("project", Value(state.project));
   if (state.phase == ErasureState::Phase::kRunning) return Value(std::move(object));
   object.Append("ended", Value(TimeText(state.ended)));
   if (state.phase == ErasureState::Phase::kFailed) {

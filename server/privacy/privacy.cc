@@ -396,6 +396,7 @@ Result<ErasureState> Privacy::Start(const UnitRequest& request, const Author& au
   last_ = ErasureState();
   last_->id = NewEpoch();
   last_->dry_run = request.dry_run;
+  if (request.member.empty()) last_->project = request.project;
   last_->begun = options_.clock();
   thread_ = std::thread([this, request, author, state = *last_] { Run(request, author, state); });
   return *last_;

@@ -87,6 +87,7 @@ struct ErasureState {
   std::string id;  // random
   Phase phase = Phase::kRunning;
   bool dry_run = false;
+  std::string project;  // that it is limited to; empty: it is not
   Timestamp begun{}, ended{};
   ErasureCounts counts;
   std::vector<ErasureChange> changes;

@@ -37,6 +37,28 @@ class AuditTest : public ::testing::Test {
   const Workspace files;
 };
 
+TEST_F(AuditTest, AVariableLimitsNeitherAnErasureNorTheLogAndWhatDoesIsSaid) {
+  const auto in_shop = [this](std::vector<std::string> arguments) {
+    return Guidon(std::move(arguments), {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + server.admin_key(),
+                                         "GUIDON_PROJECT=shop", "GUIDON_ENVIRONMENT=staging"});
+  };
+  // What is of no project, such as the first key.
+  EXPECT_EQ(in_shop({"audit", "log"}).output, Cli({"audit", "log"}).output);
+  EXPECT_NE(in_shop({"audit", "log", "-p", "shop"}).output, Cli({"audit", "log"}).output);
+  const Finished of_all = in_shop({"privacy", "erase", "--unit", "user-42", "--yes"});
+  EXPECT_EQ(of_all.exit_code, 0) << of_all.errors;
+  EXPECT_TRUE(of_all.output.starts_with("erased:\n")) << of_all.output;
+  const Finished of_one = in_shop({"privacy", "erase", "--unit", "user-42", "--project", "shop"});
+  EXPECT_TRUE(of_one.output.starts_with("in project shop alone: what others hold is not looked at\nwould be erased:\n"))
+      << of_one.output;
+  const Value json = JsonOf(in_shop({"privacy", "erase", "--unit", "user-42", "--project", "shop", "--json"}));
+  EXPECT_EQ(json.Find("project")->AsString(), "shop");
+  EXPECT_EQ(in_shop({"privacy", "export", "--unit", "user-42", "--project", "shop"}).errors,
+            "0 findings in project shop alone\n");
+  EXPECT_EQ(in_shop({"privacy", "export", "--unit", "user-42"}).errors, "0 findings\n");
+  EXPECT_EQ(in_shop({"privacy", "erase", "--member", "ana", "--project", "shop"}).exit_code, 2);
+}
+
 TEST_F(AuditTest, TheLogIsATableAndAnExportVerifiesUntilItIsTouched) {
   const Finished log = Cli({"audit", "log"});
   EXPECT_EQ(log.exit_code, 0) << log.errors;

@@ -223,6 +223,7 @@ TEST_F(PrivacyTest, OneProjectIsErasedAndLookedAtAloneWithItsRequestsAndComments
   UnitRequest dry = of_shop;
   dry.dry_run = true;
   const ErasureState counted = Erase(dry), erased = Erase(of_shop);
+  EXPECT_EQ(erased.project, "shop");
   EXPECT_EQ(erased.counts.notes, 2u);
   EXPECT_EQ(erased.counts.past_versions, counted.counts.past_versions);
   EXPECT_EQ(erased.counts.mentions, 1u);
