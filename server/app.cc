@@ -124,7 +124,7 @@ class App::Impl {
     OpenPrivacy();
     if (Status opened = OpenSignIn(); !opened) return opened;
     api_.emplace(ApiParts(), ApiOptions{.version = kVersion,
-                                        .allow_any_host = config_.insecure,
+                                        .open_page = config_.open_page,
                                         .init_slots = config_.init_slots,
                                         .init_queue = config_.init_queue,
                                         .ticks_per_heartbeat = config_.heartbeat_seconds * kTicksPerSecond,
@@ -883,6 +883,8 @@ class App::Impl {
       log_.Error("the store takes no writes", {{"cause", health.error().message}});
     }
     if (is_split) log_.Info("listening for people and monitoring", {{"address", admin_address_}});
+    if (config_.open_page)
+      log_.Warn("the page at / shows all projects to everybody who asks, without a key (open-page)");
     return {};
   }
 

@@ -101,7 +101,7 @@ inline bool IsOfrep(const Route& route) {
 
 struct ApiOptions {
   std::string version;
-  bool allow_any_host = false;    // --insecure: the page at `/` is served to all, whatever the Host header says
+  bool open_page = false;         // the page at `/` is served to everybody, from wherever they ask
   std::size_t init_slots = 64;    // streams that may be sending their first snapshot; others wait …
   std::size_t init_queue = 1024;  // … here; beyond it 503 with Retry-After
   int ticks_per_heartbeat = 15;

@@ -222,8 +222,8 @@ http::Response Api::Home(const Call& call) {
   // Anybody can say Host: localhost, so the address counts; and a proxy on this machine has that of loopback. A page of
   // another site could have its name point here (DNS rebinding) and read what a browser on this machine may, so the
   // host counts, too; what it cannot have is the cookie of somebody who has signed in.
-  const bool is_open = options_.allow_any_host || (IsLoopbackHost(call.request.Header("Host")) &&
-                                                   IsLoopbackAddress(call.request.peer) && !IsPassedOn(call.request));
+  const bool is_open = options_.open_page || (IsLoopbackHost(call.request.Header("Host")) &&
+                                              IsLoopbackAddress(call.request.peer) && !IsPassedOn(call.request));
   const Result<Principal> who = is_open ? Principal{} : WhoIs(call.request);
   const Status may_read = who && !is_open ? Authorize(*who, Verb::kRead, {"", "", true}) : Status();
   if (!who || !may_read) {

@@ -135,6 +135,7 @@ const std::vector<Setting>& Settings() {
       TextSetting({"tls-key", "FILE", "Key of the certificate, a PEM file"}, &Config::tls_key),
       TextSetting({"tls-client-ca", "FILE", "Who signs what clients must show, a PEM file"}, &Config::tls_client_ca),
       BoolSetting({"insecure", "", "Allows other addresses than loopback without TLS"}, &Config::insecure),
+      BoolSetting({"open-page", "", "Shows the page at / to everybody, without a key"}, &Config::open_page),
       NumberSetting({"io-threads", "N", "Threads that read and write sockets, 1 … 256"}, &Config::io_threads, 1, 256),
       NumberSetting({"worker-threads", "N", "Threads that wait for the disk, 1 … 256"}, &Config::worker_threads, 1,
                     256),

@@ -41,6 +41,7 @@ struct Config {
   std::string tls_key;                    // … its key; both or none
   std::string tls_client_ca;              // who signs the certificates that clients must show; empty: none is asked for
   bool insecure = false;                  // allows other addresses than loopback without TLS
+  bool open_page = false;                 // the page at `/` answers everybody, without a key
   int io_threads = 2;
   int worker_threads = 4;
   std::string log_level = "info";

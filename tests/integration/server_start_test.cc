@@ -258,6 +258,19 @@ TEST(ServerConfigTest, WithoutInsecureItListensOnLoopbackOnly) {
   EXPECT_EQ(server.WaitForExit(), 0);
 }
 
+// Without TLS does not mean without a key.
+TEST(ServerConfigTest, ThePageIsOpenToEverybodyWhereItIsSaidSoAlone) {
+  const auto ask = [](std::vector<std::string> arguments) {
+    arguments.emplace_back("--insecure");
+    Guidond server({.arguments = std::move(arguments), .listen = "0.0.0.0:0"});
+    const HttpCallOptions from_afar{.headers = {{"X-Forwarded-For", "192.0.2.1"}}};  // and no key
+    return std::to_string(HttpCall(server.port(), "GET", "/", from_afar).status) + "," +
+           std::to_string(CountOf(server.Log(), "(open-page)"));
+  };
+  EXPECT_EQ(ask({}), "403,0");
+  EXPECT_EQ(ask({"--open-page"}), "200,1");
+}
+
 TEST(ServerConfigTest, PrintConfigMasksWhatLooksLikeAKey) {
   const std::string key = "gdn_srv_4fJ2kQz9wXbT_8sVnAAAAbbbbCCCCddddEEEEffffGGGGc1Zk0a";
   const Finished run = RunServer({"--print-config", "--data", "/srv/" + key});
