@@ -156,6 +156,14 @@ TEST_F(MonitoringTest, AlertsAndDashboardAskForWhatTheServerHas) {
   EXPECT_NE(MissingOf("guidon_http_requests_total{status=\"five\"}", exposed), "");
 }
 
+TEST_F(MonitoringTest, TheDashboardShowsAllThatTheServerHas) {
+  std::string asked;
+  for (const std::string& expression : Expressions()) asked += expression + "\n";
+  for (const std::smatch& type : AllOf(metrics_, "# TYPE (guidon_\\w+)")) {
+    EXPECT_TRUE(std::regex_search(asked, std::regex(type[1].str() + "(_bucket|_sum|_count)?\\b"))) << type[1];
+  }
+}
+
 TEST_F(MonitoringTest, EveryExpressionOfTheDashboardCanBeRead) {
   const TemporaryFolder folder;
   std::ofstream rules(folder / "rules.yaml");
