@@ -107,6 +107,13 @@ endif()
 # folder of its own.
 run(systemd-analyze security --offline=yes --root=${root} --no-pager --threshold=11 guidond.service)
 
+# A setting that is wrong ends it, and it is not started over and over.
+file(STRINGS ${root}/usr/lib/systemd/system/guidond.service stays REGEX "^RestartPreventExitStatus=")
+execute_process(COMMAND ${inside} /usr/bin/guidond --io-threads none RESULT_VARIABLE ended ERROR_VARIABLE errors)
+if(NOT stays STREQUAL "RestartPreventExitStatus=${ended}")
+  message(FATAL_ERROR "a wrong setting ends guidond with ${ended}, and the unit has ${stays}:\n${errors}")
+endif()
+
 # ---- An application, by pkg-config alone ----
 set(ENV{PKG_CONFIG_PATH} ${root}/usr/lib/pkgconfig)
 run(pkg-config --cflags --libs guidon)
