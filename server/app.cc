@@ -342,6 +342,9 @@ class App::Impl {
         log_.Error("backup failed", {{"name", state.name}, {"cause", state.error.message}});
       }
     };
+    options.on_unusable = [this](const Error& error) {
+      log_.Warn("backups cannot be made", {{"cause", error.message}});
+    };
     backups_.emplace(*store_, std::move(options));
   }
 

@@ -1,5 +1,7 @@
 #include "server/backup/backups.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -66,10 +68,20 @@ Backups::~Backups() {
   if (looking_.joinable()) looking_.join();
 }
 
-// What cannot be listed is not there: whoever watches the time of the newest is told by that.
+// What cannot be listed is not there: whoever watches the time of the newest is told by that. A disk that hangs holds
+// up nobody but this thread.
 void Backups::FindNewest() {
   const Result<std::vector<BackupState>> states = List();
-  if (!states) return;
+  if (!states || access(options_.folder.c_str(), W_OK | X_OK) != 0) {
+    if (options_.on_unusable) {
+      options_.on_unusable(states ? Error{ErrorCode::kPermissionDenied,
+                                          "the folder of backups " + options_.folder +
+                                              " cannot be written to: it has to belong to the server's user",
+                                          {}}
+                                  : states.error());
+    }
+    if (!states) return;
+  }
   for (const BackupState& state : *states) {
     if (state.phase == BackupState::Phase::kDone) NoteMade(state.manifest.made);
   }

@@ -47,6 +47,7 @@ struct BackupsOptions {
   std::string version;
   std::function<Timestamp()> clock;                 // empty: the system's
   std::function<void(const BackupState&)> on_done;  // of each that ended, well or not; on the copying thread
+  std::function<void(const Error&)> on_unusable;    // at the start, at most once: why none can be made in the folder
   std::size_t most_listed = 1000;                   // the newest by name; the others are there, and not shown
 };
 

@@ -271,6 +271,13 @@ TEST(ServerConfigTest, ThePageIsOpenToEverybodyWhereItIsSaidSoAlone) {
   EXPECT_EQ(ask({"--open-page"}), "200,1");
 }
 
+TEST(ServerConfigTest, AFolderWhereNoBackupsCanBeMadeIsSaidAtTheStart) {
+  const TemporaryFolder folder;
+  Guidond server({.arguments = {"--backup-folder", folder / "nope"}});
+  EXPECT_TRUE(Eventually([&] { return CountOf(server.Log(), "backups cannot be made") == 1; })) << server.Log();
+  EXPECT_THAT(server.Log(), HasSubstr(folder / "nope"));
+}
+
 TEST(ServerConfigTest, PrintConfigMasksWhatLooksLikeAKey) {
   const std::string key = "gdn_srv_4fJ2kQz9wXbT_8sVnAAAAbbbbCCCCddddEEEEffffGGGGc1Zk0a";
   const Finished run = RunServer({"--print-config", "--data", "/srv/" + key});

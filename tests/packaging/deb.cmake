@@ -107,6 +107,14 @@ endif()
 # folder of its own.
 run(systemd-analyze security --offline=yes --root=${root} --no-pager --threshold=11 guidond.service)
 
+# What docs/operations.md says of backups is about folders that systemd keeps.
+file(STRINGS ${root}/usr/lib/systemd/system/guidond.service kept REGEX "^StateDirectory=")
+file(READ ${source_dir}/docs/operations.md page)
+if(NOT kept STREQUAL "StateDirectory=guidon guidon-backups" OR
+   NOT page MATCHES "GUIDON_BACKUP_FOLDER=/var/lib/guidon-backups.*cd /var/lib/private\n    mv guidon guidon-before")
+  message(FATAL_ERROR "the unit keeps '${kept}', and docs/operations.md speaks of other folders")
+endif()
+
 # A setting that is wrong ends it, and it is not started over and over.
 file(STRINGS ${root}/usr/lib/systemd/system/guidond.service stays REGEX "^RestartPreventExitStatus=")
 execute_process(COMMAND ${inside} /usr/bin/guidond --io-threads none RESULT_VARIABLE ended ERROR_VARIABLE errors)
