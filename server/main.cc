@@ -88,6 +88,15 @@ guidon::Status ReadAll(guidon::Config& config, const std::string& file,
   return guidon::CheckConfig(config);
 }
 
+std::vector<std::string> VariableNames() {
+  std::vector<std::string> names;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text(*variable);
+    names.emplace_back(text.substr(0, text.find('=')));
+  }
+  return names;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -100,7 +109,9 @@ int main(int argc, char** argv) {
 
   guidon::Config config;
   if (guidon::Status read = ReadAll(config, file, settings); !read) return Say(read.error(), kUsage);
+  const std::vector<std::string> doubts = guidon::DoubtfulVariables(VariableNames());
   if (print) {
+    for (const std::string& doubt : doubts) std::cerr << "guidond: " << doubt << "\n";
     std::cout << guidon::PrintConfig(config);
     return 0;
   }
@@ -108,6 +119,7 @@ int main(int argc, char** argv) {
   guidon::LogLevel level = guidon::LogLevel::kInfo;
   guidon::ParseLogLevel(config.log_level, level);
   const guidon::Log log(level);
+  for (const std::string& doubt : doubts) log.Warn(doubt);
   const rlim_t files = RaiseFileLimit();
   const std::size_t wanted = config.max_connections;
   config.max_connections = FittingConnections(files, wanted, config.admin_listen.empty() ? 1 : 2);

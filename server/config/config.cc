@@ -369,6 +369,21 @@ Status ReadEnvironment(Config& config, const std::function<const char*(const cha
   return {};
 }
 
+std::vector<std::string> DoubtfulVariables(const std::vector<std::string>& names) {
+  constexpr std::string_view kOurs = "GUIDON_";
+  std::vector<std::string> known = {"GUIDON_CONFIG"}, doubts;
+  for (const Setting& setting : Settings()) known.push_back(InEnvironment(setting.help.name));
+  std::vector<std::string> words;  // without what they all begin with, which would bring them near to each other
+  for (const std::string& name : known) words.push_back(name.substr(kOurs.size()));
+  for (const std::string& name : names) {
+    if (!name.starts_with(kOurs) || std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string closest = ClosestMatch(std::string_view(name).substr(kOurs.size()), words);
+    if (closest.empty()) continue;
+    doubts.push_back(MaskKeys(name) + " is no setting; did you mean '" + std::string(kOurs) + closest + "'?");
+  }
+  return doubts;
+}
+
 namespace {
 
 Status CheckAddress(const Config& config, std::string_view setting, const std::string& address) {

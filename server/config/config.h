@@ -115,6 +115,10 @@ Status SetSetting(Config& config, std::string_view name, std::string_view text);
 std::vector<Issue> ReadConfig(Config& config, const Value& file);
 // From GUIDON_* variables, by a look-up such as getenv (nullptr: not set).
 Status ReadEnvironment(Config& config, const std::function<const char*(const char*)>& look_up);
+// Of the names of variables, what is to be said of those that are no setting and are nearly called as one. They are not
+// refused: others have variables of that kind, too, such as GUIDON_SERVER, and Kubernetes makes some of a service's
+// name.
+std::vector<std::string> DoubtfulVariables(const std::vector<std::string>& names);
 
 // What all of it says together: addresses other than loopback need TLS or `insecure`; numbers are within sense.
 Status CheckConfig(const Config& config);

@@ -234,6 +234,10 @@ TEST(ServerConfigTest, WhatIsWrongIsNamedWithItsPlaceAndAHint) {
   const Finished variable = RunServer({}, {"GUIDON_INIT_SLOTS=none"});
   EXPECT_EQ(variable.exit_code, 2);
   EXPECT_EQ(variable.errors, "guidond: GUIDON_INIT_SLOTS is 'none'; expected a whole number from 1 to 100000\n");
+  const Finished misspelt =
+      RunServer({"--print-config"}, {"GUIDON_IO_THREDS=3", "GUIDON_SERVER=http://a", "GUIDON_X=1"});
+  EXPECT_EQ(misspelt.exit_code, 0);
+  EXPECT_EQ(misspelt.errors, "guidond: GUIDON_IO_THREDS is no setting; did you mean 'GUIDON_IO_THREADS'?\n");
   const Finished argument = RunServer({"--lisen", "127.0.0.1:0"});
   EXPECT_EQ(argument.exit_code, 2);
   EXPECT_EQ(argument.errors, "guidond: unknown argument '--lisen'; did you mean '--listen'?\n");
