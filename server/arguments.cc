@@ -55,7 +55,8 @@ void AddBackup(CLI::App& options, std::optional<BackupCommand>& wanted, BackupCo
 
 ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view version) {
   CLI::App options("guidond: feature flags and A/B tests, streamed to SDKs", "guidond");
-  options.set_version_flag("--version", "guidond " + std::string(version));
+  options.set_version_flag("--version", "guidond " + std::string(version), "Show the version");
+  options.set_help_flag("--help,-h", "Show this help");
   Arguments arguments;
   options.get_formatter()->column_width(kHelpColumn);
   options.footer(
@@ -83,8 +84,14 @@ ArgumentsRead ReadArguments(int argc, const char* const* argv, std::string_view 
   } catch (const CLI::ExtrasError&) {
     std::cerr << "guidond: " << UnknownArgument(options.remaining(true).front()).message << "\n";
     return {std::nullopt, kUsage};
+  } catch (const CLI::Success& wish) {  // --help, --version
+    return {std::nullopt, options.exit(wish)};
   } catch (const CLI::ParseError& error) {
-    return {std::nullopt, options.exit(error) == 0 ? 0 : kUsage};
+    const bool is_backup = options.got_subcommand("backup");
+    const bool wants_verb = is_backup && options.get_subcommand("backup")->get_subcommands().empty();
+    std::cerr << "guidond: " << (wants_verb ? "backup needs a verb: verify or restore" : error.what()) << "; `guidond "
+              << (is_backup ? "backup " : "") << "--help` says more\n";
+    return {std::nullopt, kUsage};
   }
   for (const auto& [name, text] : values) {
     if (options.count("--" + name) > 0) arguments.settings[name] = text;

@@ -15,6 +15,7 @@
 namespace guidon::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -238,6 +239,11 @@ TEST(ServerConfigTest, WhatIsWrongIsNamedWithItsPlaceAndAHint) {
       RunServer({"--print-config"}, {"GUIDON_IO_THREDS=3", "GUIDON_SERVER=http://a", "GUIDON_X=1"});
   EXPECT_EQ(misspelt.exit_code, 0);
   EXPECT_EQ(misspelt.errors, "guidond: GUIDON_IO_THREDS is no setting; did you mean 'GUIDON_IO_THREADS'?\n");
+  const Finished backup = RunServer({"backup"});
+  EXPECT_EQ(backup.exit_code, 2);
+  EXPECT_EQ(backup.errors, "guidond: backup needs a verb: verify or restore; `guidond backup --help` says more\n");
+  EXPECT_THAT(RunServer({"--io-threads"}).errors,
+              AllOf(StartsWith("guidond: --io-threads"), HasSubstr("`guidond --help`")));
   const Finished argument = RunServer({"--lisen", "127.0.0.1:0"});
   EXPECT_EQ(argument.exit_code, 2);
   EXPECT_EQ(argument.errors, "guidond: unknown argument '--lisen'; did you mean '--listen'?\n");
