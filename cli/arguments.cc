@@ -1,10 +1,14 @@
 #include "cli/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <sstream>
+#include <type_traits>
 #include <vector>
 
 #include "cli/login.h"
@@ -112,10 +116,10 @@ using Run = std::function<int()>;
 // The options of a verb live as long as the program reads and runs it. `check` sees them when all are read.
 template <typename Options>
 std::shared_ptr<Options> On(CLI::App& verb, Run& run, int (*call)(const Options&),
-                            void (*check)(const Options&) = nullptr) {
+                            std::type_identity_t<std::function<void(Options&)>> check = nullptr) {
   auto options = std::make_shared<Options>();
   verb.callback([&run, options, call, check] {
-    if (check != nullptr) check(*options);
+    if (check) check(*options);
     run = [options, call] { return call(*options); };
   });
   return options;
@@ -212,7 +216,14 @@ void AddExport(CLI::App& app, Run& run) {
   AddJson(*verb, options->json);
 }
 
-void CheckKey(const KeyOptions& options) {
+// What the environment says, unless it was typed.
+void TakeVariable(const char* name, std::string& value) {
+  if (const char* held = std::getenv(name); value.empty() && held != nullptr) value = held;
+}
+
+void CheckKey(KeyOptions& options) {
+  if (!options.all_projects) TakeVariable("GUIDON_PROJECT", options.project);
+  if (options.action == "create" && options.kind != "admin") TakeVariable("GUIDON_ENVIRONMENT", options.environment);
   if (options.action == "create" && options.kind != "admin" && options.environment.empty()) {
     throw CLI::RequiredError("--environment");
   }
@@ -245,7 +256,11 @@ void AddKey(CLI::App& app, Run& run) {
       verb->add_option("--description", options->description, "What it is for")->type_name("TEXT");
       verb->add_option("--expires-in", options->expires_in, "How long it is valid, such as 90d; for ever without it")
           ->type_name("DURATION");
-      AddEnvironment(*verb, options->environment);
+      // CheckKey takes the variable: what an admin key may do must not be less because of one.
+      AddEnvironment(*verb, options->environment)
+          ->description("Environment; of an admin key only if typed, else all")
+          ->envname("")
+          ->type_name("ENVIRONMENT ($GUIDON_ENVIRONMENT)");
     }
     if (action == "rotate") {
       verb->add_option("--overlap", options->overlap, "How long the old one stays valid beside it")
@@ -255,7 +270,8 @@ void AddKey(CLI::App& app, Run& run) {
     if (action == "revoke" || action == "rotate") {
       verb->add_option("ID", options->id, "Which, as `guidon key list` shows it")->type_name("")->required();
     }
-    CLI::Option* project = AddProject(*verb, options->project);
+    // So, too: who types --all-projects is not to be told of a project that they did not.
+    CLI::Option* project = AddProject(*verb, options->project)->envname("")->type_name("PROJECT ($GUIDON_PROJECT)");
     verb->add_flag("--all-projects", options->all_projects, "Admin keys of all projects")->excludes(project);
     AddConnection(*verb, options->connection);
     AddJson(*verb, options->json);

@@ -57,6 +57,30 @@ TEST(KeyTest, MayExpire) {
   EXPECT_EQ(GuidonOf(server, {"key", "create", "-e", "production", "--expires-in", "soon"}).exit_code, 2);
 }
 
+// A key of everything is not less, and not refused, because of a variable that was set for another command.
+TEST(KeyTest, OfAnAdminTakesItsScopeFromWhatIsTypedAlone) {
+  const Guidond server;
+  const Workspace files(SmallShop("shop"));
+  ASSERT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
+  const auto create = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"key", "create", "--json"});
+    const Finished made = Guidon(words, {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + server.admin_key(),
+                                         "GUIDON_PROJECT=shop", "GUIDON_ENVIRONMENT=production"});
+    EXPECT_EQ(made.exit_code, 0) << made.errors;
+    const Value key = JsonOf(made);
+    const auto text = [&](const char* name) {
+      const Value* held = key.Find(name);
+      return held == nullptr || held->is_null() ? std::string() : held->AsString();
+    };
+    return text("project") + "/" + text("environment");
+  };
+  EXPECT_EQ(create({"--kind", "admin", "--all-projects"}), "/");
+  EXPECT_EQ(create({"--kind", "admin", "--role", "viewer"}), "shop/");
+  EXPECT_EQ(create({"--kind", "admin", "--role", "viewer", "-e", "staging"}), "shop/staging");
+  EXPECT_EQ(create({}), "shop/production");
+  EXPECT_EQ(Guidon({"key", "list", "--all-projects", "-p", "shop"}).exit_code, 2) << "both were typed";
+}
+
 TEST(KeyTest, IsRotated) {
   const Guidond server;
   const Workspace files(SmallShop("shop"));
