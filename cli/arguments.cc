@@ -522,6 +522,7 @@ void AddFlag(CLI::App& app, Run& run) {
     verb->add_option("FLAG", options->flag, "Key of the flag")->type_name("")->required();
     AddProject(*verb, options->project);
     AddEnvironment(*verb, options->environment)->required();
+    verb->add_option("--comment", options->comment, "Why, for the audit log")->type_name("TEXT");
     AddWrite(*verb, options->write);
     AddConnection(*verb, options->connection);
     AddJson(*verb, options->json);

@@ -46,18 +46,27 @@ int Flag(const FlagOptions& options) {
   }
   Object environment{{"enabled", Value(options.on)}};
   Object patch{{"environments", Value(Object{{options.environment, Value(std::move(environment))}})}};
+  Object change{{"kind", Value("flag")},
+                {"key", Value(options.flag)},
+                {"action", Value("patch")},
+                {"definition", Value(std::move(patch))}};
+  Object body{{"changes", Value(Array{Value(std::move(change))})}};
   if (!options.write.request.empty()) {
-    Object change{{"kind", Value("flag")},
-                  {"key", Value(options.flag)},
-                  {"action", Value("patch")},
-                  {"definition", Value(std::move(patch))}};
-    return OpenRequest(options.connection, *project, options.write,
-                       Object{{"changes", Value(Array{Value(std::move(change))})}}, options.json);
+    WriteOptions write = options.write;
+    write.description = options.comment;
+    return OpenRequest(options.connection, *project, write, std::move(body), options.json);
   }
+  if (!options.comment.empty()) body.Append("comment", Value(options.comment));
   Result<ApiAnswer> answer =
-      Ask(options.connection, "PATCH",
-          ProjectPath(*project) + "/flags/" + Escape(options.flag) + EmergencyQuery(options.write),
-          Value(std::move(patch)));
+      Ask(options.connection, "POST", ProjectPath(*project) + "/changes" + EmergencyQuery(options.write),
+          Value(std::move(body)));
+  // For programs the same document as where there was nothing to do: the flag, as it was made.
+  if (options.json && answer && answer->ok()) {
+    Result<ApiAnswer> flag =
+        Ask(options.connection, "GET",
+            ProjectPath(*project) + "/flags/" + Escape(options.flag) + "?revision=" + Text(answer->body, "revision"));
+    if (flag && flag->ok()) answer = std::move(flag);  // else what was made of it
+  }
   if (!answer) return Explain(answer.error(), options.json);
   if (!answer->ok()) return Explain(*answer, options.json);
   Say(options, "now", answer->body);

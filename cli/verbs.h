@@ -201,10 +201,10 @@ struct FlagOptions {
   std::string environment;
   std::string flag;
   std::optional<Revision> revision;  // get: as of; revert: to
-  std::string comment;
-  std::size_t limit = 20;  // changes of a history
-  bool yes = false;        // revert: write, and not only say what would change
-  WriteOptions write;      // on, off, revert
+  std::string comment;               // on, off, revert
+  std::size_t limit = 20;            // changes of a history
+  bool yes = false;                  // revert: write, and not only say what would change
+  WriteOptions write;                // on, off, revert
   bool json = false;
 };
 int Flag(const FlagOptions& options);  // on, off

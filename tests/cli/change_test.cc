@@ -269,9 +269,12 @@ TEST_F(ChangeTest, AFlagIsSwitchedAtOnceAndTwiceIsOnce) {
   EXPECT_EQ(again.exit_code, 0);
   EXPECT_TRUE(again.output.starts_with("greeting is already disabled in production")) << again.output;
   EXPECT_EQ(Head(), head + 1);
-  const Finished on = Cli({"flag", "on", "greeting", "-p", "switch", "-e", "production", "--json"});
-  EXPECT_EQ(on.exit_code, 0);
+  const Finished on =
+      Cli({"flag", "on", "greeting", "-p", "switch", "-e", "production", "--comment", "it was the cache", "--json"});
+  EXPECT_EQ(on.exit_code, 0) << on.errors;
   EXPECT_EQ(JsonOf(on).Find("revision")->AsInt(), head + 2);
+  EXPECT_NE(JsonOf(on).Find("definition"), nullptr) << on.output;
+  EXPECT_NE(Cli({"audit", "log", "--limit", "1"}).output.find("(production): “it was the cache”"), std::string::npos);
   // What a person switched is not undone by the files, which have not changed.
   EXPECT_EQ(Cli({"apply", files.path()}).exit_code, 0);
 }
