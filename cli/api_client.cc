@@ -107,8 +107,11 @@ Result<ApiAnswer> Send(const Connection& connection, const net::HttpRequest& req
   if (WasLost(result.failure)) result = net::MakeHttpClient(url, options)->Send(request);
   if (result.failure == net::HttpFailure::kInvalid) return Fail(ErrorCode::kInvalid, result.message);
   if (!result.ok()) {
-    return Fail(ErrorCode::kUnavailable,
-                result.message + (was_lost ? "; it may have made the change before: look before you repeat it" : ""));
+    const char* hint = was_lost ? "; it may have made the change before: look before you repeat it"
+                       : result.failure == net::HttpFailure::kConnect
+                           ? "; does guidond run there? --server or GUIDON_SERVER names another one"
+                           : "";
+    return Fail(ErrorCode::kUnavailable, result.message + hint);
   }
   ApiAnswer answer;
   answer.status = result.response.status;
@@ -204,7 +207,8 @@ Result<std::string> ResolveProject(const Connection& connection, const std::stri
   }
   if (projects == nullptr) return Fail(NotOurs(connection, answer->status, "no projects"));
   for (const Value& project : projects->AsArray()) keys += (keys.empty() ? "" : ", ") + TextOf(project, "project");
-  if (projects->AsArray().empty()) return Fail(ErrorCode::kNotFound, "the server has no project yet");
+  if (projects->AsArray().empty())
+    return Fail(ErrorCode::kNotFound, "the server has no project yet: guidon apply DIR makes that of a workspace");
   if (projects->AsArray().size() > 1) {
     return Fail(ErrorCode::kInvalid, "which project? Name one with --project: " + keys);
   }

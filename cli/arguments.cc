@@ -23,10 +23,33 @@ constexpr const char* kExitCodes =
     "Exit codes: 0 pass, 1 problem found, 2 usage error or unreadable input,\n"
     "            3 hold: not far enough yet, 4 server unreachable or failing.";
 
-// Leaves the list of what excludes what to the error that says so.
+constexpr std::size_t kHelpWidth = 80;   // columns of a terminal, and of what is pasted from it
+constexpr std::size_t kHelpColumn = 26;  // where descriptions begin
+
+// Breaks descriptions into lines that a terminal shows whole. Leaves the list of what excludes what to the error that
+// says so.
 class Formatter : public CLI::Formatter {
  public:
-  Formatter() { column_width(26); }
+  Formatter() { column_width(kHelpColumn); }
+  // CLI11 indents what comes after a line break by itself.
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return Wrapped(option->get_description(), 0, kHelpWidth - kHelpColumn);
+  }
+  std::string make_subcommand(const CLI::App* verb) const override {
+    std::ostringstream out;
+    CLI::detail::format_help(out, verb->get_name(), Wrapped(verb->get_description(), 0, kHelpWidth - kHelpColumn),
+                             kHelpColumn);
+    return out.str();
+  }
+  std::string make_description(const CLI::App* verb) const override {
+    return Wrapped(verb->get_description(), 0, kHelpWidth) + "\n";
+  }
+  // Between two groups there is one empty line: each begins with its own.
+  std::string make_help(const CLI::App* verb, std::string name, CLI::AppFormatMode mode) const override {
+    std::string text = CLI::Formatter::make_help(verb, std::move(name), mode);
+    for (std::size_t at; (at = text.find("\n\n\n")) != std::string::npos;) text.erase(at, 1);
+    return text;
+  }
   std::string make_option_opts(const CLI::Option* option) const override {
     std::string text;
     if (!option->get_type_name().empty()) text += " " + option->get_type_name();
@@ -35,6 +58,16 @@ class Formatter : public CLI::Formatter {
     return text;
   }
 };
+
+// One of these words.
+std::function<std::string(const std::string&)> OneOf(std::vector<std::string> words) {
+  return [words = std::move(words)](const std::string& text) {
+    if (std::find(words.begin(), words.end(), text) != words.end()) return std::string();
+    std::string list = words.front();
+    for (std::size_t i = 1; i < words.size(); ++i) list += (i + 1 < words.size() ? ", " : " or ") + words[i];
+    return "'" + text + "' is not " + list;
+  };
+}
 
 // ---- Options that several verbs have -----------------------------------------------------------------------------
 
@@ -248,11 +281,12 @@ void AddKey(CLI::App& app, Run& run) {
     options->action = action;
     if (action == "create") {
       verb->add_option("--kind", options->kind, "server, relay: all rules; client: pages; events; admin")
-          ->check(CLI::IsMember({"server", "client", "relay", "events", "admin"}))
+          ->check(OneOf({"server", "client", "relay", "events", "admin"}))
           ->default_val("server")
           ->type_name("KIND");
       verb->add_option("--role", options->role, "Of an admin key: viewer, editor, …; else owner")->type_name("ROLE");
-      verb->add_option("--member", options->member, "Whose admin key it is: it may no more than they")->type_name("ID");
+      verb->add_option("--member", options->member, "Whose admin key it is; it may do no more than they")
+          ->type_name("ID");
       verb->add_option("--description", options->description, "What it is for")->type_name("TEXT");
       verb->add_option("--expires-in", options->expires_in, "How long it is valid, such as 90d; for ever without it")
           ->type_name("DURATION");
@@ -318,10 +352,9 @@ void AddLogin(CLI::App& app, Run& run) {
 void AddRole(CLI::App& app, Run& run) {
   CLI::App* roles = app.add_subcommand("role", "What members and admin keys may do");
   roles->require_subcommand(1);
-  const std::map<std::string, std::string> actions = {
-      {"set", "Make a role of your own, or say anew what it may do, for all who have it"},
-      {"list", "Show all roles with their verbs"},
-      {"remove", "Remove a role of your own that nobody has"}};
+  const std::map<std::string, std::string> actions = {{"set", "Make a role, or change what all who have it may do"},
+                                                      {"list", "Show all roles with their verbs"},
+                                                      {"remove", "Remove a role of your own that nobody has"}};
   for (const auto& [action, help] : actions) {
     CLI::App* verb = roles->add_subcommand(action, help);
     const auto options = On(*verb, run, &Roles);
@@ -357,7 +390,7 @@ void AddWebhook(CLI::App& app, Run& run) {
       verb->add_option("--event", options->events, "Of what, such as flag.*; may be repeated; else of all")
           ->type_name("EVENT");
       verb->add_option("--format", options->format, "json: for programs; slack: a line of text")
-          ->check(CLI::IsMember({"json", "slack"}))
+          ->check(OneOf({"json", "slack"}))
           ->default_val("json")
           ->type_name("FORMAT");
       verb->add_option("--description", options->description, "What it is for")->type_name("TEXT");
@@ -378,8 +411,8 @@ void AddBackup(CLI::App& app, Run& run) {
   const std::map<std::string, std::string> actions = {
       {"create", "Have the server make one, in its backup-folder, while it runs"},
       {"list", "Show those in the server's backup-folder"},
-      {"restore", "Make a store of one, in a folder that is not there; with guidond, here"},
-      {"verify", "Read every byte of one, and say whether it is whole; with guidond, here"}};
+      {"restore", "Make a new store of one; needs guidond, here"},
+      {"verify", "Say whether one is whole; needs guidond, here"}};
   for (const auto& [action, help] : actions) {
     CLI::App* verb = backups->add_subcommand(action, help);
     const auto options = On(*verb, run, &Backup);
@@ -408,8 +441,8 @@ void AddFlagRamp(CLI::App& flags, Run& run) {
   CLI::App* verb = flags.add_subcommand("ramp", "Show where a flag's ramp stands, hold it, let it go on, end it");
   const auto options = On(*verb, run, &FlagRamp);
   verb->add_option("FLAG", options->flag, "Key of the flag")->type_name("")->required();
-  verb->add_option("ACTION", options->action, "What to do; abort: back to nobody; finish: to the end")
-      ->check(CLI::IsMember({"status", "pause", "resume", "abort", "finish"}))
+  verb->add_option("ACTION", options->action, "status, pause, resume, abort: back to nobody, finish: to the end")
+      ->check(OneOf({"status", "pause", "resume", "abort", "finish"}))
       ->type_name("")
       ->default_val("status");
   verb->add_option("--rule", options->rule, "Its rule; may be left out where only one has a ramp")->type_name("ID");
@@ -429,7 +462,7 @@ void AddPrivacy(CLI::App& app, Run& run) {
   CLI::App* privacy = app.add_subcommand("privacy", "Show and erase what is held of a unit or a member");
   privacy->require_subcommand(1);
   const std::map<std::string, std::string> actions = {
-      {"erase", "Take it out of all that is held, the past and the audit log too; shows only, without --yes"},
+      {"erase", "Erase it everywhere, the past too; only counts, without --yes"},
       {"export", "Write all that names it, as JSON lines"}};
   for (const auto& [action, help] : actions) {
     CLI::App* verb = privacy->add_subcommand(action, help);
@@ -463,8 +496,7 @@ void AddPrivacy(CLI::App& app, Run& run) {
 void AddEvents(CLI::App& app, Run& run) {
   CLI::App* events = app.add_subcommand("events", "Take in experiments run elsewhere, write out exposures");
   events->require_subcommand(1);
-  CLI::App* verb = events->add_subcommand(
-      "import", "Read a table of units into what an experiment has come to; with --environment, into that of a server");
+  CLI::App* verb = events->add_subcommand("import", "Compute an experiment from a table, or send it to a server");
   const auto options = On(*verb, run, &Events);
   options->action = "import";
   verb->add_option("FILE", options->file, "FILE.csv, whose first row has the names, or FILE.jsonl")
@@ -488,7 +520,7 @@ void AddEvents(CLI::App& app, Run& run) {
   verb->add_option("--experiment", options->experiment,
                    "What to call it; left out, as the file. With --environment, the experiment that it goes into")
       ->type_name("KEY");
-  verb->add_option("--iteration", options->iteration, "With --environment: has to be the newest, which it is without")
+  verb->add_option("--iteration", options->iteration, "With --environment: the newest, which it is without")
       ->type_name("N");
   AddProject(*verb, options->project);
   // Not from GUIDON_ENVIRONMENT: what was to be computed here must not be sent because of a variable.
@@ -504,7 +536,7 @@ void AddEvents(CLI::App& app, Run& run) {
   verb->add_option("--experiment", exported->experiment, "Its key, or holdout:NAME")->type_name("KEY")->required();
   verb->add_option("--iteration", exported->iteration, "Left out, the newest")->type_name("N");
   verb->add_option("--format", exported->format, "jsonl or csv. No Parquet: Debian 12 has no library for it")
-      ->check(CLI::IsMember({"jsonl", "csv"}))
+      ->check(OneOf({"jsonl", "csv"}))
       ->default_val("jsonl");
   AddProject(*verb, exported->project);
   AddEnvironment(*verb, exported->environment)->required();
@@ -531,7 +563,7 @@ void AddFlag(CLI::App& app, Run& run) {
       {"get", "Show a flag's definition, now or at a past revision"},
       {"history", "Show who changed a flag, when, why, and what"},
       {"list", "Show all flags and where they are on"},
-      {"revert", "Bring a flag back to what it was at a revision; shows what changes, writes with --yes"}};
+      {"revert", "Bring a flag back to a revision; only shows, without --yes"}};
   for (const auto& [action, help] : views) {
     CLI::App* verb = flags->add_subcommand(action, help);
     const auto options = On(*verb, run, &FlagView);
@@ -599,8 +631,8 @@ void AddExperimentAction(CLI::App& verb, ExperimentOptions& options) {
     verb.add_option("--decision", options.decision, "Why, kept with the experiment")->type_name("TEXT");
   }
   if (options.action == "ramp") {
-    verb.add_option("ACTION", options.ramp, "What to do; step: the next one now; finish: the last one now")
-        ->check(CLI::IsMember({"pause", "resume", "step", "finish"}))
+    verb.add_option("ACTION", options.ramp, "pause, resume, step: the next one now, finish: the last one now")
+        ->check(OneOf({"pause", "resume", "step", "finish"}))
         ->type_name("")
         ->required();
   }
@@ -628,7 +660,7 @@ void AddExperiment(CLI::App& app, Run& run) {
       {"ramp", "Hold its ramp, let it go on, take its steps"},
       {"resume", "Let it go on, with everybody where they were"},
       {"rollback", "Stop it, and give everybody the control"},
-      {"start", "Start it, now or at a time; once it has run, as a new iteration"},
+      {"start", "Start it, now or at a time; again: a new iteration"},
       {"status", "Show where it stands, its ramp, and what was found"},
       {"stop", "End its iteration; one that is scheduled does not start"}};
   for (const auto& [action, help] : actions) {
@@ -749,7 +781,7 @@ void AddAudit(CLI::App& app, Run& run) {
   const std::map<std::string, std::string> actions = {
       {"log", "Show who changed what, when, and from where; newest first"},
       {"export", "Write the whole log to a file, with all that it takes to verify it"},
-      {"verify", "Recompute the hash chain and check it against signed checkpoints; exit 1 when it was bent"}};
+      {"verify", "Check the hash chain and its checkpoints; exit 1: bent"}};
   for (const auto& [action, help] : actions) {
     CLI::App* verb = audit->add_subcommand(action, help);
     const auto options = On(*verb, run, &Audit);
@@ -876,7 +908,7 @@ void AddStatsPlan(CLI::App& verb, StatsOptions& options) {
       ->type_name("N");
   verb.add_flag("--bonferroni", options.bonferroni, "Share alpha among the comparisons with control");
   verb.add_option("--method", options.method, "As in a plan: group_sequential, sequential, fixed")
-      ->check(CLI::IsMember({"group_sequential", "sequential", "fixed"}).description(""))
+      ->check(OneOf({"group_sequential", "sequential", "fixed"}))
       ->default_val("group_sequential")
       ->type_name("METHOD");
   verb.add_option("--looks", options.looks, "How often results are looked at, the last included")
@@ -957,7 +989,10 @@ void AddExperimentReport(CLI::App& experiments, Run& run, bool watches) {
 void CheckGate(const GateOptions& options) {
   if (!options.experiment.empty()) return;
   if (options.workspace.empty()) throw CLI::RequiredError("--experiment or --workspace");
-  if (!options.offline) throw CLI::RequiredError("--offline");
+  if (!options.offline) {
+    throw CLI::ValidationError("--workspace",
+                               "only its files can be looked at so far, without a server: add --offline");
+  }
 }
 
 void AddGate(CLI::App& app, Run& run) {
@@ -1010,10 +1045,16 @@ int ExplainUsage(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = verb.remaining();
   const bool wants_verb = !verb.get_subcommands({}).empty();
   if (unknown.empty() && wants_verb && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
-    std::cerr << verb.help();
+    std::cerr << verb.help(verb.get_parent() == nullptr ? "" : NameOf(*verb.get_parent()));
     return kUsage;
   }
   std::string message = error.what();
+  // "--at: 1 required TIME missing", as CLI11 says it.
+  constexpr std::string_view kOne = ": 1 required ", kMissing = " missing";
+  if (const std::size_t at = message.find(kOne); at != std::string::npos && message.ends_with(kMissing)) {
+    const std::string what = message.substr(at + kOne.size(), message.size() - kMissing.size() - at - kOne.size());
+    message = message.substr(0, at) + " needs " + (what.empty() ? "a value" : what) + " after it";
+  }
   if (!unknown.empty()) {
     const bool is_option = unknown.front().starts_with('-');
     message = "there is no " +

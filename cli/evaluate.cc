@@ -31,7 +31,11 @@ Result<std::vector<Case>> ReadCases(const EvaluateOptions& options) {
   std::vector<Case> cases;
   if (options.cases.empty()) {
     Result<Value> context = ParseJson(options.context.empty() ? "{}" : options.context);
-    if (!context) return Fail(ErrorCode::kInvalid, "--context: " + context.error().message);
+    if (!context) {
+      const std::string& said = context.error().message;
+      constexpr std::string_view kOf = "JSON: ";  // which is said by the option
+      return Fail(ErrorCode::kInvalid, "--context: " + said.substr(said.starts_with(kOf) ? kOf.size() : 0));
+    }
     if (!context->is_object()) {
       return Fail(ErrorCode::kInvalid, R"(--context is no JSON object such as {"key": "user-42", "country": "DE"})");
     }

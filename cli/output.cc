@@ -156,7 +156,10 @@ std::string Cut(const std::string& text, std::size_t width) {
 }
 
 std::string Wrapped(std::string_view text, std::size_t indent) {
-  const std::size_t room = LineWidth();
+  return Wrapped(text, indent, LineWidth());
+}
+
+std::string Wrapped(std::string_view text, std::size_t indent, std::size_t room) {
   const std::size_t widest = room > indent ? room - indent : 1;  // word
   const std::string margin(indent, ' ');
   std::string out = margin;

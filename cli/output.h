@@ -56,6 +56,7 @@ std::string Text(const Value& object, std::string_view name);
 // Breaks text between words, and words that are wider than a line, so that no line is longer than the terminal is wide;
 // `indent` blanks before every line. Not a terminal: one line.
 std::string Wrapped(std::string_view text, std::size_t indent);
+std::string Wrapped(std::string_view text, std::size_t indent, std::size_t room);  // no line is longer than `room`
 // How many characters it takes on a terminal: code points, for there are arrows and dashes in what we say.
 std::size_t Width(std::string_view text);
 std::string Padded(std::string text, std::size_t width);

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <optional>
 
+#include "core/base/issue.h"
+
 namespace guidon {
 
 // Reads a context's slots.
@@ -831,7 +833,11 @@ Value DescribeDecision(const Ruleset& ruleset, std::string_view key, const Decis
   object.Append("reason", Value(ToString(decision.reason)));
   if (decision.error != EvaluationError::kNone) {
     object.Append("error", Value(ToString(decision.error)));
-    object.Append("message", Value(ErrorMessage(ruleset, key, decision)));
+    std::string message = ErrorMessage(ruleset, key, decision);
+    if (decision.error == EvaluationError::kFlagNotFound) {
+      if (const std::string hint = DidYouMean(key, ruleset.FlagKeys()); !hint.empty()) message += "; " + hint;
+    }
+    object.Append("message", Value(std::move(message)));
   }
   if (decision.rule != kNone) object.Append("rule", Value(decision.rule_id()));
   if (decision.experiment != nullptr) {

@@ -221,7 +221,7 @@ TEST(ProjectTest, NeedsNoNameWhereThereIsOneOnly) {
   const Guidond server;
   const Finished none = GuidonOf(server, {"key", "list"});
   EXPECT_EQ(none.exit_code, 2);
-  EXPECT_EQ(none.errors, "guidon: the server has no project yet\n");
+  EXPECT_EQ(none.errors, "guidon: the server has no project yet: guidon apply DIR makes that of a workspace\n");
   const Workspace first(SmallShop("first")), second(SmallShop("second"));
   ASSERT_EQ(GuidonOf(server, {"apply", first.path()}).exit_code, 0);
   EXPECT_EQ(GuidonOf(server, {"flag", "off", "greeting", "-e", "production"}).exit_code, 0);

@@ -1,4 +1,7 @@
 // What every verb has in common: usage, exit codes, help, colours.
+#include <algorithm>
+#include <sstream>
+
 #include "tests/cli/cli.h"
 
 namespace guidon::testing {
@@ -22,45 +25,41 @@ TEST(UsageTest, WithoutAVerbTheHelpIsShownAsAFault) {
   }
 }
 
-TEST(UsageTest, AskingForHelpIsNoFaultAndFitsATerminal) {
-  const std::vector<std::vector<std::string>> verbs = {{},
-                                                       {"validate"},
-                                                       {"plan"},
-                                                       {"apply"},
-                                                       {"evaluate"},
-                                                       {"export"},
-                                                       {"key"},
-                                                       {"key", "create"},
-                                                       {"key", "list"},
-                                                       {"key", "revoke"},
-                                                       {"flag", "on"},
-                                                       {"flag", "off"},
-                                                       {"gate"},
-                                                       {"key", "rotate"},
-                                                       {"member", "add"},
-                                                       {"member", "list"},
-                                                       {"role", "list"},
-                                                       {"ready"},
-                                                       {"stats"},
-                                                       {"stats", "power"},
-                                                       {"stats", "sample-size"},
-                                                       {"stats", "srm"},
-                                                       {"stats", "compare"}};
-  for (std::vector<std::string> words : verbs) {
-    words.push_back("--help");
-    const Finished done = Guidon(words);
-    EXPECT_EQ(done.exit_code, 0) << words[0];
-    EXPECT_EQ(done.errors, "");
-    EXPECT_NE(done.output.find("Exit codes: 0 pass, 1 problem found"), std::string::npos) << words[0];
-    std::size_t begin = 0;
-    while (begin < done.output.size()) {
-      const std::size_t end = done.output.find('\n', begin);
-      std::size_t width = 0;
-      for (std::size_t i = begin; i < end; ++i) width += (done.output[i] & 0xc0) != 0x80 ? 1 : 0;
-      EXPECT_LE(width, 80u) << done.output.substr(begin, end - begin);
-      begin = end + 1;
+// Asks for the help of a verb and of all below it, and says how many that were.
+int ExpectHelp(std::vector<std::string> words) {
+  words.emplace_back("--help");
+  const Finished done = Guidon(words);
+  words.pop_back();
+  const std::string name = words.empty() ? "" : words.back();
+  EXPECT_EQ(done.exit_code, 0) << name;
+  EXPECT_EQ(done.errors, "");
+  EXPECT_NE(done.output.find("Exit codes: 0 pass, 1 problem found"), std::string::npos) << name;
+  EXPECT_EQ(done.output.find("\n\n\n"), std::string::npos) << done.output;
+  std::istringstream lines(done.output);
+  bool lists_verbs = false;
+  int count = 1;
+  for (std::string line; std::getline(lines, line);) {
+    const auto width = std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
+    EXPECT_LE(width, 80) << name << ": " << line;
+    if (line.empty()) lists_verbs = false;
+    if (lists_verbs && line.starts_with("  ") && !line.starts_with("   ")) {
+      words.push_back(line.substr(2, line.find(' ', 2) - 2));
+      count += ExpectHelp(words);
+      words.pop_back();
     }
+    lists_verbs |= line == "Subcommands:";
   }
+  return count;
+}
+
+TEST(UsageTest, AskingForHelpIsNoFaultAndFitsATerminalWhateverTheVerb) {
+  EXPECT_GT(ExpectHelp({}), 70) << "the list of verbs is not found any more";
+}
+
+TEST(UsageTest, AVerbThatNeedsAnotherOneShowsHowItIsCalled) {
+  const Finished done = Guidon({"flag"});
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_NE(done.errors.find("Usage: guidon flag [OPTIONS] SUBCOMMAND\n"), std::string::npos) << done.errors;
 }
 
 TEST(UsageTest, TheVersionIsSaid) {
@@ -96,7 +95,11 @@ TEST(UsageTest, WhatIsMissingOrExcludedIsNamed) {
       {{"key", "revoke"}, "ID is required"},
       {{"flag", "on"}, "FLAG is required"},
       {{"flag", "off", "a"}, "--environment is required"},
-      {{"gate", "-e", "p"}, "--workspace is required"}};
+      {{"gate", "-e", "p"}, "--workspace is required"},
+      {{"gate", "-e", "p", "-w", "x"}, "without a server: add --offline"},
+      {{"key", "create", "--kind", "bla"}, "'bla' is not server, client, relay, events or admin"},
+      {{"evaluate", "-e", "p", "--at"}, "--at needs TIME after it"},
+      {{"evaluate", "-e", "p", "-w", "x", "-c", "{no"}, "--context: not valid JSON at line 1"}};
   for (const auto& [words, text] : cases) {
     const Finished done = Guidon(words);
     EXPECT_EQ(done.exit_code, 2) << text;
@@ -122,7 +125,9 @@ TEST(ServerFaultTest, AServerThatIsNotThereIsExitCodeFourForEveryVerb) {
     const Finished done = Guidon(words, variables);
     EXPECT_EQ(done.exit_code, 4) << words[0];
     EXPECT_EQ(done.output, "") << words[0];
-    EXPECT_NE(done.errors.find("http://127.0.0.1:1 does not accept connections"), std::string::npos) << done.errors;
+    EXPECT_NE(done.errors.find("http://127.0.0.1:1 does not accept connections; does guidond run there?"),
+              std::string::npos)
+        << done.errors;
   }
 }
 

@@ -301,6 +301,9 @@ TEST(ExplainTest, EveryErrorHasASentence) {
   };
   EXPECT_EQ(message("payments", {}), "");
   EXPECT_EQ(message("gone", {}), "there is no flag 'gone'");
+  const Decision misspelt = Evaluate(*ruleset, ruleset->Find("paymants"), Context(), 0);
+  EXPECT_EQ(DescribeDecision(*ruleset, "paymants", misspelt, nullptr).Find("message")->AsString(),
+            "there is no flag 'paymants'; did you mean 'payments'?");
   EXPECT_THAT(message("payments", WantedType::kString), HasSubstr("of type boolean"));
   EXPECT_THAT(message("split", {}), HasSubstr("splits by an attribute"));
   EXPECT_THAT(message("bad", {}), HasSubstr("not a regular expression"));
