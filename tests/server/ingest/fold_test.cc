@@ -303,8 +303,6 @@ TEST_F(FoldTest, AnotherOrderComesToTheSame) {
   EXPECT_NEAR(RevenueOf(1), revenue, 1e-10 * revenue);
 }
 
-// kill -9 in every place of a commit: neither lost nor twice.
-// Promise R9.
 class FoldKillTest : public ::testing::Test {
  protected:
   static std::unique_ptr<Store> OpenAt(const std::filesystem::path& path) {
@@ -364,6 +362,8 @@ TEST_F(FoldKillTest, AFoldThatIsKilledBetweenTheStepsOfACommitComesToTheSame) {
   EXPECT_GE(in_a_walk, 2) << "likewise of a walk";
 }
 
+// kill -9 in every place of a commit: neither lost nor twice.
+// Promise R9.
 TEST_F(FoldKillTest, AKilledFoldGoesOnAsIfNothingHadBeen) {
   const std::filesystem::path killed = folder.path() / "killed", whole = folder.path() / "whole";
   FillJournal(killed, 14);

@@ -399,6 +399,7 @@ TEST(JudgeTest, WhatWasShippedStaysShippedUntilSomethingSpeaksAgainstIt) {
   }
   std::printf("%d paths shipped; by the newest numbers %d times no better, %d times a guardrail not sure\n",
               shipped_paths, doubted, unsure);
+  if (Runs(24) < 24) return;  // too few to say how many there should be
   EXPECT_GE(shipped_paths, Runs(24) / 4);
   EXPECT_GE(doubted, Runs(24) / 2) << "or it would try nothing";
   EXPECT_GE(unsure, Runs(24) / 6) << "likewise";
