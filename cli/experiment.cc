@@ -75,6 +75,10 @@ std::string RampOf(const Value& ramp) {
     text += ", from " + Text(*next, "min_units") + " units on (" +
             (units.empty() ? "how many there are is not known" : units + " so far") + ")";
   }
+  if (const Value* held = ramp.Find("held_back")) {
+    text += "; held back since " + ShortTime(Text(*held, "since")) + ", " + Text(*held, "reason") + ": " +
+            Text(*held, "sentence");
+  }
   return text;
 }
 

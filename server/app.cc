@@ -33,6 +33,7 @@
 #include "server/catalog/change_requests.h"
 #include "server/catalog/comments.h"
 #include "server/catalog/experiment_keeper.h"
+#include "server/catalog/held_ramps.h"
 #include "server/catalog/history.h"
 #include "server/catalog/ramp_keeper.h"
 #include "server/feed/feed.h"
@@ -585,7 +586,8 @@ class App::Impl {
             [this](std::function<void()> job) { return RunLater(std::move(job)); },
             &*analysis_,
             &*reports_,
-            [this](const RunningExperiment& running) { return CountUnits(running); }};
+            [this](const RunningExperiment& running) { return CountUnits(running); },
+            &held_ramps_};
   }
 
   void AddMetrics() {
@@ -620,6 +622,12 @@ class App::Impl {
     metrics_.AddGauge("guidon_experiment_evidence_unread",
                       "Running experiments of which what speaks against them cannot be read", {},
                       [this] { return static_cast<double>(evidence_unread_); });
+    for (const RampHold::Reason reason : kRampHoldReasons) {
+      metrics_.AddGauge("guidon_experiment_ramps_held",
+                        "Ramps of running experiments that do not rise though their step is due, by reason",
+                        {{"reason", std::string(ToString(reason))}},
+                        [this, reason] { return static_cast<double>(held_ramps_.Count(reason)); });
+    }
     metrics_.AddGauge(
         "guidon_log_lines_lost_total", "Log lines that were lost because nobody took them", {},
         [this] { return static_cast<double>(log_.lost()); }, true);
@@ -743,12 +751,13 @@ class App::Impl {
                fields);
   }
 
-  // Likewise.
-  void SayHeld(const RunningExperiment& of, const Status& rises) {
+  // Likewise, for each reason.
+  void SayHeld(const RunningExperiment& of, const std::optional<RampHold>& hold) {
     LogFields fields = {{"project", of.project}, {"experiment", of.experiment}, {"environment", of.environment}};
-    if (rises) return log_.Info("the ramp of an experiment is held no more", fields);
-    fields.push_back({"cause", rises.error().message});
-    log_.Error("the ramp of an experiment does not rise: what is counted of it cannot be relied on", fields);
+    if (!hold) return log_.Info("the ramp of an experiment is held back no more", fields);
+    fields.push_back({"reason", std::string(ToString(hold->reason))});
+    fields.push_back({"cause", hold->sentence});
+    log_.Error("the ramp of an experiment is held back: it does not rise though its step is due", fields);
   }
 
   void KeepExperiments() {
@@ -756,7 +765,10 @@ class App::Impl {
     options.count_units = [this](const RunningExperiment& running) { return CountUnits(running); };
     options.find = [this](const RunningExperiment& running) { return evidence_->Find(running); };
     options.is_counted = [this](const RunningExperiment& running) { return evidence_->IsCounted(running); };
-    options.report_held = [this](const RunningExperiment& of, const Status& rises) { SayHeld(of, rises); };
+    options.report_held = [this](const RunningExperiment& of, const std::optional<RampHold>& hold) {
+      SayHeld(of, hold);
+    };
+    options.held = &held_ramps_;
     options.report_evidence = [this](const RunningExperiment& of, const Status& read) { SayEvidence(of, read); };
     options.report = [this](const ExperimentDeed& deed, const Result<Committed>& committed) {
       (committed ? experiment_moves_taken_ : experiment_moves_failed_).Add();
@@ -1094,6 +1106,7 @@ class App::Impl {
 
   std::atomic<std::int64_t> certificate_expires_{0};
   std::atomic<std::int64_t> evidence_unread_{0};  // running experiments
+  HeldRamps held_ramps_;
 
   // In the order in which they are built; later ones use earlier ones.
   // Null: without TLS. Is gone before the server; see Stop().

@@ -29,6 +29,7 @@
 #include "server/catalog/change_requests.h"
 #include "server/catalog/comments.h"
 #include "server/catalog/experiment_keeper.h"
+#include "server/catalog/held_ramps.h"
 #include "server/feed/feed.h"
 #include "server/http/budgets.h"
 #include "server/http/message.h"
@@ -138,9 +139,10 @@ class Api {
     SignIn& sign_in;
     // Runs it on a thread that may take its time, soon; false when too many wait. Empty: all is done where it is asked.
     std::function<bool(std::function<void()>)> run_later = {};
-    Analysis* analysis = nullptr;  // null: nothing is analysed, and its routes answer 404
-    Reports* reports = nullptr;    // likewise
-    UnitCounter count_units = {};  // of running experiments; on the worker pool. Empty: no number is known
+    Analysis* analysis = nullptr;           // null: nothing is analysed, and its routes answer 404
+    Reports* reports = nullptr;             // likewise
+    UnitCounter count_units = {};           // of running experiments; on the worker pool. Empty: no number is known
+    const HeldRamps* held_ramps = nullptr;  // null: none is known to be held back
   };
   Api(Parts parts, ApiOptions options);
 

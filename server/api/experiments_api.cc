@@ -26,9 +26,10 @@ Result<const ExperimentRecord*> FindExperiment(const ProjectView& project, const
 
 // "finished": it stands at its last step; "idle": the experiment is not under way; "paused": by a hand; "off": its hold
 // does not count, as the experiment is paused or its flag not enabled; "by_hand": it stays until somebody takes the
-// next step; "waiting_for_units"; "running".
+// next step; "waiting_for_units"; "held_back": the step is due, and what is known of the experiment does not allow it;
+// "running".
 std::string_view WordFor(const Experiment& experiment, const ExperimentState& state,
-                         const std::optional<std::uint64_t>& units, std::int64_t now_ms) {
+                         const std::optional<std::uint64_t>& units, bool is_held, std::int64_t now_ms) {
   const bool is_live = state.status == ExperimentStatus::kRunning || state.status == ExperimentStatus::kPaused;
   if (!is_live) return "idle";
   if (NextStep(experiment, state) == nullptr) return "finished";
@@ -36,8 +37,10 @@ std::string_view WordFor(const Experiment& experiment, const ExperimentState& st
   if (!state.ramp_since_ms) return "off";
   const std::optional<std::int64_t> due = NextStepDue(experiment, state);
   if (!due) return "by_hand";
+  if (*due > now_ms) return "running";
   const std::uint64_t needed = UnitsForNextStep(experiment, state);
-  return *due <= now_ms && needed > 0 && units.value_or(0) < needed ? "waiting_for_units" : "running";
+  if (needed > 0 && units.value_or(0) < needed) return "waiting_for_units";
+  return is_held ? "held_back" : "running";
 }
 
 Value DescribeSteps(const std::vector<RampStep>& steps) {
@@ -51,13 +54,23 @@ Value DescribeSteps(const std::vector<RampStep>& steps) {
   return Value(std::move(described));
 }
 
-Value DescribeRamp(const ExperimentRecord& record, const std::optional<std::uint64_t>& units, std::int64_t now_ms) {
+Value DescribeHold(const HeldRamp& held) {
+  return Object{{"reason", Value(ToString(held.hold.reason))},
+                {"since", Value(FormatTimestamp(held.since.time_since_epoch().count()))},
+                {"sentence", Value(held.hold.sentence)}};
+}
+
+Value DescribeRamp(const ExperimentRecord& record, const std::optional<std::uint64_t>& units,
+                   const std::optional<HeldRamp>& held, std::int64_t now_ms) {
   const auto& [experiment, state] = record;
-  Object ramp{{"status", Value(WordFor(experiment, state, units, now_ms))},
+  const bool is_held = held && held->iteration == state.iteration;
+  const std::string_view word = WordFor(experiment, state, units, is_held, now_ms);
+  Object ramp{{"status", Value(word)},
               {"at", Value(FormatPercent(ShareOf(experiment, state)))},
               {"step", Value(state.ramp_step + 1)}};
   if (state.ramp_since_ms) ramp.Append("since", Value(FormatTimestamp(*state.ramp_since_ms)));
   if (state.ramp_held.count() > 0) ramp.Append("held", Value(FormatDuration(state.ramp_held)));
+  if (word == "held_back") ramp.Append("held_back", DescribeHold(*held));
   if (const RampStep* next = NextStep(experiment, state)) {
     Object step{{"at", Value(FormatPercent(next->at))}};
     if (const auto due = NextStepDue(experiment, state)) step.Append("due", Value(FormatTimestamp(*due)));
@@ -85,7 +98,7 @@ void AppendLife(const ExperimentRecord& record, Object& object) {
 }
 
 Object DescribeExperiment(const std::string& project, const ProjectView& view, const ExperimentRecord& record,
-                          const UnitCounter& count_units, std::int64_t now_ms) {
+                          const UnitCounter& count_units, const HeldRamps* held, std::int64_t now_ms) {
   const auto& [experiment, state] = record;
   const Revision revision = view.revisions.at({EntityKind::kExperiment, experiment.key});
   Object object{{"experiment", Value(experiment.key)},          {"flag", Value(experiment.flag)},
@@ -104,7 +117,8 @@ Object DescribeExperiment(const std::string& project, const ProjectView& view, c
     if (count_units && UnitsForNextStep(experiment, state) > 0 && state.iteration > 0) {
       units = count_units({project, experiment.environment, experiment.key, state.iteration, revision});
     }
-    object.Append("ramp", DescribeRamp(record, units, now_ms));
+    const auto hold = held == nullptr ? std::nullopt : held->Find(project, experiment.key);
+    object.Append("ramp", DescribeRamp(record, units, hold, now_ms));
   }
   AppendLife(record, object);
   return object;
@@ -168,7 +182,8 @@ http::Response Api::GetExperimentStatus(const Call& call) {
   }
   const auto record = FindExperiment(*held, std::string(call.request.Param("key")));
   if (!record) return ProblemResponse(record.error(), call.request.id);
-  return StatusResponse(DescribeExperiment(project, *held, **record, parts_.count_units, parts_.now_ms()));
+  return StatusResponse(
+      DescribeExperiment(project, *held, **record, parts_.count_units, parts_.held_ramps, parts_.now_ms()));
 }
 
 http::Response Api::CheckExperiment(const Call& call) {
@@ -224,10 +239,10 @@ http::Response Api::Move(const Call& call, ExperimentRequest request) {
   // Gone by now: the answer to a repetition whose revision is no longer kept.
   const ExperimentRecord* record =
       committed->project ? committed->project->definitions.entities.FindExperiment(request.experiment) : nullptr;
-  Object body =
-      record != nullptr
-          ? DescribeExperiment(request.project, *committed->project, *record, parts_.count_units, parts_.now_ms())
-          : Object{{"experiment", Value(request.experiment)}, {"revision", Value(committed->revision)}};
+  Object body = record != nullptr
+                    ? DescribeExperiment(request.project, *committed->project, *record, parts_.count_units,
+                                         parts_.held_ramps, parts_.now_ms())
+                    : Object{{"experiment", Value(request.experiment)}, {"revision", Value(committed->revision)}};
   if (!committed->warnings.empty()) body.Append("warnings", EncodeIssues(committed->warnings));
   http::Response response = StatusResponse(std::move(body));
   if (committed->replayed) response.Header("Idempotency-Replayed", "true");

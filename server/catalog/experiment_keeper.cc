@@ -123,26 +123,24 @@ ExperimentRequest RequestFor(const RunningExperiment& of, ExperimentFinding find
   return request;
 }
 
-// An error: something is wrong with what is counted, and nobody would know of harm.
-Status IsKnown(const RunningExperiment& of, const ExperimentKeeperOptions& options,
-               const std::vector<Evidence>& found) {
-  for (const Evidence& evidence : found) {
-    if (evidence.kind == Evidence::Kind::kSampleRatioMismatch) return Fail(ErrorCode::kConflict, evidence.sentence);
+// Something is wrong with what is counted, and nobody would know of harm; or it may have to be paused or rolled back,
+// or nobody can tell.
+std::optional<RampHold> HoldOf(const ExperimentRecord& record, const RunningExperiment& of,
+                               const ExperimentKeeperOptions& options, Timestamp now) {
+  using Reason = RampHold::Reason;
+  const Result<std::vector<Evidence>> found = options.find ? options.find(of) : std::vector<Evidence>();
+  if (!found) return RampHold{Reason::kEvidenceUnread, Bounded(found.error().message)};
+  for (const Evidence& evidence : *found) {
+    if (evidence.kind != Evidence::Kind::kSampleRatioMismatch) continue;
+    return RampHold{Reason::kSampleRatioMismatch, Bounded(evidence.sentence)};
   }
-  return options.is_counted ? options.is_counted(of) : Status();
-}
-
-// False: it may have to be paused or rolled back, or nobody can tell.
-bool MayRise(const ExperimentRecord& record, const RunningExperiment& of, const ExperimentKeeperOptions& options,
-             Timestamp now) {
-  Result<std::vector<Evidence>> found = options.find ? options.find(of) : std::vector<Evidence>();
-  if (!found) return false;
-  const Status known = IsKnown(of, options, *found);
-  if (options.report_held) options.report_held(of, known);
-  return known && std::none_of(found->begin(), found->end(), [&](const Evidence& evidence) {
-           const std::optional<ExperimentFinding> finding = NewFinding(record, of, evidence, now);
-           return finding && finding->action != BreachAction::kAlert;
-         });
+  const Status counted = options.is_counted ? options.is_counted(of) : Status();
+  if (!counted) return RampHold{Reason::kNotCounted, Bounded(counted.error().message)};
+  for (const Evidence& evidence : *found) {
+    const std::optional<ExperimentFinding> finding = NewFinding(record, of, evidence, now);
+    if (finding && finding->action != BreachAction::kAlert) return RampHold{Reason::kActionPending, finding->sentence};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -208,14 +206,14 @@ bool TakeDueExperimentSteps(Catalog& catalog, Timestamp now, const ExperimentKee
       return one.due <= now && !tried.contains(NameOf(one.of));
     });
     if (step == ahead.end()) return is_good;
-    if (!HasItsUnits(*step, options.count_units)) {
-      tried.insert(NameOf(step->of));
-      continue;
-    }
     const ExperimentRecord& record = *view->FindExperiment(step->of.project, step->of.experiment);
-    if (!step->is_start && !MayRise(record, step->of, options, now)) {
+    const bool has_units = HasItsUnits(*step, options.count_units);
+    const std::optional<RampHold> hold =
+        step->is_start || !has_units ? std::nullopt : HoldOf(record, step->of, options, now);
+    if (!step->is_start && options.report_held) options.report_held(step->of, hold);
+    if (!has_units || hold) {
       tried.insert(NameOf(step->of));
-      is_good = false;
+      is_good = is_good && !hold;
       continue;
     }
     ExperimentDeed deed{step->of, ""};
@@ -289,39 +287,57 @@ ExperimentKeeperOptions ExperimentKeeper::Noting(ExperimentKeeperOptions options
   if (options.find) {
     options.find = [this, find = std::move(options.find)](const RunningExperiment& of) {
       Result<std::vector<Evidence>> found = find(of);
-      Note(unread_, options_.report_evidence, of, found ? Status() : Fail(found.error()));
+      NoteRead(of, found ? Status() : Fail(found.error()));
       return found;
     };
   }
-  options.report_held = [this, report = std::move(options.report_held)](
-                            const RunningExperiment& of, const Status& rises) { Note(held_, report, of, rises); };
+  if (options.held == nullptr) options.held = &own_held_;
+  options.report_held = [this, report = std::move(options.report_held)](const RunningExperiment& of,
+                                                                        const std::optional<RampHold>& hold) {
+    if (options_.held->Note(of, hold, Now()) && report) report(of, hold);
+  };
   return options;
 }
 
-void ExperimentKeeper::Note(std::vector<RunningExperiment>& held, const EvidenceReport& report,
-                            const RunningExperiment& of, const Status& is_well) {
-  const auto known =
-      std::find_if(held.begin(), held.end(), [&](const RunningExperiment& one) { return NameOf(one) == NameOf(of); });
-  const bool was_well = known == held.end();
-  if (is_well.has_value() == was_well) return;
-  if (was_well) {
-    held.push_back(of);
-  } else {
-    held.erase(known);
-  }
-  if (report) report(of, is_well);
+Timestamp ExperimentKeeper::Now() const {
+  return options_.clock ? options_.clock() : SystemNow();
 }
 
-void ExperimentKeeper::Forget(std::vector<RunningExperiment>& held, const EvidenceReport& report) const {
+void ExperimentKeeper::NoteRead(const RunningExperiment& of, const Status& read) {
+  const auto known = std::find_if(unread_.begin(), unread_.end(),
+                                  [&](const RunningExperiment& one) { return NameOf(one) == NameOf(of); });
+  const bool was_read = known == unread_.end();
+  if (read.has_value() == was_read) return;
+  if (was_read) {
+    unread_.push_back(of);
+  } else {
+    unread_.erase(known);
+  }
+  if (options_.report_evidence) options_.report_evidence(of, read);
+}
+
+void ExperimentKeeper::ForgetUnread() {
   const auto view = catalog_.View();
-  for (const RunningExperiment& of : std::vector<RunningExperiment>(held)) {
+  for (const RunningExperiment& of : std::vector<RunningExperiment>(unread_)) {
     const ExperimentRecord* record = view->FindExperiment(of.project, of.experiment);
-    if (record == nullptr || record->state.status != ExperimentStatus::kRunning) Note(held, report, of, {});
+    if (record == nullptr || record->state.status != ExperimentStatus::kRunning) NoteRead(of, {});
+  }
+}
+
+void ExperimentKeeper::ForgetHeld(Timestamp now) {
+  const std::vector<ExperimentStepAhead> ahead = ExperimentStepsAhead(*catalog_.View());
+  for (const HeldRamp& ramp : options_.held->List()) {
+    const bool is_due = std::any_of(ahead.begin(), ahead.end(), [&](const ExperimentStepAhead& step) {
+      return !step.is_start && step.due <= now && step.of.project == ramp.project &&
+             step.of.experiment == ramp.experiment && step.of.iteration == ramp.iteration;
+    });
+    if (is_due) continue;
+    options_.report_held({ramp.project, ramp.environment, ramp.experiment, ramp.iteration, 0}, std::nullopt);
   }
 }
 
 std::chrono::milliseconds ExperimentKeeper::Pass(const std::function<bool()>& stop) {
-  const Timestamp now = options_.clock ? options_.clock() : SystemNow();
+  const Timestamp now = Now();
   const auto next_look = [&] {
     return NextLook(*catalog_.View(), *looked_, was_good_ ? options_.look : options_.retry);
   };
@@ -330,8 +346,8 @@ std::chrono::milliseconds ExperimentKeeper::Pass(const std::function<bool()>& st
     // Evidence first: what is to be paused must not take a step before.
     was_good_ = ActOnEvidence(catalog_, now, options_, stop);
     was_good_ &= TakeDueExperimentSteps(catalog_, now, options_, stop);
-    Forget(unread_, options_.report_evidence);
-    Forget(held_, options_.report_held);
+    ForgetUnread();
+    ForgetHeld(now);
     looked_ = now;
   }
   return std::clamp<std::chrono::milliseconds>(next_look() - now, kBetweenPasses, kMostSleep);

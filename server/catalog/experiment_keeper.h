@@ -35,6 +35,7 @@
 #include "core/base/result.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/catalog_keeper.h"
+#include "server/catalog/held_ramps.h"
 #include "server/store/store.h"
 
 namespace guidon {
@@ -70,9 +71,8 @@ using EvidenceReport = std::function<void(const RunningExperiment&, const Status
 // Whether what has been received of it is counted, so that it means something when nothing speaks against it; else what
 // is not.
 using CountCheck = std::function<Status(const RunningExperiment&)>;
-// Told of a step that is due and is not taken, as the split is broken or units are not counted: why. And of one that
-// may be taken now: with no error.
-using HoldReport = std::function<void(const RunningExperiment&, const Status&)>;
+// Told of a ramp whose step is due and is not taken: why. And of one that is not held back: with nothing.
+using HoldReport = std::function<void(const RunningExperiment&, const std::optional<RampHold>&)>;
 
 // What was authored to be done about it; absent: nothing (no such guardrail or rule).
 std::optional<BreachAction> ActionFor(const Experiment& experiment, const Evidence& evidence);
@@ -99,12 +99,15 @@ struct ExperimentDeed {
 using ExperimentReport = std::function<void(const ExperimentDeed&, const Result<Committed>&)>;
 
 struct ExperimentKeeperOptions {
-  std::function<Timestamp()> clock = {};                     // the catalog's; empty: the system's
-  UnitCounter count_units = {};                              // empty: no number is known, and steps with min_units wait
-  EvidenceSource find = {};                                  // empty: nothing speaks against anything
-  EvidenceReport report_evidence = {};                       // on the keeper's thread, by ExperimentKeeper only
-  CountCheck is_counted = {};                                // empty: it is
-  HoldReport report_held = {};                               // by ExperimentKeeper once, until it rises or runs no more
+  std::function<Timestamp()> clock = {};  // the catalog's; empty: the system's
+  UnitCounter count_units = {};           // empty: no number is known, and steps with min_units wait
+  EvidenceSource find = {};               // empty: nothing speaks against anything
+  EvidenceReport report_evidence = {};    // on the keeper's thread, by ExperimentKeeper only
+  CountCheck is_counted = {};             // empty: it is
+  // At each look; by ExperimentKeeper of what is news to `held` only. Also when the step is taken by somebody else, or
+  // put off, or the experiment runs no more.
+  HoldReport report_held = {};
+  HeldRamps* held = nullptr;  // kept by ExperimentKeeper, which it outlives; null: nobody asks
   std::chrono::milliseconds look = std::chrono::minutes(1);  // how often evidence and units are asked for
   std::chrono::milliseconds retry = std::chrono::seconds(30);
   ExperimentReport report = {};
@@ -131,18 +134,20 @@ class ExperimentKeeper {
 
  private:
   ExperimentKeeperOptions Noting(ExperimentKeeperOptions options);
-  // Tells `report` what is news to `held`.
-  static void Note(std::vector<RunningExperiment>& held, const EvidenceReport& report, const RunningExperiment& of,
-                   const Status& is_well);
-  // Of those that run no more.
-  void Forget(std::vector<RunningExperiment>& held, const EvidenceReport& report) const;
+  Timestamp Now() const;
+  // Tells `report_evidence` what is news to `unread_`.
+  void NoteRead(const RunningExperiment& of, const Status& read);
+  // Those that run no more.
+  void ForgetUnread();
+  // Those whose step is not due any more.
+  void ForgetHeld(Timestamp now);
   std::chrono::milliseconds Pass(const std::function<bool()>& stop);
 
   Catalog& catalog_;
   const ExperimentKeeperOptions options_;
   // The thread's own.
   std::vector<RunningExperiment> unread_;  // whose evidence cannot be read
-  std::vector<RunningExperiment> held_;    // whose ramp waits
+  HeldRamps own_held_;                     // where `held` of the options is null
   std::optional<Timestamp> looked_;
   bool was_good_ = true;
   CatalogKeeper thread_;  // last: it begins at once, and ends first

@@ -1,4 +1,7 @@
 // What the command line makes of answers that no healthy guidond gives: of proxies, of overload, of failures.
+#include <algorithm>
+#include <cctype>
+
 #include "tests/cli/cli.h"
 #include "tests/support/scripted_server.h"
 
@@ -48,6 +51,22 @@ TEST(AnswersTest, AServerThatFailsOrRefusesForNowIsNoProblemOfTheDefinitions) {
     EXPECT_EQ(done.exit_code, exit_code) << status << ": " << done.errors;
     EXPECT_EQ(done.errors, "guidon: as it is\n") << status;
   }
+}
+
+TEST(AnswersTest, AnExperimentSaysWhyItsRampIsHeldBack) {
+  const std::string status =
+      R"({"experiment":"e","flag":"f","environment":"production","revision":7,"status":"running","iteration":1,)"
+      R"("ramp":{"status":"held_back","at":"10%","step":1,"next":{"at":"100%","due":"2027-01-01T01:00:00.000Z"},)"
+      R"("held_back":{"reason":"not_counted","since":"2027-01-01T01:05:00.000Z","sentence":"nobody counts"},)"
+      R"("steps":[{"at":"10%","hold":"1h"},{"at":"100%"}]}})";
+  const Finished done = Asking({"experiment", "status", "e", "-p", "shop"}, {{status}});
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+  std::string text = done.output;  // lines are wrapped
+  text.erase(std::unique(text.begin(), text.end(), [](char a, char b) { return std::isspace(a) && std::isspace(b); }),
+             text.end());
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  EXPECT_NE(text.find("held back since 2027-01-01 01:05 UTC, not_counted: nobody counts"), std::string::npos)
+      << done.output;
 }
 
 TEST(AnswersTest, LookingForTheProjectFailsLikeEverythingElse) {

@@ -109,7 +109,9 @@ class TestServer {
                             sign_in_,
                             [this](std::function<void()> job) { return ++put_off_, pool_->TryRun(std::move(job)); },
                             &analysis_,
-                            &experiment_reports_},
+                            &experiment_reports_,
+                            {},
+                            &held_ramps_},
                  options.api);
     pool_.emplace(2, 256);
     http::ServerOptions http;
@@ -133,6 +135,7 @@ class TestServer {
   Catalog& catalog() { return catalog_; }
   Store& store() { return *store_; }
   Journal& journal() { return *journal_; }
+  HeldRamps& held_ramps() { return held_ramps_; }
   Fold& fold() { return *fold_; }
   ChangeRequests& change_requests() { return change_requests_; }
   Feed& feed() { return feed_; }
@@ -281,6 +284,7 @@ class TestServer {
   FoldCounters fold_counters_{metrics_};
   std::unique_ptr<Fold> fold_;
   Analysis analysis_{catalog_, *fold_};
+  HeldRamps held_ramps_;
   guidon::Reports experiment_reports_{catalog_, analysis_, *store_, {.now_ms = [this] { return now_ms_.load(); }}};
   ApiCounters api_counters_;
   Exposures exposures_;

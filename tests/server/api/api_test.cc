@@ -740,6 +740,40 @@ TEST_F(ApiTest, AnExperimentIsMovedAndSaysWhereItStands) {
   EXPECT_EQ(server.Call("GET", project + "/experiments/f/status").status, 404);
 }
 
+TEST_F(ApiTest, AnExperimentSaysWhyItsRampIsHeldBackAndSinceWhen) {
+  const std::string experiment = "/api/v1/projects/shop/experiments/e";
+  server.Call("PUT", std::string(kFlags) + "a",
+              {.body = R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,)"
+                       R"("default":"off"}}})"});
+  server.Call("PUT", experiment,
+              {.body = R"({"owner":"x","flag":"a","environment":"production","unit":"key","variants":)"
+                       R"({"control":{"serves":"off","weight":"50%"},"new":{"serves":"on","weight":"50%"}},)"
+                       R"("ramp":[{"at":"10%","hold":"1h"},{"at":"100%"}]})"});
+  ASSERT_EQ(server.Call("POST", experiment + "/start").status, 200);
+  const auto ramp = [&] { return *server.Get(experiment + "/status").Find("ramp"); };
+  const RunningExperiment of{"shop", "production", "e", 1, 0};
+  const Timestamp found(std::chrono::milliseconds(server.now_ms() + 3'600'000));
+  server.held_ramps().Note(of, RampHold{RampHold::Reason::kNotCounted, "events are not counted"}, found);
+  EXPECT_EQ(TextAt(ramp(), "status"), "running") << "no step is due";
+  server.SetNow(server.now_ms() + 7'200'000);
+  EXPECT_EQ(TextAt(ramp(), "status"), "held_back");
+  EXPECT_EQ(ToJson(*ramp().Find("held_back")),
+            R"({"reason":"not_counted","since":"2027-01-01T01:00:00.000Z","sentence":"events are not counted"})");
+  EXPECT_EQ(
+      TextAt(
+          *TestServer::Body(server.Call("POST", experiment + "/ramp", {.body = R"({"action":"pause"})"})).Find("ramp"),
+          "status"),
+      "paused");
+  EXPECT_EQ(ramp().Find("held_back"), nullptr);
+  server.Call("POST", experiment + "/ramp", {.body = R"({"action":"resume"})"});
+  server.SetNow(server.now_ms() + 7'200'000);
+  EXPECT_EQ(TextAt(ramp(), "status"), "held_back");
+  server.held_ramps().Note({"shop", "production", "e", 2, 0}, RampHold{}, found);
+  EXPECT_EQ(TextAt(ramp(), "status"), "running") << "it was of another iteration";
+  server.held_ramps().Note(of, std::nullopt, found);
+  EXPECT_EQ(TextAt(ramp(), "status"), "running");
+}
+
 TEST_F(ApiTest, MembersRolesAndWebhooksAreChangedOnlyAsTheyWereSeen) {
   const auto send = [&](const char* method, const std::string& path, const std::string& body, const std::string& seen) {
     HttpCallOptions options{.body = body};

@@ -316,16 +316,22 @@ TEST_F(ExperimentKeeperTest, MoreThanCanBeKeptIsSaidOnceAndWhatActsStillActs) {
 }
 
 TEST_F(ExperimentKeeperTest, ARampDoesNotRiseWhileNobodyCanTellWhatSpeaksAgainstIt) {
+  std::string held;
+  options_.report_held = [&held](const RunningExperiment&, const std::optional<RampHold>& hold) {
+    held = hold ? std::string(ToString(hold->reason)) + ": " + hold->sentence : "";
+  };
   Start();
   on_.clock().Move(hours(24));
   unread_ = true;
   EXPECT_EQ(Act({}, false), "");
   EXPECT_EQ(Step(false), "");
+  EXPECT_EQ(held, "evidence_unread: the totals cannot be read");
   EXPECT_EQ(Percent(), 10u);
   unread_ = false;
   // What is to be paused, and could not be: it does not rise either.
   found_ = {Breach("latency")};
   EXPECT_EQ(Step(false), "");
+  EXPECT_EQ(held, "action_pending: one is 2.1 pp worse than control");
   found_ = {Breach("clicks")};
   EXPECT_EQ(Step(), "step 10% to 50%") << "an alert holds nothing";
   EXPECT_EQ(State().findings.size(), 0u);
@@ -334,8 +340,8 @@ TEST_F(ExperimentKeeperTest, ARampDoesNotRiseWhileNobodyCanTellWhatSpeaksAgainst
 TEST_F(ExperimentKeeperTest, ARampDoesNotRiseUnderABrokenSplitWhateverWasAuthoredAndGuardrailsActAllTheSame) {
   const Evidence split{Evidence::Kind::kSampleRatioMismatch, "", "", "", Value(Object()), "3 : 1"};
   std::string held;
-  options_.report_held = [&held](const RunningExperiment&, const Status& rises) {
-    held = rises ? "" : rises.error().message;
+  options_.report_held = [&held](const RunningExperiment&, const std::optional<RampHold>& hold) {
+    held = hold ? std::string(ToString(hold->reason)) + ": " + hold->sentence : "";
   };
   Start();
   for (const char* authored : {"null", "\"alert\""}) {
@@ -343,7 +349,7 @@ TEST_F(ExperimentKeeperTest, ARampDoesNotRiseUnderABrokenSplitWhateverWasAuthore
     on_.clock().Move(hours(24));
     found_ = {split};
     EXPECT_EQ(Step(false), "") << authored;
-    EXPECT_EQ(held, "3 : 1");
+    EXPECT_EQ(held, "sample_ratio_mismatch: 3 : 1");
   }
   EXPECT_EQ(Percent(), 10u);
   found_ = {};
@@ -470,36 +476,67 @@ TEST_F(ExperimentKeeperTest, EvidenceThatCannotBeReadIsToldOnceAndAgainWhenItCan
   ASSERT_TRUE(look_until([&] { return told == "one-page: torn; one-page read; "; })) << "it runs no more";
 }
 
-TEST_F(ExperimentKeeperTest, ARampThatIsHeldIsToldOnceAndAgainWhenItRises) {
+TEST_F(ExperimentKeeperTest, ARampThatIsHeldBackIsToldOnceForEachReasonAndAgainWhenItIsNot) {
   Mutex mutex;
   CondVar changed;
   int asked = 0;
-  bool is_counted = false;
+  std::string behind = "behind";
+  bool is_sound = true;
   std::string told;
+  HeldRamps held;
   Start();
   on_.clock().Move(hours(24));
-  options_.find = {};
-  options_.report = {};
-  options_.is_counted = [&](const RunningExperiment&) -> Status {
+  options_.find = [&](const RunningExperiment&) -> Result<std::vector<Evidence>> {
     MutexLock lock(mutex);
     ++asked;
     changed.NotifyAll();
-    return is_counted ? Status() : Fail(ErrorCode::kUnavailable, "behind");
+    if (is_sound) return std::vector<Evidence>();
+    return std::vector<Evidence>{{Evidence::Kind::kSampleRatioMismatch, "", "", "", Value(Object()), "3 : 1"}};
   };
-  options_.report_held = [&](const RunningExperiment& of, const Status& rises) {
+  on_.MustCommit({PatchOf(Experiment_(), R"({"stop":{"sample_ratio_mismatch":null}})")});
+  options_.report = {};
+  options_.is_counted = [&](const RunningExperiment&) -> Status {
     MutexLock lock(mutex);
-    told += of.experiment + (rises ? " rises; " : ": " + rises.error().message + "; ");
+    return behind.empty() ? Status() : Fail(ErrorCode::kUnavailable, behind);
+  };
+  options_.report_held = [&](const RunningExperiment& of, const std::optional<RampHold>& hold) {
+    MutexLock lock(mutex);
+    told += of.experiment + ": " + (hold ? std::string(ToString(hold->reason)) : "rises") + "; ";
     changed.NotifyAll();
   };
+  options_.held = &held;
   ExperimentKeeper keeper(on_.catalog(), options_);
   const auto look_until = [&](const auto& done) { return LookUntil(keeper, mutex, changed, done); };
-  for (int times = 1; times <= 3; ++times) ASSERT_TRUE(look_until([&] { return asked >= times; }));
+  ASSERT_TRUE(look_until([&] { return !told.empty(); }));
+  const Timestamp since = held.Find("shop", "one-page")->since;
   {
     MutexLock lock(mutex);
-    EXPECT_EQ(told, "one-page: behind; ");
-    is_counted = true;
+    behind = "further behind";
+    asked = 0;
   }
-  ASSERT_TRUE(look_until([&] { return told == "one-page: behind; one-page rises; "; }));
+  // A look asks twice, so that there is a whole one among them.
+  for (int times = 1; times <= 4; ++times) ASSERT_TRUE(look_until([&] { return asked >= times; }));
+  EXPECT_EQ(held.Find("shop", "one-page")->hold.sentence, "further behind");
+  EXPECT_EQ(held.Count(RampHold::Reason::kNotCounted), 1u);
+  EXPECT_EQ(held.Find("shop", "one-page")->environment, "production");
+  {
+    MutexLock lock(mutex);
+    EXPECT_EQ(told, "one-page: not_counted; ");
+    is_sound = false;
+  }
+  ASSERT_TRUE(look_until([&] { return told == "one-page: not_counted; one-page: sample_ratio_mismatch; "; }));
+  EXPECT_EQ(held.Find("shop", "one-page")->since, since) << "it is held back since then";
+  EXPECT_EQ(held.Count(RampHold::Reason::kNotCounted), 0u);
+  {
+    MutexLock lock(mutex);
+    told.clear();
+  }
+  // By a hand, which is not for the keeper to judge.
+  on_.Must(on_.catalog().MoveExperiment(
+      {.project = "shop", .experiment = "one-page", .ramp = RampMove::kPause, .author = on_.author}));
+  ASSERT_TRUE(look_until([&] { return told == "one-page: rises; "; })) << "no step of it is due any more";
+  EXPECT_FALSE(held.Find("shop", "one-page"));
+  EXPECT_TRUE(held.List().empty());
 }
 
 TEST_F(ExperimentKeeperTest, TheKeeperLooksWhenTheViewMovesOnAndWhenAStepIsDue) {
