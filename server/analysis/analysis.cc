@@ -1,5 +1,6 @@
 #include "server/analysis/analysis.h"
 
+#include <memory>
 #include <string>
 
 namespace guidon {
@@ -18,11 +19,29 @@ std::uint32_t NewestIteration(const CatalogView& view, std::string_view project,
 Result<IterationName> Analysis::NameOf(std::string_view project, std::string_view environment, std::string_view key,
                                        std::uint32_t iteration) const {
   if (iteration == 0) iteration = NewestIteration(*catalog_.View(), project, environment, key);
-  if (iteration > 0) {
-    return IterationName{std::string(project), std::string(environment), std::string(key), iteration};
+  if (iteration == 0) {
+    return Fail(ErrorCode::kNotFound, "project '" + std::string(project) + "' has no experiment '" + std::string(key) +
+                                          "' in environment '" + std::string(environment) + "' that has been started");
   }
-  return Fail(ErrorCode::kNotFound, "project '" + std::string(project) + "' has no experiment '" + std::string(key) +
-                                        "' in environment '" + std::string(environment) + "' that has been started");
+  IterationName name{std::string(project), std::string(environment), std::string(key), iteration};
+  if (Status found = IsOfPresentHoldout(name); !found) return Fail(found.error());
+  return name;
+}
+
+// As long as no experiment needs it the fold has no plan of it, and leaves what there was of the earlier one.
+Status Analysis::IsOfPresentHoldout(const IterationName& name) const {
+  if (!name.experiment.starts_with(kHoldoutExperiment)) return {};
+  const std::shared_ptr<const CatalogView> view = catalog_.View();
+  const ProjectView* project = view->FindProject(name.project);
+  if (project == nullptr) return {};
+  const auto made = project->holdouts_made.find(name.experiment.substr(kHoldoutExperiment.size()));
+  if (made == project->holdouts_made.end()) return {};
+  const auto facts = fold_.Facts(name);
+  if (!facts) return {};  // whoever reads them is told
+  const stats::Time started = (*facts)->plan.started;
+  if (started == stats::Time{} || started == made->second) return {};  // older versions knew no start
+  return Fail(ErrorCode::kNotFound, "'" + name.experiment + "' was made anew in project '" + name.project +
+                                        "', and has not been analysed since in environment '" + name.environment + "'");
 }
 
 Result<std::shared_ptr<const stats::ExperimentFacts>> Analysis::Facts(std::string_view project,

@@ -7,7 +7,8 @@
 //   if (facts) Judge((*facts)->plan, *(*facts)->totals, …);
 //
 // Beside experiments there is one for each holdout that experiments of an environment have, "holdout:NAME", iteration
-// 1, with the variants `comparison` and `held_out`, and the metrics of all of those experiments.
+// 1, with the variants `comparison` and `held_out`, and the metrics of all of those experiments. What is stored of one
+// that was deleted is not of the one that was made again under its key.
 //
 // Thread safety: every method may be called from any thread. What is given is a snapshot that nobody changes.
 #pragma once
@@ -46,6 +47,8 @@ class Analysis {
   // kNotFound as of Facts.
   Result<IterationName> NameOf(std::string_view project, std::string_view environment, std::string_view key,
                                std::uint32_t iteration) const;
+  // kNotFound: what is stored is of an earlier holdout of that key.
+  Status IsOfPresentHoldout(const IterationName& name) const;
 
   const Catalog& catalog_;
   Fold& fold_;

@@ -159,7 +159,7 @@ std::vector<FoldPlan> PlansOf(const Definitions& definitions, const ExperimentRe
 }
 
 std::optional<FoldPlan> PlanOf(const Definitions& definitions, const HoldoutRecord& holdout,
-                               const std::string& environment) {
+                               const std::string& environment, stats::Time made) {
   FoldPlan plan;
   plan.project = definitions.project.key;
   plan.environment = environment;
@@ -167,6 +167,7 @@ std::optional<FoldPlan> PlanOf(const Definitions& definitions, const HoldoutReco
   plan.plan.experiment = std::string(kHoldoutExperiment) + holdout.definition.key;
   plan.plan.variants = {"comparison", "held_out"};
   plan.plan.weights = {0.5, 0.5};
+  plan.plan.started = made;
   plan.plan.lookback = kLookback;
   bool is_measured = false;
   for (const ExperimentRecord& experiment : definitions.entities.experiments) {
@@ -203,8 +204,10 @@ std::shared_ptr<const FoldPlans> PlansOf(const CatalogView& view, stats::Time no
     }
     for (const HoldoutRecord& holdout : definitions.entities.holdouts) {
       experiments.emplace(key, std::string(kHoldoutExperiment) + holdout.definition.key);
+      const auto made = project->holdouts_made.find(holdout.definition.key);
+      const stats::Time start = made == project->holdouts_made.end() ? stats::Time() : made->second;
       for (const EnvironmentDefinition& environment : definitions.project.environments) {
-        if (auto plan = PlanOf(definitions, holdout, environment.key)) plans->plans.push_back(*std::move(plan));
+        if (auto plan = PlanOf(definitions, holdout, environment.key, start)) plans->plans.push_back(*std::move(plan));
       }
     }
   }

@@ -38,9 +38,10 @@ std::optional<stats::Time> OpenUntil(const stats::ExperimentPlan& plan);
 
 // Of a holdout in one environment, "holdout:NAME": who is held out against the comparison group, over all metrics of
 // its experiments there, as they are now. Without windows, but for retention: being held out has no moment at which it
-// begins to work. Nothing when none of its experiments there has been started.
+// begins to work. `made`: when the holdout was (ProjectView::holdouts_made), which is its start, so that one that is
+// deleted and made again under its key counts from 0. Nothing when none of its experiments there has been started.
 std::optional<FoldPlan> PlanOf(const Definitions& definitions, const HoldoutRecord& holdout,
-                               const std::string& environment);
+                               const std::string& environment, stats::Time made);
 
 // Of everything that may still get facts at `now`.
 std::shared_ptr<const FoldPlans> PlansOf(const CatalogView& view, stats::Time now);

@@ -73,6 +73,21 @@ Steps Compare(const EntitySet& before, const EntitySet& after) {
   return steps;
 }
 
+// What the view says of an entity beside its definition, once a revision has altered it.
+void NoteStep(const Step& step, Revision revision, Timestamp time, ProjectView& view) {
+  if (step.after) {
+    view.revisions[step.ref] = revision;
+  } else {
+    view.revisions.erase(step.ref);
+  }
+  if (step.ref.kind != EntityKind::kHoldout) return;
+  if (!step.after) {
+    view.holdouts_made.erase(step.ref.key);
+  } else if (!step.before) {
+    view.holdouts_made[step.ref.key] = time;
+  }
+}
+
 // Of an experiment; null for all else.
 Value MoveOf(const Step& step) {
   const auto experiment = [](const std::optional<EntityRecord>& record) {
@@ -244,7 +259,7 @@ class Catalog::Impl {
   Result<std::optional<First>> Begin(std::string_view project, const Author& author,
                                      const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
   First FirstAnswer(std::string_view project, const TxnResult& first) const;
-  std::shared_ptr<const ProjectView> ViewAfter(const Prepared& prepared, Revision revision) const;
+  std::shared_ptr<const ProjectView> ViewAfter(const Prepared& prepared, const TxnResult& written) const;
   void PublishView(const std::string& project, std::shared_ptr<const ProjectView> view, Revision revision);
   void SetView(std::shared_ptr<const CatalogView> next);
 
@@ -393,7 +408,13 @@ Result<ProjectView> Catalog::Impl::ReadProject(const KeyValue& stored, Position 
   for (const KeyValue& entry : entities->entries) {
     Result<StoredEntity> entity = DecodeEntityText(entry.key, entry.value);
     if (!entity) return Fail(entity.error());
-    view.revisions[RefOf(entity->record)] = entry.modified_revision;
+    const EntityRef ref = RefOf(entity->record);
+    view.revisions[ref] = entry.modified_revision;
+    if (ref.kind == EntityKind::kHoldout) {
+      const auto made = store_.Revisions(entry.created_revision, entry.created_revision, 1);
+      if (!made) return Fail(made.error());
+      if (!made->empty()) view.holdouts_made[ref.key] = made->front().time;
+    }
     view.definitions.entities.Append(std::move(entity->record));
   }
   return view;
@@ -432,13 +453,13 @@ Status Catalog::Impl::ReplayTxn(const CommittedTxn& txn, bool live, Projects& pr
       step.before = view.definitions.entities.Find(key.ref);
       if (op.kind == TxnOp::Kind::kDelete) {
         view.definitions.entities.Remove(key.ref);
-        view.revisions.erase(key.ref);
+        NoteStep(step, txn.revision, txn.time, view);
         continue;
       }
       Result<StoredEntity> entity = DecodeEntityText(op.key, op.value);
       if (!entity) return Fail(entity.error());
       step.after = entity->record;
-      view.revisions[key.ref] = txn.revision;
+      NoteStep(step, txn.revision, txn.time, view);
       view.definitions.entities.Upsert(std::move(entity->record));
     } else if (key.kind == StoreKey::Kind::kItem && live && options_.on_item) {
       Item item;
@@ -993,7 +1014,7 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
     return Fail(ErrorCode::kInternal, "the store refused a transaction without conditions");
   }
   committed.revision = result->revision;
-  committed.project = ViewAfter(prepared, result->revision);
+  committed.project = ViewAfter(prepared, *result);
   PublishView(prepared.project, committed.project, result->revision);
   for (const auto& [scope, ruleset] : prepared.opened) {
     const Definitions& definitions = committed.project->definitions;
@@ -1005,22 +1026,17 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
   return committed;
 }
 
-std::shared_ptr<const ProjectView> Catalog::Impl::ViewAfter(const Prepared& prepared, Revision revision) const {
+std::shared_ptr<const ProjectView> Catalog::Impl::ViewAfter(const Prepared& prepared, const TxnResult& written) const {
   if (!prepared.after) return nullptr;
   auto view = std::make_shared<ProjectView>();
   if (prepared.before) {
     view->revisions = prepared.before->revisions;
     view->revision = prepared.before->revision;
+    view->holdouts_made = prepared.before->holdouts_made;
   }
   view->definitions = *prepared.after;
-  if (prepared.project_changed) view->revision = revision;
-  for (const Step& step : prepared.steps) {
-    if (step.after) {
-      view->revisions[step.ref] = revision;
-    } else {
-      view->revisions.erase(step.ref);
-    }
-  }
+  if (prepared.project_changed) view->revision = written.revision;
+  for (const Step& step : prepared.steps) NoteStep(step, written.revision, written.time, *view);
   return view;
 }
 

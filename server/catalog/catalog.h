@@ -152,6 +152,8 @@ struct ProjectView {
   Definitions definitions;                  // entity lists in order of their keys
   std::map<EntityRef, Revision> revisions;  // the revision that last changed each entity
   Revision revision = 0;                    // the revision that last changed the project itself
+  // Since when there is each holdout, by its key: one that was deleted and made again is another one.
+  std::map<std::string, Timestamp> holdouts_made = {};
 };
 
 // What applying a workspace, or a change, did or would do.

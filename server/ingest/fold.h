@@ -22,8 +22,8 @@
 // is made anew at once. Until then `rebuilding` says that the numbers are not whole. An iteration that is in no plan
 // any more is closed: its totals stay as they are. One that is being made anew then stays open until it has been, also
 // after a restart, unless its experiment is gone. Planned again after a daily pass has begun, a closed one is made anew
-// from what that has left of its units. One that began at another time is another one, of an experiment that was
-// deleted and made again under its name: exposures before its start, and what was rejected, are not of it.
+// from what that has left of its units. One that began at another time is another one, of an experiment or a holdout
+// that was deleted and made again under its name: exposures before its start, and what was rejected, are not of it.
 //
 // Once a day: caps that are a share are set anew, all totals are recomputed from level 1 and held against what was kept
 // step by step, and facts that nothing can reach any more are forgotten: events before every lookback, exposures to

@@ -34,9 +34,9 @@ TEST(PlansOfTest, AHoldoutIsMeasuredWhileTheNextIterationOfItsExperimentIsSchedu
   HoldoutRecord holdout;
   holdout.definition.key = "global";
   holdout.definition.unit = "key";
-  EXPECT_FALSE(PlanOf(definitions, holdout, "production")) << "it has never run";
+  EXPECT_FALSE(PlanOf(definitions, holdout, "production", {})) << "it has never run";
   experiment.state.iteration = 1;
-  EXPECT_TRUE(PlanOf(definitions, holdout, "production"));
+  EXPECT_TRUE(PlanOf(definitions, holdout, "production", {}));
 }
 
 TEST(PlansOfTest, WhatADefinitionDoesNotSayIsTheDefaultOfTheMethods) {

@@ -356,6 +356,86 @@ TEST_F(ReportsTest, TrafficOfAnEarlierExperimentOfThatKeyIsNotObservedOnTheNewOn
   EXPECT_EQ(ObservedTrafficOf("checkout")->units_per_day, 1);
 }
 
+TEST_F(ReportsTest, AHoldoutThatIsMadeAgainUnderItsKeyBeginsAtNothing) {
+  const auto make = [this] { Put(EntityKind::kHoldout, "global", R"({"owner":"x","unit":"key","size":"10%"})"); };
+  Put(EntityKind::kFlag, "g",
+      R"({"type":"string","owner":"x","variations":{"multi":"m","single":"s"},
+          "environments":{"production":{"enabled":true,"default":"multi"}}})");
+  const auto put_experiment = [this] {
+    Put(EntityKind::kExperiment, "second",
+        R"({"flag":"g","environment":"production","owner":"ana","state":"running","unit":"key","holdout":"global",
+            "variants":{"control":{"serves":"multi","weight":"50%"},"one_page":{"serves":"single","weight":"50%"}},
+            "metrics":{"primary":"ordered"}})");
+  };
+  const auto remove = [this] {
+    const ExperimentOrder stop{.move = Move::kStop};
+    EXPECT_TRUE(catalog_.MoveExperiment({.project = "shop", .experiment = "second", .order = stop}));
+    Change(EntityKind::kExperiment, "second", "null", Edit::Action::kDelete);
+    Change(EntityKind::kHoldout, "global", "null", Edit::Action::kDelete);
+  };
+  const auto held = [this](const std::string& unit, const std::string& role) {
+    std::string event = Exposure(unit, "control", now_ms_);
+    const std::string of = R"("experiment":"checkout","iteration":1,"variant":"control","role":"assigned")";
+    return event.replace(event.find(of), of.size(), R"("holdout":"global","role":")" + role + '"');
+  };
+  const auto units = [this] { return analysis_.ExposedUnits("shop", "production", "holdout:global", 0); };
+  make();
+  put_experiment();
+  now_ms_ += kHourMs;
+  Send({held("u1", "held_out"), held("u2", "comparison"), held("u3", "comparison"), Track("u1", "order", now_ms_)});
+  Fold();
+  EXPECT_EQ(units(), 3u);
+  Patch(EntityKind::kHoldout, "global", R"({"description":"everybody's"})");
+  Fold();
+  EXPECT_EQ(units(), 3u) << "it is the same one";
+
+  remove();
+  now_ms_ += kHourMs;
+  make();
+  Fold();
+  EXPECT_FALSE(analysis_.Facts("shop", "production", "holdout:global", 0)) << "no experiment needs it yet";
+  EXPECT_FALSE(analysis_.ListExposed("shop", "production", "holdout:global", 0, "", 10));
+  put_experiment();
+  Fold();
+  const auto facts = analysis_.Facts("shop", "production", "holdout:global", 0);
+  ASSERT_TRUE(facts) << facts.error().message;
+  EXPECT_EQ((*facts)->plan.started, clock_());
+  EXPECT_EQ(units(), 0u);
+  now_ms_ += kHourMs;
+  Send({held("u1", "held_out"), Track("u1", "order", now_ms_)});
+  Fold();
+  EXPECT_EQ(units(), 1u);
+
+  // The journal from its beginning comes to the same; of the earlier one's exposures it says that they are too early.
+  const auto never = [] { return false; };
+  const auto kept = [this] {
+    std::map<std::string, std::string> stored = StoredFacts(*store_);
+    std::erase_if(stored, [](const auto& one) { return one.first.starts_with(kRejectedPrefix); });
+    return stored;
+  };
+  ASSERT_TRUE(fold_->PassNow(never));
+  const std::map<std::string, std::string> whole = kept();
+  fold_.reset();
+  Txn clean;
+  for (const std::string_view prefix : {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kFoldedPrefix, kSourcePrefix,
+                                        kSweptPrefix, std::string_view("!fold/")}) {
+    const RangeResult range = *store_->Range(RangeQuery::Prefix(prefix));
+    for (const KeyValue& entry : range.entries) clean.ops.push_back(TxnOp::Delete(entry.key));
+  }
+  ASSERT_TRUE(store_->Commit(std::move(clean)));
+  // After a start, whether the catalog reads its state or replays its revisions.
+  for (const std::size_t replayed : {0u, 1'024u}) {
+    Feed feed(store_->Epoch(), {}, [] {});
+    Catalog again(*store_, feed, {.replayed_revisions = replayed, .now = clock_});
+    ASSERT_TRUE(again.Load());
+    EXPECT_EQ(again.View()->FindProject("shop")->holdouts_made, catalog_.View()->FindProject("shop")->holdouts_made);
+  }
+  const auto replayed = *Fold::Open(*store_, *journal_, {.plans = PlansOf(catalog_, clock_), .clock = clock_});
+  ASSERT_TRUE(replayed->CatchUp(never));
+  ASSERT_TRUE(replayed->PassNow(never));
+  EXPECT_EQ(kept() == whole, true);
+}
+
 TEST_F(ReportsTest, ALookThatCannotBeReadIsToldAndSilencesNoAlarm) {
   SendCrowd(600, 20);
   now_ms_ = kStartMs + 2 * kDayMs;
