@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <optional>
 #include <utility>
-#include <variant>
 
 #include "core/base/json.h"
 #include "core/codec/codec.h"
@@ -37,51 +36,6 @@ Result<bool> PutOnce(Store& store, const std::string& key, const Value& value) {
   const Result<TxnResult> result = store.Commit(std::move(txn));
   if (!result) return Fail(result.error());
   return result->outcome == TxnOutcome::kCommitted;
-}
-
-// Of all arms together, without the covariate where there is one to be merged by another formula.
-std::optional<stats::ArmStatistic> Pooled(const stats::Design& design, const stats::Totals& totals) {
-  std::optional<stats::ArmStatistic> pooled;
-  for (std::uint32_t v = 0; v < design.plan.variants.size(); ++v) {
-    const stats::ArmStatistic arm = totals.Arm(design.primary->metric, v);
-    if (!pooled) {
-      pooled = arm;
-      continue;
-    }
-    if (pooled->index() != arm.index()) return std::nullopt;
-    const auto merged = std::visit(
-        [&](const auto& held) -> std::optional<stats::ArmStatistic> {
-          using Arm = std::decay_t<decltype(held)>;
-          if constexpr (std::is_same_v<Arm, stats::QuantileStatistic> ||
-                        std::is_same_v<Arm, stats::QuantileClusteredStatistic>) {
-            return held;  // sketches are not merged here: the control speaks for all
-          } else {
-            return stats::Merge(held, std::get<Arm>(arm));
-          }
-        },
-        *pooled);
-    if (!merged) return std::nullopt;
-    pooled = merged;
-  }
-  return pooled;
-}
-
-std::optional<double> SizeOf(const stats::Design& design, const stats::Facts& facts) {
-  if (!design.primary || !design.primary->detect || design.planned_units || facts.quality.rebuilding)
-    return std::nullopt;
-  double units = 0;
-  for (std::uint32_t v = 0; v < design.plan.variants.size(); ++v) {
-    units += static_cast<double>(facts.totals->Units(v).units);
-  }
-  if (units < kUnitsForSize) return std::nullopt;
-  const std::optional<stats::ArmStatistic> pooled = Pooled(design, *facts.totals);
-  if (!pooled) return std::nullopt;
-  if (const auto* share = std::get_if<stats::ProportionStatistic>(&*pooled)) {
-    if (share->successes < kConversionsForSize) return std::nullopt;
-  }
-  const stats::Outcome<double> size = stats::PlannedUnits(design, *pooled);
-  if (!size) return std::nullopt;
-  return *size;
 }
 
 // When the look that is due at `now`, if any, came due: the last whole interval, or the end of the plan.
@@ -195,7 +149,7 @@ Result<Published> Looks::TakeDue(const IterationOf& iteration, stats::Design des
   if (!published || !published->unread.empty() || !IsWhole(published->design, facts, now)) return published;
   if (Status begun = Begin(iteration); !begun) return Fail(begun.error());
   if (published->looks.empty()) {
-    if (const std::optional<double> size = SizeOf(published->design, facts)) {
+    if (const std::optional<double> size = stats::FindSize(published->design, facts, now)) {
       const Value record = Object{{"planned_units", Value(*size)}};
       const Result<bool> put = PutOnce(store_, PrefixOf(iteration) + "size", record);
       if (!put) return Fail(put.error());

@@ -16,8 +16,8 @@
 //
 // The definition is a copy of what the experiment's record has of its newest iterations, for the time when it has it no
 // more. The planned size comes from the power for the effect that is to be detected, and the variance that was
-// observed. It is found once, before the first look, from the units of all variants together, so that it says nothing
-// of their difference, and from then on it is the iteration's.
+// observed. It is found once, before the first look, from the units of all variants together whose window is over
+// (stats::FindSize), and from then on it is the iteration's.
 //
 // An iteration that began at another time than `started` is another one, of an experiment that was deleted and made
 // again under its name: nobody is given what is stored of the earlier one, and the first that keeps something of the
@@ -90,8 +90,5 @@ class Looks {
   Store& store_;
   Mutex taking_;  // one at a time; on threads that may wait
 };
-
-// Units of all arms, and conversions of shares, that a size is found from at the least.
-inline constexpr double kUnitsForSize = 1'000, kConversionsForSize = 100;
 
 }  // namespace guidon

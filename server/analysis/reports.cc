@@ -43,12 +43,14 @@ void NoteMethod(const Published& published, std::vector<std::string>& notes) {
   if (design.method != stats::PlanMethod::kGroupSequential || !design.primary || !design.primary->detect) return;
   if (stats::EffectiveMethod(design) == stats::PlanMethod::kGroupSequential) return;
   if (design.plan.metrics.at(design.primary->metric).kind == stats::MetricKind::kQuantile) return;  // it never has one
-  notes.emplace_back(published.looks.empty()
-                         ? "How many units the plan needs is not known yet: that is found from the first 1,000, before "
-                           "the first look. Until then it is read as a sequential plan, and to its end if it is not "
-                           "known by its first look."
-                         : "At the first look there were too few units to plan a size from: it is read as a "
-                           "sequential plan to its end.");
+  notes.emplace_back(
+      published.looks.empty()
+          ? "How many units the plan needs is not known yet: that is found from the first 1,000 whose "
+            "outcomes are in, before the first look. Until then it is read as a sequential plan, and to its end if it "
+            "is not "
+            "known by its first look."
+          : "At the first look there were too few units, with their outcomes in, to plan a size from: it "
+            "is read as a sequential plan to its end.");
 }
 
 std::string DayOf(Timestamp time) {

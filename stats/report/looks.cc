@@ -96,6 +96,7 @@ std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, c
   if (!is_final) {
     if (has_ended || method == PlanMethod::kFixed || progress.days < FewestDays(design)) return std::nullopt;
     if (!is_due && !FindsAtEveryMoment(design, taken)) return std::nullopt;
+    if (taken.empty() && AwaitsSize(design, now)) return std::nullopt;
   }
   const std::vector<Gate> gates = GatesOf(design, facts, now);
   const Gate* events = FindGate(gates, "minimum_events");

@@ -25,6 +25,26 @@ double FractionOf(const Design& design, const Progress& progress);
 // in sight.
 std::uint32_t LooksPlanned(const Design& design, const Progress& progress);
 
+// Units that count for the primary metric, of all arms, and conversions of shares, that a size is found from at the
+// least.
+inline constexpr double kUnitsForSize = 1'000, kConversionsForSize = 100;
+
+// PlannedUnits by the variance and the mean of what is known of all arms together, so that the size says nothing of
+// their difference: of units whose window of the primary metric is over, for others have not shown yet what they come
+// to. Of a metric without a window from the time of the first look on. Nothing before, with too few of such units,
+// while totals are being rebuilt, and of a design that has a size, looks for no effect or has none by PlannedUnits. The
+// caller keeps it: it is found once. Cost: O(arms x days).
+std::optional<double> FindSize(const Design& design, const Facts& facts, Time now);
+// Whether the first look of a group sequential plan waits for the size, by which its looks are measured: at the longest
+// until the units of the time before that look have come to their outcomes.
+bool AwaitsSize(const Design& design, Time now);
+
+// From a unit's first exposure to the end of its outcome by the primary metric; of one without a window to its begin.
+Milliseconds OutcomeTime(const Design& design);
+// The last day of first exposures, UTC, whose units have all come to their outcomes by `as_of`; where that takes no
+// time the last that there is.
+std::int32_t LastMaturedDay(const Design& design, Time as_of);
+
 // The bound that the looks that were taken leave; alpha is that of one comparison (Bonferroni over the variants).
 Outcome<GroupSequential> Replay(const Design& design, const std::vector<PublishedLook>& looks);
 double AlphaOfOne(const Design& design);

@@ -5,6 +5,7 @@
 #include "core/codec/codec.h"
 #include "server/analysis/design_of.h"
 #include "server/analysis/looks.h"
+#include "stats/report/planning.h"
 #include "tests/stats/report/samples.h"
 
 namespace guidon {
@@ -85,6 +86,68 @@ TEST_F(LooksTest, TheSizeIsFoundOnceAndLooksAreTakenByThePlan) {
   IterationOf next = kIteration;
   next.iteration = 10;
   EXPECT_TRUE(looks.Read(next, Unsized())->looks.empty());
+}
+
+// A day's units, of which this share has converted by now.
+void AddUnits(stats::Totals& totals, std::int32_t days_after_start, int units, double converted) {
+  for (int i = 0; i < units; ++i) {
+    stats::Contribution unit;
+    unit.kind = stats::Contribution::Kind::kUnit;
+    unit.variant = static_cast<std::uint32_t>(i % 2);
+    unit.day = 20'822 + days_after_start;  // of 2027-01-04
+    unit.metrics.resize(4);
+    unit.metrics[0].y = unit.metrics[0].y_uncapped = i < converted * units ? 1 : 0;
+    unit.metrics[0].events = static_cast<std::uint32_t>(unit.metrics[0].y);
+    totals.Add(unit);
+  }
+}
+
+// Who was exposed a minute ago has not converted yet: a size that counts on it is several times too large, for ever.
+TEST_F(LooksTest, TheSizeIsFoundFromUnitsWhoseWindowIsOver) {
+  Looks looks(*store_);
+  const auto size_at = [&](const stats::Totals& totals, stats::Time now, stats::Time folded_to) {
+    return looks.TakeDue(kIteration, Unsized(), Folded(totals, folded_to), now)->design.planned_units;
+  };
+  stats::Totals hour(Unsized().plan), later(Unsized().plan);
+  AddUnits(hour, 0, 5'000, 0.02);
+  EXPECT_FALSE(size_at(hour, After(1.0 / 24), After(1.0 / 24)));
+  AddUnits(later, 0, 5'000, 0.12);
+  AddUnits(later, 4, 5'000, 0.02);
+  // The last of the first day's units have until 72 hours after midnight.
+  const stats::Time over = stats::Time(std::chrono::days(20'823)) + std::chrono::hours(72);
+  EXPECT_FALSE(size_at(later, over - stats::Milliseconds(1), over));
+  EXPECT_FALSE(size_at(later, over, over - stats::Milliseconds(1))) << "what they did at last is not counted yet";
+  EXPECT_EQ(size_at(later, over, over), *stats::PlannedUnits(Unsized(), stats::ProportionStatistic{5'000, 600}));
+  EXPECT_EQ(size_at(later, After(9), After(9)),
+            *stats::PlannedUnits(Unsized(), stats::ProportionStatistic{5'000, 600}));
+}
+
+TEST_F(LooksTest, ASizeOfOutcomesWithoutAWindowIsFoundByTheFirstLookAndTheFirstLookWaitsForOne) {
+  stats::Totals totals(Unsized().plan);
+  for (const std::int32_t day : {0, 1, 2}) AddUnits(totals, day, 5'000, 0.12);
+  stats::Design open = Unsized();
+  open.plan.metrics[0].window.reset();
+  EXPECT_FALSE(stats::FindSize(open, Folded(totals, After(13.9)), After(13.9)));
+  EXPECT_EQ(stats::FindSize(open, Folded(totals, After(14)), After(14)),
+            *stats::PlannedUnits(open, stats::ProportionStatistic{15'000, 1'800}));
+
+  // Of a return between the 13th day and the 16th nothing is known after two weeks; after the 16th there is.
+  stats::Design slow = Unsized();
+  slow.plan.metrics[0].after = std::chrono::days(13);
+  Looks looks(*store_);
+  const auto taken = [&](double days) {
+    return looks.TakeDue(kIteration, slow, Folded(totals, After(days)), After(days))->looks.size();
+  };
+  EXPECT_EQ(taken(14), 0u);
+  EXPECT_FALSE(looks.Read(kIteration, slow)->design.planned_units);
+  EXPECT_EQ(taken(17), 1u);
+  EXPECT_TRUE(looks.Read(kIteration, slow)->design.planned_units);
+  // Not for ever: what does not come is not waited for.
+  stats::Totals few(Unsized().plan);
+  AddUnits(few, 0, 500, 0.5);
+  slow.plan.metrics[0].after = {};
+  EXPECT_FALSE(stats::DueLook(slow, Folded(few, After(16.9)), {}, After(16.9)));
+  EXPECT_TRUE(stats::DueLook(slow, Folded(few, After(17)), {}, After(17)));
 }
 
 TEST_F(LooksTest, TheDefinitionIsKeptOnce) {

@@ -1,0 +1,88 @@
+// The size of an experiment, found from what its units have come to.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <type_traits>
+#include <variant>
+
+#include "stats/inference/effects.h"
+#include "stats/report/gates.h"
+#include "stats/report/planning.h"
+
+namespace guidon::stats {
+namespace {
+
+// Of all arms together, of units that were first exposed up to a day; without a covariate where that is merged by
+// another formula. Of quantiles nothing: they have no days, and no size.
+std::optional<ArmStatistic> PooledTo(const Design& design, const Totals& totals, std::int32_t last) {
+  std::optional<ArmStatistic> pooled;
+  for (std::uint32_t v = 0; v < design.plan.variants.size(); ++v) {
+    const ArmStatistic arm =
+        totals.ArmOfDays(design.primary->metric, v, std::numeric_limits<std::int32_t>::min(), last);
+    if (!pooled) {
+      pooled = arm;
+      continue;
+    }
+    if (pooled->index() != arm.index()) return std::nullopt;
+    pooled = std::visit(
+        [&](const auto& held) -> std::optional<ArmStatistic> {
+          using Arm = std::decay_t<decltype(held)>;
+          if constexpr (std::is_same_v<Arm, QuantileStatistic> || std::is_same_v<Arm, QuantileClusteredStatistic>) {
+            return std::nullopt;
+          } else {
+            return Merge(held, std::get<Arm>(arm));
+          }
+        },
+        *pooled);
+    if (!pooled) return std::nullopt;
+  }
+  return pooled;
+}
+
+bool CanHaveSize(const Design& design) {
+  return design.primary && design.primary->detect && !design.planned_units &&
+         design.plan.metrics.at(design.primary->metric).kind != MetricKind::kQuantile;
+}
+
+// When the plan may have its first look.
+Time FirstLook(const Design& design) {
+  const Milliseconds every = std::max<Milliseconds>(design.look_every, std::chrono::days(1));
+  return design.plan.started + std::max<Milliseconds>(every, std::chrono::days(FewestDays(design)));
+}
+
+}  // namespace
+
+std::optional<double> FindSize(const Design& design, const Facts& facts, Time now) {
+  if (!CanHaveSize(design) || facts.totals == nullptr || facts.quality.rebuilding) return std::nullopt;
+  const Time known_to = std::min(now, facts.quality.folded_to.value_or(now));
+  // Outcomes without a window are never all there; by the first look there is as much of them as it will see.
+  if (!design.plan.metrics.at(design.primary->metric).window && known_to < FirstLook(design)) return std::nullopt;
+  const std::optional<ArmStatistic> pooled = PooledTo(design, *facts.totals, LastMaturedDay(design, known_to));
+  const Outcome<ArmValue> value = pooled ? ValueOf(*pooled) : Outcome<ArmValue>(ArmValue{});
+  if (!value || value->units < kUnitsForSize) return std::nullopt;
+  if (const auto* share = std::get_if<ProportionStatistic>(&*pooled)) {
+    if (share->successes < kConversionsForSize) return std::nullopt;
+  }
+  const Outcome<double> size = PlannedUnits(design, *pooled);
+  return size ? std::optional(*size) : std::nullopt;
+}
+
+bool AwaitsSize(const Design& design, Time now) {
+  return design.method == PlanMethod::kGroupSequential && CanHaveSize(design) &&
+         now < FirstLook(design) + OutcomeTime(design);
+}
+
+Milliseconds OutcomeTime(const Design& design) {
+  if (!design.primary) return Milliseconds(0);
+  const MetricPlan& metric = design.plan.metrics.at(design.primary->metric);
+  return metric.after + metric.window.value_or(Milliseconds(0));
+}
+
+std::int32_t LastMaturedDay(const Design& design, Time as_of) {
+  const Milliseconds takes = OutcomeTime(design);
+  if (takes == Milliseconds(0)) return std::numeric_limits<std::int32_t>::max();
+  return static_cast<std::int32_t>(std::chrono::floor<std::chrono::days>(as_of - takes).time_since_epoch().count()) - 1;
+}
+
+}  // namespace guidon::stats
