@@ -225,6 +225,8 @@ class Judging {
         const MetricPlan& plan = design_.plan.metrics[metric];
         if (plan.kind == MetricKind::kFunnel) arm.steps = totals_.StepCounts(metric, v);
         SetFigures(statistic, arm);
+        // Those without an event have no part in a mean.
+        if (plan.kind == MetricKind::kMean) arm.units = std::get<MeanStatistic>(statistic).y.n;
       }
       arms.push_back(std::move(arm));
     }

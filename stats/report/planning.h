@@ -25,15 +25,15 @@ double FractionOf(const Design& design, const Progress& progress);
 // in sight.
 std::uint32_t LooksPlanned(const Design& design, const Progress& progress);
 
-// Units that count for the primary metric, of all arms, and conversions of shares, that a size is found from at the
-// least.
+// Units of all arms, conversions of shares, and of a mean units with an event, that a size is found from at the least.
 inline constexpr double kUnitsForSize = 1'000, kConversionsForSize = 100;
 
-// PlannedUnits by the variance and the mean of what is known of all arms together, so that the size says nothing of
-// their difference: of units whose window of the primary metric is over, for others have not shown yet what they come
-// to. Of a metric without a window from the time of the first look on. Nothing before, with too few of such units,
-// while totals are being rebuilt, and of a design that has a size, looks for no effect or has none by PlannedUnits. The
-// caller keeps it: it is found once. Cost: O(arms x days).
+// Units to be exposed, in all arms: PlannedUnits by the variance and the mean of what is known of all arms together, so
+// that the size says nothing of their difference, over the share of units that count for the metric. Of units whose
+// window of the primary metric is over, for others have not shown yet what they come to; of a metric without a window
+// from the time of the first look on. Nothing before, with too few of such units, while totals are being rebuilt, and
+// of a design that has a size, looks for no effect or has none by PlannedUnits. The caller keeps it: it is found once.
+// Cost: O(arms x days).
 std::optional<double> FindSize(const Design& design, const Facts& facts, Time now);
 // Whether the first look of a group sequential plan waits for the size, by which its looks are measured: at the longest
 // until the units of the time before that look have come to their outcomes.

@@ -71,6 +71,7 @@ PlanMethod EffectiveMethod(const Design& design);
 
 // How many units of all arms it takes to find `detect` with the plan's power, for every variant against the control
 // (Bonferroni), by the delta variance of the relative effect and the inflation of the plan's method (statistics.md).
+// These are units that count for the metric: of a mean, which has those with an event only, more have to be exposed.
 // `baseline`: of the control, or of everybody before the start; adjusted where the metric is. kBaselineZero,
 // kZeroVariance, kInsufficientN; kInvalid: no detect, weights that are none, or a quantile, whose plan goes by days.
 Outcome<double> PlannedUnits(const Design& design, const ArmStatistic& baseline);

@@ -40,6 +40,16 @@ std::optional<ArmStatistic> PooledTo(const Design& design, const Totals& totals,
   return pooled;
 }
 
+// Of all arms.
+double UnitsTo(const Totals& totals, std::int32_t last) {
+  double units = 0;
+  for (const auto& [day, counts] : totals.UnitsByDay()) {
+    if (day > last) break;
+    for (const UnitCounts& count : counts) units += static_cast<double>(count.units);
+  }
+  return units;
+}
+
 bool CanHaveSize(const Design& design) {
   return design.primary && design.primary->detect && !design.planned_units &&
          design.plan.metrics.at(design.primary->metric).kind != MetricKind::kQuantile;
@@ -58,14 +68,19 @@ std::optional<double> FindSize(const Design& design, const Facts& facts, Time no
   const Time known_to = std::min(now, facts.quality.folded_to.value_or(now));
   // Outcomes without a window are never all there; by the first look there is as much of them as it will see.
   if (!design.plan.metrics.at(design.primary->metric).window && known_to < FirstLook(design)) return std::nullopt;
-  const std::optional<ArmStatistic> pooled = PooledTo(design, *facts.totals, LastMaturedDay(design, known_to));
-  const Outcome<ArmValue> value = pooled ? ValueOf(*pooled) : Outcome<ArmValue>(ArmValue{});
-  if (!value || value->units < kUnitsForSize) return std::nullopt;
+  const std::int32_t last = LastMaturedDay(design, known_to);
+  const std::optional<ArmStatistic> pooled = PooledTo(design, *facts.totals, last);
+  const double units = UnitsTo(*facts.totals, last);
+  if (!pooled || units < kUnitsForSize) return std::nullopt;
+  const Outcome<ArmValue> value = ValueOf(*pooled);
+  if (!value || value->units < kConversionsForSize) return std::nullopt;
   if (const auto* share = std::get_if<ProportionStatistic>(&*pooled)) {
     if (share->successes < kConversionsForSize) return std::nullopt;
   }
   const Outcome<double> size = PlannedUnits(design, *pooled);
-  return size ? std::optional(*size) : std::nullopt;
+  if (!size) return std::nullopt;
+  // That many have to count for the metric; of a mean those without an event do not, and are exposed all the same.
+  return std::ceil(*size * units / value->units);
 }
 
 bool AwaitsSize(const Design& design, Time now) {

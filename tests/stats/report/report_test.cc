@@ -13,6 +13,7 @@
 
 #include "core/base/json.h"
 #include "stats/inference/confidence_sequence.h"
+#include "stats/report/planning.h"
 #include "stats/report/report.h"
 #include "stats/report/words.h"
 #include "tests/stats/random_facts.h"
@@ -737,6 +738,30 @@ TEST(PlannedUnitsTest, AreThoseThatFindTheEffectWithThePowerThatWasPlanned) {
   EXPECT_EQ(PlannedUnits(design, ProportionStatistic{1'000, 0}).error().code, StatsErrorCode::kBaselineZero);
   design.primary->detect.reset();
   EXPECT_EQ(PlannedUnits(design, ProportionStatistic{1'000, 100}).error().code, StatsErrorCode::kInvalid);
+}
+
+TEST(PlannedUnitsTest, OfAMeanAreThoseOfWhomEnoughHaveAnEvent) {
+  Design design = DesignOf();
+  design.planned_units.reset();
+  design.plan.metrics[1].kind = MetricKind::kMean;
+  design.primary = Goal{1, true, 0.05};
+  Totals totals(design.plan);
+  for (std::uint32_t i = 0; i < 20'000; ++i) {
+    Contribution unit;
+    unit.kind = Contribution::Kind::kUnit;
+    unit.variant = i % 2;
+    unit.day = 20'822;
+    unit.metrics.resize(4);
+    unit.metrics[1].counted = i / 2 % 10 == 0;
+    unit.metrics[1].y = unit.metrics[1].y_uncapped = 10 + i / 20 % 5;
+    totals.Add(unit);
+  }
+  const ArmStatistic both = Merge(std::get<MeanStatistic>(totals.Arm(1, 0)), std::get<MeanStatistic>(totals.Arm(1, 1)));
+  ASSERT_EQ(std::get<MeanStatistic>(both).y.n, 2'000);
+  EXPECT_EQ(FindSize(design, {&totals, {}}, After(20)), 10 * *PlannedUnits(design, both));
+  const Report report = Judge(design, {&totals, {}}, {}, After(20));
+  EXPECT_EQ(MetricOf(report, "primary").arms[0].units, 1'000) << "of whom the mean is";
+  EXPECT_EQ(report.progress.units, 20'000u);
 }
 
 TEST(HashOfTest, ChangesWithThePlanAndNotWithItsEnd) {
