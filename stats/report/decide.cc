@@ -28,6 +28,14 @@ struct Standing {
   bool IsHarmed() const { return IsWorse() || !harmed_by.empty(); }
 };
 
+constexpr std::string_view kTooFew = "too few units";
+
+bool Has(const Standing& standing, std::string_view badge) {
+  if (standing.primary == nullptr) return false;
+  const std::vector<std::string>& badges = standing.primary->badges;
+  return std::find(badges.begin(), badges.end(), badge) != badges.end();
+}
+
 class Deciding {
  public:
   Deciding(Report& report, Time now) : report_(report), design_(report.design), now_(now) {
@@ -298,6 +306,12 @@ class Deciding {
                 "with that as its question.");
       return true;
     }
+    if (std::all_of(standings_.begin(), standings_.end(), [](const Standing& one) { return Has(one, kTooFew); })) {
+      Say(Decision::kInconclusive,
+          "The plan's end has come with too few units to decide by: it takes 100 in each variant.",
+          "Run it longer, in a new iteration.");
+      return true;
+    }
     std::vector<std::string> parts;
     for (const Standing& standing : standings_) {
       if (standing.primary == nullptr || standing.primary->error) continue;
@@ -447,8 +461,8 @@ class Deciding {
     const Estimate& estimate = first->primary->estimate;
     const bool is_relative = first->primary->is_relative, is_share = IsShare(primary_->kind);
     const double sign = primary_->expect_up ? 1 : -1;
-    const std::vector<std::string>& badges = first->primary->badges;
-    if (std::find(badges.begin(), badges.end(), "small counts") != badges.end()) {
+    if (Has(*first, kTooFew)) return "It takes 100 units in each variant before anything is decided.";
+    if (Has(*first, "small counts")) {
       return "It takes 10 conversions, and 10 units without one, in each variant before anything is decided.";
     }
     if (EffectiveMethod(design_) == PlanMethod::kSequential && !FindsAtEveryMoment(design_, report_.looks)) {

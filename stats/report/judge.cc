@@ -278,6 +278,9 @@ class Judging {
       }
     }
     AddBadges(metric, v, control, treatment, measured->small_counts, comparison);
+    if (!measured->small_counts && !measured->burnt_in && method_ != PlanMethod::kFixed) {
+      comparison.badges.push_back("too few units");
+    }
     AddSecondView(*measured, control, treatment, expect_up, comparison);
     return comparison;
   }

@@ -36,7 +36,7 @@ PublishedLook::Of AtLook(const Design& design, const GroupSequential* walk, cons
     estimate = FixedEstimate(measured.effect, {.alpha = AlphaOfOne(design)});
   } else if (walk == nullptr) {
     estimate = AnytimeEstimate(measured, control, treatment, AlphaOfOne(design));
-  } else {
+  } else if (measured.burnt_in) {  // the bound is one of normal estimates, which few units do not give
     const Outcome<Estimate> now = walk->EstimateNow(measured.effect);
     if (now) estimate = *now;
   }
@@ -45,8 +45,9 @@ PublishedLook::Of AtLook(const Design& design, const GroupSequential* walk, cons
   of.z = of.standard_error > 0 ? of.point / of.standard_error : 0;
   of.lower = estimate.interval.lower;
   of.upper = estimate.interval.upper;
-  // What small counts say is shown, and nothing is decided by it.
-  of.p = measured.small_counts ? 1 : std::clamp(estimate.p_value, 0.0, 1.0);
+  // What small counts say is shown, and nothing is decided by it; nor by few units, whose interval has no ends here.
+  const bool may_say = !measured.small_counts && (walk == nullptr || measured.burnt_in);
+  of.p = may_say ? std::clamp(estimate.p_value, 0.0, 1.0) : 1;
   return of;
 }
 

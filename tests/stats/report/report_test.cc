@@ -534,6 +534,41 @@ TEST(LooksTest, TheLastSpendsWhatIsLeftAndThenThereAreNone) {
   EXPECT_FALSE(DueLook(design, {&totals, {}}, looks, After(60)));
 }
 
+// A few accounts with heavy revenue are no normal estimate, however many events they have.
+TEST(LooksTest, FindNothingAmongFewUnits) {
+  Design design = DesignOf();
+  design.primary = Goal{1, true, 0.05};
+  design.secondary.clear();
+  design.guardrails.clear();
+  const auto at_look = [&](std::uint32_t units, double days) {
+    Totals totals(design.plan);
+    for (std::uint32_t i = 0; i < 2 * units; ++i) {
+      Contribution unit;
+      unit.kind = Contribution::Kind::kUnit;
+      unit.variant = i % 2;
+      unit.day = 20'822;
+      unit.metrics.resize(4);
+      unit.metrics[1].y = unit.metrics[1].y_uncapped = (i % 2 == 0 ? 10 : 40) + i / 2 % 5;
+      unit.metrics[1].events = 3;
+      totals.Add(unit);
+    }
+    std::vector<PublishedLook> looks{*DueLook(design, {&totals, {}}, {}, After(days))};
+    const PublishedLook::Of of = looks[0].effects.at(0);
+    return std::pair(of, Judge(design, {&totals, {}}, std::move(looks), After(days)));
+  };
+  for (const double days : {14.0, 50.0}) {  // one in between, and the last
+    const auto [few, report] = at_look(99, days);
+    EXPECT_GT(few.z, 10);
+    EXPECT_EQ(few.p, 1);
+    EXPECT_EQ(few.lower, -INFINITY);
+    EXPECT_EQ(report.decision, days < 42 ? Decision::kKeepRunning : Decision::kInconclusive) << report.verdict;
+    EXPECT_THAT(report.verdict + report.next, HasSubstr("t takes 100"));
+    const auto [enough, then] = at_look(100, days);
+    EXPECT_LT(enough.p, 0.001);
+    EXPECT_EQ(then.decision, Decision::kShip) << then.verdict;
+  }
+}
+
 TEST(LooksTest, WaitForTheOutcomesOfAnEndedExperimentAndForSoundData) {
   Design design = DesignOf();
   const Totals totals = TotalsOf(design, {.seed = 20}, 15);
