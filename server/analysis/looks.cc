@@ -38,23 +38,19 @@ Result<bool> PutOnce(Store& store, const std::string& key, const Value& value) {
   return result->outcome == TxnOutcome::kCommitted;
 }
 
-// When the look that is due at `now`, if any, came due: the last whole interval, or the end of the plan.
-stats::Time DueSince(const stats::Design& design, stats::Time now) {
-  const stats::Time started = design.plan.started;
-  if (design.plan.ended && now >= *design.plan.ended) return std::min(now, stats::SettledAt(design));
+// When the look that is due at `now`, if any, came due: the last whole interval, or when the final one could be taken.
+stats::Time DueSince(const stats::Design& design, const stats::Totals& totals, stats::Time now) {
+  const stats::Progress progress = stats::ProgressOf(design, totals, now);
+  if (progress.at_end) return std::min(now, *progress.settled);
   const stats::Milliseconds every = std::max<stats::Milliseconds>(design.look_every, std::chrono::days(1));
-  stats::Time since = started + every * ((now - started) / every);
-  if (design.max_days && started + std::chrono::days(*design.max_days) <= now) {
-    since = std::max<stats::Time>(since, started + std::chrono::days(*design.max_days));
-  }
-  return since;
+  return design.plan.started + every * ((now - design.plan.started) / every);
 }
 
 // Whether there is anything to look at, and all of it is there.
 bool IsWhole(const stats::Design& design, const stats::Facts& facts, stats::Time now) {
   if (facts.totals == nullptr || facts.quality.rebuilding || !facts.quality.folded_to) return false;
   if (design.plan.started == stats::Time{} || now < design.plan.started) return false;
-  if (*facts.quality.folded_to < DueSince(design, now)) return false;
+  if (*facts.quality.folded_to < DueSince(design, *facts.totals, now)) return false;
   std::uint64_t units = 0;
   for (std::uint32_t v = 0; v < design.plan.variants.size(); ++v) units += facts.totals->Units(v).units;
   return units > 0;

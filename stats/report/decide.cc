@@ -150,12 +150,17 @@ class Deciding {
   }
 
   bool IsLongEnough() const { return report_.progress.days >= FewestDays(design_) || HasEnded(); }
+  // The end has come, and the outcomes of its units have not.
+  bool IsSettling() const { return report_.progress.settled && now_ < *report_.progress.settled; }
   bool HasEnded() const { return design_.plan.ended && now_ >= *design_.plan.ended; }
 
   // Days after the start from which on what this look found can be shipped: whole weeks, or the plan's end before. What
   // was ended has no more days to come.
   double ShipsAfter(const PublishedLook& look) const {
-    const double found = DaysSince(design_.plan.started, look.time);
+    // The final look waits for outcomes: the days are those on which its units came.
+    const bool is_of_end = look.is_final && report_.progress.settled;
+    const Time until = is_of_end ? *report_.progress.settled - OutcomeTime(design_) : look.time;
+    const double found = DaysSince(design_.plan.started, until);
     double days = std::max<double>(FewestDays(design_), AsksForWholeWeeks(design_) ? WholeWeeks(found) : found);
     if (design_.max_days) days = std::min<double>(days, *design_.max_days);
     return HasEnded() ? 0 : days;
@@ -181,8 +186,8 @@ class Deciding {
                                 " is, on average, overstated; the interval holds.");
       }
     }
-    if (HasEnded() && now_ < SettledAt(design_)) {
-      report_.notes.push_back("The last units have until " + TimeText(SettledAt(design_)) +
+    if (IsSettling()) {
+      report_.notes.push_back("The last units have until " + TimeText(*report_.progress.settled) +
                               " for what counts as their outcome.");
     }
   }
@@ -281,9 +286,9 @@ class Deciding {
 
   bool AtEnd() {
     if (!report_.progress.at_end && !HasFinalLook()) return false;
-    if (HasEnded() && now_ < SettledAt(design_) && !HasFinalLook()) {
+    if (IsSettling() && !HasFinalLook()) {
       Say(Decision::kKeepRunning,
-          "Its time is over; the last outcomes count until " + TimeText(SettledAt(design_)) + ".",
+          "Its time is over; the last outcomes count until " + TimeText(*report_.progress.settled) + ".",
           "The verdict comes with the final look then.");
       return true;
     }
@@ -497,6 +502,12 @@ class Deciding {
            " or more would be enough then; now it is " + EffectText(estimate.effect.point, is_relative, is_share) + ".";
   }
 
+  // When the outcomes of the plan's last units are expected; nothing where the end is not.
+  std::optional<Time> OfEnd() const {
+    if (!report_.progress.until) return std::nullopt;
+    return *report_.progress.until + OutcomeTime(design_);
+  }
+
   // When the plan has its next look; nothing: it is due. As DueLook has it.
   std::optional<Time> NextLook() const {
     const auto every = std::max<Milliseconds>(design_.look_every, std::chrono::days(1));
@@ -504,11 +515,11 @@ class Deciding {
       return time > design_.plan.started ? (time - design_.plan.started) / every : 0;
     };
     const std::vector<PublishedLook>& looks = report_.looks;
-    if (looks.size() + 1 >= kMostLooks) return report_.progress.until;  // that of the end
+    if (looks.size() + 1 >= kMostLooks) return OfEnd();
     const auto taken = looks.empty() ? 0 : interval_of(looks.back().time);
     Time next =
         design_.plan.started + std::max<Milliseconds>((taken + 1) * every, std::chrono::days(FewestDays(design_)));
-    if (report_.progress.until) next = std::min(next, *report_.progress.until);
+    if (report_.progress.until && *report_.progress.until <= next) next = *OfEnd();
     return next > now_ ? std::optional(next) : std::nullopt;
   }
 

@@ -383,7 +383,7 @@ Report Judge(const Design& design, const Facts& facts, const std::vector<Publish
 
   const bool is_red = HasRed(report.gates);
   const bool is_early = EffectiveMethod(design) == PlanMethod::kFixed && looks.empty() &&
-                        !(report.progress.at_end && (!design.plan.ended || now >= SettledAt(design)));
+                        !(report.progress.at_end && now >= *report.progress.settled);
   report.results_hidden = is_red || is_early;
   if (report.results_hidden) {
     for (PublishedLook& look : report.looks) {

@@ -1,6 +1,7 @@
 // Looks: when the plan has one due, and what it sees.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "stats/inference/fixed.h"
@@ -21,6 +22,15 @@ Milliseconds Every(const Design& design) {
 // Whole intervals since the start.
 std::int64_t IntervalOf(const Design& design, Time time) {
   return time <= design.plan.started ? 0 : (time - design.plan.started) / Every(design);
+}
+
+// The units that a look sees: the final one those of the plan's days, of whom it is known what they came to. Quantiles
+// have no days.
+constexpr std::int32_t kNoLastDay = std::numeric_limits<std::int32_t>::max();
+ArmStatistic ArmAtLook(const Design& design, const Totals& totals, std::size_t metric, std::uint32_t variant,
+                       std::int32_t last_day) {
+  if (design.plan.metrics.at(metric).kind == MetricKind::kQuantile) return totals.Arm(metric, variant);
+  return totals.ArmOfDays(metric, variant, std::numeric_limits<std::int32_t>::min(), last_day);
 }
 
 // What the method says of one comparison at this look.
@@ -88,14 +98,13 @@ std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, c
                                      Time now) {
   if (!design.primary || facts.totals == nullptr) return std::nullopt;
   if (!taken.empty() && taken.back().is_final) return std::nullopt;
-  const Progress progress = ProgressOf(design, *facts.totals, now);
+  Progress progress = ProgressOf(design, *facts.totals, now);
   const PlanMethod method = EffectiveMethod(design);
-  const bool has_ended = design.plan.ended && now >= *design.plan.ended;
-  // An experiment that was ended has outcomes to come.
-  const bool is_final = progress.at_end && (!has_ended || now >= SettledAt(design));
+  // The units of the end have outcomes to come.
+  const bool is_final = progress.at_end && now >= *progress.settled;
   const bool is_due = is_final || IsIntervalDue(design, taken, now);
   if (!is_final) {
-    if (has_ended || method == PlanMethod::kFixed || progress.days < FewestDays(design)) return std::nullopt;
+    if (progress.at_end || method == PlanMethod::kFixed || progress.days < FewestDays(design)) return std::nullopt;
     if (!is_due && !FindsAtEveryMoment(design, taken)) return std::nullopt;
     if (taken.empty() && AwaitsSize(design, now)) return std::nullopt;
   }
@@ -103,6 +112,10 @@ std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, c
   const Gate* events = FindGate(gates, "minimum_events");
   if (HasRed(gates) || (events != nullptr && events->light != Light::kGreen && !is_final)) return std::nullopt;
 
+  if (is_final) progress.units = static_cast<std::uint64_t>(UnitsTo(*facts.totals, progress.last_day));
+  const auto arm_of = [&](std::size_t metric, std::uint32_t variant) {
+    return ArmAtLook(design, *facts.totals, metric, variant, is_final ? progress.last_day : kNoLastDay);
+  };
   PublishedLook look;
   look.number = taken.empty() ? 1 : taken.back().number + 1;
   look.time = now;
@@ -131,9 +144,9 @@ std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, c
   std::vector<std::size_t> metrics{design.primary->metric};
   for (const Goal& goal : design.secondary) metrics.push_back(goal.metric);
   for (const std::size_t metric : metrics) {
-    const ArmStatistic control = facts.totals->Arm(metric, 0);
+    const ArmStatistic control = arm_of(metric, 0);
     for (std::uint32_t v = 1; v < design.plan.variants.size(); ++v) {
-      const ArmStatistic treatment = facts.totals->Arm(metric, v);
+      const ArmStatistic treatment = arm_of(metric, v);
       const Outcome<Measured> measured = Measure(control, treatment);
       if (!measured) continue;
       PublishedLook::Of of = AtLook(design, walk ? &*walk : nullptr, *measured, control, treatment, v);

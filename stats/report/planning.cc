@@ -55,6 +55,32 @@ bool HasSize(const Design& design) {
   return design.planned_units && *design.planned_units > 0 && EffectiveMethod(design) != PlanMethod::kSequential;
 }
 
+// The day on which the planned size was reached; nothing where it has not been.
+std::optional<std::int32_t> DayOfSize(const Design& design, const Totals& totals) {
+  if (!HasSize(design)) return std::nullopt;
+  double units = 0;
+  for (const auto& [day, counts] : totals.UnitsByDay()) {
+    for (const UnitCounts& count : counts) units += static_cast<double>(count.units);
+    if (units >= *design.planned_units) return day;
+  }
+  return std::nullopt;
+}
+
+// Of a plan whose end has come.
+void SetEnd(const Design& design, const Totals& totals, Time now, Progress& progress) {
+  Time end = std::min(now, design.plan.ended.value_or(now));
+  if (design.max_days) end = std::min<Time>(end, design.plan.started + std::chrono::days(*design.max_days));
+  if (const std::optional<std::int32_t> day = DayOfSize(design, totals)) {
+    const Time enough = design.plan.started + std::chrono::days(FewestDays(design));
+    end = std::min(end, std::max<Time>(enough, Time(std::chrono::days(*day)) + Milliseconds(1)));
+  }
+  progress.last_day = DayOf(end - Milliseconds(1));
+  // Who came later on that day is of it, too, and has as much time.
+  const Time midnight{std::chrono::days(progress.last_day + 1)};
+  const Milliseconds takes = OutcomeTime(design);
+  progress.settled = takes == Milliseconds(0) ? end : std::min(midnight, design.plan.ended.value_or(midnight)) + takes;
+}
+
 // `units` are planned for a sequence that is narrowest at the end. Ours is so at kSequenceTunedTo units of two arms,
 // which are `share` of all, and somewhat wider before and after: 10 % at 20 times as many.
 double WithTuning(double units, double share, double alpha, double power) {
@@ -149,7 +175,10 @@ Progress ProgressOf(const Design& design, const Totals& totals, Time now) {
   const bool is_full = HasSize(design) && static_cast<double>(progress.units) >= *design.planned_units;
   progress.at_end = (design.plan.ended && now >= *design.plan.ended) ||
                     (design.max_days && progress.days >= *design.max_days) || (is_full && is_long_enough);
-  if (progress.at_end) return progress;
+  if (progress.at_end) {
+    SetEnd(design, totals, now, progress);
+    return progress;
+  }
   std::optional<double> left;
   if (HasSize(design) && progress.units_per_day > 0) {
     left = std::max(0.0, (*design.planned_units - static_cast<double>(progress.units)) / progress.units_per_day);
@@ -199,17 +228,6 @@ Outcome<GroupSequential> Replay(const Design& design, const std::vector<Publishe
     if (!taken) return tl::unexpected<StatsError>(taken.error());
   }
   return walk;
-}
-
-Time SettledAt(const Design& design) {
-  if (!design.plan.ended) return Time::max();
-  Milliseconds longest(0);
-  const auto stretch = [&](std::size_t metric) {
-    const MetricPlan& plan = design.plan.metrics.at(metric);
-    if (plan.window) longest = std::max(longest, plan.after + *plan.window);
-  };
-  if (design.primary) stretch(design.primary->metric);
-  return *design.plan.ended + longest;
 }
 
 }  // namespace guidon::stats

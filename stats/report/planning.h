@@ -15,7 +15,8 @@ namespace guidon::stats {
 inline constexpr double kFarthestDays = 3'650;
 
 // Units, days and when the plan's end is expected. The end has come when the experiment was ended, when max_days are
-// over, or, where the method has a planned size, with that size and min_days.
+// over, or, where the method has a planned size, with that size and min_days: with the first of them. Its last day is
+// one of the plan as a whole, and what its units come to is known when OutcomeTime has passed for the last of them.
 Progress ProgressOf(const Design& design, const Totals& totals, Time now);
 
 // Of the information that was planned, 0 to 1: of the units, or, without a plan of those, of the days.
@@ -39,6 +40,9 @@ std::optional<double> FindSize(const Design& design, const Facts& facts, Time no
 // until the units of the time before that look have come to their outcomes.
 bool AwaitsSize(const Design& design, Time now);
 
+// Of all arms, first exposed up to a day, UTC.
+double UnitsTo(const Totals& totals, std::int32_t last);
+
 // From a unit's first exposure to the end of its outcome by the primary metric; of one without a window to its begin.
 Milliseconds OutcomeTime(const Design& design);
 // The last day of first exposures, UTC, whose units have all come to their outcomes by `as_of`; where that takes no
@@ -48,8 +52,5 @@ std::int32_t LastMaturedDay(const Design& design, Time as_of);
 // The bound that the looks that were taken leave; alpha is that of one comparison (Bonferroni over the variants).
 Outcome<GroupSequential> Replay(const Design& design, const std::vector<PublishedLook>& looks);
 double AlphaOfOne(const Design& design);
-
-// All outcomes of the last units are in: the end of the experiment, and the longest window of what is decided by.
-Time SettledAt(const Design& design);
 
 }  // namespace guidon::stats

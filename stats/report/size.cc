@@ -40,16 +40,6 @@ std::optional<ArmStatistic> PooledTo(const Design& design, const Totals& totals,
   return pooled;
 }
 
-// Of all arms.
-double UnitsTo(const Totals& totals, std::int32_t last) {
-  double units = 0;
-  for (const auto& [day, counts] : totals.UnitsByDay()) {
-    if (day > last) break;
-    for (const UnitCounts& count : counts) units += static_cast<double>(count.units);
-  }
-  return units;
-}
-
 bool CanHaveSize(const Design& design) {
   return design.primary && design.primary->detect && !design.planned_units &&
          design.plan.metrics.at(design.primary->metric).kind != MetricKind::kQuantile;
@@ -86,6 +76,15 @@ std::optional<double> FindSize(const Design& design, const Facts& facts, Time no
 bool AwaitsSize(const Design& design, Time now) {
   return design.method == PlanMethod::kGroupSequential && CanHaveSize(design) &&
          now < FirstLook(design) + OutcomeTime(design);
+}
+
+double UnitsTo(const Totals& totals, std::int32_t last) {
+  double units = 0;
+  for (const auto& [day, counts] : totals.UnitsByDay()) {
+    if (day > last) break;
+    for (const UnitCounts& count : counts) units += static_cast<double>(count.units);
+  }
+  return units;
 }
 
 Milliseconds OutcomeTime(const Design& design) {

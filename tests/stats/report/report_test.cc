@@ -133,6 +133,8 @@ TEST(JudgeTest, AGuardrailThatIsNotKnownToHoldKeepsItRunningAndThenLeavesItOpen)
                                       "look is due on 2027-02-01."));
   watched.now = After(42);
   EXPECT_EQ(watched.Read().decision, Decision::kKeepRunning) << "the last look is still to come";
+  EXPECT_THAT(watched.Read().verdict, HasSubstr("the last outcomes count until 2027-02-19 00:00"));
+  watched.now = After(46);
   EXPECT_THAT(watched.Read().verdict, HasSubstr("its final look is still to be taken"));
   watched.TakeDueLook();
   const Report ended = watched.Read();
@@ -182,7 +184,7 @@ TEST(JudgeTest, AFixedHorizonShowsGuardrailsOnlyUntilItsEndAndThenDecides) {
   design.planned_units = 20'000;
   ArmOf better;
   better.conversion = 0.226;
-  Watched watched = Watch(design, {.seed = 14, .arms = {{}, better}});
+  Watched watched = Watch(design, {.seed = 14, .days = 25, .arms = {{}, better}});
   ASSERT_EQ(watched.looks.size(), 1u);
   EXPECT_TRUE(watched.looks[0].is_final);
   const Report report = watched.Read();
@@ -525,7 +527,7 @@ TEST(LooksTest, TheLastSpendsWhatIsLeftAndThenThereAreNone) {
   const Totals totals = TotalsOf(design, world, 21);
   const Totals early = TotalsOf(design, world, 14);
   std::vector<PublishedLook> looks{*DueLook(design, {&early, {}}, {}, After(14))};
-  const auto last = DueLook(design, {&totals, {}}, looks, After(42));
+  const auto last = DueLook(design, {&totals, {}}, looks, After(46));
   ASSERT_TRUE(last);
   EXPECT_TRUE(last->is_final);
   EXPECT_LT(last->fraction, 0.7);
@@ -580,6 +582,44 @@ TEST(LooksTest, WaitForTheOutcomesOfAnEndedExperimentAndForSoundData) {
   DataQuality rebuilding;
   rebuilding.rebuilding = true;
   EXPECT_FALSE(DueLook(design, {&totals, rebuilding}, {}, After(18)));
+}
+
+// Whoever came after the end, or has time left to convert, is no part of the final look, and it waits for the others.
+TEST(LooksTest, TheLastWaitsForTheOutcomesOfItsUnitsAndSeesThoseOnly) {
+  Design by_size = DesignOf(), by_days = DesignOf();
+  by_size.planned_units = 15'500;  // on the 16th day or so
+  by_days.max_days = 15;
+  by_days.min_days = 14;
+  const World world{.seed = 20, .days = 30};
+  const Totals totals = TotalsOf(DesignOf(), world);
+  std::int32_t day = 20'821;
+  for (double units = 0; units < 15'500; units = UnitsTo(totals, day)) ++day;
+  // In the middle of the 15th day the days are over.
+  for (const auto& [design, last_day] : {std::pair(by_size, day), std::pair(by_days, 20'822 + 15)}) {
+    const Time settled = Time(std::chrono::days(last_day + 1)) + std::chrono::hours(72);
+    Totals then = TotalsOf(design, world, static_cast<std::uint32_t>(last_day + 2 - 20'822));
+    const PublishedLook first = *DueLook(by_size, {&totals, {}}, {}, After(14));
+    const std::vector<PublishedLook> taken(1, [&] {
+      PublishedLook look = first;
+      look.fraction = 0.8;
+      look.is_final = false;
+      return look;
+    }());
+    const Report report = Judge(design, {&then, {}}, taken, settled - Milliseconds(1));
+    EXPECT_TRUE(report.progress.at_end);
+    EXPECT_EQ(report.decision, Decision::kKeepRunning) << report.verdict;
+    EXPECT_THAT(report.verdict, HasSubstr("the last outcomes count until " + TimeText(settled)));
+    EXPECT_FALSE(DueLook(design, {&then, {}}, taken, settled - Milliseconds(1)));
+    const auto last = DueLook(design, {&then, {}}, taken, settled);
+    ASSERT_TRUE(last);
+    EXPECT_TRUE(last->is_final);
+    EXPECT_LT(static_cast<double>(last->units), UnitsTo(then, last_day + 2)) << "more came since";
+    EXPECT_EQ(static_cast<double>(last->units), UnitsTo(totals, last_day));
+    EXPECT_EQ(last->effects, DueLook(design, {&totals, {}}, taken, settled)->effects);
+  }
+  // Outcomes without a window have no end to wait for.
+  by_days.plan.metrics[0].window.reset();
+  EXPECT_TRUE(DueLook(by_days, {&totals, {}}, {}, After(15)));
 }
 
 TEST(LooksTest, AreReadAsTheyWereWritten) {
