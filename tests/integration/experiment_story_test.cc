@@ -264,24 +264,24 @@ void ExpectEffect(const Value& estimate, const stats::Outcome<stats::Effect>& ef
 }
 // Of a goal: the interval that holds at every moment.
 void ExpectEstimate(const Value& estimate, const stats::ArmStatistic& control, const stats::ArmStatistic& treatment,
-                    double tuned_to, stats::Scale scale = stats::Scale::kRelative) {
+                    stats::Scale scale = stats::Scale::kRelative) {
   const stats::Outcome<stats::Effect> effect = stats::EffectOf(control, treatment, scale);
   ExpectEffect(estimate, effect);
-  const auto sequence = stats::ConfidenceSequence(*effect, {.alpha = 0.05, .tuned_to = tuned_to});
+  const auto sequence = stats::ConfidenceSequence(*effect, {.alpha = 0.05});
   ASSERT_TRUE(sequence);
   ExpectNear(Number(estimate, "lower"), sequence->estimate.interval.lower, "lower");
   ExpectNear(Number(estimate, "upper"), sequence->estimate.interval.upper, "upper");
   ExpectNear(Number(estimate, "p"), sequence->estimate.p_value, "p");
 }
 // Of the guardrail page_latency, which is not to be worse by more than 5 %.
-void ExpectGuarded(const Value& comparison, const std::array<ArmFacts, kArms>& facts, double tuned_to) {
+void ExpectGuarded(const Value& comparison, const std::array<ArmFacts, kArms>& facts) {
   const stats::MeanStatistic control{MomentsOf(facts[kControl].latency)}, treatment{MomentsOf(facts[kNew].latency)};
   const auto effect = stats::EffectOf(control, treatment, stats::Scale::kRelative);
   const Value& estimate = In(comparison, "estimate");
   ExpectEffect(estimate, effect);
   ExpectNear(Number(estimate, "effect"), treatment.y.mean / control.y.mean - 1, "lift");
   stats::SequencePlan plan{
-      .alpha = 0.05, .tuned_to = tuned_to, .alternative = stats::Alternative::kGreater, .null_value = 0.05};
+      .alpha = 0.05, .alternative = stats::Alternative::kGreater, .null_value = 0.05};
   const auto above = stats::ConfidenceSequence(*effect, plan);
   plan.alternative = stats::Alternative::kLess;
   const auto below = stats::ConfidenceSequence(*effect, plan);
@@ -676,24 +676,16 @@ void ExpectTotals(const Value& totals, const std::array<ArmFacts, kArms>& expect
   }
 }
 
-// Units of both arms at which the plan's intervals are narrowest.
-double TunedTo(const Value& report) {
-  const Value* planned = In(report, "plan").Find("planned_units");
-  return planned != nullptr ? planned->AsDouble() : stats::kSequenceTunedTo;
-}
-
 void ExpectTrueEffect(const Value& report, const std::array<ArmFacts, kArms>& expected) {
-  const double tuned_to = TunedTo(report);
   for (const Value& gate : In(report, "gates").AsArray())
     EXPECT_NE(In(gate, "light").AsString(), "red") << ToJson(gate);
   const stats::CupedStatistic control{MomentsOf(expected[kControl].revenue)},
       treatment{MomentsOf(expected[kNew].revenue)};
   const Value& revenue = Named(In(report, "metrics"), "metric", "revenue");
   const Value& compared = Named(In(revenue, "comparisons"), "variant", "new");
-  ExpectEstimate(In(compared, "estimate"), control, treatment, tuned_to);
-  ExpectEstimate(In(compared, "absolute"), control, treatment, tuned_to, stats::Scale::kAbsolute);
-  ExpectEstimate(In(compared, "unadjusted"), stats::WithoutCovariate(control), stats::WithoutCovariate(treatment),
-                 tuned_to);
+  ExpectEstimate(In(compared, "estimate"), control, treatment);
+  ExpectEstimate(In(compared, "absolute"), control, treatment, stats::Scale::kAbsolute);
+  ExpectEstimate(In(compared, "unadjusted"), stats::WithoutCovariate(control), stats::WithoutCovariate(treatment));
   // The same by hand: what the arms differ in, but for what they differed in before.
   const stats::CoMoments both = stats::Merge(control.yx, treatment.yx);
   const double theta = both.products[1] / both.products[2];
@@ -708,25 +700,23 @@ void ExpectTrueEffect(const Value& report, const std::array<ArmFacts, kArms>& ex
   const Value& reviewed = Named(In(report, "metrics"), "metric", "reviewed");
   ExpectEstimate(In(Named(In(reviewed, "comparisons"), "variant", "new"), "estimate"),
                  stats::ProportionStatistic{static_cast<double>(expected[kControl].units), expected[kControl].reviewed},
-                 stats::ProportionStatistic{static_cast<double>(expected[kNew].units), expected[kNew].reviewed},
-                 tuned_to);
+                 stats::ProportionStatistic{static_cast<double>(expected[kNew].units), expected[kNew].reviewed});
   const Value& latency = Named(In(report, "metrics"), "metric", "page_latency");
   const Value& guarded = Named(In(latency, "comparisons"), "variant", "new");
-  ExpectGuarded(guarded, expected, tuned_to);
+  ExpectGuarded(guarded, expected);
   EXPECT_EQ(In(guarded, "guardrail").AsString(), "safe");
 }
 
 void ExpectHarm(const Value& report, const std::array<ArmFacts, kArms>& expected) {
   EXPECT_EQ(In(report, "decision").AsString(), "stop_for_harm") << In(report, "verdict").AsString();
-  const double tuned_to = TunedTo(report);
   const Value& latency = Named(In(report, "metrics"), "metric", "page_latency");
   const Value& guarded = Named(In(latency, "comparisons"), "variant", "new");
-  ExpectGuarded(guarded, expected, tuned_to);
+  ExpectGuarded(guarded, expected);
   EXPECT_EQ(In(guarded, "guardrail").AsString(), "harmed");
   const Value& revenue = Named(In(report, "metrics"), "metric", "revenue");
   ExpectEstimate(In(Named(In(revenue, "comparisons"), "variant", "new"), "estimate"),
                  stats::MeanStatistic{MomentsOf(expected[kControl].revenue).Of(0)},
-                 stats::MeanStatistic{MomentsOf(expected[kNew].revenue).Of(0)}, tuned_to);
+                 stats::MeanStatistic{MomentsOf(expected[kNew].revenue).Of(0)});
 }
 
 void ExpectBrokenSplit(const Value& report, const std::array<ArmFacts, kArms>& expected) {
