@@ -126,6 +126,10 @@ FoldPlan PlanOf(const std::string& project, const MeasuredPlan& measured) {
 
 }  // namespace
 
+stats::ExperimentPlan PlanBeforeStart(const Definitions& definitions, const Experiment& experiment) {
+  return PlanOf(definitions.project.key, MeasuredPlanOf(experiment, definitions.entities)).plan;
+}
+
 std::optional<stats::Time> OpenUntil(const stats::ExperimentPlan& plan) {
   if (!plan.ended) return std::nullopt;
   stats::Milliseconds longest(0);

@@ -33,6 +33,9 @@ inline constexpr stats::Milliseconds kTimeToFold = std::chrono::days(7);
 // edit of them; earlier ones of it are closed. Of one that kept no times either, so is the newest once it is over.
 std::vector<FoldPlan> PlansOf(const Definitions& definitions, const ExperimentRecord& experiment, stats::Time now);
 
+// What an iteration that began now would measure, of an experiment in whatever state: without a number and times.
+stats::ExperimentPlan PlanBeforeStart(const Definitions& definitions, const Experiment& experiment);
+
 // When that is no longer so of a plan; nothing while it runs.
 std::optional<stats::Time> OpenUntil(const stats::ExperimentPlan& plan);
 

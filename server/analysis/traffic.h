@@ -17,7 +17,7 @@
 
 #include "core/model/definitions.h"
 #include "server/analysis/analysis.h"
-#include "server/catalog/start_check.h"
+#include "server/analysis/start_check.h"
 
 namespace guidon {
 

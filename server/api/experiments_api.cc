@@ -7,12 +7,12 @@
 #include "core/allocate/experiment_life.h"
 #include "core/codec/wire.h"
 #include "core/model/units.h"
+#include "server/analysis/start_check.h"
 #include "server/analysis/traffic.h"
 #include "server/api/api.h"
 #include "server/api/permits.h"
 #include "server/api/problem.h"
 #include "server/api/requests.h"
-#include "server/catalog/start_check.h"
 
 namespace guidon {
 namespace {

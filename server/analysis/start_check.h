@@ -5,7 +5,9 @@
 //   for (const StartCheck& check : ChecksBeforeStart(definitions, record, {.units_per_day = 20'000, .baseline = 0.12}))
 //     Print(check.sentence);
 //
-// What is not known is said to be so, never guessed.
+// What is not known is said to be so, never guessed. Units are those of stats::PlannedUnits, under the design that
+// reports are held against (design_of.h): what is said before the start and what the plan says afterwards are one
+// number.
 //
 // Thread safety: pure functions. Cost: a pass over the experiments, and milliseconds for the power.
 #pragma once
@@ -34,9 +36,10 @@ struct ObservedTraffic {
 struct StartCheckInputs {
   std::optional<double> units_per_day = {};  // new ones that reach the flag there and are in the audience; more than 0
   std::optional<ObservedTraffic> observed = {};  // stands in for units_per_day where that is not told
-  // Of the primary metric, per unit, without the experiment: a rate between 0 and 1 for a conversion, else a mean.
+  // Of the primary metric, per unit, without the experiment: a rate between 0 and 1 for a conversion, retention or
+  // funnel, else a mean.
   std::optional<double> baseline = {};
-  std::optional<double> deviation = {};  // standard deviation over units, more than 0; of what is no conversion
+  std::optional<double> deviation = {};  // standard deviation over units, more than 0; of what is no such rate
 };
 
 enum class CheckOutcome : std::uint8_t {

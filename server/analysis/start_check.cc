@@ -1,4 +1,4 @@
-#include "server/catalog/start_check.h"
+#include "server/analysis/start_check.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,10 @@
 
 #include "core/allocate/ranges.h"
 #include "core/model/units.h"
+#include "server/analysis/design_of.h"
+#include "server/analysis/plan_of.h"
 #include "stats/inference/power.h"
+#include "stats/report/report.h"
 
 namespace guidon {
 namespace {
@@ -165,53 +168,21 @@ StartCheck TrafficCheck(const Experiment& experiment, const TakingPart& share, c
 
 // --- power ---
 
-bool IsShare(MetricType type) {
-  return type == MetricType::kConversion || type == MetricType::kRetention;
+// What it would be held against if it were started now.
+stats::Design DesignBefore(const Definitions& definitions, const Experiment& experiment) {
+  return DesignOf(definitions.project.key, experiment, PlanBeforeStart(definitions, experiment));
 }
 
-// How often the plan looks before its last day: at least once.
-std::size_t LooksOf(const Plan& plan) {
-  constexpr std::chrono::milliseconds kWeek = std::chrono::days(7);
-  constexpr std::uint32_t kDays = 42;  // of a plan without an end, as docs/statistics.md counts
-  const std::chrono::milliseconds whole = std::chrono::days(plan.max_days.value_or(kDays));
-  const std::int64_t looks = whole / std::max(plan.looks.value_or(kWeek), std::chrono::milliseconds(1));
-  return static_cast<std::size_t>(std::clamp<std::int64_t>(looks, 1, stats::kMaxLooks));
+bool IsShare(stats::MetricKind kind) {
+  return kind == stats::MetricKind::kConversion || kind == stats::MetricKind::kRetention ||
+         kind == stats::MetricKind::kFunnel;
 }
 
-struct PlannedUnits {
-  double total = 0;      // in all variants, at the end of the ramp
-  double inflation = 1;  // so many times what a single look takes
-};
-
-// The smallest experiment in which each variant would show the effect against the control.
-stats::Outcome<PlannedUnits> UnitsFor(const Experiment& experiment, const stats::Baseline& baseline, double lift) {
-  const Plan plan = experiment.plan.value_or(Plan());
-  stats::DesignOptions options;
-  options.alpha = static_cast<double>(plan.alpha) / kWhole;
-  options.power = static_cast<double>(plan.power) / kWhole;
-  PlannedUnits units;
-  const double control = experiment.variants.front().parts;
-  for (std::size_t i = 1; i < experiment.variants.size(); ++i) {
-    const double ratio = experiment.variants[i].parts / control;
-    const stats::Outcome<double> of_control = stats::UnitsForLift(baseline, lift, options, ratio);
-    if (!of_control) return tl::unexpected(of_control.error());
-    units.total = std::max(units.total, *of_control * kWhole / control);
-  }
-  stats::LookPlan looks;
-  looks.looks = LooksOf(plan);
-  looks.method = plan.method == PlanMethod::kFixed        ? stats::Method::kFixed
-                 : plan.method == PlanMethod::kSequential ? stats::Method::kConfidenceSequence
-                                                          : stats::Method::kGroupSequential;
-  const stats::Outcome<double> inflation = stats::Inflation(looks, options);
-  if (!inflation) return tl::unexpected(inflation.error());
-  units.inflation = *inflation;
-  units.total *= *inflation;
-  return units;
-}
-
-double Lift(const Experiment& experiment, const Metric& metric) {
-  const double share = static_cast<double>(*experiment.primary->detect) / kWhole;
-  return experiment.primary->expect.value_or(metric.direction) == Direction::kDown ? -share : share;
+// What is told of the time before, as the statistic of units of which nobody knows how many there were: only a mean and
+// a variance are made of it.
+stats::ArmStatistic ToldBaseline(stats::MetricKind kind, const StartCheckInputs& inputs) {
+  if (IsShare(kind)) return stats::ProportionStatistic{1, *inputs.baseline};
+  return stats::MeanStatistic{{2, *inputs.baseline, *inputs.deviation * *inputs.deviation}};
 }
 
 StartCheck PowerUnknown(std::string sentence) {
@@ -219,40 +190,57 @@ StartCheck PowerUnknown(std::string sentence) {
 }
 
 // What is still to be said before there can be a number; empty: nothing.
-std::string MissingFor(const Experiment& experiment, const Metric* metric, const StartCheckInputs& inputs) {
-  if (!experiment.primary || metric == nullptr) return "without a primary metric there is no power to speak of";
-  if (!experiment.primary->detect) return "which effect is worth finding is not said; write `detect` into the metric";
+std::string MissingFor(const stats::Design& design, const StartCheckInputs& inputs) {
+  if (!design.primary) return "without a primary metric there is no power to speak of";
+  const stats::MetricPlan& metric = design.plan.metrics[design.primary->metric];
+  if (!design.primary->detect) return "which effect is worth finding is not said; write `detect` into the metric";
   if (!inputs.baseline) {
-    return "what " + metric->key + " is without the experiment is not known; say it with --baseline";
+    return "what " + metric.key + " is without the experiment is not known; say it with --baseline";
   }
-  if (IsShare(metric->type)) {
-    return *inputs.baseline < 1 ? "" : metric->key + " is a share of units: its --baseline is below 1";
+  if (IsShare(metric.kind)) {
+    return *inputs.baseline < 1 ? "" : metric.key + " is a share of units: its --baseline is below 1";
   }
-  return inputs.deviation ? "" : "how far " + metric->key + " varies is not known; say its --deviation over units";
+  return inputs.deviation ? "" : "how far " + metric.key + " varies is not known; say its --deviation over units";
 }
 
 std::string Rounded(double number) {
   return std::to_string(static_cast<std::uint64_t>(std::ceil(number)));
 }
 
+// The variance of a quantile says nothing of units (stats::PlannedUnits).
+StartCheck PowerOfQuantile(const stats::Design& design, const std::string& metric) {
+  const std::string sentence = "how many units it takes cannot be said of a quantile, which " + metric + " is; ";
+  if (!design.max_days) {
+    return {"power",
+            CheckOutcome::kAttention,
+            sentence + "its plan goes by days: write `max_days`, or it has no end to plan for",
+            {}};
+  }
+  return {"power", CheckOutcome::kGood,
+          sentence + "its plan goes by days, of which it has " + std::to_string(*design.max_days),
+          Object{{"days", Value(*design.max_days)}}};
+}
+
 StartCheck PowerCheck(const Definitions& definitions, const Experiment& experiment, const TakingPart& share,
                       const StartCheckInputs& inputs) {
-  const MetricRecord* record = experiment.primary ? definitions.entities.FindMetric(experiment.primary->use) : nullptr;
-  const Metric* metric = record == nullptr ? nullptr : &record->definition;
-  if (std::string missing = MissingFor(experiment, metric, inputs); !missing.empty()) {
-    return PowerUnknown(std::move(missing));
+  const stats::Design design = DesignBefore(definitions, experiment);
+  if (design.primary) {
+    const stats::MetricPlan& metric = design.plan.metrics[design.primary->metric];
+    if (metric.kind == stats::MetricKind::kQuantile) return PowerOfQuantile(design, metric.key);
   }
-  const stats::Baseline baseline = IsShare(metric->type) ? stats::ShareBaseline(*inputs.baseline)
-                                                         : stats::MeanBaseline(*inputs.baseline, *inputs.deviation);
-  const double lift = Lift(experiment, *metric);
-  const auto units = UnitsFor(experiment, baseline, lift);
-  if (!units) return {"power", CheckOutcome::kAttention, units.error().message, {}};
+  if (std::string missing = MissingFor(design, inputs); !missing.empty()) return PowerUnknown(std::move(missing));
+  const stats::MetricPlan& metric = design.plan.metrics[design.primary->metric];
+  const stats::Outcome<double> units = stats::PlannedUnits(design, ToldBaseline(metric.kind, inputs));
+  if (!units) return {"power", CheckOutcome::kAttention, metric.key + ": " + units.error().message, {}};
   const Plan plan = experiment.plan.value_or(Plan());
-  Object numbers{{"baseline", Value(baseline.mean)},          {"lift", Value(lift)},
-                 {"alpha", Value(FormatPercent(plan.alpha))}, {"power", Value(FormatPercent(plan.power))},
-                 {"units", Value(std::ceil(units->total))},   {"inflation", Value(units->inflation)}};
-  std::string sentence = "it takes " + Rounded(units->total) + " units in all to show " + (lift < 0 ? "-" : "+") +
-                         FormatPercent(*experiment.primary->detect) + " of " + metric->key + " with " +
+  const double lift = design.primary->expect_up ? *design.primary->detect : -*design.primary->detect;
+  Object numbers{{"baseline", Value(*inputs.baseline)},
+                 {"lift", Value(lift)},
+                 {"alpha", Value(FormatPercent(plan.alpha))},
+                 {"power", Value(FormatPercent(plan.power))},
+                 {"units", Value(*units)}};
+  std::string sentence = "it takes " + Rounded(*units) + " units in all to show " + (lift < 0 ? "-" : "+") +
+                         FormatPercent(*experiment.primary->detect) + " of " + metric.key + " with " +
                          FormatPercent(plan.power) + " power";
   const std::optional<double> daily = UnitsPerDay(inputs);
   if (!daily) {
@@ -260,7 +248,7 @@ StartCheck PowerCheck(const Definitions& definitions, const Experiment& experime
             std::move(numbers)};
   }
   const double per_day[] = {*daily};
-  const auto duration = stats::DaysFor(units->total, per_day, static_cast<double>(share.at_last) / kWhole);
+  const auto duration = stats::DaysFor(*units, per_day, static_cast<double>(share.at_last) / kWhole);
   if (!duration)
     return {"power", CheckOutcome::kAttention, sentence + ": " + duration.error().message, std::move(numbers)};
   numbers.Append("days", Value(duration->days));

@@ -1,9 +1,10 @@
 // What somebody is told before an experiment starts.
-#include "server/catalog/start_check.h"
+#include "server/analysis/start_check.h"
 
 #include <gtest/gtest.h>
 
 #include "core/base/json.h"
+#include "stats/report/report.h"
 
 namespace guidon {
 namespace {
@@ -32,6 +33,18 @@ class StartCheckTest : public ::testing::Test {
       }
     }
     return "";
+  }
+  Metric& AddMetric(const std::string& key, MetricType type) {
+    Metric& metric = definitions.entities.metrics.emplace_back().definition;
+    metric.key = key;
+    metric.type = type;
+    return metric;
+  }
+  double UnitsOf(const StartCheckInputs& inputs) {
+    const std::vector<StartCheck> checks = ChecksBeforeStart(definitions, record(), inputs);
+    const Value* units = checks.back().numbers.Find("units");
+    EXPECT_NE(units, nullptr) << checks.back().sentence;
+    return units == nullptr ? 0 : units->AsDouble();
   }
 
   Definitions definitions;
@@ -118,9 +131,7 @@ TEST_F(StartCheckTest, TheShareThatTakesPartIsOfSliceHoldoutAndRamp) {
 
 // Two arms of a rate of 10 % and +5 %: 59 408 units an arm by one look at 5 % and 80 %, by the delta method.
 TEST_F(StartCheckTest, ThePowerSaysWhatItTakesAndWhatIsNotKnown) {
-  Metric orders;
-  orders.key = "orders";
-  definitions.entities.metrics.push_back({orders, {}});
+  AddMetric("orders", MetricType::kConversion);
   EXPECT_TRUE(Check("power").starts_with("unknown: without a primary metric"));
   record().definition.primary = PrimaryMetric{"orders", {}, {}};
   EXPECT_TRUE(Check("power").starts_with("unknown: which effect is worth finding"));
@@ -128,27 +139,79 @@ TEST_F(StartCheckTest, ThePowerSaysWhatItTakesAndWhatIsNotKnown) {
   record().definition.plan = Plan{.method = PlanMethod::kFixed, .max_days = 20};
   EXPECT_TRUE(Check("power").starts_with("unknown: what orders is without the experiment"));
   EXPECT_TRUE(Check("power", {.baseline = 1.5}).starts_with("unknown: orders is a share of units"));
-  const auto units_of = [&](const StartCheckInputs& inputs) {
-    return ChecksBeforeStart(definitions, record(), inputs).back().numbers.Find("units")->AsDouble();
-  };
-  EXPECT_NEAR(units_of({.baseline = 0.1}), 2 * 59'408, 3);
+  EXPECT_NEAR(UnitsOf({.baseline = 0.1}), 2 * 59'408, 3);
   EXPECT_NE(Check("power", {.baseline = 0.1}).find("how long that lasts is not known"), std::string::npos);
   // 40 % of 20 000 a day enter: some 15 days.
   EXPECT_TRUE(Check("power", {.units_per_day = 20'000, .baseline = 0.1}).starts_with("good: it takes 11"));
   EXPECT_TRUE(Check("power", {.observed = ObservedTraffic{20'000, "old", 1, "2027-03-01", 7}, .baseline = 0.1})
                   .starts_with("good: it takes 11"));
   EXPECT_TRUE(Check("power", {.units_per_day = 2'000, .baseline = 0.1}).starts_with("attention: it takes 11"));
-  const double one_look = units_of({.baseline = 0.1});
+  const double one_look = UnitsOf({.baseline = 0.1});
   record().definition.plan->method = PlanMethod::kGroupSequential;
   record().definition.plan->looks = std::chrono::days(1);
-  const double looking = units_of({.baseline = 0.1});
+  const double looking = UnitsOf({.baseline = 0.1});
   EXPECT_GT(looking, one_look) << "looking costs";
   EXPECT_LT(looking, 1.1 * one_look);
   record().definition.variants = {{"control", "off", 80'000}, {"one", "on", 20'000}};
-  EXPECT_GT(units_of({.baseline = 0.1}), looking) << "so do unequal weights";
+  EXPECT_GT(UnitsOf({.baseline = 0.1}), looking) << "so do unequal weights";
   definitions.entities.metrics[0].definition.type = MetricType::kSum;
   EXPECT_TRUE(Check("power", {.baseline = 12}).starts_with("unknown: how far orders varies"));
   EXPECT_TRUE(Check("power", {.baseline = 12, .deviation = 30}).starts_with("unknown: it takes "));
+}
+
+// What is said before the start is what the plan says once it runs, from the same baseline.
+TEST_F(StartCheckTest, TheUnitsAreThoseOfThePlan) {
+  AddMetric("orders", MetricType::kConversion);
+  AddMetric("steps", MetricType::kFunnel);
+  AddMetric("revenue", MetricType::kSum);
+  Experiment& experiment = record().definition;
+  experiment.primary = PrimaryMetric{"orders", {}, 5'000};
+  stats::Design design;
+  design.plan.weights = {0.5, 0.5};
+  design.plan.metrics.resize(1);
+  design.primary = stats::Goal{0, true, 0.05};
+  const stats::ProportionStatistic rate{1'000, 100};
+  const StartCheckInputs told{.baseline = 0.1};
+  EXPECT_EQ(UnitsOf(told), stats::PlannedUnits(design, rate)) << "without a plan of its own: group sequential, weekly";
+
+  experiment.plan = Plan{.looks = std::chrono::days(1), .min_days = 7, .max_days = 28};
+  design.look_every = std::chrono::days(1);
+  design.min_days = 7;
+  design.max_days = 28;
+  const double of_two = UnitsOf(told);
+  EXPECT_EQ(of_two, stats::PlannedUnits(design, rate));
+  experiment.variants = {{"control", "off", 50'000}, {"one", "on", 25'000}, {"two", "on", 25'000}};
+  design.plan.weights = {0.5, 0.25, 0.25};
+  design.plan.variants = {"control", "one", "two"};
+  EXPECT_EQ(UnitsOf(told), stats::PlannedUnits(design, rate)) << "each comparison has its share of alpha";
+  EXPECT_GT(UnitsOf(told), 1.5 * of_two);
+
+  experiment.plan->method = PlanMethod::kSequential;
+  experiment.plan->power = 90'000;
+  design.method = stats::PlanMethod::kSequential;
+  design.power = 0.9;
+  EXPECT_EQ(UnitsOf(told), stats::PlannedUnits(design, rate)) << "a sequence is tuned to another number of units";
+  experiment.primary->expect = Direction::kDown;
+  design.primary->expect_up = false;
+  EXPECT_EQ(UnitsOf(told), stats::PlannedUnits(design, rate));
+  EXPECT_NE(Check("power", told).find(" units in all to show -5% of orders with 90% power"), std::string::npos);
+
+  experiment.primary->use = "steps";
+  EXPECT_EQ(UnitsOf(told), stats::PlannedUnits(design, rate)) << "of a funnel who reaches its end: a share of units";
+  experiment.primary->use = "revenue";
+  stats::Moments moments;
+  for (const double amount : {0.0, 12.0, 24.0}) moments.Add(amount);
+  EXPECT_EQ(UnitsOf({.baseline = 12, .deviation = 12}), stats::PlannedUnits(design, stats::MeanStatistic{moments}));
+
+  AddMetric("latency", MetricType::kQuantile);
+  experiment.primary->use = "latency";
+  EXPECT_FALSE(stats::PlannedUnits(design, stats::QuantileStatistic{1'000, 1'000, 0.95, 300, 290, 310}));
+  const std::string unsaid =
+      "how many units it takes cannot be said of a quantile, which latency is; its plan goes by days";
+  EXPECT_EQ(Check("power", {.baseline = 300, .deviation = 90}),
+            "good: " + unsaid + R"(, of which it has 28 {"days":28})");
+  experiment.plan->max_days.reset();
+  EXPECT_TRUE(Check("power").starts_with("attention: " + unsaid + ": write `max_days`"));
 }
 
 }  // namespace
