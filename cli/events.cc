@@ -1,20 +1,16 @@
 // guidon events import|export: experiments that were run elsewhere, and who was exposed to those of a server.
-#include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <iostream>
-#include <variant>
 
 #include "cli/api_client.h"
 #include "cli/csv.h"
 #include "cli/event_import.h"
+#include "cli/event_readout.h"
 #include "cli/event_table.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "core/base/json_record.h"
 #include "core/model/units.h"
-#include "stats/inference/srm.h"
 #include "stats/statistic/facts_json.h"
 
 namespace guidon::cli {
@@ -39,75 +35,6 @@ Result<std::map<std::string, double>> ReadWeights(const std::vector<std::string>
     return Fail(ErrorCode::kInvalid, "the weights add up to " + FormatPercent(sum) + ", not to 100%");
   }
   return weights;
-}
-
-std::string Number(double number) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.6g", number);
-  return text;
-}
-
-// What an arm came to, for people.
-struct ArmWriter {
-  std::string operator()(const stats::ProportionStatistic& arm) const {
-    char text[64];
-    std::snprintf(text, sizeof text, "%.2f%%", arm.n > 0 ? 100 * arm.successes / arm.n : 0);
-    return text;
-  }
-  std::string operator()(const stats::MeanStatistic& arm) const { return Number(arm.y.mean); }
-  std::string operator()(const stats::CupedStatistic& arm) const { return Number(arm.yx.mean[0]); }
-  std::string operator()(const stats::RatioStatistic& arm) const { return Ratio(arm.md.mean[0], arm.md.mean[1]); }
-  std::string operator()(const stats::CupedRatioStatistic& arm) const {
-    return Ratio(arm.moments.mean[0], arm.moments.mean[1]);
-  }
-  std::string operator()(const stats::QuantileStatistic& arm) const { return Number(arm.estimate); }
-  std::string operator()(const stats::QuantileClusteredStatistic& arm) const { return Number(arm.quantile.estimate); }
-
-  static std::string Ratio(double numerator, double denominator) {
-    return denominator == 0 ? "-" : Number(numerator / denominator);
-  }
-};
-
-void Show(const stats::ExperimentFacts& facts) {
-  std::vector<std::vector<std::string>> rows = {{"variant", "units", "in several"}};
-  for (const stats::MetricPlan& metric : facts.plan.metrics) rows[0].push_back(Printable(metric.key));
-  for (std::uint32_t v = 0; v < facts.plan.variants.size(); ++v) {
-    const stats::UnitCounts units = facts.totals->Units(v);
-    std::vector<std::string>& row = rows.emplace_back();
-    row = {Printable(facts.plan.variants[v]), std::to_string(units.units), std::to_string(units.multiple)};
-    for (std::size_t m = 0; m < facts.plan.metrics.size(); ++m) {
-      row.push_back(std::visit(ArmWriter(), facts.totals->Arm(m, v)));
-    }
-  }
-  for (const std::vector<std::string>& row : rows) {
-    for (std::size_t column = 0; column < row.size(); ++column) {
-      std::size_t width = 0;
-      for (const std::vector<std::string>& each : rows) width = std::max(width, Width(each[column]));
-      const bool is_last = column + 1 == row.size();
-      std::cout << (is_last ? row[column] : Padded(row[column], width + 2));
-    }
-    std::cout << "\n";
-  }
-}
-
-// Whether the arms have the units that their weights promise, those that were set aside among them.
-stats::Outcome<stats::RatioTest> SampleRatio(const stats::ExperimentFacts& facts) {
-  std::vector<double> units;
-  for (std::uint32_t v = 0; v < facts.plan.variants.size(); ++v) {
-    const stats::UnitCounts counts = facts.totals->Units(v);
-    units.push_back(static_cast<double>(counts.units + counts.multiple));
-  }
-  return stats::TestRatio(units, facts.plan.weights);
-}
-
-void ShowSampleRatio(const stats::ExperimentFacts& facts) {
-  const stats::Outcome<stats::RatioTest> test = SampleRatio(facts);
-  if (!test) return;
-  char text[96];
-  std::snprintf(text, sizeof text, "sample ratio: chi-square %.2f, p %.4f", test->chi_squared, test->p_value);
-  std::cout << text;
-  if (test->p_value < stats::kRatioAlarm) std::cout << Out().Red("  the arms do not have the shares that were planned");
-  std::cout << "\n";
 }
 
 int Import(const EventsOptions& options) {
@@ -137,14 +64,10 @@ int Import(const EventsOptions& options) {
   }
   if (options.json) {
     Object object = stats::EncodeFacts(*facts);
-    if (const stats::Outcome<stats::RatioTest> test = SampleRatio(*facts)) {
-      object.Append("sample_ratio",
-                    Object{{"chi_squared", Value(test->chi_squared)}, {"p_value", Value(test->p_value)}});
-    }
+    AppendReadout(*facts, object);
     PrintJson(Value(std::move(object)));
   } else {
-    Show(*facts);
-    ShowSampleRatio(*facts);
+    ShowReadout(*facts);
   }
   return kPass;
 }

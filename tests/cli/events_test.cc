@@ -72,6 +72,11 @@ TEST(EventsTest, ATableOfUnitsComesToItsCounts) {
   EXPECT_THAT(done.output, HasSubstr(R"({"dimension":"platform","value":"ios","units":[{"variant":"b","units":1,)"));
   const Finished shown = Import(files, {});
   EXPECT_THAT(shown.output, AllOf(HasSubstr("50.00%"), HasSubstr("sample ratio: chi-square 0.20, p 0.6547")));
+  // Two conversions in four units; what is adjusted has a line without that.
+  EXPECT_THAT(shown.output, AllOf(HasSubstr("small counts"), HasSubstr("  without CUPED  ")));
+  const Value& effect = At(*facts.Find("effects"), 1);
+  EXPECT_EQ(effect.Find("metric")->AsString(), "spent");
+  EXPECT_EQ(effect.Find("unadjusted")->Find("effect")->AsDouble(), 2.25) << "7.5 and 5.25";
 }
 
 TEST(EventsTest, LinesOfJsonComeToTheSame) {
@@ -128,6 +133,11 @@ TEST(EventsTest, CookieCats) {
   EXPECT_NEAR(share(1, 1), 0.1820, 5e-5);
   EXPECT_NEAR(facts.Find("sample_ratio")->Find("chi_squared")->AsDouble(), 6.90, 0.005);
   EXPECT_NEAR(facts.Find("sample_ratio")->Find("p_value")->AsDouble(), 0.0086, 5e-5) << "no alarm at 0.001";
+  const auto effect = [&](std::size_t metric) {
+    return At(*facts.Find("effects"), metric).Find("absolute")->Find("effect")->AsDouble();
+  };
+  EXPECT_NEAR(effect(0), -0.0059, 5e-5);
+  EXPECT_NEAR(effect(1), -0.0082, 5e-5);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // guidon events import into a guidond: the file's events, each once, or nothing of it.
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "core/base/json.h"
 #include "tests/cli/cli.h"
 #include "tests/support/scripted_server.h"
@@ -146,6 +148,80 @@ TEST_F(ImportTest, WhatDoesNotFitTheExperimentIsRefusedBeforeAnythingIsSent) {
       HasSubstr("is in iteration 1"));
   EXPECT_THAT(server.Journal("shop", "production"), SizeIs(0));
   EXPECT_EQ(server.Call("GET", "/api/v1/audit?action=events.import").body.find("events.import"), std::string::npos);
+}
+
+// 400 players with the columns of Cookie Cats, and 10 more who were seen in both variants, gate_40 first.
+std::string PlayersTable() {
+  std::string table = "userid,version,sum_game_rounds,retention_1,retention_7\n";
+  const auto yes = [](bool is_so) { return is_so ? "True" : "False"; };
+  const auto add = [&](int unit, const std::string& version, int rounds, bool day_1, bool day_7) {
+    table += std::to_string(unit) + "," + version + "," + std::to_string(rounds) + "," + yes(day_1) + "," + yes(day_7);
+    table += "\n";
+  };
+  for (int i = 0; i < 210; ++i) add(i, "gate_30", i % 7, i < 126, i < 105);
+  for (int i = 0; i < 190; ++i) add(1'000 + i, "gate_40", i % 7, i < 114, i < 57);
+  for (int i = 0; i < 10; ++i) add(2'000 + i, "gate_40", 1, true, true);
+  for (int i = 0; i < 10; ++i) add(2'000 + i, "gate_30", 1, true, true);
+  return table;
+}
+
+TEST_F(ImportTest, ATableOfPlayersComesToTheSameEffectsHereAndInTheReportOfAServer) {
+  files.Write("table.csv", PlayersTable());
+  const std::string exposure = "unit=userid,variant=version",
+                    metrics = "retention_7:conversion,retention_1:conversion,sum_game_rounds:sum";
+  const std::vector<std::string> words = {
+      "events",    "import", files / "table.csv", "--exposure-columns", exposure, "--metric-columns", metrics,
+      "--control", "gate_30"};
+  std::vector<std::string> as_json = words;
+  as_json.emplace_back("--json");
+  const Value here = JsonOf(Guidon(as_json));
+  // 50 % and 30 %; 60 % of both.
+  const auto of = [&](std::size_t metric) -> const Value& {
+    return *here.Find("effects")->AsArray().at(metric).Find("absolute");
+  };
+  const double error = std::sqrt(0.25 / 210 + 0.21 / 190);
+  EXPECT_NEAR(of(0).Find("effect")->AsDouble(), -0.2, 1e-12);
+  EXPECT_NEAR(of(0).Find("standard_error")->AsDouble(), error, 1e-12);
+  EXPECT_NEAR(of(0).Find("interval")->AsArray().at(0).AsDouble(), -0.2 - 1.966 * error, 1e-4) << "Student's t";
+  EXPECT_NEAR(of(1).Find("effect")->AsDouble(), 0, 1e-12);
+  EXPECT_NEAR(of(1).Find("p_value")->AsDouble(), 1, 1e-9);
+  EXPECT_THAT(Guidon(words).output,
+              AllOf(HasSubstr("gate_40 against gate_30\n"), HasSubstr("retention_7      −20.00pp")));
+
+  const HttpAnswer applied = server.Call("POST", "/api/v1/projects/shop/apply", {.body = R"json({"workspace":{
+    "project":{"project":"shop","environments":{"production":{}}},
+    "flags":[{"flag":"level","type":"number","owner":"x","variations":{"at_30":30,"at_40":40},
+      "environments":{"production":{"enabled":true,"default":"at_30"}}}],
+    "metrics":[{"metric":"retention_7","owner":"x","event":"day_7","type":"conversion"},
+      {"metric":"retention_1","owner":"x","event":"day_1","type":"conversion"},
+      {"metric":"sum_game_rounds","owner":"x","event":"rounds","type":"sum","value":"rounds"}],
+    "experiments":[{"experiment":"players","flag":"level","environment":"production","owner":"x","state":"running",
+      "unit":"player","variants":{"gate_30":{"serves":"at_30","weight":"50%"},"gate_40":{"serves":"at_40","weight":"50%"}},
+      "metrics":{"primary":"retention_7","secondary":["retention_1","sum_game_rounds"]},
+      "plan":{"method":"fixed"}}]}})json"});
+  ASSERT_EQ(applied.status, 200) << applied.body;
+  const Finished done = GuidonOf(server, {"events", "import", files / "table.csv", "-e", "production", "--experiment",
+                                          "players", "--exposure-columns", exposure, "--metric-columns", metrics});
+  ASSERT_EQ(done.exit_code, 0) << done.errors;
+  Value report;
+  const auto read = [&] {
+    report = JsonOf(GuidonOf(server, {"experiment", "report", "players", "--json"}));
+    return report.Find("progress")->Find("units")->AsInt();
+  };
+  EXPECT_TRUE(Eventually([&] { return read() == 400; })) << ToJson(report);
+  EXPECT_TRUE(report.Find("metrics")->AsArray().at(0).Find("comparisons")->AsArray().empty()) << "it has not ended";
+  EXPECT_EQ(GuidonOf(server, {"experiment", "stop", "players"}).exit_code, 0);
+  EXPECT_EQ(GuidonOf(server, {"experiment", "report", "players"}).exit_code, 1) << "it does harm";
+  read();
+  EXPECT_EQ(report.Find("decision")->AsString(), "stop_for_harm");
+  const Value& split = *report.Find("gates")->AsArray().at(0).Find("numbers");
+  EXPECT_EQ(ToJson(*split.Find("observed")), "[210.0,190.0]");
+  for (std::size_t m = 0; m < 3; ++m) {
+    const Value& there = *report.Find("metrics")->AsArray().at(m).Find("comparisons")->AsArray().at(0).Find("absolute");
+    EXPECT_EQ(there.Find("effect")->AsDouble(), of(m).Find("effect")->AsDouble()) << m;
+    EXPECT_EQ(there.Find("lower")->AsDouble(), of(m).Find("interval")->AsArray().at(0).AsDouble()) << m;
+    EXPECT_EQ(there.Find("upper")->AsDouble(), of(m).Find("interval")->AsArray().at(1).AsDouble()) << m;
+  }
 }
 
 // What a busy server says for now is tried again when it says so, and not for ever.
