@@ -81,20 +81,24 @@ void ShowArms(const stats::ExperimentFacts& facts) {
 
 // ---- The split -----------------------------------------------------------------------------------------------------
 
-// Whether the arms have the units that their weights promise, those that were set aside among them.
+// Whether the arms have the units that their weights promise, as reports ask it: of those that results are made of.
+// Nothing: too few to tell.
 std::optional<stats::RatioTest> SampleRatio(const stats::ExperimentFacts& facts) {
   std::vector<double> units;
   for (std::uint32_t v = 0; v < facts.plan.variants.size(); ++v) {
-    const stats::UnitCounts counts = facts.totals->Units(v);
-    units.push_back(static_cast<double>(counts.units + counts.multiple));
+    units.push_back(static_cast<double>(facts.totals->Units(v).units));
   }
+  if (!stats::HasEnoughForRatio(units, facts.plan.weights)) return std::nullopt;
   const stats::Outcome<stats::RatioTest> test = stats::TestRatio(units, facts.plan.weights);
   return test ? std::optional(*test) : std::nullopt;
 }
 
 void ShowSampleRatio(const stats::ExperimentFacts& facts) {
   const std::optional<stats::RatioTest> test = SampleRatio(facts);
-  if (!test) return;
+  if (!test) {
+    std::cout << "sample ratio: too few units to tell\n";
+    return;
+  }
   char text[96];
   std::snprintf(text, sizeof text, "sample ratio: chi-square %.2f, p %.4f", test->chi_squared, test->p_value);
   std::cout << text;

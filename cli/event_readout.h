@@ -18,7 +18,7 @@ inline constexpr double kReadoutAlpha = 0.05;
 
 void ShowReadout(const stats::ExperimentFacts& facts);
 
-// sample_ratio: {chi_squared, p_value}; missing without units. effects: for each metric and
+// sample_ratio: {chi_squared, p_value}; missing where there are too few units to tell. effects: for each metric and
 // variant but the control {metric, variant, alpha, small_counts}, and either `error` or
 //   absolute            {effect, standard_error, interval, p_value}; with small counts Newcombe's interval and
 //                       Fisher's p

@@ -175,6 +175,8 @@ TEST_F(ImportTest, ATableOfPlayersComesToTheSameEffectsHereAndInTheReportOfAServ
   std::vector<std::string> as_json = words;
   as_json.emplace_back("--json");
   const Value here = JsonOf(Guidon(as_json));
+  const Value& ratio = *here.Find("sample_ratio");
+  EXPECT_NEAR(ratio.Find("chi_squared")->AsDouble(), 1.0, 1e-12) << "210 and 190, as the report has it";
   // 50 % and 30 %; 60 % of both.
   const auto of = [&](std::size_t metric) -> const Value& {
     return *here.Find("effects")->AsArray().at(metric).Find("absolute");
@@ -186,7 +188,8 @@ TEST_F(ImportTest, ATableOfPlayersComesToTheSameEffectsHereAndInTheReportOfAServ
   EXPECT_NEAR(of(1).Find("effect")->AsDouble(), 0, 1e-12);
   EXPECT_NEAR(of(1).Find("p_value")->AsDouble(), 1, 1e-9);
   EXPECT_THAT(Guidon(words).output,
-              AllOf(HasSubstr("gate_40 against gate_30\n"), HasSubstr("retention_7      −20.00pp")));
+              AllOf(HasSubstr("sample ratio: chi-square 1.00, p 0.3173\n"), HasSubstr("gate_40 against gate_30\n"),
+                    HasSubstr("retention_7      −20.00pp")));
 
   const HttpAnswer applied = server.Call("POST", "/api/v1/projects/shop/apply", {.body = R"json({"workspace":{
     "project":{"project":"shop","environments":{"production":{}}},
@@ -216,6 +219,7 @@ TEST_F(ImportTest, ATableOfPlayersComesToTheSameEffectsHereAndInTheReportOfAServ
   EXPECT_EQ(report.Find("decision")->AsString(), "stop_for_harm");
   const Value& split = *report.Find("gates")->AsArray().at(0).Find("numbers");
   EXPECT_EQ(ToJson(*split.Find("observed")), "[210.0,190.0]");
+  EXPECT_EQ(split.Find("chi_squared")->AsDouble(), ratio.Find("chi_squared")->AsDouble());
   for (std::size_t m = 0; m < 3; ++m) {
     const Value& there = *report.Find("metrics")->AsArray().at(m).Find("comparisons")->AsArray().at(0).Find("absolute");
     EXPECT_EQ(there.Find("effect")->AsDouble(), of(m).Find("effect")->AsDouble()) << m;
