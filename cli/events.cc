@@ -1,4 +1,5 @@
 // guidon events import|export: experiments that were run elsewhere, and who was exposed to those of a server.
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
