@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stats/inference/confidence_sequence.h"
 #include "stats/inference/effects.h"
 #include "stats/inference/fixed.h"
 #include "stats/inference/proportion.h"
@@ -169,7 +170,8 @@ Gate PreExposureGate(const Design& design, const Totals& totals) {
   };
   std::vector<Test> tests;
   for (std::size_t m = 0; m < design.plan.metrics.size(); ++m) {
-    if (!design.plan.metrics[m].adjust) continue;
+    // A mean counts the units that had an event after they were exposed: who those are may be the variant's doing.
+    if (design.plan.metrics[m].kind == MetricKind::kMean) continue;
     const ArmStatistic control = totals.CovariateArm(m, 0);
     for (std::uint32_t v = 1; v < design.plan.variants.size(); ++v) {
       const ArmStatistic treatment = totals.CovariateArm(m, v);
@@ -177,18 +179,29 @@ Gate PreExposureGate(const Design& design, const Totals& totals) {
       if (c && t && HasSmallCounts(*c, *t)) continue;
       const Outcome<Effect> effect = EffectOf(control, treatment, Scale::kAbsolute);
       if (!effect) continue;  // nothing was known of these units, or nothing varies
+      if (!IsBurntIn(BurnIn{}, effect->n_control, effect->n_treatment)) continue;
       tests.push_back({design.plan.metrics[m].key, design.plan.variants[v], FixedEstimate(*effect).p_value});
     }
   }
-  if (tests.empty()) return Green(id, "Nothing is known of the units before they were exposed.");
+  std::uint64_t units = 0, known = 0;
+  for (std::uint32_t v = 0; v < design.plan.variants.size(); ++v) {
+    units += totals.Units(v).units;
+    known += totals.Units(v).with_history;
+  }
+  if (tests.empty()) {
+    return Green(id,
+                 known == 0 ? "Nothing is known of the units before they were exposed."
+                            : "Of " + PluralText(known, "unit") + " (" +
+                                  ShareText(static_cast<double>(known) / static_cast<double>(units)) +
+                                  ") something is known from before they were exposed: too little to compare the "
+                                  "variants by.",
+                 Object{{"tests", Value(0)}, {"with_history", Value(known)}});
+  }
   const auto worst =
       std::min_element(tests.begin(), tests.end(), [](const Test& a, const Test& b) { return a.p < b.p; });
   const double alarm = kBiasAlarm / static_cast<double>(tests.size());
-  Object numbers{{"tests", Value(tests.size())},
-                 {"smallest_p", Value(worst->p)},
-                 {"metric", Value(worst->metric)},
-                 {"variant", Value(worst->variant)},
-                 {"alarm", Value(alarm)}};
+  Object numbers{{"tests", Value(tests.size())},     {"smallest_p", Value(worst->p)}, {"metric", Value(worst->metric)},
+                 {"variant", Value(worst->variant)}, {"alarm", Value(alarm)},         {"with_history", Value(known)}};
   if (worst->p >= alarm) {
     return Green(id,
                  "Before they were exposed, the variants' units were alike (smallest p " + ProbabilityText(worst->p) +

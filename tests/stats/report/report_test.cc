@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <sstream>
 
@@ -691,24 +692,51 @@ TEST(GatesTest, UnitsInSeveralVariantsWarnAndThenBlock) {
   EXPECT_THAT(GateOf(ReportOf(world), "multiple_exposure").sentence, HasSubstr("not set aside alike"));
 }
 
-TEST(GatesTest, UnitsThatDifferedBeforeAreNotBelieved) {
-  const Design design = DesignOf();
+// Two variants whose units had as much before as `x` says of unit and variant.
+Report ReportOfBefore(const Design& design, const std::function<double(std::uint32_t, std::uint32_t)>& x,
+                      std::uint32_t units = 2'000) {
   Totals totals(design.plan);
-  for (std::uint32_t i = 0; i < 2'000; ++i) {
+  for (std::uint32_t i = 0; i < units; ++i) {
     Contribution unit;
     unit.kind = Contribution::Kind::kUnit;
     unit.variant = i % 2;
     unit.day = 20'460;
     unit.dimensions = {"ios", "DE"};
-    unit.metrics.resize(4);
-    unit.metrics[1].x = (i / 2 % 7) + (i % 2 == 1 ? 1.0 : 0.0);
+    unit.metrics.resize(design.plan.metrics.size());
+    unit.metrics[1].x = x(i / 2, i % 2);
+    unit.has_history = unit.metrics[1].x > 0;
     unit.metrics[1].y = unit.metrics[1].y_uncapped = (i % 11);
     totals.Add(unit);
   }
-  const Report report = Judge(design, {&totals, {}}, {}, After(20));
-  EXPECT_EQ(GateOf(report, "pre_exposure_bias").light, Light::kRed);
-  EXPECT_THAT(GateOf(report, "pre_exposure_bias").sentence, HasSubstr("revenue_per_account"));
+  return Judge(design, {&totals, {}}, {}, After(20));
+}
+
+TEST(GatesTest, UnitsThatDifferedBeforeAreNotBelievedWhetherThePlanAdjustsOrNot) {
+  const auto more = [](std::uint32_t unit, std::uint32_t variant) { return unit % 7 + variant * 1.0; };
+  const auto alike = [](std::uint32_t unit, std::uint32_t) { return unit % 7; };
+  for (const bool adjust : {true, false}) {
+    Design design = DesignOf();
+    for (MetricPlan& metric : design.plan.metrics) metric.adjust = adjust;
+    const Report report = ReportOfBefore(design, more);
+    EXPECT_EQ(GateOf(report, "pre_exposure_bias").light, Light::kRed) << adjust;
+    EXPECT_THAT(GateOf(report, "pre_exposure_bias").sentence, HasSubstr("revenue_per_account"));
+    EXPECT_THAT(GateOf(ReportOfBefore(design, alike), "pre_exposure_bias").sentence, HasSubstr("were alike"));
+  }
   EXPECT_EQ(GateOf(SampleOf("ship"), "pre_exposure_bias").light, Light::kGreen);
+  // Of a mean only units with an event after exposure count: that these differ may be the variant's doing.
+  Design of_events = DesignOf();
+  of_events.plan.metrics[1].kind = MetricKind::kMean;
+  EXPECT_EQ(GateOf(ReportOfBefore(of_events, more), "pre_exposure_bias").light, Light::kGreen);
+}
+
+TEST(GatesTest, WhatIsKnownOfUnitsBeforeIsSaid) {
+  const Design design = DesignOf();
+  const auto no_one = [](std::uint32_t, std::uint32_t) { return 0.0; };
+  EXPECT_THAT(GateOf(ReportOfBefore(design, no_one), "pre_exposure_bias").sentence, HasSubstr("Nothing is known"));
+  const auto a_few = [](std::uint32_t unit, std::uint32_t variant) { return unit < 3 ? unit + variant + 1.0 : 0; };
+  const Report small = ReportOfBefore(design, a_few, 150);
+  EXPECT_EQ(GateOf(small, "pre_exposure_bias").light, Light::kGreen);
+  EXPECT_THAT(GateOf(small, "pre_exposure_bias").sentence, HasSubstr("Of 6 units (4.00%) something is known"));
 }
 
 TEST(GatesTest, TellWhatIsMissingOldRefusedOrEdited) {
