@@ -14,8 +14,10 @@
 
 #include "core/base/json.h"
 #include "stats/inference/confidence_sequence.h"
+#include "stats/report/charts.h"
 #include "stats/report/planning.h"
 #include "stats/report/report.h"
+#include "stats/report/view.h"
 #include "stats/report/words.h"
 #include "tests/stats/random_facts.h"
 #include "tests/stats/report/samples.h"
@@ -938,6 +940,123 @@ TEST(ReportTest, NoLineOfTheTextIsWiderThanTheTerminal) {
     EXPECT_EQ(colored, ToText(sample.report)) << sample.name;
   }
 }
+
+// ---- The page -----------------------------------------------------------------------------------------------------
+
+constexpr const char* kParts[] = {"verdict", "data",  "primary-metric", "guardrails", "secondary-metrics", "over-time",
+                                  "looks",   "units", "slices",         "plan",       "statistics"};
+
+// By their headings' ids, in the order of the page.
+std::vector<std::pair<std::string, std::string>> PartsOf(const std::string& page) {
+  std::vector<std::pair<std::string, std::string>> parts;
+  const std::string begin = "<section ", id = "<h2 id=\"", end = "</section>";
+  for (std::size_t at = page.find(begin); at != std::string::npos; at = page.find(begin, at + 1)) {
+    const std::size_t name = page.find(id, at) + id.size();
+    parts.emplace_back(page.substr(name, page.find('"', name) - name), page.substr(at, page.find(end, at) - at));
+  }
+  return parts;
+}
+
+std::string PartOf(const std::string& page, std::string_view name) {
+  for (const auto& [part, text] : PartsOf(page)) {
+    if (part == name) return text;
+  }
+  return "";
+}
+
+std::size_t CountOf(std::string_view text, std::string_view what) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+std::vector<std::string> NamesOf(const std::vector<std::pair<std::string, std::string>>& parts) {
+  std::vector<std::string> names;
+  for (const auto& [name, text] : parts) names.push_back(name);
+  return names;
+}
+
+TEST(PageTest, HasEveryPartInItsOrderVerdictFirst) {
+  const Report& report = SampleOf("ship");
+  const std::string page = ToHtml(report);
+  EXPECT_THAT(NamesOf(PartsOf(page)), ::testing::ElementsAreArray(kParts));
+  EXPECT_THAT(PartOf(page, "verdict"), HasSubstr("Ship one_page</h2><p class=\"why\">" + Escaped(report.verdict)));
+  EXPECT_THAT(PartOf(page, "verdict"), HasSubstr(Escaped(report.next)));
+  for (const Gate& gate : report.gates) EXPECT_THAT(PartOf(page, "data"), HasSubstr(Escaped(gate.sentence)));
+
+  // A forest plot of each metric, with its effect and interval in words.
+  const std::pair<const char*, const char*> roles[] = {
+      {"primary", "primary-metric"}, {"guardrail", "guardrails"}, {"secondary", "secondary-metrics"}};
+  for (const auto& [role, name] : roles) {
+    const std::string part = PartOf(page, name);
+    const std::vector<const MetricReport*> metrics = OfRole(report, role);
+    EXPECT_EQ(CountOf(part, "<div class=\"forest\">"), metrics.size()) << name;
+    EXPECT_EQ(CountOf(part, "<line class=\"interval "), metrics.size()) << name;
+    EXPECT_EQ(CountOf(part, "<line class=\"zero\""), metrics.size()) << name;
+    for (const MetricReport* metric : metrics) {
+      const Shown shown = ShownOf(metric->comparisons[0]);
+      EXPECT_THAT(part, HasSubstr("<h3>" + metric->metric));
+      EXPECT_THAT(part, HasSubstr(IntervalText({shown.lower, shown.upper}, shown.is_relative, IsShare(metric->kind))));
+    }
+  }
+  const std::string guardrails = PartOf(page, "guardrails");
+  EXPECT_EQ(CountOf(guardrails, "<line class=\"margin\""), 2u);
+  EXPECT_EQ(CountOf(guardrails, "<rect class=\"beyond\""), 2u);
+  EXPECT_THAT(guardrails, HasSubstr("never worse by 0.5pp, else rollback"));
+  EXPECT_THAT(guardrails, HasSubstr("never worse by 5%, else pause"));
+  EXPECT_EQ(CountOf(PartOf(page, "primary-metric"), "\"margin\""), 0u);
+
+  // A line with its band of every metric that has days (a quantile has none), and the looks that decide.
+  const std::string over_time = PartOf(page, "over-time");
+  EXPECT_EQ(CountOf(over_time, "<polygon class=\"band s1\""), 2u);
+  EXPECT_EQ(CountOf(over_time, "<polyline class=\"line s1\""), 2u);
+  EXPECT_EQ(CountOf(over_time, "<line class=\"whisker s1\""), report.looks.size());
+  EXPECT_EQ(CountOf(over_time, "<polyline class=\"bound\""), 1u) << "the guardrail's margin";
+  const std::string looks = PartOf(page, "looks");
+  EXPECT_EQ(CountOf(looks, "<polyline class=\"bound\""), 2u) << "of Z, on both sides";
+  EXPECT_EQ(CountOf(looks, "<th scope=\"row\">"), report.looks.size());
+  const std::string units = PartOf(page, "units");
+  EXPECT_EQ(CountOf(units, "<polyline class=\"line s0\""), 1u);
+  EXPECT_EQ(CountOf(units, "<polyline class=\"line s1\""), 1u);
+  EXPECT_EQ(CountOf(units, "<th scope=\"row\">"), report.units_by_day.size());
+
+  EXPECT_THAT(PartOf(page, "slices"), HasSubstr("Exploratory"));
+  EXPECT_EQ(CountOf(PartOf(page, "slices"), "<line class=\"interval "), report.slices.size());
+  for (const auto& [name, what] : PlanLines(report)) {
+    EXPECT_THAT(PartOf(page, "plan"), HasSubstr("<dt>" + name + "</dt><dd>" + Escaped(what) + "</dd>"));
+  }
+  EXPECT_EQ(CountOf(PartOf(page, "statistics"), "<pre "), report.metrics.size());
+}
+
+TEST(PageTest, ShowsNoResultThatIsHidden) {
+  const Report& broken = SampleOf("broken-split");
+  const std::string red = ToHtml(broken);
+  EXPECT_THAT(NamesOf(PartsOf(red)), ::testing::ElementsAre("verdict", "data", "primary-metric", "guardrails",
+                                                            "secondary-metrics", "units", "plan", "statistics"));
+  EXPECT_THAT(PartOf(red, "verdict"), HasSubstr("No verdict</h2>"));
+  EXPECT_THAT(PartOf(red, "data"), HasSubstr("<ul class=\"gates\"><li><span class=\"tag bad\">Stop</span>"))
+      << "what is red comes first";
+  for (const char* name : {"primary-metric", "guardrails", "secondary-metrics"}) {
+    EXPECT_THAT(PartOf(red, name), HasSubstr("Hidden, for the data cannot be trusted."));
+  }
+  for (const char* result : {"class=\"forest\"", "class=\"interval", "class=\"band", "class=\"whisker", "<pre"}) {
+    EXPECT_THAT(red, Not(HasSubstr(result)));
+  }
+
+  // Of a fixed horizon guardrails are shown, which hold at every moment, and nothing else.
+  const std::string early = ToHtml(SampleOf("hidden"));
+  EXPECT_EQ(PartOf(early, "looks") + PartOf(early, "slices"), "");
+  for (const char* name : {"primary-metric", "secondary-metrics"}) {
+    EXPECT_THAT(PartOf(early, name), HasSubstr("Hidden until the planned end"));
+    EXPECT_THAT(PartOf(early, name), Not(HasSubstr("forest")));
+  }
+  EXPECT_EQ(CountOf(early, "<div class=\"forest\">"), 2u);
+  EXPECT_EQ(CountOf(PartOf(early, "over-time"), "<polygon class=\"band "), 1u);
+  EXPECT_THAT(PartOf(early, "over-time"), Not(HasSubstr("order_completed")));
+  EXPECT_EQ(CountOf(PartOf(early, "statistics"), "<pre "), 2u);
+}
+
+// ---- Words --------------------------------------------------------------------------------------------------------
 
 TEST(WordsTest, NumbersReadAsPeopleWriteThem) {
   EXPECT_EQ(CountText(std::uint64_t{1'234'567}), "1,234,567");
