@@ -128,26 +128,34 @@ Gate SampleRatioGate(const Design& design, const Totals& totals) {
 Gate MultipleExposureGate(const Design& design, const Totals& totals) {
   const std::string id = "multiple_exposure";
   std::uint64_t multiple = 0, all = 0;
-  std::vector<double> set_aside, exposed;
+  std::vector<double> set_aside, exposed, crossover;
+  std::vector<std::string> crossed;  // "control 0.21%"
   for (std::uint32_t v = 0; v < design.plan.variants.size(); ++v) {
     const UnitCounts counts = totals.Units(v);
     multiple += counts.multiple;
     all += counts.units + counts.multiple;
     set_aside.push_back(static_cast<double>(counts.multiple));
     exposed.push_back(static_cast<double>(counts.units + counts.multiple));
+    crossover.push_back(exposed.back() > 0 ? set_aside.back() / exposed.back() : 0);
+    crossed.push_back(design.plan.variants[v] + " " + ShareText(crossover.back()));
   }
   const double share = all > 0 ? static_cast<double>(multiple) / static_cast<double>(all) : 0;
-  Object numbers{{"multiple", Value(multiple)}, {"share", Value(share)}, {"by_variant", Value(NumbersOf(set_aside))}};
+  Object numbers{{"multiple", Value(multiple)},
+                 {"share", Value(share)},
+                 {"by_variant", Value(NumbersOf(set_aside))},
+                 {"crossover_rates", Value(NumbersOf(crossover))}};
   // Were units set aside from one arm rather than another? Of all exposed units, each arm should lose its share.
   double p = 1;
   if (HasEnoughForRatio(set_aside, exposed)) {
     if (const Outcome<RatioTest> test = TestRatio(set_aside, exposed)) p = test->p_value;
     numbers.Append("p_imbalance", Value(p));
   }
-  const std::string sentence = multiple == 0 ? "No unit was seen in more than one variant."
-                                             : PluralText(multiple, "unit") + " (" + ShareText(share) +
-                                                   ") saw more than one variant and " + (multiple == 1 ? "is" : "are") +
-                                                   " set aside.";
+  const std::string sentence =
+      multiple == 0
+          ? "No unit was seen in more than one variant."
+          : PluralText(multiple, "unit") + " (" + ShareText(share) + ") saw more than one variant and " +
+                (multiple == 1 ? "is" : "are") +
+                " set aside. By the variant that was seen first, there crossed over: " + ListText(crossed) + ".";
   if (multiple >= kMultipleEnough && share >= kMultipleRed) {
     return {id, Light::kRed,
             sentence + " That is too many: is the unit's id stable, and do all applications use the same one?",

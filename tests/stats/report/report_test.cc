@@ -685,6 +685,15 @@ TEST(GatesTest, UnitsInSeveralVariantsWarnAndThenBlock) {
   EXPECT_EQ(GateOf(ReportOf(world), "multiple_exposure").light, Light::kYellow);
   for (ArmOf& arm : world.arms) arm.multiple = 0.07;
   EXPECT_EQ(GateOf(ReportOf(world), "multiple_exposure").light, Light::kRed);
+  world.arms[1].multiple = 0.02;
+  const Gate gate = GateOf(ReportOf(world), "multiple_exposure");
+  const Array& rates = gate.numbers.Find("crossover_rates")->AsArray();
+  ASSERT_EQ(rates.size(), 2u);
+  EXPECT_NEAR(rates[0].AsDouble(), 0.07, 0.015);
+  EXPECT_NEAR(rates[1].AsDouble(), 0.02, 0.008);
+  EXPECT_THAT(gate.sentence, HasSubstr("seen first, there crossed over: control " + ShareText(rates[0].AsDouble()) +
+                                       " and one_page " + ShareText(rates[1].AsDouble()) + "."));
+  for (ArmOf& arm : world.arms) arm.multiple = 0.07;
   // Few are no sign of anything; and of one arm alone they are.
   EXPECT_EQ(GateOf(ReportOf({.seed = 31, .units_per_day = 10, .days = 7, .arms = {{.multiple = 0.05}, {}}}),
                    "multiple_exposure")
