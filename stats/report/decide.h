@@ -1,6 +1,8 @@
 // The rules of decision, over a report that has everything but its verdict.
 #pragma once
 
+#include <string>
+
 #include "stats/report/report.h"
 
 namespace guidon::stats {
@@ -18,5 +20,9 @@ namespace guidon::stats {
 //   5. conditional power of every variant that is left below 10 %, from 30 % of the information on: stop_for_futility
 //   6. keep_running, until when, and what would change it
 void Decide(Report& report, Time now);
+
+// What would turn the decision that a report has, one or two sentences for every one of them; where it is to keep
+// running, that is `next`.
+std::string WouldChange(const Report& report, Time now);
 
 }  // namespace guidon::stats

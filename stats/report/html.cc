@@ -137,11 +137,12 @@ class PageWriter {
              "\" aria-labelledby=\"verdict\"><h2 id=\"verdict\">" +
              Escaped(DecisionText(report_.decision) + (report_.winner.empty() ? "" : " " + report_.winner)) +
              "</h2><p class=\"why\">" + Escaped(report_.verdict) + "</p>";
-    if (!report_.next.empty()) {
-      const std::string_view what =
-          report_.decision == Decision::kKeepRunning ? "What would change this:" : "What to do:";
-      html_ += "<p class=\"next\"><b>" + std::string(what) + "</b> " + Escaped(report_.next) + "</p>";
-    }
+    const auto next = [&](std::string_view what, const std::string& sentence) {
+      if (sentence.empty()) return;
+      html_ += "<p class=\"next\"><b>" + std::string(what) + "</b> " + Escaped(sentence) + "</p>";
+    };
+    if (report_.decision != Decision::kKeepRunning) next("What to do:", report_.next);
+    next("What would change this:", report_.would_change);
     if (!report_.notes.empty()) {
       html_ += "<ul class=\"notes\">";
       for (const std::string& note : report_.notes) html_ += "<li>" + Escaped(note) + "</li>";

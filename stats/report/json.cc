@@ -257,6 +257,7 @@ Value ToJson(const Report& report) {
                 {"verdict", Value(report.verdict)}};
   if (!report.winner.empty()) object.Append("winner", Value(report.winner));
   object.Append("next", Value(report.next));
+  object.Append("would_change", Value(report.would_change));
   object.Append("notes", Value(ListOf(report.notes)));
   object.Append("results_hidden", Value(report.results_hidden));
   object.Append("progress", ProgressValue(report));

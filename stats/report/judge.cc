@@ -428,6 +428,7 @@ Report Judge(const Design& design, const Facts& facts, const std::vector<Publish
     report.gates.push_back(TooGoodGate(lifts));
   }
   Decide(report, now);
+  report.would_change = WouldChange(report, now);
   return report;
 }
 

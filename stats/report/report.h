@@ -213,7 +213,8 @@ struct Report {
   Decision decision = Decision::kCannotSay;
   std::string verdict;             // one sentence
   std::string winner;              // a variant, for kShip
-  std::string next;                // what would change the decision; until when to keep running
+  std::string next;                // what to do; until when to keep running, and what would change that
+  std::string would_change;        // what would turn the decision; of keep_running the same as `next`
   bool results_hidden = false;     // fixed horizon before its end, or a red gate
   std::vector<std::string> notes;  // what a reader must know with the verdict: early stops inflate, reversals, …
 

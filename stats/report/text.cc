@@ -307,6 +307,9 @@ std::string ToText(const Report& report, const TextOptions& options) {
     page.Blank();
     page.Wrapped(report.next, 8, page.Paint("1", "Next:"), 5);
   }
+  if (report.decision != Decision::kKeepRunning) {
+    page.Wrapped(report.would_change, 8, page.Paint("1", "Change:"), 7);
+  }
   for (const std::string& note : report.notes) page.Wrapped(note, 8, page.Paint("1", "Note:"), 5);
   page.Blank();
   page.Wrapped(ProgressText(report), 2);

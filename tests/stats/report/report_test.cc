@@ -223,6 +223,39 @@ TEST(JudgeTest, StopsForFutilityOnlyWhenTheLookedForEffectCannotBeFoundAnyMore) 
   EXPECT_THAT(running.next, HasSubstr("Its end is expected on "));
 }
 
+TEST(JudgeTest, SaysWhatWouldChangeEveryVerdict) {
+  const auto of = [](std::string_view sample) { return SampleOf(sample).would_change; };
+  EXPECT_THAT(of("ship"),
+              HasSubstr("A guardrail of one_page that is found harmed (the nearest is checkout_error, at worst "
+                        "+0.39pp where the margin is +0.50pp), or a gate that turns red,"));
+  EXPECT_THAT(of("harm"), HasSubstr("The interval of checkout_error holds at every moment"));
+  EXPECT_THAT(of("futile"), HasSubstr("or more by the planned end, if it goes on; now that of one_page is "));
+  EXPECT_EQ(of("running"), SampleOf("running").next);
+  EXPECT_EQ(of("hidden"), SampleOf("hidden").next);
+  EXPECT_THAT(of("broken-split"), HasSubstr("while 'Sample ratio' says stop"));
+  for (const Sample& sample : Samples()) EXPECT_NE(sample.report.would_change, "") << sample.name;
+
+  // The end asks for its bound times what the standard error will be then, at all of the planned units.
+  const Report& futile = SampleOf("futile");
+  const PublishedLook& last = futile.looks.back();
+  const double enough = 2.0 * last.effects[0].standard_error * std::sqrt(last.fraction);
+  const double said = std::stod(of("futile").substr(of("futile").find('+') + 1)) / 100;
+  EXPECT_GT(said, enough * 0.98);
+  EXPECT_LT(said, enough * 1.1);
+
+  // Nothing was found by the end: what it could have found, and that only a new iteration would tell more.
+  Watched watched = Watch(DesignOf(), {.seed = 16, .units_per_day = 950, .days = 43});
+  const Report ended = watched.Read();
+  ASSERT_EQ(ended.decision, Decision::kInconclusive) << ended.verdict;
+  EXPECT_THAT(ended.would_change, HasSubstr("only a new one, which begins from nothing. At this size an effect of "));
+  // Nothing was exposed, and there is nothing to decide by.
+  Design design = DesignOf();
+  const Totals none(design.plan);
+  EXPECT_THAT(Judge(design, {&none, {}}, {}, After(1)).would_change, HasSubstr("first units"));
+  design.primary.reset();
+  EXPECT_THAT(Judge(design, {&watched.totals, {}}, {}, After(43)).would_change, HasSubstr("A primary metric"));
+}
+
 TEST(JudgeTest, ShipsWholeWeeks) {
   Design design = DesignOf();
   design.min_days = 9;
@@ -990,7 +1023,8 @@ TEST(PageTest, HasEveryPartInItsOrderVerdictFirst) {
   const std::string page = ToHtml(report);
   EXPECT_THAT(NamesOf(PartsOf(page)), ::testing::ElementsAreArray(kParts));
   EXPECT_THAT(PartOf(page, "verdict"), HasSubstr("Ship one_page</h2><p class=\"why\">" + Escaped(report.verdict)));
-  EXPECT_THAT(PartOf(page, "verdict"), HasSubstr(Escaped(report.next)));
+  EXPECT_THAT(PartOf(page, "verdict"), HasSubstr("<b>What to do:</b> " + Escaped(report.next)));
+  EXPECT_THAT(PartOf(page, "verdict"), HasSubstr("<b>What would change this:</b> " + Escaped(report.would_change)));
   for (const Gate& gate : report.gates) EXPECT_THAT(PartOf(page, "data"), HasSubstr(Escaped(gate.sentence)));
 
   // A forest plot of each metric, with its effect and interval in words.
