@@ -688,15 +688,6 @@ class PageWriter {
     for (const auto& [name, what] : PlanLines(report_)) {
       html_ += "<dt>" + Escaped(name) + "</dt><dd>" + Escaped(what) + "</dd>";
     }
-    for (const GuardrailGoal& goal : report_.design.guardrails) {
-      MetricReport about;
-      about.kind = report_.design.plan.metrics.at(goal.metric).kind == MetricKind::kConversion ? "conversion" : "";
-      about.margin = goal.margin;
-      about.margin_is_relative = goal.margin_is_relative;
-      about.on_breach = goal.on_breach;
-      html_ += "<dt>Guardrail</dt><dd>" +
-               Escaped(report_.design.plan.metrics[goal.metric].key + ", " + MarginText(about)) + "</dd>";
-    }
     for (const std::string& change : report_.quality.changes) {
       html_ += "<dt>Edited while it ran</dt><dd>" + Escaped(change) + "</dd>";
     }

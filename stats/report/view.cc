@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stats/report/measure.h"
 #include "stats/report/words.h"
 
 namespace guidon::stats {
@@ -132,6 +133,14 @@ std::vector<std::pair<std::string, std::string>> PlanLines(const Report& report)
     std::string text = plan.metrics.at(goal.metric).key + " goes " + (goal.expect_up ? "up" : "down");
     if (goal.detect) text += ", by " + PlainShareText(*goal.detect) + " or more";
     lines.emplace_back("Primary metric", std::move(text));
+  }
+  for (const GuardrailGoal& goal : design.guardrails) {
+    MetricReport about;
+    about.kind = KindText(plan.metrics.at(goal.metric).kind);
+    about.margin = goal.margin;
+    about.margin_is_relative = goal.margin_is_relative;
+    about.on_breach = goal.on_breach;
+    lines.emplace_back("Guardrail", plan.metrics[goal.metric].key + ", " + MarginText(about));
   }
   std::string method = MethodText(design.method);
   const double days = static_cast<double>(design.look_every.count()) / 86'400'000;

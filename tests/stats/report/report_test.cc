@@ -925,64 +925,6 @@ TEST(HashOfTest, ChangesWithThePlanAndNotWithItsEnd) {
   EXPECT_NE(HashOf(design), HashOf(other));
 }
 
-// ---- What is written ----------------------------------------------------------------------------------------------
-
-TEST(ReportTest, TheSameFactsInAnotherOrderGiveTheSameBytes) {
-  const Design design = DesignOf();
-  World world{.seed = 50, .units_per_day = 200, .days = 14};
-  const Totals forwards = TotalsOf(design, world);
-  const Totals left = TotalsOf(design, world, 7);
-  world.backwards = true;
-  const Totals backwards = TotalsOf(design, world);
-  const Report a = Judge(design, {&forwards, {}}, {}, After(14)), b = Judge(design, {&backwards, {}}, {}, After(14));
-  EXPECT_EQ(guidon::ToJson(stats::ToJson(a)), guidon::ToJson(stats::ToJson(b)));
-  EXPECT_EQ(ToHtml(a), ToHtml(b));
-  EXPECT_EQ(ToText(a), ToText(b));
-  const Report other = Judge(design, {&left, {}}, {}, After(14));
-  EXPECT_NE(ToHtml(a), ToHtml(other));
-}
-
-TEST(ReportTest, HostileNamesAreTextAndNothingElse) {
-  const Report& report = SampleOf("hostile-names");
-  const std::string page = ToHtml(report);
-  EXPECT_THAT(page, Not(HasSubstr("<script")));
-  EXPECT_THAT(page, Not(HasSubstr("<img")));
-  EXPECT_THAT(page, Not(HasSubstr("<svg onload")));
-  EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)&lt;/script&gt;"));
-  EXPECT_THAT(page, HasSubstr("download=\"-script-alert-1---script-.json\""));
-  const std::string text = ToText(report);
-  EXPECT_EQ(text.find('\x1b'), std::string::npos);
-  EXPECT_EQ(text.find('\x07'), std::string::npos);
-}
-
-TEST(ReportTest, ThePageFetchesNothing) {
-  const std::string page = ToHtml(SampleOf("ship"));
-  EXPECT_TRUE(page.starts_with("<!doctype html><html lang=\"en\">"));
-  EXPECT_TRUE(page.ends_with("</html>\n"));
-  for (const char* reference : {"http:", "https:", "src=", "url(", "@import", "<script"}) {
-    EXPECT_THAT(page, Not(HasSubstr(reference)));
-  }
-}
-
-TEST(ReportTest, NoLineOfTheTextIsWiderThanTheTerminal) {
-  for (const Sample& sample : Samples()) {
-    for (const std::size_t columns : {40u, 60u, 80u, 120u}) {
-      std::istringstream lines(ToText(sample.report, {.columns = columns}));
-      for (std::string line; std::getline(lines, line);) {
-        const auto width = static_cast<std::size_t>(std::count_if(
-            line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-        EXPECT_LE(width, columns) << sample.name << ": " << line;
-      }
-    }
-    // Colour repeats what words say.
-    std::string colored = ToText(sample.report, {.color = true});
-    for (std::size_t at; (at = colored.find('\x1b')) != std::string::npos;) {
-      colored.erase(at, colored.find('m', at) - at + 1);
-    }
-    EXPECT_EQ(colored, ToText(sample.report)) << sample.name;
-  }
-}
-
 // ---- The page -----------------------------------------------------------------------------------------------------
 
 constexpr const char* kParts[] = {"verdict", "data",  "primary-metric", "guardrails", "secondary-metrics", "over-time",
@@ -1097,6 +1039,82 @@ TEST(PageTest, ShowsNoResultThatIsHidden) {
   EXPECT_EQ(CountOf(PartOf(early, "over-time"), "<polygon class=\"band "), 1u);
   EXPECT_THAT(PartOf(early, "over-time"), Not(HasSubstr("order_completed")));
   EXPECT_EQ(CountOf(PartOf(early, "statistics"), "<pre "), 2u);
+}
+
+// ---- What is written ----------------------------------------------------------------------------------------------
+
+TEST(ReportTest, TheSameFactsInAnotherOrderGiveTheSameBytes) {
+  const Design design = DesignOf();
+  World world{.seed = 50, .units_per_day = 200, .days = 14};
+  const Totals forwards = TotalsOf(design, world);
+  const Totals left = TotalsOf(design, world, 7);
+  world.backwards = true;
+  const Totals backwards = TotalsOf(design, world);
+  const Report a = Judge(design, {&forwards, {}}, {}, After(14)), b = Judge(design, {&backwards, {}}, {}, After(14));
+  EXPECT_EQ(guidon::ToJson(stats::ToJson(a)), guidon::ToJson(stats::ToJson(b)));
+  EXPECT_EQ(ToHtml(a), ToHtml(b));
+  EXPECT_EQ(ToText(a), ToText(b));
+  const Report other = Judge(design, {&left, {}}, {}, After(14));
+  EXPECT_NE(ToHtml(a), ToHtml(other));
+}
+
+TEST(ReportTest, HostileNamesAreTextAndNothingElse) {
+  const Report& report = SampleOf("hostile-names");
+  const std::string page = ToHtml(report);
+  EXPECT_THAT(page, Not(HasSubstr("<script")));
+  EXPECT_THAT(page, Not(HasSubstr("<img")));
+  EXPECT_THAT(page, Not(HasSubstr("<svg onload")));
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)&lt;/script&gt;"));
+  EXPECT_THAT(page, HasSubstr("download=\"-script-alert-1---script-.json\""));
+  const std::string text = ToText(report);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(text.find('\x07'), std::string::npos);
+}
+
+TEST(ReportTest, ThePageFetchesNothing) {
+  const std::string page = ToHtml(SampleOf("ship"));
+  EXPECT_TRUE(page.starts_with("<!doctype html><html lang=\"en\">"));
+  EXPECT_TRUE(page.ends_with("</html>\n"));
+  for (const char* reference : {"http:", "https:", "src=", "url(", "@import", "<script"}) {
+    EXPECT_THAT(page, Not(HasSubstr(reference)));
+  }
+}
+
+TEST(ReportTest, ThePlanHasEveryGuardrailWithItsMarginInTheUnitOfItsKind) {
+  Design design = DesignOf();
+  const auto plan_of = [&](MetricKind kind) {
+    design.plan.metrics[2].kind = kind;
+    const Totals none(design.plan);
+    const Report report = Judge(design, {&none, {}}, {}, After(1));
+    const std::string text = ToText(report);
+    return std::pair(PartOf(ToHtml(report), "plan"), text.substr(text.find("\nPlan\n")));
+  };
+  for (const MetricKind kind : {MetricKind::kConversion, MetricKind::kRetention, MetricKind::kFunnel}) {
+    const auto [page, text] = plan_of(kind);
+    EXPECT_THAT(page, HasSubstr("<dt>Guardrail</dt><dd>checkout_error, never worse by 0.5pp, else rollback</dd>"));
+    EXPECT_THAT(text, HasSubstr("checkout_error, never worse by 0.5pp, else rollback\n"));
+    EXPECT_THAT(text, HasSubstr("page_latency_p95, never worse by 5%, else pause\n"));
+  }
+  EXPECT_THAT(plan_of(MetricKind::kCount).second, HasSubstr("checkout_error, never worse by 0.005, else rollback\n"));
+}
+
+TEST(ReportTest, NoLineOfTheTextIsWiderThanTheTerminal) {
+  for (const Sample& sample : Samples()) {
+    for (const std::size_t columns : {40u, 60u, 80u, 120u}) {
+      std::istringstream lines(ToText(sample.report, {.columns = columns}));
+      for (std::string line; std::getline(lines, line);) {
+        const auto width = static_cast<std::size_t>(std::count_if(
+            line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+        EXPECT_LE(width, columns) << sample.name << ": " << line;
+      }
+    }
+    // Colour repeats what words say.
+    std::string colored = ToText(sample.report, {.color = true});
+    for (std::size_t at; (at = colored.find('\x1b')) != std::string::npos;) {
+      colored.erase(at, colored.find('m', at) - at + 1);
+    }
+    EXPECT_EQ(colored, ToText(sample.report)) << sample.name;
+  }
 }
 
 // ---- Words --------------------------------------------------------------------------------------------------------
