@@ -121,7 +121,8 @@ class Judging {
     }
   }
 
-  // The effect of all units that were first exposed up to a day, as of now, with the band that holds on all days.
+  // The effect of all units that were first exposed up to a day, as of now, with the band that holds on all days: from
+  // the day on at which a sequence may begin.
   void AddOverTime(MetricReport& report, std::size_t metric) const {
     if (days_.empty() || report.comparisons.empty()) return;
     const auto first_with = std::find_if(report.comparisons.begin(), report.comparisons.end(),
@@ -136,8 +137,9 @@ class Judging {
       const Outcome<ArmValue> baseline = ValueOf(control);
       if (!baseline || (scale == Scale::kRelative && !HasSteadyBaseline(*baseline))) continue;
       for (std::uint32_t v = 1; v < VariantCount(design_); ++v) {
-        const Outcome<Effect> effect = EffectOf(control, totals_.ArmOfDays(metric, v, days_.front(), day), scale);
-        if (!effect) continue;
+        const ArmStatistic treatment = totals_.ArmOfDays(metric, v, days_.front(), day);
+        const Outcome<Effect> effect = EffectOf(control, treatment, scale);
+        if (!effect || !IsBurntInPair(control, treatment, *effect)) continue;
         const Outcome<SequenceEstimate> band = ConfidenceSequence(*effect, {.alpha = AlphaOfOne(design_)});
         if (!band) continue;
         report.over_time.push_back(

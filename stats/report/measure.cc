@@ -18,12 +18,6 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
-bool IsBurntInPair(const ArmStatistic& control, const ArmStatistic& treatment, const Effect& effect) {
-  const std::optional<ProportionStatistic> c = AsProportion(control), t = AsProportion(treatment);
-  if (c && t) return IsBurntIn(BurnIn{}, c->n, t->n, c->successes, t->successes);
-  return IsBurntIn(BurnIn{}, effect.n_control, effect.n_treatment);
-}
-
 Value SumsOf(const Moments& moments) {
   return Object{{"n", Value(moments.n)}, {"mean", Value(moments.mean)}, {"m2", Value(moments.m2)}};
 }
@@ -57,6 +51,12 @@ std::optional<ArmStatistic> Unadjusted(const ArmStatistic& arm) {
   if (const auto* mean = std::get_if<CupedStatistic>(&arm)) return WithoutCovariate(*mean);
   if (const auto* ratio = std::get_if<CupedRatioStatistic>(&arm)) return ArmStatistic(WithoutCovariate(*ratio));
   return std::nullopt;
+}
+
+bool IsBurntInPair(const ArmStatistic& control, const ArmStatistic& treatment, const Effect& effect) {
+  const std::optional<ProportionStatistic> c = AsProportion(control), t = AsProportion(treatment);
+  if (c && t) return IsBurntIn(BurnIn{}, c->n, t->n, c->successes, t->successes);
+  return IsBurntIn(BurnIn{}, effect.n_control, effect.n_treatment);
 }
 
 Outcome<Measured> Measure(const ArmStatistic& control, const ArmStatistic& treatment) {
@@ -106,10 +106,9 @@ Estimate AnytimeEstimate(const Measured& measured, const ArmStatistic& control, 
     if (readout) return readout->estimate;
     return estimate;
   }
+  if (!measured.burnt_in) return estimate;  // an interval without ends
   const Outcome<SequenceEstimate> sequence = ConfidenceSequence(measured.effect, {.alpha = alpha});
-  if (!sequence) return estimate;  // an interval without ends
-  estimate = sequence->estimate;
-  if (!measured.burnt_in) estimate.p_value = 1;
+  if (sequence) estimate = sequence->estimate;
   return estimate;
 }
 
@@ -134,6 +133,7 @@ Outcome<Guarded> Guard(const GuardrailGoal& goal, bool up_is_good, const ArmStat
     guarded.is_relative = measured->is_relative;
     may_say = measured->burnt_in;
   }
+  if (!may_say) return guarded;
   const double margin = goal.margin.value_or(0);
   const double null_value = up_is_good ? -margin : margin;
   const auto side = [&](Alternative alternative) {
@@ -143,7 +143,6 @@ Outcome<Guarded> Guard(const GuardrailGoal& goal, bool up_is_good, const ArmStat
   if (!above) return tl::unexpected<StatsError>(above.error());
   if (!below) return tl::unexpected<StatsError>(below.error());
   guarded.interval = {above->estimate.interval.lower, below->estimate.interval.upper};
-  if (!may_say) return guarded;
   guarded.p_harm = up_is_good ? below->estimate.p_value : above->estimate.p_value;
   const bool is_harmed = up_is_good ? guarded.interval.upper < null_value : guarded.interval.lower > null_value;
   const bool is_safe = up_is_good ? guarded.interval.lower > null_value : guarded.interval.upper < null_value;

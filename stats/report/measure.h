@@ -35,8 +35,12 @@ std::optional<ArmStatistic> Unadjusted(const ArmStatistic& arm);
 // Units of control and variant together when the plan's are there; nothing where none are planned.
 std::optional<double> PlannedUnitsOfPair(const Design& design, std::uint32_t variant);
 
-// The present interval: of small counts as Newcombe's, else the two-sided confidence sequence at `alpha`. p is 1 before
-// the burn-in, so that nothing is found by it. Sequences are tuned to kSequenceTunedTo units in every experiment: the
+// Whether a sequence may begin: enough units in both arms, and of shares conversions. Before, what it would say does
+// not hold.
+bool IsBurntInPair(const ArmStatistic& control, const ArmStatistic& treatment, const Effect& effect);
+
+// The present interval: of small counts as Newcombe's, else the two-sided confidence sequence at `alpha`. Before the
+// burn-in it has no ends and p is 1. Sequences are tuned to kSequenceTunedTo units in every experiment: the
 // planned size is found while it runs, and what was seen before would not hold after a change.
 Estimate AnytimeEstimate(const Measured& measured, const ArmStatistic& control, const ArmStatistic& treatment,
                          double alpha);
@@ -45,7 +49,7 @@ Estimate AnytimeEstimate(const Measured& measured, const ArmStatistic& control, 
 struct Guarded {
   Effect effect;
   bool is_relative = true;
-  Interval interval;    // both ends valid at every moment, each by itself at alpha
+  Interval interval;    // both ends valid at every moment, each by itself at alpha; none before that can be said
   double p_harm = 1;    // of "no worse than the margin"
   std::string verdict;  // "safe", "harmed", "not_sure_yet"
 };

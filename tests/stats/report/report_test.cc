@@ -525,6 +525,37 @@ TEST(JudgeTest, ABaselineNearZeroIsComparedAbsolutely) {
   EXPECT_THAT(comparison.badges, ::testing::Contains("baseline near 0: absolute"));
 }
 
+TEST(JudgeTest, NoIntervalIsShownBeforeASequenceMayBegin) {
+  Design design = DesignOf(PlanMethod::kSequential);
+  design.primary = Goal{1, true, std::nullopt};  // revenue: every unit has some
+  design.secondary = {Goal{0, true, std::nullopt}};
+  design.guardrails.push_back({1, 0.05, true, "alert"});
+  const World world{.seed = 9, .units_per_day = 80, .days = 10};
+  const auto report_of = [&](std::uint32_t days) {
+    const Totals totals = TotalsOf(design, world, days);
+    return Judge(design, {&totals, {}}, {}, After(days));
+  };
+  const Report early = report_of(2);  // some 80 units in each arm
+  const Estimate& nothing = MetricOf(early, "primary").comparisons[0].estimate;
+  EXPECT_NE(nothing.effect.point, 0);
+  EXPECT_TRUE(std::isinf(nothing.interval.lower) && std::isinf(nothing.interval.upper));
+  EXPECT_EQ(nothing.p_value, 1);
+  EXPECT_EQ(early.metrics[3].metric, "revenue_per_account");
+  EXPECT_TRUE(std::isinf(early.metrics[3].comparisons[0].estimate.interval.lower));
+  EXPECT_EQ(early.metrics[3].guardrail_verdict, "not_sure_yet");
+  EXPECT_TRUE(MetricOf(early, "primary").over_time.empty());
+
+  const Report late = report_of(10);
+  EXPECT_TRUE(std::isfinite(MetricOf(late, "primary").comparisons[0].estimate.interval.lower));
+  // The first day of the line is that on which the smaller arm has its hundred.
+  std::uint64_t control = 0, treatment = 0;
+  for (const auto& [day, units] : late.units_by_day) {
+    control += units[0];
+    treatment += units[1];
+    EXPECT_EQ(day >= MetricOf(late, "primary").over_time.front().day, std::min(control, treatment) >= 100) << day;
+  }
+}
+
 // ---- Looks --------------------------------------------------------------------------------------------------------
 
 TEST(LooksTest, AreTakenByThePlanOnceAnIntervalFromTheFewestDaysOn) {
