@@ -293,6 +293,7 @@ class PageWriter {
     if (is_goal) heads.insert(heads.end(), {"Chance to win*", "Expected loss*"});
     BeginTable(metric.metric + " by variant", heads);
     bool has_second_view = false;
+    std::string prior;
     for (std::size_t v = 0; v < metric.arms.size(); ++v) {
       const MetricReport::ArmFigures& arm = metric.arms[v];
       html_ += "<tr>" + RowHead(arm.variant) + Cell(CountText(arm.units)) +
@@ -318,6 +319,7 @@ class PageWriter {
                Cell(ProbabilityText(comparison.p_adjusted));
       if (is_goal) {
         has_second_view = has_second_view || comparison.chance_to_win;
+        if (!comparison.prior.empty()) prior = comparison.prior;
         html_ += Cell(comparison.chance_to_win ? ChanceText(*comparison.chance_to_win) : "") +
                  Cell(comparison.expected_loss ? LossText(*comparison.expected_loss, comparison, is_share) : "");
       }
@@ -325,9 +327,9 @@ class PageWriter {
     }
     EndTable();
     if (has_second_view) {
-      html_ +=
-          "<p class=\"lead\">* A second view (Bayesian, flat prior) of the present numbers. Nothing is decided by "
-          "it.</p>";
+      html_ += "<p class=\"lead\">* A second view (Bayesian, " +
+               std::string(prior == "uniform_shares" ? "every share of each variant alike before" : "flat prior") +
+               ") of the present numbers. Nothing is decided by it.</p>";
     }
     for (const ComparisonOfVariant& comparison : metric.comparisons) {
       if (comparison.error || (!comparison.absolute && !comparison.unadjusted && !comparison.detectable)) continue;

@@ -108,6 +108,7 @@ Value ComparisonValue(const ComparisonOfVariant& comparison, const Design& desig
   if (!comparison.badges.empty()) object.Append("badges", Value(ListOf(comparison.badges)));
   AppendIf(object, "chance_to_win", comparison.chance_to_win);
   AppendIf(object, "expected_loss", comparison.expected_loss);
+  if (!comparison.prior.empty()) object.Append("prior", Value(comparison.prior));
   AppendIf(object, "detectable", comparison.detectable);
   return object;
 }

@@ -324,6 +324,7 @@ class Judging {
       if (view) {
         comparison.chance_to_win = expect_up ? view->chance_to_win : 1 - view->chance_to_win;
         comparison.expected_loss = expect_up ? view->loss_of_treatment : view->loss_of_control;
+        comparison.prior = "uniform_shares";
       }
       return;
     }
@@ -333,6 +334,7 @@ class Judging {
     if (view) {
       comparison.chance_to_win = view->chance_to_win;
       comparison.expected_loss = view->loss_of_treatment;
+      comparison.prior = "flat";
     }
     if (measured.is_relative) {
       comparison.detectable = (NormalUpperQuantile(AlphaOfOne(design_) / 2) + NormalUpperQuantile(1 - design_.power)) *

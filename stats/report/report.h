@@ -147,8 +147,9 @@ struct ComparisonOfVariant {
   std::uint32_t found_at_look = 0;
   std::string guardrail;                               // "safe", "harmed", "not_sure_yet"; "" where it is none
   std::vector<std::string> badges;                     // "CUPED −38 % variance", "0.1 % capped", "small counts"
-  std::optional<double> chance_to_win, expected_loss;  // secondary view, flat prior; never decides
-  std::optional<double> detectable;                    // at this size, at the plan's power
+  std::optional<double> chance_to_win, expected_loss;  // secondary view; never decides
+  std::string prior;  // of these: "flat" over effects, or "uniform_shares", of small counts; "" without them
+  std::optional<double> detectable;  // at this size, at the plan's power
 };
 
 struct MetricReport {

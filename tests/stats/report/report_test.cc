@@ -202,6 +202,13 @@ TEST(JudgeTest, SmallCountsAreShownByMethodsOfTheirOwnAndDecideNothing) {
   EXPECT_FALSE(comparison.is_relative);
   EXPECT_EQ(comparison.found, "");
   EXPECT_EQ(comparison.p_adjusted, 1);
+  // Each second view says what it begins with.
+  const auto prior_of = [](std::string_view sample) {
+    const Value json = stats::ToJson(SampleOf(sample));
+    return json.Find("metrics")->AsArray()[0].Find("comparisons")->AsArray()[0].Find("prior")->AsString();
+  };
+  EXPECT_EQ(prior_of("small-counts"), "uniform_shares");
+  EXPECT_EQ(prior_of("ship"), "flat");
 
   // 40 to 0 in two arms of 800: Fisher is sure, the plan is not asked.
   Design design = DesignOf(PlanMethod::kSequential);
