@@ -155,7 +155,8 @@ std::string OfNoVerdict(const Report& report) {
 }  // namespace
 
 std::string WouldChange(const Report& report, Time now) {
-  const bool is_settled = report.design.plan.ended && now >= SettledAt(report.design);
+  const std::optional<Time>& settled = report.progress.settled;
+  const bool is_settled = report.design.plan.ended && settled && now >= *settled;
   switch (report.decision) {
     case Decision::kKeepRunning:
       return report.next;

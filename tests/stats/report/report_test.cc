@@ -251,7 +251,7 @@ TEST(JudgeTest, SaysWhatWouldChangeEveryVerdict) {
   EXPECT_LT(said, enough * 1.1);
 
   // Nothing was found by the end: what it could have found, and that only a new iteration would tell more.
-  Watched watched = Watch(DesignOf(), {.seed = 16, .units_per_day = 950, .days = 43});
+  Watched watched = Watch(DesignOf(), {.seed = 16, .units_per_day = 950, .days = 46});
   const Report ended = watched.Read();
   ASSERT_EQ(ended.decision, Decision::kInconclusive) << ended.verdict;
   EXPECT_THAT(ended.would_change, HasSubstr("only a new one, which begins from nothing. At this size an effect of "));
@@ -672,7 +672,7 @@ TEST(LooksTest, TheLastWaitsForTheOutcomesOfItsUnitsAndSeesThoseOnly) {
   for (const auto& [design, last_day] : {std::pair(by_size, day), std::pair(by_days, 20'822 + 15)}) {
     const Time settled = Time(std::chrono::days(last_day + 1)) + std::chrono::hours(72);
     Totals then = TotalsOf(design, world, static_cast<std::uint32_t>(last_day + 2 - 20'822));
-    const PublishedLook first = *DueLook(by_size, {&totals, {}}, {}, After(14));
+    const PublishedLook first = DueLook(DesignOf(), {&totals, {}}, {}, After(14)).value();  // of a longer plan
     const std::vector<PublishedLook> taken(1, [&] {
       PublishedLook look = first;
       look.fraction = 0.8;
