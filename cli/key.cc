@@ -69,8 +69,10 @@ int ListKeys(const KeyOptions& options, const std::string& path) {
     const std::string expires = Text(key, "expires").substr(0, 10);
     std::cout << Padded(Text(key, "id"), id) << "  " << Padded(Text(key, "kind"), 6) << "  "
               << Padded(Text(key, "environment"), environment) << "  " << Text(key, "created").substr(0, 10);
+    const Value* stored = key.Find("revocation_stored");
     if (!revoked.empty()) {
       std::cout << "  " << Out().Red("revoked " + revoked);
+      if (stored != nullptr && !stored->AsBool()) std::cout << ", not stored yet: revoke it once more";
     } else if (!expires.empty()) {
       std::cout << "  expires " << expires;
     }

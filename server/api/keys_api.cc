@@ -110,7 +110,8 @@ http::Response Api::ListKeys(const Call& call) {
     if (record.project != project) continue;
     // Who manages the keys of one environment sees those.
     if (Authorize(call.who, Verb::kManageKeys, {project, record.environment})) {
-      keys.push_back(DescribeKey(record, parts_.authenticator.LastSeen(record.id)));
+      keys.push_back(
+          DescribeKey(record, parts_.authenticator.LastSeen(record.id), parts_.authenticator.EndedAt(record.id)));
     }
   }
   return JsonResponse(200, Object{{"keys", Value(std::move(keys))}});

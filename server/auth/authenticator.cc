@@ -52,15 +52,15 @@ void Authenticator::End(std::string_view id) {
     std::unique_lock lock(mutex_);
     const auto held = keys_.find(std::string(id));
     if (held == keys_.end()) return;
-    held->second.ended = true;
+    if (!held->second.ended_ms) held->second.ended_ms = now_ms_();
   }
   ++revocations_;
 }
 
-bool Authenticator::HasEnded(std::string_view id) const {
+std::optional<std::int64_t> Authenticator::EndedAt(std::string_view id) const {
   std::shared_lock lock(mutex_);
   const auto held = keys_.find(std::string(id));
-  return held != keys_.end() && held->second.ended;
+  return held == keys_.end() ? std::nullopt : held->second.ended_ms;
 }
 
 Status Authenticator::Take(std::string_view space, std::string_view id, std::string_view value) {
@@ -107,7 +107,7 @@ Result<Principal> Authenticator::Authenticate(std::string_view authorization, st
   const KeyRecord& record = held == keys_.end() ? kNobody : held->second.record;
   if (!Matches(record, *key)) return DenyGuess(Denial::kUnknown, "the key is unknown to this server", peer);
   // From here on it is no guess.
-  if (record.revoked_ms != 0 || held->second.ended) {
+  if (record.revoked_ms != 0 || held->second.ended_ms) {
     return Deny(Denial::kRevoked, "the key " + record.id + " was revoked");
   }
   const std::int64_t now_ms = now_ms_();

@@ -60,7 +60,9 @@ class Authenticator {
   // Refuses a key from now on until it is removed or this process ends, where its revocation could not be written;
   // what is known of it stays as it is stored, so that the revocation can be tried again. An unknown one: nothing.
   void End(std::string_view id);
-  bool HasEnded(std::string_view id) const;
+  // When it was ended so, in ms since 1970; nullopt: it was not.
+  std::optional<std::int64_t> EndedAt(std::string_view id) const;
+  bool HasEnded(std::string_view id) const { return EndedAt(id).has_value(); }
 
   // A key, role, member or session as the catalog keeps it (kKeySpace, kRoleSpace, …); an empty value: it is gone.
   // Items of other spaces are left alone. kCorrupt when it cannot be read.
@@ -125,10 +127,12 @@ class Authenticator {
   // Its place does not move, so that the time is written under the shared lock.
   struct Held {
     KeyRecord record;
-    bool ended = false;  // End()
+    std::optional<std::int64_t> ended_ms;  // End()
     mutable std::atomic<std::int64_t> seen_ms{0};
   };
-  static bool MayBeUsed(const Held& held, std::int64_t now_ms) { return !held.ended && IsUsable(held.record, now_ms); }
+  static bool MayBeUsed(const Held& held, std::int64_t now_ms) {
+    return !held.ended_ms && IsUsable(held.record, now_ms);
+  }
   static void See(const Held& held, std::int64_t now_ms);
 
   const Clock now_ms_;

@@ -48,7 +48,7 @@ Result<KeyRecord> DecodeKeyRecord(std::string_view id, std::string_view text) {
   return record;
 }
 
-Value DescribeKey(const KeyRecord& record, std::int64_t seen_ms) {
+Value DescribeKey(const KeyRecord& record, std::int64_t seen_ms, std::optional<std::int64_t> ended_ms) {
   Object object{{"id", Value(record.id)}, {"kind", Value(ToString(record.kind))}};
   if (!record.project.empty()) object.Append("project", Value(record.project));
   if (!record.environment.empty()) object.Append("environment", Value(record.environment));
@@ -57,7 +57,12 @@ Value DescribeKey(const KeyRecord& record, std::int64_t seen_ms) {
   if (!record.description.empty()) object.Append("description", Value(record.description));
   object.Append("created", Value(FormatTimestamp(record.created_ms)));
   if (record.expires_ms != 0) object.Append("expires", Value(FormatTimestamp(record.expires_ms)));
-  if (record.revoked_ms != 0) object.Append("revoked", Value(FormatTimestamp(record.revoked_ms)));
+  if (record.revoked_ms != 0) {
+    object.Append("revoked", Value(FormatTimestamp(record.revoked_ms)));
+  } else if (ended_ms) {
+    object.Append("revoked", Value(FormatTimestamp(*ended_ms)));
+    object.Append("revocation_stored", false);
+  }
   if (!record.replaced_by.empty()) object.Append("replaced_by", Value(record.replaced_by));
   if (seen_ms != 0) object.Append("last_seen", Value(FormatTimestamp(seen_ms)));
   return object;

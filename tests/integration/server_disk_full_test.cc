@@ -18,6 +18,7 @@ namespace guidon::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class DiskFullTest : public ::testing::Test {
  protected:
@@ -190,6 +191,21 @@ TEST_F(DiskFullTest, ARevokedKeyIsRefusedAlthoughThatCannotBeStoredYet) {
   const auto status = [&](const std::string& shown) {
     return HttpCall(server_->port(), "GET", "/sdk/v1/ruleset", {.key = shown}).status;
   };
+  // What is shown of it: by the API, and in a line of `guidon key list`.
+  const auto listed = [&] {
+    const Value keys = ParseJson(server_->Call("GET", "/api/v1/projects/shop/keys").body).value();
+    for (const Value& of : keys.Find("keys")->AsArray()) {
+      if (of.Find("id")->AsString() == id) return of;
+    }
+    return Value();
+  };
+  const auto line = [&] {
+    const Finished list = testing::Run({GUIDON_BIN_DIR "/guidon", "key", "list", "--project", "shop"},
+                                       {"GUIDON_SERVER=" + server_->url(), "GUIDON_KEY=" + server_->admin_key()});
+    const std::size_t at = list.output.find(id);
+    return at == std::string::npos ? list.errors : list.output.substr(at, list.output.find('\n', at) - at);
+  };
+  EXPECT_EQ(listed().Find("revoked"), nullptr);
   Fill();
   for (int i = 0; i < 2; ++i) {
     const HttpAnswer answer = revoke();
@@ -201,9 +217,18 @@ TEST_F(DiskFullTest, ARevokedKeyIsRefusedAlthoughThatCannotBeStoredYet) {
   EXPECT_EQ(revoked.client().goodbye(), "revoked");
   EXPECT_EQ(status(key_), 200);
   EXPECT_FALSE(other.client().said_goodbye());
+  ASSERT_NE(listed().Find("revoked"), nullptr) << ToJson(listed());
+  const std::string since = listed().Find("revoked")->AsString();
+  ASSERT_NE(listed().Find("revocation_stored"), nullptr) << ToJson(listed());
+  EXPECT_FALSE(listed().Find("revocation_stored")->AsBool());
+  EXPECT_THAT(line(), HasSubstr("  revoked " + since.substr(0, 10) + ", not stored yet: revoke it once more"));
   MakeRoom();
   EXPECT_EQ(status(key), 401) << "it is not stored, and refused";
   EXPECT_EQ(revoke().status, 200);
+  EXPECT_NE(listed().Find("revoked"), nullptr);
+  EXPECT_EQ(listed().Find("revocation_stored"), nullptr) << ToJson(listed());
+  EXPECT_THAT(line(), HasSubstr("  revoked 20"));
+  EXPECT_THAT(line(), Not(HasSubstr("not stored")));
   EXPECT_EQ(server_->Stop(), 0);
   server_->Start();
   EXPECT_EQ(status(key), 401);

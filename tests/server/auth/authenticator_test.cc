@@ -114,8 +114,10 @@ TEST(AuthenticatorTest, AKeyWhoseRevocationIsNotStoredIsRefusedAndKnownAsItIsSto
   const NewKey key = f.Make(KeyKind::kAdmin);
   const std::uint64_t before = f.authenticator.revocations();
   f.authenticator.End(key.record.id);
+  f.now_ms = 2'000;
+  f.authenticator.End(key.record.id);  // was tried once more
   f.authenticator.End("unknown");
-  EXPECT_EQ(f.authenticator.revocations(), before + 1) << "streams have to look";
+  EXPECT_EQ(f.authenticator.revocations(), before + 2) << "streams have to look";
   f.authenticator.Put(key.record);  // as when it is rotated
   EXPECT_EQ(CodeOf(f.authenticator.Authenticate(key.text)), ErrorCode::kUnauthenticated);
   EXPECT_EQ(f.authenticator.denied(Denial::kRevoked), 1u);
@@ -124,6 +126,8 @@ TEST(AuthenticatorTest, AKeyWhoseRevocationIsNotStoredIsRefusedAndKnownAsItIsSto
   EXPECT_FALSE(f.authenticator.StandingOf("key:" + key.record.id));
   EXPECT_FALSE(f.authenticator.HasValidOwnerKey());
   EXPECT_TRUE(f.authenticator.HasEnded(key.record.id));
+  EXPECT_EQ(f.authenticator.EndedAt(key.record.id), 1'000);
+  EXPECT_FALSE(f.authenticator.EndedAt("unknown"));
   EXPECT_EQ(f.authenticator.Find(key.record.id)->revoked_ms, 0) << "so that it is revoked once more";
 }
 
