@@ -164,6 +164,23 @@ void PrintWarnings(const Value& plan, const Workspace& workspace) {
   }
 }
 
+bool LiftsProtection(const Value& plan) {
+  return !ListIn(plan, "lifts_protection").empty();
+}
+
+void PrintLifted(const Value& plan) {
+  std::string names;
+  for (const Value& name : ListIn(plan, "lifts_protection")) {
+    names += (names.empty() ? "" : ", ") + Printable(name.AsString());
+  }
+  if (names.empty()) return;
+  std::cout << Wrapped("This takes protection, or approvals, from " + names +
+                           ". It is done only as an emergency, by who has environments.override there, and the audit "
+                           "log says so.",
+                       0)
+            << "\n";
+}
+
 void PrintConflicts(const Value& plan) {
   std::cout << Out().Red("conflict") << "  changed on the server since the last apply, and differently here:\n";
   for (const Value& conflict : ListIn(plan, "conflicts")) {

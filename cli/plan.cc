@@ -187,7 +187,8 @@ void PrintPlan(const PlanOptions& options, const Value& plan) {
               << " is as the workspace says\n";
   } else {
     std::cout << summary << "; nothing was written. To do it: guidon apply " << options.folder
-              << (options.prune ? " --prune" : "") << "\n";
+              << (options.prune ? " --prune" : "") << (LiftsProtection(plan) ? " --emergency --reason TEXT" : "")
+              << "\n";
   }
 }
 
@@ -229,6 +230,7 @@ int Plan(const PlanOptions& options) {
     return kProblem;
   }
   if (!options.contexts.empty()) PrintCounts(counted, contexts.size(), options.contexts);
+  PrintLifted(plan->value);
   PrintPlan(options, plan->value);
   return kPass;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "core/codec/codec.h"
 #include "core/codec/wire.h"
 #include "core/model/units.h"
@@ -498,6 +499,7 @@ Object EncodePlan(const WorkspacePlan& plan) {
                   {"changes", Value(std::move(changes))},
                   {"conflicts", Value(std::move(conflicts))}};
   if (plan.replayed) document.Append("replayed", true);
+  if (!plan.lifted.empty()) document.Append("lifts_protection", TextsOf(plan.lifted));
   if (!plan.warnings.empty()) document.Append("warnings", EncodeIssues(plan.warnings));
   if (!plan.rulesets.empty()) {
     Object rulesets;

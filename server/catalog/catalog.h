@@ -211,6 +211,9 @@ struct WorkspacePlan {
   std::vector<PlannedRuleset> rulesets;  // if asked for, and nothing conflicts
   std::vector<Edit> edits;               // of a dry run: whole definitions, and removals, that would make it so
   bool changes_project = false;          // likewise: and it would change the project itself
+  // Likewise: protected environments that it would take protection or approvals from (Alteration::lifted). Doing it is
+  // an emergency.
+  std::vector<std::string> lifted;
 };
 
 // An entity as it was put at a revision.

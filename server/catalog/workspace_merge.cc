@@ -210,6 +210,7 @@ void DescribeProject(const Project* before, const Project& after, std::vector<Pl
     if (environment.is_protected && (held == nullptr || held->required_approvals != environment.required_approvals)) {
       text += ", takes " + std::to_string(environment.required_approvals) +
               (environment.required_approvals == 1 ? " approval" : " approvals");
+      if (held != nullptr && held->is_protected) text += " instead of " + std::to_string(held->required_approvals);
     }
     change.summary.push_back(std::move(text));
   }

@@ -235,6 +235,43 @@ TEST_F(ChangeTest, AbsenceRemovesNothingUnlessPruned) {
   EXPECT_TRUE(FlagOf("absence", "greeting").Find("archived")->AsBool());
 }
 
+TEST_F(ChangeTest, APlanSaysThatItTakesProtectionAway) {
+  const Workspace files(SmallShop("lifting"));
+  const auto production = [&](const std::string& definition) {
+    files.Write("guidon.yaml", "project: lifting\nenvironments: { staging: {}, production: { " + definition + " } }\n");
+  };
+  production("protected: true");
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  production("protected: true, required_approvals: 2");
+  const Finished more = Cli({"plan", files.path()});
+  EXPECT_EQ(more.output,
+            "  ~ project lifting (production)\n"
+            "      environment production: changed, takes 2 approvals instead of 1\n"
+            "1 to change; nothing was written. To do it: guidon apply " +
+                files.path() + "\n")
+      << "more of it is no emergency";
+  EXPECT_EQ(JsonOf(Cli({"plan", files.path(), "--json"})).Find("lifts_protection"), nullptr);
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  const std::string emergency =
+      "This takes protection, or approvals, from production. It is done only as an emergency, by who has "
+      "environments.override there, and the audit log says so.\n"
+      "1 to change; nothing was written. To do it: guidon apply " +
+      files.path() + " --emergency --reason TEXT\n";
+  for (const auto& [definition, summary] : {std::pair("protected: true", "changed, takes 1 approval instead of 2"),
+                                            std::pair("protected: false", "changed, no longer protected")}) {
+    production(definition);
+    const Finished plan = Cli({"plan", files.path()});
+    EXPECT_EQ(plan.exit_code, 0) << plan.errors;
+    EXPECT_EQ(plan.output, "  ~ project lifting (production)\n      environment production: " + std::string(summary) +
+                               "\n" + emergency);
+    const Value json = JsonOf(Cli({"plan", files.path(), "--json"}));
+    ASSERT_NE(json.Find("lifts_protection"), nullptr);
+    EXPECT_EQ(ToJson(*json.Find("lifts_protection")), R"(["production"])");
+    EXPECT_EQ(Cli({"apply", files.path()}).exit_code, 1) << "a plan that does not say so would mislead";
+  }
+  EXPECT_EQ(Cli({"apply", files.path(), "--emergency", "--reason", "as planned"}).exit_code, 0);
+}
+
 TEST_F(ChangeTest, AnInvalidWorkspaceIsNotSent) {
   auto contents = SmallShop("invalid");
   contents.push_back({"flags/bad.yaml", "flag: bad\ntype: bool\n"});
