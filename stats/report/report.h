@@ -237,10 +237,10 @@ inline constexpr std::size_t kMostLooks = 30;
 
 // The look that the plan has due at `now`, if it has one and there is enough for it (min_days, whole look intervals, at
 // most one a day and kMostLooks in all; the first may wait for the size, the last is kept for the end and waits for the
-// outcomes of its units). A sequence holds at every moment: of a sequential plan one is due, too, whenever it finds what
-// no look has found before, at most twice for each variant. None while a gate is red, while totals are being rebuilt,
-// after the final one. The caller records it, then judges with it: what was found is what the looks say that are given
-// to Judge, and a variant is shipped by such only.
+// outcomes of its units). A sequence holds at every moment: of a sequential plan one is due, too, whenever it finds
+// what no look has found before, at most twice for each variant. None while a gate is red, while totals are being
+// rebuilt, after the final one. The caller records it, then judges with it: what was found is what the looks say that
+// are given to Judge, and a variant is shipped by such only.
 std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, const std::vector<PublishedLook>& taken,
                                      Time now);
 

@@ -280,8 +280,7 @@ void ExpectGuarded(const Value& comparison, const std::array<ArmFacts, kArms>& f
   const Value& estimate = In(comparison, "estimate");
   ExpectEffect(estimate, effect);
   ExpectNear(Number(estimate, "effect"), treatment.y.mean / control.y.mean - 1, "lift");
-  stats::SequencePlan plan{
-      .alpha = 0.05, .alternative = stats::Alternative::kGreater, .null_value = 0.05};
+  stats::SequencePlan plan{.alpha = 0.05, .alternative = stats::Alternative::kGreater, .null_value = 0.05};
   const auto above = stats::ConfidenceSequence(*effect, plan);
   plan.alternative = stats::Alternative::kLess;
   const auto below = stats::ConfidenceSequence(*effect, plan);
