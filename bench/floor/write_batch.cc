@@ -7,23 +7,34 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <thread>
 #include <vector>
 
 namespace guidon::bench {
+namespace {
 
-double SyncedWriteBatches(const std::string& folder, int threads, const std::string& record,
-                          std::chrono::milliseconds time) {
+double CpuSecondsOfThisProcess() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
+}
+
+}  // namespace
+
+WriteRate SyncedWriteBatches(const std::string& folder, int threads, const std::string& record,
+                             std::chrono::milliseconds time) {
   constexpr int kRecords = 100;
   rocksdb::Options options;
   options.create_if_missing = true;
   rocksdb::DB* opened = nullptr;
-  if (!rocksdb::DB::Open(options, folder, &opened).ok()) return 0;
+  if (!rocksdb::DB::Open(options, folder, &opened).ok()) return {};
   const std::unique_ptr<rocksdb::DB> db(opened);
   std::atomic<bool> stopping{false};
   std::atomic<std::uint64_t> next{0}, written{0};
   std::vector<std::thread> writers;
+  const double cpu = CpuSecondsOfThisProcess();
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < threads; ++i) {
     writers.emplace_back([&] {
@@ -45,7 +56,9 @@ double SyncedWriteBatches(const std::string& folder, int threads, const std::str
   std::this_thread::sleep_for(time);
   stopping = true;
   for (std::thread& writer : writers) writer.join();
-  return static_cast<double>(written) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  const auto records = static_cast<double>(written);
+  return {records / took.count(), records / (CpuSecondsOfThisProcess() - cpu)};
 }
 
 }  // namespace guidon::bench

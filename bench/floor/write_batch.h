@@ -8,8 +8,13 @@
 
 namespace guidon::bench {
 
-// Records per second, of values like `record`, into a new database in this folder. 0 when it cannot be opened.
-double SyncedWriteBatches(const std::string& folder, int threads, const std::string& record,
-                          std::chrono::milliseconds time);
+struct WriteRate {
+  double per_second = 0;      // records, by the clock
+  double per_cpu_second = 0;  // records for each second of CPU of this process: the writers and RocksDB's own threads
+};
+
+// Writes values like `record` into a new database in this folder. Zeros when it cannot be opened.
+WriteRate SyncedWriteBatches(const std::string& folder, int threads, const std::string& record,
+                             std::chrono::milliseconds time);
 
 }  // namespace guidon::bench

@@ -1,41 +1,11 @@
 #include "bench/ingest/ingest.h"
 
-#include <atomic>
-#include <cstdio>
-#include <thread>
-#include <vector>
+#include <chrono>
+#include <utility>
 
-#include "tests/support/http.h"
+#include "bench/server/load.h"
 
 namespace guidon::bench {
-namespace {
-
-using testing::HttpAnswer;
-using testing::HttpConnection;
-
-// One client: batch after batch on one connection, each sent when the one before is durable. Accepted batches.
-int SendBatches(std::uint16_t port, const std::string& key, const std::string& prefix, const std::string& events,
-                const std::atomic<bool>& stopping) {
-  HttpConnection connection(port);
-  int batches = 0;
-  while (!stopping) {
-    const std::string body =
-        R"({"batch":")" + prefix + std::to_string(1'000'000'000 + batches) + R"(","events":[)" + events + "]}";
-    connection.Send("POST /sdk/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key +
-                    "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-                    "\r\n\r\n" + body);
-    const HttpAnswer answer = connection.ReadAnswer();
-    if (answer.status != 202 || answer.body.find("\"accepted\":100,") == std::string::npos) {
-      std::fprintf(stderr, "a batch was not taken: %d %s%s\n", answer.status, answer.body.c_str(),
-                   answer.fault.c_str());
-      return batches;
-    }
-    ++batches;
-  }
-  return batches;
-}
-
-}  // namespace
 
 std::string IngestedEvent() {
   const auto now =
@@ -45,22 +15,25 @@ std::string IngestedEvent() {
          R"("attributes":{"currency":"EUR"}})";
 }
 
-double DurableEvents(std::uint16_t port, const std::string& key, int clients, std::chrono::milliseconds time) {
+EventRate DurableEvents(const EventLoadOptions& options) {
   std::string events = IngestedEvent();
   for (int i = 1; i < kEventsOfABatch; ++i) events += "," + IngestedEvent();
-  std::atomic<bool> stopping{false};
-  std::atomic<int> batches{0};
-  std::vector<std::thread> threads;
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < clients; ++i) {
-    threads.emplace_back(
-        [&, i] { batches += SendBatches(port, key, "client-" + std::to_string(i) + "-batch-", events, stopping); });
-  }
-  std::this_thread::sleep_for(time);
-  stopping = true;
-  for (std::thread& thread : threads) thread.join();
-  return kEventsOfABatch * static_cast<double>(batches) /
-         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  RequestLoadOptions load;
+  load.port = options.port;
+  load.request = [events = std::move(events), key = options.key](int client, std::uint64_t number) {
+    const std::string body = R"({"batch":"client-)" + std::to_string(client) + "-batch-" +
+                             std::to_string(1'000'000'000 + number) + R"(","events":[)" + events + "]}";
+    return "POST /sdk/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key +
+           "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  };
+  load.status = 202;
+  load.answer_has = "\"accepted\":" + std::to_string(kEventsOfABatch) + ",";
+  load.connections = options.clients;
+  load.processes = 4;
+  load.seconds = options.seconds;
+  load.when_forked = options.when_forked;
+  const RequestRate batches = MeasureRequests(options.server_process, load);
+  return {kEventsOfABatch * batches.per_second, kEventsOfABatch * batches.per_cpu_second};
 }
 
 }  // namespace guidon::bench

@@ -1,10 +1,10 @@
-// Clients that send events as fast as they become durable.
+// Clients that send events as fast as they become durable, in processes and at addresses of their own.
 //
-// Thread safety: one thread at a time.
+// Thread safety: as bench/server/load.h: it forks.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace guidon::bench {
@@ -14,8 +14,22 @@ inline constexpr int kEventsOfABatch = 100;
 // The JSON of one event that a shop tracks, of now.
 std::string IngestedEvent();
 
-// Events per second that the server on this port of loopback acknowledges: so many clients, each with a connection and
-// a thread of its own, send batch after batch, each when the one before is durable.
-double DurableEvents(std::uint16_t port, const std::string& key, int clients, std::chrono::milliseconds time);
+struct EventRate {
+  double per_second = 0;      // events acknowledged, by the clock
+  double per_cpu_second = 0;  // for each second of CPU of the server's process
+};
+
+struct EventLoadOptions {
+  int server_process = 0;
+  std::uint16_t port = 0;  // of loopback
+  std::string key;         // of its environment
+  int clients = 64;        // connections
+  double seconds = 2;
+  std::function<void()> when_forked = {};  // first thing in each process of clients
+};
+
+// Four processes have the clients, each of which sends batch after batch, each when the one before is durable. Throws
+// std::runtime_error when the server does not take one.
+EventRate DurableEvents(const EventLoadOptions& options);
 
 }  // namespace guidon::bench

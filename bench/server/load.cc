@@ -335,29 +335,46 @@ int ReadAnswer(int socket, std::string& buffer) {
   return status;
 }
 
-[[noreturn]] void AskForEver(const RequestLoadOptions& options, SharedAnswers& shared, int process) {
-  std::vector<int> sockets;
-  for (int i = 0; i < std::max(1, options.connections / options.processes); ++i) {
-    sockets.push_back(Connect(options.port, process));
-    (void)!::send(sockets.back(), options.request.data(), options.request.size(), MSG_NOSIGNAL);
+struct Asker {
+  int socket = -1;
+  int number = 0;  // of the connection
+  std::uint64_t asked = 0;
+
+  // What cannot be sent is not answered, which is noticed there.
+  void Ask(const RequestLoadOptions& options) {
+    const std::string request = options.request(number, asked++);
+    (void)!::send(socket, request.data(), request.size(), MSG_NOSIGNAL);
   }
-  std::string buffer;
+};
+
+[[noreturn]] void AskForEver(const RequestLoadOptions& options, SharedAnswers& shared, int process) {
+  const int count = std::max(1, options.connections / options.processes);
+  std::vector<Asker> askers;
+  for (int i = 0; i < count; ++i) {
+    askers.push_back({Connect(options.port, process), process * count + i});
+    askers.back().Ask(options);
+  }
+  std::string answer;
   while (true) {
-    for (const int socket : sockets) {
-      const int status = ReadAnswer(socket, buffer);
-      if (status != options.status) {
+    for (Asker& asker : askers) {
+      const int status = ReadAnswer(asker.socket, answer);
+      if (status != options.status || answer.find(options.answer_has) == std::string::npos) {
         shared.wrong_status = status == 0 ? -1 : status;
         ::_exit(1);
       }
       ++shared.answers;
-      (void)!::send(socket, options.request.data(), options.request.size(), MSG_NOSIGNAL);
+      asker.Ask(options);
     }
   }
 }
 
 }  // namespace
 
-double RequestsPerServerSecond(int server_process, const RequestLoadOptions& options) {
+std::function<std::string(int, std::uint64_t)> SameRequest(std::string request) {
+  return [request = std::move(request)](int, std::uint64_t) { return request; };
+}
+
+RequestRate MeasureRequests(int server_process, const RequestLoadOptions& options) {
   auto* const shared = MakeShared<SharedAnswers>();
   std::vector<int> processes;
   for (int i = 0; i < options.processes; ++i) {
@@ -371,18 +388,22 @@ double RequestsPerServerSecond(int server_process, const RequestLoadOptions& opt
   };
   sleep(options.seconds / 4);  // so that connections and caches are warm
   const double cpu = CpuSeconds(server_process);
+  const std::int64_t begin = MonotonicNs();
   const std::uint64_t answers = shared->answers;
   sleep(options.seconds);
-  const double used = CpuSeconds(server_process) - cpu;
   const auto counted = static_cast<double>(shared->answers - answers);
+  const double seconds = static_cast<double>(MonotonicNs() - begin) * 1e-9;
+  const double used = CpuSeconds(server_process) - cpu;
   const int wrong = shared->wrong_status;
   EndAll(processes);
   ::munmap(shared, sizeof *shared);
   if (wrong != 0 || counted == 0) {
-    throw std::runtime_error("expected answers " + std::to_string(options.status) + ", not " + std::to_string(wrong) +
-                             ", to " + options.request.substr(0, options.request.find('\r')));
+    const std::string request = options.request(0, 0);
+    throw std::runtime_error("expected answers " + std::to_string(options.status) +
+                             (options.answer_has.empty() ? "" : " with " + options.answer_has) + ", not " +
+                             std::to_string(wrong) + ", to " + request.substr(0, request.find('\r')));
   }
-  return counted / used;
+  return {counted / seconds, counted / used};
 }
 
 }  // namespace guidon::bench

@@ -6,7 +6,8 @@
 //
 // Addresses are 127.0.0.2 and on, one for each process.
 //
-// Thread safety: one thread at a time, and no other thread in the process, because it forks.
+// Thread safety: one thread at a time; it forks, so any other thread of the process has to be idle meanwhile, as those
+// are that RocksDB leaves behind.
 #pragma once
 
 #include <cstdint>
@@ -52,17 +53,27 @@ class StreamLoad {
 
 struct RequestLoadOptions {
   std::uint16_t port = 0;
-  std::string request;  // head and body
-  int status = 200;     // any other ends the program
-  int connections = 64;
+  // Head and body of what a connection asks for, the first time and again after each answer. Connections count from 0,
+  // over all processes, and requests from 0 on each connection.
+  std::function<std::string(int connection, std::uint64_t number)> request;
+  int status = 200;             // any other ends the measurement …
+  std::string answer_has = {};  // … as does an answer without this
+  int connections = 64;         // each with one request under way; at least one for each process
   int processes = 2;
-  double seconds = 2;
+  double seconds = 2;  // after a quarter of it in which nothing is counted
   std::function<void()> when_forked = {};
 };
 
-// Answers for each second of CPU that the server's process used meanwhile. Throws std::runtime_error when an answer has
-// another status, or none comes.
-double RequestsPerServerSecond(int server_process, const RequestLoadOptions& options);
+struct RequestRate {
+  double per_second = 0;      // answers, by the clock
+  double per_cpu_second = 0;  // answers for each second of CPU that the server's process used meanwhile
+};
+
+// Throws std::runtime_error when an answer is another one, or none comes.
+RequestRate MeasureRequests(int server_process, const RequestLoadOptions& options);
+
+// The same one, again and again.
+std::function<std::string(int, std::uint64_t)> SameRequest(std::string request);
 
 // CPU that a process has used, all threads together, in seconds.
 double CpuSeconds(int process);

@@ -118,7 +118,7 @@ struct Row {
   std::vector<double> ours, floors, ratios;  // no floors: there is none
   double target = 0;                         // of the ratio, or of ours where there is no floor; 0: none
   int digits = 0;
-  bool is_ours = true;  // false: of another server, shown beside ours
+  bool is_figure = true;  // false: shown beside the figures, such as what another server takes
 
   void Add(double our, std::optional<double> floor) {
     ours.push_back(our);
@@ -164,7 +164,7 @@ void WriteJson(const std::string& name, const std::vector<Row>& rows) {
   std::ofstream file(name);
   file << "[";
   for (const Row& row : rows) {
-    if (!row.is_ours) continue;
+    if (!row.is_figure) continue;
     file << (&row == rows.data() ? "\n" : ",\n") << R"({"name":")" << row.name << R"(","ours":)" << Median(row.ours);
     if (row.floors.empty()) {
       file << R"(,"floor":null,"ratio":null)";
@@ -444,7 +444,7 @@ std::vector<Row> MeasureStalled(const Arguments& arguments) {
   return {row};
 }
 
-std::vector<Row> MeasureRequests(const Arguments& arguments) {
+std::vector<Row> MeasureAnswers(const Arguments& arguments) {
   Row not_modified{"not_modified_rps", "answers a second of server CPU", {}, {}, {}, 0.90};
   Row snapshot{"snapshot_rps", "answers a second of server CPU", {}, {}, {}, 0.90};
   Row ofrep{"ofrep_rps", "answers a second of server CPU", {}, {}, {}, 0.80};
@@ -469,14 +469,14 @@ std::vector<Row> MeasureRequests(const Arguments& arguments) {
     if (!arguments.Wants(row.name)) return;
     RequestLoadOptions options;
     options.seconds = arguments.seconds;
-    options.request = request;
+    options.request = SameRequest(request);
     options.status = status;
     options.when_forked = AsAClient;
     for (int pair = 0; pair < arguments.pairs; ++pair) {
       options.port = floor.port;
-      const double least = RequestsPerServerSecond(floor.process, options);
+      const double least = MeasureRequests(floor.process, options).per_cpu_second;
       options.port = shop.port();
-      row.Add(RequestsPerServerSecond(shop.pid(), options), least);
+      row.Add(MeasureRequests(shop.pid(), options).per_cpu_second, least);
     }
     rows.push_back(std::move(row));
   };
@@ -527,20 +527,28 @@ std::vector<Row> MeasureRestart(const Arguments& arguments) {
 }
 
 std::vector<Row> MeasureIngest(const Arguments& arguments) {
-  Row row{"ingest_eps", "durable events/s", {}, {}, {}, 0.5};
+  Row row{"ingest_eps", "durable events a second of CPU", {}, {}, {}, 0.5};
+  Row by_clock{"ingest_eps, by clock", "durable events a second", {}, {}, {}, 0, 0, false};
   const auto time = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(arguments.seconds));
-  constexpr int kClients = 64;
   for (int pair = 0; pair < arguments.pairs; ++pair) {
-    double floor = 0;
+    EventLoadOptions load;
+    WriteRate floor;
     {
       const OnServerCore on;
       const testing::TemporaryFolder folder;
-      floor = SyncedWriteBatches(folder / "db", kClients, IngestedEvent(), time);
+      floor = SyncedWriteBatches(folder / "db", load.clients, IngestedEvent(), time);
     }
     Shop shop;
-    row.Add(DurableEvents(shop.port(), shop.key(), kClients, time), floor);
+    load.server_process = shop.pid();
+    load.port = shop.port();
+    load.key = shop.key();
+    load.seconds = arguments.seconds;
+    load.when_forked = AsAClient;
+    const EventRate ours = DurableEvents(load);
+    row.Add(ours.per_cpu_second, floor.per_cpu_second);
+    by_clock.Add(ours.per_second, floor.per_second);
   }
-  return {row};
+  return {row, by_clock};
 }
 
 int Main(int argc, char** argv) {
@@ -560,7 +568,7 @@ int Main(int argc, char** argv) {
     std::vector<Row> (*run)(const Arguments&);
   };
   constexpr Measure kMeasures[] = {{"fanout_cpu fanout_p99 idle_stream_bytes", MeasureFanOuts},
-                                   {"ofrep_rps not_modified_rps snapshot_rps", MeasureRequests},
+                                   {"ofrep_rps not_modified_rps snapshot_rps", MeasureAnswers},
                                    {"idle_stream_tls_bytes", MeasureIdleTls},
                                    {"storm_seconds", MeasureStorm},
                                    {"stalled_p99", MeasureStalled},
