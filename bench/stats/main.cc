@@ -29,7 +29,9 @@ int main(int argc, char** argv) {
 
   guidon::stats::SimulationOptions options;
   std::vector<std::string> wanted;
-  CLI::App app("Rows S1 to S17 of docs/statistics.md: draws data of a known truth and counts how often we are right.");
+  CLI::App app(
+      "Rows of docs/statistics.md, S1 to S17 and D1 to D4: draws data of a known truth and counts how often we are "
+      "right.");
   app.add_option("ROW", wanted, "Only these rows, such as S3b");
   app.add_option("--scale", options.scale, "Share of the runs; bands widen accordingly")
       ->check(CLI::Range(0.001, 1.0))

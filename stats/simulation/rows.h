@@ -54,5 +54,6 @@ void AddFixedRows(std::vector<Row>& rows);       // S1, S2, S5, S9 to S11, S13
 void AddSequentialRows(std::vector<Row>& rows);  // S3, S4, S6
 void AddDecisionRows(std::vector<Row>& rows);    // S7, S8, S12
 void AddFactsRows(std::vector<Row>& rows);       // S14 to S17
+void AddVerdictRows(std::vector<Row>& rows);     // D1 to D4
 
 }  // namespace guidon::stats

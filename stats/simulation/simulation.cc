@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <tuple>
 
 #include "stats/simulation/rows.h"
 
 namespace guidon::stats {
 namespace {
 
-// S3 before S3b before S10.
-std::pair<int, std::string> Place(const Row& row) {
+// S3 before S3b before S10, and D1 after them.
+std::tuple<bool, int, std::string> Place(const Row& row) {
   std::size_t end = 1;
   while (end < row.id.size() && row.id[end] >= '0' && row.id[end] <= '9') ++end;
-  return {std::stoi(row.id.substr(1, end - 1)), row.id.substr(end)};
+  return {row.id[0] != 'S', std::stoi(row.id.substr(1, end - 1)), row.id.substr(end)};
 }
 
 }  // namespace
@@ -24,6 +25,7 @@ const std::vector<Row>& Rows() {
     AddSequentialRows(rows);
     AddDecisionRows(rows);
     AddFactsRows(rows);
+    AddVerdictRows(rows);
     std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return Place(a) < Place(b); });
     return rows;
   }();

@@ -1,5 +1,6 @@
-// The engine against truths that are known: rows S1 to S17 of the table in docs/statistics.md. Each row draws data of a
-// known truth, lets the functions of stats/ that production calls decide, and counts how often they were right.
+// The engine against truths that are known: rows S1 to S17, each of one method, and D1 to D4, each of whole
+// experiments, of the table in docs/statistics.md. Each row draws data of a known truth, lets the functions of stats/
+// that production calls decide, and counts how often they were right.
 //
 //   for (const Row& row : Rows()) {
 //     for (const Check& check : row.run({.seed = 1, .scale = 1.0})) std::puts(ToLine(row, check).c_str());
@@ -8,7 +9,7 @@
 // A run of `scale` 1 is as large as the table says; a smaller one draws that share of the runs, and its bands are wider
 // by the difference of four standard errors of a share at the two sizes, so that it fails as rarely.
 //
-// Cost: all rows at scale 1 take about a minute on one core. Thread safety: pure functions of their options.
+// Cost: all rows at scale 1 take a minute or two on one core. Thread safety: pure functions of their options.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,7 @@ struct Check {
 };
 
 struct Row {
-  std::string id;    // "S1", "S3b"
+  std::string id;    // "S1", "S3b", "D1"
   std::string what;  // one line
   std::function<std::vector<Check>(const SimulationOptions&)> run;
 };
