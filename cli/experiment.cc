@@ -12,7 +12,7 @@
 namespace guidon::cli {
 namespace {
 
-constexpr std::size_t kKeyWidth = 28, kFlagWidth = 24, kEnvironmentWidth = 14;
+constexpr std::size_t kKeyWidth = 28, kFlagWidth = 24, kEnvironmentWidth = 14, kCheckWidth = 10;
 
 // "2027-03-31T08:00:00.000Z" -> "2027-03-31 08:00 UTC"
 std::string ShortTime(const std::string& time) {
@@ -145,7 +145,9 @@ int Check(const ExperimentOptions& options, const std::string& project) {
     const std::string word = outcome.starts_with("good")     ? Out().Green(outcome)
                              : outcome.starts_with("blocks") ? Out().Red(outcome)
                                                              : Out().Yellow(outcome);
-    std::cout << word << "  " << Padded(Text(check, "check"), 10) << "  " << Text(check, "sentence") << "\n";
+    const std::string begin = "  " + Padded(Text(check, "check"), kCheckWidth) + "  ";
+    const std::size_t indent = Width(outcome) + Width(begin);
+    std::cout << word << begin << Wrapped(Text(check, "sentence"), indent).substr(indent) << "\n";
   }
   return code;
 }

@@ -8,8 +8,11 @@
 #include "core/model/units.h"
 #include "server/analysis/design_of.h"
 #include "server/analysis/plan_of.h"
+#include "stats/inference/effects.h"
 #include "stats/inference/power.h"
-#include "stats/report/report.h"
+#include "stats/report/gates.h"
+#include "stats/report/planning.h"
+#include "stats/report/words.h"
 
 namespace guidon {
 namespace {
@@ -120,20 +123,25 @@ StartCheck LayerCheck(const Definitions& definitions, const Experiment& experime
           FormatPercent(slice) + " of " + name + ", of which " + FormatPercent(left) + " is free", std::move(numbers)};
 }
 
-StartCheck AudienceCheck(const Experiment& experiment, const TakingPart& share) {
-  std::string sentence = FormatPercent(share.at_last) + " of the units in its audience take part";
-  if (share.at_first != share.at_last) sentence += ", " + FormatPercent(share.at_first) + " of them at first";
-  if (!experiment.audience) sentence += "; everybody who reaches the flag is in it";
-  return {"audience", CheckOutcome::kGood, std::move(sentence),
-          Object{{"share", Value(FormatPercent(share.at_last))},
-                 {"share_at_first", Value(FormatPercent(share.at_first))},
-                 {"has_condition", Value(experiment.audience.has_value())}}};
-}
-
 // What somebody says counts before what was seen.
 std::optional<double> UnitsPerDay(const StartCheckInputs& inputs) {
   if (inputs.units_per_day) return inputs.units_per_day;
   return inputs.observed ? std::optional(inputs.observed->units_per_day) : std::nullopt;
+}
+
+StartCheck AudienceCheck(const Experiment& experiment, const TakingPart& share, const StartCheckInputs& inputs) {
+  Object numbers{{"share", Value(FormatPercent(share.at_last))},
+                 {"share_at_first", Value(FormatPercent(share.at_first))},
+                 {"has_condition", Value(experiment.audience.has_value())}};
+  std::string sentence = FormatPercent(share.at_last) + " of the units in its audience take part";
+  if (const std::optional<double> units = UnitsPerDay(inputs)) {
+    numbers.Append("units_per_day", Value(*units));
+    sentence = "about " + stats::CountText(*units) + " new units a day are in its audience, of which " +
+               FormatPercent(share.at_last) + " take part";
+  }
+  if (share.at_first != share.at_last) sentence += ", and " + FormatPercent(share.at_first) + " at first";
+  if (!experiment.audience) sentence += "; everybody who reaches the flag is in it";
+  return {"audience", CheckOutcome::kGood, std::move(sentence), std::move(numbers)};
 }
 
 StartCheck TrafficCheck(const Experiment& experiment, const TakingPart& share, const StartCheckInputs& inputs) {
@@ -146,7 +154,7 @@ StartCheck TrafficCheck(const Experiment& experiment, const TakingPart& share, c
             {}};
   }
   const double entering = *units * share.at_last / kWhole;
-  std::string sentence = "about " + std::to_string(std::llround(entering)) + " units a day enter, ";
+  std::string sentence = "about " + stats::CountText(entering) + " units a day enter, ";
   Object numbers{{"units_per_day", Value(*units)}, {"entering_per_day", Value(entering)}};
   if (inputs.units_per_day) {
     numbers.Append("source", Value("told"));
@@ -178,33 +186,43 @@ bool IsShare(stats::MetricKind kind) {
          kind == stats::MetricKind::kFunnel;
 }
 
-// What is told of the time before, as the statistic of units of which nobody knows how many there were: only a mean and
-// a variance are made of it.
-stats::ArmStatistic ToldBaseline(stats::MetricKind kind, const StartCheckInputs& inputs) {
-  if (IsShare(kind)) return stats::ProportionStatistic{1, *inputs.baseline};
-  return stats::MeanStatistic{{2, *inputs.baseline, *inputs.deviation * *inputs.deviation}};
+// What the power is computed from.
+struct Basis {
+  stats::KnownBaseline known;
+  bool is_told = false;
+  // Told of a mean, which is one of units with an event: how many of those that are exposed these are is not known.
+  bool counts_events = false;
+};
+
+// What is told is the statistic of units of which nobody knows how many there were: only a mean and a variance are made
+// of it.
+Basis ToldBasis(stats::MetricKind kind, const StartCheckInputs& inputs) {
+  if (IsShare(kind)) return {{stats::ProportionStatistic{1, *inputs.baseline}}, true};
+  const double variance = *inputs.deviation * *inputs.deviation;
+  Basis basis{{stats::MeanStatistic{{2, *inputs.baseline, variance}}}, true};
+  if (kind == stats::MetricKind::kMean) {
+    basis.counts_events = !inputs.observed_baseline;
+    if (inputs.observed_baseline) basis.known.exposed_for_each = inputs.observed_baseline->known.exposed_for_each;
+  }
+  return basis;
 }
 
 StartCheck PowerUnknown(std::string sentence) {
   return {"power", CheckOutcome::kUnknown, std::move(sentence), {}};
 }
 
-// What is still to be said before there can be a number; empty: nothing.
-std::string MissingFor(const stats::Design& design, const StartCheckInputs& inputs) {
-  if (!design.primary) return "without a primary metric there is no power to speak of";
-  const stats::MetricPlan& metric = design.plan.metrics[design.primary->metric];
-  if (!design.primary->detect) return "which effect is worth finding is not said; write `detect` into the metric";
+// What is still to be said before there is a basis; empty: nothing.
+std::string MissingFor(const stats::MetricPlan& metric, const StartCheckInputs& inputs) {
   if (!inputs.baseline) {
-    return "what " + metric.key + " is without the experiment is not known; say it with --baseline";
+    if (inputs.observed_baseline) return "";
+    return "what " + metric.key +
+           " is without the experiment is not known: no experiment on its flag has measured it with enough units; say "
+           "it with --baseline";
   }
   if (IsShare(metric.kind)) {
     return *inputs.baseline < 1 ? "" : metric.key + " is a share of units: its --baseline is below 1";
   }
   return inputs.deviation ? "" : "how far " + metric.key + " varies is not known; say its --deviation over units";
-}
-
-std::string Rounded(double number) {
-  return std::to_string(static_cast<std::uint64_t>(std::ceil(number)));
 }
 
 // The variance of a quantile says nothing of units (stats::PlannedUnits).
@@ -221,45 +239,142 @@ StartCheck PowerOfQuantile(const stats::Design& design, const std::string& metri
           Object{{"days", Value(*design.max_days)}}};
 }
 
+// What units of so many days find: "31.0% power for that, and 80% for +8.31% and more"; without `detect` the second.
+struct Reach {
+  std::string sentence;
+  Object numbers;
+};
+Reach ReachOf(const stats::Design& design, const Basis& basis, double days, double units_per_day) {
+  const double units = std::floor(days * units_per_day);
+  const double counted = units / basis.known.exposed_for_each;
+  Reach reach;
+  reach.numbers = Object{{"days", Value(days)}, {"units", Value(units)}};
+  std::string wanted = stats::PlainShareText(design.power);
+  if (const auto power = stats::PlannedPower(design, basis.known.arm, counted)) {
+    reach.numbers.Append("power", Value(*power));
+    reach.sentence = stats::ChanceText(*power) + " power for that, and ";
+  } else {
+    wanted += " power";
+  }
+  const auto effect = stats::PlannedEffect(design, basis.known.arm, counted);
+  if (!effect) {
+    reach.sentence += "not " + wanted + " for any effect";
+    return reach;
+  }
+  const double lift = design.primary->expect_up ? *effect : -*effect;
+  reach.numbers.Append("detectable", Value(lift));
+  reach.sentence += wanted + " for " + stats::LiftText(lift) + " and more";
+  return reach;
+}
+
+constexpr double kDaysWithoutEnd = 14;  // that an effect is named for where the plan has no end
+
+// Without `detect`: what could be written there.
+StartCheck PowerWithoutGoal(const stats::Design& design, const std::optional<Basis>& basis,
+                            const std::optional<double>& units_per_day) {
+  StartCheck check = PowerUnknown("which effect is worth finding is not said; write `detect` into the metric");
+  if (!basis || basis->counts_events || !units_per_day) return check;
+  const double days = design.max_days ? *design.max_days : kDaysWithoutEnd;
+  Reach reach = ReachOf(design, *basis, days, *units_per_day);
+  check.sentence += "; " + stats::DaysText(days) + " give " + reach.sentence;
+  check.numbers = Object{{"within", Value(std::move(reach.numbers))}};
+  return check;
+}
+
+Object NumbersOf(const stats::Design& design, const Basis& basis, const Plan& plan, const StartCheckInputs& inputs) {
+  const double lift = design.primary->expect_up ? *design.primary->detect : -*design.primary->detect;
+  const auto value = stats::ValueOf(basis.known.arm);
+  Object numbers{{"baseline", Value(value ? value->value : 0)}, {"source", Value(basis.is_told ? "told" : "totals")}};
+  if (!basis.is_told) {
+    numbers.Append("experiment", Value(inputs.observed_baseline->experiment));
+    numbers.Append("iteration", Value(inputs.observed_baseline->iteration));
+    numbers.Append("baseline_units", Value(value ? value->units : 0));
+  }
+  numbers.Append("lift", Value(lift));
+  numbers.Append("alpha", Value(FormatPercent(plan.alpha)));
+  numbers.Append("power", Value(FormatPercent(plan.power)));
+  return numbers;
+}
+
+// "it takes 237,632 units in all to show +2% of orders, from 12.1% in its iteration 1, with 80% power"
+std::string SentenceOf(const Experiment& experiment, const stats::Design& design, const Basis& basis, double units,
+                       const StartCheckInputs& inputs) {
+  const stats::MetricPlan& metric = design.plan.metrics[design.primary->metric];
+  std::string sentence = "it takes " + stats::CountText(units) + " units " +
+                         (basis.counts_events ? "with an event " : "") + "in all to show " +
+                         (design.primary->expect_up ? "+" : "−") + FormatPercent(*experiment.primary->detect) + " of " +
+                         metric.key;
+  if (!basis.is_told) {
+    const ObservedBaseline& seen = *inputs.observed_baseline;
+    const auto value = stats::ValueOf(basis.known.arm);
+    sentence += ", from " + stats::MeanText(value ? value->value : 0, IsShare(metric.kind)) + " in " +
+                (seen.experiment == experiment.key ? "its iteration " + std::to_string(seen.iteration)
+                                                   : "experiment " + seen.experiment) +
+                ",";
+  }
+  return sentence + " with " + stats::PlainShareText(design.power) + " power";
+}
+
+// How long it takes, and what comes of it in the time that the plan has.
+StartCheck PowerOverTime(const Experiment& experiment, const stats::Design& design, const Basis& basis, double units,
+                         double entering_per_day, std::string sentence, Object numbers) {
+  const double per_day[] = {entering_per_day};
+  const auto duration = stats::DaysFor(units, per_day);
+  if (!duration && !(entering_per_day > 0)) {
+    return {"power", CheckOutcome::kAttention, sentence + ", and nobody enters", std::move(numbers)};
+  }
+  if (duration) {
+    numbers.Append("days", Value(duration->days));
+    sentence += ", which is " + stats::DaysText(duration->days);
+  } else {
+    sentence += ", which is more than 10 years";
+  }
+  if (!experiment.ramp.empty()) sentence += " at the end of its ramp";
+  CheckOutcome outcome = duration ? CheckOutcome::kGood : CheckOutcome::kAttention;
+  if (design.max_days) {
+    const double most = *design.max_days;
+    Reach reach = ReachOf(design, basis, most, entering_per_day);
+    if (!duration || duration->days > most) {
+      outcome = CheckOutcome::kAttention;
+      sentence += "; the " + stats::DaysText(most) + " of its plan give " + reach.sentence;
+    }
+    numbers.Append("within", Value(std::move(reach.numbers)));
+  }
+  const std::uint32_t fewest = stats::FewestDays(design);
+  if (duration && duration->days < fewest) sentence += "; it runs for " + stats::DaysText(fewest) + " all the same";
+  return {"power", outcome, std::move(sentence), std::move(numbers)};
+}
+
 StartCheck PowerCheck(const Definitions& definitions, const Experiment& experiment, const TakingPart& share,
                       const StartCheckInputs& inputs) {
   const stats::Design design = DesignBefore(definitions, experiment);
-  if (design.primary) {
-    const stats::MetricPlan& metric = design.plan.metrics[design.primary->metric];
-    if (metric.kind == stats::MetricKind::kQuantile) return PowerOfQuantile(design, metric.key);
-  }
-  if (std::string missing = MissingFor(design, inputs); !missing.empty()) return PowerUnknown(std::move(missing));
+  if (!design.primary) return PowerUnknown("without a primary metric there is no power to speak of");
   const stats::MetricPlan& metric = design.plan.metrics[design.primary->metric];
-  const stats::Outcome<double> units = stats::PlannedUnits(design, ToldBaseline(metric.kind, inputs));
-  if (!units) return {"power", CheckOutcome::kAttention, metric.key + ": " + units.error().message, {}};
-  const Plan plan = experiment.plan.value_or(Plan());
-  const double lift = design.primary->expect_up ? *design.primary->detect : -*design.primary->detect;
-  Object numbers{{"baseline", Value(*inputs.baseline)},
-                 {"lift", Value(lift)},
-                 {"alpha", Value(FormatPercent(plan.alpha))},
-                 {"power", Value(FormatPercent(plan.power))},
-                 {"units", Value(*units)}};
-  std::string sentence = "it takes " + Rounded(*units) + " units in all to show " + (lift < 0 ? "-" : "+") +
-                         FormatPercent(*experiment.primary->detect) + " of " + metric.key + " with " +
-                         FormatPercent(plan.power) + " power";
-  const std::optional<double> daily = UnitsPerDay(inputs);
-  if (!daily) {
+  if (metric.kind == stats::MetricKind::kQuantile) return PowerOfQuantile(design, metric.key);
+  const std::string missing = MissingFor(metric, inputs);
+  std::optional<Basis> basis;
+  if (missing.empty()) {
+    basis = inputs.baseline ? ToldBasis(metric.kind, inputs) : Basis{inputs.observed_baseline->known, false, false};
+  }
+  std::optional<double> entering = UnitsPerDay(inputs);
+  if (entering) *entering *= static_cast<double>(share.at_last) / kWhole;
+  if (!design.primary->detect) return PowerWithoutGoal(design, basis, entering);
+  if (!basis) return PowerUnknown(missing);
+  const stats::Outcome<double> counted = stats::PlannedUnits(design, basis->known.arm);
+  if (!counted) return {"power", CheckOutcome::kAttention, metric.key + ": " + counted.error().message, {}};
+  const double units = std::ceil(*counted * basis->known.exposed_for_each);
+  Object numbers = NumbersOf(design, *basis, experiment.plan.value_or(Plan()), inputs);
+  numbers.Append(basis->counts_events ? "units_with_an_event" : "units", Value(units));
+  std::string sentence = SentenceOf(experiment, design, *basis, units, inputs);
+  if (basis->counts_events) {
+    return {"power", CheckOutcome::kUnknown, sentence + "; how many of those exposed have one is not known",
+            std::move(numbers)};
+  }
+  if (!entering) {
     return {"power", CheckOutcome::kUnknown, sentence + "; how long that lasts is not known without --daily-units",
             std::move(numbers)};
   }
-  const double per_day[] = {*daily};
-  const auto duration = stats::DaysFor(*units, per_day, static_cast<double>(share.at_last) / kWhole);
-  if (!duration)
-    return {"power", CheckOutcome::kAttention, sentence + ": " + duration.error().message, std::move(numbers)};
-  numbers.Append("days", Value(duration->days));
-  sentence += ", which is " + Rounded(duration->days) + (duration->days > 1 ? " days" : " day");
-  if (!experiment.ramp.empty()) sentence += " at the end of its ramp";
-  const double most = plan.max_days.value_or(0);
-  if (most > 0 && duration->days > most) {
-    return {"power", CheckOutcome::kAttention, sentence + ", and more than the " + Rounded(most) + " of its plan",
-            std::move(numbers)};
-  }
-  return {"power", CheckOutcome::kGood, std::move(sentence), std::move(numbers)};
+  return PowerOverTime(experiment, design, *basis, units, *entering, std::move(sentence), std::move(numbers));
 }
 
 }  // namespace
@@ -286,7 +401,7 @@ std::vector<StartCheck> ChecksBeforeStart(const Definitions& definitions, const 
           FlagCheck(definitions, record),
           NeighboursCheck(definitions, experiment),
           LayerCheck(definitions, experiment),
-          AudienceCheck(experiment, share),
+          AudienceCheck(experiment, share, inputs),
           TrafficCheck(experiment, share, inputs),
           PowerCheck(definitions, experiment, share, inputs)};
 }

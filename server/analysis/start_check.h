@@ -1,6 +1,6 @@
 // What to look at before an experiment starts, with its numbers: metrics, what of its flag leads to it, neighbours, how
-// many take part, how many units it takes and how long that lasts. Whether it can start at all, a dry run of the start
-// says.
+// many are in its audience and take part, how many units it takes, how long that lasts, and what it finds in the time
+// that it has. Whether it can start at all, a dry run of the start says.
 //
 //   for (const StartCheck& check : ChecksBeforeStart(definitions, record, {.units_per_day = 20'000, .baseline = 0.12}))
 //     Print(check.sentence);
@@ -9,7 +9,8 @@
 // reports are held against (design_of.h): what is said before the start and what the plan says afterwards are one
 // number.
 //
-// Thread safety: pure functions. Cost: a pass over the experiments, and milliseconds for the power.
+// Thread safety: pure functions. Cost: a pass over the experiments, and some
+// tens of calls of PlannedUnits.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@
 
 #include <guidon/value.h>
 #include "core/model/definitions.h"
+#include "stats/report/planning.h"
 
 namespace guidon {
 
@@ -32,7 +34,14 @@ struct ObservedTraffic {
   std::size_t days = 1;
 };
 
-// What somebody knows of the time before; all of it may be left out.
+// What the primary metric has come to in one of them (server/analysis/traffic.h).
+struct ObservedBaseline {
+  stats::KnownBaseline known;
+  std::string experiment;
+  std::uint32_t iteration = 1;
+};
+
+// What is known of the time before; all of it may be left out. What somebody says counts before what was seen.
 struct StartCheckInputs {
   std::optional<double> units_per_day = {};  // new ones that reach the flag there and are in the audience; more than 0
   std::optional<ObservedTraffic> observed = {};  // stands in for units_per_day where that is not told
@@ -40,6 +49,7 @@ struct StartCheckInputs {
   // funnel, else a mean.
   std::optional<double> baseline = {};
   std::optional<double> deviation = {};  // standard deviation over units, more than 0; of what is no such rate
+  std::optional<ObservedBaseline> observed_baseline = {};  // stands in for both where no baseline is told
 };
 
 enum class CheckOutcome : std::uint8_t {
@@ -56,7 +66,7 @@ struct StartCheck {
   std::string sentence;
   Value numbers;  // an object; null: none
 };
-// In this order. `record` is one of `definitions`.
+// In this order; docs/api/openapi.yaml (StartChecks) says what the numbers are. `record` is one of `definitions`.
 std::vector<StartCheck> ChecksBeforeStart(const Definitions& definitions, const ExperimentRecord& record,
                                           const StartCheckInputs& inputs);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/model/units.h"
+#include "stats/report/planning.h"
 
 namespace guidon {
 namespace {
@@ -59,10 +60,8 @@ std::optional<ObservedTraffic> Observed(const Analysis& analysis, const Definiti
   return traffic;
 }
 
-}  // namespace
-
-std::optional<ObservedTraffic> ObservedOn(const Analysis& analysis, const Definitions& definitions,
-                                          const Experiment& experiment, std::int64_t now_ms) {
+// Experiments on the same flag that have begun: its own first, then the one that began last.
+std::vector<const ExperimentRecord*> CandidatesFor(const Definitions& definitions, const Experiment& experiment) {
   std::vector<const ExperimentRecord*> candidates;
   for (const ExperimentRecord& record : definitions.entities.experiments) {
     const Experiment& its = record.definition;
@@ -76,8 +75,69 @@ std::optional<ObservedTraffic> ObservedOn(const Analysis& analysis, const Defini
     if (own_a != own_b) return own_a;
     return a->state.iterations.back().started_ms > b->state.iterations.back().started_ms;
   });
-  for (const ExperimentRecord* record : candidates) {
+  return candidates;
+}
+
+// How it is described, and which way is good, is no matter here.
+bool MeasuresTheSame(Metric a, const Metric& b) {
+  a.description = b.description;
+  a.owner = b.owner;
+  a.direction = b.direction;
+  a.archived = b.archived;
+  return a == b;
+}
+
+std::optional<stats::KnownBaseline> BaselineOf(const Analysis& analysis, const std::string& project,
+                                               const ExperimentIteration& iteration, const Experiment& experiment,
+                                               const Metric& metric, std::int64_t now_ms) {
+  if (!iteration.measured) return std::nullopt;
+  const auto& [then, metrics] = *iteration.measured;
+  const bool has_metric =
+      std::any_of(metrics.begin(), metrics.end(), [&](const Metric& one) { return MeasuresTheSame(one, metric); });
+  if (!has_metric || then.flag != experiment.flag || then.environment != experiment.environment ||
+      then.unit != experiment.unit) {
+    return std::nullopt;
+  }
+  const auto facts = analysis.Facts(project, then.environment, then.key, iteration.number);
+  if (!facts) return std::nullopt;
+  stats::Design design;
+  design.plan = (*facts)->plan;
+  // Of an experiment that was deleted and made again under its key, what is known may still be of the earlier one.
+  const stats::Time started{stats::Milliseconds(iteration.started_ms)};
+  if (design.plan.started != started) return std::nullopt;
+  for (std::size_t i = 0; i < design.plan.metrics.size(); ++i) {
+    if (design.plan.metrics[i].key == metric.key) design.primary = stats::Goal{i, true, std::nullopt};
+  }
+  stats::Facts known{(*facts)->totals.get(), {}};
+  known.quality.folded_to = (*facts)->watermark;
+  known.quality.rebuilding = (*facts)->rebuilding;
+  std::optional<stats::KnownBaseline> baseline =
+      stats::FindBaseline(design, known, stats::Time(stats::Milliseconds(now_ms)));
+  const bool is_adjusted = experiment.plan.value_or(Plan()).cuped.has_value();
+  if (baseline && !is_adjusted) baseline->arm = stats::WithoutCovariate(baseline->arm);
+  return baseline;
+}
+
+}  // namespace
+
+std::optional<ObservedTraffic> ObservedOn(const Analysis& analysis, const Definitions& definitions,
+                                          const Experiment& experiment, std::int64_t now_ms) {
+  for (const ExperimentRecord* record : CandidatesFor(definitions, experiment)) {
     if (auto traffic = Observed(analysis, definitions, *record, now_ms)) return traffic;
+  }
+  return std::nullopt;
+}
+
+std::optional<ObservedBaseline> BaselineOn(const Analysis& analysis, const Definitions& definitions,
+                                           const Experiment& experiment, std::int64_t now_ms) {
+  const MetricRecord* metric = experiment.primary ? definitions.entities.FindMetric(experiment.primary->use) : nullptr;
+  if (metric == nullptr) return std::nullopt;
+  for (const ExperimentRecord* record : CandidatesFor(definitions, experiment)) {
+    const std::vector<ExperimentIteration>& iterations = record->state.iterations;
+    for (auto iteration = iterations.rbegin(); iteration != iterations.rend(); ++iteration) {
+      auto known = BaselineOf(analysis, definitions.project.key, *iteration, experiment, metric->definition, now_ms);
+      if (known) return ObservedBaseline{*std::move(known), record->definition.key, iteration->number};
+    }
   }
   return std::nullopt;
 }

@@ -208,8 +208,12 @@ http::Response Api::CheckExperiment(const Call& call) {
   const auto record = FindExperiment(*held, request.experiment);
   if (!record) return ProblemResponse(record.error(), call.request.id);
   const Result<Committed> planned = parts_.catalog.MoveExperiment(request);
-  if (!inputs.units_per_day && parts_.analysis != nullptr) {
-    inputs.observed = ObservedOn(*parts_.analysis, held->definitions, (*record)->definition, parts_.now_ms());
+  if (parts_.analysis != nullptr) {
+    const Experiment& experiment = (*record)->definition;
+    if (!inputs.units_per_day) {
+      inputs.observed = ObservedOn(*parts_.analysis, held->definitions, experiment, parts_.now_ms());
+    }
+    inputs.observed_baseline = BaselineOn(*parts_.analysis, held->definitions, experiment, parts_.now_ms());
   }
   std::vector<StartCheck> checks = StartChecksOf(**record, planned);
   std::vector<StartCheck> others = ChecksBeforeStart(held->definitions, **record, inputs);

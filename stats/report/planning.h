@@ -29,12 +29,18 @@ std::uint32_t LooksPlanned(const Design& design, const Progress& progress);
 // Units of all arms, conversions of shares, and of a mean units with an event, that a size is found from at the least.
 inline constexpr double kUnitsForSize = 1'000, kConversionsForSize = 100;
 
-// Units to be exposed, in all arms: PlannedUnits by the variance and the mean of what is known of all arms together, so
-// that the size says nothing of their difference, over the share of units that count for the metric. Of units whose
-// window of the primary metric is over, for others have not shown yet what they come to; of a metric without a window
+// What is known of the primary metric, of all arms together, so that it says nothing of their difference. Of units
+// whose window of the metric is over, for others have not shown yet what they come to; of a metric without a window
 // from the time of the first look on. Nothing before, with too few of such units, while totals are being rebuilt, and
-// of a design that has a size, looks for no effect or has none by PlannedUnits. The caller keeps it: it is found once.
-// Cost: O(arms x days).
+// of a quantile. Cost: O(arms x days).
+struct KnownBaseline {
+  ArmStatistic arm;
+  double exposed_for_each = 1;  // that counts for the metric; more, of a mean, for which units with an event count
+};
+std::optional<KnownBaseline> FindBaseline(const Design& design, const Facts& facts, Time now);
+// Units to be exposed, in all arms: PlannedUnits by that, over the share of units that count for the metric. Nothing
+// where that is not known, and of a design that has a size, looks for no effect or has none by PlannedUnits. The caller
+// keeps it: it is found once.
 std::optional<double> FindSize(const Design& design, const Facts& facts, Time now);
 // Whether the first look of a group sequential plan waits for the size, by which its looks are measured: at the longest
 // until the units of the time before that look have come to their outcomes.

@@ -75,6 +75,12 @@ PlanMethod EffectiveMethod(const Design& design);
 // `baseline`: of the control, or of everybody before the start; adjusted where the metric is. kBaselineZero,
 // kZeroVariance, kInsufficientN; kInvalid: no detect, weights that are none, or a quantile, whose plan goes by days.
 Outcome<double> PlannedUnits(const Design& design, const ArmStatistic& baseline);
+// The same the other way round, of an experiment that gets so many units of all arms: the power with which it finds
+// `detect`, on the right side of 0, at least alpha of one comparison and at most 0.9999; and the smallest effect that
+// it finds with the plan's power, whatever `detect` says. Errors as of PlannedUnits; kInsufficientN where no effect is
+// large enough. Each costs some 15 of its calls.
+Outcome<double> PlannedPower(const Design& design, const ArmStatistic& baseline, double units);
+Outcome<double> PlannedEffect(const Design& design, const ArmStatistic& baseline, double units);
 
 struct DataQuality {
   std::map<std::string, std::uint64_t> rejected;  // events by reason

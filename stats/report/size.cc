@@ -53,8 +53,8 @@ Time FirstLook(const Design& design) {
 
 }  // namespace
 
-std::optional<double> FindSize(const Design& design, const Facts& facts, Time now) {
-  if (!CanHaveSize(design) || facts.totals == nullptr || facts.quality.rebuilding) return std::nullopt;
+std::optional<KnownBaseline> FindBaseline(const Design& design, const Facts& facts, Time now) {
+  if (!design.primary || facts.totals == nullptr || facts.quality.rebuilding) return std::nullopt;
   const Time known_to = std::min(now, facts.quality.folded_to.value_or(now));
   // Outcomes without a window are never all there; by the first look there is as much of them as it will see.
   if (!design.plan.metrics.at(design.primary->metric).window && known_to < FirstLook(design)) return std::nullopt;
@@ -67,10 +67,17 @@ std::optional<double> FindSize(const Design& design, const Facts& facts, Time no
   if (const auto* share = std::get_if<ProportionStatistic>(&*pooled)) {
     if (share->successes < kConversionsForSize) return std::nullopt;
   }
-  const Outcome<double> size = PlannedUnits(design, *pooled);
+  return KnownBaseline{*pooled, units / value->units};
+}
+
+std::optional<double> FindSize(const Design& design, const Facts& facts, Time now) {
+  if (!CanHaveSize(design)) return std::nullopt;
+  const std::optional<KnownBaseline> baseline = FindBaseline(design, facts, now);
+  if (!baseline) return std::nullopt;
+  const Outcome<double> size = PlannedUnits(design, baseline->arm);
   if (!size) return std::nullopt;
   // That many have to count for the metric; of a mean those without an event do not, and are exposed all the same.
-  return std::ceil(*size * units / value->units);
+  return std::ceil(*size * baseline->exposed_for_each);
 }
 
 bool AwaitsSize(const Design& design, Time now) {

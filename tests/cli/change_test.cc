@@ -396,7 +396,7 @@ TEST_F(ChangeTest, AnExperimentIsCheckedStartedHeldAndConcluded) {
   const std::int64_t before = Head();
   const Finished check = run({"start", "hello", "--check", "--daily-units", "1000"});
   EXPECT_EQ(check.exit_code, 0) << check.errors;
-  EXPECT_NE(check.output.find("good       traffic     about 1000 units a day enter"), std::string::npos)
+  EXPECT_NE(check.output.find("good       traffic     about 1,000 units a day enter"), std::string::npos)
       << check.output;
   EXPECT_EQ(Head(), before) << "it starts nothing";
   EXPECT_EQ(run({"start", "hello", "--daily-units", "1000"}).exit_code, 2) << "which says nothing without --check";

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "core/base/json.h"
+#include "stats/inference/power.h"
 #include "stats/report/report.h"
+#include "stats/report/words.h"
 
 namespace guidon {
 namespace {
@@ -39,6 +41,9 @@ class StartCheckTest : public ::testing::Test {
     metric.key = key;
     metric.type = type;
     return metric;
+  }
+  std::string SentenceOf(const StartCheckInputs& inputs) {
+    return ChecksBeforeStart(definitions, record(), inputs).back().sentence;
   }
   double UnitsOf(const StartCheckInputs& inputs) {
     const std::vector<StartCheck> checks = ChecksBeforeStart(definitions, record(), inputs);
@@ -107,23 +112,28 @@ TEST_F(StartCheckTest, NeighboursOnTheFlagAreExclusiveOrOverlap) {
 TEST_F(StartCheckTest, TheShareThatTakesPartIsOfSliceHoldoutAndRamp) {
   EXPECT_EQ(Check("audience"), R"(good: 40% of the units in its audience take part; everybody who reaches the flag is )"
                                R"(in it {"share":"40%","share_at_first":"40%","has_condition":false})");
+  EXPECT_EQ(
+      Check("audience", {.units_per_day = 60'000}),
+      R"(good: about 60,000 new units a day are in its audience, of which 40% take part; everybody who reaches )"
+      R"(the flag is in it {"share":"40%","share_at_first":"40%","has_condition":false,"units_per_day":60000.0})");
   record().definition.holdout = "h";
   record().definition.ramp = {{1'000, {}, {}}, {50'000, {}, {}}};
+  EXPECT_TRUE(Check("audience").starts_with("good: 18% of the units in its audience take part, and 0.36% at first;"));
   EXPECT_EQ(TakingPartOf(definitions, record().definition).at_first, 360u);
   EXPECT_EQ(TakingPartOf(definitions, record().definition).at_last, 18'000u);
   EXPECT_TRUE(Check("traffic").starts_with("unknown: how many new units a day"));
   EXPECT_EQ(Check("traffic", {.units_per_day = 20'000}),
-            R"(good: about 3600 units a day enter, as told )"
+            R"(good: about 3,600 units a day enter, as told )"
             R"({"units_per_day":20000.0,"entering_per_day":3600.0,"source":"told"})");
   const ObservedTraffic seen{10'000, "old", 3, "2027-03-01", 7};
   EXPECT_EQ(
       Check("traffic", {.observed = seen}),
-      R"(good: about 1800 units a day enter, by the exposures of experiment old on 7 days from 2027-03-01, whose )"
+      R"(good: about 1,800 units a day enter, by the exposures of experiment old on 7 days from 2027-03-01, whose )"
       R"(audience may be another {"units_per_day":10000.0,"entering_per_day":1800.0,"source":"exposures",)"
       R"("experiment":"old","iteration":3,"first_day":"2027-03-01","days":7})");
   EXPECT_TRUE(Check("traffic", {.observed = ObservedTraffic{10'000, "e", 3, "2027-03-01", 1}})
-                  .starts_with("good: about 1800 units a day enter, by the exposures of its iteration 3 on the day "));
-  EXPECT_TRUE(Check("traffic", {.units_per_day = 20'000, .observed = seen}).starts_with("good: about 3600"))
+                  .starts_with("good: about 1,800 units a day enter, by the exposures of its iteration 3 on the day "));
+  EXPECT_TRUE(Check("traffic", {.units_per_day = 20'000, .observed = seen}).starts_with("good: about 3,600"))
       << "what is told counts first";
   definitions.entities.holdouts[0].definition.archived = true;
   EXPECT_EQ(TakingPartOf(definitions, record().definition).at_last, 20'000u);
@@ -145,7 +155,6 @@ TEST_F(StartCheckTest, ThePowerSaysWhatItTakesAndWhatIsNotKnown) {
   EXPECT_TRUE(Check("power", {.units_per_day = 20'000, .baseline = 0.1}).starts_with("good: it takes 11"));
   EXPECT_TRUE(Check("power", {.observed = ObservedTraffic{20'000, "old", 1, "2027-03-01", 7}, .baseline = 0.1})
                   .starts_with("good: it takes 11"));
-  EXPECT_TRUE(Check("power", {.units_per_day = 2'000, .baseline = 0.1}).starts_with("attention: it takes 11"));
   const double one_look = UnitsOf({.baseline = 0.1});
   record().definition.plan->method = PlanMethod::kGroupSequential;
   record().definition.plan->looks = std::chrono::days(1);
@@ -194,7 +203,7 @@ TEST_F(StartCheckTest, TheUnitsAreThoseOfThePlan) {
   experiment.primary->expect = Direction::kDown;
   design.primary->expect_up = false;
   EXPECT_EQ(UnitsOf(told), stats::PlannedUnits(design, rate));
-  EXPECT_NE(Check("power", told).find(" units in all to show -5% of orders with 90% power"), std::string::npos);
+  EXPECT_NE(Check("power", told).find(" units in all to show −5% of orders with 90% power"), std::string::npos);
 
   experiment.primary->use = "steps";
   EXPECT_EQ(UnitsOf(told), stats::PlannedUnits(design, rate)) << "of a funnel who reaches its end: a share of units";
@@ -212,6 +221,82 @@ TEST_F(StartCheckTest, TheUnitsAreThoseOfThePlan) {
             "good: " + unsaid + R"(, of which it has 28 {"days":28})");
   experiment.plan->max_days.reset();
   EXPECT_TRUE(Check("power").starts_with("attention: " + unsaid + ": write `max_days`"));
+}
+
+// With the traffic that there is.
+TEST_F(StartCheckTest, ThePowerIsThatOfTheTimeThatItsPlanHas) {
+  AddMetric("orders", MetricType::kConversion);
+  record().definition.primary = PrimaryMetric{"orders", {}, 5'000};
+  record().definition.plan = Plan{.method = PlanMethod::kFixed, .max_days = 20};
+  // 800 a day enter: 16 000 in 20 days.
+  const StartCheckInputs few{.units_per_day = 2'000, .baseline = 0.1};
+  const double power = *stats::PowerForLift(stats::ShareBaseline(0.1), 0.05, 8'000);
+  const double detectable = *stats::DetectableLift(stats::ShareBaseline(0.1), 8'000);
+  EXPECT_EQ(SentenceOf(few),
+            "it takes 118,817 units in all to show +5% of orders with 80% power, which is 149 days; the "
+            "20 days of its plan give 17.6% power for that, and 80% for " +
+                stats::LiftText(detectable) + " and more");
+  EXPECT_TRUE(Check("power", few).starts_with("attention: "));
+  const auto within = [&](const std::string& name, const StartCheckInputs& inputs) {
+    const std::vector<StartCheck> checks = ChecksBeforeStart(definitions, record(), inputs);
+    return checks.back().numbers.Find("within")->Find(name)->AsDouble();
+  };
+  EXPECT_EQ(within("days", few), 20);
+  EXPECT_EQ(within("units", few), 16'000);
+  EXPECT_NEAR(within("power", few), power, 2e-3) << "but for what is shown on the wrong side";
+  EXPECT_NEAR(within("detectable", few), detectable, 1e-5);
+  record().definition.primary->expect = Direction::kDown;
+  EXPECT_NEAR(within("detectable", few), -detectable, 1e-5);
+  const StartCheckInputs many{.units_per_day = 50'000, .baseline = 0.1};
+  EXPECT_TRUE(SentenceOf(many).ends_with(", which is 6 days; it runs for 7 days all the same")) << SentenceOf(many);
+  EXPECT_GT(within("power", many), 0.99);
+  EXPECT_TRUE(SentenceOf({.units_per_day = 1, .baseline = 0.1})
+                  .ends_with("which is more than 10 years; the 20 days of its plan give 5.00% power for that, and not "
+                             "80% for any effect"))
+      << SentenceOf({.units_per_day = 1, .baseline = 0.1});
+  // Who has not said what is worth finding is told what could be.
+  record().definition.primary->detect.reset();
+  EXPECT_EQ(SentenceOf(few),
+            "which effect is worth finding is not said; write `detect` into the metric; 20 days give 80% "
+            "power for " +
+                stats::LiftText(-detectable) + " and more");
+  record().definition.plan->max_days.reset();
+  EXPECT_EQ(within("days", few), 14);
+}
+
+TEST_F(StartCheckTest, WhatWasMeasuredBeforeStandsInForTheBaseline) {
+  AddMetric("orders", MetricType::kConversion);
+  record().definition.primary = PrimaryMetric{"orders", {}, 5'000};
+  record().definition.plan = Plan{.method = PlanMethod::kFixed};
+  StartCheckInputs inputs;
+  inputs.observed_baseline = ObservedBaseline{{stats::ProportionStatistic{2'000, 200}}, "e", 3};
+  EXPECT_EQ(
+      Check("power", inputs),
+      "unknown: it takes 118,817 units in all to show +5% of orders, from 10.0% in its iteration 3, with 80% power; "
+      "how long that lasts is not known without --daily-units "
+      R"({"baseline":0.1,"source":"totals","experiment":"e","iteration":3,"baseline_units":2000.0,"lift":0.05,)"
+      R"("alpha":"5%","power":"80%","units":118817.0})");
+  inputs.observed_baseline->experiment = "old";
+  EXPECT_TRUE(SentenceOf(inputs).find(", from 10.0% in experiment old, with") != std::string::npos);
+  inputs.baseline = 0.2;
+  EXPECT_NEAR(UnitsOf(inputs), UnitsOf({.baseline = 0.2}), 0) << "what is told counts first";
+  // Of a mean only who has an event counts: ten times as many have to be exposed, where it is known that one in ten
+  // has.
+  definitions.entities.metrics[0].definition.type = MetricType::kMean;
+  stats::Moments moments;
+  for (const double amount : {0.0, 12.0, 24.0}) moments.Add(amount);
+  stats::Design design;
+  design.plan.weights = {0.5, 0.5};
+  design.primary = stats::Goal{0, true, 0.05};
+  design.method = stats::PlanMethod::kFixed;
+  const double counted = *stats::PlannedUnits(design, stats::MeanStatistic{moments});
+  EXPECT_EQ(SentenceOf({.baseline = 12, .deviation = 12}),
+            "it takes " + stats::CountText(counted) +
+                " units with an event in all to show +5% of orders with 80% power; "
+                "how many of those exposed have one is not known");
+  inputs.observed_baseline = ObservedBaseline{{stats::MeanStatistic{moments}, 10}, "e", 3};
+  EXPECT_EQ(UnitsOf({.baseline = 12, .deviation = 12, .observed_baseline = inputs.observed_baseline}), 10 * counted);
+  EXPECT_EQ(UnitsOf({.observed_baseline = inputs.observed_baseline}), 10 * counted);
 }
 
 }  // namespace

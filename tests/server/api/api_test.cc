@@ -702,7 +702,7 @@ TEST_F(ApiTest, AnExperimentIsMovedAndSaysWhereItStands) {
   EXPECT_EQ(checked.status, 200);
   EXPECT_EQ(TextAt(TestServer::Body(checked), "can_start"), "true");
   EXPECT_THAT(checked.body, HasSubstr(R"("check":"start","outcome":"good","sentence":"it can start")"));
-  EXPECT_THAT(checked.body, HasSubstr("about 2000 units a day enter"));
+  EXPECT_THAT(checked.body, HasSubstr("about 2,000 units a day enter"));
   EXPECT_EQ(server.Call("POST", project + "/experiments/e/start", {.key = staging}).status, 403);
   EXPECT_EQ(move("pause").status, 409);
   EXPECT_THAT(move("pause").body, HasSubstr("experiment 'e' has not run; start it"));

@@ -439,6 +439,44 @@ TEST_F(TotalsTest, TheCheckBeforeAStartKnowsWhatExperimentsOnTheFlagHaveCounted)
               HasSubstr("about 5 units a day enter, by the exposures of its iteration 1 on 2 days from 2027-01-02"));
 }
 
+TEST_F(TotalsTest, TheCheckBeforeAStartKnowsWhatThePrimaryMetricWas) {
+  const std::string experiment = "/api/v1/projects/shop/experiments/one-page", check = experiment + "/check";
+  std::string first, second;
+  for (int i = 0; i < 1'200; ++i) {
+    const std::string unit = "u" + std::to_string(i);
+    std::string& events = i < 600 ? first : second;
+    events += (events.empty() ? "" : ",") + Exposure(unit, i % 2 == 0 ? R"("role":"assigned","variant":"control")"
+                                                                      : R"("role":"assigned","variant":"one_page")");
+    if (i % 5 == 0) events += "," + Order(unit, "20");
+  }
+  server.SetNow(1'798'761'650'000);
+  EXPECT_EQ(Send(Batch("batch-0000000001", first)).status, 202);
+  EXPECT_EQ(Send(Batch("batch-0000000002", second)).status, 202);
+  const auto at = [&](std::int64_t now_ms) {
+    server.SetNow(now_ms);
+    EXPECT_TRUE(server.fold().CatchUp([] { return false; }));
+    return server.Call("GET", check).body;
+  };
+  constexpr std::int64_t kDay = 86'400'000;
+  EXPECT_EQ(server.Call("POST", experiment + "/stop", {}).status, 200);
+  const HttpAnswer edited =
+      server.Call("PATCH", experiment, {.body = R"({"metrics":{"primary":{"use":"ordered","detect":"5%"}}})"});
+  EXPECT_EQ(edited.status, 200) << edited.body;
+  EXPECT_THAT(at(1'798'761'600'000 + kDay), HasSubstr("what ordered is without the experiment is not known"))
+      << "who was exposed a day ago has two more to order";
+  // The next event tells the fold how late it is.
+  server.SetNow(1'798'761'600'000 + 5 * kDay);
+  EXPECT_EQ(Send(Batch("batch-0000000003", Track("hello"))).status, 202);
+  const std::string known = at(1'798'761'600'000 + 5 * kDay);
+  EXPECT_THAT(known, HasSubstr(" to show +5% of ordered, from 20.0% in its iteration 1, with 80% power, which is "));
+  EXPECT_THAT(known, HasSubstr(R"("baseline":0.2,"source":"totals","experiment":"one-page","iteration":1,)"
+                               R"("baseline_units":1200.0)"));
+  EXPECT_THAT(server.Call("GET", check + "?baseline=0.1").body, HasSubstr(R"("baseline":0.1,"source":"told")"));
+  // What is defined in another way is not what was measured.
+  EXPECT_EQ(server.Call("PATCH", "/api/v1/projects/shop/metrics/ordered", {.body = R"({"window":"48h"})"}).status, 200);
+  EXPECT_THAT(server.Call("GET", check).body, HasSubstr("no experiment on its flag has measured it with enough units"));
+}
+
 TEST_F(TotalsTest, TheReportIsADocumentAPageAndText) {
   const std::string path = kScope + std::string("/experiments/one-page/report");
   EXPECT_EQ(server.Get(path).Find("verdict")->AsString(), "No unit has been exposed yet.");

@@ -14,6 +14,7 @@
 
 #include "core/base/json.h"
 #include "stats/inference/confidence_sequence.h"
+#include "stats/inference/power.h"
 #include "stats/report/charts.h"
 #include "stats/report/planning.h"
 #include "stats/report/report.h"
@@ -947,6 +948,35 @@ TEST(PlannedUnitsTest, OfAMeanAreThoseOfWhomEnoughHaveAnEvent) {
   const Report report = Judge(design, {&totals, {}}, {}, After(20));
   EXPECT_EQ(MetricOf(report, "primary").arms[0].units, 1'000) << "of whom the mean is";
   EXPECT_EQ(report.progress.units, 20'000u);
+}
+
+// The other way round, against formulas of their own (stats/inference/power.h).
+TEST(PlannedUnitsTest, SayWhatSoManyUnitsCanFind) {
+  Design design = DesignOf(PlanMethod::kFixed);
+  design.primary->detect = 0.10;
+  const ProportionStatistic share{1'000, 100};
+  // Which counts what is shown on the wrong side, too: a ten-thousandth.
+  EXPECT_NEAR(*PlannedPower(design, share, 12'000), *PowerForLift(ShareBaseline(0.1), 0.10, 6'000), 2e-4);
+  EXPECT_NEAR(*PlannedEffect(design, share, 12'000), *DetectableLift(ShareBaseline(0.1), 6'000), 1e-5);
+  design.method = PlanMethod::kGroupSequential;
+  design.look_every = std::chrono::days(1);
+  design.min_days = 1;
+  design.max_days = 10;
+  const double drift = 0.10 / LiftStandardError(ShareBaseline(0.1), 0.10, 6'000);
+  EXPECT_NEAR(*PlannedPower(design, share, 12'000), *PowerWithLooks(drift, {.looks = 10}), 1e-3);
+  for (const PlanMethod method : {PlanMethod::kGroupSequential, PlanMethod::kSequential, PlanMethod::kFixed}) {
+    design.method = method;
+    const double planned = *PlannedUnits(design, share);
+    EXPECT_NEAR(*PlannedPower(design, share, planned), design.power, 1e-4);
+    EXPECT_NEAR(*PlannedEffect(design, share, planned), 0.10, 1e-5);
+  }
+  EXPECT_DOUBLE_EQ(*PlannedPower(design, share, 1e9), 0.9999) << "never certain";
+  EXPECT_NEAR(*PlannedPower(design, share, 2), 0.05, 1e-5);
+  EXPECT_EQ(PlannedEffect(design, share, 50).error().code, StatsErrorCode::kInsufficientN);
+  EXPECT_EQ(PlannedPower(design, share, 0).error().code, StatsErrorCode::kInsufficientN);
+  design.primary->detect.reset();
+  EXPECT_TRUE(PlannedEffect(design, share, 12'000)) << "no effect has to be named";
+  EXPECT_EQ(PlannedPower(design, share, 12'000).error().code, StatsErrorCode::kInvalid);
 }
 
 TEST(HashOfTest, ChangesWithThePlanAndNotWithItsEnd) {
