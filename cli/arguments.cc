@@ -969,7 +969,9 @@ void AddExperimentReport(CLI::App& experiments, Run& run, bool watches) {
                        ? experiments.add_subcommand("watch", "Show its report anew when there is a look or a day more")
                        : experiments.add_subcommand("report", "Say what it has come to, and what to do");
   const auto options = On(*verb, run, watches ? &ExperimentWatch : &ExperimentReport);
-  verb->add_option("EXPERIMENT", options->experiment, "Its key")->type_name("")->required();
+  verb->add_option("EXPERIMENT", options->experiment, watches ? "Its key" : "Its key, or holdout:NAME")
+      ->type_name("")
+      ->required();
   verb->add_option("--iteration", options->iteration, "Which; left out, the newest")->type_name("N");
   if (watches) {
     AddRead(*verb, "--every", "Between two readings", "1m", "a duration such as 1m", &ParseDuration, options->every)

@@ -24,6 +24,10 @@ Result<std::string> PathOf(const ExperimentReportOptions& options) {
   const Result<std::string> project = ResolveProject(options.connection, options.project);
   if (!project) return Fail(project.error());
   std::string environment = options.environment;
+  if (environment.empty() && options.experiment.starts_with("holdout:")) {
+    return Fail(ErrorCode::kInvalid,
+                "a holdout has a report in each environment that has experiments of it; name one with --environment");
+  }
   if (environment.empty()) {
     const Result<ApiAnswer> found =
         Ask(options.connection, "GET", ProjectPath(*project) + "/experiments/" + Escape(options.experiment));

@@ -7,7 +7,7 @@
 //   if (facts) Judge((*facts)->plan, *(*facts)->totals, …);
 //
 // Beside experiments there is one for each holdout that experiments of an environment have, "holdout:NAME", iteration
-// 1, with the variants `comparison` and `held_out`, and the metrics of all of those experiments. What is stored of one
+// 1, with the variants `held_out` and `comparison`, and the metrics of all of those experiments. What is stored of one
 // that was deleted is not of the one that was made again under its key.
 //
 // Thread safety: every method may be called from any thread. What is given is a snapshot that nobody changes.

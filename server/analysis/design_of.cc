@@ -79,4 +79,19 @@ stats::Design DesignOf(const std::string& project, const Experiment& experiment,
   return design;
 }
 
+stats::Design DesignOf(const std::string& project, const std::string& environment, const Holdout& holdout,
+                       stats::ExperimentPlan plan) {
+  stats::Design design;
+  design.project = project;
+  design.environment = environment;
+  design.owner = holdout.owner;
+  design.hypothesis = holdout.description;
+  design.method = stats::PlanMethod::kSequential;
+  for (std::size_t m = 0; m < plan.metrics.size(); ++m) {
+    design.secondary.push_back({m, !plan.metrics[m].lower_is_better, std::nullopt});
+  }
+  design.plan = std::move(plan);
+  return design;
+}
+
 }  // namespace guidon

@@ -16,4 +16,9 @@ namespace guidon {
 // is left empty: it is found from what is observed (server/analysis/looks.h).
 stats::Design DesignOf(const std::string& project, const Experiment& experiment, stats::ExperimentPlan plan);
 
+// Of a holdout: no primary metric, for there is nothing to decide, and all that it measures as secondary ones, each by
+// a sequence, which holds whenever somebody looks. Without a flag.
+stats::Design DesignOf(const std::string& project, const std::string& environment, const Holdout& holdout,
+                       stats::ExperimentPlan plan);
+
 }  // namespace guidon

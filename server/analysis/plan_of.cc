@@ -169,7 +169,7 @@ std::optional<FoldPlan> PlanOf(const Definitions& definitions, const HoldoutReco
   plan.environment = environment;
   plan.unit = holdout.definition.unit;
   plan.plan.experiment = std::string(kHoldoutExperiment) + holdout.definition.key;
-  plan.plan.variants = {"comparison", "held_out"};
+  plan.plan.variants = {"held_out", "comparison"};  // the control sees none of the experiments
   plan.plan.weights = {0.5, 0.5};
   plan.plan.started = made;
   plan.plan.lookback = kLookback;

@@ -9,6 +9,7 @@
 #include "core/model/units.h"
 #include "server/analysis/design_of.h"
 #include "server/analysis/plan_of.h"
+#include "server/ingest/fact_events.h"
 #include "server/store/system_clock.h"
 
 namespace guidon {
@@ -53,6 +54,45 @@ void NoteMethod(const Published& published, std::vector<std::string>& notes) {
             "is read as a sequential plan to its end.");
 }
 
+// What is known of what was started while nothing of it is in the facts: its plan, and no units. Null where it is not
+// to be measured: it was not started, or is long over. `iteration` 0: the newest.
+std::shared_ptr<const stats::ExperimentFacts> NoFacts(const CatalogView& view, std::string_view project,
+                                                      std::string_view environment, std::string_view key,
+                                                      std::uint32_t iteration, stats::Time now) {
+  std::shared_ptr<stats::ExperimentFacts> facts;
+  const std::shared_ptr<const FoldPlans> all = PlansOf(view, now);
+  for (const FoldPlan& plan : all->plans) {
+    if (plan.project != project || plan.environment != environment || plan.plan.experiment != key) continue;
+    if (iteration != 0 && plan.plan.iteration != iteration) continue;
+    if (facts != nullptr && facts->plan.iteration > plan.plan.iteration) continue;
+    facts = std::make_shared<stats::ExperimentFacts>();
+    facts->plan = plan.plan;
+    facts->totals = std::make_shared<const stats::Totals>(plan.plan);
+  }
+  return facts;
+}
+
+constexpr std::string_view kNotAnalysed =
+    "Nothing of it is analysed yet: that begins some seconds after its start. If this stays, the metric "
+    "guidon_facts_left_out and the server's log say why.";
+
+// In place of a decision: in what those who took part and those who were held out were found to differ.
+std::string FoundOf(const stats::Report& report) {
+  std::string better, worse;
+  for (const stats::MetricReport& metric : report.metrics) {
+    for (const stats::ComparisonOfVariant& comparison : metric.comparisons) {
+      if (comparison.found.empty()) continue;
+      std::string& list = comparison.found == "better" ? better : worse;
+      list += (list.empty() ? comparison.found + " in " : ", ") + metric.metric;
+    }
+  }
+  if (better.empty() && worse.empty()) {
+    return "No difference has been found between those who saw the experiments and those who were held out.";
+  }
+  return "Those who saw the experiments are " + better + (better.empty() || worse.empty() ? "" : " and ") + worse +
+         " than those who were held out.";
+}
+
 std::string DayOf(Timestamp time) {
   return FormatTimestamp(time.time_since_epoch().count()).substr(0, 10);
 }
@@ -89,11 +129,9 @@ Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_
     ground.facts = *std::move(facts);
   } else {
     ground.is_analysed = false;
-    ground.facts = NoFacts(ground.project->definitions, *record, iteration, ground.now);
+    ground.facts = NoFacts(*ground.view, project, environment, key, iteration, ground.now);
     if (ground.facts == nullptr) return facts ? not_found() : Fail(facts.error());
-    ground.notes.emplace_back(
-        "Nothing of it is analysed yet: that begins some seconds after its start. If this stays, the metric "
-        "guidon_facts_left_out and the server's log say why.");
+    ground.notes.emplace_back(kNotAnalysed);
   }
   ground.quality.rejected = ground.facts->rejected;
   ground.quality.folded_to = ground.facts->watermark;
@@ -127,22 +165,11 @@ Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_
   return ground;
 }
 
-std::shared_ptr<const stats::ExperimentFacts> Reports::NoFacts(const Definitions& definitions,
-                                                               const ExperimentRecord& record, std::uint32_t iteration,
-                                                               stats::Time now) {
-  if (iteration == 0) iteration = record.state.iteration;
-  for (FoldPlan& plan : PlansOf(definitions, record, now)) {
-    if (plan.plan.iteration != iteration) continue;
-    auto facts = std::make_shared<stats::ExperimentFacts>();
-    facts->plan = std::move(plan.plan);
-    facts->totals = std::make_shared<const stats::Totals>(facts->plan);
-    return facts;
-  }
-  return nullptr;
-}
-
 Result<stats::Report> Reports::Of(std::string_view project, std::string_view environment, std::string_view key,
                                   std::uint32_t iteration) const {
+  if (key.starts_with(kHoldoutExperiment) && iteration <= 1) {
+    return OfHoldout(std::string(project), std::string(environment), key.substr(kHoldoutExperiment.size()));
+  }
   Result<Ground> ground = GroundOf(project, environment, key, iteration);
   if (!ground) return Fail(ground.error());
   const Result<Published> published = looks_.Read(ground->of, ground->design);
@@ -153,6 +180,47 @@ Result<stats::Report> Reports::Of(std::string_view project, std::string_view env
   NoteMethod(*published, ground->notes);
   ground->notes.insert(ground->notes.end(), published->unread.begin(), published->unread.end());
   report.notes.insert(report.notes.end(), ground->notes.begin(), ground->notes.end());
+  return report;
+}
+
+Result<stats::Report> Reports::OfHoldout(const std::string& project, const std::string& environment,
+                                         std::string_view name) const {
+  const std::shared_ptr<const CatalogView> view = catalog_.View();
+  const ProjectView* found = view->FindProject(project);
+  const HoldoutRecord* record = found == nullptr ? nullptr : found->definitions.entities.FindHoldout(name);
+  if (record == nullptr) {
+    return Fail(ErrorCode::kNotFound, "project '" + project + "' has no holdout '" + std::string(name) + "'");
+  }
+  const std::string key = std::string(kHoldoutExperiment) + std::string(name);
+  const stats::Time now = Now();
+  std::vector<std::string> notes;
+  if (record->definition.archived) notes.emplace_back("The holdout has ended: nobody is held out any more.");
+  const Result<std::shared_ptr<const stats::ExperimentFacts>> known = analysis_.Facts(project, environment, key, 1);
+  if (!known && known.error().code != ErrorCode::kNotFound) return Fail(known.error());
+  std::shared_ptr<const stats::ExperimentFacts> facts = known ? *known : nullptr;
+  if (facts == nullptr) {
+    facts = NoFacts(*view, project, environment, key, 1, now);
+    if (facts == nullptr) {
+      return Fail(ErrorCode::kNotFound, "no experiment with holdout '" + std::string(name) +
+                                            "' has been started in environment '" + environment + "' of project '" +
+                                            project + "'");
+    }
+    notes.emplace_back(kNotAnalysed);
+  }
+  stats::ExperimentPlan plan = facts->plan;
+  SetTimes(nullptr, *facts->totals, plan);
+  if (plan.started == stats::Time{}) plan.started = now;  // nobody was exposed
+  stats::DataQuality quality;
+  quality.rejected = facts->rejected;
+  quality.folded_to = facts->watermark;
+  quality.rebuilding = facts->rebuilding;
+  stats::Report report = stats::Judge(DesignOf(project, environment, record->definition, std::move(plan)),
+                                      {facts->totals.get(), std::move(quality)}, {}, now, view->revision);
+  if (report.progress.units > 0 && !report.HasRedGate()) {
+    report.verdict = FoundOf(report);
+    report.next = "A holdout decides nothing. Archive it when its time is over: then everybody takes part.";
+  }
+  report.notes.insert(report.notes.end(), notes.begin(), notes.end());
   return report;
 }
 

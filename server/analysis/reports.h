@@ -42,8 +42,9 @@ class Reports {
 
   // As of now; of an iteration that is over, as of the revision at its end. `iteration` 0: the newest. Of one that was
   // started a moment ago, and is not in the facts yet, a report of no units, which its notes say. A stored look that
-  // cannot be read is told in its notes. kNotFound: no such experiment in that environment, none of that iteration, or
-  // it was never started.
+  // cannot be read is told in its notes. Of a holdout, "holdout:NAME", what its experiments there brought together:
+  // those who took part against those who were held out, without a decision. kNotFound: no such experiment in that
+  // environment, none of that iteration, or it was never started.
   Result<stats::Report> Of(std::string_view project, std::string_view environment, std::string_view key,
                            std::uint32_t iteration) const;
 
@@ -76,10 +77,8 @@ class Reports {
   stats::Time Now() const;
   Result<Ground> GroundOf(std::string_view project, std::string_view environment, std::string_view key,
                           std::uint32_t iteration) const;
-  // What is known of it while nothing is: its plan, and no units. Nothing where it was not started, or is long over.
-  static std::shared_ptr<const stats::ExperimentFacts> NoFacts(const Definitions& definitions,
-                                                               const ExperimentRecord& record, std::uint32_t iteration,
-                                                               stats::Time now);
+  Result<stats::Report> OfHoldout(const std::string& project, const std::string& environment,
+                                  std::string_view name) const;
   // What was edited while it ran, a sentence each.
   std::vector<std::string> ChangesOf(const Ground& ground) const;
   Status TakeDueLook(const std::string& project, const ExperimentRecord& record, const ExperimentIteration& iteration);

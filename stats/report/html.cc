@@ -117,9 +117,10 @@ class PageWriter {
              "</title><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><link rel=\"icon\" "
              "href=\"data:,\"><style>" +
              std::string(kPageStyle) + "</style></head><body><header><h1>" + Escaped(report_.experiment) +
-             "</h1><p class=\"sub\">" + Escaped(report_.flag) + " in " + Escaped(report_.environment) + " of " +
-             Escaped(report_.project) + ", iteration " + CountText(std::uint64_t{report_.iteration}) + ", as of " +
-             Escaped(TimeText(report_.as_of)) + "</p></header><main>";
+             "</h1><p class=\"sub\">" + (report_.flag.empty() ? "holdout" : Escaped(report_.flag)) + " in " +
+             Escaped(report_.environment) + " of " + Escaped(report_.project) + ", iteration " +
+             CountText(std::uint64_t{report_.iteration}) + ", as of " + Escaped(TimeText(report_.as_of)) +
+             "</p></header><main>";
   }
 
   void Fact(const std::string& name, const std::string& value, const std::string& below = "") {

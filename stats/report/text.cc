@@ -291,7 +291,7 @@ void PrintSlices(Page& page, const Report& report) {
 std::string ToText(const Report& report, const TextOptions& options) {
   Page page(options);
   const std::string key = Cut(Plain(report.experiment), page.columns() / 2);
-  page.Wrapped(Plain(report.flag) + " in " + report.environment + ", iteration " +
+  page.Wrapped((report.flag.empty() ? "holdout" : Plain(report.flag)) + " in " + report.environment + ", iteration " +
                    CountText(std::uint64_t{report.iteration}) + ", as of " + TimeText(report.as_of),
                2, page.Paint("1", key) + "  ", Width(key) + 2);
   page.Blank();

@@ -198,7 +198,8 @@ TEST_F(ImportTest, ATableOfPlayersComesToTheSameEffectsHereAndInTheReportOfAServ
     "metrics":[{"metric":"retention_7","owner":"x","event":"day_7","type":"conversion"},
       {"metric":"retention_1","owner":"x","event":"day_1","type":"conversion"},
       {"metric":"sum_game_rounds","owner":"x","event":"rounds","type":"sum","value":"rounds"}],
-    "experiments":[{"experiment":"players","flag":"level","environment":"production","owner":"x","state":"running",
+    "holdouts":[{"holdout":"half-year","owner":"x","unit":"player","size":"5%"}],
+    "experiments":[{"experiment":"players","holdout":"half-year","flag":"level","environment":"production","owner":"x","state":"running",
       "unit":"player","variants":{"gate_30":{"serves":"at_30","weight":"50%"},"gate_40":{"serves":"at_40","weight":"50%"}},
       "metrics":{"primary":"retention_7","secondary":["retention_1","sum_game_rounds"]},
       "plan":{"method":"fixed"}}]}})json"});
@@ -215,6 +216,13 @@ TEST_F(ImportTest, ATableOfPlayersComesToTheSameEffectsHereAndInTheReportOfAServ
   EXPECT_TRUE(report.Find("metrics")->AsArray().at(0).Find("comparisons")->AsArray().empty()) << "it has not ended";
   EXPECT_EQ(GuidonOf(server, {"experiment", "stop", "players"}).exit_code, 0);
   EXPECT_EQ(GuidonOf(server, {"experiment", "report", "players"}).exit_code, 1) << "it does harm";
+  // Of the holdout nobody came here.
+  const Finished held = GuidonOf(server, {"experiment", "report", "holdout:half-year", "-e", "production"});
+  EXPECT_EQ(held.exit_code, 0) << held.errors;
+  EXPECT_THAT(held.output, AllOf(HasSubstr("holdout:half-year  holdout in production"), HasSubstr("No unit has been")));
+  const Finished nowhere = GuidonOf(server, {"experiment", "report", "holdout:half-year"});
+  EXPECT_EQ(nowhere.exit_code, 2);
+  EXPECT_THAT(nowhere.errors, HasSubstr("name one with --environment"));
   read();
   EXPECT_EQ(report.Find("decision")->AsString(), "stop_for_harm");
   const Value& split = *report.Find("gates")->AsArray().at(0).Find("numbers");

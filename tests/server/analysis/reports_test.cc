@@ -436,6 +436,52 @@ TEST_F(ReportsTest, AHoldoutThatIsMadeAgainUnderItsKeyBeginsAtNothing) {
   EXPECT_EQ(kept() == whole, true);
 }
 
+TEST_F(ReportsTest, AHoldoutShowsWhatItsExperimentsBroughtAndDecidesNothing) {
+  const auto report_of = [this](const std::string& name) {
+    return reports_.Of("shop", "production", "holdout:" + name, 0);
+  };
+  EXPECT_THAT(report_of("global").error().message, HasSubstr("has no holdout 'global'"));
+  Put(EntityKind::kHoldout, "global", R"({"owner":"ben","description":"half a year","unit":"key","size":"10%"})");
+  EXPECT_THAT(report_of("global").error().message, HasSubstr("no experiment with holdout 'global' has been started"));
+  Put(EntityKind::kFlag, "g",
+      R"({"type":"string","owner":"x","variations":{"multi":"m","single":"s"},
+          "environments":{"production":{"enabled":true,"default":"multi"}}})");
+  Put(EntityKind::kExperiment, "second",
+      R"({"flag":"g","environment":"production","owner":"ana","state":"running","unit":"key","holdout":"global",
+          "variants":{"control":{"serves":"multi","weight":"50%"},"one_page":{"serves":"single","weight":"50%"}},
+          "metrics":{"primary":"ordered","guardrails":["spent"]}})");
+  ASSERT_TRUE(report_of("global"));
+  EXPECT_EQ(report_of("global")->verdict, "No unit has been exposed yet.");
+
+  // Of 300 that took part half order, of 300 that were held out a tenth.
+  std::vector<std::string> events;
+  now_ms_ += kHourMs;
+  for (int i = 0; i < 600; ++i) {
+    const std::string unit = "u" + std::to_string(i), role = i < 300 ? "held_out" : "comparison";
+    std::string event = Exposure(unit, "control", now_ms_);
+    const std::string of = R"("experiment":"checkout","iteration":1,"variant":"control","role":"assigned")";
+    events.push_back(event.replace(event.find(of), of.size(), R"("holdout":"global","role":")" + role + '"'));
+    if (i % 10 == 0 || (i >= 300 && i % 2 == 0)) events.push_back(Track(unit, "order", now_ms_));
+  }
+  Send(events);
+  Fold();
+  const stats::Report report = *report_of("global");
+  EXPECT_EQ(report.decision, stats::Decision::kCannotSay);
+  EXPECT_EQ(report.verdict, "Those who saw the experiments are better in ordered, spent than those who were held out.");
+  EXPECT_EQ(report.design.owner, "ben");
+  EXPECT_THAT(report.design.plan.variants, ElementsAre("held_out", "comparison"));
+  ASSERT_EQ(report.metrics.size(), 2u);
+  EXPECT_EQ(report.metrics[0].role, "secondary");
+  EXPECT_NEAR(report.metrics[0].comparisons.at(0).absolute->effect.point, 0.4, 1e-12);
+  // What it has come to stays when it has ended.
+  EXPECT_TRUE(catalog_.MoveExperiment(
+      {.project = "shop", .experiment = "second", .order = ExperimentOrder{.move = Move::kStop}}));
+  Patch(EntityKind::kHoldout, "global", R"({"archived":true})");
+  Fold();
+  EXPECT_EQ(report_of("global")->progress.units, 600u);
+  EXPECT_THAT(report_of("global")->notes, ::testing::Contains(HasSubstr("has ended")));
+}
+
 TEST_F(ReportsTest, ALookThatCannotBeReadIsToldAndSilencesNoAlarm) {
   SendCrowd(600, 20);
   now_ms_ = kStartMs + 2 * kDayMs;

@@ -512,9 +512,19 @@ TEST_F(TotalsTest, TheReportIsADocumentAPageAndText) {
 TEST_F(TotalsTest, AHoldoutIsAnExperimentOfItsOwn) {
   Fold();
   const Value totals = server.Get(kScope + std::string("/experiments/holdout:none-of-it/totals"));
-  EXPECT_THAT(ToJson(totals), HasSubstr(R"("units":[{"variant":"comparison","units":1,"multiple":0,"with_history":0},)"
-                                        R"({"variant":"held_out","units":1)"));
+  EXPECT_THAT(ToJson(totals), HasSubstr(R"("units":[{"variant":"held_out","units":1,"multiple":0,"with_history":0},)"
+                                        R"({"variant":"comparison","units":1)"));
   EXPECT_THAT(ToJson(*totals.Find("plan")), Not(HasSubstr("window"))) << "being held out has no moment";
+  const std::string path = kScope + std::string("/experiments/holdout:none-of-it/report");
+  const Value report = server.Get(path);
+  EXPECT_EQ(report.Find("decision")->AsString(), "cannot_say");
+  EXPECT_EQ(report.Find("progress")->Find("units")->AsInt(), 2);
+  EXPECT_EQ(report.Find("plan")->Find("method")->AsString(), "sequential");
+  EXPECT_EQ(report.Find("plan")->Find("primary"), nullptr);
+  EXPECT_EQ(report.Find("metrics")->AsArray().at(0).Find("role")->AsString(), "secondary");
+  EXPECT_THAT(server.Call("GET", path + "?as=text").body, HasSubstr("holdout:none-of-it  holdout in production, "));
+  EXPECT_EQ(server.Call("GET", path + "?as=html").status, 200);
+  EXPECT_EQ(server.Call("GET", path + "?iteration=2").status, 404);
 }
 
 TEST_F(TotalsTest, WhoWasExposedIsListedInPages) {
