@@ -195,14 +195,15 @@ TEST_F(ImportTest, ATableOfPlayersComesToTheSameEffectsHereAndInTheReportOfAServ
     "project":{"project":"shop","environments":{"production":{}}},
     "flags":[{"flag":"level","type":"number","owner":"x","variations":{"at_30":30,"at_40":40},
       "environments":{"production":{"enabled":true,"default":"at_30"}}}],
-    "metrics":[{"metric":"retention_7","owner":"x","event":"day_7","type":"conversion"},
-      {"metric":"retention_1","owner":"x","event":"day_1","type":"conversion"},
-      {"metric":"sum_game_rounds","owner":"x","event":"rounds","type":"sum","value":"rounds"}],
+    "metrics":[{"metric":"retention_7","owner":"x","event":"day_7","type":"conversion","window":"none"},
+      {"metric":"retention_1","owner":"x","event":"day_1","type":"conversion","window":"none"},
+      {"metric":"sum_game_rounds","owner":"x","event":"rounds","type":"sum","value":"rounds",
+        "cap":"none","window":"none"}],
     "holdouts":[{"holdout":"half-year","owner":"x","unit":"player","size":"5%"}],
     "experiments":[{"experiment":"players","holdout":"half-year","flag":"level","environment":"production","owner":"x","state":"running",
       "unit":"player","variants":{"gate_30":{"serves":"at_30","weight":"50%"},"gate_40":{"serves":"at_40","weight":"50%"}},
       "metrics":{"primary":"retention_7","secondary":["retention_1","sum_game_rounds"]},
-      "plan":{"method":"fixed"}}]}})json"});
+      "plan":{"method":"fixed","adjust":"none"}}]}})json"});
   ASSERT_EQ(applied.status, 200) << applied.body;
   const Finished done = GuidonOf(server, {"events", "import", files / "table.csv", "-e", "production", "--experiment",
                                           "players", "--exposure-columns", exposure, "--metric-columns", metrics});
