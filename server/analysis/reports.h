@@ -72,7 +72,7 @@ class Reports {
     std::shared_ptr<const CatalogView> view;
     std::vector<std::string> notes;
 
-    stats::Facts Facts() const { return {facts->totals.get(), quality}; }
+    stats::Facts Facts() const { return {facts->totals.get(), quality, facts->caps}; }
   };
   stats::Time Now() const;
   Result<Ground> GroundOf(std::string_view project, std::string_view environment, std::string_view key,

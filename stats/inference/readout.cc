@@ -66,17 +66,21 @@ Outcome<Interval> FiellerInterval(const ArmStatistic& control, const ArmStatisti
   const Outcome<Effect> effect = EffectOfValues(*c, *t, Scale::kAbsolute);
   if (!effect) return FailStats(effect.error());
 
+  return FiellerInterval(*c, *t, StudentUpperQuantile(alpha / 2, effect->degrees_of_freedom));
+}
+
+Outcome<Interval> FiellerInterval(const ArmValue& control, const ArmValue& treatment, double standard_errors) {
   // (mT - r mC)² <= q² (vT/nT + r² vC/nC), a quadratic in the ratio r: it has two ends when mC² > q² vC/nC.
-  const double q = StudentUpperQuantile(alpha / 2, effect->degrees_of_freedom);
-  const double of_control = q * q * c->variance / c->n;
-  const double of_treatment = q * q * t->variance / t->n;
-  const double leading = c->value * c->value - of_control;
-  if (!(c->value > 0) || !(leading > 0)) {
+  const double q = standard_errors;
+  const double of_control = q * q * control.variance / control.n;
+  const double of_treatment = q * q * treatment.variance / treatment.n;
+  const double leading = control.value * control.value - of_control;
+  if (!(control.value > 0) || !(leading > 0)) {
     return FailStats(StatsErrorCode::kBaselineZero,
                      "as far as these data say the baseline may be 0: no lift over it has bounds");
   }
-  const double middle = c->value * t->value;
-  const double half = std::sqrt(of_treatment * leading + of_control * t->value * t->value);
+  const double middle = control.value * treatment.value;
+  const double half = std::sqrt(of_treatment * leading + of_control * treatment.value * treatment.value);
   return Interval{(middle - half) / leading - 1, (middle + half) / leading - 1};
 }
 

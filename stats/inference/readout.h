@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "stats/inference/effect.h"
+#include "stats/inference/effects.h"
 #include "stats/statistic/power_sums.h"
 
 namespace guidon::stats {
@@ -34,5 +35,8 @@ Outcome<Readout> ReadOut(const ArmStatistic& control, const ArmStatistic& treatm
 // baseline is. kBaselineZero when those lifts have no end, because the baseline itself may be 0. For arms that are not
 // adjusted (`value` and `variance` as ValueOf gives them); the control above 0.
 Outcome<Interval> FiellerInterval(const ArmStatistic& control, const ArmStatistic& treatment, double alpha);
+// The same with so many standard errors in place of Student's quantile (> 0): of a sequence its bound, and the interval
+// holds at every moment.
+Outcome<Interval> FiellerInterval(const ArmValue& control, const ArmValue& treatment, double standard_errors);
 
 }  // namespace guidon::stats

@@ -227,7 +227,8 @@ class PageWriter {
                                                              : Tag("warn", "Not sure yet"));
     }
     html_ += "</h3><p class=\"about\">" + Escaped(metric.kind) + ", " + (metric.expect_up ? "up" : "down") +
-             " is good" + (metric.role == "guardrail" ? "; " + Escaped(MarginText(metric)) : "") + "</p>";
+             " is good" + (metric.role == "guardrail" ? "; " + Escaped(MarginText(metric)) : "") +
+             (metric.cap ? "; " + Escaped(CapText(metric)) : "") + "</p>";
     for (const bool is_relative : {true, false}) Forest(metric, is_relative);
     Table(metric);
     html_ += "</div>";
@@ -333,7 +334,7 @@ class PageWriter {
                ") of the present numbers. Nothing is decided by it.</p>";
     }
     for (const ComparisonOfVariant& comparison : metric.comparisons) {
-      if (comparison.error || (!comparison.absolute && !comparison.unadjusted && !comparison.detectable)) continue;
+      if (comparison.error) continue;
       MoreOf(comparison, is_share);
     }
     if (!metric.arms.empty() && !metric.arms[0].steps.empty()) Steps(metric);
@@ -362,7 +363,9 @@ class PageWriter {
   }
 
   void MoreOf(const ComparisonOfVariant& comparison, bool is_share) {
+    const std::size_t begin = html_.size();
     html_ += "<details><summary>More about " + Escaped(comparison.variant) + "</summary><ul>";
+    const std::size_t empty = html_.size();
     const auto item = [&](const std::string& what, const Estimate& estimate) {
       const bool is_relative = estimate.effect.scale == Scale::kRelative;
       html_ += "<li>" + what + ": " + Escaped(EffectText(estimate.effect.point, is_relative, is_share)) + " (" +
@@ -372,12 +375,33 @@ class PageWriter {
       item("Now, with an interval that holds at every moment", comparison.estimate);
     if (comparison.absolute) item("Absolute", *comparison.absolute);
     if (comparison.unadjusted) item("Without CUPED", *comparison.unadjusted);
+    if (comparison.uncapped) {
+      item("Without the cap, which cut " + PluralText(comparison.capped, "unit") +
+               (comparison.unadjusted ? ", and without CUPED" : ""),
+           *comparison.uncapped);
+    }
+    if (comparison.fieller) {
+      html_ += "<li>As a share of the control, by Fieller: " + Escaped(IntervalText(*comparison.fieller, true, false)) +
+               "</li>";
+    }
+    for (const ComparisonOfVariant::Stratified& one : comparison.stratified) {
+      item("Post-stratified by " + Escaped(one.dimension), one.estimate);
+    }
+    if (comparison.per_day) {
+      html_ += "<li>If all units that come in a day had it, of " + CountText(report_.progress.units_per_day) + ": " +
+               Escaped(EffectText(comparison.per_day->effect.point, false, false)) + " a day (" +
+               Escaped(IntervalText(comparison.per_day->interval, false, false)) + ")</li>";
+    }
     if (comparison.detectable) {
       html_ += "<li>An effect of " + Escaped(ShareText(*comparison.detectable)) +
                " would be found at this size with a power of " + Escaped(PlainShareText(report_.design.power)) +
                ", by one look.</li>";
     }
-    html_ += "</ul></details>";
+    if (html_.size() == empty) {
+      html_.resize(begin);
+    } else {
+      html_ += "</ul></details>";
+    }
   }
 
   void Steps(const MetricReport& metric) {

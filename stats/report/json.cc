@@ -110,6 +110,22 @@ Value ComparisonValue(const ComparisonOfVariant& comparison, const Design& desig
   AppendIf(object, "expected_loss", comparison.expected_loss);
   if (!comparison.prior.empty()) object.Append("prior", Value(comparison.prior));
   AppendIf(object, "detectable", comparison.detectable);
+  if (comparison.capped > 0) object.Append("capped", Value(comparison.capped));
+  if (comparison.uncapped) object.Append("uncapped", EstimateValue(*comparison.uncapped));
+  if (comparison.fieller) {
+    object.Append("fieller",
+                  Object{{"lower", Value(comparison.fieller->lower)}, {"upper", Value(comparison.fieller->upper)}});
+  }
+  if (comparison.per_day) object.Append("per_day", EstimateValue(*comparison.per_day));
+  if (!comparison.stratified.empty()) {
+    Array stratified;
+    for (const ComparisonOfVariant::Stratified& one : comparison.stratified) {
+      stratified.emplace_back(Object{{"dimension", Value(one.dimension)},
+                                     {"strata", Value(one.strata)},
+                                     {"estimate", EstimateValue(one.estimate)}});
+    }
+    object.Append("stratified", Value(std::move(stratified)));
+  }
   return object;
 }
 
@@ -126,6 +142,7 @@ Value MetricValue(const MetricReport& metric, const Design& design) {
     object.Append("on_breach", Value(metric.on_breach));
     if (!metric.guardrail_verdict.empty()) object.Append("verdict", Value(metric.guardrail_verdict));
   }
+  AppendIf(object, "cap", metric.cap);
   Array arms;
   for (const MetricReport::ArmFigures& arm : metric.arms) {
     Object one{{"variant", Value(arm.variant)}, {"units", Value(arm.units)}};

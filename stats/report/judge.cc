@@ -14,6 +14,7 @@
 #include "stats/report/findings.h"
 #include "stats/report/gates.h"
 #include "stats/report/measure.h"
+#include "stats/report/more.h"
 #include "stats/report/planning.h"
 #include "stats/report/report.h"
 #include "stats/report/words.h"
@@ -419,6 +420,7 @@ Report Judge(const Design& design, const Facts& facts, const std::vector<Publish
     if (metric.role == "secondary") secondary.push_back(&metric);
   }
   judging.AdjustSecondary(std::move(secondary));
+  AddMore(report, facts);
 
   if (design.primary && !report.results_hidden) {
     std::vector<std::pair<std::string, double>> lifts;

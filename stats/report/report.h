@@ -93,6 +93,7 @@ struct DataQuality {
 struct Facts {
   const Totals* totals = nullptr;  // outlives the call
   DataQuality quality;
+  Caps caps = {};  // that the totals were cut at
 };
 
 // A published look, as it was recorded. Verdicts stand: a later look displays a reversal, it does not undo the first
@@ -156,6 +157,17 @@ struct ComparisonOfVariant {
   std::optional<double> chance_to_win, expected_loss;  // secondary view; never decides
   std::string prior;  // of these: "flat" over effects, or "uniform_shares", of small counts; "" without them
   std::optional<double> detectable;  // at this size, at the plan's power
+  // Beside the effect (more.h); none of it decides.
+  std::uint64_t capped = 0;          // units of both arms whose totals were cut
+  std::optional<Estimate> uncapped;  // without the cap, and without CUPED
+  std::optional<Interval> fieller;   // of the lift, where that is not shown for its baseline is near 0; not adjusted
+  std::optional<Estimate> per_day;   // absolute, of all units that come in a day, if they all had the variant
+  struct Stratified {
+    std::string dimension;   // by whose values like is compared with like
+    std::size_t strata = 0;  // that could stand alone
+    Estimate estimate;       // on the scale of `estimate`
+  };
+  std::vector<Stratified> stratified;
 };
 
 struct MetricReport {
@@ -176,6 +188,7 @@ struct MetricReport {
   std::optional<double> margin;                  // guardrails
   bool margin_is_relative = true;
   std::string on_breach;
+  std::optional<double> cap;      // what units' totals are cut at
   std::string guardrail_verdict;  // of all variants: "safe", "harmed", "not_sure_yet"
   struct OverTime {
     std::int32_t day = 0;  // units first exposed up to it

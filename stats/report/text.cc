@@ -221,7 +221,8 @@ void PrintMetric(Page& page, const MetricReport& metric, const Report& report) {
                                 ? MarginText(metric)
                                 : metric.kind + ", " + (metric.expect_up ? "up is good" : "down is good");
   const std::string name = Cut(Plain(metric.metric), page.columns() / 2 - 4);
-  page.Wrapped(about, 2 + Width(name) + 2, "  " + page.Paint("1", name), 2 + Width(name));
+  page.Wrapped(metric.cap ? about + "; " + CapText(metric) : about, 2 + Width(name) + 2, "  " + page.Paint("1", name),
+               2 + Width(name));
   if (report.results_hidden && metric.comparisons.empty()) return;
   PrintArms(page, metric);
   const std::size_t bar_width = page.columns() - 2 - kNameWidth - kEffectWidth - 2;

@@ -91,6 +91,12 @@ std::string MarginText(const MetricReport& metric) {
   return "never worse by " + margin + ", else " + metric.on_breach;
 }
 
+std::string CapText(const MetricReport& metric) {
+  const double at = metric.cap.value_or(0);
+  const std::string cap = at > 0 && at == std::floor(at) ? CountText(at) : NumberText(at);
+  return "totals above " + cap + " count as " + cap;
+}
+
 std::string LooksText(const Report& report) {
   std::string text;
   if (EffectiveMethod(report.design) == PlanMethod::kSequential) return text;

@@ -39,6 +39,9 @@ std::string MarginText(const MetricReport& metric);
 // The margin on the axis of effects: below 0 where up is good, above 0 where down is. Nothing without one.
 std::optional<double> MarginAt(const MetricReport& metric);
 
+// "totals above 75 count as 75"; of a metric with a cap.
+std::string CapText(const MetricReport& metric);
+
 // "look 3 of 6, 52% of the information, alpha spent 0.0052 of 0.05"; "" where the method has no looks.
 std::string LooksText(const Report& report);
 // "21 days, 102,400 units, about 4,900 a day, about 12 days left"

@@ -44,6 +44,39 @@ const MetricReport& MetricOf(const Report& report, std::string_view role) {
   throw std::invalid_argument("no metric that is " + std::string(role));
 }
 
+constexpr const char* kParts[] = {"verdict", "data",  "primary-metric", "guardrails", "secondary-metrics", "over-time",
+                                  "looks",   "units", "slices",         "plan",       "statistics"};
+
+// By their headings' ids, in the order of the page.
+std::vector<std::pair<std::string, std::string>> PartsOf(const std::string& page) {
+  std::vector<std::pair<std::string, std::string>> parts;
+  const std::string begin = "<section ", id = "<h2 id=\"", end = "</section>";
+  for (std::size_t at = page.find(begin); at != std::string::npos; at = page.find(begin, at + 1)) {
+    const std::size_t name = page.find(id, at) + id.size();
+    parts.emplace_back(page.substr(name, page.find('"', name) - name), page.substr(at, page.find(end, at) - at));
+  }
+  return parts;
+}
+
+std::string PartOf(const std::string& page, std::string_view name) {
+  for (const auto& [part, text] : PartsOf(page)) {
+    if (part == name) return text;
+  }
+  return "";
+}
+
+std::size_t CountOf(std::string_view text, std::string_view what) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+std::vector<std::string> NamesOf(const std::vector<std::pair<std::string, std::string>>& parts) {
+  std::vector<std::string> names;
+  for (const auto& [name, text] : parts) names.push_back(name);
+  return names;
+}
+
 // ---- Golden files -------------------------------------------------------------------------------------------------
 
 // Everything as it is in the file, numbers within 1e-9 of it.
@@ -564,6 +597,121 @@ TEST(JudgeTest, NoIntervalIsShownBeforeASequenceMayBegin) {
   }
 }
 
+// ---- More about a comparison --------------------------------------------------------------------------------------
+
+// 2,000 units of each variant, each with a revenue of `y` of unit and variant, half of them on ios.
+Totals RevenueOf(const Design& design, const std::function<double(std::uint32_t, std::uint32_t)>& y,
+                 const std::function<bool(std::uint32_t, std::uint32_t)>& is_ios) {
+  Totals totals(design.plan);
+  for (std::uint32_t i = 0; i < 4'000; ++i) {
+    Contribution unit;
+    unit.kind = Contribution::Kind::kUnit;
+    unit.variant = i % 2;
+    unit.day = 20'460;
+    unit.dimensions = {is_ios(i / 2, i % 2) ? "ios" : "web", "DE"};
+    unit.metrics.resize(design.plan.metrics.size());
+    unit.metrics[1].y_uncapped = y(i / 2, i % 2);
+    unit.metrics[1].y = std::min(unit.metrics[1].y_uncapped, 75.0);
+    unit.metrics[1].capped = unit.metrics[1].y < unit.metrics[1].y_uncapped;
+    unit.metrics[1].events = 1;
+    totals.Add(unit);
+  }
+  return totals;
+}
+
+Design DesignOfRevenue() {
+  Design design = DesignOf(PlanMethod::kSequential);
+  design.plan.metrics[1].adjust = false;
+  design.primary = Goal{1, true, std::nullopt};
+  design.secondary.clear();
+  return design;
+}
+
+TEST(MoreTest, WhereAMetricIsCutAndWhatItWouldBeWithoutIsSaid) {
+  Design design = DesignOfRevenue();
+  // 50 of the treatment's units have 1,000; all others 40, or 50.
+  const Totals totals = RevenueOf(
+      design,
+      [](std::uint32_t unit, std::uint32_t variant) {
+        return variant == 1 && unit < 50 ? 1'000 : 40.0 + unit % 2 * 10;
+      },
+      [](std::uint32_t unit, std::uint32_t) { return unit % 2 == 0; });
+  const Report report = Judge(design, {&totals, {}}, {}, After(20));
+  const MetricReport& revenue = MetricOf(report, "primary");
+  EXPECT_EQ(revenue.cap, 75);
+  const ComparisonOfVariant& comparison = revenue.comparisons[0];
+  EXPECT_EQ(comparison.capped, 50u);
+  ASSERT_TRUE(comparison.uncapped);
+  EXPECT_NEAR(comparison.estimate.effect.treatment_mean, (1'950 * 45 + 50 * 75) / 2'000.0, 1e-9);
+  EXPECT_NEAR(comparison.uncapped->effect.treatment_mean, (1'950 * 45 + 50 * 1'000) / 2'000.0, 1e-9);
+  EXPECT_LT(comparison.uncapped->interval.lower, comparison.uncapped->effect.point);
+  EXPECT_THAT(ToText(report), HasSubstr("totals above 75 count as 75"));
+  EXPECT_THAT(PartOf(ToHtml(report), "primary-metric"), HasSubstr("Without the cap, which cut 50 units: +"));
+  // Of a percentile, what the last pass over the units has found.
+  design.plan.metrics[1].cap_value.reset();
+  design.plan.metrics[1].cap_share = 0.99;
+  Caps caps;
+  caps.metrics.resize(design.plan.metrics.size());
+  EXPECT_FALSE(MetricOf(Judge(design, {&totals, {}, caps}, {}, After(20)), "primary").cap);
+  caps.metrics[1].y = 61.5;
+  EXPECT_EQ(MetricOf(Judge(design, {&totals, {}, caps}, {}, After(20)), "primary").cap, 61.5);
+}
+
+TEST(MoreTest, WhereNoLiftIsShownFiellersIntervalHoldsAtEveryMoment) {
+  const Design design = DesignOfRevenue();
+  // Means 0.8 and 1.8, deviation 10: the control is 3.6 of its standard errors above 0.
+  const Totals totals = RevenueOf(
+      design, [](std::uint32_t unit, std::uint32_t variant) { return (unit % 2 == 0 ? 10.0 : -10.0) + 0.8 + variant; },
+      [](std::uint32_t, std::uint32_t) { return true; });
+  const Report report = Judge(design, {&totals, {}}, {}, After(20));
+  const ComparisonOfVariant& comparison = MetricOf(report, "primary").comparisons[0];
+  ASSERT_FALSE(comparison.is_relative);
+  ASSERT_TRUE(comparison.fieller);
+  // At both ends "treatment - (1 + lift) control" is as far from 0 as the sequence allows.
+  const double variance = 100.0 * 2'000 / 1'999 / 2'000, bound = SequenceBound(0.05, 4'000, kSequenceTunedTo);
+  for (const double lift : {comparison.fieller->lower, comparison.fieller->upper}) {
+    const double ratio = 1 + lift;
+    EXPECT_NEAR(std::fabs(1.8 - ratio * 0.8) / std::sqrt(variance * (1 + ratio * ratio)), bound, 1e-9);
+  }
+  EXPECT_LT(comparison.fieller->lower, 1.25);
+  EXPECT_GT(comparison.fieller->upper, 1.25);
+  EXPECT_THAT(PartOf(ToHtml(report), "primary-metric"), HasSubstr("As a share of the control, by Fieller: "));
+  EXPECT_FALSE(MetricOf(SampleOf("ship"), "primary").comparisons[0].fieller) << "its lift is shown";
+}
+
+TEST(MoreTest, LikeIsComparedWithLikeByEachDimension) {
+  const Design design = DesignOfRevenue();
+  // 60 on ios and 20 on the web, whatever the variant, of which the treatment has more on ios by chance.
+  const auto is_ios = [](std::uint32_t unit, std::uint32_t variant) { return unit % 100 < 50 + 5 * variant; };
+  const Totals totals = RevenueOf(
+      design,
+      [&](std::uint32_t unit, std::uint32_t variant) { return (is_ios(unit, variant) ? 60.0 : 20.0) + unit / 100 % 2; },
+      is_ios);
+  const Report report = Judge(design, {&totals, {}}, {}, After(20));
+  const ComparisonOfVariant& comparison = MetricOf(report, "primary").comparisons[0];
+  EXPECT_NEAR(comparison.estimate.effect.point, 2 / 40.5, 1e-9);
+  ASSERT_EQ(comparison.stratified.size(), 1u) << "the country splits nobody";
+  EXPECT_EQ(comparison.stratified[0].dimension, "platform");
+  EXPECT_EQ(comparison.stratified[0].strata, 2u);
+  EXPECT_NEAR(comparison.stratified[0].estimate.effect.point, 0, 1e-9);
+  EXPECT_LT(comparison.stratified[0].estimate.effect.standard_error, 0.1 * comparison.estimate.effect.standard_error);
+  EXPECT_TRUE(std::isfinite(comparison.stratified[0].estimate.interval.lower));
+  EXPECT_THAT(PartOf(ToHtml(report), "primary-metric"), HasSubstr("<li>Post-stratified by platform: "));
+}
+
+TEST(MoreTest, WhatAnEffectComesToInADayIsOfTheUnitsThatCome) {
+  const Report& report = SampleOf("ship");
+  const ComparisonOfVariant& comparison = MetricOf(report, "primary").comparisons[0];
+  ASSERT_TRUE(comparison.per_day);
+  EXPECT_NEAR(comparison.per_day->effect.point,
+              (comparison.estimate.effect.treatment_mean - comparison.estimate.effect.control_mean) *
+                  report.progress.units_per_day,
+              1e-9);
+  EXPECT_NEAR(comparison.per_day->interval.upper, comparison.absolute->interval.upper * report.progress.units_per_day,
+              1e-9);
+  EXPECT_THAT(PartOf(ToHtml(report), "primary-metric"), HasSubstr("<li>If all units that come in a day had it, of "));
+}
+
 // ---- Looks --------------------------------------------------------------------------------------------------------
 
 TEST(LooksTest, AreTakenByThePlanOnceAnIntervalFromTheFewestDaysOn) {
@@ -994,39 +1142,6 @@ TEST(HashOfTest, ChangesWithThePlanAndNotWithItsEnd) {
 }
 
 // ---- The page -----------------------------------------------------------------------------------------------------
-
-constexpr const char* kParts[] = {"verdict", "data",  "primary-metric", "guardrails", "secondary-metrics", "over-time",
-                                  "looks",   "units", "slices",         "plan",       "statistics"};
-
-// By their headings' ids, in the order of the page.
-std::vector<std::pair<std::string, std::string>> PartsOf(const std::string& page) {
-  std::vector<std::pair<std::string, std::string>> parts;
-  const std::string begin = "<section ", id = "<h2 id=\"", end = "</section>";
-  for (std::size_t at = page.find(begin); at != std::string::npos; at = page.find(begin, at + 1)) {
-    const std::size_t name = page.find(id, at) + id.size();
-    parts.emplace_back(page.substr(name, page.find('"', name) - name), page.substr(at, page.find(end, at) - at));
-  }
-  return parts;
-}
-
-std::string PartOf(const std::string& page, std::string_view name) {
-  for (const auto& [part, text] : PartsOf(page)) {
-    if (part == name) return text;
-  }
-  return "";
-}
-
-std::size_t CountOf(std::string_view text, std::string_view what) {
-  std::size_t count = 0;
-  for (std::size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) ++count;
-  return count;
-}
-
-std::vector<std::string> NamesOf(const std::vector<std::pair<std::string, std::string>>& parts) {
-  std::vector<std::string> names;
-  for (const auto& [name, text] : parts) names.push_back(name);
-  return names;
-}
 
 TEST(PageTest, HasEveryPartInItsOrderVerdictFirst) {
   const Report& report = SampleOf("ship");
