@@ -332,6 +332,11 @@ std::string ToText(const Report& report, const TextOptions& options) {
   page.Heading("Plan");
   for (const auto& [name, what] : PlanLines(report)) page.Wrapped(what, 18, "  " + name, 2 + Width(name));
   for (const std::string& change : report.quality.changes) page.Wrapped(change, 18, "  Edited", 8);
+  page.Blank();
+  page.Wrapped(
+      "Not in here, but in the page (--html) and the document (--json): effect over time, units by day, the looks, "
+      "more about each variant, and the statistics that all of it is computed from.",
+      0);
   return page.Take();
 }
 
