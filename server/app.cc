@@ -65,7 +65,8 @@ constexpr int kTicksPerSecond = 2;
 constexpr std::chrono::seconds kLastCheckpoint(2);  // at a stop
 constexpr std::chrono::seconds kAdminDrain(1);      // of requests of people, after all others
 constexpr std::chrono::seconds kRequestLook(1);     // at change requests: whether one is due, or has become stale
-constexpr std::chrono::minutes kLookPace(1);        // at experiments: whether the plan of one has a look due
+constexpr std::chrono::seconds kLookPace(5);        // at experiments that are over: whether one has its final look due;
+constexpr int kLooksForAll = 12;                    // and, every so often, at all: whether the plan of one has one due
 constexpr int kSlotSeconds = 5;                     // a stream's first snapshot may hold a slot that long
 constexpr std::size_t kStatusClasses = 4;           // 2xx … 5xx
 constexpr std::string_view kNoRoute = "none";       // in metrics and logs, for what no route takes
@@ -320,8 +321,9 @@ class App::Impl {
     // Looks that are due are taken though nobody reads.
     look_keeper_.emplace(
         KeeperPace{.first_look = kLookPace, .interval = kLookPace, .clock = {}},
-        [this, said = std::string()](Timestamp, const std::function<bool()>& stop) mutable {
-          const Status done = reports_->TakeDueLooks(stop);
+        [this, said = std::string(), turn = 0](Timestamp, const std::function<bool()>& stop) mutable {
+          turn = (turn + 1) % kLooksForAll;
+          const Status done = reports_->TakeDueLooks(stop, turn == 0 ? LooksOf::kAll : LooksOf::kOver);
           if (!done && done.error().message != said && !stop()) {
             log_.Error("a look of an experiment is not taken; it is tried again", {{"cause", done.error().message}});
           }

@@ -294,13 +294,14 @@ Status Reports::TakeDueLook(const std::string& project, const ExperimentRecord& 
   return {};
 }
 
-Status Reports::TakeDueLooks(const std::function<bool()>& stop) {
+Status Reports::TakeDueLooks(const std::function<bool()>& stop, LooksOf which) {
   Status all;
   const std::shared_ptr<const CatalogView> view = catalog_.View();
   for (const auto& [project, project_view] : view->projects) {
     for (const ExperimentRecord& record : project_view->definitions.entities.experiments) {
       for (const ExperimentIteration& iteration : record.state.iterations) {
         if (stop()) return all;
+        if (which == LooksOf::kOver && !iteration.ended_ms) continue;
         const Status taken = TakeDueLook(project, record, iteration);
         if (!taken && all) all = taken;
       }

@@ -35,6 +35,8 @@ struct ReportsOptions {
   std::function<std::int64_t()> now_ms = {};  // empty: the system's clock
 };
 
+enum class LooksOf : std::uint8_t { kAll, kOver };
+
 class Reports {
  public:
   // All of them outlive it.
@@ -53,9 +55,10 @@ class Reports {
   Result<std::vector<stats::Alarm>> AlarmsOf(std::string_view project, std::string_view environment,
                                              std::string_view key, std::uint32_t iteration) const;
 
-  // Finds sizes and takes looks, of every iteration whose plan may still have one due. The first error; the others are
-  // tried all the same. Once a day, and at first, what is kept of experiments that are gone is removed.
-  Status TakeDueLooks(const std::function<bool()>& stop);
+  // Finds sizes and takes looks, of every iteration whose plan may still have one due; or only of those that are over,
+  // whose report waits for the final one. The first error; the others are tried all the same. Once a day, and at first,
+  // what is kept of experiments that are gone is removed.
+  Status TakeDueLooks(const std::function<bool()>& stop, LooksOf which = LooksOf::kAll);
 
  private:
   // What a report is made of; `facts` outlives the use of its totals.

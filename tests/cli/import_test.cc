@@ -216,6 +216,8 @@ TEST_F(ImportTest, ATableOfPlayersComesToTheSameEffectsHereAndInTheReportOfAServ
   EXPECT_TRUE(Eventually([&] { return read() == 400; })) << ToJson(report);
   EXPECT_TRUE(report.Find("metrics")->AsArray().at(0).Find("comparisons")->AsArray().empty()) << "it has not ended";
   EXPECT_EQ(GuidonOf(server, {"experiment", "stop", "players"}).exit_code, 0);
+  EXPECT_TRUE(Eventually([&] { return read() == 400 && report.Find("decision")->AsString() != "keep_running"; }))
+      << "the final look is taken";
   EXPECT_EQ(GuidonOf(server, {"experiment", "report", "players"}).exit_code, 1) << "it does harm";
   // Of the holdout nobody came here.
   const Finished held = GuidonOf(server, {"experiment", "report", "holdout:half-year", "-e", "production"});
