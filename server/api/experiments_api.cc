@@ -208,8 +208,10 @@ http::Response Api::CheckExperiment(const Call& call) {
   const auto record = FindExperiment(*held, request.experiment);
   if (!record) return ProblemResponse(record.error(), call.request.id);
   const Result<Committed> planned = parts_.catalog.MoveExperiment(request);
-  if (parts_.analysis != nullptr) {
-    const Experiment& experiment = (*record)->definition;
+  const Experiment& experiment = (*record)->definition;
+  // What was counted is read where it was counted.
+  const bool may_read = Authorize(call.who, Verb::kRead, {request.project, experiment.environment}).has_value();
+  if (parts_.analysis != nullptr && may_read) {
     if (!inputs.units_per_day) {
       inputs.observed = ObservedOn(*parts_.analysis, held->definitions, experiment, parts_.now_ms());
     }

@@ -417,6 +417,10 @@ TEST_F(TotalsTest, TheCheckBeforeAStartKnowsWhatExperimentsOnTheFlagHaveCounted)
   // Three, of the 95 % that no holdout takes.
   EXPECT_THAT(body, HasSubstr("about 3 units a day enter, by the exposures of its iteration 1 on the day 2027-01-01"));
   EXPECT_THAT(body, HasSubstr(R"("source":"exposures")"));
+  const std::string staging = server.MakeKey(KeyKind::kAdmin, "shop", "staging", "viewer");
+  const HttpAnswer from_staging = server.Call("GET", check, {.key = staging});
+  EXPECT_EQ(from_staging.status, 200) << from_staging.body;
+  EXPECT_THAT(from_staging.body, Not(HasSubstr(R"("source":"exposures")"))) << "what is counted is read where it is";
   EXPECT_THAT(server.Call("GET", check + "?daily_units=100").body, HasSubstr("about 95 units a day enter, as told"));
   // Whole days, once there are any: 4 units on the first and 6 on the second, not those of the start, nor of today.
   constexpr std::int64_t kDay = 86'400'000;
