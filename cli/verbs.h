@@ -1,7 +1,8 @@
 // The verbs of the command line. Each is one file; arguments.cc reads the words, main.cc calls one of them.
 //
-// Exit codes of every verb: 0 pass, 1 problem found, 2 usage error or unreadable input, 3 hold (not far enough yet), 4
-// server unreachable or failing.
+// Exit codes of every verb: 0 pass, 1 problem found (also what the server refuses for its state or its faults: a
+// conflict, an invalid definition), 2 usage error, unreadable input, or what is not there or not allowed, 3 hold (not
+// far enough yet), 4 server unreachable or failing.
 #pragma once
 
 #include <chrono>

@@ -58,7 +58,7 @@ TEST(KeyTest, MayExpire) {
 }
 
 // A key of everything is not less, and not refused, because of a variable that was set for another command.
-TEST(KeyTest, OfAnAdminTakesItsScopeFromWhatIsTypedAlone) {
+TEST(KeyTest, OfAnAdminTakesItsEnvironmentFromWhatIsTypedAlone) {
   const Guidond server;
   const Workspace files(SmallShop("shop"));
   ASSERT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
