@@ -139,6 +139,18 @@ std::optional<stats::Time> OpenUntil(const stats::ExperimentPlan& plan) {
   return *plan.ended + longest + plan.allowance + kTimeToFold;
 }
 
+namespace {
+
+// Whether it kept the assignments of an iteration before it: what its units did before they saw it, they may have done
+// because of that one.
+bool KeepsAssignments(const ExperimentState& state, const ExperimentIteration& iteration) {
+  return std::any_of(state.iterations.begin(), state.iterations.end(), [&](const ExperimentIteration& other) {
+    return other.number < iteration.number && other.salt == iteration.salt;
+  });
+}
+
+}  // namespace
+
 std::vector<FoldPlan> PlansOf(const Definitions& definitions, const ExperimentRecord& record, stats::Time now) {
   const ExperimentState& state = record.state;
   std::vector<FoldPlan> plans;
@@ -150,6 +162,10 @@ std::vector<FoldPlan> PlansOf(const Definitions& definitions, const ExperimentRe
                iteration.measured ? *iteration.measured : MeasuredPlanOf(record.definition, definitions.entities));
     plan.plan.iteration = iteration.number;
     plan.plan.started = TimeOf(iteration.started_ms);
+    if (KeepsAssignments(state, iteration)) {
+      plan.plan.lookback = stats::Milliseconds(0);
+      for (stats::MetricPlan& metric : plan.plan.metrics) metric.adjust = false;
+    }
     if (iteration.ended_ms) plan.plan.ended = TimeOf(*iteration.ended_ms);
     const std::optional<stats::Time> until = OpenUntil(plan.plan);
     if (!until || now < *until) plans.push_back(std::move(plan));

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "core/allocate/experiment_life.h"
 #include "core/base/json.h"
 #include "core/codec/codec.h"
 
@@ -37,6 +38,34 @@ TEST(PlansOfTest, AHoldoutIsMeasuredWhileTheNextIterationOfItsExperimentIsSchedu
   EXPECT_FALSE(PlanOf(definitions, holdout, "production", {})) << "it has never run";
   experiment.state.iteration = 1;
   EXPECT_TRUE(PlanOf(definitions, holdout, "production", {}));
+}
+
+TEST(PlansOfTest, AnIterationThatKeptItsAssignmentsIsNotAdjustedByWhatTheOneBeforeDid) {
+  Definitions definitions;
+  definitions.project.key = "shop";
+  definitions.entities.metrics.emplace_back().definition =
+      *DecodeMetric(*ParseJson(R"({"metric":"spent","type":"sum","event":"e","value":"v"})"));
+  ExperimentRecord experiment;
+  experiment.definition.key = "checkout";
+  experiment.definition.environment = "production";
+  experiment.definition.unit = "key";
+  experiment.definition.primary = PrimaryMetric{.use = "spent"};
+  experiment.state.status = ExperimentStatus::kRunning;
+  for (const auto& [number, salt] : {std::pair(1u, "checkout#1"), std::pair(2u, "checkout#1"), std::pair(3u, "new")}) {
+    ExperimentIteration& iteration = experiment.state.iterations.emplace_back();
+    iteration.number = number;
+    iteration.salt = salt;
+    iteration.measured = HeldPlan(MeasuredPlanOf(experiment.definition, definitions.entities));
+    experiment.state.iteration = number;
+  }
+  const std::vector<FoldPlan> plans = PlansOf(definitions, experiment, stats::Time());
+  ASSERT_EQ(plans.size(), 3u);
+  for (const std::size_t fresh : {0, 2}) {
+    EXPECT_EQ(plans[fresh].plan.lookback, std::chrono::days(14));
+    EXPECT_TRUE(plans[fresh].plan.metrics.at(0).adjust);
+  }
+  EXPECT_EQ(plans[1].plan.lookback, std::chrono::days(0)) << "its arms are those of the first";
+  EXPECT_FALSE(plans[1].plan.metrics.at(0).adjust);
 }
 
 TEST(PlansOfTest, WhatADefinitionDoesNotSayIsTheDefaultOfTheMethods) {
