@@ -345,6 +345,7 @@ class Deciding {
     double highest = 0;
     for (const Standing& standing : standings_) {
       if (standing.IsHarmed()) continue;
+      if (standing.IsBetter()) return false;  // that is found already; it waits for something else
       const std::optional<stats::Futility> futility = FutilityOf(standing);
       if (!futility || !futility->is_futile) return false;
       highest = std::max(highest, futility->under_plan);
@@ -520,6 +521,7 @@ class Deciding {
     Time next =
         design_.plan.started + std::max<Milliseconds>((taken + 1) * every, std::chrono::days(FewestDays(design_)));
     if (report_.progress.until && *report_.progress.until <= next) next = *OfEnd();
+    if (looks.empty() && AwaitsSize(design_, std::max(now_, next))) next += OutcomeTime(design_);
     return next > now_ ? std::optional(next) : std::nullopt;
   }
 

@@ -84,6 +84,7 @@ class Judging {
   void FindOut(MetricReport& primary) const {
     Findings findings(design_);
     for (const PublishedLook& look : looks_) findings.Add(look);
+    const Findings of_looks = findings;
     if (method_ == PlanMethod::kSequential && (looks_.empty() || !looks_.back().is_final)) {
       std::vector<std::pair<double, double>> now;
       for (const ComparisonOfVariant& one : primary.comparisons) {
@@ -93,10 +94,11 @@ class Judging {
       findings.AddNow(now);
     }
     for (std::size_t i = 0; i < primary.comparisons.size(); ++i) {
-      const Finding& finding = findings.variants().at(i);
+      // What the present says stands where a look may keep it: of a plan that may still find its size none does.
+      const Finding& finding = (FindsAtEveryMoment(design_, looks_) ? findings : of_looks).variants().at(i);
       primary.comparisons[i].found = finding.found;
       primary.comparisons[i].found_at_look = finding.at_look;
-      primary.comparisons[i].p_adjusted = finding.p_adjusted;
+      primary.comparisons[i].p_adjusted = findings.variants().at(i).p_adjusted;
     }
   }
 

@@ -102,9 +102,11 @@ std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, c
   const PlanMethod method = EffectiveMethod(design);
   // The units of the end have outcomes to come.
   const bool is_final = progress.at_end && now >= *progress.settled;
-  const bool is_due = is_final || IsIntervalDue(design, taken, now);
+  const bool is_early = progress.days < FewestDays(design);
+  const bool is_due = is_final || (!is_early && IsIntervalDue(design, taken, now));
   if (!is_final) {
-    if (progress.at_end || method == PlanMethod::kFixed || progress.days < FewestDays(design)) return std::nullopt;
+    if (progress.at_end || method == PlanMethod::kFixed) return std::nullopt;
+    // What a sequence finds is kept from the first day on; ship waits for the days.
     if (!is_due && !FindsAtEveryMoment(design, taken)) return std::nullopt;
     if (taken.empty() && AwaitsSize(design, now)) return std::nullopt;
   }

@@ -262,6 +262,16 @@ TEST(JudgeTest, StopsForFutilityOnlyWhenTheLookedForEffectCannotBeFoundAnyMore) 
   EXPECT_EQ(running.decision, Decision::kKeepRunning) << running.verdict;
   EXPECT_THAT(running.next, HasSubstr("The next look is due on 2027-01-25."));
   EXPECT_THAT(running.next, HasSubstr("Its end is expected on "));
+
+  // Nor is what was found already looked for: it waits for its guardrails.
+  ArmOf worse;
+  worse.conversion = 0.188;
+  Watched watched = Watch(DesignOf(), {.seed = 27, .days = 28, .arms = {{}, worse}});
+  ASSERT_EQ(watched.Read().decision, Decision::kStopForFutility);
+  for (PublishedLook& look : watched.looks) look.safe.emplace();
+  watched.looks.front().effects.front().p = 1e-6;
+  watched.looks.front().effects.front().z = 6;
+  EXPECT_EQ(watched.Read().decision, Decision::kKeepRunning) << watched.Read().verdict;
 }
 
 TEST(JudgeTest, SaysWhatWouldChangeEveryVerdict) {
@@ -337,10 +347,8 @@ TEST(JudgeTest, ASequenceShipsByTheLookThatKeepsWhatItFoundAndGoesOnDoingSo) {
   ArmOf better;
   better.conversion = 0.235;
   Watched watched{
-      design, TotalsOf(design, {.seed = 11, .units_per_day = 2'000, .arms = {{}, better}}, 16), {}, After(13.9)};
-  EXPECT_FALSE(watched.TakeDueLook()) << "too early for a verdict";
+      design, TotalsOf(design, {.seed = 11, .units_per_day = 2'000, .arms = {{}, better}}, 16), {}, After(16)};
   // Two weeks, and a day more: between two weekly looks.
-  watched.now = After(16);
   const Report found = watched.Read();
   ASSERT_EQ(MetricOf(found, "primary").comparisons[0].found, "better");
   ASSERT_EQ(MetricOf(found, "primary").comparisons[0].found_at_look, 0u);
@@ -494,6 +502,7 @@ TEST(JudgeTest, SaysNothingButHarmBeforeTheFewestDays) {
   EXPECT_EQ(report.decision, Decision::kKeepRunning) << report.verdict;
   EXPECT_THAT(report.verdict, HasSubstr("too early"));
   EXPECT_THAT(report.next, HasSubstr("A difference is there already; what is missing is time."));
+  EXPECT_NE(MetricOf(report, "primary").comparisons[0].found_at_look, 0u) << "a look has kept it, and it stands";
   ArmOf worse;
   worse.conversion = 0.15;
   EXPECT_EQ(Watch(DesignOf(PlanMethod::kSequential), {.seed = 5, .days = 10, .arms = {{}, worse}}).Read().decision,
@@ -541,6 +550,16 @@ TEST(JudgeTest, WithoutSizeAndEndGroupSequentialIsSequentialAndSaysSo) {
   EXPECT_EQ(EffectiveMethod(design), PlanMethod::kSequential);
   const Report report = Watch(design, {.seed = 9, .units_per_day = 300, .days = 15}).Read();
   EXPECT_THAT(report.notes, ::testing::Contains(HasSubstr("neither a size nor an end")));
+
+  // One that may still find its size does not say on Tuesday what it takes back when it has: no look keeps it.
+  ArmOf worse;
+  worse.conversion = 0.15;
+  const Watched sizeless = Watch(design, {.seed = 5, .days = 4, .arms = {{}, worse}});
+  ASSERT_TRUE(sizeless.looks.empty());
+  const Report early = sizeless.Read();
+  EXPECT_LT(MetricOf(early, "primary").comparisons[0].p_adjusted, 0.001);
+  EXPECT_EQ(MetricOf(early, "primary").comparisons[0].found, "");
+  EXPECT_EQ(early.decision, Decision::kKeepRunning) << early.verdict;
 }
 
 TEST(JudgeTest, ABaselineNearZeroIsComparedAbsolutely) {
