@@ -150,6 +150,7 @@ Result<Published> Looks::TakeDue(const IterationOf& iteration, stats::Design des
       const Result<bool> put = PutOnce(store_, PrefixOf(iteration) + "size", record);
       if (!put) return Fail(put.error());
       published->design.planned_units = size;
+      if (!IsWhole(published->design, facts, now)) return published;  // the end may have come with the size
     }
   }
   const auto due = stats::DueLook(published->design, facts, published->looks, now);

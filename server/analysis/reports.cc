@@ -177,6 +177,11 @@ Result<stats::Report> Reports::Of(std::string_view project, std::string_view env
   ground->quality.changes = ChangesOf(*ground);
   stats::Report report =
       stats::Judge(published->design, ground->Facts(), published->looks, ground->now, ground->revision);
+  const bool has_final = !published->looks.empty() && published->looks.back().is_final;
+  if (!published->unread.empty() && report.progress.at_end && !has_final) {
+    report.next = report.would_change =
+        "No look is taken while one that is stored cannot be read: go by the numbers, or run a new iteration.";
+  }
   NoteMethod(*published, ground->notes);
   ground->notes.insert(ground->notes.end(), published->unread.begin(), published->unread.end());
   report.notes.insert(report.notes.end(), ground->notes.begin(), ground->notes.end());
@@ -215,10 +220,11 @@ Result<stats::Report> Reports::OfHoldout(const std::string& project, const std::
   quality.folded_to = facts->watermark;
   quality.rebuilding = facts->rebuilding;
   stats::Report report = stats::Judge(DesignOf(project, environment, record->definition, std::move(plan)),
-                                      {facts->totals.get(), std::move(quality)}, {}, now, view->revision);
+                                      {facts->totals.get(), std::move(quality), facts->caps}, {}, now, view->revision);
   if (report.progress.units > 0 && !report.HasRedGate()) {
     report.verdict = FoundOf(report);
     report.next = "A holdout decides nothing. Archive it when its time is over: then everybody takes part.";
+    report.would_change = "Nothing: a holdout decides nothing.";
   }
   report.notes.insert(report.notes.end(), notes.begin(), notes.end());
   return report;
