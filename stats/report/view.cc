@@ -85,8 +85,10 @@ std::optional<double> MarginAt(const MetricReport& metric) {
 
 std::string MarginText(const MetricReport& metric) {
   if (!metric.margin) return "any harm that is shown, else " + metric.on_breach;
+  // As definitions have it, those of ratios, too.
+  const bool is_in_points = IsShare(metric.kind) || metric.kind == "ratio";
   const std::string margin = metric.margin_is_relative ? PlainShareText(*metric.margin)
-                             : IsShare(metric.kind)    ? PlainNumberText(*metric.margin * 100) + "pp"
+                             : is_in_points            ? PlainNumberText(*metric.margin * 100) + "pp"
                                                        : PlainNumberText(*metric.margin);
   return "never worse by " + margin + ", else " + metric.on_breach;
 }

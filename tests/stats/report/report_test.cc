@@ -1291,7 +1291,8 @@ TEST(ReportTest, ThePlanHasEveryGuardrailWithItsMarginInTheUnitOfItsKind) {
     const std::string text = ToText(report);
     return std::pair(PartOf(ToHtml(report), "plan"), text.substr(text.find("\nPlan\n")));
   };
-  for (const MetricKind kind : {MetricKind::kConversion, MetricKind::kRetention, MetricKind::kFunnel}) {
+  for (const MetricKind kind :
+       {MetricKind::kConversion, MetricKind::kRatio, MetricKind::kRetention, MetricKind::kFunnel}) {
     const auto [page, text] = plan_of(kind);
     EXPECT_THAT(page, HasSubstr("<dt>Guardrail</dt><dd>checkout_error, never worse by 0.5pp, else rollback</dd>"));
     EXPECT_THAT(text, HasSubstr("checkout_error, never worse by 0.5pp, else rollback\n"));
