@@ -231,7 +231,7 @@ void AddFactsRows(std::vector<Row>& rows) {
   rows.push_back({"S14", "fact by fact, in any order, in parts, against one pass", Streaming});
   rows.push_back({"S15", "bucketing is uniform, two layers are independent", Bucketing});
   rows.push_back({"S16", "sketches of lognormal and Pareto values", Sketches});
-  rows.push_back({"S17", "facts that come again, late and in any order", Replay});
+  rows.push_back({"S17", "exposures that come again, and all facts in any order", Replay});
 }
 
 }  // namespace guidon::stats
