@@ -29,8 +29,8 @@
 
 namespace guidon::codec {
 
-// Faults beyond this many are counted, not kept: one issue at the end says how many.
 inline constexpr std::string_view kNone = "none";  // no variant, adjustment, window or cap
+// Faults beyond this many are counted, not kept: one issue at the end says how many.
 inline constexpr std::size_t kMaxIssues = 1'000;
 
 struct Report {
