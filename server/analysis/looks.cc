@@ -42,8 +42,7 @@ Result<bool> PutOnce(Store& store, const std::string& key, const Value& value) {
 stats::Time DueSince(const stats::Design& design, const stats::Totals& totals, stats::Time now) {
   const stats::Progress progress = stats::ProgressOf(design, totals, now);
   if (progress.at_end) return std::min(now, *progress.settled);
-  const stats::Milliseconds every = std::max<stats::Milliseconds>(design.look_every, std::chrono::days(1));
-  return design.plan.started + every * ((now - design.plan.started) / every);
+  return design.plan.started + stats::LookEvery(design) * stats::LookIntervals(design, now);
 }
 
 // Whether there is anything to look at, and all of it is there.

@@ -11,6 +11,7 @@
 #include "stats/inference/effects.h"
 #include "stats/inference/power.h"
 #include "stats/report/gates.h"
+#include "stats/report/measure.h"
 #include "stats/report/planning.h"
 #include "stats/report/words.h"
 
@@ -181,11 +182,6 @@ stats::Design DesignBefore(const Definitions& definitions, const Experiment& exp
   return DesignOf(definitions.project.key, experiment, PlanBeforeStart(definitions, experiment));
 }
 
-bool IsShare(stats::MetricKind kind) {
-  return kind == stats::MetricKind::kConversion || kind == stats::MetricKind::kRetention ||
-         kind == stats::MetricKind::kFunnel;
-}
-
 // What the power is computed from.
 struct Basis {
   stats::KnownBaseline known;
@@ -197,7 +193,7 @@ struct Basis {
 // What is told is the statistic of units of which nobody knows how many there were: only a mean and a variance are made
 // of it.
 Basis ToldBasis(stats::MetricKind kind, const StartCheckInputs& inputs) {
-  if (IsShare(kind)) return {{stats::ProportionStatistic{1, *inputs.baseline}}, true};
+  if (stats::IsShare(kind)) return {{stats::ProportionStatistic{1, *inputs.baseline}}, true};
   const double variance = *inputs.deviation * *inputs.deviation;
   Basis basis{{stats::MeanStatistic{{2, *inputs.baseline, variance}}}, true};
   if (kind == stats::MetricKind::kMean) {
@@ -219,7 +215,7 @@ std::string MissingFor(const stats::MetricPlan& metric, const StartCheckInputs& 
            " is without the experiment is not known: no experiment on its flag has measured it with enough units; say "
            "it with --baseline";
   }
-  if (IsShare(metric.kind)) {
+  if (stats::IsShare(metric.kind)) {
     return *inputs.baseline < 1 ? "" : metric.key + " is a share of units: its --baseline is below 1";
   }
   return inputs.deviation ? "" : "how far " + metric.key + " varies is not known; say its --deviation over units";
@@ -307,7 +303,7 @@ std::string SentenceOf(const Experiment& experiment, const stats::Design& design
   if (!basis.is_told) {
     const ObservedBaseline& seen = *inputs.observed_baseline;
     const auto value = stats::ValueOf(basis.known.arm);
-    sentence += ", from " + stats::MeanText(value ? value->value : 0, IsShare(metric.kind)) + " in " +
+    sentence += ", from " + stats::MeanText(value ? value->value : 0, stats::IsShare(metric.kind)) + " in " +
                 (seen.experiment == experiment.key ? "its iteration " + std::to_string(seen.iteration)
                                                    : "experiment " + seen.experiment) +
                 ",";

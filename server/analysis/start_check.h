@@ -9,8 +9,7 @@
 // reports are held against (design_of.h): what is said before the start and what the plan says afterwards are one
 // number.
 //
-// Thread safety: pure functions. Cost: a pass over the experiments, and some
-// tens of calls of PlannedUnits.
+// Thread safety: pure functions. Cost: a pass over the experiments, and some tens of calls of PlannedUnits.
 #pragma once
 
 #include <cstdint>

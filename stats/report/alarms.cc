@@ -63,7 +63,7 @@ std::vector<Alarm> AlarmsOf(const Design& design, const Facts& facts, Time) {
     for (std::uint32_t v = 1; v < design.plan.variants.size(); ++v) {
       const Outcome<Guarded> guarded = Guard(goal, up_is_good, control, totals.Arm(goal.metric, v), design.alpha);
       if (!guarded || guarded->verdict != "harmed") continue;
-      const bool is_share = IsShare(std::string(KindText(metric.kind)));
+      const bool is_share = IsShare(metric.kind);
       MetricReport about;  // for the words of its margin
       about.kind = KindText(metric.kind);
       about.margin = goal.margin;

@@ -28,19 +28,14 @@ struct Standing {
   bool IsHarmed() const { return IsWorse() || !harmed_by.empty(); }
 };
 
-constexpr std::string_view kTooFew = "too few units";
-
 bool Has(const Standing& standing, std::string_view badge) {
-  if (standing.primary == nullptr) return false;
-  const std::vector<std::string>& badges = standing.primary->badges;
-  return std::find(badges.begin(), badges.end(), badge) != badges.end();
+  return standing.primary != nullptr && HasBadge(*standing.primary, badge);
 }
 
 class Deciding {
  public:
   Deciding(Report& report, Time now) : report_(report), design_(report.design), now_(now) {
-    const auto primaries = OfRole(report, "primary");
-    primary_ = primaries.empty() ? nullptr : primaries.front();
+    primary_ = PrimaryOf(report);
     for (std::uint32_t v = 1; v < design_.plan.variants.size(); ++v) standings_.push_back(StandingOf(v));
     if (design_.primary) FindShipping();
   }
@@ -107,10 +102,8 @@ class Deciding {
   }
 
   double EffectAt(const PublishedLook& look, std::uint32_t variant) const {
-    for (const PublishedLook::Of& of : look.effects) {
-      if (of.metric == design_.primary->metric && of.variant == variant) return std::fabs(of.point);
-    }
-    return 0;
+    const PublishedLook::Of* of = FindEffect(look, design_.primary->metric, variant);
+    return of == nullptr ? 0 : std::fabs(of->point);
   }
 
   void Say(Decision decision, std::string verdict, std::string next) {
@@ -127,11 +120,10 @@ class Deciding {
     if (SideOf(shown, primary_->expect_up) == comparison.found) return EffectSentence(standing, shown);
     for (const PublishedLook& look : report_.looks) {
       if (look.number != comparison.found_at_look) continue;
-      for (const PublishedLook::Of& of : look.effects) {
-        if (of.metric != design_.primary->metric || of.variant != standing.index) continue;
-        return EffectSentence(standing, {of.point, of.lower, of.upper, of.is_relative}) + " at look " +
-               CountText(std::uint64_t{look.number});
-      }
+      const PublishedLook::Of* of = FindEffect(look, design_.primary->metric, standing.index);
+      if (of == nullptr) break;
+      return EffectSentence(standing, {of->point, of->lower, of->upper, of->is_relative}) + " at look " +
+             CountText(std::uint64_t{look.number});
     }
     return EffectSentence(standing, shown);
   }
@@ -311,7 +303,7 @@ class Deciding {
                 "with that as its question.");
       return true;
     }
-    if (std::all_of(standings_.begin(), standings_.end(), [](const Standing& one) { return Has(one, kTooFew); })) {
+    if (std::all_of(standings_.begin(), standings_.end(), [](const Standing& one) { return Has(one, kTooFewUnits); })) {
       Say(Decision::kInconclusive,
           "The plan's end has come with too few units to decide by: it takes 100 in each variant.",
           "Run it longer, in a new iteration.");
@@ -467,8 +459,8 @@ class Deciding {
     const Estimate& estimate = first->primary->estimate;
     const bool is_relative = first->primary->is_relative, is_share = IsShare(primary_->kind);
     const double sign = primary_->expect_up ? 1 : -1;
-    if (Has(*first, kTooFew)) return "It takes 100 units in each variant before anything is decided.";
-    if (Has(*first, "small counts")) {
+    if (Has(*first, kTooFewUnits)) return "It takes 100 units in each variant before anything is decided.";
+    if (Has(*first, kSmallCounts)) {
       return "It takes 10 conversions, and 10 units without one, in each variant before anything is decided.";
     }
     if (EffectiveMethod(design_) == PlanMethod::kSequential && !FindsAtEveryMoment(design_, report_.looks)) {
@@ -511,15 +503,11 @@ class Deciding {
 
   // When the plan has its next look; nothing: it is due. As DueLook has it.
   std::optional<Time> NextLook() const {
-    const auto every = std::max<Milliseconds>(design_.look_every, std::chrono::days(1));
-    const auto interval_of = [&](Time time) -> std::int64_t {
-      return time > design_.plan.started ? (time - design_.plan.started) / every : 0;
-    };
     const std::vector<PublishedLook>& looks = report_.looks;
     if (looks.size() + 1 >= kMostLooks) return OfEnd();
-    const auto taken = looks.empty() ? 0 : interval_of(looks.back().time);
-    Time next =
-        design_.plan.started + std::max<Milliseconds>((taken + 1) * every, std::chrono::days(FewestDays(design_)));
+    const std::int64_t taken = looks.empty() ? 0 : LookIntervals(design_, looks.back().time);
+    Time next = design_.plan.started +
+                std::max<Milliseconds>((taken + 1) * LookEvery(design_), std::chrono::days(FewestDays(design_)));
     if (report_.progress.until && *report_.progress.until <= next) next = *OfEnd();
     if (looks.empty() && AwaitsSize(design_, std::max(now_, next))) next += OutcomeTime(design_);
     return next > now_ ? std::optional(next) : std::nullopt;

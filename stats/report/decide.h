@@ -12,10 +12,9 @@ namespace guidon::stats {
 //   1. a red gate, no unit, or no primary metric (unless a guardrail is harmed): cannot_say
 //   2. every variant is harmed: a guardrail beyond its margin, or the primary metric found worse: stop_for_harm
 //   3. a look has shown, or several have together, that a variant which is not harmed is better and every guardrail
-//   with
-//      a margin safe: ship (of several at one look, the one with the largest effect there), once the week of that look
-//      is over, or the plan's end has come; until then keep_running. Looks are kept, and what they found stands: ship
-//      is said from then on, whatever the newest numbers are, unless a gate is red or the variant is harmed
+//      with a margin safe: ship (of several at one look, the one with the largest effect there), once the week of that
+//      look is over, or the plan's end has come; until then keep_running. Looks are kept, and what they found stands:
+//      ship is said from then on, whatever the newest numbers are, unless a gate is red or the variant is harmed
 //   4. the plan's end has come: inconclusive, once its last look is there
 //   5. conditional power of every variant that is left below 10 %, from 30 % of the information on: stop_for_futility
 //   6. keep_running, until when, and what would change it

@@ -6,6 +6,13 @@
 
 namespace guidon::stats {
 
+const PublishedLook::Of* FindEffect(const PublishedLook& look, std::size_t metric, std::uint32_t variant) {
+  const auto found = std::find_if(look.effects.begin(), look.effects.end(), [&](const PublishedLook::Of& of) {
+    return of.metric == metric && of.variant == variant;
+  });
+  return found == look.effects.end() ? nullptr : &*found;
+}
+
 Findings::Findings(const Design& design, std::vector<PublishedLook::Held> safe_now)
     : design_(design),
       safe_now_(std::move(safe_now)),
@@ -15,10 +22,9 @@ Findings::Findings(const Design& design, std::vector<PublishedLook::Held> safe_n
 
 void Findings::Add(const PublishedLook& look) {
   std::vector<std::pair<double, double>> seen(variants_.size(), {1, 0});
-  for (const PublishedLook::Of& of : look.effects) {
-    if (of.metric == design_.primary->metric && of.variant >= 1 && of.variant <= seen.size()) {
-      seen[of.variant - 1] = {of.p, of.z};
-    }
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    const PublishedLook::Of* of = FindEffect(look, design_.primary->metric, static_cast<std::uint32_t>(i + 1));
+    if (of != nullptr) seen[i] = {of->p, of->z};
   }
   See(look.number, seen);
   for (const PublishedLook::Held& held : look.safe ? *look.safe : safe_now_) safe_.emplace(held.metric, held.variant);

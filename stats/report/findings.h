@@ -29,6 +29,9 @@ struct Finding {
   double p_adjusted = 1;      // Holm over the variants, of the smallest p so far
 };
 
+// What a look says of a variant by a metric; nullptr: nothing.
+const PublishedLook::Of* FindEffect(const PublishedLook& look, std::size_t metric, std::uint32_t variant);
+
 class Findings {
  public:
   // Of the primary metric, which the design has and which outlives it. `safe_now`: what counts for looks of older

@@ -88,7 +88,7 @@ class Judging {
     if (method_ == PlanMethod::kSequential && (looks_.empty() || !looks_.back().is_final)) {
       std::vector<std::pair<double, double>> now;
       for (const ComparisonOfVariant& one : primary.comparisons) {
-        const bool says_nothing = one.error || IsSmall(one);
+        const bool says_nothing = one.error || HasBadge(one, kSmallCounts);
         now.emplace_back(says_nothing ? 1 : one.estimate.p_value, says_nothing ? 0 : one.estimate.effect.point);
       }
       findings.AddNow(now);
@@ -117,7 +117,7 @@ class Judging {
     for (std::size_t i = 0; i < comparisons.size(); ++i) {
       ComparisonOfVariant& comparison = *comparisons[i].first;
       comparison.p_adjusted = (*adjusted)[i];
-      if (comparison.p_adjusted > design_.alpha || IsSmall(comparison)) continue;
+      if (comparison.p_adjusted > design_.alpha || HasBadge(comparison, kSmallCounts)) continue;
       const double point = comparison.at_look ? comparison.at_look->point : comparison.estimate.effect.point;
       comparison.found = (point > 0) == comparisons[i].second ? "better" : "worse";
       if (comparison.at_look) comparison.found_at_look = looks_.back().number;
@@ -195,17 +195,6 @@ class Judging {
   }
 
  private:
-  static bool IsSmall(const ComparisonOfVariant& comparison) {
-    return std::find(comparison.badges.begin(), comparison.badges.end(), "small counts") != comparison.badges.end();
-  }
-
-  static const PublishedLook::Of* Find(const PublishedLook& look, std::size_t metric, std::uint32_t variant) {
-    for (const PublishedLook::Of& of : look.effects) {
-      if (of.metric == metric && of.variant == variant) return &of;
-    }
-    return nullptr;
-  }
-
   MetricReport Head(std::size_t metric, std::string role, bool expect_up) const {
     const MetricPlan& plan = design_.plan.metrics.at(metric);
     MetricReport report;
@@ -258,7 +247,7 @@ class Judging {
     ComparisonOfVariant comparison;
     comparison.variant = design_.plan.variants[v];
     if (method_ != PlanMethod::kSequential && !looks_.empty()) {
-      if (const PublishedLook::Of* of = Find(looks_.back(), metric, v)) comparison.at_look = *of;
+      if (const PublishedLook::Of* of = FindEffect(looks_.back(), metric, v)) comparison.at_look = *of;
     }
     const ArmStatistic treatment = totals_.Arm(metric, v);
     const Outcome<Measured> measured = Measure(control, treatment);
@@ -284,7 +273,7 @@ class Judging {
     }
     AddBadges(metric, v, control, treatment, measured->small_counts, comparison);
     if (!measured->small_counts && !measured->burnt_in && method_ != PlanMethod::kFixed) {
-      comparison.badges.push_back("too few units");
+      comparison.badges.emplace_back(kTooFewUnits);
     }
     AddSecondView(*measured, control, treatment, expect_up, comparison);
     return comparison;
@@ -300,7 +289,7 @@ class Judging {
 
   void AddBadges(std::size_t metric, std::uint32_t v, const ArmStatistic& control, const ArmStatistic& treatment,
                  bool small_counts, ComparisonOfVariant& comparison) const {
-    if (small_counts) comparison.badges.push_back("small counts");
+    if (small_counts) comparison.badges.emplace_back(kSmallCounts);
     if (const std::optional<double> off = VarianceTakenOff(control, treatment); off && *off > 0.005) {
       comparison.badges.push_back("CUPED " + WholePercent(-*off) + " variance");
     }

@@ -15,15 +15,6 @@
 namespace guidon::stats {
 namespace {
 
-Milliseconds Every(const Design& design) {
-  return std::max<Milliseconds>(design.look_every, std::chrono::days(1));
-}
-
-// Whole intervals since the start.
-std::int64_t IntervalOf(const Design& design, Time time) {
-  return time <= design.plan.started ? 0 : (time - design.plan.started) / Every(design);
-}
-
 // The units that a look sees: the final one those of the plan's days, of whom it is known what they came to. Quantiles
 // have no days.
 constexpr std::int32_t kNoLastDay = std::numeric_limits<std::int32_t>::max();
@@ -88,8 +79,8 @@ bool FindsMore(const Design& design, const std::vector<PublishedLook>& taken, co
 // Whether a whole interval has passed that had no look yet.
 bool IsIntervalDue(const Design& design, const std::vector<PublishedLook>& taken, Time now) {
   if (taken.size() + 1 >= kMostLooks) return false;
-  const std::int64_t interval = IntervalOf(design, now);
-  return interval >= 1 && (taken.empty() || IntervalOf(design, taken.back().time) < interval);
+  const std::int64_t interval = LookIntervals(design, now);
+  return interval >= 1 && (taken.empty() || LookIntervals(design, taken.back().time) < interval);
 }
 
 }  // namespace

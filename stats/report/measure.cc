@@ -9,6 +9,7 @@
 #include "stats/inference/confidence_sequence.h"
 #include "stats/inference/effects.h"
 #include "stats/inference/proportion.h"
+#include "stats/report/words.h"
 
 namespace guidon::stats {
 namespace {
@@ -51,6 +52,10 @@ std::optional<ArmStatistic> Unadjusted(const ArmStatistic& arm) {
   if (const auto* mean = std::get_if<CupedStatistic>(&arm)) return WithoutCovariate(*mean);
   if (const auto* ratio = std::get_if<CupedRatioStatistic>(&arm)) return ArmStatistic(WithoutCovariate(*ratio));
   return std::nullopt;
+}
+
+bool HasBadge(const ComparisonOfVariant& comparison, std::string_view badge) {
+  return std::find(comparison.badges.begin(), comparison.badges.end(), badge) != comparison.badges.end();
 }
 
 bool IsBurntInPair(const ArmStatistic& control, const ArmStatistic& treatment, const Effect& effect) {
@@ -196,6 +201,10 @@ Value StatisticsOf(const ArmStatistic& arm) {
                    return value;
                  }},
       arm);
+}
+
+bool IsShare(MetricKind kind) {
+  return IsShare(std::string(KindText(kind)));
 }
 
 std::string_view KindText(MetricKind kind) {

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stats/inference/effect.h"
@@ -31,6 +32,10 @@ std::optional<ProportionStatistic> AsProportion(const ArmStatistic& arm);
 
 // Without the covariate; nothing where there is none.
 std::optional<ArmStatistic> Unadjusted(const ArmStatistic& arm);
+
+// Tags that something is decided by.
+inline constexpr std::string_view kSmallCounts = "small counts", kTooFewUnits = "too few units";
+bool HasBadge(const ComparisonOfVariant& comparison, std::string_view badge);
 
 // Units of control and variant together when the plan's are there; nothing where none are planned.
 std::optional<double> PlannedUnitsOfPair(const Design& design, std::uint32_t variant);
@@ -66,6 +71,7 @@ std::optional<double> VarianceTakenOff(const ArmStatistic& control, const ArmSta
 // Everything that an arm's numbers are computed from, for programs and for those who compute again.
 Value StatisticsOf(const ArmStatistic& arm);
 
+bool IsShare(MetricKind kind);               // a yes or no of each unit
 std::string_view KindText(MetricKind kind);  // "conversion", "count", …
 
 }  // namespace guidon::stats

@@ -21,10 +21,6 @@ bool AddsUp(MetricKind kind) {
   return kind != MetricKind::kMean && kind != MetricKind::kRatio && kind != MetricKind::kQuantile;
 }
 
-bool HasSmallCountsBadge(const ComparisonOfVariant& comparison) {
-  return std::find(comparison.badges.begin(), comparison.badges.end(), "small counts") != comparison.badges.end();
-}
-
 Interval Scaled(const Interval& interval, double factor) {
   return {interval.lower * factor, interval.upper * factor};
 }
@@ -36,6 +32,7 @@ class Adding {
         design_(report.design),
         totals_(*facts.totals),
         caps_(facts.caps),
+        slices_(SlicesThatSplit(*facts.totals)),
         is_fixed_(EffectiveMethod(report.design) == PlanMethod::kFixed) {}
 
   void Run() {
@@ -63,10 +60,11 @@ class Adding {
     ComparisonOfVariant& comparison = metric.comparisons[v - 1];
     comparison.capped = totals_.CappedUnits(index, 0) + totals_.CappedUnits(index, v);
     if (comparison.capped > 0) AddUncapped(metric, index, v, comparison);
-    if (metric.role == "guardrail" || comparison.error || HasSmallCountsBadge(comparison)) return;
-    AddFieller(index, v, comparison);
+    if (metric.role == "guardrail" || comparison.error || HasBadge(comparison, kSmallCounts)) return;
+    const ArmStatistic control = totals_.Arm(index, 0), treatment = totals_.Arm(index, v);
+    AddFieller(control, treatment, comparison);
     AddPerDay(design_.plan.metrics[index].kind, comparison);
-    AddStratified(index, v, comparison);
+    AddStratified(index, v, control, treatment, comparison);
   }
 
   void AddUncapped(const MetricReport& metric, std::size_t index, std::uint32_t v,
@@ -84,9 +82,8 @@ class Adding {
   }
 
   // The lift of an effect that is shown absolutely, for its baseline is near 0.
-  void AddFieller(std::size_t index, std::uint32_t v, ComparisonOfVariant& comparison) const {
+  void AddFieller(const ArmStatistic& control, const ArmStatistic& treatment, ComparisonOfVariant& comparison) const {
     if (comparison.is_relative) return;
-    const ArmStatistic control = totals_.Arm(index, 0), treatment = totals_.Arm(index, v);
     const Effect& effect = comparison.estimate.effect;
     Outcome<Interval> lift = FailStats(StatsErrorCode::kInsufficientN, "a sequence may not begin yet");
     if (is_fixed_) {
@@ -119,14 +116,14 @@ class Adding {
 
   // By each dimension that splits the units. Units of a mean are those with an event: how many a stratum has of them is
   // the variant's doing.
-  void AddStratified(std::size_t index, std::uint32_t v, ComparisonOfVariant& comparison) const {
+  void AddStratified(std::size_t index, std::uint32_t v, const ArmStatistic& control, const ArmStatistic& treatment,
+                     ComparisonOfVariant& comparison) const {
     const MetricKind kind = design_.plan.metrics[index].kind;
     if (kind == MetricKind::kQuantile || kind == MetricKind::kMean) return;
     const Scale scale = comparison.is_relative ? Scale::kRelative : Scale::kAbsolute;
-    const std::vector<Slice> slices = SlicesThatSplit(totals_);
     for (std::uint32_t dimension = 0; dimension < design_.plan.dimensions.size(); ++dimension) {
       std::vector<Stratum> strata;
-      for (const Slice& slice : slices) {
+      for (const Slice& slice : slices_) {
         if (slice.dimension != dimension) continue;
         strata.push_back({totals_.Arm(index, 0, slice), totals_.Arm(index, v, slice)});
       }
@@ -135,7 +132,7 @@ class Adding {
       if (!effect || effect->strata < 2) continue;
       Measured measured;
       measured.effect = effect->effect;
-      measured.burnt_in = IsBurntInPair(totals_.Arm(index, 0), totals_.Arm(index, v), effect->effect);
+      measured.burnt_in = IsBurntInPair(control, treatment, effect->effect);
       comparison.stratified.push_back({design_.plan.dimensions[dimension], effect->strata, Of(measured, {}, {})});
     }
   }
@@ -150,6 +147,7 @@ class Adding {
   const Design& design_;
   const Totals& totals_;
   const Caps& caps_;
+  const std::vector<Slice> slices_;
   const bool is_fixed_;
 };
 

@@ -220,6 +220,14 @@ std::uint32_t LooksPlanned(const Design& design, const Progress& progress) {
   return static_cast<std::uint32_t>(std::clamp(before_end + 1, 1.0, static_cast<double>(kMostLooks)));
 }
 
+Milliseconds LookEvery(const Design& design) {
+  return std::max<Milliseconds>(design.look_every, std::chrono::days(1));
+}
+
+std::int64_t LookIntervals(const Design& design, Time time) {
+  return time <= design.plan.started ? 0 : (time - design.plan.started) / LookEvery(design);
+}
+
 Outcome<GroupSequential> Replay(const Design& design, const std::vector<PublishedLook>& looks) {
   Outcome<GroupSequential> walk = GroupSequential::Begin({.alpha = AlphaOfOne(design)});
   if (!walk) return walk;

@@ -55,6 +55,11 @@ Milliseconds OutcomeTime(const Design& design);
 // time the last that there is.
 std::int32_t LastMaturedDay(const Design& design, Time as_of);
 
+// Between two looks by the calendar: as the plan has it, a day at the least. And how many of those are over, 0 before
+// the start.
+Milliseconds LookEvery(const Design& design);
+std::int64_t LookIntervals(const Design& design, Time time);
+
 // The bound that the looks that were taken leave; alpha is that of one comparison (Bonferroni over the variants).
 Outcome<GroupSequential> Replay(const Design& design, const std::vector<PublishedLook>& looks);
 double AlphaOfOne(const Design& design);

@@ -47,8 +47,7 @@ bool CanHaveSize(const Design& design) {
 
 // When the plan may have its first look.
 Time FirstLook(const Design& design) {
-  const Milliseconds every = std::max<Milliseconds>(design.look_every, std::chrono::days(1));
-  return design.plan.started + std::max<Milliseconds>(every, std::chrono::days(FewestDays(design)));
+  return design.plan.started + std::max<Milliseconds>(LookEvery(design), std::chrono::days(FewestDays(design)));
 }
 
 }  // namespace

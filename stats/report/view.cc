@@ -54,6 +54,11 @@ Axis AxisFor(const std::vector<double>& values) {
   return axis;
 }
 
+const MetricReport* PrimaryOf(const Report& report) {
+  const auto primaries = OfRole(report, "primary");
+  return primaries.empty() ? nullptr : primaries.front();
+}
+
 std::vector<const MetricReport*> OfRole(const Report& report, std::string_view role) {
   std::vector<const MetricReport*> metrics;
   for (const MetricReport& metric : report.metrics) {

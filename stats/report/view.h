@@ -29,6 +29,7 @@ Axis AxisFor(const std::vector<double>& values);
 
 // The metrics of a role, in order.
 std::vector<const MetricReport*> OfRole(const Report& report, std::string_view role);
+const MetricReport* PrimaryOf(const Report& report);  // nullptr: it has none
 
 // Every finite number that a drawing of these metrics on one scale has to hold.
 std::vector<double> ValuesOf(const std::vector<const MetricReport*>& metrics, bool is_relative);

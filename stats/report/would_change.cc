@@ -23,11 +23,6 @@ bool IsHarmed(const Report& report, std::size_t v) {
   });
 }
 
-const MetricReport* PrimaryOf(const Report& report) {
-  const auto primaries = OfRole(report, "primary");
-  return primaries.empty() ? nullptr : primaries.front();
-}
-
 // The end of a guardrail's interval that lies on the side of harm.
 double WorstOf(const MetricReport& metric, const ComparisonOfVariant& comparison) {
   return metric.expect_up ? comparison.estimate.interval.lower : comparison.estimate.interval.upper;
