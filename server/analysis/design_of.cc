@@ -79,6 +79,14 @@ stats::Design DesignOf(const std::string& project, const Experiment& experiment,
   return design;
 }
 
+stats::DataQuality QualityOf(const stats::ExperimentFacts& facts) {
+  stats::DataQuality quality;
+  quality.rejected = facts.rejected;
+  quality.folded_to = facts.watermark;
+  quality.rebuilding = facts.rebuilding;
+  return quality;
+}
+
 stats::Design DesignOf(const std::string& project, const std::string& environment, const Holdout& holdout,
                        stats::ExperimentPlan plan) {
   stats::Design design;

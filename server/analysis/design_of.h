@@ -8,6 +8,7 @@
 #include "core/model/experiment.h"
 #include "stats/metric/plan.h"
 #include "stats/report/report.h"
+#include "stats/statistic/experiment_facts.h"
 
 namespace guidon {
 
@@ -15,6 +16,9 @@ namespace guidon {
 // are left out. Without a plan of its own an experiment has the defaults of docs/spec/definitions.md. `planned_units`
 // is left empty: it is found from what is observed (server/analysis/looks.h).
 stats::Design DesignOf(const std::string& project, const Experiment& experiment, stats::ExperimentPlan plan);
+
+// How the events of these facts came, as far as the fold knows.
+stats::DataQuality QualityOf(const stats::ExperimentFacts& facts);
 
 // Of a holdout: no primary metric, for there is nothing to decide, and all that it measures as secondary ones, each by
 // a sequence, which holds whenever somebody looks. Without a flag.

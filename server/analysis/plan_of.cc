@@ -124,10 +124,22 @@ FoldPlan PlanOf(const std::string& project, const MeasuredPlan& measured) {
   return plan;
 }
 
+// Whether it kept the assignments of an iteration before it: what its units did before they saw it, they may have done
+// because of that one.
+bool KeepsAssignments(const ExperimentState& state, const ExperimentIteration& iteration) {
+  return std::any_of(state.iterations.begin(), state.iterations.end(), [&](const ExperimentIteration& other) {
+    return other.number < iteration.number && other.salt == iteration.salt;
+  });
+}
+
 }  // namespace
 
 stats::ExperimentPlan PlanBeforeStart(const Definitions& definitions, const Experiment& experiment) {
   return PlanOf(definitions.project.key, MeasuredPlanOf(experiment, definitions.entities)).plan;
+}
+
+bool MayBeOf(const stats::ExperimentPlan& plan, const ExperimentIteration& iteration) {
+  return plan.started == stats::Time{} || plan.started == TimeOf(iteration.started_ms);  // older versions knew no start
 }
 
 std::optional<stats::Time> OpenUntil(const stats::ExperimentPlan& plan) {
@@ -138,18 +150,6 @@ std::optional<stats::Time> OpenUntil(const stats::ExperimentPlan& plan) {
   }
   return *plan.ended + longest + plan.allowance + kTimeToFold;
 }
-
-namespace {
-
-// Whether it kept the assignments of an iteration before it: what its units did before they saw it, they may have done
-// because of that one.
-bool KeepsAssignments(const ExperimentState& state, const ExperimentIteration& iteration) {
-  return std::any_of(state.iterations.begin(), state.iterations.end(), [&](const ExperimentIteration& other) {
-    return other.number < iteration.number && other.salt == iteration.salt;
-  });
-}
-
-}  // namespace
 
 std::vector<FoldPlan> PlansOf(const Definitions& definitions, const ExperimentRecord& record, stats::Time now) {
   const ExperimentState& state = record.state;

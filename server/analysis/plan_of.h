@@ -36,6 +36,9 @@ std::vector<FoldPlan> PlansOf(const Definitions& definitions, const ExperimentRe
 // What an iteration that began now would measure, of an experiment in whatever state: without a number and times.
 stats::ExperimentPlan PlanBeforeStart(const Definitions& definitions, const Experiment& experiment);
 
+// Whether what has this plan can be of the iteration, and not of one of an experiment that had its key and was deleted.
+bool MayBeOf(const stats::ExperimentPlan& plan, const ExperimentIteration& iteration);
+
 // When that is no longer so of a plan; nothing while it runs.
 std::optional<stats::Time> OpenUntil(const stats::ExperimentPlan& plan);
 

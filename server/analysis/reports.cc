@@ -46,12 +46,11 @@ void NoteMethod(const Published& published, std::vector<std::string>& notes) {
   if (design.plan.metrics.at(design.primary->metric).kind == stats::MetricKind::kQuantile) return;  // it never has one
   notes.emplace_back(
       published.looks.empty()
-          ? "How many units the plan needs is not known yet: that is found from the first 1,000 whose "
-            "outcomes are in, before the first look. Until then it is read as a sequential plan, and to its end if it "
-            "is not "
-            "known by its first look."
-          : "At the first look there were too few units, with their outcomes in, to plan a size from: it "
-            "is read as a sequential plan to its end.");
+          ? "How many units the plan needs is not known yet: that is found from the first 1,000 whose outcomes are in, "
+            "before the first look. Until then it is read as a sequential plan, and to its end if it is not known by "
+            "its first look."
+          : "At the first look there were too few units, with their outcomes in, to plan a size from: it is read as a "
+            "sequential plan to its end.");
 }
 
 // What is known of what was started while nothing of it is in the facts: its plan, and no units. Null where it is not
@@ -121,9 +120,9 @@ Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_
   ground.now = Now();
   Result<std::shared_ptr<const stats::ExperimentFacts>> facts = analysis_.Facts(project, environment, key, iteration);
   if (!facts && facts.error().code != ErrorCode::kNotFound) return Fail(facts.error());
-  const auto is_of_earlier = [&](const stats::ExperimentPlan& plan) {  // of that name, which was deleted
+  const auto is_of_earlier = [&](const stats::ExperimentPlan& plan) {
     const ExperimentIteration* its = FindIteration(record->state, plan.iteration);
-    return its != nullptr && plan.started != stats::Time{} && plan.started != TimeOf(its->started_ms);
+    return its != nullptr && !MayBeOf(plan, *its);
   };
   if (facts && !is_of_earlier((*facts)->plan)) {
     ground.facts = *std::move(facts);
@@ -133,9 +132,7 @@ Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_
     if (ground.facts == nullptr) return facts ? not_found() : Fail(facts.error());
     ground.notes.emplace_back(kNotAnalysed);
   }
-  ground.quality.rejected = ground.facts->rejected;
-  ground.quality.folded_to = ground.facts->watermark;
-  ground.quality.rebuilding = ground.facts->rebuilding;
+  ground.quality = QualityOf(*ground.facts);
   stats::ExperimentPlan plan = ground.facts->plan;
   ground.iteration = FindIteration(record->state, plan.iteration);
   SetTimes(ground.iteration, *ground.facts->totals, plan);
@@ -215,12 +212,8 @@ Result<stats::Report> Reports::OfHoldout(const std::string& project, const std::
   stats::ExperimentPlan plan = facts->plan;
   SetTimes(nullptr, *facts->totals, plan);
   if (plan.started == stats::Time{}) plan.started = now;  // nobody was exposed
-  stats::DataQuality quality;
-  quality.rejected = facts->rejected;
-  quality.folded_to = facts->watermark;
-  quality.rebuilding = facts->rebuilding;
   stats::Report report = stats::Judge(DesignOf(project, environment, record->definition, std::move(plan)),
-                                      {facts->totals.get(), std::move(quality), facts->caps}, {}, now, view->revision);
+                                      {facts->totals.get(), QualityOf(*facts), facts->caps}, {}, now, view->revision);
   if (report.progress.units > 0 && !report.HasRedGate()) {
     report.verdict = FoundOf(report);
     report.next = "A holdout decides nothing. Archive it when its time is over: then everybody takes part.";

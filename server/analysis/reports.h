@@ -35,6 +35,7 @@ struct ReportsOptions {
   std::function<std::int64_t()> now_ms = {};  // empty: the system's clock
 };
 
+// Which iterations have their looks taken: all, or those that are over.
 enum class LooksOf : std::uint8_t { kAll, kOver };
 
 class Reports {

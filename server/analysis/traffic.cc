@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "core/model/units.h"
+#include "server/analysis/design_of.h"
+#include "server/analysis/plan_of.h"
 #include "stats/report/planning.h"
 
 namespace guidon {
@@ -32,10 +34,7 @@ std::optional<ObservedTraffic> Observed(const Analysis& analysis, const Definiti
   const double share = ShareOf(definitions, record);
   const auto facts = analysis.Facts(definitions.project.key, experiment.environment, experiment.key, iteration.number);
   if (!facts || share <= 0) return std::nullopt;
-  // A moment after its start: what is known is of an earlier experiment of that name, which was deleted. Older versions
-  // knew no start.
-  const stats::Time started{stats::Milliseconds(iteration.started_ms)};
-  if ((*facts)->plan.started != stats::Time{} && (*facts)->plan.started != started) return std::nullopt;
+  if (!MayBeOf((*facts)->plan, iteration)) return std::nullopt;  // a moment after its start
   const auto days = (*facts)->totals->UnitsByDay();
   if (days.empty()) return std::nullopt;
   // Days on which nobody came count, too.
@@ -108,11 +107,8 @@ std::optional<stats::KnownBaseline> BaselineOf(const Analysis& analysis, const s
   for (std::size_t i = 0; i < design.plan.metrics.size(); ++i) {
     if (design.plan.metrics[i].key == metric.key) design.primary = stats::Goal{i, true, std::nullopt};
   }
-  stats::Facts known{(*facts)->totals.get(), {}};
-  known.quality.folded_to = (*facts)->watermark;
-  known.quality.rebuilding = (*facts)->rebuilding;
-  std::optional<stats::KnownBaseline> baseline =
-      stats::FindBaseline(design, known, stats::Time(stats::Milliseconds(now_ms)));
+  std::optional<stats::KnownBaseline> baseline = stats::FindBaseline(
+      design, {(*facts)->totals.get(), QualityOf(**facts)}, stats::Time(stats::Milliseconds(now_ms)));
   const bool is_adjusted = experiment.plan.value_or(Plan()).cuped.has_value();
   if (baseline && !is_adjusted) baseline->arm = stats::WithoutCovariate(baseline->arm);
   return baseline;
