@@ -416,13 +416,7 @@ TEST_F(ReportsTest, AHoldoutThatIsMadeAgainUnderItsKeyBeginsAtNothing) {
   ASSERT_TRUE(fold_->PassNow(never));
   const std::map<std::string, std::string> whole = kept();
   fold_.reset();
-  Txn clean;
-  for (const std::string_view prefix : {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kFoldedPrefix, kSourcePrefix,
-                                        kSweptPrefix, std::string_view("!fold/")}) {
-    const RangeResult range = *store_->Range(RangeQuery::Prefix(prefix));
-    for (const KeyValue& entry : range.entries) clean.ops.push_back(TxnOp::Delete(entry.key));
-  }
-  ASSERT_TRUE(store_->Commit(std::move(clean)));
+  ForgetFacts(*store_);
   // After a start, whether the catalog reads its state or replays its revisions.
   for (const std::size_t replayed : {0u, 1'024u}) {
     Feed feed(store_->Epoch(), {}, [] {});

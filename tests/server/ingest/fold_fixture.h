@@ -7,6 +7,7 @@
 #include <future>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/ingest/fold.h"
@@ -20,6 +21,17 @@ inline void Append(Journal& journal, const std::vector<std::string>& events, con
   std::promise<bool> answer;
   journal.Append(BatchOf(events, sender), [&](const Result<Appended>& done) { answer.set_value(done.has_value()); });
   EXPECT_TRUE(answer.get_future().get());
+}
+
+// All that a fold knows, so that the next one begins anew. There is none at the time.
+inline void ForgetFacts(Store& store) {
+  Txn clean;
+  for (const std::string_view prefix : {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kFoldedPrefix, kSourcePrefix,
+                                        kSweptPrefix, std::string_view("!fold/")}) {
+    const RangeResult range = *store.Range(RangeQuery::Prefix(prefix));
+    for (const KeyValue& entry : range.entries) clean.ops.push_back(TxnOp::Delete(entry.key));
+  }
+  ASSERT_TRUE(store.Commit(std::move(clean)));
 }
 
 // All that the fold keeps of units and totals, but for how far it is.

@@ -87,13 +87,7 @@ class FoldTest : public ::testing::Test {
   // All that the fold knows, so that it begins anew.
   void ForgetFacts() {
     fold_.reset();
-    Txn clean;
-    for (const std::string_view prefix : {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kFoldedPrefix, kSourcePrefix,
-                                          kSweptPrefix, std::string_view("!fold/")}) {
-      const RangeResult range = *store_->Range(RangeQuery::Prefix(prefix));
-      for (const KeyValue& entry : range.entries) clean.ops.push_back(TxnOp::Delete(entry.key));
-    }
-    ASSERT_TRUE(store_->Commit(std::move(clean)));
+    guidon::ForgetFacts(*store_);
   }
   // The unit that the walk over units passed last.
   std::string Passed() { return *DecodeSwept((*store_->Get(kSweptKey))->value); }

@@ -562,22 +562,33 @@ TEST(JudgeTest, WithoutSizeAndEndGroupSequentialIsSequentialAndSaysSo) {
   EXPECT_EQ(early.decision, Decision::kKeepRunning) << early.verdict;
 }
 
-TEST(JudgeTest, ABaselineNearZeroIsComparedAbsolutely) {
-  Design design = DesignOf(PlanMethod::kSequential);
-  design.plan.metrics[1].adjust = false;
-  design.primary = Goal{1, true, std::nullopt};
+// 2,000 units of each variant, each with a revenue of `y` of unit and variant, half of them on ios.
+Totals RevenueOf(const Design& design, const std::function<double(std::uint32_t, std::uint32_t)>& y,
+                 const std::function<bool(std::uint32_t, std::uint32_t)>& is_ios) {
   Totals totals(design.plan);
   for (std::uint32_t i = 0; i < 4'000; ++i) {
     Contribution unit;
     unit.kind = Contribution::Kind::kUnit;
     unit.variant = i % 2;
     unit.day = 20'460;
-    unit.dimensions = {"ios", "DE"};
-    unit.metrics.resize(4);
-    unit.metrics[1].y = unit.metrics[1].y_uncapped = (i / 2 % 2 == 0 ? 10.0 : -10.0) + (i % 2);
+    unit.dimensions = {is_ios(i / 2, i % 2) ? "ios" : "web", "DE"};
+    unit.metrics.resize(design.plan.metrics.size());
+    unit.metrics[1].y_uncapped = y(i / 2, i % 2);
+    unit.metrics[1].y = std::min(unit.metrics[1].y_uncapped, 75.0);
+    unit.metrics[1].capped = unit.metrics[1].y < unit.metrics[1].y_uncapped;
     unit.metrics[1].events = 1;
     totals.Add(unit);
   }
+  return totals;
+}
+
+TEST(JudgeTest, ABaselineNearZeroIsComparedAbsolutely) {
+  Design design = DesignOf(PlanMethod::kSequential);
+  design.plan.metrics[1].adjust = false;
+  design.primary = Goal{1, true, std::nullopt};
+  const Totals totals = RevenueOf(
+      design, [](std::uint32_t unit, std::uint32_t variant) { return (unit % 2 == 0 ? 10.0 : -10.0) + variant; },
+      [](std::uint32_t, std::uint32_t) { return true; });
   const Report report = Judge(design, {&totals, {}}, {}, After(20));
   const ComparisonOfVariant& comparison = MetricOf(report, "primary").comparisons[0];
   EXPECT_FALSE(comparison.is_relative);
@@ -617,26 +628,6 @@ TEST(JudgeTest, NoIntervalIsShownBeforeASequenceMayBegin) {
 }
 
 // ---- More about a comparison --------------------------------------------------------------------------------------
-
-// 2,000 units of each variant, each with a revenue of `y` of unit and variant, half of them on ios.
-Totals RevenueOf(const Design& design, const std::function<double(std::uint32_t, std::uint32_t)>& y,
-                 const std::function<bool(std::uint32_t, std::uint32_t)>& is_ios) {
-  Totals totals(design.plan);
-  for (std::uint32_t i = 0; i < 4'000; ++i) {
-    Contribution unit;
-    unit.kind = Contribution::Kind::kUnit;
-    unit.variant = i % 2;
-    unit.day = 20'460;
-    unit.dimensions = {is_ios(i / 2, i % 2) ? "ios" : "web", "DE"};
-    unit.metrics.resize(design.plan.metrics.size());
-    unit.metrics[1].y_uncapped = y(i / 2, i % 2);
-    unit.metrics[1].y = std::min(unit.metrics[1].y_uncapped, 75.0);
-    unit.metrics[1].capped = unit.metrics[1].y < unit.metrics[1].y_uncapped;
-    unit.metrics[1].events = 1;
-    totals.Add(unit);
-  }
-  return totals;
-}
 
 Design DesignOfRevenue() {
   Design design = DesignOf(PlanMethod::kSequential);
