@@ -7,6 +7,7 @@ guidon_library(stats_inference
     inference/effects.cc
     inference/fixed.cc
     inference/group_sequential.cc
+    inference/heterogeneity.cc
     inference/interaction.cc
     inference/msprt.cc
     inference/multiplicity.cc

@@ -1,6 +1,7 @@
 // What the reference vectors (tests/vectors/statistics) do not cover: errors, rules of what is shown, limits.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -9,12 +10,14 @@
 #include "stats/inference/distributions.h"
 #include "stats/inference/effects.h"
 #include "stats/inference/fixed.h"
+#include "stats/inference/heterogeneity.h"
 #include "stats/inference/proportion.h"
 #include "stats/inference/ranks.h"
 #include "stats/inference/raw_values.h"
 #include "stats/inference/readout.h"
 #include "stats/inference/regression.h"
 #include "stats/inference/stratify.h"
+#include "tests/stats/random_facts.h"
 
 namespace guidon::stats {
 namespace {
@@ -359,6 +362,117 @@ TEST(StratifyTest, FaultsOfInputAreErrors) {
   EXPECT_EQ(CodeOf(PostStratifiedEffect(std::vector{Stratum{quantile, quantile}}, Scale::kAbsolute)), "INVALID");
   const std::vector<Stratum> empty = {{Mean(0, 0, 0), Mean(0, 0, 0)}};
   EXPECT_EQ(CodeOf(PostStratifiedEffect(empty, Scale::kAbsolute)), "INSUFFICIENT_N");
+}
+
+// ---- Do groups differ, and along a line
+
+// By hand, in fractions: weights 100, 25, 100, 25, their means 21/100 and 2, Q = 209/40, the slope 27/460 with the
+// variance 1/1150; and of three alike, whose chi-square with two degrees of freedom is an exponential.
+TEST(HeterogeneityTest, QAndTheTrendAreThoseComputedByHand) {
+  const std::vector<PlacedEffect> four = {{0, 0.1, 0.1}, {1, 0.3, 0.2}, {3, 0.2, 0.1}, {7, 0.6, 0.2}};
+  const Heterogeneity differ = HeterogeneityOf(four).value();
+  EXPECT_EQ(differ.groups, 4u);
+  EXPECT_NEAR(differ.mean, 0.21, 1e-14);
+  EXPECT_NEAR(differ.standard_error, 1 / std::sqrt(250.0), 1e-14);
+  EXPECT_NEAR(differ.q, 5.225, 1e-12);
+  EXPECT_EQ(differ.degrees_of_freedom, 3);
+  EXPECT_NEAR(differ.p_value, 0.15604373277490852, 1e-12);
+  const Trend trend = TrendOf(four).value();
+  EXPECT_NEAR(trend.slope, 27.0 / 460, 1e-14);
+  EXPECT_NEAR(trend.standard_error, 1 / std::sqrt(1'150.0), 1e-14);
+  EXPECT_NEAR(trend.z, 1.9904664080911114, 1e-12);
+  EXPECT_NEAR(trend.p_value, 0.04653958084700564, 1e-12);
+  EXPECT_NEAR(trend.center, 2, 1e-14);
+  EXPECT_NEAR(trend.At(7), 0.21 + 5 * 27.0 / 460, 1e-14);
+
+  const std::vector<PlacedEffect> three = {{0, 1, 1}, {1, 2, 1}, {2, 4, 1}};
+  EXPECT_NEAR(HeterogeneityOf(three)->p_value, std::exp(-7.0 / 3), 1e-14);
+  EXPECT_NEAR(TrendOf(three)->p_value, 0.033894853524689274, 1e-12);
+  EXPECT_NEAR(TrendOf(three)->slope, 1.5, 1e-14);
+  // Q is that of the line and what is left of it; two groups are compared as any two numbers.
+  double rest = 0;
+  for (const PlacedEffect& group : three) rest += std::pow(group.point - TrendOf(three)->At(group.at), 2);
+  EXPECT_NEAR(HeterogeneityOf(three)->q, std::pow(TrendOf(three)->z, 2) + rest, 1e-12);
+  EXPECT_NEAR(HeterogeneityOf(std::vector<PlacedEffect>{{0, 1, 3}, {0, 6, 4}})->q, 1, 1e-14);
+}
+
+TEST(HeterogeneityTest, FaultsOfInputAreErrorsAndUnitsOfMeasureNoMatter) {
+  using Groups = std::vector<PlacedEffect>;
+  EXPECT_EQ(CodeOf(HeterogeneityOf(Groups{})), "INSUFFICIENT_N");
+  EXPECT_EQ(CodeOf(HeterogeneityOf(Groups{{0, 1, 1}})), "INSUFFICIENT_N");
+  EXPECT_EQ(CodeOf(TrendOf(Groups{{0, 1, 1}, {1, 1, 1}})), "INSUFFICIENT_N");
+  EXPECT_EQ(CodeOf(TrendOf(Groups{{3, 1, 1}, {3, 1, 1}, {3, 2, 1}})), "INSUFFICIENT_N");
+  for (const PlacedEffect wrong : {PlacedEffect{0, 1, 0}, PlacedEffect{0, 1, -1}, PlacedEffect{0, kNan, 1},
+                                   PlacedEffect{kInfinity, 1, 1}, PlacedEffect{0, 1, kInfinity}}) {
+    const Groups groups = {{1, 1e6, 1}, {2, 1, 1}, wrong};
+    EXPECT_EQ(CodeOf(HeterogeneityOf(groups)), "INVALID");
+    EXPECT_EQ(CodeOf(TrendOf(groups)), "INVALID");
+  }
+  // Of a metric in billionths.
+  const Groups large = {{0, 1, 1}, {1, 2, 2}, {2, 5, 1}};
+  Groups small = large;
+  for (PlacedEffect& group : small) group.point *= 1e-200, group.standard_error *= 1e-200;
+  EXPECT_NEAR(HeterogeneityOf(small)->p_value, HeterogeneityOf(large)->p_value, 1e-12);
+  EXPECT_NEAR(TrendOf(small)->p_value, TrendOf(large)->p_value, 1e-12);
+  // One of which next to nothing is known has no part in the mean, and is itself still compared with it.
+  EXPECT_NEAR(HeterogeneityOf(Groups{{0, 1, 1}, {1, 2e-200, 1e-200}, {2, 1e-200, 1e-200}})->q, 1.5, 1e-12);
+  EXPECT_EQ(CodeOf(TrendOf(Groups{{1, 1e6, 1}, {2, 1, 1}, {0, 1, 1e-320}})), "INVALID") << "of one place only";
+}
+
+// How far their distribution is from the uniform one, times the root of how many there are: beyond 2.2 in one of 8,000.
+double DistanceFromUniform(std::vector<double> p) {
+  std::sort(p.begin(), p.end());
+  const double n = static_cast<double>(p.size());
+  double distance = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double below = static_cast<double>(i) / n;
+    distance = std::max({distance, p[i] - below, below + 1 / n - p[i]});
+  }
+  return distance * std::sqrt(n);
+}
+
+// Days of any number, size and level; of numbers whose error is known, and of shares, of which it is not.
+TEST(HeterogeneityTest, WithoutADifferenceEveryPIsAsLikelyAsAnyOther) {
+  std::mt19937_64 random = Random("WithoutADifferenceEveryPIsAsLikelyAsAnyOther");
+  std::normal_distribution<double> normal;
+  const auto uniform = [&](double from, double to) { return std::uniform_real_distribution(from, to)(random); };
+  const auto days = [&] { return std::uniform_int_distribution<int>(3, 30)(random); };
+  const int runs = Runs(2'000, 40'000);
+  std::vector<double> differ, trend, trend_of_shares;
+  int found = 0, found_in_trend = 0;
+  for (int run = 0; run < runs; ++run) {
+    std::vector<PlacedEffect> known, shares;
+    const double truth = uniform(-1, 1);
+    for (int day = 0, last = days(); day < last; ++day) {
+      const double error = std::exp(uniform(-3, 1));
+      known.push_back({uniform(0, 40), truth + error * normal(random), error});
+      // A level and a number of units for each day, the effect of none.
+      const int units = std::uniform_int_distribution<int>(100, 600)(random);
+      const double level = uniform(0.15, 0.3);
+      const auto arm = [&](int n) {
+        return ProportionStatistic{static_cast<double>(n),
+                                   static_cast<double>(std::binomial_distribution<int>(n, level)(random))};
+      };
+      const ProportionStatistic control = arm(units), treatment = arm(units / 2 + 50);
+      const Outcome<Effect> effect = ProportionEffect(control, treatment, Scale::kAbsolute);
+      ASSERT_TRUE(effect);
+      shares.push_back({static_cast<double>(day), effect->point, effect->standard_error});
+    }
+    differ.push_back(HeterogeneityOf(known)->p_value);
+    trend.push_back(TrendOf(known)->p_value);
+    trend_of_shares.push_back(TrendOf(shares)->p_value);
+    found += HeterogeneityOf(shares)->p_value < 0.05 ? 1 : 0;
+    // A tenth of the level a day is a trend.
+    for (PlacedEffect& day : shares) day.point -= 0.02 * day.at;
+    found_in_trend += TrendOf(shares)->p_value < 0.05 && TrendOf(shares)->slope < 0 ? 1 : 0;
+  }
+  EXPECT_LT(DistanceFromUniform(differ), 2.2);
+  EXPECT_LT(DistanceFromUniform(trend), 2.2);
+  EXPECT_LT(DistanceFromUniform(trend_of_shares), 2.2);
+  EXPECT_GT(DistanceFromUniform(std::vector<double>(100, 0.5)), 2.2) << "or it would measure nothing";
+  const double share = static_cast<double>(found) / runs, around = 4 * std::sqrt(0.05 * 0.95 / runs);
+  EXPECT_NEAR(share, 0.05, around + 0.005) << "errors that are found from few units are somewhat off";
+  EXPECT_GT(found_in_trend, runs * 6 / 10);
 }
 
 // ---- Distributions
