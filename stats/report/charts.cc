@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 
 #include "stats/report/words.h"
 
@@ -23,6 +24,28 @@ std::string Percent(double share) {
 }
 
 constexpr double kPlotHeight = 220, kTop = 10;
+
+// Their lines, and which of three lines below the top their labels stand on: as wide as a label is on a telephone.
+std::string DrawTicks(const std::vector<Tick>& ticks, const std::function<double(double)>& x_at) {
+  constexpr double kLabelWidth = 0.13, kLineHeight = 15;
+  std::array<double, 3> free = {0, 0, 0};  // from where on
+  std::string html;
+  for (const Tick& tick : ticks) {
+    const double at = x_at(tick.x);
+    html += "<line class=\"step\" x1=\"" + Percent(at) + "\" x2=\"" + Percent(at) + "\" y1=\"" + Coordinate(kTop) +
+            "\" y2=\"" + Coordinate(kTop + kPlotHeight) + "\"/>";
+    const bool is_at_end = at > 1 - kLabelWidth;  // its label stands before it
+    const double begin = is_at_end ? at - kLabelWidth : at;
+    const auto line = std::find_if(free.begin(), free.end(), [&](double from) { return from <= begin; });
+    if (line == free.end()) continue;
+    *line = begin + kLabelWidth;
+    const double y = kTop + 12 + kLineHeight * static_cast<double>(line - free.begin());
+    html += "<text class=\"tick step-label\" x=\"" + Percent(at) + "\" dx=\"" + (is_at_end ? "-4" : "4") + "\" y=\"" +
+            Coordinate(y) + "\" text-anchor=\"" + (is_at_end ? "end" : "start") + "\">" + Escaped(tick.label) +
+            "</text>";
+  }
+  return html;
+}
 
 }  // namespace
 
@@ -138,7 +161,7 @@ std::string DrawLines(const LineChart& chart) {
   };
   for (const Series& bound : chart.bounds) line(bound, "bound");
   for (const Series& series : chart.series) line(series, "line s" + std::to_string(series.color));
-  html += "</svg>";
+  html += "</svg>" + DrawTicks(chart.ticks, x_at);
   const auto dot = [&](double x, double y, std::size_t color) {
     html += "<circle class=\"dot s" + std::to_string(color) + "\" cx=\"" + Percent(x_at(x)) + "\" cy=\"" +
             Coordinate(y_at(y)) + "\" r=\"4\"/>";
@@ -156,7 +179,8 @@ std::string DrawLines(const LineChart& chart) {
   for (std::size_t i = 0; i < chart.x_labels.size(); ++i) {
     const double at = x_at(chart.x_labels[i].first);
     const std::string_view anchor = at < 0.05 ? "start" : at > 0.95 ? "end" : "middle";
-    const bool is_spare = i % 2 == 1 && i + 1 != chart.x_labels.size();
+    // On a narrow screen every second goes, and the one before the last, which may be near.
+    const bool is_spare = i + 1 != chart.x_labels.size() && (i % 2 == 1 || (i > 0 && i + 2 == chart.x_labels.size()));
     html += "<text class=\"tick" + std::string(is_spare ? " spare" : "") + "\" x=\"" + Percent(at) + "\" y=\"" +
             Coordinate(bottom + 20) + "\" text-anchor=\"" + std::string(anchor) + "\">" +
             Escaped(chart.x_labels[i].second) + "</text>";

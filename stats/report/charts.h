@@ -45,12 +45,19 @@ struct Mark {
   double x = 0, y = 0, lower = 0, upper = 0;
   std::size_t color = 1;
 };
+// A moment at which something changed: a dotted line from top to bottom, with a word at its top. Words that would stand
+// on each other go on up to three lines, and are left out beyond.
+struct Tick {
+  double x = 0;
+  std::string label;
+};
 struct LineChart {
   std::string id;  // unique on the page, of letters, digits and -
   std::string title, description;
   std::vector<Series> series;
   std::vector<Mark> marks;
   std::vector<Series> bounds;  // drawn dashed, without colour
+  std::vector<Tick> ticks;     // by x
   double first_x = 0, last_x = 1;
   std::vector<std::pair<double, std::string>> x_labels;
   Axis y;

@@ -333,9 +333,9 @@ class PageWriter {
                std::string(prior == "uniform_shares" ? "every share of each variant alike before" : "flat prior") +
                ") of the present numbers. Nothing is decided by it.</p>";
     }
-    for (const ComparisonOfVariant& comparison : metric.comparisons) {
-      if (comparison.error) continue;
-      MoreOf(comparison, is_share);
+    for (std::size_t i = 0; i < metric.comparisons.size(); ++i) {
+      if (metric.comparisons[i].error) continue;
+      MoreOf(metric, i + 1, is_share);
     }
     if (!metric.arms.empty() && !metric.arms[0].steps.empty()) Steps(metric);
   }
@@ -362,7 +362,8 @@ class PageWriter {
     return html.empty() ? "" : "<div class=\"remarks\">" + html + "</div>";
   }
 
-  void MoreOf(const ComparisonOfVariant& comparison, bool is_share) {
+  void MoreOf(const MetricReport& metric, std::size_t variant, bool is_share) {
+    const ComparisonOfVariant& comparison = metric.comparisons[variant - 1];
     const std::size_t begin = html_.size();
     html_ += "<details><summary>More about " + Escaped(comparison.variant) + "</summary><ul>";
     const std::size_t empty = html_.size();
@@ -397,11 +398,73 @@ class PageWriter {
                " would be found at this size with a power of " + Escaped(PlainShareText(report_.design.power)) +
                ", by one look.</li>";
     }
-    if (html_.size() == empty) {
+    if (html_.size() == empty && !comparison.by_exposure_day) {
       html_.resize(begin);
-    } else {
-      html_ += "</ul></details>";
+      return;
     }
+    if (html_.size() == empty) {
+      html_.resize(empty - std::string_view("<ul>").size());
+    } else {
+      html_ += "</ul>";
+    }
+    if (comparison.by_exposure_day) ByDayOf(metric, variant, is_share);
+    html_ += "</details>";
+  }
+
+  // The effect of each day, with the line that all days together make.
+  void ByDayOf(const MetricReport& metric, std::size_t variant, bool is_share) {
+    const ByExposureDay& by = *metric.comparisons[variant - 1].by_exposure_day;
+    const std::string sentence = ByDayText(by, is_share);
+    const bool has_trend = by.trend.p_value < kDayAlpha;
+    LineChart chart;
+    chart.id = "by-day-" + std::to_string(variant);
+    chart.title = metric.metric + ", " + VariantName(variant) + ": effect by day of first exposure";
+    chart.description = sentence + " The table below has every point.";
+    chart.first_x = by.points.front().first - 0.5;
+    chart.last_x = by.points.back().last + 0.5;
+    for (const ByExposureDay::Point& point : by.points) {
+      chart.marks.push_back({(static_cast<double>(point.first) + point.last) / 2, point.point, point.lower, point.upper,
+                             ColorOf(variant)});
+    }
+    Series line;
+    for (const double x : {chart.first_x, chart.last_x}) {
+      line.points.push_back({x, has_trend ? by.trend.At(x) : by.difference.mean});
+    }
+    chart.bounds.push_back(line);
+    chart.y = AxisFor(ScaleOf(by));
+    for (const double tick : chart.y.ticks) chart.y_labels.push_back(TickText(tick, by.is_relative, is_share));
+    chart.x_labels = DayLabels(by.points.front().first, by.points.back().last);
+    html_ +=
+        "<h4>By day of first exposure</h4><p>" + Tag("warn", "Exploratory") + " " + Escaped(sentence) +
+        "</p><figure><figcaption>" +
+        std::string(by.is_relative ? "Effect as a share of the control" : "Absolute effect") +
+        " on the units of each day, with its own 95% interval; dashed: " + (has_trend ? "their trend" : "their mean") +
+        ". " + Escaped(PointsText(by)) + ". Only days whose units have all come to their outcomes.</figcaption>" +
+        DrawLines(chart) + "</figure><details><summary>As a table</summary>";
+    BeginTable(metric.metric + " of " + VariantName(variant) + " by day of first exposure",
+               {"Day", "Control", VariantName(variant), "Effect", "Interval"});
+    for (const ByExposureDay::Point& point : by.points) {
+      html_ += "<tr>" + RowHead(DayText(point.first) + (point.last > point.first ? " to " + DayText(point.last) : "")) +
+               Cell(CountText(point.units_control)) + Cell(CountText(point.units_treatment)) +
+               Cell(EffectText(point.point, by.is_relative, is_share)) +
+               Cell(IntervalText({point.lower, point.upper}, by.is_relative, is_share)) + "</tr>";
+    }
+    EndTable();
+    html_ += "</details>";
+  }
+
+  // Every point, and of the intervals those that are not much wider than most: one of few units would leave the others
+  // no room. What is wider is cut off.
+  static std::vector<double> ScaleOf(const ByExposureDay& by) {
+    std::vector<double> widths, values;
+    for (const ByExposureDay::Point& point : by.points) widths.push_back(point.upper - point.lower);
+    const auto middle = widths.begin() + static_cast<std::ptrdiff_t>(widths.size() / 2);
+    std::nth_element(widths.begin(), middle, widths.end());
+    for (const ByExposureDay::Point& point : by.points) {
+      values.push_back(point.point);
+      if (point.upper - point.lower <= 2 * *middle) values.insert(values.end(), {point.lower, point.upper});
+    }
+    return values;
   }
 
   void Steps(const MetricReport& metric) {
@@ -636,9 +699,20 @@ class PageWriter {
     chart.y = AxisFor(values);
     for (const double tick : chart.y.ticks) chart.y_labels.push_back(TickNumber(tick));
     chart.x_labels = DayLabels(static_cast<std::int32_t>(chart.first_x), static_cast<std::int32_t>(chart.last_x));
-    html_ += "<figure><figcaption>Units, by day (UTC)</figcaption>";
+    for (const RampStep& step : report_.ramp) {
+      // A day is drawn in its middle.
+      const double day = static_cast<double>(step.at.time_since_epoch().count()) / 86'400'000 - 0.5;
+      chart.ticks.push_back({std::clamp(day, chart.first_x, chart.last_x), PlainShareText(step.share)});
+    }
+    const std::string ramp = RampText(report_);
+    if (!ramp.empty()) chart.description += " The ramp: " + ramp + ".";
+    html_ += "<figure><figcaption>Units, by day (UTC)" +
+             std::string(ramp.empty() ? "" : "; dotted: from then on so much of each variant took part") +
+             "</figcaption>";
     Legend(variants);
-    html_ += DrawLines(chart) + "</figure><details><summary>As a table</summary>";
+    html_ += DrawLines(chart) + "</figure>";
+    if (!ramp.empty()) html_ += "<p class=\"lead ramp\"><b>Ramp:</b> " + Escaped(ramp) + ".</p>";
+    html_ += "<details><summary>As a table</summary>";
     std::vector<std::string> heads{"Day"};
     for (const std::size_t v : variants) heads.push_back(VariantName(v));
     BeginTable("Units of each day", heads);

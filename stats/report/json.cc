@@ -89,6 +89,34 @@ Value GateValue(const Gate& gate) {
                 {"numbers", gate.numbers}};
 }
 
+Value ByExposureDayValue(const ByExposureDay& by) {
+  Array points;
+  for (const ByExposureDay::Point& point : by.points) {
+    points.emplace_back(Object{{"first_day", Value(DayText(point.first))},
+                               {"last_day", Value(DayText(point.last))},
+                               {"control_units", Value(point.units_control)},
+                               {"variant_units", Value(point.units_treatment)},
+                               {"effect", Value(point.point)},
+                               {"standard_error", Value(point.standard_error)},
+                               {"lower", Value(point.lower)},
+                               {"upper", Value(point.upper)}});
+  }
+  const Heterogeneity& difference = by.difference;
+  const Trend& trend = by.trend;
+  return Object{{"scale", Value(by.is_relative ? "relative" : "absolute")},
+                {"days_together", Value(by.days_together)},
+                {"left_out", Value(by.left_out)},
+                {"points", Value(std::move(points))},
+                {"mean", Value(difference.mean)},
+                {"difference", Object{{"q", Value(difference.q)},
+                                      {"degrees_of_freedom", Value(difference.degrees_of_freedom)},
+                                      {"p", Value(difference.p_value)}}},
+                {"trend", Object{{"per_week", Value(7 * trend.slope)},
+                                 {"standard_error", Value(7 * trend.standard_error)},
+                                 {"z", Value(trend.z)},
+                                 {"p", Value(trend.p_value)}}}};
+}
+
 Value ComparisonValue(const ComparisonOfVariant& comparison, const Design& design) {
   Object object{{"variant", Value(comparison.variant)}};
   if (comparison.error) {
@@ -126,6 +154,7 @@ Value ComparisonValue(const ComparisonOfVariant& comparison, const Design& desig
     }
     object.Append("stratified", Value(std::move(stratified)));
   }
+  if (comparison.by_exposure_day) object.Append("by_exposure_day", ByExposureDayValue(*comparison.by_exposure_day));
   return object;
 }
 
@@ -303,6 +332,13 @@ Value ToJson(const Report& report) {
     days.emplace_back(Object{{"day", Value(DayText(day))}, {"units", Value(ListOfCounts(units))}});
   }
   object.Append("units_by_day", Value(std::move(days)));
+  if (!report.ramp.empty()) {
+    Array ramp;
+    for (const RampStep& step : report.ramp) {
+      ramp.emplace_back(Object{{"at", Value(StampText(step.at))}, {"share", Value(step.share)}});
+    }
+    object.Append("ramp", Value(std::move(ramp)));
+  }
   object.Append("quality", QualityValue(report.quality));
   object.Append("plan", PlanValue(report.design));
   return object;

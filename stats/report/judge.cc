@@ -377,6 +377,9 @@ Report Judge(const Design& design, const Facts& facts, const std::vector<Publish
     for (const UnitCounts& count : counts) units.push_back(count.units);
   }
 
+  const std::size_t forgotten = facts.ramp.size() - std::min(facts.ramp.size(), kMostRampSteps);
+  report.ramp.assign(facts.ramp.begin() + static_cast<std::ptrdiff_t>(forgotten), facts.ramp.end());
+
   const bool is_red = HasRed(report.gates);
   const bool is_early = EffectiveMethod(design) == PlanMethod::kFixed && looks.empty() &&
                         !(report.progress.at_end && now >= *report.progress.settled);

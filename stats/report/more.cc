@@ -1,13 +1,17 @@
 #include "stats/report/more.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "stats/inference/confidence_sequence.h"
 #include "stats/inference/effects.h"
 #include "stats/inference/fixed.h"
+#include "stats/inference/heterogeneity.h"
 #include "stats/inference/readout.h"
 #include "stats/inference/stratify.h"
 #include "stats/report/measure.h"
@@ -32,6 +36,7 @@ class Adding {
         design_(report.design),
         totals_(*facts.totals),
         caps_(facts.caps),
+        known_to_(std::min(report.as_of, facts.quality.folded_to.value_or(report.as_of))),
         slices_(SlicesThatSplit(*facts.totals)),
         is_fixed_(EffectiveMethod(report.design) == PlanMethod::kFixed) {}
 
@@ -65,6 +70,7 @@ class Adding {
     AddFieller(control, treatment, comparison);
     AddPerDay(design_.plan.metrics[index].kind, comparison);
     AddStratified(index, v, control, treatment, comparison);
+    if (metric.role == "primary") AddByExposureDay(index, v, comparison);
   }
 
   void AddUncapped(const MetricReport& metric, std::size_t index, std::uint32_t v,
@@ -137,6 +143,72 @@ class Adding {
     }
   }
 
+  // Of a metric without a window who came later had less time for it: its days are not to be compared. Nor are days
+  // kept of a quantile.
+  void AddByExposureDay(std::size_t index, std::uint32_t v, ComparisonOfVariant& comparison) const {
+    const MetricPlan& plan = design_.plan.metrics[index];
+    if (!plan.window || plan.kind == MetricKind::kQuantile || report_.units_by_day.empty()) return;
+    const std::int32_t first = report_.units_by_day.begin()->first;
+    const std::int64_t last = std::min(report_.units_by_day.rbegin()->first, LastMaturedDay(design_, known_to_));
+    const std::int64_t days = last - first + 1;
+    if (days < 3) return;
+    const auto together = (days - 1) / static_cast<std::int64_t>(kMostPointsByDay) + 1;
+    const std::int64_t blocks = days / together;  // whole ones
+    ByExposureDay by;
+    by.days_together = static_cast<std::uint32_t>(together);
+    const auto end_of = [&](std::int64_t block) { return static_cast<std::int32_t>(first + block * together - 1); };
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      const std::optional<ByExposureDay::Point> point = OfDays(index, v, end_of(block) + 1, end_of(block + 1));
+      if (point) {
+        by.points.push_back(*point);
+      } else {
+        ++by.left_out;
+      }
+    }
+    if (by.points.size() < 3) return;
+    by.is_relative = false;
+    const Outcome<ArmValue> control = ValueOf(totals_.ArmOfDays(index, 0, first, end_of(blocks)));
+    if (comparison.is_relative && control && HasSteadyBaseline(*control)) {
+      by.is_relative = true;
+      for (ByExposureDay::Point& point : by.points) {
+        for (double* number : {&point.point, &point.standard_error, &point.lower, &point.upper}) {
+          *number /= std::abs(control->value);
+        }
+      }
+    }
+    std::vector<PlacedEffect> placed;
+    for (const ByExposureDay::Point& point : by.points) {
+      placed.push_back({(static_cast<double>(point.first) + point.last) / 2, point.point, point.standard_error});
+    }
+    const Outcome<Heterogeneity> difference = HeterogeneityOf(placed);
+    const Outcome<Trend> trend = TrendOf(placed);
+    if (!difference || !trend) return;
+    by.difference = *difference;
+    by.trend = *trend;
+    comparison.by_exposure_day = std::move(by);
+  }
+
+  // Absolute; nothing of days that say too little.
+  std::optional<ByExposureDay::Point> OfDays(std::size_t index, std::uint32_t v, std::int32_t first,
+                                             std::int32_t last) const {
+    const ArmStatistic control = totals_.ArmOfDays(index, 0, first, last);
+    const ArmStatistic treatment = totals_.ArmOfDays(index, v, first, last);
+    const Outcome<Measured> measured = Measure(control, treatment);
+    if (!measured || measured->small_counts) return std::nullopt;
+    const Outcome<Effect> effect = EffectOf(control, treatment, Scale::kAbsolute);
+    const auto fewest = static_cast<double>(kFewestUnitsOfDay);
+    if (!effect || effect->n_control < fewest || effect->n_treatment < fewest) return std::nullopt;
+    const Interval interval = FixedEstimate(*effect, {.alpha = kDayAlpha}).interval;
+    return ByExposureDay::Point{first,
+                                last,
+                                static_cast<std::uint64_t>(effect->n_control),
+                                static_cast<std::uint64_t>(effect->n_treatment),
+                                effect->point,
+                                effect->standard_error,
+                                interval.lower,
+                                interval.upper};
+  }
+
   // As the report's own estimates.
   Estimate Of(const Measured& measured, const ArmStatistic& control, const ArmStatistic& treatment) const {
     if (is_fixed_ && !measured.small_counts) return FixedEstimate(measured.effect, {.alpha = AlphaOfOne(design_)});
@@ -147,6 +219,7 @@ class Adding {
   const Design& design_;
   const Totals& totals_;
   const Caps& caps_;
+  const Time known_to_;
   const std::vector<Slice> slices_;
   const bool is_fixed_;
 };

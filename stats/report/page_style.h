@@ -25,6 +25,7 @@ h1{font-size:1.5rem;line-height:1.25;margin:0}
 .sub{color:var(--muted);margin:4px 0 0}
 h2{font-size:1.15rem;line-height:1.3;margin:0 0 4px}
 h3{font-size:1rem;margin:0}
+h4{font-size:.9375rem;margin:12px 0 0}
 p{margin:6px 0}
 a{color:var(--link)}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px;border-radius:4px}
@@ -82,6 +83,8 @@ svg{display:block;overflow:visible}
 .whisker{stroke-width:2}.whisker.s0{stroke:var(--s0)}.whisker.s1{stroke:var(--s1)}.whisker.s2{stroke:var(--s2)}
 .whisker.s3{stroke:var(--s3)}.whisker.s4{stroke:var(--s4)}.whisker.s5{stroke:var(--s5)}
 .bound{fill:none;stroke:var(--zero);stroke-width:1.5;stroke-dasharray:5 4;vector-effect:non-scaling-stroke}
+.step{stroke:var(--muted);stroke-width:1.5;stroke-dasharray:1.5 3}
+.step-label{paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:2px 18px;margin:0 0 6px;padding:0;font-size:.9375rem}
 .legend svg{display:inline-block;vertical-align:middle;margin-right:6px}
 .scroll{overflow-x:auto;margin-top:12px}

@@ -26,6 +26,7 @@
 #include <guidon/value.h>
 #include "core/base/result.h"
 #include "stats/inference/effect.h"
+#include "stats/inference/heterogeneity.h"
 #include "stats/metric/plan.h"
 #include "stats/statistic/totals.h"
 
@@ -90,10 +91,18 @@ struct DataQuality {
   std::vector<std::string> changes;  // what was edited while it ran, one sentence each
 };
 
+// From `at` on so much of each variant took part.
+struct RampStep {
+  Time at{};
+  double share = 1;  // 0 to 1
+  friend bool operator==(const RampStep&, const RampStep&) = default;
+};
+
 struct Facts {
   const Totals* totals = nullptr;  // outlives the call
   DataQuality quality;
-  Caps caps = {};  // that the totals were cut at
+  Caps caps = {};                   // that the totals were cut at
+  std::vector<RampStep> ramp = {};  // by time; empty: there was none
 };
 
 // A published look, as it was recorded. Verdicts stand: a later look displays a reversal, it does not undo the first
@@ -137,6 +146,29 @@ struct Gate {
   Value numbers;         // for programs
 };
 
+// The effect on the units of each day of first exposure: whether it wears off, as what is new does, or grows as people
+// learn. Exploratory; nothing is decided by it. Of days all of whose units have matured, so that none has had less time
+// than another, with kFewestUnitsOfDay in each arm, and conversions enough of shares.
+struct ByExposureDay {
+  // Relative: of the control's mean of all these days, which is taken as known, not of each day's own. A day's own
+  // would be a part of its effect and of its error both, and days with few units lean to one side.
+  bool is_relative = true;
+  std::uint32_t days_together = 1;  // that a point is of: of a long experiment several
+  std::uint32_t left_out = 0;       // points that had too few units or conversions, or did not vary
+  struct Point {
+    std::int32_t first = 0, last = 0;  // days, both included
+    std::uint64_t units_control = 0, units_treatment = 0;
+    double point = 0, standard_error = 0;
+    double lower = 0, upper = 0;  // kDayAlpha, by one look, of this point alone
+  };
+  std::vector<Point> points;  // by day; at least three, at most kMostPointsByDay
+  Heterogeneity difference;   // by more than chance makes?
+  Trend trend;                // `at` is the middle of a point, in days since 1970; its slope that of a day
+};
+inline constexpr double kDayAlpha = 0.05;
+inline constexpr std::uint64_t kFewestUnitsOfDay = 100;
+inline constexpr std::size_t kMostPointsByDay = 60;
+
 struct ComparisonOfVariant {
   std::string variant;
   std::optional<StatsError> error;  // no numbers then
@@ -168,6 +200,7 @@ struct ComparisonOfVariant {
     Estimate estimate;       // on the scale of `estimate`
   };
   std::vector<Stratified> stratified;
+  std::optional<ByExposureDay> by_exposure_day;  // of the primary metric
 };
 
 struct MetricReport {
@@ -247,12 +280,14 @@ struct Report {
   double fraction = 0, alpha_spent = 0;
   Progress progress;
   std::map<std::int32_t, std::vector<std::uint64_t>> units_by_day;  // day -> by variant
+  std::vector<RampStep> ramp;  // by time, the newest kMostRampSteps; empty: all took part from the start
   DataQuality quality;
 
   bool HasRedGate() const;
 };
 
 inline constexpr std::size_t kMostLooks = 30;
+inline constexpr std::size_t kMostRampSteps = 50;
 
 // The look that the plan has due at `now`, if it has one and there is enough for it (min_days, whole look intervals, at
 // most one a day and kMostLooks in all; the first may wait for the size, the last is kept for the end and waits for the

@@ -250,6 +250,9 @@ void PrintMetric(Page& page, const MetricReport& metric, const Report& report) {
                Column(EffectText(shown.point, is_relative, is_share), kEffectWidth, true) + "  " +
                Bar(axis, shown, margin_fits ? MarginAt(metric) : std::nullopt, bar_width));
       page.Wrapped(RemarksOf(comparison, metric, report), 4);
+      if (comparison.by_exposure_day) {
+        page.Wrapped("By day of first exposure: " + ByDayText(*comparison.by_exposure_day, is_share), 4);
+      }
     }
   }
 }
@@ -315,6 +318,7 @@ std::string ToText(const Report& report, const TextOptions& options) {
   page.Blank();
   page.Wrapped(ProgressText(report), 2);
   if (const std::string looks = LooksText(report); !looks.empty()) page.Wrapped(looks, 2);
+  if (const std::string ramp = RampText(report); !ramp.empty()) page.Wrapped("ramp: " + ramp, 2);
   PrintGates(page, report);
   const std::pair<std::string_view, std::string_view> kRoles[] = {
       {"primary", "Primary metric"}, {"guardrail", "Guardrails"}, {"secondary", "Secondary metrics"}};

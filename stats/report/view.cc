@@ -129,6 +129,42 @@ std::string ProgressText(const Report& report) {
   return text;
 }
 
+std::string RampText(const Report& report) {
+  std::vector<std::string> steps;
+  for (const RampStep& step : report.ramp) {
+    steps.push_back(PlainShareText(step.share) + (steps.empty() ? " of each variant" : "") + " from " +
+                    TimeText(step.at));
+  }
+  return ListText(steps);
+}
+
+std::string ByDayText(const ByExposureDay& by, bool is_share) {
+  const double p = by.difference.p_value, p_of_trend = by.trend.p_value;
+  if (p_of_trend < kDayAlpha) {
+    const double a_week = 7 * by.trend.slope;
+    std::string much = EffectText(std::fabs(a_week), by.is_relative, is_share);
+    if (much.starts_with('+')) much.erase(0, 1);
+    return std::string("The effect on units that came later is ") + (a_week < 0 ? "lower" : "higher") + " by " + much +
+           (by.is_relative ? " of the control" : "") + " a week (p " + ProbabilityText(p_of_trend) +
+           "; that days differ at all p " + ProbabilityText(p) + ").";
+  }
+  if (p < kDayAlpha) {
+    return "Days differ by more than chance makes (p " + ProbabilityText(p) + "), without a trend (p " +
+           ProbabilityText(p_of_trend) + ").";
+  }
+  return "No more difference between days than chance makes (p " + ProbabilityText(p) + "; of a trend p " +
+         ProbabilityText(p_of_trend) + ").";
+}
+
+std::string PointsText(const ByExposureDay& by) {
+  std::string text = PluralText(by.points.size(), by.days_together == 1 ? "day" : "block");
+  if (by.days_together > 1) text += " of " + DaysText(by.days_together) + " each";
+  if (by.left_out > 0) {
+    text += ", " + CountText(std::uint64_t{by.left_out}) + " more with too few units or conversions left out";
+  }
+  return text;
+}
+
 std::string GateTitle(const std::string& id) {
   std::string title = id == "pre_exposure_bias" ? "pre-exposure_bias" : id;
   std::replace(title.begin(), title.end(), '_', ' ');

@@ -48,6 +48,15 @@ std::string LooksText(const Report& report);
 // "21 days, 102,400 units, about 4,900 a day, about 12 days left"
 std::string ProgressText(const Report& report);
 
+// "5% of each variant from 2027-03-01 08:00 UTC, 25% from 2027-03-03 08:00 UTC and 100% from …"; "" without a ramp.
+std::string RampText(const Report& report);
+
+// What the days of first exposure say of an effect, in one sentence: "The effect on units that came later is lower by
+// 0.80% of the control a week (p 0.012; that days differ at all p 0.031)."
+std::string ByDayText(const ByExposureDay& by, bool is_share);
+// Its points, and what was left out: "17 days, 3 with too few units or conversions left out".
+std::string PointsText(const ByExposureDay& by);
+
 std::string GateTitle(const std::string& id);  // "Sample ratio"
 
 // One line of the plan each: what it is, and what was chosen.

@@ -1,6 +1,6 @@
 // node pages.mjs FOLDER PICTURES: every page of the folder in a real browser, light, dark, on a narrow screen and as it
 // is printed. Ends with 1 when axe finds anything against WCAG 2.2 AA, when a page fetches something, writes an error, or
-// is wider than its screen. Each is kept as a picture, to be looked at.
+// is wider than its screen. Each is kept as a picture, to be looked at, two views also with all that is folded away.
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join, resolve } from 'node:path';
@@ -13,10 +13,10 @@ if (!folder || !pictures) {
   process.exit(2);
 }
 const views = [
-  { name: 'light', width: 1280, colorScheme: 'light' },
+  { name: 'light', width: 1280, colorScheme: 'light', unfolded: true },
   { name: 'dark', width: 1280, colorScheme: 'dark' },
   { name: 'narrow', width: 390, colorScheme: 'light' },
-  { name: 'narrow-dark', width: 390, colorScheme: 'dark' },
+  { name: 'narrow-dark', width: 390, colorScheme: 'dark', unfolded: true },
   { name: 'print', width: 1024, colorScheme: 'light', media: 'print' },
 ];
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -58,11 +58,15 @@ for (const file of files) {
     });
     await page.emulateMedia({ colorScheme: view.colorScheme, media: view.media ?? 'screen' });
     await page.goto(pathToFileURL(resolve(folder, file)).href);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    if (wide > 0) fault(page_name, view, `is ${wide} pixels wider than its screen`);
-    await page.screenshot({ path: join(pictures, `${page_name}-${view.name}.png`), fullPage: true });
+    const look = async (name) => {
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (wide > 0) fault(page_name, view, `is ${wide} pixels wider than its screen`);
+      if (name) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+    };
+    await look(`${page_name}-${view.name}`);
     // What is folded away has to be as good.
     await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)));
+    await look(view.unfolded ? `${page_name}-${view.name}-unfolded` : '');
     await page.evaluate(axe);
     const found = await page.evaluate((tags) => window.axe.run(document, { runOnly: { type: 'tag', values: tags } }), rules);
     for (const violation of found.violations) {

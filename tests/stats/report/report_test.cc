@@ -14,6 +14,7 @@
 
 #include "core/base/json.h"
 #include "stats/inference/confidence_sequence.h"
+#include "stats/inference/heterogeneity.h"
 #include "stats/inference/power.h"
 #include "stats/report/charts.h"
 #include "stats/report/planning.h"
@@ -46,6 +47,9 @@ const MetricReport& MetricOf(const Report& report, std::string_view role) {
 
 constexpr const char* kParts[] = {"verdict", "data",  "primary-metric", "guardrails", "secondary-metrics", "over-time",
                                   "looks",   "units", "slices",         "plan",       "statistics"};
+
+// Drawings that a page of an experiment with a ramp has, by their ids.
+constexpr const char* kDrawings[] = {"by-day-1", "time-0", "time-1", "z", "units-chart"};
 
 // By their headings' ids, in the order of the page.
 std::vector<std::pair<std::string, std::string>> PartsOf(const std::string& page) {
@@ -133,7 +137,7 @@ TEST_P(GoldenTest, IsTheDocumentAndTheTextThatWereLookedAt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, GoldenTest,
-                         ::testing::Values("ship", "harm", "broken-split", "hidden", "small-counts"),
+                         ::testing::Values("ship", "harm", "broken-split", "hidden", "small-counts", "novelty"),
                          [](const auto& sample) {
                            std::string name = sample.param;
                            std::erase(name, '-');
@@ -190,10 +194,13 @@ TEST(JudgeTest, ARedGateHidesEveryResult) {
     EXPECT_TRUE(metric.over_time.empty()) << metric.metric;
   }
   EXPECT_TRUE(report.slices.empty());
+  EXPECT_FALSE(report.units_by_day.empty());
   const std::string json = guidon::ToJson(stats::ToJson(report));
   EXPECT_THAT(json, Not(HasSubstr("\"effect\"")));
   EXPECT_THAT(json, Not(HasSubstr("\"statistics\"")));
+  EXPECT_THAT(json, Not(HasSubstr("by_exposure_day")));
   EXPECT_THAT(ToText(report), HasSubstr("hidden: the data cannot be trusted"));
+  EXPECT_THAT(ToText(report), Not(HasSubstr("By day of first exposure")));
 }
 
 TEST(JudgeTest, ADimensionThatNobodySendsIsNoSlice) {
@@ -216,6 +223,7 @@ TEST(JudgeTest, AFixedHorizonShowsGuardrailsOnlyUntilItsEndAndThenDecides) {
   EXPECT_TRUE(MetricOf(early, "secondary").comparisons.empty());
   EXPECT_FALSE(MetricOf(early, "guardrail").comparisons.empty());
   EXPECT_THAT(ToText(early), HasSubstr("hidden until the planned end"));
+  EXPECT_THAT(guidon::ToJson(stats::ToJson(early)), Not(HasSubstr("by_exposure_day")));
 
   Design design = DesignOf(PlanMethod::kFixed);
   design.planned_units = 20'000;
@@ -227,6 +235,7 @@ TEST(JudgeTest, AFixedHorizonShowsGuardrailsOnlyUntilItsEndAndThenDecides) {
   const Report report = watched.Read();
   EXPECT_FALSE(report.results_hidden);
   EXPECT_EQ(report.decision, Decision::kShip) << report.verdict;
+  EXPECT_TRUE(MetricOf(report, "primary").comparisons[0].by_exposure_day);
 }
 
 TEST(JudgeTest, SmallCountsAreShownByMethodsOfTheirOwnAndDecideNothing) {
@@ -722,6 +731,121 @@ TEST(MoreTest, WhatAnEffectComesToInADayIsOfTheUnitsThatCome) {
   EXPECT_THAT(PartOf(ToHtml(report), "primary-metric"), HasSubstr("<li>If all units that come in a day had it, of "));
 }
 
+// Of each arm so many units on each day from that of the start on, of whom so many convert.
+struct DayOf {
+  std::uint32_t units = 0, control = 0, treatment = 0;
+};
+Totals TotalsOfDays(const Design& design, const std::vector<DayOf>& days) {
+  Totals totals(design.plan);
+  for (std::size_t day = 0; day < days.size(); ++day) {
+    for (std::uint32_t i = 0; i < 2 * days[day].units; ++i) {
+      Contribution unit;
+      unit.kind = Contribution::Kind::kUnit;
+      unit.variant = i % 2;
+      unit.day = 20'822 + static_cast<std::int32_t>(day);
+      unit.metrics.resize(design.plan.metrics.size());
+      const bool converts = i / 2 < (i % 2 == 0 ? days[day].control : days[day].treatment);
+      unit.metrics[0].y = unit.metrics[0].y_uncapped = converts ? 1 : 0;
+      unit.metrics[0].events = converts ? 1 : 0;
+      totals.Add(unit);
+    }
+  }
+  return totals;
+}
+
+TEST(MoreTest, DaysOfFirstExposureAreComparedOnceTheirUnitsHaveComeToTheirOutcomes) {
+  Design design = DesignOf(PlanMethod::kSequential);
+  design.guardrails.clear();
+  design.secondary.clear();
+  // Of some days there are too few units, or conversions; the last three are of a time whose windows are not over.
+  const std::vector<DayOf> days = {{200, 40, 80}, {100, 20, 36}, {99, 30, 60},  {400, 80, 130},
+                                   {150, 30, 9},  {200, 44, 48}, {300, 60, 66}, {200, 0, 200},
+                                   {200, 0, 200}, {200, 0, 200}, {200, 0, 200}};
+  const Totals totals = TotalsOfDays(design, days);
+  const Time matured{std::chrono::days(20'822 + 7 + 3)};  // 72 hours after the end of the seventh
+  const auto at = [&](const Design& of, Time now, const DataQuality& quality = {}) {
+    return Judge(of, {&totals, quality}, {}, now);
+  };
+  const Report report = at(design, matured);
+  const ComparisonOfVariant& comparison = MetricOf(report, "primary").comparisons[0];
+  ASSERT_TRUE(comparison.by_exposure_day);
+  const ByExposureDay& by = *comparison.by_exposure_day;
+  ASSERT_EQ(by.points.size(), 5u);
+  EXPECT_EQ(by.days_together, 1u);
+  EXPECT_EQ(by.left_out, 2u);
+  ASSERT_TRUE(by.is_relative);
+  // Of the control's mean of all seven days, those too few by themselves among them.
+  const double control = (40 + 20 + 30 + 80 + 30 + 44 + 60) / 1'449.0;
+  std::vector<PlacedEffect> placed;
+  std::size_t next = 0;
+  for (const std::size_t day : {0u, 1u, 3u, 5u, 6u}) {
+    const ByExposureDay::Point& point = by.points[next++];
+    const double n = days[day].units, c = days[day].control / n, t = days[day].treatment / n;
+    EXPECT_EQ(point.first, 20'822 + static_cast<std::int32_t>(day));
+    EXPECT_EQ(point.last, point.first);
+    EXPECT_EQ(point.units_control, days[day].units);
+    EXPECT_NEAR(point.point, (t - c) / control, 1e-12);
+    EXPECT_NEAR(point.standard_error, std::sqrt((c * (1 - c) + t * (1 - t)) / n) / control, 1e-12);
+    EXPECT_NEAR((point.upper - point.lower) / point.standard_error, 2 * 1.96, 0.03);
+    placed.push_back({static_cast<double>(day), point.point, point.standard_error});
+  }
+  EXPECT_NEAR(by.difference.q, HeterogeneityOf(placed)->q, 1e-9);
+  EXPECT_NEAR(by.trend.p_value, TrendOf(placed)->p_value, 1e-9);
+  EXPECT_NEAR(by.trend.slope, TrendOf(placed)->slope, 1e-9);
+  EXPECT_LT(by.trend.p_value, kDayAlpha);
+  EXPECT_THAT(ByDayText(by, true), HasSubstr("The effect on units that came later is lower by "));
+  EXPECT_THAT(ToText(report), HasSubstr("By day of first exposure: "));
+
+  // The seventh is not over an instant before, nor while not all has been counted that came until then.
+  EXPECT_EQ(MetricOf(at(design, matured - Milliseconds(1)), "primary").comparisons[0].by_exposure_day->points.size(),
+            4u);
+  DataQuality behind;
+  behind.folded_to = matured - Milliseconds(1);
+  EXPECT_EQ(MetricOf(at(design, matured, behind), "primary").comparisons[0].by_exposure_day->points.size(), 4u);
+  EXPECT_FALSE(MetricOf(at(design, Time(std::chrono::days(20'822 + 3 + 3))), "primary").comparisons[0].by_exposure_day)
+      << "two days say nothing of a trend";
+  // Who came later had less time.
+  Design endless = design;
+  endless.plan.metrics[0].window.reset();
+  EXPECT_FALSE(MetricOf(at(endless, After(60)), "primary").comparisons[0].by_exposure_day);
+  // Nothing is asked of what nobody decides by in the first place.
+  endless = DesignOf(PlanMethod::kSequential);
+  endless.primary = Goal{1, true, std::nullopt};
+  endless.secondary = {Goal{0, true, std::nullopt}};
+  EXPECT_FALSE(MetricOf(at(endless, matured), "secondary").comparisons[0].by_exposure_day);
+}
+
+TEST(MoreTest, DaysOfALongExperimentArePutTogether) {
+  Design design = DesignOf(PlanMethod::kSequential);
+  design.guardrails.clear();
+  const Report report = [&] {
+    const Totals totals = TotalsOfDays(design, std::vector<DayOf>(131, {60, 12, 13}));
+    return Judge(design, {&totals, {}}, {}, After(131));
+  }();
+  const ByExposureDay& by = MetricOf(report, "primary").comparisons[0].by_exposure_day.value();
+  // Of 127 days that have matured three each, and one that is not whole.
+  EXPECT_EQ(by.days_together, 3u);
+  ASSERT_EQ(by.points.size(), 42u);
+  EXPECT_EQ(by.points[0].units_control, 180u);
+  EXPECT_EQ(by.points[1].first, by.points[0].last + 1);
+  EXPECT_EQ(by.points.back().last, by.points.front().first + 125);
+  EXPECT_NEAR(by.difference.q, 0, 1e-9);
+  EXPECT_EQ(PointsText(by), "42 blocks of 3 days each");
+  EXPECT_THAT(ByDayText(by, true), HasSubstr("No more difference between days than chance makes (p 1.000"));
+  EXPECT_THAT(ToHtml(report), HasSubstr("42 blocks of 3 days each"));
+}
+
+// Nor is a difference a trend.
+TEST(MoreTest, DaysThatDifferWithoutATrendAreSaidToDiffer) {
+  ByExposureDay by;
+  by.difference.p_value = 0.002;
+  by.trend = {.slope = -0.001, .p_value = 0.4};
+  EXPECT_EQ(ByDayText(by, true), "Days differ by more than chance makes (p 0.002), without a trend (p 0.400).");
+  by.is_relative = false;
+  by.trend = {.slope = 0.001, .p_value = 0.04};
+  EXPECT_THAT(ByDayText(by, true), HasSubstr("came later is higher by 0.70pp a week (p 0.040; "));
+}
+
 // ---- Looks --------------------------------------------------------------------------------------------------------
 
 TEST(LooksTest, AreTakenByThePlanOnceAnIntervalFromTheFewestDaysOn) {
@@ -1170,7 +1294,9 @@ TEST(PageTest, HasEveryPartInItsOrderVerdictFirst) {
     const std::vector<const MetricReport*> metrics = OfRole(report, role);
     EXPECT_EQ(CountOf(part, "<div class=\"forest\">"), metrics.size()) << name;
     EXPECT_EQ(CountOf(part, "<line class=\"interval "), metrics.size()) << name;
-    EXPECT_EQ(CountOf(part, "<line class=\"zero\""), metrics.size()) << name;
+    const std::size_t by_day = part.find("id=\"by-day-1-t\"") == std::string::npos ? 0 : 1;
+    EXPECT_EQ(by_day, metrics[0]->role == "primary" ? 1u : 0u) << name;
+    EXPECT_EQ(CountOf(part, "<line class=\"zero\""), metrics.size() + by_day) << name;
     for (const MetricReport* metric : metrics) {
       const Shown shown = ShownOf(metric->comparisons[0]);
       EXPECT_THAT(part, HasSubstr("<h3>" + metric->metric));
@@ -1182,7 +1308,13 @@ TEST(PageTest, HasEveryPartInItsOrderVerdictFirst) {
   EXPECT_EQ(CountOf(guardrails, "<rect class=\"beyond\""), 2u);
   EXPECT_THAT(guardrails, HasSubstr("never worse by 0.5pp, else rollback"));
   EXPECT_THAT(guardrails, HasSubstr("never worse by 5%, else pause"));
-  EXPECT_EQ(CountOf(PartOf(page, "primary-metric"), "\"margin\""), 0u);
+  const std::string primary = PartOf(page, "primary-metric");
+  EXPECT_EQ(CountOf(primary, "\"margin\""), 0u);
+  const ByExposureDay& by_day = MetricOf(report, "primary").comparisons[0].by_exposure_day.value();
+  EXPECT_EQ(by_day.points.size(), 18u) << "of 21 days, the last three of which have not matured";
+  EXPECT_EQ(CountOf(primary, "<line class=\"whisker s1\""), by_day.points.size());
+  EXPECT_EQ(CountOf(primary, "<polyline class=\"bound\""), 1u) << "their mean";
+  EXPECT_THAT(primary, HasSubstr("Exploratory</span> " + Escaped(ByDayText(by_day, true))));
 
   // A line with its band of every metric that has days (a quantile has none), and the looks that decide.
   const std::string over_time = PartOf(page, "over-time");
@@ -1198,12 +1330,48 @@ TEST(PageTest, HasEveryPartInItsOrderVerdictFirst) {
   EXPECT_EQ(CountOf(units, "<polyline class=\"line s1\""), 1u);
   EXPECT_EQ(CountOf(units, "<th scope=\"row\">"), report.units_by_day.size());
 
+  EXPECT_EQ(CountOf(units, "class=\"step"), 0u) << "there was no ramp";
+  EXPECT_THAT(units, Not(HasSubstr("Ramp")));
+
   EXPECT_THAT(PartOf(page, "slices"), HasSubstr("Exploratory"));
   EXPECT_EQ(CountOf(PartOf(page, "slices"), "<line class=\"interval "), report.slices.size());
   for (const auto& [name, what] : PlanLines(report)) {
     EXPECT_THAT(PartOf(page, "plan"), HasSubstr("<dt>" + name + "</dt><dd>" + Escaped(what) + "</dd>"));
   }
   EXPECT_EQ(CountOf(PartOf(page, "statistics"), "<pre "), report.metrics.size());
+}
+
+TEST(PageTest, HasEveryDrawingWithItsNameAndTheStepsOfTheRamp) {
+  const Report& report = SampleOf("novelty");
+  const std::string page = ToHtml(report);
+  for (const std::string drawing : kDrawings) {
+    EXPECT_THAT(page, HasSubstr("role=\"img\" aria-labelledby=\"" + drawing + "-t " + drawing + "-d\"><title id=\"" +
+                                drawing + "-t\">"));
+  }
+  ASSERT_EQ(report.ramp.size(), 4u);
+  const std::string units = PartOf(page, "units");
+  EXPECT_EQ(CountOf(units, "<line class=\"step\""), 4u);
+  EXPECT_EQ(CountOf(units, "class=\"tick step-label\""), 4u);
+  const std::string ramp =
+      "10% of each variant from 2027-01-04 08:00 UTC, 25% from 2027-01-05 08:00 UTC, 50% from 2027-01-07 08:00 UTC and "
+      "100% from 2027-01-09 08:00 UTC";
+  EXPECT_EQ(RampText(report), ramp);
+  EXPECT_EQ(CountOf(units, ramp + "."), 2u) << "for those who see the drawing, and for those who do not";
+  EXPECT_THAT(ToText(report, {.columns = 400}), HasSubstr("  ramp: " + ramp + "\n"));
+  const Value json = stats::ToJson(report);
+  ASSERT_EQ(json.Find("ramp")->AsArray().size(), 4u);
+  EXPECT_EQ(ToJson(json.Find("ramp")->AsArray()[1]), R"({"at":"2027-01-05T08:00:00Z","share":0.25})");
+  EXPECT_EQ(stats::ToJson(SampleOf("ship")).Find("ramp"), nullptr);
+  // Units are told while results are hidden, and so is what they came by. The newest of a long history.
+  std::vector<RampStep> steps;
+  for (std::size_t i = 0; i < 70; ++i) steps.push_back({After(static_cast<double>(i) / 10), 0.01});
+  const Design design = DesignOf(PlanMethod::kFixed);
+  const Totals totals = TotalsOf(design, {.seed = 20, .units_per_day = 100}, 8);
+  const Report early = Judge(design, {&totals, {}, {}, steps}, {}, After(8));
+  EXPECT_TRUE(early.results_hidden);
+  ASSERT_EQ(early.ramp.size(), kMostRampSteps);
+  EXPECT_EQ(early.ramp.front().at, steps[20].at);
+  EXPECT_EQ(CountOf(ToHtml(early), "<line class=\"step\""), kMostRampSteps);
 }
 
 TEST(PageTest, ShowsNoResultThatIsHidden) {
@@ -1217,7 +1385,8 @@ TEST(PageTest, ShowsNoResultThatIsHidden) {
   for (const char* name : {"primary-metric", "guardrails", "secondary-metrics"}) {
     EXPECT_THAT(PartOf(red, name), HasSubstr("Hidden, for the data cannot be trusted."));
   }
-  for (const char* result : {"class=\"forest\"", "class=\"interval", "class=\"band", "class=\"whisker", "<pre"}) {
+  for (const char* result :
+       {"class=\"forest\"", "class=\"interval", "class=\"band", "class=\"whisker", "by-day", "<pre"}) {
     EXPECT_THAT(red, Not(HasSubstr(result)));
   }
 
@@ -1227,6 +1396,7 @@ TEST(PageTest, ShowsNoResultThatIsHidden) {
   for (const char* name : {"primary-metric", "secondary-metrics"}) {
     EXPECT_THAT(PartOf(early, name), HasSubstr("Hidden until the planned end"));
     EXPECT_THAT(PartOf(early, name), Not(HasSubstr("forest")));
+    EXPECT_THAT(PartOf(early, name), Not(HasSubstr("by-day")));
   }
   EXPECT_EQ(CountOf(early, "<div class=\"forest\">"), 2u);
   EXPECT_EQ(CountOf(PartOf(early, "over-time"), "<polygon class=\"band "), 1u);

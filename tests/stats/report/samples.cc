@@ -47,7 +47,8 @@ Contribution UnitOf(const World& world, const ArmOf& arm, std::uint32_t variant,
   }
   unit.kind = Contribution::Kind::kUnit;
   unit.has_history = true;
-  const bool converts = Uniform(world.seed, number, 4) < arm.conversion;
+  const double new_still = std::max(0.0, 1 - static_cast<double>(day) / 14);
+  const bool converts = Uniform(world.seed, number, 4) < arm.conversion + arm.novelty * new_still;
   MetricContribution revenue;
   const double taste = Bell(world.seed, number, 5);  // the same before and after: what CUPED takes out
   revenue.x = std::max(0.0, 30 + 12 * taste + 4 * Bell(world.seed, number, 6));
@@ -68,7 +69,9 @@ template <typename Take>
 void AddDay(const Design& design, const World& world, std::uint32_t day, std::uint64_t& number, const Take& take) {
   for (std::uint32_t v = 0; v < world.arms.size(); ++v) {
     const ArmOf& arm = world.arms[v];
-    const double planned = design.plan.weights[v] * world.units_per_day;
+    double share = 1;
+    for (const auto& [from, of] : world.ramp) share = day >= from ? of : share;
+    const double planned = design.plan.weights[v] * world.units_per_day * share;
     // Never the same on two days; on Sundays fewer come.
     const double wave = 1 + 0.05 * Bell(world.seed, day, 30) - (day % 7 == 6 ? 0.25 : 0);
     const auto units = static_cast<std::uint64_t>(
@@ -143,6 +146,7 @@ Totals TotalsOf(const Design& design, const World& world, std::uint32_t days) {
 
 Watched Watch(const Design& design, const World& world, const DataQuality& quality) {
   Watched watched{design, Totals(design.plan), {}, After(world.days), quality};
+  for (const auto& [day, share] : world.ramp) watched.ramp.push_back({After(day), share});
   std::uint64_t number = 0;
   for (std::uint32_t day = 0; day < world.days; ++day) {
     AddDay(design, world, day, number, [&](const Contribution& unit) { watched.totals.Add(unit); });
@@ -199,6 +203,14 @@ std::vector<Sample> MakeSamples() {
   bare.latency = 399;
   add("three-variants", DesignOf(PlanMethod::kSequential, 3),
       {.seed = 18, .units_per_day = 1'500, .arms = {control, alike, bare}});
+  ArmOf fading;
+  fading.novelty = 0.12;
+  add("novelty", plan,
+      {.seed = 22,
+       .units_per_day = 2'000,
+       .days = 18,
+       .arms = {control, fading},
+       .ramp = {{0, 0.1}, {1, 0.25}, {3, 0.5}, {5, 1.0}}});
   Design hostile = plan;
   const std::string script = "<script>alert(1)</script>";
   hostile.plan.experiment = script;

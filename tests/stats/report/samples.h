@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "stats/report/report.h"
@@ -21,6 +22,7 @@ struct ArmOf {
   double latency = 400;      // page_latency: median of a unit's values
   double more_units = 0;     // 0.05: 5 % more than were planned for it, on ios only
   double multiple = 0;       // share that saw another arm, too
+  double novelty = 0;        // conversion more on the first day, less from day to day, and none after two weeks
 };
 
 struct World {
@@ -29,6 +31,8 @@ struct World {
   std::uint32_t days = 21;
   std::vector<ArmOf> arms = {{}, {}};
   bool backwards = false;  // the same units, the last one first
+  // From a day on, which share of `units_per_day` comes.
+  std::vector<std::pair<std::uint32_t, double>> ramp = {};
 };
 
 // Monday, 2027-01-04 08:00 UTC.
@@ -49,7 +53,8 @@ struct Watched {
   std::vector<PublishedLook> looks;
   Time now{};
   DataQuality quality;
-  Report Read() const { return Judge(design, {&totals, quality}, looks, now, 42); }
+  std::vector<RampStep> ramp = {};
+  Report Read() const { return Judge(design, {&totals, quality, {}, ramp}, looks, now, 42); }
   // Whether the plan had one due.
   bool TakeDueLook();
 };
@@ -59,7 +64,7 @@ struct Sample {
   std::string name;
   Report report;
 };
-// ship, harm, broken-split, hidden, small-counts, running, futile, three-variants, hostile-names.
+// ship, harm, broken-split, hidden, small-counts, running, futile, three-variants, novelty, hostile-names.
 // Made once.
 const std::vector<Sample>& Samples();
 const Report& SampleOf(std::string_view name);
