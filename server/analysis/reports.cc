@@ -25,6 +25,16 @@ const ExperimentIteration* FindIteration(const ExperimentState& state, std::uint
   return at == state.iterations.end() ? nullptr : &*at;
 }
 
+// A ramp of one step that takes everybody is none.
+std::vector<stats::RampStep> RampOf(const ExperimentIteration& iteration) {
+  std::vector<stats::RampStep> ramp;
+  if (iteration.steps.size() == 1 && iteration.steps.front().at == kWhole) return ramp;
+  for (const TakenRampStep& step : iteration.steps) {
+    ramp.push_back({TimeOf(step.from_ms), static_cast<double>(step.at) / kWhole});
+  }
+  return ramp;
+}
+
 // When it began and ended: the record knows of an end before the fold does. Of one that is not known, as from an older
 // server, the day of its first units: good enough to be shown, and no looks are taken by it.
 void SetTimes(const ExperimentIteration* iteration, const stats::Totals& totals, stats::ExperimentPlan& plan) {
@@ -136,6 +146,7 @@ Result<Reports::Ground> Reports::GroundOf(std::string_view project, std::string_
   stats::ExperimentPlan plan = ground.facts->plan;
   ground.iteration = FindIteration(record->state, plan.iteration);
   SetTimes(ground.iteration, *ground.facts->totals, plan);
+  if (ground.iteration != nullptr) ground.ramp = RampOf(*ground.iteration);
   ground.of = {std::string(project), std::string(environment), std::string(key), plan.iteration,
                ground.iteration == nullptr ? 0 : ground.iteration->started_ms};
   ground.revision = ground.view->revision;

@@ -75,8 +75,9 @@ class Reports {
     const ProjectView* project = nullptr;            // likewise
     std::shared_ptr<const CatalogView> view;
     std::vector<std::string> notes;
+    std::vector<stats::RampStep> ramp;
 
-    stats::Facts Facts() const { return {facts->totals.get(), quality, facts->caps}; }
+    stats::Facts Facts() const { return {facts->totals.get(), quality, facts->caps, ramp}; }
   };
   stats::Time Now() const;
   Result<Ground> GroundOf(std::string_view project, std::string_view environment, std::string_view key,

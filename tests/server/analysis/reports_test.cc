@@ -168,6 +168,32 @@ TEST_F(ReportsTest, ALongPastIterationIsHeldAgainstTheDefinitionThatWasKept) {
   EXPECT_EQ(ReportOf(2).design.owner, "ben");
 }
 
+TEST_F(ReportsTest, TellTheStepsOfARampWhenTheyWereTakenOfEachIterationItsOwn) {
+  EXPECT_TRUE(ReportOf(1).ramp.empty()) << "it has none";
+  Do(Move::kStop);
+  Patch(EntityKind::kExperiment, "checkout",
+        R"({"ramp":[{"at":"5%","hold":"1d"},{"at":"25%","hold":"1d"},{"at":"100%"}]})");
+  const auto step = [&] {
+    EXPECT_TRUE(catalog_.MoveExperiment({.project = "shop", .experiment = "checkout", .ramp = RampMove::kStep}));
+  };
+  const auto at = [](std::int64_t hours) { return stats::Time(stats::Milliseconds(kStartMs + hours * kHourMs)); };
+  now_ms_ = kStartMs + 10 * kHourMs;
+  Do(Move::kStart);
+  now_ms_ = kStartMs + 34 * kHourMs;
+  step();
+  now_ms_ = kStartMs + 60 * kHourMs;
+  step();
+  const std::vector<stats::RampStep> taken = {{at(10), 0.05}, {at(34), 0.25}, {at(60), 1}};
+  EXPECT_EQ(ReportOf(2).ramp, taken);
+  EXPECT_TRUE(ReportOf(1).ramp.empty());
+  // Everybody from the start on is no ramp.
+  Do(Move::kStop);
+  Patch(EntityKind::kExperiment, "checkout", R"({"ramp":[{"at":"100%"}]})");
+  Do(Move::kStart);
+  EXPECT_TRUE(ReportOf(3).ramp.empty());
+  EXPECT_EQ(ReportOf(2).ramp, taken);
+}
+
 TEST_F(ReportsTest, RightAfterAStartNobodyWasExposedAndWhatWasNeverStartedHasNoReport) {
   const stats::Report early = ReportOf(0);
   EXPECT_EQ(early.iteration, 1u);
