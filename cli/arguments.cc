@@ -503,7 +503,8 @@ void AddEvents(CLI::App& app, Run& run) {
       ->type_name("")
       ->required();
   verb->add_option("--exposure-columns", options->exposure_columns,
-                   "unit=COLUMN,variant=COLUMN, and perhaps time=COLUMN and dimension=COLUMN")
+                   "unit=COLUMN,variant=COLUMN, and perhaps time=COLUMN, dimension=COLUMN, and cluster=COLUMN of shops "
+                   "that were assigned as a whole")
       ->type_name("ROLE=COLUMN,…")
       ->required();
   verb->add_option("--metric-columns", options->metric_columns,

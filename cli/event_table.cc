@@ -116,9 +116,13 @@ class TableReader {
     variant_ = Use(columns.variant);
     if (!columns.time.empty()) time_ = Use(columns.time);
     for (const std::string& dimension : columns.dimensions) dimensions_.push_back(Use(dimension));
+    if (!columns.cluster.empty()) cluster_ = Use(columns.cluster);
+    // Columns of a metric are its sources; what was before is of the numerator's.
+    stats::SourceId source = 0;
     for (const MetricColumn& metric : columns.metrics) {
-      for (const std::string& column : metric.columns) values_.push_back({Use(column), &metric, false});
-      if (!metric.before.empty()) values_.push_back({Use(metric.before), &metric, true});
+      const stats::SourceId numerator = source;
+      for (const std::string& column : metric.columns) values_.push_back({Use(column), &metric, false, source++});
+      if (!metric.before.empty()) values_.push_back({Use(metric.before), &metric, true, numerator});
     }
   }
 
@@ -142,7 +146,11 @@ class TableReader {
     if (units_.size() >= kMostTableUnits && !units_.contains(std::string(unit))) {
       return Fail(ErrorCode::kTooLarge, path_ + " has more than " + std::to_string(kMostTableUnits) + " units");
     }
-    Unit& of = units_[std::string(unit)];
+    const auto [at, is_new] = units_.try_emplace(std::string(unit));
+    Unit& of = at->second;
+    if (cluster_) {
+      if (Status put = PutIntoCluster(row, unit, cell(*cluster_), *variant_index, is_new, of); !put) return put;
+    }
     stats::FirstExposure exposure{*variant_index, time, {}};
     for (const std::size_t dimension : dimensions_) exposure.dimensions.emplace_back(cell(dimension));
     of.exposures.push_back(std::move(exposure));
@@ -160,29 +168,27 @@ class TableReader {
     return {};
   }
 
-  Result<stats::ExperimentFacts> Finish(const TableOptions& options) {
+  Result<TableFacts> Finish(const TableOptions& options) {
     Result<stats::ExperimentPlan> plan = MakePlan(options);
     if (!plan) return Fail(plan.error());
-    std::vector<std::uint32_t> place(variants_.size());  // in the plan, of each variant
-    for (std::size_t v = 0; v < variants_.size(); ++v) {
-      const auto at = std::find(plan->variants.begin(), plan->variants.end(), variants_[v]);
-      place[v] = static_cast<std::uint32_t>(at - plan->variants.begin());
-    }
-    stats::ExperimentFacts facts;
-    std::vector<std::pair<std::uint8_t, stats::UnitRecord>> records;
-    records.reserve(units_.size());
-    for (auto& [unit, rows] : units_) {
-      records.emplace_back(stats::HashGroupOf(unit), RecordOf(*plan, rows, place));
-      rows = {};
-    }
-    facts.caps = CapsOf(*plan, records);
+    const std::vector<std::uint32_t> place = PlacesIn(*plan);
+    TableFacts table;
+    table.facts.caps = CapsOf(*plan, place);
+    table.cluster = columns_.cluster;
+    const std::vector<std::size_t> cluster_places = PlaceClusters(*plan, place, table);
     auto totals = std::make_shared<stats::Totals>(*plan);
-    for (const auto& [group, record] : records) {
-      totals->Add(stats::ContributionOf(*plan, record, group, facts.caps));
+    stats::Contribution gives;  // one for all: it keeps its memory
+    for (const auto& [unit, rows] : units_) {
+      const stats::UnitRecord record = RecordOf(*plan, rows, place);
+      stats::ContributionOf(*plan, record, stats::HashGroupOf(unit), table.facts.caps, {}, &gives);
+      totals->Add(gives);
+      if (gives.kind == stats::Contribution::Kind::kUnit) {
+        Keep(*plan, gives, cluster_ ? cluster_places[rows.cluster] : 0, table);
+      }
     }
-    facts.plan = *std::move(plan);
-    facts.totals = std::move(totals);
-    return facts;
+    table.facts.plan = *std::move(plan);
+    table.facts.totals = std::move(totals);
+    return table;
   }
 
  private:
@@ -190,6 +196,7 @@ class TableReader {
     std::size_t column = 0;
     const MetricColumn* metric = nullptr;
     bool is_before = false;
+    stats::SourceId source = 0;
   };
   struct RowValue {
     std::uint32_t source = 0;  // in values_
@@ -199,6 +206,12 @@ class TableReader {
   struct Unit {
     std::vector<stats::FirstExposure> exposures;
     std::vector<RowValue> values;
+    std::uint32_t cluster = 0;  // its number
+  };
+  struct Cluster {
+    std::uint32_t number = 0;   // in the order in which they came
+    std::uint32_t variant = 0;  // in variants_
+    std::size_t row = 0;        // the first
   };
 
   std::size_t Use(const std::string& name) {
@@ -218,6 +231,32 @@ class TableReader {
     if (variants_.size() == kMostVariants) return std::nullopt;
     variants_.emplace_back(name);
     return static_cast<std::uint32_t>(variants_.size() - 1);
+  }
+
+  // All of a cluster is in one variant, and a unit in one cluster: else neither was assigned as a whole.
+  Status PutIntoCluster(std::size_t row, std::string_view unit, std::string_view name, std::uint32_t variant,
+                        bool is_new, Unit& of) {
+    if (name.empty()) return Refuse(row, "has no '" + columns_.cluster + "'");
+    const auto [at, is_first] =
+        clusters_.try_emplace(std::string(name), Cluster{static_cast<std::uint32_t>(clusters_.size()), variant, row});
+    const Cluster& cluster = at->second;
+    if (cluster.variant != variant) {
+      return Refuse(row, "has the " + columns_.cluster + " '" + Shortened(name, 40) + "' in '" +
+                             Shortened(variants_[variant], 40) + "', and row " + std::to_string(cluster.row) + " in '" +
+                             Shortened(variants_[cluster.variant], 40) +
+                             "': a cluster is in one variant, with all of its units");
+    }
+    if (is_first && ++clusters_in_[variant] > stats::kMaxClusters) {
+      return Fail(ErrorCode::kTooLarge, path_ + " has more than " + std::to_string(stats::kMaxClusters) + " of '" +
+                                            columns_.cluster + "' in '" + Shortened(variants_[variant], 40) +
+                                            "': so many are best taken as units");
+    }
+    if (!is_new && of.cluster != cluster.number) {
+      return Refuse(row, "has the unit '" + Shortened(unit, 40) + "' in the " + columns_.cluster + " '" +
+                             Shortened(name, 40) + "', and an earlier row in another: a unit is in one cluster");
+    }
+    of.cluster = cluster.number;
+    return {};
   }
 
   // A conversion that was none is no event, and neither is a count of 0.
@@ -272,42 +311,31 @@ class TableReader {
                              const std::vector<std::uint32_t>& place) const {
     stats::UnitRecord record;
     Time first = Time::max();
+    const stats::Iteration iteration(plan.experiment, plan.iteration);
     for (stats::FirstExposure exposure : rows.exposures) {
       exposure.variant = place[exposure.variant];
       first = std::min(first, exposure.time);
-      record.AddExposure({plan.experiment, plan.iteration}, std::move(exposure));
+      record.AddExposure(iteration, std::move(exposure));
     }
     for (const RowValue& value : rows.values) {
-      const stats::SourceId source = SourceOf(value.source);
-      const bool is_before = values_[value.source].is_before;
-      const bool is_count = values_[value.source].metric->metric.kind == MetricKind::kCount;
-      const Time time = is_before ? first - kBefore : value.time;
-      if (!is_count) {
-        record.AddEvent(source, {time, value.value, 1});
-        continue;
-      }
-      // So many events of 1.
-      record.AddEvent(source, {time, value.value, static_cast<std::uint32_t>(value.value)});
+      const ValueColumn& column = values_[value.source];
+      const Time time = column.is_before ? first - kBefore : value.time;
+      // A count is so many events of 1.
+      const bool is_count = column.metric->metric.kind == MetricKind::kCount;
+      const auto events = is_count ? static_cast<std::uint32_t>(value.value) : 1u;
+      record.AddEvent(column.source, {time, value.value, events});
     }
     return record;
   }
 
-  // Columns of a metric are its sources; what was before is of the numerator's.
-  stats::SourceId SourceOf(std::size_t value) const {
-    stats::SourceId source = 0;
-    for (std::size_t v = 0; v < value; ++v) source += values_[v].is_before ? 0 : 1;
-    if (!values_[value].is_before) return source;
-    return source - static_cast<stats::SourceId>(values_[value].metric->columns.size());
-  }
-
-  static stats::Caps CapsOf(const stats::ExperimentPlan& plan,
-                            const std::vector<std::pair<std::uint8_t, stats::UnitRecord>>& records) {
+  stats::Caps CapsOf(const stats::ExperimentPlan& plan, const std::vector<std::uint32_t>& place) const {
     std::vector<stats::UnitTotals> totals(plan.metrics.size());
     const bool any = std::any_of(plan.metrics.begin(), plan.metrics.end(),
                                  [](const stats::MetricPlan& metric) { return metric.cap_share.has_value(); });
     if (!any) return {};
-    for (const auto& [group, record] : records) {
-      const stats::Contribution gives = stats::ContributionOf(plan, record, group, {});
+    stats::Contribution gives;
+    for (const auto& [unit, rows] : units_) {
+      stats::ContributionOf(plan, RecordOf(plan, rows, place), stats::HashGroupOf(unit), {}, {}, &gives);
       if (gives.kind != stats::Contribution::Kind::kUnit) continue;
       for (std::size_t m = 0; m < totals.size(); ++m) {
         if (!plan.metrics[m].cap_share || !gives.metrics[m].counted) continue;
@@ -318,15 +346,64 @@ class TableReader {
     return stats::CapsOf(plan, std::move(totals));
   }
 
+  // In the plan, of each variant of variants_.
+  std::vector<std::uint32_t> PlacesIn(const stats::ExperimentPlan& plan) const {
+    std::vector<std::uint32_t> place;
+    for (const std::string& variant : variants_) {
+      const auto at = std::find(plan.variants.begin(), plan.variants.end(), variant);
+      place.push_back(static_cast<std::uint32_t>(at - plan.variants.begin()));
+    }
+    return place;
+  }
+
+  // Makes room for what is kept of the units. By number of a cluster: its place among those of its variant.
+  std::vector<std::size_t> PlaceClusters(const stats::ExperimentPlan& plan, const std::vector<std::uint32_t>& place,
+                                         TableFacts& table) const {
+    std::vector<std::size_t> places(clusters_.size());
+    table.cluster_counts.resize(plan.variants.size());
+    for (const auto& [name, cluster] : clusters_) {
+      places[cluster.number] = table.cluster_counts[place[cluster.variant]]++;
+    }
+    table.values.resize(plan.metrics.size());
+    for (MetricValues& values : table.values) {
+      values.y.resize(plan.variants.size());
+      values.x.resize(plan.variants.size());
+      for (const std::size_t count : table.cluster_counts) values.clusters.emplace_back(count);
+    }
+    return places;
+  }
+
+  void Keep(const stats::ExperimentPlan& plan, const stats::Contribution& gives, std::size_t cluster,
+            TableFacts& table) const {
+    for (std::size_t m = 0; m < plan.metrics.size(); ++m) {
+      const stats::MetricContribution& of = gives.metrics[m];
+      const MetricKind kind = plan.metrics[m].kind;
+      if (!of.counted) continue;
+      if (cluster_) {
+        stats::ClusterTotal& total = table.values[m].clusters[gives.variant][cluster];
+        total.numerator += of.y;
+        total.denominator += kind == MetricKind::kRatio ? of.d : 1;
+        continue;
+      }
+      const bool is_number = kind == MetricKind::kCount || kind == MetricKind::kSum || kind == MetricKind::kMean;
+      const bool has_before = plan.metrics[m].adjust && (is_number || kind == MetricKind::kConversion);
+      if (is_number || has_before) table.values[m].y[gives.variant].push_back(of.y);
+      if (has_before) table.values[m].x[gives.variant].push_back(of.x);
+    }
+  }
+
   const std::string path_;
   const TableColumns& columns_;
   std::vector<std::string> names_;
   std::size_t unit_ = 0, variant_ = 0;
   std::optional<std::size_t> time_;
   std::vector<std::size_t> dimensions_;
+  std::optional<std::size_t> cluster_;
   std::vector<ValueColumn> values_;
   std::vector<std::string> variants_;  // in the order in which they came
   std::map<std::string, Unit> units_;  // in order: the same rows in any order give the same bytes
+  std::map<std::string, Cluster> clusters_;
+  std::map<std::uint32_t, std::size_t> clusters_in_;  // by variant
 };
 
 using TableRow = std::function<Status(std::size_t row, const TableCell& cell)>;
@@ -381,9 +458,11 @@ Result<TableColumns> ReadColumns(const std::string& exposure, const std::vector<
     std::string* const named = role == "unit"      ? &columns.unit
                                : role == "variant" ? &columns.variant
                                : role == "time"    ? &columns.time
+                               : role == "cluster" ? &columns.cluster
                                                    : nullptr;
     if (column.empty() || (named == nullptr && role != "dimension")) {
-      return Fail(Wrong("'" + part + "' is no column of exposures: unit=, variant=, time= or dimension=COLUMN"));
+      return Fail(
+          Wrong("'" + part + "' is no column of exposures: unit=, variant=, time=, cluster= or dimension=COLUMN"));
     }
     if (named == nullptr) {
       columns.dimensions.push_back(column);
@@ -397,6 +476,10 @@ Result<TableColumns> ReadColumns(const std::string& exposure, const std::vector<
   for (const std::string& text : metrics) {
     Result<MetricColumn> metric = ReadMetric(text);
     if (!metric) return Fail(metric.error());
+    if (!columns.cluster.empty() && (metric->metric.kind == MetricKind::kQuantile || !metric->before.empty())) {
+      return Fail(Wrong("'" + text + "' does not go with 'cluster=" + columns.cluster +
+                        "': a test of clusters has no quantiles, and is not adjusted by what was before"));
+    }
     columns.metrics.push_back(*std::move(metric));
   }
   if (columns.metrics.empty()) return Fail(Wrong("there is no metric: COLUMN:KIND, several with commas between them"));
@@ -438,8 +521,7 @@ std::optional<double> ReadTableValue(std::string_view text, MetricKind kind) {
   return is_count ? number : std::nullopt;
 }
 
-Result<stats::ExperimentFacts> FactsOfTable(const std::string& path, const TableColumns& columns,
-                                            const TableOptions& options) {
+Result<TableFacts> FactsOfTable(const std::string& path, const TableColumns& columns, const TableOptions& options) {
   TableReader reader(path, columns);
   const Status read =
       ReadTable(path, reader.names(), [&](std::size_t row, const TableCell& cell) { return reader.Row(row, cell); });

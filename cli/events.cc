@@ -45,6 +45,13 @@ int Import(const EventsOptions& options) {
     Complain(!columns ? columns.error() : weights.error(), options.json);
     return kUsage;
   }
+  if (!options.environment.empty() && !columns->cluster.empty()) {
+    Complain({ErrorCode::kInvalid,
+              "'cluster=" + columns->cluster + "' is of a table that is computed here, without --environment",
+              {}},
+             options.json);
+    return kUsage;
+  }
   if (!options.environment.empty()) return ImportIntoServer(options, *columns);
   for (const MetricColumn& column : columns->metrics) {
     if (column.server_metric.empty()) continue;
@@ -53,22 +60,22 @@ int Import(const EventsOptions& options) {
         options.json);
     return kUsage;
   }
-  TableOptions table;
-  table.experiment =
+  TableOptions how;
+  how.experiment =
       options.experiment.empty() ? std::filesystem::path(options.file).stem().string() : options.experiment;
-  table.control = options.control;
-  table.weights = *std::move(weights);
-  const Result<stats::ExperimentFacts> facts = FactsOfTable(options.file, *columns, table);
-  if (!facts) {
-    Complain(facts.error(), options.json);
+  how.control = options.control;
+  how.weights = *std::move(weights);
+  const Result<TableFacts> table = FactsOfTable(options.file, *columns, how);
+  if (!table) {
+    Complain(table.error(), options.json);
     return kUsage;
   }
   if (options.json) {
-    Object object = stats::EncodeFacts(*facts);
-    AppendReadout(*facts, object);
+    Object object = stats::EncodeFacts(table->facts);
+    AppendReadout(*table, object);
     PrintJson(Value(std::move(object)));
   } else {
-    ShowReadout(*facts);
+    ShowReadout(*table);
   }
   return kPass;
 }
