@@ -960,6 +960,7 @@ void AddStats(CLI::App& app, Run& run) {
       AddArm(*verb, "CONTROL", "CONVERSIONS/UNITS or UNITS:MEAN:STDDEV", options->control);
       AddArm(*verb, "TREATMENT", "The other arm, likewise", options->treatment);
       AddQuantity(*verb, "--alpha", "The interval misses the truth so often", options->alpha)->default_str("5%");
+      verb->add_flag("--exact", options->exact, "Of conversions, also by the methods for small counts");
     }
     AddJson(*verb, options->json);
   }

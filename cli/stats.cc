@@ -1,9 +1,11 @@
 // guidon stats: calculators for those who plan an experiment, or have numbers of one that was run elsewhere. They ask
 // nobody: what they know of statistics is stats/inference, by docs/statistics.md.
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <optional>
 
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -296,6 +298,67 @@ void PrintEstimate(const char* name, const Estimated& estimate, double alpha, Un
             << Short(estimate->p_value, 2) << "\n";
 }
 
+// Every method that the library has for two shares, small counts or not.
+struct ExactComparison {
+  stats::Interval newcombe;
+  stats::ScoreInterval score;  // Miettinen & Nurminen
+  double fisher_p = 1;
+  std::optional<stats::ZTest> pooled;                      // none: all convert, or nobody does
+  std::array<stats::Interval, 2> wilson, clopper_pearson;  // control, treatment
+};
+
+stats::Outcome<ExactComparison> CompareExactly(const StatsOptions& options) {
+  const stats::ProportionStatistic control = ShareOf(options.control), treatment = ShareOf(options.treatment);
+  const auto newcombe = stats::NewcombeInterval(control, treatment, options.alpha);
+  if (!newcombe) return tl::unexpected(newcombe.error());  // what it takes, all of them take
+  ExactComparison exact;
+  exact.newcombe = *newcombe;
+  if (const auto score = stats::MiettinenNurminen(control, treatment, options.alpha)) exact.score = *score;
+  if (const auto p = stats::FisherExact(control, treatment)) exact.fisher_p = *p;
+  if (const auto test = stats::PooledZTest(control, treatment)) exact.pooled = *test;
+  for (const std::size_t arm : {0u, 1u}) {
+    const stats::ProportionStatistic& of = arm == 0 ? control : treatment;
+    if (const auto interval = stats::WilsonInterval(of, options.alpha)) exact.wilson[arm] = *interval;
+    if (const auto interval = stats::ClopperPearsonInterval(of, options.alpha)) exact.clopper_pearson[arm] = *interval;
+  }
+  return exact;
+}
+
+Value ToValue(const ExactComparison& exact) {
+  const auto ends = [](const stats::Interval& interval) { return Array{interval.lower, interval.upper}; };
+  const auto arm = [&](std::size_t i) {
+    return Object{{"wilson", ends(exact.wilson[i])}, {"clopper_pearson", ends(exact.clopper_pearson[i])}};
+  };
+  return Object{
+      {"newcombe", Object{{"interval", ends(exact.newcombe)}}},
+      {"miettinen_nurminen", Object{{"interval", ends(exact.score.interval)}, {"p_value", exact.score.p_value}}},
+      {"fisher", Object{{"p_value", exact.fisher_p}}},
+      {"pooled_z",
+       exact.pooled ? Value(Object{{"z", exact.pooled->z}, {"p_value", exact.pooled->p_value}}) : Value(nullptr)},
+      {"control", arm(0)},
+      {"treatment", arm(1)}};
+}
+
+void PrintExact(const ExactComparison& exact, double alpha) {
+  const auto points = [](const stats::Interval& interval) {
+    return Short(100 * interval.lower) + " … " + Short(100 * interval.upper) + " points";
+  };
+  const auto shares = [](const stats::Interval& interval) {
+    return Percent(interval.lower) + " … " + Percent(interval.upper);
+  };
+  std::cout << "\nby every method, " << Percent(1 - alpha) << " intervals\n"
+            << "difference  Newcombe               " << points(exact.newcombe) << "\n"
+            << "            Miettinen & Nurminen   " << points(exact.score.interval) << ", p "
+            << Short(exact.score.p_value, 2) << "\n"
+            << "            Fisher's exact test    p " << Short(exact.fisher_p, 2) << "\n"
+            << "            pooled z-test          "
+            << (exact.pooled ? "p " + Short(exact.pooled->p_value, 2) : std::string("none: nothing varies")) << "\n";
+  for (const std::size_t arm : {0u, 1u}) {
+    std::cout << (arm == 0 ? "control   " : "treatment ") << "  Wilson                 " << shares(exact.wilson[arm])
+              << "\n            Clopper & Pearson      " << shares(exact.clopper_pearson[arm]) << "\n";
+  }
+}
+
 int Compare(const StatsOptions& options) {
   const bool are_shares = options.control.conversions && options.treatment.conversions;
   if (!(options.alpha > 0 && options.alpha < 1)) {
@@ -304,18 +367,30 @@ int Compare(const StatsOptions& options) {
   if (!are_shares && (options.control.conversions || options.treatment.conversions)) {
     return Explain({stats::StatsErrorCode::kInvalid, "one arm is of conversions, the other of a mean"}, options.json);
   }
+  if (options.exact && !are_shares) {
+    return Explain({stats::StatsErrorCode::kInvalid, "--exact is of conversions, CONVERSIONS/UNITS, and not of means"},
+                   options.json);
+  }
+  std::optional<ExactComparison> exact;
+  if (options.exact) {
+    const stats::Outcome<ExactComparison> compared = CompareExactly(options);
+    if (!compared) return Explain(compared.error(), options.json);
+    exact = *compared;
+  }
   const Comparison comparison = are_shares ? CompareShares(options) : CompareMeans(options);
   if (!comparison.absolute) return Explain(comparison.absolute.error(), options.json);
   const double control = are_shares ? *options.control.conversions / options.control.units : options.control.mean;
   const double treatment =
       are_shares ? *options.treatment.conversions / options.treatment.units : options.treatment.mean;
   if (options.json) {
-    PrintJson(Object{{"control", Object{{"units", NumberValue(options.control.units)}, {"value", control}}},
-                     {"treatment", Object{{"units", NumberValue(options.treatment.units)}, {"value", treatment}}},
-                     {"absolute", ToValue(comparison.absolute)},
-                     {"relative", ToValue(comparison.relative)},
-                     {"small_counts", comparison.is_small},
-                     {"alpha", options.alpha}});
+    Object answer{{"control", Object{{"units", NumberValue(options.control.units)}, {"value", control}}},
+                  {"treatment", Object{{"units", NumberValue(options.treatment.units)}, {"value", treatment}}},
+                  {"absolute", ToValue(comparison.absolute)},
+                  {"relative", ToValue(comparison.relative)},
+                  {"small_counts", comparison.is_small},
+                  {"alpha", options.alpha}};
+    if (exact) answer.Append("exact", ToValue(*exact));
+    PrintJson(answer);
     return kPass;
   }
   const auto value = [&](double number) { return are_shares ? Percent(number) : Short(number, 6); };
@@ -325,6 +400,7 @@ int Compare(const StatsOptions& options) {
   PrintEstimate("lift       ", comparison.relative, options.alpha, Unit::kPercent);
   if (comparison.is_small) std::cout << "small counts: Newcombe's interval, Fisher's exact test\n";
   std::cout << "for one look, at an end that was planned\n";
+  if (exact) PrintExact(*exact, options.alpha);
   return kPass;
 }
 

@@ -343,6 +343,7 @@ struct StatsOptions {
   double alpha = 0.05;
   std::vector<double> counts, weights;  // srm; no weights: even ones
   StatsArm control, treatment;          // compare
+  bool exact = false;                   // compare: by every method for shares
   bool json = false;
 };
 int Stats(const StatsOptions& options);

@@ -107,5 +107,25 @@ TEST(StatsCompareTest, SmallCountsAndMeansHaveMethodsOfTheirOwn) {
   EXPECT_EQ(Guidon({"stats", "compare", "3 of 60", "3/60"}).exit_code, 2);
 }
 
+// What is expected was computed apart from this project: sums over tables and over binomials, and bisection.
+TEST(StatsCompareTest, SmallCountsAreSeenByEveryMethod) {
+  const Value json = JsonOf(Guidon({"stats", "compare", "3/40", "9/41", "--exact", "--json"}));
+  const Value& exact = *json.Find("exact");
+  const auto expect = [](const Value& ends, double lower, double upper, double within) {
+    EXPECT_NEAR(ends.AsArray().at(0).AsDouble(), lower, within);
+    EXPECT_NEAR(ends.AsArray().at(1).AsDouble(), upper, within);
+  };
+  expect(*exact.Find("newcombe")->Find("interval"), -0.014181807497, 0.300025917666, 1e-9);
+  expect(*exact.Find("miettinen_nurminen")->Find("interval"), -0.0123718, 0.3060730, 1e-6);
+  EXPECT_NEAR(NumberIn(*exact.Find("miettinen_nurminen"), "p_value"), 0.0688964, 1e-6);
+  EXPECT_NEAR(NumberIn(*exact.Find("fisher"), "p_value"), 0.115666575218, 1e-9);
+  EXPECT_NEAR(NumberIn(*exact.Find("pooled_z"), "p_value"), 0.067185263402, 1e-9);
+  expect(*exact.Find("control")->Find("clopper_pearson"), 0.015742179851, 0.203864748733, 1e-9);
+  expect(*exact.Find("treatment")->Find("wilson"), 0.120031747782, 0.367050059882, 1e-9);
+  const Finished none = Guidon({"stats", "compare", "0/40", "0/41", "--exact"});
+  EXPECT_NE(none.output.find("pooled z-test          none: nothing varies\n"), std::string::npos) << none.output;
+  EXPECT_EQ(Guidon({"stats", "compare", "100:2:3", "100:2:1", "--exact"}).exit_code, 2);
+}
+
 }  // namespace
 }  // namespace guidon::testing
