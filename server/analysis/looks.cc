@@ -39,8 +39,9 @@ Result<bool> PutOnce(Store& store, const std::string& key, const Value& value) {
 }
 
 // When the look that is due at `now`, if any, came due: the last whole interval, or when the final one could be taken.
-stats::Time DueSince(const stats::Design& design, const stats::Totals& totals, stats::Time now) {
-  const stats::Progress progress = stats::ProgressOf(design, totals, now);
+// One that waits beyond that for outcomes (stats::HasEnoughToSee) counts those as in that were folded.
+stats::Time DueSince(const stats::Design& design, const stats::Facts& facts, stats::Time now) {
+  const stats::Progress progress = stats::ProgressOf(design, facts, now);
   if (progress.at_end) return std::min(now, *progress.settled);
   return design.plan.started + stats::LookEvery(design) * stats::LookIntervals(design, now);
 }
@@ -49,7 +50,7 @@ stats::Time DueSince(const stats::Design& design, const stats::Totals& totals, s
 bool IsWhole(const stats::Design& design, const stats::Facts& facts, stats::Time now) {
   if (facts.totals == nullptr || facts.quality.rebuilding || !facts.quality.folded_to) return false;
   if (design.plan.started == stats::Time{} || now < design.plan.started) return false;
-  if (*facts.quality.folded_to < DueSince(design, *facts.totals, now)) return false;
+  if (*facts.quality.folded_to < DueSince(design, facts, now)) return false;
   std::uint64_t units = 0;
   for (std::uint32_t v = 0; v < design.plan.variants.size(); ++v) units += facts.totals->Units(v).units;
   return units > 0;

@@ -354,31 +354,14 @@ class Deciding {
     return true;
   }
 
+  // Of an effect that is a lift, as the one is that is looked for.
   std::optional<stats::Futility> FutilityOf(const Standing& standing) const {
-    if (standing.primary == nullptr || standing.primary->error) return std::nullopt;
-    double point = standing.primary->estimate.effect.point, error = standing.primary->estimate.effect.standard_error;
-    bool is_relative = standing.primary->is_relative;
-    double fraction = report_.fraction, bound = 0;
-    if (EffectiveMethod(design_) == PlanMethod::kGroupSequential) {
-      if (report_.looks.empty() || !standing.primary->at_look) return std::nullopt;
-      const PublishedLook::Of& of = *standing.primary->at_look;
-      point = of.point;
-      error = of.standard_error;
-      is_relative = of.is_relative;
-      fraction = report_.looks.back().fraction;
-      const Outcome<GroupSequential> walk = Replay(design_, report_.looks);
-      if (!walk) return std::nullopt;
-      bound = walk->FinalBound();
-    } else {
-      const std::optional<double> units = PlannedUnitsOfPair(design_, standing.index);
-      if (!units) return std::nullopt;
-      fraction = std::min(1.0, static_cast<double>(report_.progress.units) / *design_.planned_units);
-      bound = SequenceBound(AlphaOfOne(design_), *units, kSequenceTunedTo);
-    }
-    if (!is_relative || !(error > 0) || !(fraction > 0) || fraction > 1) return std::nullopt;
+    const std::optional<Outlook> from = OutlookOf(report_, standing.index);
+    if (!from || !from->is_relative) return std::nullopt;
     const double direction = primary_->expect_up ? 1 : -1;
     const Outcome<stats::Futility> futility =
-        CheckFutility(direction * point / error, fraction, bound, DriftOf(*design_.primary->detect, error, fraction));
+        CheckFutility(direction * from->point / from->standard_error, from->fraction, from->final_bound,
+                      DriftOf(*design_.primary->detect, from->standard_error, from->fraction));
     if (!futility) return std::nullopt;
     return *futility;
   }
@@ -472,27 +455,52 @@ class Deciding {
       return "It is decided as soon as an interval leaves 0 out: today an effect of " +
              EffectText(sign * half, is_relative, is_share) + " or more would be enough.";
     }
-    const Time next = NextLook().value_or(now_);
     std::string text = NextLookText();
     const double units = static_cast<double>(report_.progress.units);
-    const double days = std::max(0.0, static_cast<double>((next - now_).count()) / 86'400'000);
-    const double then = units + days * report_.progress.units_per_day;
     if (!(units > 0) || !(estimate.effect.standard_error > 0)) return text;
     if (!(report_.progress.units_per_day > 0)) return text;  // how many there will be by then is not known
+    const Time next = NextLook().value_or(now_);
+    const bool is_last = IsOfEnd(next);
+    const Time seen_to = SeenTo(next);
+    const double then = UnitsExpectedTo(seen_to);
     double fraction = report_.fraction;
     if (design_.planned_units && *design_.planned_units > 0) {
-      fraction = InformationFraction(then, *design_.planned_units);
+      fraction = std::max(fraction, InformationFraction(then, *design_.planned_units));
     } else if (design_.max_days) {
-      fraction = std::min(1.0, (report_.progress.days + days) / *design_.max_days);
+      const double days = is_last ? *design_.max_days : DaysSince(design_.plan.started, seen_to);
+      fraction = std::max(fraction, std::min(1.0, days / *design_.max_days));
     }
-    if (!(fraction > 0)) return text;
+    if (!(fraction > 0) || !(then > 0)) return text;
     Outcome<GroupSequential> walk = Replay(design_, report_.looks);
     if (!walk) return text;
-    const auto look = walk->Next(fraction);
+    const auto look = is_last ? walk->Last(fraction) : walk->Next(fraction);
     if (!look) return text;
     const double enough = look->bound * estimate.effect.standard_error * std::sqrt(units / then);
     return text + " An effect of " + EffectText(sign * enough, is_relative, is_share) +
            " or more would be enough then; now it is " + EffectText(estimate.effect.point, is_relative, is_share) + ".";
+  }
+
+  bool IsOfEnd(Time next) const { return OfEnd() && next >= *OfEnd(); }
+
+  // Of the units that a look sees at `next`, when the last of them has been exposed.
+  Time SeenTo(Time next) const {
+    if (IsOfEnd(next)) return *report_.progress.until;
+    const std::int32_t last = LastMaturedDay(design_, next);
+    return last == kAllDays ? next : std::min<Time>(next, Time(std::chrono::days(last + 1)));
+  }
+
+  // How many are exposed up to a moment, of days that are over and of time that is to come.
+  double UnitsExpectedTo(Time to) const {
+    if (to >= now_) {
+      const double days = static_cast<double>((to - now_).count()) / 86'400'000;
+      return static_cast<double>(report_.progress.units) + days * report_.progress.units_per_day;
+    }
+    double units = 0;
+    for (const auto& [day, by_variant] : report_.units_by_day) {
+      if (Time(std::chrono::days(day + 1)) > to) break;
+      for (const std::uint64_t of_variant : by_variant) units += static_cast<double>(of_variant);
+    }
+    return units;
   }
 
   // When the outcomes of the plan's last units are expected; nothing where the end is not.
@@ -508,6 +516,7 @@ class Deciding {
     const std::int64_t taken = looks.empty() ? 0 : LookIntervals(design_, looks.back().time);
     Time next = design_.plan.started +
                 std::max<Milliseconds>((taken + 1) * LookEvery(design_), std::chrono::days(FewestDays(design_)));
+    if (EffectiveMethod(design_) == PlanMethod::kGroupSequential) next = std::max(next, FirstMatured(design_));
     if (report_.progress.until && *report_.progress.until <= next) next = *OfEnd();
     if (looks.empty() && AwaitsSize(design_, std::max(now_, next))) next += OutcomeTime(design_);
     return next > now_ ? std::optional(next) : std::nullopt;
@@ -516,6 +525,13 @@ class Deciding {
   std::string NextLookText() const {
     if (const std::optional<Time> next = NextLook()) return "The next look is due on " + DayText(*next) + ".";
     if (report_.looks.size() + 1 >= kMostLooks) return "The next look is the last, at the plan's end.";
+    if (EffectiveMethod(design_) == PlanMethod::kGroupSequential &&
+        !HasEnoughToSee(design_, report_.progress, report_.looks)) {
+      return std::string("The next look waits for ") +
+             (report_.progress.matured.is_enough ? "more units" : "100 units") +
+             (OutcomeTime(design_) > Milliseconds(0) ? " whose outcomes are in" : "") +
+             (report_.progress.matured.is_enough ? "." : ", of the control and of another variant each.");
+    }
     return "The next look is due now: it is taken once what was received has been counted.";
   }
 
@@ -530,6 +546,39 @@ class Deciding {
 };
 
 }  // namespace
+
+std::optional<Outlook> OutlookOf(const Report& report, std::uint32_t variant) {
+  const Design& design = report.design;
+  const MetricReport* primary = PrimaryOf(report);
+  if (primary == nullptr || variant < 1 || variant > primary->comparisons.size()) return std::nullopt;
+  const ComparisonOfVariant& comparison = primary->comparisons[variant - 1];
+  if (comparison.error) return std::nullopt;
+  Outlook from;
+  if (EffectiveMethod(design) == PlanMethod::kGroupSequential) {
+    if (report.looks.empty() || !comparison.at_look) return std::nullopt;
+    from.point = comparison.at_look->point;
+    from.standard_error = comparison.at_look->standard_error;
+    from.is_relative = comparison.at_look->is_relative;
+    from.fraction = report.looks.back().fraction;
+    const Outcome<GroupSequential> walk = Replay(design, report.looks);
+    if (!walk) return std::nullopt;
+    from.final_bound = walk->FinalBound();
+  } else if (EffectiveMethod(design) == PlanMethod::kSequential) {
+    const std::optional<double> units = PlannedUnitsOfPair(design, variant);
+    if (!units) return std::nullopt;
+    from.point = comparison.estimate.effect.point;
+    from.standard_error = comparison.estimate.effect.standard_error;
+    from.is_relative = comparison.is_relative;
+    from.fraction = std::min(1.0, static_cast<double>(report.progress.units) / *design.planned_units);
+    from.final_bound = SequenceBound(AlphaOfOne(design), *units, kSequenceTunedTo);
+  } else {
+    return std::nullopt;  // nothing is seen before the end
+  }
+  if (!(from.standard_error > 0) || !(from.fraction > 0) || from.fraction > 1 || !(from.final_bound > 0)) {
+    return std::nullopt;
+  }
+  return from;
+}
 
 std::string_view ToString(Light light) {
   switch (light) {

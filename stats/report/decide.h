@@ -1,6 +1,8 @@
 // The rules of decision, over a report that has everything but its verdict.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "stats/report/report.h"
@@ -19,6 +21,17 @@ namespace guidon::stats {
 //   5. conditional power of every variant that is left below 10 %, from 30 % of the information on: stop_for_futility
 //   6. keep_running, until when, and what would change it
 void Decide(Report& report, Time now);
+
+// From where a variant, numbered from 1, goes on to the planned end, by the primary metric: of a group sequential plan
+// from the newest look, of a sequential one from the present. Nothing for a variant that has no numbers, and where no
+// end is planned by units or days, or no look was taken.
+struct Outlook {
+  double point = 0, standard_error = 0;  // above 0
+  bool is_relative = true;               // both
+  double fraction = 0;                   // of the information, above 0 and at most 1
+  double final_bound = 0;                // for |Z| at the end, above 0
+};
+std::optional<Outlook> OutlookOf(const Report& report, std::uint32_t variant);
 
 // What would turn the decision that a report has, one or two sentences for every one of them; where it is to keep
 // running, that is `next`.

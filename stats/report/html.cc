@@ -162,7 +162,11 @@ class PageWriter {
                                        CountText(std::uint64_t{report_.looks_planned})
                                  : "none yet of " + CountText(std::uint64_t{report_.looks_planned}));
     }
-    if (report_.fraction > 0) Fact("Information", ShareText(report_.fraction), Track(report_.fraction));
+    const std::string matured = MaturedText(report_);
+    if (report_.fraction > 0 || !matured.empty()) {
+      Fact("Information", ShareText(report_.fraction) + (matured.empty() ? "" : ", " + matured),
+           Track(report_.fraction));
+    }
     if (report_.alpha_spent > 0) {
       Fact("Alpha spent", ProbabilityText(report_.alpha_spent) + " of " + PlainNumberText(report_.design.alpha));
     }

@@ -260,6 +260,7 @@ Value ProgressValue(const Report& report) {
   Object object{{"units", Value(progress.units)},
                 {"days", Value(progress.days)},
                 {"units_per_day", Value(progress.units_per_day)},
+                {"matured_units", Value(progress.matured.units)},
                 {"fraction", Value(report.fraction)},
                 {"alpha_spent", Value(report.alpha_spent)},
                 {"looks_planned", Value(report.looks_planned)}};

@@ -362,7 +362,7 @@ Report Judge(const Design& design, const Facts& facts, const std::vector<Publish
   report.looks = looks;
   report.quality = facts.quality;
   report.gates = GatesOf(design, facts, now);
-  report.progress = ProgressOf(design, *facts.totals, now);
+  report.progress = ProgressOf(design, facts, now);
   report.fraction = FractionOf(design, report.progress);
   if (!looks.empty()) {
     report.look = looks.back().number;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "stats/inference/fixed.h"
@@ -15,12 +16,12 @@
 namespace guidon::stats {
 namespace {
 
-// The units that a look sees: the final one those of the plan's days, of whom it is known what they came to. Quantiles
-// have no days.
-constexpr std::int32_t kNoLastDay = std::numeric_limits<std::int32_t>::max();
+// Of units that were first exposed up to a day. Quantiles have no days.
 ArmStatistic ArmAtLook(const Design& design, const Totals& totals, std::size_t metric, std::uint32_t variant,
                        std::int32_t last_day) {
-  if (design.plan.metrics.at(metric).kind == MetricKind::kQuantile) return totals.Arm(metric, variant);
+  if (last_day == kAllDays || design.plan.metrics.at(metric).kind == MetricKind::kQuantile) {
+    return totals.Arm(metric, variant);
+  }
   return totals.ArmOfDays(metric, variant, std::numeric_limits<std::int32_t>::min(), last_day);
 }
 
@@ -89,7 +90,7 @@ std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, c
                                      Time now) {
   if (!design.primary || facts.totals == nullptr) return std::nullopt;
   if (!taken.empty() && taken.back().is_final) return std::nullopt;
-  Progress progress = ProgressOf(design, *facts.totals, now);
+  const Progress progress = ProgressOf(design, facts, now);
   const PlanMethod method = EffectiveMethod(design);
   // The units of the end have outcomes to come.
   const bool is_final = progress.at_end && now >= *progress.settled;
@@ -100,20 +101,24 @@ std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, c
     // What a sequence finds is kept from the first day on; ship waits for the days.
     if (!is_due && !FindsAtEveryMoment(design, taken)) return std::nullopt;
     if (taken.empty() && AwaitsSize(design, now)) return std::nullopt;
+    if (method == PlanMethod::kGroupSequential && !HasEnoughToSee(design, progress, taken)) return std::nullopt;
   }
   const std::vector<Gate> gates = GatesOf(design, facts, now);
   const Gate* events = FindGate(gates, "minimum_events");
   if (HasRed(gates) || (events != nullptr && events->light != Light::kGreen && !is_final)) return std::nullopt;
 
-  if (is_final) progress.units = static_cast<std::uint64_t>(UnitsTo(*facts.totals, progress.last_day));
-  const auto arm_of = [&](std::size_t metric, std::uint32_t variant) {
-    return ArmAtLook(design, *facts.totals, metric, variant, is_final ? progress.last_day : kNoLastDay);
+  // A sequence holds for all units at every moment. Of a metric whose outcomes take longer than those of the primary
+  // one, fewer units have come to them.
+  const bool sees_matured = is_final || method == PlanMethod::kGroupSequential;
+  const auto last_day_of = [&](std::size_t metric) {
+    if (!sees_matured || metric == design.primary->metric) return progress.matured.last_day;
+    return std::min(progress.matured.last_day, LastMaturedDay(design, metric, KnownTo(facts, now)));
   };
   PublishedLook look;
   look.number = taken.empty() ? 1 : taken.back().number + 1;
   look.time = now;
   look.is_final = is_final;
-  look.units = progress.units;
+  look.units = progress.matured.units;
   look.fraction = FractionOf(design, progress);
   std::optional<GroupSequential> walk;
   if (method == PlanMethod::kGroupSequential) {
@@ -137,9 +142,10 @@ std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, c
   std::vector<std::size_t> metrics{design.primary->metric};
   for (const Goal& goal : design.secondary) metrics.push_back(goal.metric);
   for (const std::size_t metric : metrics) {
-    const ArmStatistic control = arm_of(metric, 0);
+    const std::int32_t last_day = last_day_of(metric);
+    const ArmStatistic control = ArmAtLook(design, *facts.totals, metric, 0, last_day);
     for (std::uint32_t v = 1; v < design.plan.variants.size(); ++v) {
-      const ArmStatistic treatment = arm_of(metric, v);
+      const ArmStatistic treatment = ArmAtLook(design, *facts.totals, metric, v, last_day);
       const Outcome<Measured> measured = Measure(control, treatment);
       if (!measured) continue;
       PublishedLook::Of of = AtLook(design, walk ? &*walk : nullptr, *measured, control, treatment, v);

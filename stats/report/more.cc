@@ -36,7 +36,7 @@ class Adding {
         design_(report.design),
         totals_(*facts.totals),
         caps_(facts.caps),
-        known_to_(std::min(report.as_of, facts.quality.folded_to.value_or(report.as_of))),
+        known_to_(KnownTo(facts, report.as_of)),
         slices_(SlicesThatSplit(*facts.totals)),
         is_fixed_(EffectiveMethod(report.design) == PlanMethod::kFixed) {}
 
@@ -149,7 +149,7 @@ class Adding {
     const MetricPlan& plan = design_.plan.metrics[index];
     if (!plan.window || plan.kind == MetricKind::kQuantile || report_.units_by_day.empty()) return;
     const std::int32_t first = report_.units_by_day.begin()->first;
-    const std::int64_t last = std::min(report_.units_by_day.rbegin()->first, LastMaturedDay(design_, known_to_));
+    const std::int64_t last = std::min(report_.units_by_day.rbegin()->first, LastMaturedDay(design_, index, known_to_));
     const std::int64_t days = last - first + 1;
     if (days < 3) return;
     const auto together = (days - 1) / static_cast<std::int64_t>(kMostPointsByDay) + 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <variant>
 
 #include "stats/inference/confidence_sequence.h"
@@ -79,6 +80,32 @@ void SetEnd(const Design& design, const Totals& totals, Time now, Progress& prog
   const Time midnight{std::chrono::days(progress.last_day + 1)};
   const Milliseconds takes = OutcomeTime(design);
   progress.settled = takes == Milliseconds(0) ? end : std::min(midnight, design.plan.ended.value_or(midnight)) + takes;
+}
+
+// What a look sees now; once it is known whether the plan's end has come.
+void SetMatured(const Design& design, const Facts& facts, Time now, Progress& progress) {
+  Progress::Matured& matured = progress.matured;
+  if (progress.at_end && now >= *progress.settled) {
+    matured.last_day = progress.last_day;
+  } else if (EffectiveMethod(design) == PlanMethod::kGroupSequential) {
+    matured.last_day = LastMaturedDay(design, KnownTo(facts, now));
+    if (progress.at_end) matured.last_day = std::min(matured.last_day, progress.last_day);
+  }
+  std::vector<double> units(design.plan.variants.size(), 0);
+  for (const auto& [day, counts] : facts.totals->UnitsByDay()) {
+    if (day > matured.last_day) break;
+    for (std::size_t v = 0; v < counts.size() && v < units.size(); ++v)
+      units[v] += static_cast<double>(counts[v].units);
+  }
+  matured.units = static_cast<std::uint64_t>(std::accumulate(units.begin(), units.end(), 0.0));
+  const auto is_enough = [](double of_arm) { return of_arm >= BurnIn{}.units_per_arm; };
+  matured.is_enough =
+      !units.empty() && is_enough(units.front()) && std::any_of(units.begin() + 1, units.end(), is_enough);
+  matured.days = progress.days;
+  if (matured.last_day != kAllDays && !(progress.at_end && now >= *progress.settled)) {
+    const Time midnight{std::chrono::days(matured.last_day + 1)};
+    matured.days = std::clamp(DaysSince(design.plan.started, midnight), 0.0, progress.days);
+  }
 }
 
 // `units` are planned for a sequence that is narrowest at the end. Ours is so at kSequenceTunedTo units of two arms,
@@ -165,7 +192,8 @@ Outcome<double> PlannedUnits(const Design& design, const ArmStatistic& baseline)
   return std::ceil(units);
 }
 
-Progress ProgressOf(const Design& design, const Totals& totals, Time now) {
+Progress ProgressOf(const Design& design, const Facts& facts, Time now) {
+  const Totals& totals = *facts.totals;
   Progress progress;
   for (const double units : UnitsByVariant(design, totals)) progress.units += static_cast<std::uint64_t>(units);
   const Time until = std::min(now, design.plan.ended.value_or(now));
@@ -177,8 +205,10 @@ Progress ProgressOf(const Design& design, const Totals& totals, Time now) {
                     (design.max_days && progress.days >= *design.max_days) || (is_full && is_long_enough);
   if (progress.at_end) {
     SetEnd(design, totals, now, progress);
+    SetMatured(design, facts, now, progress);
     return progress;
   }
+  SetMatured(design, facts, now, progress);
   std::optional<double> left;
   if (HasSize(design) && progress.units_per_day > 0) {
     left = std::max(0.0, (*design.planned_units - static_cast<double>(progress.units)) / progress.units_per_day);
@@ -198,10 +228,10 @@ Progress ProgressOf(const Design& design, const Totals& totals, Time now) {
 double FractionOf(const Design& design, const Progress& progress) {
   if (EffectiveMethod(design) == PlanMethod::kSequential) return 0;
   if (design.planned_units && *design.planned_units > 0) {
-    return InformationFraction(static_cast<double>(progress.units), *design.planned_units);
+    return InformationFraction(static_cast<double>(progress.matured.units), *design.planned_units);
   }
   if (!design.max_days || *design.max_days == 0) return 0;
-  return std::min(1.0, progress.days / *design.max_days);
+  return std::min(1.0, progress.matured.days / *design.max_days);
 }
 
 std::uint32_t LooksPlanned(const Design& design, const Progress& progress) {
@@ -215,7 +245,8 @@ std::uint32_t LooksPlanned(const Design& design, const Progress& progress) {
     end = progress.days + *progress.days_left;
   }
   if (!(end > 0)) return 0;
-  const double first = std::max(1.0, std::ceil(FewestDays(design) / every - 1e-9));
+  const double earliest = std::max<double>(FewestDays(design), DaysSince(design.plan.started, FirstMatured(design)));
+  const double first = std::max(1.0, std::ceil(earliest / every - 1e-9));
   const double before_end = std::max(0.0, std::ceil(end / every - 1e-9) - first);
   return static_cast<std::uint32_t>(std::clamp(before_end + 1, 1.0, static_cast<double>(kMostLooks)));
 }

@@ -3,6 +3,8 @@
 // Thread safety: pure functions.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -17,9 +19,11 @@ inline constexpr double kFarthestDays = 3'650;
 // Units, days and when the plan's end is expected. The end has come when the experiment was ended, when max_days are
 // over, or, where the method has a planned size, with that size and min_days: with the first of them. Its last day is
 // one of the plan as a whole, and what its units come to is known when OutcomeTime has passed for the last of them.
-Progress ProgressOf(const Design& design, const Totals& totals, Time now);
+// Units have matured as far as events were counted (KnownTo).
+Progress ProgressOf(const Design& design, const Facts& facts, Time now);
 
-// Of the information that was planned, 0 to 1: of the units, or, without a plan of those, of the days.
+// What a look that is taken now has of the information that was planned, 0 to 1: of the units, or, without a plan of
+// those, of the days.
 double FractionOf(const Design& design, const Progress& progress);
 
 // What a whole experiment has, by the plan and the traffic that is seen; 0 where the method has no looks, or no end is
@@ -49,11 +53,25 @@ bool AwaitsSize(const Design& design, Time now);
 // Of all arms, first exposed up to a day, UTC.
 double UnitsTo(const Totals& totals, std::int32_t last);
 
-// From a unit's first exposure to the end of its outcome by the primary metric; of one without a window to its begin.
+// All that happened up to here has been counted, as far as that is known; `now` at the latest.
+Time KnownTo(const Facts& facts, Time now);
+
+// From a unit's first exposure to the end of its outcome by a metric, or by the primary one; of a metric without a
+// window to its begin.
+Milliseconds OutcomeTime(const MetricPlan& metric);
 Milliseconds OutcomeTime(const Design& design);
-// The last day of first exposures, UTC, whose units have all come to their outcomes by `as_of`; where that takes no
-// time the last that there is.
+// The last day of first exposures, UTC, whose units have all come to their outcomes by `as_of`. kAllDays where that
+// takes no time, of a quantile, which is not kept by days, and once nobody's outcome is to come after the end.
+inline constexpr std::int32_t kAllDays = std::numeric_limits<std::int32_t>::max();
+std::int32_t LastMaturedDay(const Design& design, std::size_t metric, Time as_of);
+// The same of the primary metric; kAllDays without one.
 std::int32_t LastMaturedDay(const Design& design, Time as_of);
+
+// Whether a look between start and end would have what to say: units enough to compare, and, where outcomes take time,
+// more of them than the newest look has seen. Else it waits, although its time has come.
+bool HasEnoughToSee(const Design& design, const Progress& progress, const std::vector<PublishedLook>& taken);
+// When the first units come to their outcomes: where that takes no time, at the start.
+Time FirstMatured(const Design& design);
 
 // Between two looks by the calendar: as the plan has it, a day at the least. And how many of those are over, 0 before
 // the start.

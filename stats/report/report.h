@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -249,6 +250,14 @@ struct Progress {
   std::optional<double> days_left;
   std::optional<Time> until;  // when the plan's end is expected
   bool at_end = false;        // the plan's end has come
+  // What a look sees that is taken now: of a group sequential plan, and of the end of every plan, the units whose
+  // outcomes by the primary metric are in; else all.
+  struct Matured {
+    std::int32_t last_day = std::numeric_limits<std::int32_t>::max();  // of first exposures, UTC
+    std::uint64_t units = 0;
+    double days = 0;         // from the start to the end of that day, at most to now
+    bool is_enough = false;  // to compare: 100 units of the control, and of another variant
+  } matured;
   // Once it has: the last day of first exposures, UTC, that is of the plan, and when the outcomes of all units up to it
   // are in. The final look is taken then, and sees these units.
   std::int32_t last_day = 0;
@@ -291,10 +300,11 @@ inline constexpr std::size_t kMostRampSteps = 50;
 
 // The look that the plan has due at `now`, if it has one and there is enough for it (min_days, whole look intervals, at
 // most one a day and kMostLooks in all; the first may wait for the size, the last is kept for the end and waits for the
-// outcomes of its units). A sequence holds at every moment: of a sequential plan one is due, too, whenever it finds
-// what no look has found before, at most twice for each variant. None while a gate is red, while totals are being
-// rebuilt, after the final one. The caller records it, then judges with it: what was found is what the looks say that
-// are given to Judge, and a variant is shipped by such only.
+// outcomes of its units). Looks of a group sequential plan see units whose outcomes are in: one between start and end
+// waits, too, until there are enough of those, and more than the look before has seen. A sequence holds at every
+// moment: of a sequential plan one is due, too, whenever it finds what no look has found before, at most twice for each
+// variant. None while a gate is red, while totals are being rebuilt, after the final one. The caller records it, then
+// judges with it: what was found is what the looks say that are given to Judge, and a variant is shipped by such only.
 std::optional<PublishedLook> DueLook(const Design& design, const Facts& facts, const std::vector<PublishedLook>& taken,
                                      Time now);
 

@@ -54,7 +54,7 @@ Time FirstLook(const Design& design) {
 
 std::optional<KnownBaseline> FindBaseline(const Design& design, const Facts& facts, Time now) {
   if (!design.primary || facts.totals == nullptr || facts.quality.rebuilding) return std::nullopt;
-  const Time known_to = std::min(now, facts.quality.folded_to.value_or(now));
+  const Time known_to = KnownTo(facts, now);
   // Outcomes without a window are never all there; by the first look there is as much of them as it will see.
   if (!design.plan.metrics.at(design.primary->metric).window && known_to < FirstLook(design)) return std::nullopt;
   const std::int32_t last = LastMaturedDay(design, known_to);
@@ -93,16 +93,39 @@ double UnitsTo(const Totals& totals, std::int32_t last) {
   return units;
 }
 
-Milliseconds OutcomeTime(const Design& design) {
-  if (!design.primary) return Milliseconds(0);
-  const MetricPlan& metric = design.plan.metrics.at(design.primary->metric);
+Time KnownTo(const Facts& facts, Time now) {
+  return std::min(now, facts.quality.folded_to.value_or(now));
+}
+
+Milliseconds OutcomeTime(const MetricPlan& metric) {
   return metric.after + metric.window.value_or(Milliseconds(0));
 }
 
-std::int32_t LastMaturedDay(const Design& design, Time as_of) {
-  const Milliseconds takes = OutcomeTime(design);
-  if (takes == Milliseconds(0)) return std::numeric_limits<std::int32_t>::max();
+Milliseconds OutcomeTime(const Design& design) {
+  return design.primary ? OutcomeTime(design.plan.metrics.at(design.primary->metric)) : Milliseconds(0);
+}
+
+std::int32_t LastMaturedDay(const Design& design, std::size_t metric, Time as_of) {
+  const MetricPlan& plan = design.plan.metrics.at(metric);
+  const Milliseconds takes = OutcomeTime(plan);
+  if (takes == Milliseconds(0) || plan.kind == MetricKind::kQuantile) return kAllDays;
+  if (design.plan.ended && as_of >= *design.plan.ended + takes) return kAllDays;
   return static_cast<std::int32_t>(std::chrono::floor<std::chrono::days>(as_of - takes).time_since_epoch().count()) - 1;
+}
+
+std::int32_t LastMaturedDay(const Design& design, Time as_of) {
+  return design.primary ? LastMaturedDay(design, design.primary->metric, as_of) : kAllDays;
+}
+
+bool HasEnoughToSee(const Design& design, const Progress& progress, const std::vector<PublishedLook>& taken) {
+  if (!progress.matured.is_enough) return false;
+  return OutcomeTime(design) == Milliseconds(0) || taken.empty() || progress.matured.units > taken.back().units;
+}
+
+Time FirstMatured(const Design& design) {
+  const Milliseconds takes = OutcomeTime(design);
+  if (takes == Milliseconds(0)) return design.plan.started;
+  return std::chrono::floor<std::chrono::days>(design.plan.started) + std::chrono::days(1) + takes;
 }
 
 }  // namespace guidon::stats

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "stats/report/measure.h"
+#include "stats/report/planning.h"
 #include "stats/report/words.h"
 
 namespace guidon::stats {
@@ -114,10 +115,17 @@ std::string LooksText(const Report& report) {
     text = "no look yet of " + CountText(std::uint64_t{report.looks_planned});
   }
   if (report.fraction > 0) text += (text.empty() ? "" : ", ") + ShareText(report.fraction) + " of the information";
+  if (const std::string matured = MaturedText(report); !matured.empty()) text += " (" + matured + ")";
   if (report.alpha_spent > 0) {
     text += ", alpha spent " + ProbabilityText(report.alpha_spent) + " of " + PlainNumberText(report.design.alpha);
   }
   return text;
+}
+
+std::string MaturedText(const Report& report) {
+  const bool takes_time = OutcomeTime(report.design) > Milliseconds(0);
+  if (!takes_time || EffectiveMethod(report.design) != PlanMethod::kGroupSequential) return "";
+  return PluralText(report.progress.matured.units, "unit") + " whose outcomes are in";
 }
 
 std::string ProgressText(const Report& report) {

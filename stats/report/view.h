@@ -43,7 +43,10 @@ std::optional<double> MarginAt(const MetricReport& metric);
 // "totals above 75 count as 75"; of a metric with a cap.
 std::string CapText(const MetricReport& metric);
 
-// "look 3 of 6, 52% of the information, alpha spent 0.0052 of 0.05"; "" where the method has no looks.
+// "14,400 units whose outcomes are in", which a look would see; "" where outcomes take no time, or looks see all units.
+std::string MaturedText(const Report& report);
+// "look 3 of 6, 52% of the information (14,400 units whose outcomes are in), alpha spent 0.0052 of 0.05"; "" where the
+// method has no looks.
 std::string LooksText(const Report& report);
 // "21 days, 102,400 units, about 4,900 a day, about 12 days left"
 std::string ProgressText(const Report& report);

@@ -4,12 +4,9 @@
 #include <optional>
 #include <vector>
 
-#include "stats/inference/confidence_sequence.h"
-#include "stats/inference/group_sequential.h"
 #include "stats/report/decide.h"
 #include "stats/report/gates.h"
 #include "stats/report/measure.h"
-#include "stats/report/planning.h"
 #include "stats/report/view.h"
 #include "stats/report/words.h"
 
@@ -80,35 +77,20 @@ std::string OfHarm(const Report& report) {
 
 // The effect that the end would ask for, of the variant that is nearest to it.
 std::string OfFutility(const Report& report) {
-  const Design& design = report.design;
   const MetricReport* primary = PrimaryOf(report);
   if (primary == nullptr) return "";
   const double direction = primary->expect_up ? 1 : -1;
-  const bool has_looks = EffectiveMethod(design) == PlanMethod::kGroupSequential;
   std::string text;
   double nearest = -INFINITY;
   for (std::uint32_t v = 1; v <= primary->comparisons.size(); ++v) {
-    const ComparisonOfVariant& comparison = primary->comparisons[v - 1];
-    if (comparison.error || IsHarmed(report, v)) continue;
-    double point = comparison.estimate.effect.point, error = comparison.estimate.effect.standard_error;
-    double fraction = report.fraction, bound = 0;
-    if (has_looks) {
-      const Outcome<GroupSequential> walk = Replay(design, report.looks);
-      if (!walk || !comparison.at_look || report.looks.empty()) continue;
-      point = comparison.at_look->point;
-      error = comparison.at_look->standard_error;
-      fraction = report.looks.back().fraction;
-      bound = walk->FinalBound();
-    } else if (const std::optional<double> units = PlannedUnitsOfPair(design, v)) {
-      bound = SequenceBound(AlphaOfOne(design), *units, kSequenceTunedTo);
-    }
-    if (!(bound > 0) || !(fraction > 0) || direction * point <= nearest) continue;
-    nearest = direction * point;
+    const std::optional<Outlook> from = IsHarmed(report, v) ? std::nullopt : OutlookOf(report, v);
+    if (!from || direction * from->point <= nearest) continue;
+    nearest = direction * from->point;
     const bool is_share = IsShare(primary->kind);
-    text = "An effect of " +
-           EffectText(direction * bound * error * std::sqrt(fraction), ShownOf(comparison).is_relative, is_share) +
-           " or more by the planned end, if it goes on; now that of " + comparison.variant + " is " +
-           EffectText(point, ShownOf(comparison).is_relative, is_share) + ".";
+    const double enough = from->final_bound * from->standard_error * std::sqrt(from->fraction);
+    text = "An effect of " + EffectText(direction * enough, from->is_relative, is_share) +
+           " or more by the planned end, if it goes on; now that of " + primary->comparisons[v - 1].variant + " is " +
+           EffectText(from->point, from->is_relative, is_share) + ".";
   }
   return text.empty() ? "An effect that is larger than the planned one, if it goes on." : text;
 }

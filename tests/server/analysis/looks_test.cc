@@ -122,6 +122,28 @@ TEST_F(LooksTest, TheSizeIsFoundFromUnitsWhoseWindowIsOver) {
             *stats::PlannedUnits(Unsized(), stats::ProportionStatistic{5'000, 600}));
 }
 
+// Its day has come, and nobody's outcome: it is taken as soon as there are enough, and these have been counted.
+TEST_F(LooksTest, ALookThatWaitsForOutcomesIsTakenOnceTheyAreFolded) {
+  Looks looks(*store_);
+  stats::Design design = DesignOf();
+  design.min_days = 1;
+  design.look_every = std::chrono::days(1);
+  stats::Totals totals(design.plan);
+  for (const std::int32_t day : {0, 1, 2, 3}) AddUnits(totals, day, 2'000, day == 0 ? 0.12 : 0.02);
+  const auto taken = [&](stats::Time now, stats::Time folded_to) {
+    return looks.TakeDue(kIteration, design, Folded(totals, folded_to), now)->looks;
+  };
+  const stats::Time over = stats::Time(std::chrono::days(20'823)) + std::chrono::hours(72);
+  EXPECT_TRUE(taken(After(2), After(2)).empty());
+  EXPECT_TRUE(taken(over + std::chrono::minutes(1), over - stats::Milliseconds(1)).empty());
+  ASSERT_EQ(taken(over + std::chrono::minutes(2), over).size(), 1u);
+  const stats::PublishedLook look = looks.Read(kIteration, design)->looks[0];
+  EXPECT_EQ(look.units, 2'000u);
+  EXPECT_DOUBLE_EQ(look.fraction, 2'000 / 40'000.0);
+  EXPECT_EQ(taken(After(4.1), After(4.1)).size(), 1u) << "a day has begun, and no more are in";
+  EXPECT_EQ(taken(After(4.7), After(4.7)).size(), 2u);
+}
+
 TEST_F(LooksTest, ASizeOfOutcomesWithoutAWindowIsFoundByTheFirstLookAndTheFirstLookWaitsForOne) {
   stats::Totals totals(Unsized().plan);
   for (const std::int32_t day : {0, 1, 2}) AddUnits(totals, day, 5'000, 0.12);

@@ -291,7 +291,7 @@ TEST_F(ReportsTest, WhoeverWasExposedGoesOnBeingMeasuredDuringAPause) {
 TEST_F(ReportsTest, ReadingAReportWritesNothingAndTheKeeperTakesLooksOfWhatIsFolded) {
   SendCrowd(200, 200);
   Fold();
-  now_ms_ = kStartMs + 2 * kDayMs;
+  now_ms_ = kStartMs + 5 * kDayMs;  // outcomes count for three
   TakeDueLooks();
   EXPECT_TRUE(ReportOf(1).looks.empty()) << "what has arrived since is not folded yet";
   Fold();
@@ -313,7 +313,7 @@ TEST_F(ReportsTest, ReadingAReportWritesNothingAndTheKeeperTakesLooksOfWhatIsFol
 TEST_F(ReportsTest, AnExperimentThatIsMadeAgainUnderItsKeyInheritsNothing) {
   const std::string looks = "!look/shop/production/checkout/1/";
   SendCrowd(1'000, 1'000);
-  now_ms_ = kStartMs + 3 * kDayMs;
+  now_ms_ = kStartMs + 5 * kDayMs;
   Fold();
   TakeDueLooks();
   const stats::Report before = ReportOf(1);
@@ -338,7 +338,7 @@ TEST_F(ReportsTest, AnExperimentThatIsMadeAgainUnderItsKeyInheritsNothing) {
     if (i % 2 == 0) events.push_back(Track(i < 200 ? unit : "x" + unit, "order", now_ms_));
   }
   Send(events);
-  now_ms_ += kDayMs + kHourMs;
+  now_ms_ += 5 * kDayMs;
   Fold();
   TakeDueLooks();
   const stats::Report after = ReportOf(1);

@@ -14,9 +14,11 @@
 
 #include "core/base/json.h"
 #include "stats/inference/confidence_sequence.h"
+#include "stats/inference/group_sequential.h"
 #include "stats/inference/heterogeneity.h"
 #include "stats/inference/power.h"
 #include "stats/report/charts.h"
+#include "stats/report/measure.h"
 #include "stats/report/planning.h"
 #include "stats/report/report.h"
 #include "stats/report/view.h"
@@ -302,6 +304,15 @@ TEST(JudgeTest, SaysWhatWouldChangeEveryVerdict) {
   const double said = std::stod(of("futile").substr(of("futile").find('+') + 1)) / 100;
   EXPECT_GT(said, enough * 0.98);
   EXPECT_LT(said, enough * 1.1);
+
+  // Of a sequence the present, and the bound that it has at the planned units.
+  const Design sequential = DesignOf(PlanMethod::kSequential);
+  ArmOf worse;
+  worse.conversion = 0.188;
+  const Totals going_on = TotalsOf(sequential, {.seed = 27, .days = 28, .arms = {{}, worse}});
+  const Report sequence = Judge(sequential, {&going_on, {}}, {}, After(28));
+  ASSERT_EQ(sequence.decision, Decision::kStopForFutility) << sequence.verdict;
+  EXPECT_THAT(sequence.would_change, HasSubstr("or more by the planned end, if it goes on; now that of one_page is "));
 
   // Nothing was found by the end: what it could have found, and that only a new iteration would tell more.
   Watched watched = Watch(DesignOf(), {.seed = 16, .units_per_day = 950, .days = 46});
@@ -878,6 +889,124 @@ TEST(LooksTest, AreTakenByThePlanOnceAnIntervalFromTheFewestDaysOn) {
   EXPECT_TRUE(DueLook(sized, {&clear, {}}, {}, After(3)));
 }
 
+// 500 units of each arm on each of the first days, UTC; `of` says what those of a day came to.
+struct Came {
+  double control = 0.2, treatment = 0.2;              // order_completed
+  double revenue_control = 0, revenue_treatment = 0;  // a unit's, half of them 1 more and half 1 less
+  double latency = 400;                               // of the treatment; 400 of the control
+};
+Totals DaysOf(const Design& design, std::int32_t days, const std::function<Came(std::int32_t)>& of) {
+  Totals totals(design.plan);
+  for (std::int32_t day = 0; day < days; ++day) {
+    const Came came = of(day);
+    for (std::uint32_t i = 0; i < 1'000; ++i) {
+      Contribution unit;
+      unit.kind = Contribution::Kind::kUnit;
+      unit.variant = i % 2;
+      unit.day = 20'822 + day;
+      unit.group = static_cast<std::uint8_t>(i / 2 % 256);
+      unit.metrics.resize(4);
+      const bool is_control = unit.variant == 0;
+      unit.metrics[0].y = unit.metrics[0].y_uncapped = i / 2 < 500 * (is_control ? came.control : came.treatment);
+      unit.metrics[0].events = 1;
+      const double revenue = (is_control ? came.revenue_control : came.revenue_treatment) + (i / 2 % 2 == 0 ? 1 : -1);
+      unit.metrics[1].y = unit.metrics[1].y_uncapped = revenue;
+      unit.metrics[3].values = {{(is_control ? 400 : came.latency) + i / 2, 1}};
+      totals.Add(unit);
+    }
+  }
+  return totals;
+}
+
+// Recent units have hardly any outcomes: with them looks would hang together less than their bounds assume.
+TEST(LooksTest, SeeUnitsWhoseOutcomesAreInAndNoOthers) {
+  Design design = DesignOf();
+  design.min_days = 7;
+  design.plan.metrics[1].window = std::chrono::hours(120);  // longer than that of the primary metric
+  design.secondary.push_back(Goal{3, false, std::nullopt});
+  // On Monday at 08:00, a week after the start, those of Monday to Thursday have had their 72 hours.
+  const Totals totals = DaysOf(design, 8, [](std::int32_t day) {
+    Came came;
+    came.treatment = day < 4 ? 0.25 : 0.02;
+    if (day >= 4) came.control = 0.05;
+    came.revenue_control = 10;
+    came.revenue_treatment = day < 2 ? 11.5 : 1;
+    came.latency = day < 4 ? 400 : 500;
+    return came;
+  });
+  const auto look = DueLook(design, {&totals, {}}, {}, After(7));
+  ASSERT_TRUE(look);
+  EXPECT_EQ(look->units, 4'000u);
+  EXPECT_DOUBLE_EQ(look->fraction, 0.1);
+  EXPECT_DOUBLE_EQ(look->alpha_spent, GroupSequential::Begin({})->Next(0.1)->alpha_spent);
+  ASSERT_EQ(look->effects.size(), 3u);
+  EXPECT_NEAR(look->effects[0].point, 0.25, 1e-12);
+  // A metric sees whoever has come to its outcome, too: by five days those of Monday and Tuesday.
+  EXPECT_NEAR(look->effects[1].point, 0.15, 1e-12);
+  EXPECT_NEAR(look->effects[1].standard_error, std::sqrt((1.0 + 1.15 * 1.15) / 1'000) / 10, 1e-4);
+  // Quantiles have no days.
+  EXPECT_DOUBLE_EQ(look->effects[2].point, Measure(totals.Arm(3, 0), totals.Arm(3, 1))->effect.point);
+  EXPECT_GT(look->effects[2].point, 0.01);
+
+  const Report report = Judge(design, {&totals, {}}, {*look}, After(7));
+  EXPECT_EQ(report.progress.units, 8'000u);
+  EXPECT_EQ(report.progress.matured.units, 4'000u);
+  EXPECT_DOUBLE_EQ(report.fraction, 0.1) << "what a look has, and no more";
+  EXPECT_EQ(stats::ToJson(report).Find("progress")->Find("matured_units")->AsInt(), 4'000);
+  EXPECT_THAT(ToText(report), HasSubstr("10.0% of the information (4,000 units whose outcomes are in)"));
+  // Planned by days: up to the end of the last one that it sees.
+  Design by_days = design;
+  by_days.planned_units.reset();
+  by_days.primary->detect.reset();
+  EXPECT_DOUBLE_EQ(DueLook(by_days, {&totals, {}}, {}, After(7))->fraction, (3 + 16.0 / 24) / 42);
+  // Without a window all that there is; and a sequence holds for all units.
+  Design open = design;
+  open.plan.metrics[0].window.reset();
+  EXPECT_EQ(DueLook(open, {&totals, {}}, {}, After(7))->units, 8'000u);
+  EXPECT_EQ(ToText(Judge(open, {&totals, {}}, {}, After(7))).find("outcomes are in"), std::string::npos);
+  design.method = PlanMethod::kSequential;
+  EXPECT_EQ(DueLook(design, {&totals, {}}, {}, After(7))->units, 8'000u);
+}
+
+TEST(LooksTest, WaitForUnitsWhoseOutcomesAreInAndForMoreOfThemThanBefore) {
+  Design design = DesignOf();
+  design.min_days = 2;
+  design.look_every = std::chrono::days(1);
+  design.guardrails.clear();
+  const Totals totals = DaysOf(design, 5, [](std::int32_t) { return Came(); });
+  Facts facts{&totals, {}};
+  // Monday's units have until Thursday's midnight.
+  const Time first = Time(std::chrono::days(20'822 + 1)) + std::chrono::hours(72);
+  EXPECT_FALSE(DueLook(design, facts, {}, After(3)));
+  EXPECT_THAT(Judge(design, facts, {}, After(3)).next, HasSubstr("The next look is due on 2027-01-08."));
+  EXPECT_FALSE(DueLook(design, facts, {}, first - Milliseconds(1)));
+  facts.quality.folded_to = first - Milliseconds(1);
+  EXPECT_FALSE(DueLook(design, facts, {}, first)) << "what they did at last is not counted yet";
+  facts.quality.folded_to = first;
+  std::vector<PublishedLook> looks;
+  looks.push_back(DueLook(design, facts, looks, first).value());
+  EXPECT_EQ(looks[0].units, 1'000u);
+
+  // The next day begins at 08:00, and nobody has matured since.
+  facts.quality.folded_to.reset();
+  EXPECT_FALSE(DueLook(design, facts, looks, After(4)));
+  EXPECT_THAT(Judge(design, facts, looks, After(4)).next,
+              HasSubstr("The next look waits for more units whose outcomes are in."));
+  looks.push_back(DueLook(design, facts, looks, first + std::chrono::days(1)).value());
+  EXPECT_EQ(looks[1].units, 2'000u);
+  EXPECT_DOUBLE_EQ(looks[1].fraction, 2 * looks[0].fraction);
+  // When nobody comes any more, every outcome is in at last, and there is nothing to look at again.
+  looks.push_back(DueLook(design, facts, looks, After(12)).value());
+  EXPECT_EQ(looks[2].units, 5'000u);
+  EXPECT_FALSE(DueLook(design, facts, looks, After(15)));
+  // The end sees them all the same.
+  const auto last = DueLook(design, facts, looks, After(47));
+  ASSERT_TRUE(last);
+  EXPECT_TRUE(last->is_final);
+  EXPECT_EQ(last->units, 5'000u);
+  EXPECT_EQ(last->fraction, looks[2].fraction);
+}
+
 TEST(LooksTest, TheLastSpendsWhatIsLeftAndThenThereAreNone) {
   Design design = DesignOf();
   const World world{.seed = 20};
@@ -911,19 +1040,23 @@ TEST(LooksTest, FindNothingAmongFewUnits) {
       unit.metrics[1].events = 3;
       totals.Add(unit);
     }
-    std::vector<PublishedLook> looks{*DueLook(design, {&totals, {}}, {}, After(days))};
-    const PublishedLook::Of of = looks[0].effects.at(0);
-    return std::pair(of, Judge(design, {&totals, {}}, std::move(looks), After(days)));
+    std::vector<PublishedLook> looks;
+    if (const auto due = DueLook(design, {&totals, {}}, {}, After(days))) looks.push_back(*due);
+    return Judge(design, {&totals, {}}, std::move(looks), After(days));
   };
-  for (const double days : {14.0, 50.0}) {  // one in between, and the last
-    const auto [few, report] = at_look(99, days);
-    EXPECT_GT(few.z, 10);
-    EXPECT_EQ(few.p, 1);
-    EXPECT_EQ(few.lower, -INFINITY);
+  for (const double days : {14.0, 50.0}) {  // one in between, which waits, and the last
+    const Report report = at_look(99, days);
     EXPECT_EQ(report.decision, days < 42 ? Decision::kKeepRunning : Decision::kInconclusive) << report.verdict;
     EXPECT_THAT(report.verdict + report.next, HasSubstr("t takes 100"));
-    const auto [enough, then] = at_look(100, days);
-    EXPECT_LT(enough.p, 0.001);
+    ASSERT_EQ(report.looks.size(), days < 42 ? 0u : 1u);
+    if (!report.looks.empty()) {
+      const PublishedLook::Of& few = report.looks[0].effects.at(0);
+      EXPECT_GT(few.z, 10);
+      EXPECT_EQ(few.p, 1);
+      EXPECT_EQ(few.lower, -INFINITY);
+    }
+    const Report then = at_look(100, days);
+    EXPECT_LT(then.looks.at(0).effects.at(0).p, 0.001);
     EXPECT_EQ(then.decision, Decision::kShip) << then.verdict;
   }
 }
