@@ -239,9 +239,9 @@ std::vector<Check> OfConversions(const SimulationOptions& options) {
   const double right = *PlannedUnits(setting.design, ProportionStatistic{1e6, 2e5});
   setting.chances[1] = {.2 * 1.15};
   const Endings some = RunAll(setting, "D1 effect", false, "one_page", options);
-  return {Rate("no effect: found, better or worse", none.found, none.runs, 0, .078),
-          Rate("no effect: shipped", none.shipped, none.runs, 0, .045),
-          Rate("the effect that is looked for: shipped", some.shipped, some.runs, .725, .85),
+  return {Rate("no effect: found, better or worse", none.found, none.runs, .03, .07),
+          Rate("no effect: shipped", none.shipped, none.runs, 0, .035),
+          Rate("the effect that is looked for: shipped", some.shipped, some.runs, .755, .855),
           MeanCheck("size that was found / that of the truth", none.size / none.sized / right, 1, .03, kWhole,
                     static_cast<std::size_t>(none.runs))};
 }
@@ -261,8 +261,8 @@ std::vector<Check> OfMeans(const SimulationOptions& options) {
   const double more = .1 * .1 * 19 / 30;  // a tenth of a mean of 19, by orders of 40 in the place of 10
   setting.chances[1] = {.05 - more, .03, .02 + more};
   const Endings some = RunAll(setting, "D2 effect", false, "one_page", options);
-  return {Rate("no effect: found, better or worse", none.found, none.runs, 0, .078),
-          Rate("the effect that is looked for: shipped", some.shipped, some.runs, .725, .85)};
+  return {Rate("no effect: found, better or worse", none.found, none.runs, .03, .07),
+          Rate("the effect that is looked for: shipped", some.shipped, some.runs, .755, .855)};
 }
 
 std::vector<Check> OfTwoVariants(const SimulationOptions& options) {
@@ -270,8 +270,8 @@ std::vector<Check> OfTwoVariants(const SimulationOptions& options) {
   const Endings none = RunAll(setting, "D3", true, "", options);
   setting.chances[2] = {.2 * 1.2};
   const Endings some = RunAll(setting, "D3 effect", false, "bare", options);
-  return {Rate("no effect: any variant found", none.found, none.runs, 0, .078),
-          Rate("one with the effect: that is shipped", some.shipped, some.runs, .725, .85)};
+  return {Rate("no effect: any variant found", none.found, none.runs, .03, .07),
+          Rate("one with the effect: that is shipped", some.shipped, some.runs, .755, .855)};
 }
 
 std::vector<Check> OfSequences(const SimulationOptions& options) {
@@ -282,8 +282,8 @@ std::vector<Check> OfSequences(const SimulationOptions& options) {
   const Endings none = RunAll(setting, "D4", true, "", options);
   setting.chances[1] = {.2 * 1.15};
   const Endings some = RunAll(setting, "D4 effect", true, "one_page", options);
-  return {Rate("no effect: found, better or worse", none.found, none.runs, 0, .05),
-          Rate("the effect that is looked for: shipped", some.shipped, some.runs, .725, 1)};
+  return {Rate("no effect: found, better or worse", none.found, none.runs, 0, .035),
+          Rate("the effect that is looked for: shipped", some.shipped, some.runs, .725, .83)};
 }
 
 }  // namespace
