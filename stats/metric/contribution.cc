@@ -166,14 +166,6 @@ bool HasHistory(const ExperimentPlan& plan, const UnitRecord& unit, Time exposur
   });
 }
 
-// Whether every window that ends has ended.
-bool HasMatured(const ExperimentPlan& plan, Time exposure, Time as_of) {
-  return std::all_of(plan.metrics.begin(), plan.metrics.end(), [&](const MetricPlan& metric) {
-    const Time end = WindowOf(plan, metric, exposure).end;
-    return end <= as_of || (!metric.window && !plan.ended);
-  });
-}
-
 bool IsOf(const ExperimentPlan& plan, const FirstExposure& exposure) {
   return exposure.time >= plan.started && (!plan.ended || exposure.time < *plan.ended) &&
          exposure.variant < plan.variants.size();
@@ -198,15 +190,14 @@ std::uint8_t HashGroupOf(std::string_view unit) {
   return static_cast<std::uint8_t>(Xxh3(unit));
 }
 
-Contribution ContributionOf(const ExperimentPlan& plan, const UnitRecord& unit, std::uint8_t group, const Caps& caps,
-                            const ContributionOptions& options) {
+Contribution ContributionOf(const ExperimentPlan& plan, const UnitRecord& unit, std::uint8_t group, const Caps& caps) {
   Contribution contribution;
-  ContributionOf(plan, unit, group, caps, options, &contribution);
+  ContributionOf(plan, unit, group, caps, &contribution);
   return contribution;
 }
 
 void ContributionOf(const ExperimentPlan& plan, const UnitRecord& unit, std::uint8_t group, const Caps& caps,
-                    const ContributionOptions& options, Contribution* into) {
+                    Contribution* into) {
   into->kind = Contribution::Kind::kNone;
   into->variant = 0;
   into->day = 0;
@@ -218,9 +209,6 @@ void ContributionOf(const ExperimentPlan& plan, const UnitRecord& unit, std::uin
     if (!IsOf(plan, (*exposures)[i])) continue;
     into->kind = first == nullptr ? Contribution::Kind::kUnit : Contribution::Kind::kMultiple;
     if (first == nullptr) first = &(*exposures)[i];
-  }
-  if (first != nullptr && options.matured_only && options.as_of && !HasMatured(plan, first->time, *options.as_of)) {
-    first = nullptr;
   }
   if (first == nullptr) {
     into->kind = Contribution::Kind::kNone;

@@ -97,16 +97,10 @@ inline constexpr Milliseconds kStartTolerance = std::chrono::minutes(1);
 inline constexpr std::size_t kHashGroups = 256;
 std::uint8_t HashGroupOf(std::string_view unit);  // the low byte of XXH3-64, seed 0
 
-struct ContributionOptions {
-  // Both: units whose window (the longest of the plan that is not open) has not ended at `as_of` give nothing.
-  std::optional<Time> as_of;
-  bool matured_only = false;
-};
-Contribution ContributionOf(const ExperimentPlan& plan, const UnitRecord& unit, std::uint8_t group, const Caps& caps,
-                            const ContributionOptions& options = {});
+Contribution ContributionOf(const ExperimentPlan& plan, const UnitRecord& unit, std::uint8_t group, const Caps& caps);
 // The same into memory that was used before: no allocation once it has its size.
 void ContributionOf(const ExperimentPlan& plan, const UnitRecord& unit, std::uint8_t group, const Caps& caps,
-                    const ContributionOptions& options, Contribution* into);
+                    Contribution* into);
 
 // What the caps of a metric are found from: y_uncapped (and x, of a plan without caps) of every unit that counts.
 struct UnitTotals {

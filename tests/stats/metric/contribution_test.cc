@@ -33,8 +33,8 @@ class Unit {
     record_.AddEvent(source, {time, value, 1});
     return *this;
   }
-  Contribution Under(const ExperimentPlan& plan, const Caps& caps = {}, const ContributionOptions& options = {}) const {
-    return ContributionOf(plan, record_, 7, caps, options);
+  Contribution Under(const ExperimentPlan& plan, const Caps& caps = {}) const {
+    return ContributionOf(plan, record_, 7, caps);
   }
   MetricContribution For(const ExperimentPlan& plan, const Caps& caps = {}) const {
     const Contribution contribution = Under(plan, caps);
@@ -139,21 +139,6 @@ TEST(ContributionTest, WithoutAWindowEventsCountToTheEnd) {
   EXPECT_EQ(unit.For(plan).y, 2) << "everybody's window is moved by `after`";
   plan.metrics[0].window = 99h;
   EXPECT_EQ(unit.For(plan).y, 2) << "outcomes accrue for the window after the end";
-}
-
-TEST(ContributionTest, OnlyUnitsWhoseWindowHasEndedCountWhenThatIsAskedFor) {
-  ExperimentPlan plan = PlanOf(MetricOf("orders", MetricKind::kCount, {kOrders}, 24h));
-  plan.metrics.push_back(MetricOf("retention", MetricKind::kRetention, {kVisits}, 24h));
-  plan.metrics[1].after = 48h;
-  plan.metrics.push_back(MetricOf("visits", MetricKind::kCount, {kVisits}, std::nullopt));
-  const Unit unit = Unit().Sees(0, kStart);
-  const auto kind_at = [&](Time as_of, bool matured_only) { return unit.Under(plan, {}, {as_of, matured_only}).kind; };
-  EXPECT_EQ(kind_at(kStart + 72h - 1ms, true), Kind::kNone);
-  EXPECT_EQ(kind_at(kStart + 72h, true), Kind::kUnit);
-  EXPECT_EQ(kind_at(kStart + 1h, false), Kind::kUnit);
-  plan.ended = kStart + 200h;
-  EXPECT_EQ(kind_at(kStart + 72h, true), Kind::kNone) << "what goes on to the end has one now";
-  EXPECT_EQ(kind_at(kStart + 200h, true), Kind::kUnit);
 }
 
 TEST(ContributionTest, TheCovariateLooksBackFromTheUnitsOwnExposure) {
@@ -318,7 +303,7 @@ TEST(ContributionTest, MemoryThatWasUsedBeforeGivesTheSame) {
   const ExperimentPlan plan = PlanOfAllKinds();
   Contribution used;
   for (const auto& [unit, record] : RecordsOf(plan, RandomFacts(random, 100))) {
-    ContributionOf(plan, record, HashGroupOf(unit), {}, {}, &used);
+    ContributionOf(plan, record, HashGroupOf(unit), {}, &used);
     EXPECT_EQ(used, ContributionOf(plan, record, HashGroupOf(unit), {})) << unit;
   }
 }
