@@ -209,11 +209,14 @@ class Fold::Impl {
     if (!totals) return Fail(totals.error());
     Result<std::map<std::string, std::uint64_t>> rejected = ReadRejected(name);
     if (!rejected) return Fail(rejected.error());
+    Result<std::shared_ptr<const stats::Overlaps>> overlaps = ReadOverlaps(name);
+    if (!overlaps) return Fail(overlaps.error());
     facts->plan = std::move(stored->plan);
     facts->caps = std::move(stored->caps);
     facts->rebuilding = stored->rebuilding;
     facts->totals = std::make_shared<const Totals>(*std::move(totals));
     facts->rejected = *std::move(rejected);
+    facts->overlaps = *std::move(overlaps);
     MutexLock publishing(publishing_);
     if (const auto shown = shown_.find(name); shown != shown_.end()) {
       shown->second.facts = facts;
@@ -368,6 +371,18 @@ class Fold::Impl {
     if (!stored) return Fail(stored.error());
     if (!*stored) return std::map<std::string, std::uint64_t>();
     return DecodeCounts((*stored)->value);
+  }
+
+  // Null: none. What cannot be read is as if there were none; the next daily pass makes it anew.
+  Result<std::shared_ptr<const stats::Overlaps>> ReadOverlaps(const IterationName& name) const {
+    const Result<std::optional<KeyValue>> stored = store_.Get(OverlapKey(name));
+    if (!stored) return Fail(stored.error());
+    std::shared_ptr<const stats::Overlaps> overlaps;
+    if (!*stored) return overlaps;
+    const Result<Value> value = ParseJson((*stored)->value);
+    Result<stats::Overlaps> decoded = value ? stats::DecodeOverlaps(*value) : Fail(value.error());
+    if (decoded) overlaps = std::make_shared<const stats::Overlaps>(*std::move(decoded));
+    return overlaps;
   }
 
   Result<std::optional<UnitRecord>> ReadUnit(const std::string& key) const {
@@ -593,6 +608,7 @@ class Fold::Impl {
     // Older versions knew no start.
     if (stored && stored->plan.started != Time{} && stored->plan.started != live.plan.started) {
       ops.push_back(TxnOp::Delete(RejectedKey(live.name)));
+      ops.push_back(TxnOp::Delete(OverlapKey(live.name)));
     } else {
       Result<std::map<std::string, std::uint64_t>> rejected = ReadRejected(live.name);
       if (!rejected) return Fail(rejected.error());
@@ -1192,7 +1208,8 @@ class Fold::Impl {
 
   // ---- Anew from level 1 -------------------------------------------------------------------------------------------
 
-  Status Replace(Live& live, Totals totals, stats::Caps caps) GUIDON_REQUIRES(work_) {
+  // `beside`: what goes into the same transaction, the last if it takes several.
+  Status Replace(Live& live, Totals totals, stats::Caps caps, std::vector<TxnOp> beside) GUIDON_REQUIRES(work_) {
     const std::string prefix = TotalKeyPrefix(live.name);
     RangeQuery old = RangeQuery::Prefix(prefix);
     old.keys_only = true;
@@ -1206,12 +1223,13 @@ class Fold::Impl {
       if (!parts.contains(entry.key.substr(prefix.size()))) ops.push_back(TxnOp::Delete(entry.key));
     }
     for (auto& [part, content] : parts) ops.push_back(TxnOp::Put(prefix + part, std::move(content)));
-    if (!Fits(ops, {})) {
+    if (!Fits(ops, beside)) {
       // Not all of it fits into one transaction: until the last one it is being rebuilt, and would be again.
       if (Status marked = Write({TxnOp::Put(FoldedKey(live.name), Encode(live.Stored(true)))}); !marked) return marked;
       if (Status written = WriteInSteps(std::exchange(ops, {})); !written) return written;
     }
     ops.push_back(TxnOp::Put(FoldedKey(live.name), Encode(live.Stored(false))));
+    std::move(beside.begin(), beside.end(), std::back_inserter(ops));
     if (Status written = Write(std::move(ops)); !written) return written;
     live.totals = std::move(totals);
     live.rebuilding = live.totals_changed = false;
@@ -1264,7 +1282,7 @@ class Fold::Impl {
       // Caps come before totals that are cut at them; totals that there are are held against the caps they have.
       const bool sums = !(live->rebuilding && gathers);
       StoredSweep::Job& job = jobs.emplace_back();
-      job = {name.experiment, name.iteration, {}, sums, gathers, !live->rebuilding};
+      job = {name.experiment, name.iteration, {}, sums, gathers, !live->rebuilding, daily && !IsOfHoldout(name)};
       if (!live->rebuilding) job.caps = live->caps;
     }
     if (Status begun = BeginSweep(space, daily, daily.has_value(), std::move(jobs)); !begun) {
@@ -1392,9 +1410,10 @@ class Fold::Impl {
     }
     ReadFromStarts(space, *record);
     const std::uint8_t group = stats::HashGroupOf(after_);
+    const std::vector<stats::OverlapSums::Taker> takers = TakersOf(space, *record);
     for (const auto& [iteration, exposures] : record->iterations()) {
       Live* live = FindIteration(space, iteration);
-      if (live != nullptr && live->job) live->job->Pass(*record, group, live->slots());
+      if (live != nullptr && live->job) live->job->Pass(*record, group, takers, live->slots());
     }
     if (!sweep_.forgets) return;
     // What no window and no lookback can reach any more, and what is of closed iterations and retired sources.
@@ -1409,6 +1428,26 @@ class Fold::Impl {
     if (after == stored.value) return;
     ops.push_back(is_left ? TxnOp::Put(stored.key, std::move(after)) : TxnOp::Delete(stored.key));
   }
+
+  // What a unit takes part in, by one arm: an iteration that it saw several arms of is set aside. Who is held out of
+  // experiments overlaps with none of them.
+  std::vector<stats::OverlapSums::Taker> TakersOf(const FactSpace& space, const UnitRecord& record)
+      GUIDON_REQUIRES(work_) {
+    std::vector<stats::OverlapSums::Taker> takers;
+    if (record.iterations().size() < 2) return takers;
+    for (const auto& [iteration, exposures] : record.iterations()) {
+      const Live* live = FindIteration(space, iteration);
+      if (live == nullptr || IsOfHoldout(live->name)) continue;
+      const auto counts = [&plan = live->plan](const stats::FirstExposure& exposure) {
+        return exposure.time >= plan.started && (!plan.ended || exposure.time < *plan.ended);
+      };
+      if (std::count_if(exposures.begin(), exposures.end(), counts) != 1) continue;
+      takers.push_back({&live->plan, std::find_if(exposures.begin(), exposures.end(), counts)->variant});
+    }
+    return takers;
+  }
+
+  static bool IsOfHoldout(const IterationName& name) { return name.experiment.starts_with(kHoldoutExperiment); }
 
   // What walks have come to since it was stored last.
   std::vector<TxnOp> SweptParts() GUIDON_REQUIRES(work_) {
@@ -1461,7 +1500,7 @@ class Fold::Impl {
       if (!done.gathers()) continue;
       stats::Caps caps = std::move(done).TakeCaps();
       if (live.rebuilding || !(caps == live.caps)) {
-        next.push_back({job.experiment, job.iteration, std::move(caps), true, false, !live.rebuilding});
+        next.push_back({job.experiment, job.iteration, std::move(caps), true, false, !live.rebuilding, job.overlaps});
       }
     }
     Index();
@@ -1500,13 +1539,36 @@ class Fold::Impl {
   Status UseTotals(Live& live, SweepJob& job) GUIDON_REQUIRES(work_) {
     stats::Caps caps = job.caps();
     if (live.rebuilding && options_.counters != nullptr) options_.counters->CountRebuilt();
+    Result<std::vector<TxnOp>> overlaps = OverlapOps(live.name, job);
+    if (!overlaps) return Fail(overlaps.error());
     if (!live.rebuilding && caps == live.caps) {
       const double drift = job.DriftOf(live.totals);
-      if (drift == 0) return {};
+      if (drift == 0) {
+        live.changed = live.changed || !overlaps->empty();
+        return Write(*std::move(overlaps));
+      }
       drift_ = std::max(drift_, drift);
       if (!(drift <= kMostDrift)) ReportDrift(live, drift);
     }
-    return Replace(live, std::move(job).TakeTotals(live.slots()), std::move(caps));
+    return Replace(live, std::move(job).TakeTotals(live.slots()), std::move(caps), *std::move(overlaps));
+  }
+
+  // What units in others, too, have come to, in the place of what the last daily pass found. None where it is there
+  // already: a step that is made again writes nothing.
+  Result<std::vector<TxnOp>> OverlapOps(const IterationName& name, const SweepJob& job) GUIDON_REQUIRES(work_) {
+    std::vector<TxnOp> ops;
+    if (!job.has_overlaps() || !sweep_.daily) return ops;
+    const std::string key = OverlapKey(name);
+    const Result<std::optional<KeyValue>> stored = store_.Get(key);
+    if (!stored) return Fail(stored.error());
+    const stats::Overlaps overlaps = job.OverlapsOf(*sweep_.daily);
+    if (overlaps.others.empty() && overlaps.left_out.empty()) {
+      if (*stored) ops.push_back(TxnOp::Delete(key));
+      return ops;
+    }
+    std::string text = ToJson(stats::EncodeOverlaps(overlaps));
+    if (!*stored || (*stored)->value != text) ops.push_back(TxnOp::Put(key, std::move(text)));
+    return ops;
   }
 
   void ReportDrift(const Live& live, double drift) const {
@@ -1548,8 +1610,8 @@ class Fold::Impl {
   Status RemoveIteration(const std::string& name) {
     const std::string totals = std::string(kTotalPrefix) + name + "/";
     if (Status removed = RemoveKeys(totals, EndOf(totals)); !removed) return removed;
-    return Write(
-        {TxnOp::Delete(std::string(kRejectedPrefix) + name), TxnOp::Delete(std::string(kFoldedPrefix) + name)});
+    return Write({TxnOp::Delete(std::string(kRejectedPrefix) + name), TxnOp::Delete(std::string(kOverlapPrefix) + name),
+                  TxnOp::Delete(std::string(kFoldedPrefix) + name)});
   }
 
   bool IsGone(const FactSpace& space) const {
@@ -1559,7 +1621,7 @@ class Fold::Impl {
 
   // After its units: the totals of its environment, and its sources last.
   Status RemoveSpace(std::map<UnitSpace, std::unique_ptr<FactSpace>>::iterator space) GUIDON_REQUIRES(work_) {
-    for (const std::string_view prefix : {kFoldedPrefix, kTotalPrefix, kRejectedPrefix}) {
+    for (const std::string_view prefix : {kFoldedPrefix, kTotalPrefix, kRejectedPrefix, kOverlapPrefix}) {
       const std::string begin = ScopeKeyPrefix(prefix, space->first);
       if (Status removed = RemoveKeys(begin, EndOf(begin)); !removed) return removed;
     }
@@ -1645,7 +1707,8 @@ class Fold::Impl {
         continue;
       }
       const Result<StoredIteration> stored = ReadIteration(name);
-      if (!stored) continue;  // nothing is known of it
+      if (!stored) continue;                           // nothing is known of it
+      ops.push_back(TxnOp::Delete(OverlapKey(name)));  // no daily pass makes it without the unit any more
       Result<Totals> totals = ReadTotals(name, stored->plan);
       if (!totals && totals.error().code == ErrorCode::kCorrupt) continue;  // there is nothing to take it out of
       if (!totals) return Fail(totals.error());

@@ -30,6 +30,10 @@
 // closed iterations, the totals of experiments that are gone, and all of environments that are. The ids of sources that
 // nothing uses any more are free again after it.
 //
+// The daily pass also finds what units come to that take part in two experiments at once (stats/statistic/overlap.h),
+// by the pairs of arms, for each iteration of an experiment; holdouts are left out. That is of units as the walk met
+// them, and the next pass makes it anew.
+//
 // Walks over units, for that pass and to make totals anew, go on beside the journal: some units, a page, some units.
 // One walk serves all iterations of a space, and one goes on after a restart where it was. Caps are those of units as
 // the walk met them.
@@ -144,8 +148,9 @@ class Fold {
                                           const std::string& unit) const;
   // Removes its records, and what it came to from the totals of every iteration that it is still known to have been
   // exposed to; of a record that cannot be read, the next daily pass does so for live ones. Totals of closed iterations
-  // that cannot be read keep no record from being removed. Returns how many records there were. What the journal still
-  // has of it is to be erased before.
+  // that cannot be read keep no record from being removed. Overlaps of live iterations are without it from the next
+  // daily pass on that begins; those of closed ones, which no pass makes anew, are removed. Returns how many records
+  // there were. What the journal still has of it is to be erased before.
   Result<std::size_t> EraseUnit(const std::string& project, const std::string& attribute, const std::string& unit);
 
  private:

@@ -132,6 +132,10 @@ std::string RejectedKey(const IterationName& name) {
   return std::string(kRejectedPrefix) + NameOf(name);
 }
 
+std::string OverlapKey(const IterationName& name) {
+  return std::string(kOverlapPrefix) + NameOf(name);
+}
+
 std::string SweptKeyPrefix(std::uint64_t number) {
   return std::string(kSweptPrefix) + std::to_string(number) + "/";
 }
@@ -257,7 +261,8 @@ std::string Encode(const StoredSweep& sweep) {
                              {"caps", EncodeCaps(job.caps)},
                              {"sums", Value(job.sums)},
                              {"gathers", Value(job.gathers)},
-                             {"beside", Value(job.beside)}});
+                             {"beside", Value(job.beside)},
+                             {"overlaps", Value(job.overlaps)}});
   }
   object.Append("retired", Value(std::move(retired)));
   object.Append("jobs", Value(std::move(jobs)));
@@ -280,7 +285,8 @@ Result<StoredSweep> DecodeSweep(std::string_view bytes) {
   for (const Value& id : ListIn(*value, "retired")) sweep.retired.push_back(static_cast<stats::SourceId>(id.AsInt()));
   for (const Value& job : ListIn(*value, "jobs")) {
     sweep.jobs.push_back({TextOf(job, "experiment"), static_cast<std::uint32_t>(NumberOf(job, "iteration")),
-                          DecodeCaps(job), is(job, "sums"), is(job, "gathers"), is(job, "beside")});
+                          DecodeCaps(job), is(job, "sums"), is(job, "gathers"), is(job, "beside"),
+                          is(job, "overlaps")});
   }
   return sweep;
 }

@@ -11,6 +11,7 @@
 //   !folded/ project/environment/experiment#iteration   plan, caps, and whether it is being rebuilt
 //   !total/  project/environment/experiment#iteration/part   a part of stats::Totals
 //   !rejected/ project/environment/experiment#iteration      {"late":3}
+//   !overlap/ project/environment/experiment#iteration       stats::Overlaps of the last daily pass; absent: none
 //
 // Thread safety: pure functions and plain values.
 #pragma once
@@ -33,7 +34,7 @@ namespace guidon {
 inline constexpr std::string_view kCursorKey = "!fold/cursor", kDailyKey = "!fold/daily", kSweepKey = "!fold/sweep",
                                   kSweptKey = "!fold/swept", kSweptPrefix = "!swept/", kSourcePrefix = "!source/",
                                   kUnitPrefix = "!unit/", kFoldedPrefix = "!folded/", kTotalPrefix = "!total/",
-                                  kRejectedPrefix = "!rejected/";
+                                  kRejectedPrefix = "!rejected/", kOverlapPrefix = "!overlap/";
 
 struct FoldCursor {
   std::uint64_t sequence = 0;  // entries up to here are in
@@ -75,10 +76,11 @@ struct StoredSweep {
   struct Job {
     std::string experiment;
     std::uint32_t iteration = 1;
-    stats::Caps caps;      // that its totals are cut at
-    bool sums = true;      // it makes totals
-    bool gathers = false;  // it finds caps
-    bool beside = true;    // there are totals that are kept beside it
+    stats::Caps caps;       // that its totals are cut at
+    bool sums = true;       // it makes totals
+    bool gathers = false;   // it finds caps
+    bool beside = true;     // there are totals that are kept beside it
+    bool overlaps = false;  // it finds what units come to that take part in others, too; with `sums` only
   };
 
   std::uint64_t number = 0;  // another one for each walk
@@ -96,6 +98,7 @@ std::string UnitKeyPrefix(const UnitSpace& space);  // the unit follows
 std::string FoldedKey(const IterationName& name);
 std::string TotalKeyPrefix(const IterationName& name);  // the part's name follows
 std::string RejectedKey(const IterationName& name);
+std::string OverlapKey(const IterationName& name);
 std::string SweptKeyPrefix(std::uint64_t number);                             // of all its parts
 std::string SweptKeyPrefix(std::uint64_t number, const IterationName& name);  // the part's name follows
 // Of all iterations of an environment, under one of the prefixes above.

@@ -12,7 +12,7 @@ namespace {
 using stats::Contribution;
 using stats::Totals;
 
-constexpr std::string_view kTotalsPart = "t/", kGatheredPart = "g/";
+constexpr std::string_view kTotalsPart = "t/", kGatheredPart = "g/", kOverlapsPart = "o/";
 
 // "g/3/y/17": of metric 3, from its 17th number on.
 std::string NameOfGathered(std::size_t metric, bool is_y, std::size_t first) {
@@ -38,16 +38,21 @@ SweepJob::SweepJob(const stats::ExperimentPlan& plan, const StoredSweep::Job& jo
       gathered_(plan.metrics.size()),
       were_written_(plan.metrics.size()) {
   if (job.sums) totals_.emplace(plan);
+  if (job.sums && job.overlaps) overlaps_.emplace(plan);
 }
 
 Result<SweepJob> SweepJob::Read(const stats::ExperimentPlan& plan, const StoredSweep::Job& stored,
                                 const std::map<std::string, std::string>& parts) {
   SweepJob job(plan, stored);
-  std::map<std::string, std::string> of_totals;
+  std::map<std::string, std::string> of_totals, of_overlaps;
   for (const auto& [name, text] : parts) {
     const std::string_view rest = std::string_view(name).substr(std::min<std::size_t>(2, name.size()));
     if (name.starts_with(kTotalsPart)) {
       of_totals[std::string(rest)] = text;
+      continue;
+    }
+    if (name.starts_with(kOverlapsPart)) {
+      of_overlaps[std::string(rest)] = text;
       continue;
     }
     const std::size_t slash = rest.find('/');
@@ -70,11 +75,20 @@ Result<SweepJob> SweepJob::Read(const stats::ExperimentPlan& plan, const StoredS
   Result<Totals> totals = Totals::FromParts(plan, of_totals);
   if (!totals) return Fail(totals.error());
   job.totals_ = *std::move(totals);
+  if (!job.overlaps_) return job;
+  Result<stats::OverlapSums> overlaps = stats::OverlapSums::Read(plan, of_overlaps);
+  if (!overlaps) return Fail(overlaps.error());
+  job.overlaps_ = *std::move(overlaps);
   return job;
 }
 
-void SweepJob::Pass(const stats::UnitRecord& unit, std::uint8_t group, const Totals* slots) {
-  if (totals_) Add(Of(unit, group), slots);
+void SweepJob::Pass(const stats::UnitRecord& unit, std::uint8_t group,
+                    std::span<const stats::OverlapSums::Taker> takers, const Totals* slots) {
+  if (totals_) {
+    const Contribution gives = Of(unit, group);
+    Add(gives, slots);
+    if (overlaps_) overlaps_->Add(takers, gives);
+  }
   if (gathers_) Gather(stats::ContributionOf(*plan_, unit, group, {}));
 }
 
@@ -115,6 +129,9 @@ std::map<std::string, std::string> SweepJob::TakeDirtyParts() {
   std::map<std::string, std::string> parts;
   if (totals_) {
     for (auto& [name, text] : totals_->TakeDirtyParts()) parts[std::string(kTotalsPart) + name] = std::move(text);
+  }
+  if (overlaps_) {
+    for (auto& [name, text] : overlaps_->TakeDirtyParts()) parts[std::string(kOverlapsPart) + name] = std::move(text);
   }
   for (std::size_t m = 0; m < gathered_.size(); ++m) {
     auto& [y, x] = were_written_[m];

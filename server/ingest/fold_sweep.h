@@ -1,8 +1,8 @@
-// What a walk over all units of a space (server/ingest/fold.h) comes to for one iteration: its totals made anew, and
-// the caps that follow from all units.
+// What a walk over all units of a space (server/ingest/fold.h) comes to for one iteration: its totals made anew, the
+// caps that follow from all units, and what those come to that take part in other experiments, too.
 //
 //   SweepJob job(plan, {.experiment = "checkout", .iteration = 1, .caps = caps});
-//   job.Pass(record, group, &kept);                    // unit after unit, in the order of their keys
+//   job.Pass(record, group, takers, &kept);            // unit after unit, in the order of their keys
 //   job.Remove(was, &kept); job.Add(is, &kept);        // of a unit that was passed, and changes afterwards
 //   const Totals anew = std::move(job).TakeTotals(&kept);
 //
@@ -10,19 +10,24 @@
 // so that both are the same to the bit in the end. Null where there are none: then it has cells of its own. They are to
 // have the unit of Add already, and that of Remove still.
 //
-// Bounds: memory of one iteration's totals; where it gathers, 8 bytes for each unit and number that is not 0.
+// Caps and overlaps are of units as they were when they were passed: Remove and Add do not move them.
+//
+// Bounds: memory of one iteration's totals; where it gathers, 8 bytes for each unit and number that is not 0; those of
+// stats::OverlapSums.
 //
 // Thread safety: belongs to one thread.
 #pragma once
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/base/result.h"
 #include "server/ingest/fold_records.h"
 #include "stats/metric/contribution.h"
+#include "stats/statistic/overlap.h"
 #include "stats/statistic/totals.h"
 
 namespace guidon {
@@ -37,9 +42,12 @@ class SweepJob {
   const stats::Caps& caps() const { return caps_; }  // that its totals are cut at
   bool has_totals() const { return totals_.has_value(); }
   bool gathers() const { return gathers_; }
+  bool has_overlaps() const { return overlaps_.has_value(); }
   double DriftOf(const stats::Totals& kept) const { return kept.DriftFrom(*totals_); }
 
-  void Pass(const stats::UnitRecord& unit, std::uint8_t group, const stats::Totals* slots);
+  // `takers`: the iterations that it takes part in, as stats::OverlapSums::Add has them.
+  void Pass(const stats::UnitRecord& unit, std::uint8_t group, std::span<const stats::OverlapSums::Taker> takers,
+            const stats::Totals* slots);
   // What a unit comes to under its caps; nothing where it has no totals.
   stats::Contribution Of(const stats::UnitRecord& unit, std::uint8_t group) const;
   void Add(const stats::Contribution& gives, const stats::Totals* slots);
@@ -51,6 +59,8 @@ class SweepJob {
   stats::Totals TakeTotals(const stats::Totals* slots) &&;
   // By what each unit came to when it was passed.
   stats::Caps TakeCaps() &&;
+  // Likewise; `time`: when the walk began.
+  stats::Overlaps OverlapsOf(stats::Time time) const { return overlaps_->Finish(time); }
 
  private:
   void Gather(const stats::Contribution& gives);
@@ -58,6 +68,7 @@ class SweepJob {
   const stats::ExperimentPlan* plan_;
   stats::Caps caps_;
   std::optional<stats::Totals> totals_;
+  std::optional<stats::OverlapSums> overlaps_;
   bool gathers_ = false;
   std::vector<stats::UnitTotals> gathered_;                        // by metric
   std::vector<std::pair<std::size_t, std::size_t>> were_written_;  // of each: how many of y and of x

@@ -13,6 +13,7 @@
 
 #include "stats/metric/contribution.h"
 #include "stats/metric/plan.h"
+#include "stats/statistic/overlap.h"
 #include "stats/statistic/totals.h"
 
 namespace guidon::stats {
@@ -25,6 +26,7 @@ struct ExperimentFacts {
   std::uint64_t sequence = 0;                     // of the journal, up to which all is in; 0: of files
   bool rebuilding = false;                        // the plan has changed, and what is here is not all of it yet
   std::map<std::string, std::uint64_t> rejected;  // events that might have counted and did not, by reason; no zeros
+  std::shared_ptr<const Overlaps> overlaps;       // of the last daily pass; null: none shares a unit, or not known yet
 };
 
 }  // namespace guidon::stats

@@ -222,6 +222,7 @@ Object EncodeFacts(const ExperimentFacts& facts) {
   Array metrics;
   for (std::size_t m = 0; m < facts.plan.metrics.size(); ++m) metrics.push_back(EncodeMeasured(facts, m));
   object.Append("metrics", Value(std::move(metrics)));
+  if (facts.overlaps != nullptr) object.Append("overlaps", EncodeOverlaps(*facts.overlaps));
   return object;
 }
 

@@ -26,8 +26,8 @@ inline void Append(Journal& journal, const std::vector<std::string>& events, con
 // All that a fold knows, so that the next one begins anew. There is none at the time.
 inline void ForgetFacts(Store& store) {
   Txn clean;
-  for (const std::string_view prefix : {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kFoldedPrefix, kSourcePrefix,
-                                        kSweptPrefix, std::string_view("!fold/")}) {
+  for (const std::string_view prefix : {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kOverlapPrefix, kFoldedPrefix,
+                                        kSourcePrefix, kSweptPrefix, std::string_view("!fold/")}) {
     const RangeResult range = *store.Range(RangeQuery::Prefix(prefix));
     for (const KeyValue& entry : range.entries) clean.ops.push_back(TxnOp::Delete(entry.key));
   }

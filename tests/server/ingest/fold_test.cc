@@ -1097,6 +1097,190 @@ TEST_F(FoldTest, TotalsOfAnExperimentThatIsGoneAreRemovedByTheDailyPass) {
   }
 }
 
+// ---- Experiments that overlap
+
+std::string ExposureTo(std::string_view experiment, const std::string& unit, const std::string& variant,
+                       std::int64_t ms = kStartMs) {
+  std::string event = Exposure(unit, variant, ms);
+  const std::string known = R"("experiment":"checkout")";
+  return event.replace(event.find(known), known.size(), "\"experiment\":\"" + std::string(experiment) + "\"");
+}
+
+FoldPlan PlanOf(const std::string& experiment, std::vector<std::string> variants = {"paid", "free"}) {
+  FoldPlan plan = CheckoutPlan();
+  plan.plan.experiment = experiment;
+  plan.plan.variants = std::move(variants);
+  return plan;
+}
+
+IterationName NameOf(const std::string& experiment) {
+  return {"shop", "production", experiment, 1};
+}
+
+// "2/2 0.5 0.25": n of units, mean and variance; cells of the first own variant, then of the next.
+std::string CellsOf(const stats::Overlap& other) {
+  std::string text;
+  for (const auto& row : other.cells) {
+    for (const stats::OverlapCell& cell : row) {
+      char one[64];
+      std::snprintf(one, sizeof one, "%s%g/%d %.6g %.6g", text.empty() ? "" : ", ", cell.n,
+                    static_cast<int>(cell.units), cell.mean, cell.variance);
+      text += one;
+    }
+  }
+  return text;
+}
+
+class OverlapTest : public FoldTest {
+ protected:
+  OverlapTest() {
+    FoldPlan shipping = PlanOf("shipping");
+    std::swap(shipping.plan.metrics[0], shipping.plan.metrics[1]);  // revenue is the first
+    Plan({CheckoutPlan(), shipping, PlanOf("banner"), PlanOf("holdout:new", {"held_out", "comparison"})});
+    At(1);
+    const auto take_part = [&](const std::string& unit, const std::string& arm, const std::string& others, int spent) {
+      std::vector<std::string> events = {ExposureTo("checkout", unit, arm), ExposureTo("shipping", unit, others)};
+      if (spent > 0) {
+        events.push_back(
+            Track(unit, "order", kStartMs + 1, R"({"currency":"EUR","amount":)" + std::to_string(spent) + "}"));
+      }
+      Append(*journal_, events);
+    };
+    take_part("a1", "control", "paid", 10);
+    take_part("a2", "control", "paid", 0);
+    take_part("b1", "control", "free", 20);
+    take_part("b2", "control", "free", 0);
+    take_part("b3", "control", "free", 0);
+    take_part("c1", "one_page", "paid", 10);
+    take_part("c2", "one_page", "paid", 30);
+    take_part("d1", "one_page", "free", 5);
+    // Two arms of one of them: set aside there, and so no unit of both.
+    take_part("m1", "control", "paid", 70);
+    take_part("m2", "control", "paid", 70);
+    Append(*journal_, {ExposureTo("shipping", "m1", "free", kStartMs + 2), Exposure("m2", "one_page", kStartMs + 2),
+                       Exposure("alone", "one_page", kStartMs), Track("alone", "order", kStartMs + 1),
+                       ExposureTo("banner", "other", "free"), ExposureTo("holdout:new", "a1", "comparison")});
+  }
+  std::string Stored(const IterationName& name) {
+    const auto stored = *store_->Get(OverlapKey(name));
+    return stored ? stored->value : "";
+  }
+
+  const std::string cells_ = "2/2 0.5 0.25, 3/3 0.333333 0.222222, 2/2 1 0, 1/1 1 0";
+};
+
+TEST_F(OverlapTest, TheDailyPassFindsWhatUnitsOfTwoExperimentsComeToByTheirArms) {
+  CatchUp();
+  const auto of_checkout = Facts()->overlaps;
+  ASSERT_NE(of_checkout, nullptr);
+  EXPECT_EQ(of_checkout->metric, "ordered");
+  EXPECT_EQ(of_checkout->time, stats::Time(stats::Milliseconds(kStartMs + kHourMs)));
+  ASSERT_EQ(of_checkout->others.size(), 1u) << "one that shares no unit, and a holdout, are none";
+  EXPECT_EQ(of_checkout->others[0].experiment, "shipping");
+  EXPECT_THAT(of_checkout->others[0].variants, ElementsAre("paid", "free"));
+  EXPECT_EQ(CellsOf(of_checkout->others[0]), cells_);
+  EXPECT_THAT(of_checkout->left_out, ElementsAre());
+
+  // The other one asks it of its own metric.
+  const auto of_shipping = Facts(NameOf("shipping"))->overlaps;
+  ASSERT_NE(of_shipping, nullptr);
+  EXPECT_EQ(of_shipping->metric, "revenue");
+  EXPECT_EQ(CellsOf(of_shipping->others.at(0)), "2/2 5 50, 2/2 20 200, 3/3 6.66667 133.333, 1/1 5 0");
+  EXPECT_EQ(Facts(NameOf("banner"))->overlaps, nullptr);
+  EXPECT_EQ(Facts(NameOf("holdout:new"))->overlaps, nullptr);
+
+  // What comes after a pass is of the next.
+  Append(*journal_, {Exposure("d2", "one_page", kStartMs), ExposureTo("shipping", "d2", "free")});
+  CatchUp();
+  EXPECT_EQ(CellsOf(Facts()->overlaps->others.at(0)), cells_);
+  At(26);
+  CatchUp();
+  EXPECT_EQ(CellsOf(Facts()->overlaps->others.at(0)), cells_.substr(0, cells_.rfind("1/1")) + "2/2 0.5 0.25");
+  EXPECT_EQ(Facts()->overlaps->time, stats::Time(stats::Milliseconds(kStartMs + 26 * kHourMs)));
+}
+
+TEST_F(OverlapTest, ValuesAreCutAtTheCapsThatTheSamePassSets) {
+  FoldPlan shipping = PlanOf("shipping");
+  std::swap(shipping.plan.metrics[0], shipping.plan.metrics[1]);
+  shipping.plan.metrics[0].cap_share = 0.5;  // of 5, 10, 10, 20, 30, and 70 of m2
+  Plan({CheckoutPlan(), shipping});
+  CatchUp();
+  ASSERT_EQ(Facts(NameOf("shipping"))->caps.metrics.at(0).y, 15);
+  EXPECT_EQ(CellsOf(Facts(NameOf("shipping"))->overlaps->others.at(0)), "2/2 5 50, 2/2 12.5 12.5, 3/3 5 75, 1/1 5 0");
+}
+
+TEST_F(OverlapTest, RestartsDuringThePassDoNotChangeABit) {
+  CatchUp();
+  const std::string whole = Stored(kCheckout), others = Stored(NameOf("shipping"));
+  ASSERT_NE(whole, "");
+  ForgetFacts();
+  EXPECT_EQ(Stored(kCheckout), "");
+  options_.sweep_units = 1;
+  options_.page_entries = 3;
+  Open();
+  int restarts = 0;
+  for (bool begun = false; !begun || IsWalking(); ++restarts) {
+    CatchUpABit();
+    begun = begun || ((*store_->Get(kSweepKey)).has_value() && IsWalking());
+    ASSERT_LT(restarts, 200);
+    Open();
+  }
+  EXPECT_GT(restarts, 12) << "one for each unit at least";
+  EXPECT_EQ(Stored(kCheckout), whole);
+  EXPECT_EQ(Stored(NameOf("shipping")), others);
+}
+
+TEST_F(OverlapTest, AnErasedUnitIsGoneWithTheNextPassOrWithWhatNoneMakesAnew) {
+  CatchUp();
+  EXPECT_EQ(*fold_->EraseUnit("shop", "key", "d1"), 1u);
+  EXPECT_EQ(CellsOf(Facts()->overlaps->others.at(0)), cells_);
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_EQ(CellsOf(Facts()->overlaps->others.at(0)), cells_.substr(0, cells_.rfind("1/1")) + "0/0 0 0");
+  Plan({});
+  CatchUp();
+  ASSERT_NE(Facts()->overlaps, nullptr) << "a closed one keeps what the last pass found";
+  EXPECT_EQ(*fold_->EraseUnit("shop", "key", "a1"), 1u);
+  EXPECT_EQ(Facts()->overlaps, nullptr);
+}
+
+TEST_F(OverlapTest, WhenNoUnitIsSharedAnyMoreThereIsNothing) {
+  CatchUp();
+  ASSERT_NE(Facts()->overlaps, nullptr);
+  Plan({CheckoutPlan()});
+  CatchUp();
+  ASSERT_TRUE(fold_->PassNow(Never));
+  EXPECT_EQ(Facts()->overlaps, nullptr);
+}
+
+TEST_F(FoldTest, OfManyThatOverlapTheFirstHaveCellsAndTheOthersAreNamed) {
+  At(49);
+  std::vector<FoldPlan> plans;
+  std::vector<std::string> events;
+  for (int i = 10; i < 33; ++i) {
+    plans.push_back(PlanOf("x" + std::to_string(i)));
+    events.push_back(ExposureTo(plans.back().plan.experiment, "u", "free"));
+  }
+  // One that was over before another began.
+  plans.push_back(PlanOf("later"));
+  plans.back().plan.started = stats::Time(TimeAt(24));
+  events.push_back(ExposureTo("later", "u", "free", kStartMs + 25 * kHourMs));
+  plans.push_back(PlanOf("earlier"));
+  plans.back().plan.ended = stats::Time(TimeAt(12));
+  events.push_back(ExposureTo("earlier", "u", "free"));
+  Plan(plans);
+  Append(*journal_, events);
+  CatchUp();
+  const auto overlaps = Facts(NameOf("x11"))->overlaps;
+  ASSERT_NE(overlaps, nullptr);
+  ASSERT_EQ(overlaps->others.size(), stats::OverlapSums::kMostOthers);
+  EXPECT_EQ(overlaps->others.front().experiment, "earlier");
+  EXPECT_EQ(overlaps->others.back().experiment, "x28");
+  EXPECT_THAT(overlaps->left_out, ElementsAre("x29", "x30", "x31", "x32"));
+  const auto of_later = Facts(NameOf("later"))->overlaps;
+  ASSERT_NE(of_later, nullptr);
+  EXPECT_EQ(of_later->others.front().experiment, "x10") << "and not 'earlier'";
+}
+
 TEST(FoldBackupTest, ARestoredStoreFoldsOnToTheSameFacts) {
   const TempFolder folder;
   const Timestamp now(std::chrono::milliseconds(kStartMs + 49 * kHourMs));
