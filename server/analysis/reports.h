@@ -77,7 +77,7 @@ class Reports {
     std::vector<std::string> notes;
     std::vector<stats::RampStep> ramp;
 
-    stats::Facts Facts() const { return {facts->totals.get(), quality, facts->caps, ramp}; }
+    stats::Facts Facts() const { return {facts->totals.get(), quality, facts->caps, ramp, facts->overlaps.get()}; }
   };
   stats::Time Now() const;
   Result<Ground> GroundOf(std::string_view project, std::string_view environment, std::string_view key,

@@ -151,10 +151,10 @@ Outcome<std::vector<InteractionFinding>> ScanInteractions(std::span<const Intera
   if (!(alpha > 0 && alpha < 1)) return FailStats(StatsErrorCode::kInvalid, "alpha must be within 0 and 1");
   std::vector<InteractionFinding> findings;
   std::vector<double> p_values;
-  for (const InteractionPair& pair : pairs) {
-    const Outcome<Interaction> interaction = InteractionOf(pair.cells);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const Outcome<Interaction> interaction = InteractionOf(pairs[i].cells);
     if (!interaction) continue;
-    findings.push_back({pair.name, *interaction, 1, false});
+    findings.push_back({pairs[i].name, *interaction, 1, false, i});
     p_values.push_back(interaction->p_value);
   }
   const Outcome<std::vector<double>> adjusted = AdjustP(p_values, Correction::kBenjaminiHochberg);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -44,6 +45,7 @@ struct InteractionFinding {
   Interaction interaction;
   double adjusted_p = 1;    // by Benjamini-Hochberg over all pairs that could be tested
   bool is_suspect = false;  // adjusted_p <= alpha
+  std::size_t pair = 0;     // its place among those that were given
 };
 // The suspects first, then by p. Pairs that cannot be tested are left out: a scan of what overlaps, to find what needs
 // a look, not to prove that there is nothing (it takes four times the units of an experiment to see an interaction of

@@ -97,6 +97,7 @@ class PageWriter {
     Looks();
     UnitsByDay();
     Slices();
+    Overlaps();
     Plan();
     Statistics();
     html_ += "</main><footer><p>Report of " + Escaped(TimeText(report_.as_of)) + ", revision " +
@@ -785,6 +786,49 @@ class PageWriter {
     std::uint64_t most = 0;
     for (const SliceReport& other : report_.slices) most = std::max(most, other.units);
     return slice.units * 20 >= most;
+  }
+
+  void Overlaps() {
+    if (!report_.overlaps) return;
+    const OverlapsReport& overlaps = *report_.overlaps;
+    Section("overlaps", "Overlapping experiments", OverlapsLead(overlaps));
+    for (const std::string& sentence : overlaps.sentences) {
+      html_ += "<p>" + Tag("warn", "Note") + " " + Escaped(sentence) + "</p>";
+    }
+    if (overlaps.unasked.empty() && !overlaps.experiments.empty()) {
+      OverlapQuestions(overlaps);
+    } else if (!overlaps.experiments.empty()) {
+      BeginTable("Units of other experiments", {"Experiment", "Units of both"});
+      for (const OverlapsReport::Of& other : overlaps.experiments) {
+        html_ += "<tr>" + RowHead(other.experiment) + Cell(CountText(other.units)) + "</tr>";
+      }
+      EndTable();
+    }
+    if (const std::string left_out = LeftOutText(overlaps); !left_out.empty()) {
+      html_ += "<p>" + Escaped(left_out) + "</p>";
+    }
+    html_ += "</section>";
+  }
+
+  void OverlapQuestions(const OverlapsReport& overlaps) {
+    const auto effect = [&](double size) { return Cell(EffectText(size, false, overlaps.is_share)); };
+    BeginTable("Effects on " + overlaps.metric + " beside other experiments",
+               {"Experiment", "Units of both", "Its variant", "Variant", "Effect beside its control",
+                "Effect beside its variant", "Difference", "p, adjusted"});
+    for (const OverlapsReport::Of& other : overlaps.experiments) {
+      for (const OverlapsReport::Question& question : other.questions) {
+        html_ += "<tr>" + RowHead(other.experiment) + Cell(CountText(other.units)) + Cell(question.other_variant) +
+                 Cell(question.variant);
+        if (question.error) {
+          html_ += "<td class=\"text\" colspan=\"4\">" + Escaped("No estimate: " + question.error->message) + "</td>";
+        } else {
+          html_ += effect(question.with_control) + effect(question.with_variant) + effect(question.point) +
+                   Cell(ProbabilityText(question.p_adjusted));
+        }
+        html_ += "</tr>";
+      }
+    }
+    EndTable();
   }
 
   void Plan() {

@@ -287,6 +287,42 @@ Value SliceValue(const SliceReport& slice) {
   return object;
 }
 
+Value QuestionValue(const OverlapsReport::Question& question) {
+  Object object{{"variant", Value(question.variant)}, {"other_variant", Value(question.other_variant)}};
+  if (question.error) {
+    object.Append("error", ErrorValue(*question.error));
+    return object;
+  }
+  object.Append("effect_with_control", Value(question.with_control));
+  object.Append("effect_with_variant", Value(question.with_variant));
+  object.Append("interaction", Value(question.point));
+  object.Append("standard_error", Value(question.standard_error));
+  AppendIf(object, "degrees_of_freedom", question.degrees_of_freedom);
+  object.Append("p", Value(question.p));
+  object.Append("p_adjusted", Value(question.p_adjusted));
+  object.Append("suspect", Value(question.is_suspect));
+  return object;
+}
+
+Value OverlapsValue(const OverlapsReport& overlaps) {
+  Object object{{"as_of", Value(StampText(overlaps.as_of))}};
+  if (!overlaps.metric.empty()) object.Append("metric", Value(overlaps.metric));
+  if (!overlaps.unasked.empty()) object.Append("unasked", Value(overlaps.unasked));
+  Array experiments;
+  for (const OverlapsReport::Of& other : overlaps.experiments) {
+    Array questions;
+    for (const OverlapsReport::Question& question : other.questions) questions.push_back(QuestionValue(question));
+    experiments.emplace_back(Object{{"experiment", Value(other.experiment)},
+                                    {"iteration", Value(other.iteration)},
+                                    {"units", Value(other.units)},
+                                    {"questions", Value(std::move(questions))}});
+  }
+  object.Append("experiments", Value(std::move(experiments)));
+  object.Append("sentences", Value(ListOf(overlaps.sentences)));
+  object.Append("left_out", Value(ListOf(overlaps.left_out)));
+  return object;
+}
+
 }  // namespace
 
 Value ToJson(const Report& report) {
@@ -318,6 +354,7 @@ Value ToJson(const Report& report) {
   Array slices;
   for (const SliceReport& slice : report.slices) slices.push_back(SliceValue(slice));
   object.Append("slices", Value(std::move(slices)));
+  if (report.overlaps) object.Append("overlaps", OverlapsValue(*report.overlaps));
   Array looks;
   for (const PublishedLook& look : report.looks) {
     Object one = LookHead(look);

@@ -15,6 +15,7 @@
 #include "stats/report/gates.h"
 #include "stats/report/measure.h"
 #include "stats/report/more.h"
+#include "stats/report/overlaps.h"
 #include "stats/report/planning.h"
 #include "stats/report/report.h"
 #include "stats/report/words.h"
@@ -415,6 +416,7 @@ Report Judge(const Design& design, const Facts& facts, const std::vector<Publish
   }
   judging.AdjustSecondary(std::move(secondary));
   AddMore(report, facts);
+  AddOverlaps(report, facts);
 
   if (design.primary && !report.results_hidden) {
     std::vector<std::pair<std::string, double>> lifts;

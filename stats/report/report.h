@@ -29,6 +29,7 @@
 #include "stats/inference/effect.h"
 #include "stats/inference/heterogeneity.h"
 #include "stats/metric/plan.h"
+#include "stats/statistic/overlap.h"
 #include "stats/statistic/totals.h"
 
 namespace guidon::stats {
@@ -102,8 +103,9 @@ struct RampStep {
 struct Facts {
   const Totals* totals = nullptr;  // outlives the call
   DataQuality quality;
-  Caps caps = {};                   // that the totals were cut at
-  std::vector<RampStep> ramp = {};  // by time; empty: there was none
+  Caps caps = {};                      // that the totals were cut at
+  std::vector<RampStep> ramp = {};     // by time; empty: there was none
+  const Overlaps* overlaps = nullptr;  // outlives the call; null: no other experiment shares a unit, or not known
 };
 
 // A published look, as it was recorded. Verdicts stand: a later look displays a reversal, it does not undo the first
@@ -243,6 +245,33 @@ struct SliceReport {  // exploratory, and marked so
   double srm_p = 1;
 };
 
+// Whether the effect on the primary metric depends on what else units see (overlaps.h). Exploratory.
+struct OverlapsReport {
+  // Does a variant's effect differ where the other experiment's variant is on? Both against their control.
+  struct Question {
+    std::string variant, other_variant;
+    std::optional<StatsError> error;            // no numbers then
+    double with_control = 0, with_variant = 0;  // the effect beside the other's control, and beside its variant
+    double point = 0;                           // the second less the first
+    double standard_error = 0, degrees_of_freedom = 0;
+    double p = 1, p_adjusted = 1;  // Benjamini-Hochberg over all questions of all experiments
+    bool is_suspect = false;
+  };
+  struct Of {
+    std::string experiment;
+    std::uint32_t iteration = 1;
+    std::uint64_t units = 0;          // that are in both
+    std::vector<Question> questions;  // by variants; none where `unasked` says why
+  };
+  Time as_of{};                        // of the daily pass that found them
+  std::string metric;                  // "" without a primary one
+  bool is_share = false;               // effects are differences of shares
+  std::vector<Of> experiments;         // the suspects first, then by the units that are shared
+  std::string unasked;                 // one sentence; "" where questions are asked
+  std::vector<std::string> sentences;  // one for each suspect
+  std::vector<std::string> left_out;   // experiments that overlap, too, and were not looked at
+};
+
 struct Progress {
   std::uint64_t units = 0;   // of all arms, set aside ones not counted
   double days = 0;           // since the start
@@ -283,6 +312,7 @@ struct Report {
   std::vector<Gate> gates;
   std::vector<MetricReport> metrics;
   std::vector<SliceReport> slices;
+  std::optional<OverlapsReport> overlaps;  // nothing: no other experiment shares a unit
   std::vector<PublishedLook> looks;
   std::optional<std::uint32_t> look;  // the newest; "look 5 of 14"
   std::uint32_t looks_planned = 0;

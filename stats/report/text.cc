@@ -290,6 +290,36 @@ void PrintSlices(Page& page, const Report& report) {
   }
 }
 
+// Of each experiment the suspects, or else the question that comes nearest to one; the page has all of them.
+void PrintOverlaps(Page& page, const Report& report) {
+  if (!report.overlaps) return;
+  const OverlapsReport& overlaps = *report.overlaps;
+  page.Heading("Overlapping experiments");
+  page.Wrapped(OverlapsLead(overlaps), 2);
+  const std::size_t width = std::min<std::size_t>(48, page.columns() - 2 - 23);
+  for (const OverlapsReport::Of& other : overlaps.experiments) {
+    page.Raw("  " + Column(Plain(other.experiment), width) +
+             Column(PluralText(other.units, "unit"), page.columns() - 2 - width, true));
+    const OverlapsReport::Question* nearest = nullptr;
+    for (const OverlapsReport::Question& question : other.questions) {
+      if (nearest == nullptr || (nearest->error && !question.error) ||
+          (!question.error && question.p_adjusted < nearest->p_adjusted)) {
+        nearest = &question;
+      }
+    }
+    for (const OverlapsReport::Question& question : other.questions) {
+      if (!question.is_suspect && &question != nearest) continue;
+      const std::string name = Plain(question.variant + " beside " + question.other_variant);
+      page.Raw("    " + Column(name, width - 2) +
+               (question.error ? "  no estimate"
+                               : Column(EffectText(question.point, false, overlaps.is_share), 12, true) + "  p " +
+                                     ProbabilityText(question.p_adjusted)));
+    }
+  }
+  for (const std::string& sentence : overlaps.sentences) page.Wrapped(sentence, 8, "  " + page.Paint("33", "note"), 6);
+  if (const std::string left_out = LeftOutText(overlaps); !left_out.empty()) page.Wrapped(left_out, 2);
+}
+
 }  // namespace
 
 std::string ToText(const Report& report, const TextOptions& options) {
@@ -333,6 +363,7 @@ std::string ToText(const Report& report, const TextOptions& options) {
     for (const MetricReport* metric : metrics) PrintMetric(page, *metric, report);
   }
   PrintSlices(page, report);
+  PrintOverlaps(page, report);
   page.Heading("Plan");
   for (const auto& [name, what] : PlanLines(report)) page.Wrapped(what, 18, "  " + name, 2 + Width(name));
   for (const std::string& change : report.quality.changes) page.Wrapped(change, 18, "  Edited", 8);

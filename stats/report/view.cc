@@ -180,6 +180,21 @@ std::string GateTitle(const std::string& id) {
   return title;
 }
 
+std::string OverlapsLead(const OverlapsReport& overlaps) {
+  const std::string since = "Units that are in both, as of the daily pass of " + TimeText(overlaps.as_of) + ". ";
+  if (!overlaps.unasked.empty()) return since + overlaps.unasked;
+  return since + "Exploratory: does the effect on " + overlaps.metric +
+         " differ where the other experiment's variant is on? That nothing is found is no proof: it takes some four "
+         "times the units that an effect of the same size takes.";
+}
+
+std::string LeftOutText(const OverlapsReport& overlaps) {
+  if (overlaps.left_out.empty()) return "";
+  const bool has_all = overlaps.left_out.size() < OverlapSums::kMostNamed;
+  return "Not looked at, for there are too many: " + ListText(overlaps.left_out) +
+         (has_all ? "." : ", and perhaps more.");
+}
+
 std::vector<std::pair<std::string, std::string>> PlanLines(const Report& report) {
   const Design& design = report.design;
   const ExperimentPlan& plan = design.plan;

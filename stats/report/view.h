@@ -62,6 +62,11 @@ std::string PointsText(const ByExposureDay& by);
 
 std::string GateTitle(const std::string& id);  // "Sample ratio"
 
+// What the section of experiments that overlap is, as of when, and how far its answers go.
+std::string OverlapsLead(const OverlapsReport& overlaps);
+// "Not looked at, for there are too many: a, b and c."; "" where all were.
+std::string LeftOutText(const OverlapsReport& overlaps);
+
 // One line of the plan each: what it is, and what was chosen.
 std::vector<std::pair<std::string, std::string>> PlanLines(const Report& report);
 

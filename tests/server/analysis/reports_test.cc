@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "server/analysis/plan_of.h"
 #include "server/analysis/traffic.h"
 #include "server/feed/feed.h"
@@ -500,6 +503,44 @@ TEST_F(ReportsTest, AHoldoutShowsWhatItsExperimentsBroughtAndDecidesNothing) {
   Fold();
   EXPECT_EQ(report_of("global")->progress.units, 600u);
   EXPECT_THAT(report_of("global")->notes, ::testing::Contains(HasSubstr("has ended")));
+}
+
+TEST_F(ReportsTest, AnEffectThatDependsOnAnotherExperimentIsNotedInTheReportsOfBoth) {
+  Put(EntityKind::kFlag, "g",
+      R"({"type":"string","owner":"x","variations":{"multi":"m","single":"s"},
+          "environments":{"production":{"enabled":true,"default":"multi"}}})");
+  Put(EntityKind::kExperiment, "delivery",
+      R"({"flag":"g","environment":"production","owner":"ben","state":"running","unit":"key","hypothesis":"it sells",
+          "variants":{"paid":{"serves":"multi","weight":"50%"},"free":{"serves":"single","weight":"50%"}},
+          "metrics":{"primary":"ordered"},"plan":{"looks":"daily","min_days":1,"max_days":14,"adjust":"none"}})");
+  now_ms_ = kStartMs + 2 * kHourMs;
+  // Of 100 of each pair: one page sells where delivery is paid, and keeps from buying where it is free.
+  const std::tuple<const char*, const char*, int> cells[] = {
+      {"control", "paid", 20}, {"one_page", "paid", 60}, {"control", "free", 60}, {"one_page", "free", 20}};
+  for (const auto& [variant, delivery, orders] : cells) {
+    std::vector<std::string> events;
+    for (int i = 0; i < 100; ++i) {
+      const std::string unit = std::string(variant) + delivery + std::to_string(i);
+      std::string beside = Exposure(unit, delivery, kStartMs + kHourMs);
+      const std::string of = R"("experiment":"checkout")";
+      beside.replace(beside.find(of), of.size(), R"("experiment":"delivery")");
+      events.insert(events.end(), {Sees(unit, variant, kStartMs + kHourMs), beside});
+      if (i < orders) events.push_back(Track(unit, "order", kStartMs + kHourMs));
+    }
+    Send(events);
+  }
+  Fold();
+  const stats::Report report = ReportOf(1);
+  ASSERT_TRUE(report.overlaps);
+  EXPECT_EQ(report.overlaps->as_of, stats::Time(stats::Milliseconds(now_ms_)));
+  EXPECT_EQ(report.overlaps->experiments.at(0).units, 400u);
+  EXPECT_NEAR(report.overlaps->experiments[0].questions.at(0).point, -0.8, 1e-12);
+  EXPECT_THAT(report.overlaps->sentences, ElementsAre(HasSubstr("where free of experiment delivery is on")));
+  EXPECT_TRUE(std::any_of(report.gates.begin(), report.gates.end(),
+                          [](const stats::Gate& gate) { return gate.id == "interaction"; }));
+  const Result<stats::Report> of_delivery = reports_.Of("shop", "production", "delivery", 1);
+  ASSERT_TRUE(of_delivery && of_delivery->overlaps);
+  EXPECT_THAT(of_delivery->overlaps->sentences, ElementsAre(HasSubstr("where one_page of experiment checkout is on")));
 }
 
 TEST_F(ReportsTest, ALookThatCannotBeReadIsToldAndSilencesNoAlarm) {

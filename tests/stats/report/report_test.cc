@@ -139,7 +139,8 @@ TEST_P(GoldenTest, IsTheDocumentAndTheTextThatWereLookedAt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, GoldenTest,
-                         ::testing::Values("ship", "harm", "broken-split", "hidden", "small-counts", "novelty"),
+                         ::testing::Values("ship", "harm", "broken-split", "hidden", "small-counts", "novelty",
+                                           "overlapping"),
                          [](const auto& sample) {
                            std::string name = sample.param;
                            std::erase(name, '-');
@@ -855,6 +856,91 @@ TEST(MoreTest, DaysThatDifferWithoutATrendAreSaidToDiffer) {
   by.is_relative = false;
   by.trend = {.slope = 0.001, .p_value = 0.04};
   EXPECT_THAT(ByDayText(by, true), HasSubstr("came later is higher by 0.70pp a week (p 0.040; "));
+}
+
+// ---- Experiments that overlap --------------------------------------------------------------------------------------
+
+TEST(OverlapsTest, AnEffectThatDiffersBesideAnotherExperimentIsSuspectAndDecidesNothing) {
+  const Report& report = SampleOf("overlapping");
+  ASSERT_TRUE(report.overlaps);
+  const OverlapsReport& overlaps = *report.overlaps;
+  EXPECT_EQ(overlaps.as_of, After(15));
+  std::vector<std::string> order;
+  for (const OverlapsReport::Of& other : overlaps.experiments) order.push_back(other.experiment);
+  EXPECT_THAT(order, ElementsAre("free-shipping", "banner", "recommendations", "search"))
+      << "the suspect, then by units";
+  EXPECT_EQ(overlaps.experiments[0].units, 8'000u);
+  const OverlapsReport::Question& suspect = overlaps.experiments[0].questions.at(0);
+  EXPECT_NEAR(suspect.with_control, 0.04, 1e-12);
+  EXPECT_NEAR(suspect.with_variant, -0.04, 1e-12);
+  EXPECT_NEAR(suspect.point, -0.08, 1e-12);
+  EXPECT_NEAR(suspect.standard_error, std::sqrt((0.16 + 0.1875 + 0.1824 + 0.1659) / 2'000), 1e-12);
+  EXPECT_NEAR(suspect.p_adjusted, 4 * suspect.p, 1e-12) << "of four questions that can be answered";
+  EXPECT_TRUE(suspect.is_suspect);
+  const std::string sentence =
+      "The effect of one_page on order_completed differs by \xE2\x88\x92"
+      "8.00pp where free of experiment free-shipping is on: \xE2\x88\x92"
+      "4.00pp there, +4.00pp where its paid is (p <0.0001, adjusted for 4 questions). Decide the two together.";
+  EXPECT_THAT(overlaps.sentences, ElementsAre(sentence));
+  EXPECT_EQ(overlaps.experiments[2].questions.size(), 2u);
+  ASSERT_TRUE(overlaps.experiments[3].questions.at(0).error);
+  EXPECT_EQ(overlaps.experiments[3].questions[0].error->message, "fewer than 100 units in a pair of variants");
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_FALSE(overlaps.experiments[i].questions[0].is_suspect);
+
+  const Gate& gate = GateOf(report, "interaction");
+  EXPECT_EQ(gate.light, Light::kYellow);
+  EXPECT_EQ(gate.sentence,
+            "The effect on order_completed seems to depend on what units see of free-shipping: look at them side by "
+            "side, and "
+            "decide them together. Overlapping experiments has the numbers.");
+  EXPECT_FALSE(report.results_hidden);
+  EXPECT_EQ(report.decision, SampleOf("running").decision);
+  const std::string part = PartOf(ToHtml(report), "overlaps");
+  EXPECT_THAT(part, HasSubstr(Escaped(sentence)));
+  EXPECT_THAT(part, HasSubstr("2027-01-19 08:00 UTC"));
+  EXPECT_THAT(part, HasSubstr("Not looked at, for there are too many: sorting and wishlist."));
+  EXPECT_EQ(CountOf(part, "<th scope=\"row\">"), 5u);
+}
+
+TEST(OverlapsTest, WithoutASuspectThereIsNoNoteAndWithoutOthersNothing) {
+  const Design design = DesignOf();
+  const Totals totals = TotalsOf(design, {.days = 3});
+  Overlaps overlaps = OverlapsOf(design);
+  std::erase_if(overlaps.others, [](const Overlap& other) { return other.experiment == "free-shipping"; });
+  const auto judge = [&](const Design& by, const Overlaps* given) {
+    return Judge(by, {&totals, {}, {}, {}, given}, {}, After(3));
+  };
+  const Report calm = judge(design, &overlaps);
+  ASSERT_TRUE(calm.overlaps);
+  EXPECT_THAT(calm.overlaps->sentences, ElementsAre());
+  EXPECT_THROW(GateOf(calm, "interaction"), std::invalid_argument);
+  EXPECT_THAT(PartOf(ToHtml(calm), "overlaps"), HasSubstr("banner"));
+  EXPECT_FALSE(judge(design, nullptr).overlaps);
+  EXPECT_EQ(PartOf(ToHtml(judge(design, nullptr)), "overlaps"), "");
+
+  // Few units, or few who did it, would seem to vary hardly at all.
+  const auto why_not = [&](const OverlapCell& last) {
+    const OverlapCell many{1'000, 1'000, 0.2, 0.16};
+    overlaps.others = {{"banner", 1, {"off", "on"}, {{many, many}, {many, last}}}};
+    const Report report = judge(design, &overlaps);
+    const OverlapsReport::Question& question = report.overlaps->experiments.at(0).questions.at(0);
+    return question.error ? question.error->message : "";
+  };
+  EXPECT_EQ(why_not({1'000, 1'000, 0.01, 0.0099}), "");
+  EXPECT_EQ(why_not({1'000, 1'000, 0.009, 0.008919}), "fewer than 10 in a pair of variants did, or did not");
+  EXPECT_EQ(why_not({1'000, 99, 0.2, 0.16}), "fewer than 100 units in a pair of variants");
+  overlaps = OverlapsOf(design);
+
+  // Where effects are hidden, so are these; and what was found of another plan is not of this one.
+  const Report hidden = judge(DesignOf(PlanMethod::kFixed), &overlaps);
+  ASSERT_TRUE(hidden.overlaps);
+  EXPECT_EQ(hidden.overlaps->experiments.at(0).units, 12'000u);
+  for (const OverlapsReport::Of& other : hidden.overlaps->experiments) EXPECT_TRUE(other.questions.empty());
+  EXPECT_THAT(PartOf(ToHtml(hidden), "overlaps"), HasSubstr("Effects are hidden."));
+  overlaps.metric = "another";
+  EXPECT_THAT(judge(design, &overlaps).overlaps->unasked, HasSubstr("another one since"));
+  overlaps.variants = {"control", "two_pages"};
+  EXPECT_FALSE(judge(design, &overlaps).overlaps);
 }
 
 // ---- Looks --------------------------------------------------------------------------------------------------------

@@ -162,6 +162,29 @@ bool Watched::TakeDueLook() {
   return look.has_value();
 }
 
+Overlaps OverlapsOf(const Design& design) {
+  const auto cell = [](std::uint64_t units, double share) {
+    return OverlapCell{units, static_cast<double>(units), share, share * (1 - share)};
+  };
+  Overlaps overlaps;
+  overlaps.time = After(15);
+  overlaps.metric = "order_completed";
+  overlaps.variants = design.plan.variants;
+  overlaps.others = {
+      {"banner", 1, {"off", "on"}, {{cell(3'000, 0.20), cell(3'000, 0.21)}, {cell(3'000, 0.21), cell(3'000, 0.225)}}},
+      {"free-shipping",
+       2,
+       {"paid", "free"},
+       {{cell(2'000, 0.20), cell(2'000, 0.25)}, {cell(2'000, 0.24), cell(2'000, 0.21)}}},
+      {"recommendations",
+       1,
+       {"none", "few", "many"},
+       {{cell(900, 0.20), cell(900, 0.20), cell(900, 0.21)}, {cell(900, 0.22), cell(900, 0.21), cell(900, 0.22)}}},
+      {"search", 1, {"old", "new"}, {{cell(40, 0.20), cell(0, 0)}, {cell(35, 0.20), cell(1, 1)}}}};
+  overlaps.left_out = {"sorting", "wishlist"};
+  return overlaps;
+}
+
 namespace {
 
 std::vector<Sample> MakeSamples() {
@@ -211,6 +234,10 @@ std::vector<Sample> MakeSamples() {
        .days = 18,
        .arms = {control, fading},
        .ramp = {{0, 0.1}, {1, 0.25}, {3, 0.5}, {5, 1.0}}});
+  const Watched beside = Watch(plan, {.seed = 16, .days = 16, .arms = {control, alike}});
+  const Overlaps overlaps = OverlapsOf(plan);
+  samples.push_back(
+      {"overlapping", Judge(plan, {&beside.totals, {}, {}, {}, &overlaps}, beside.looks, beside.now, 42)});
   Design hostile = plan;
   const std::string script = "<script>alert(1)</script>";
   hostile.plan.experiment = script;

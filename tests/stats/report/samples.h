@@ -60,11 +60,15 @@ struct Watched {
 };
 Watched Watch(const Design& design, const World& world, const DataQuality& quality = {});
 
+// What it shares with free-shipping, where the effect is 8 points less beside `free`, and with two where it is the
+// same; with one there are too few units to tell.
+Overlaps OverlapsOf(const Design& design);
+
 struct Sample {
   std::string name;
   Report report;
 };
-// ship, harm, broken-split, hidden, small-counts, running, futile, three-variants, novelty, hostile-names.
+// ship, harm, broken-split, hidden, small-counts, running, futile, three-variants, novelty, overlapping, hostile-names.
 // Made once.
 const std::vector<Sample>& Samples();
 const Report& SampleOf(std::string_view name);
