@@ -180,7 +180,7 @@ class TableReader {
     stats::Contribution gives;  // one for all: it keeps its memory
     for (const auto& [unit, rows] : units_) {
       const stats::UnitRecord record = RecordOf(*plan, rows, place);
-      stats::ContributionOf(*plan, record, stats::HashGroupOf(unit), table.facts.caps, {}, &gives);
+      stats::ContributionOf(*plan, record, stats::HashGroupOf(unit), table.facts.caps, &gives);
       totals->Add(gives);
       if (gives.kind == stats::Contribution::Kind::kUnit) {
         Keep(*plan, gives, cluster_ ? cluster_places[rows.cluster] : 0, table);
@@ -335,7 +335,7 @@ class TableReader {
     if (!any) return {};
     stats::Contribution gives;
     for (const auto& [unit, rows] : units_) {
-      stats::ContributionOf(plan, RecordOf(plan, rows, place), stats::HashGroupOf(unit), {}, {}, &gives);
+      stats::ContributionOf(plan, RecordOf(plan, rows, place), stats::HashGroupOf(unit), {}, &gives);
       if (gives.kind != stats::Contribution::Kind::kUnit) continue;
       for (std::size_t m = 0; m < totals.size(); ++m) {
         if (!plan.metrics[m].cap_share || !gives.metrics[m].counted) continue;
