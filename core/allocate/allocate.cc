@@ -182,7 +182,7 @@ void Begin(ExperimentRecord& record, const EntitySet& entities, std::string_view
   if (const ExperimentIteration* last = state.CurrentIteration(); state.keeps_assignments && last != nullptr) {
     kept = *last;
   }
-  ++state.iteration;
+  state.iteration = std::max(state.iteration, state.iterations_before) + 1;
   std::vector<Weight> weights;
   for (const Variant& variant : experiment.variants) weights.push_back({variant.name, variant.parts});
   if (kept) {

@@ -29,11 +29,12 @@ void KeepState(const EntityRecord& current, EntityRecord& next);
 //                and where the ramp of each rule stands (core/allocate/ramp.h)
 //   layers, holdouts   their salts
 //   experiments  the status that was authored. `running` for the first time, or again after `stopped`, begins the next
-//                iteration: salt KEY#N, ranges from the weights, and the lowest free slots of its layer (experiments
-//                that begin together: in list order); or, if that was ordered, the salt, ranges and slots of before.
-//                Paused keeps everything, and only what is live can be paused. Stopped and archived give the slots
-//                back. Concluded stays so, whatever was authored, and scheduled until something else is.
-//                With a time, also what they went through (core/allocate/experiment_life.h).
+//                iteration, counted on from those of deleted experiments that had its key: salt KEY#N, ranges from the
+//                weights, and the lowest free slots of its layer (experiments that begin together: in list order); or,
+//                if that was ordered, the salt, ranges and slots of before. Paused keeps everything, and only what is
+//                live can be paused. Stopped and archived give the slots back. Concluded stays so, whatever was
+//                authored, and scheduled until something else is. With a time, also what they went through
+//                (core/allocate/experiment_life.h).
 // Issues: `layer_full`, naming who holds the rest; `slots_taken` where assignments were to be kept;
 // `running_experiment` for an edit of flag, environment, unit, layer, holdout, variants, weights, primary metric or
 // plan of an experiment that runs or is paused and goes on to, with the way out; `wrong_transition`.

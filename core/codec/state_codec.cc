@@ -7,7 +7,7 @@
 //               place of "since" while the hold does not count, and "paused":true
 //   experiment  {"status":"running","iteration":1,"salt":"…","arms":{…},"slots":[[0,40000]],"ramp_step":1,"winner":"…"}
 //               and what evaluation is not told (docs/spec/definitions.md): "decision", "concluded", "concluded_by",
-//               "scheduled", "keeps_assignments", "ramp", "iterations" and "findings"
+//               "scheduled", "keeps_assignments", "ramp", "iterations_before", "iterations" and "findings"
 //   layer, holdout  {"salt":"…"}
 
 #include "core/codec/state_codec.h"
@@ -322,6 +322,7 @@ void WriteLife(const ExperimentState& state, Object& object) {
   PutTrue(object, "keeps_assignments", state.keeps_assignments);
   Object ramp = WriteExperimentRamp(state);
   if (!ramp.empty()) object.Append("ramp", std::move(ramp));
+  if (state.iterations_before > 0) object.Append("iterations_before", state.iterations_before);
   Array iterations, findings;
   for (const ExperimentIteration& iteration : state.iterations) iterations.emplace_back(WriteIteration(iteration));
   for (const ExperimentFinding& finding : state.findings) findings.emplace_back(WriteFinding(finding));
@@ -370,6 +371,7 @@ ExperimentState ReadExperimentState(const Node& node) {
     ReadExperimentRamp(n, state);
     return 1;
   });
+  fields.Optional("iterations_before", state.iterations_before, ReadIterationNumber);
   fields.Optional("iterations", state.iterations,
                   [](const Node& n) { return ReadList(n, "iterations", kMaxIterationsKept, ReadIteration); });
   fields.Optional("findings", state.findings,

@@ -294,6 +294,9 @@ struct ExperimentState {
   std::chrono::milliseconds ramp_held{0};            // while it does not count: how much of it has passed
   std::vector<ExperimentIteration> iterations = {};  // oldest first; those of older servers are not known
   std::vector<ExperimentFinding> findings = {};      // likewise
+  // Of experiments that had its key and were deleted. Its own are counted on from there, so that no unit is given the
+  // variant that it had in one of them because the salt is the same again.
+  std::uint32_t iterations_before = 0;
   friend bool operator==(const ExperimentState&, const ExperimentState&) = default;
 
   // The one that runs or ran last; nullptr when it has not run, or nothing is known of it.

@@ -14,14 +14,26 @@ std::uint32_t NewestIteration(const CatalogView& view, std::string_view project,
   return experiment->state.iteration;
 }
 
+// Of an experiment that was deleted, and had that key.
+bool IsOfEarlierOne(const CatalogView& view, std::string_view project, std::string_view key, std::uint32_t iteration) {
+  const ExperimentRecord* experiment = view.FindExperiment(project, key);
+  return experiment != nullptr && iteration <= experiment->state.iterations_before;
+}
+
 }  // namespace
 
 Result<IterationName> Analysis::NameOf(std::string_view project, std::string_view environment, std::string_view key,
                                        std::uint32_t iteration) const {
-  if (iteration == 0) iteration = NewestIteration(*catalog_.View(), project, environment, key);
+  const std::shared_ptr<const CatalogView> view = catalog_.View();
+  if (iteration == 0) iteration = NewestIteration(*view, project, environment, key);
   if (iteration == 0) {
     return Fail(ErrorCode::kNotFound, "project '" + std::string(project) + "' has no experiment '" + std::string(key) +
                                           "' in environment '" + std::string(environment) + "' that has been started");
+  }
+  if (IsOfEarlierOne(*view, project, key, iteration)) {
+    return Fail(ErrorCode::kNotFound, "iteration " + std::to_string(iteration) + " is of an experiment '" +
+                                          std::string(key) + "' that was deleted; that of project '" +
+                                          std::string(project) + "' counts on from there");
   }
   IterationName name{std::string(project), std::string(environment), std::string(key), iteration};
   if (Status found = IsOfPresentHoldout(name); !found) return Fail(found.error());

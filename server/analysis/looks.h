@@ -21,7 +21,7 @@
 //
 // An iteration that began at another time than `started` is another one, of an experiment that was deleted and made
 // again under its name: nobody is given what is stored of the earlier one, and the first that keeps something of the
-// present one removes it. What is of experiments that are gone, RemoveGone removes.
+// present one removes it. What is of experiments that are gone, RemoveGone removes, once none has their name.
 //
 // Thread safety: every method may be called from any thread, and waits for the disk.
 #pragma once

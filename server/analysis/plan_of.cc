@@ -218,12 +218,12 @@ std::shared_ptr<const FoldPlans> PlansOf(const CatalogView& view, stats::Time no
       environments.emplace(key, environment.key);
     }
     for (const ExperimentRecord& experiment : definitions.entities.experiments) {
-      experiments.emplace(key, experiment.definition.key);
+      experiments.insert({{key, experiment.definition.key}, experiment.state.iterations_before});
       std::vector<FoldPlan> of_it = PlansOf(definitions, experiment, now);
       std::move(of_it.begin(), of_it.end(), std::back_inserter(plans->plans));
     }
     for (const HoldoutRecord& holdout : definitions.entities.holdouts) {
-      experiments.emplace(key, std::string(kHoldoutExperiment) + holdout.definition.key);
+      experiments.insert({{key, std::string(kHoldoutExperiment) + holdout.definition.key}, 0});
       const auto made = project->holdouts_made.find(holdout.definition.key);
       const stats::Time start = made == project->holdouts_made.end() ? stats::Time() : made->second;
       for (const EnvironmentDefinition& environment : definitions.project.environments) {

@@ -245,6 +245,9 @@ class Catalog::Impl {
   Status HasSubject(const Item& item) const GUIDON_REQUIRES(writer_);
   // What belongs to a definition that goes, or to a project.
   Status ForgetItems(std::string_view space, const std::string& prefix, std::vector<TxnOp>& ops) const;
+  // So that new experiments count on from those that were deleted under their keys (kIterationsSpace).
+  Status CountOn(std::string_view project, const Definitions* before, Definitions& after) const
+      GUIDON_REQUIRES(writer_);
   // The project with what it is called, described and divided into; definitions stay.
   Result<Committed> ChangeProject(const std::shared_ptr<const ProjectView>& present, Project next,
                                   std::string_view action, const Author& author,
@@ -772,6 +775,21 @@ Status Catalog::Impl::ForgetItems(std::string_view space, const std::string& pre
   return {};
 }
 
+Status Catalog::Impl::CountOn(std::string_view project, const Definitions* before, Definitions& after) const {
+  for (ExperimentRecord& record : after.entities.experiments) {
+    const std::string& key = record.definition.key;
+    if (before != nullptr && before->entities.FindExperiment(key) != nullptr) continue;
+    const std::string name = IterationsStoreKey(project, key);
+    const Result<std::optional<KeyValue>> held = store_.Get(name);
+    if (!held) return Fail(held.error());
+    if (!*held) continue;
+    const Result<std::uint32_t> number = DecodeIterations(name, (*held)->value);
+    if (!number) return Fail(number.error());
+    record.state.iterations_before = *number;
+  }
+  return {};
+}
+
 Status Catalog::Impl::AskPermit(const Permit& permit, const Author& author, Prepared& prepared) {
   if (!permit) return {};
   const Alteration alteration = AlterationOf(prepared, !author.change_request.empty());
@@ -885,6 +903,7 @@ Result<Catalog::Impl::Prepared> Catalog::Impl::Prepare(std::string_view project,
   prepared.before = std::move(before);
   const Definitions* old = prepared.before ? &prepared.before->definitions : nullptr;
   if (after) {
+    if (Status counted = CountOn(project, old, *after); !counted) return Fail(counted.error());
     std::vector<Issue> issues = Validate(*after, {.today = options_.today()});
     if (!HasErrors(issues)) {
       const std::int64_t now_ms = options_.now().time_since_epoch().count();
@@ -1001,6 +1020,10 @@ Result<Committed> Catalog::Impl::Write(Prepared prepared, std::string_view actio
     if (Status forgotten = ForgetItems(kCommentSpace, CommentPrefix(prepared.project, step.ref), txn.ops); !forgotten) {
       return Fail(forgotten.error());
     }
+    const auto* experiment = std::get_if<ExperimentRecord>(&*step.before);
+    if (experiment == nullptr || experiment->state.iteration == 0) continue;
+    txn.ops.push_back(
+        TxnOp::Put(IterationsStoreKey(prepared.project, step.ref.key), EncodeIterations(experiment->state.iteration)));
   }
   for (TxnOp& op : prepared.extra) txn.ops.push_back(std::move(op));
   txn.revision = RevisionRecord{EncodeLog(prepared.project, prepared.project_changed, changes),

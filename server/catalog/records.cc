@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "core/codec/codec.h"
 #include "core/codec/wire.h"
 
@@ -88,11 +89,24 @@ std::string CommentPrefix(std::string_view project, const EntityRef& ref) {
   return std::string(project) + "/" + RefName(ref) + "/";
 }
 
+std::string IterationsStoreKey(std::string_view project, std::string_view experiment) {
+  return ItemStoreKey(kIterationsSpace, Join("", project, experiment));
+}
+
+std::string EncodeIterations(std::uint32_t last) {
+  return ToJson(Object{{"last", Value(last)}});
+}
 std::string EncodeProjectText(const Project& project) {
   return ToJson(EncodeProject(project));
 }
 std::string EncodeRecordText(const EntityRecord& record) {
   return EncodeEntity(record).record;
+}
+
+Result<std::uint32_t> DecodeIterations(std::string_view key, std::string_view text) {
+  const Result<Value> value = ParseJson(text);
+  if (!value) return Fail(Unreadable(key, value.error()));
+  return static_cast<std::uint32_t>(CountOf(*value, "last"));
 }
 
 Result<Project> DecodeProjectText(std::string_view key, std::string_view text) {

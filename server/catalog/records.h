@@ -43,8 +43,14 @@ std::string ItemStoreKey(std::string_view space, std::string_view id);
 inline constexpr std::string_view kChangeRequestSpace = "change_request";
 inline constexpr std::string_view kCommentSpace = "comment";
 inline constexpr std::string_view kImportSpace = "import";
+// `item/iterations/P/KEY`: of experiments of that key that were deleted, the number of the last. Stays when the project
+// goes, for units are known longer than that. Some 100 bytes for each key that ever ran and was deleted.
+inline constexpr std::string_view kIterationsSpace = "iterations";
 std::string CommentPrefix(std::string_view project, const EntityRef& ref);  // of an id
 
+std::string IterationsStoreKey(std::string_view project, std::string_view experiment);
+
+std::string EncodeIterations(std::uint32_t last);  // {"last":3}
 std::string EncodeProjectText(const Project& project);
 std::string EncodeRecordText(const EntityRecord& record);
 
@@ -54,6 +60,7 @@ struct StoredEntity {
 };
 
 // kCorrupt, naming the record, when it cannot be read.
+Result<std::uint32_t> DecodeIterations(std::string_view key, std::string_view text);
 Result<Project> DecodeProjectText(std::string_view key, std::string_view text);
 Result<StoredEntity> DecodeEntityText(std::string_view key, std::string_view text);
 

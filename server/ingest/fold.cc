@@ -538,7 +538,7 @@ class Fold::Impl {
     }
     for (auto name = unfinished_.begin(); name != unfinished_.end();) {
       const bool is_gone = (plans.environments && !plans.environments->contains({name->project, name->environment})) ||
-                           (plans.experiments && !plans.experiments->contains({name->project, name->experiment}));
+                           plans.LackExperimentOf(name->project, name->experiment, name->iteration);
       std::optional<FoldPlan> plan;
       if (!is_gone && !taken.lives.contains(*name)) {
         Result<std::optional<FoldPlan>> stored = UnfinishedPlan(*name);
@@ -1596,10 +1596,8 @@ class Fold::Impl {
     query.keys_only = true;
     return ForEachPage(std::move(query), [&](const RangeResult& stored) {
       for (const KeyValue& entry : stored.entries) {
-        const std::size_t mark = entry.key.rfind('#');
-        if (mark == std::string::npos || mark < prefix.size()) continue;
-        const std::string experiment = entry.key.substr(prefix.size(), mark - prefix.size());
-        if (plans_->experiments->contains({space.project, experiment})) continue;
+        const std::optional<IterationName> name = NameOfFoldedKey(entry.key);
+        if (!name || !plans_->LackExperimentOf(name->project, name->experiment, name->iteration)) continue;
         if (Status removed = RemoveIteration(entry.key.substr(kFoldedPrefix.size())); !removed) return removed;
       }
       return Status();

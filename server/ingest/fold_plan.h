@@ -4,7 +4,9 @@
 // Thread safety: plain values.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -40,8 +42,17 @@ struct FoldPlans {
   // All that there are, (project, environment): a daily pass removes the facts of others. Nothing: not known, and none
   // are removed.
   std::optional<std::set<std::pair<std::string, std::string>>> environments = {};
-  // All that there are, by the names that plans have, (project, experiment): likewise.
-  std::optional<std::set<std::pair<std::string, std::string>>> experiments = {};
+  // All that there are, by the names that plans have, (project, experiment): likewise. Each with the number of the last
+  // iteration that was of another one, which had its name and was deleted; 0: there was none.
+  using Experiments = std::map<std::pair<std::string, std::string>, std::uint32_t>;
+  std::optional<Experiments> experiments = {};
+
+  // Whether they say that it is of an experiment that is gone.
+  bool LackExperimentOf(const std::string& project, const std::string& experiment, std::uint32_t iteration) const {
+    if (!experiments) return false;
+    const auto known = experiments->find({project, experiment});
+    return known == experiments->end() || iteration <= known->second;
+  }
 };
 
 // The plans as of now; another pointer whenever they may have changed. Asked before each page of the journal, after it

@@ -69,7 +69,7 @@ TEST(RecordTest, AnExperimentsStateSaysWhatItWentThroughAndEvaluationIsNotTold) 
   const std::string life =
       R"(,"decision":"+3 % orders","concluded":"2027-04-03T08:00:00.000Z","concluded_by":"key:ana",)"
       R"("scheduled":"2027-04-04T08:00:00.000Z","keeps_assignments":true,)"
-      R"("ramp":{"paused":true,"since":"2027-04-01T08:00:00.000Z","held":"90m"},"iterations":[)"
+      R"("ramp":{"paused":true,"since":"2027-04-01T08:00:00.000Z","held":"90m"},"iterations_before":3,"iterations":[)"
       R"({"number":1,"salt":"e#1","unit":"key","weights":{"control":"50%","b":"50%"},"layer":"l","slots":[[0,40000]],)"
       R"("started":"2027-03-31T08:00:00.000Z","started_by":"key:ana","ended":"2027-04-01T08:00:00.000Z",)"
       R"("ended_by":"system:experiment","pauses":[{"from":"2027-03-31T09:00:00.000Z","to":"2027-03-31T10:00:00.000Z",)"

@@ -101,7 +101,8 @@ class SilenceTest : public ::testing::Test {
     if (counts) {
       EXPECT_TRUE(fold_->CatchUp([] { return false; }));
     }
-    const RunningExperiment of{"shop", "production", "checkout", 1, 0};
+    const std::uint32_t iteration = on_.catalog().View()->FindExperiment("shop", "checkout")->state.iteration;
+    const RunningExperiment of{"shop", "production", "checkout", iteration, 0};
     const Result<std::vector<Evidence>> found = finder_->Find(of);
     if (!found) return std::string(ToString(found.error().code));
     if (found->empty()) return "";

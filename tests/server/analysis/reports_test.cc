@@ -314,7 +314,7 @@ TEST_F(ReportsTest, ReadingAReportWritesNothingAndTheKeeperTakesLooksOfWhatIsFol
 }
 
 TEST_F(ReportsTest, AnExperimentThatIsMadeAgainUnderItsKeyInheritsNothing) {
-  const std::string looks = "!look/shop/production/checkout/1/";
+  const std::string looks = "!look/shop/production/checkout/";
   SendCrowd(1'000, 1'000);
   now_ms_ = kStartMs + 5 * kDayMs;
   Fold();
@@ -326,25 +326,28 @@ TEST_F(ReportsTest, AnExperimentThatIsMadeAgainUnderItsKeyInheritsNothing) {
   Change(EntityKind::kExperiment, "checkout", "null", Edit::Action::kDelete);
   now_ms_ += kHourMs;
   PutExperiment();
-  // Neither before the fold knows of it,
-  EXPECT_EQ(ReportOf(1).progress.units, 0u);
-  EXPECT_TRUE(ReportOf(1).looks.empty());
-  EXPECT_FALSE(reports_.AlarmsOf("shop", "production", "checkout", 1));
+  // Its iterations count on. Neither before the fold knows of it,
+  EXPECT_EQ(ReportOf(2).progress.units, 0u);
+  EXPECT_TRUE(ReportOf(2).looks.empty());
+  EXPECT_FALSE(reports_.AlarmsOf("shop", "production", "checkout", 2));
   // nor afterwards, nor when its own first look is taken.
   Fold();
-  EXPECT_TRUE(ReportOf(1).looks.empty());
-  EXPECT_EQ(ReportOf(1).progress.units, 0u);
+  EXPECT_TRUE(ReportOf(2).looks.empty());
+  EXPECT_EQ(ReportOf(2).progress.units, 0u);
+  const auto of_earlier = reports_.Of("shop", "production", "checkout", 1);
+  ASSERT_FALSE(of_earlier);
+  EXPECT_NE(of_earlier.error().message.find("was deleted"), std::string::npos) << of_earlier.error().message;
   std::vector<std::string> events;
   for (int i = 0; i < 400; ++i) {
     const std::string unit = "control" + std::to_string(i);  // the earlier one had them in the same arm
-    events.push_back(i < 200 ? Sees(unit, "control", now_ms_) : Sees("x" + unit, "one_page", now_ms_));
+    events.push_back(i < 200 ? Sees(unit, "control", now_ms_, 2) : Sees("x" + unit, "one_page", now_ms_, 2));
     if (i % 2 == 0) events.push_back(Track(i < 200 ? unit : "x" + unit, "order", now_ms_));
   }
   Send(events);
   now_ms_ += 5 * kDayMs;
   Fold();
   TakeDueLooks();
-  const stats::Report after = ReportOf(1);
+  const stats::Report after = ReportOf(2);
   EXPECT_EQ(after.looks.size(), 1u);
   EXPECT_EQ(after.progress.units, 400u);
 
@@ -379,7 +382,7 @@ TEST_F(ReportsTest, TrafficOfAnEarlierExperimentOfThatKeyIsNotObservedOnTheNewOn
   EXPECT_FALSE(ObservedTrafficOf("checkout")) << "the fold does not know of it yet";
   Fold();
   EXPECT_FALSE(ObservedTrafficOf("checkout")) << "nobody has come";
-  Send({Sees("a", "control", now_ms_)});
+  Send({Sees("a", "control", now_ms_, 2)});
   Fold();
   ASSERT_TRUE(ObservedTrafficOf("checkout"));
   EXPECT_EQ(ObservedTrafficOf("checkout")->units_per_day, 1);

@@ -21,6 +21,10 @@ constexpr std::string_view kExperiment =
     R"("stop":{"sample_ratio_mismatch":"pause","no_traffic_after":"6h"},)"
     R"("ramp":[{"at":"10%","hold":"1d"},{"at":"50%","hold":"1d","min_units":5000},{"at":"100%"}]})";
 
+constexpr std::string_view kUnmeasured =
+    R"({"owner":"x","flag":"checkout","environment":"production","unit":"key","state":"running","variants":)"
+    R"({"control":{"serves":"off","weight":"50%"},"one":{"serves":"on","weight":"50%"}}})";
+
 EntityRef Experiment_(std::string key = "one-page") {
   return {EntityKind::kExperiment, std::move(key)};
 }
@@ -130,6 +134,38 @@ TEST_F(ExperimentKeeperTest, AScheduledStartIsOneRevisionWhenItsTimeHasCome) {
   const Result<EntityHistory> history = on_.catalog().HistoryOf("shop", Experiment_(), 0, 1);
   ASSERT_TRUE(history && history->changes.at(0).change);
   EXPECT_EQ(history->changes[0].change->summary, std::vector<std::string>{"state: scheduled → running"});
+}
+
+TEST_F(ExperimentKeeperTest, OneThatIsMadeAgainUnderItsKeyCountsOnSoThatItsSaltIsFresh) {
+  const auto make_again = [&] {
+    on_.MustCommit({DeleteOf(Experiment_())});
+    on_.Restart();
+    on_.MustCommit({PutOf(Experiment_(), kExperiment)});
+  };
+  Start();
+  EXPECT_EQ(State().salt, "one-page#1");
+  make_again();
+  EXPECT_EQ(State().iteration, 0u) << "it has not run";
+  make_again();  // also by way of one that never ran
+  const Result<Committed> kept = Order({.move = ExperimentMove::kStart, .keeps_assignments = true});
+  ASSERT_FALSE(kept) << "it has no assignments to keep";
+  Start();
+  EXPECT_EQ(State().iteration, 2u);
+  EXPECT_EQ(State().salt, "one-page#2");
+  on_.Must(Order({.move = ExperimentMove::kStop}));
+  Start();
+  EXPECT_EQ(State().salt, "one-page#3");
+
+  // Also when the project went with it; a key that never ran begins at 1.
+  std::vector<Edit> all;
+  for (const auto& [ref, unused] : on_.Project().revisions) all.push_back(DeleteOf(ref));
+  on_.MustCommit(std::move(all));
+  on_.Must(on_.catalog().DeleteProject("shop", {}, on_.author, std::nullopt));
+  on_.MakeShop();
+  on_.MustCommit({PutOf(Flag("checkout"), kFlag), PutOf(Experiment_(), kUnmeasured)});
+  EXPECT_EQ(State().salt, "one-page#4");
+  on_.MustCommit({DeleteOf(Experiment_()), PutOf(Experiment_("other"), kUnmeasured)});
+  EXPECT_EQ(on_.Project().definitions.entities.FindExperiment("other")->state.salt, "other#1");
 }
 
 TEST_F(ExperimentKeeperTest, AStartThatIsRefusedStaysScheduledAndIsTriedAgain) {

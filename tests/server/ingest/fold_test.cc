@@ -1081,19 +1081,28 @@ TEST_F(FoldTest, TotalsOfAnExperimentThatIsGoneAreRemovedByTheDailyPass) {
   At(1);
   Append(*journal_, {Exposure("u1", "control", kStartMs), Exposure("u1", "third", kStartMs)});
   CatchUp();
-  const auto none_planned = [this](std::set<std::pair<std::string, std::string>> experiments) {
+  const auto none_planned = [this](FoldPlans::Experiments experiments) {
     auto next = std::make_shared<FoldPlans>();
     next->experiments = std::move(experiments);
     plans_ = std::move(next);
   };
-  none_planned({{"shop", "checkout"}});
+  none_planned({{{"shop", "checkout"}, 0}});
   ASSERT_TRUE(fold_->PassNow(Never));
   EXPECT_EQ(Orders(), "0/1 0/0") << "it is only closed";
-  none_planned({{"bank", "checkout"}});
-  ASSERT_TRUE(fold_->PassNow(Never));
-  EXPECT_FALSE(fold_->Facts(kCheckout));
-  for (const std::string_view prefix : {kFoldedPrefix, kTotalPrefix, kRejectedPrefix, kUnitPrefix}) {
-    EXPECT_TRUE(store_->Range(RangeQuery::Prefix(std::string(prefix)))->entries.empty()) << prefix;
+  // Another one has its name, and counts on; or none.
+  for (const FoldPlans::Experiments& gone :
+       {FoldPlans::Experiments{{{"shop", "checkout"}, 1}}, FoldPlans::Experiments{{{"bank", "checkout"}, 0}}}) {
+    Plan({CheckoutPlan()});
+    ForgetFacts();
+    Open();
+    CatchUp();
+    ASSERT_EQ(Orders(), "0/1 0/0");
+    none_planned(gone);
+    ASSERT_TRUE(fold_->PassNow(Never));
+    EXPECT_FALSE(fold_->Facts(kCheckout));
+    for (const std::string_view prefix : {kFoldedPrefix, kTotalPrefix, kRejectedPrefix, kUnitPrefix}) {
+      EXPECT_TRUE(store_->Range(RangeQuery::Prefix(std::string(prefix)))->entries.empty()) << prefix;
+    }
   }
 }
 
