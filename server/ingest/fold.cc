@@ -10,6 +10,7 @@
 #include "server/ingest/fact_space.h"
 #include "server/ingest/fold_sweep.h"
 #include "server/store/system_clock.h"
+#include "stats/metric/lateness.h"
 #include "stats/statistic/facts_json.h"
 
 namespace guidon {
@@ -48,13 +49,6 @@ std::vector<std::string> DimensionsOf(const stats::ExperimentPlan& plan, const F
     values.push_back(Shortened(value, kMostDimensionBytes));
   }
   return values;
-}
-
-// What is before the start is of another experiment, which had the same name.
-std::vector<stats::FirstExposure>::const_iterator FirstOf(const stats::ExperimentPlan& plan,
-                                                          const std::vector<stats::FirstExposure>& exposures) {
-  return std::find_if(exposures.begin(), exposures.end(),
-                      [&](const stats::FirstExposure& exposure) { return exposure.time >= plan.started; });
 }
 
 // As units are read: exposures before the start are of another experiment, and gone; those that older versions kept at
@@ -286,7 +280,7 @@ class Fold::Impl {
     const std::vector<stats::FirstExposure>* exposures =
         record.Exposures(stats::IterationLess::View(plan.experiment, plan.iteration));
     if (exposures == nullptr) return;
-    const auto first = FirstOf(plan, *exposures);
+    const auto first = stats::FirstOf(plan, *exposures);
     if (first == exposures->end() || first->variant >= plan.variants.size()) return;
     page.units.push_back(
         {page.next, plan.variants[first->variant], exposures->end() - first > 1, first->time, first->dimensions});
@@ -915,7 +909,7 @@ class Fold::Impl {
     if (time < plan.started && time >= plan.started - kClockTolerance) time = plan.started;
     if (time < plan.started) return FactRejection::kBeforeStart;
     if (plan.ended && time >= *plan.ended) return FactRejection::kClosed;
-    if (entry.ReceiptOf(time) > time + plan.allowance) return FactRejection::kLate;
+    if (stats::IsLateExposure(plan, time, entry.ReceiptOf(time))) return FactRejection::kLate;
     Touched& unit = page.units.at(live->space->unit_prefix() + event.unit);
     if (unit.damaged) return CountRejected(FactRejection::kUnreadable), std::nullopt;
     stats::FirstExposure exposure;
@@ -979,19 +973,9 @@ class Fold::Impl {
     for (const Live* live : users_[&space][source]) {
       const std::vector<stats::FirstExposure>* exposures = unit.record.Exposures(live->iteration());
       if (exposures == nullptr) continue;
-      const auto first = FirstOf(live->plan, *exposures);
-      if (first == exposures->end()) continue;
-      for (const stats::MetricPlan& metric : live->plan.metrics) {
-        if (std::find(metric.sources.begin(), metric.sources.end(), source) == metric.sources.end()) continue;
-        const Time begin = first->time + metric.after;
-        // As contributions have it: within the tolerance it counts as at the start.
-        if (time < begin && (begin != live->plan.started || time < begin - kClockTolerance)) continue;
-        if (!metric.window && !live->plan.ended) return false;
-        const Time end = metric.window ? begin + *metric.window : *live->plan.ended + metric.after;
-        if (time >= end) continue;
-        if (received <= end + live->plan.allowance) return false;
-        would_count = true;
-      }
+      const stats::Timeliness of_it = stats::TimelinessOf(live->plan, *exposures, source, time, received);
+      if (of_it == stats::Timeliness::kInTime) return false;
+      would_count = would_count || of_it == stats::Timeliness::kLate;
     }
     return would_count;
   }

@@ -66,7 +66,7 @@ Totals Replay(const ExperimentPlan& plan, const std::vector<Fact>& facts) {
 // ---- Order
 // ------------------------------------------------------------------------------------------------------------
 
-// Row S17 of the simulations: shuffled, sent twice, late.
+// Shuffled, and exposures made anew; batches that are sent again, and what is late, are row S17 of the simulations.
 TEST(TotalsTest, AnyOrderOfArrivalGivesTheSameTotals) {
   std::mt19937_64 random = Random("AnyOrderOfArrivalGivesTheSameTotals");
   ExperimentPlan plan = PlanOfAllKinds();
