@@ -484,7 +484,7 @@ class Fold::Impl {
   // Sources that are new are made up for up to the entry `from`, and folded after it.
   Status TakePlans(std::uint64_t from) GUIDON_REQUIRES(work_) {
     std::shared_ptr<const FoldPlans> plans = options_.plans();
-    if (plans == plans_ && !finished_) return {};
+    if (plans == plans_ && !has_room_) return {};
     std::map<const FactSpace*, std::size_t> before;
     for (const auto& [name, space] : spaces_) before[space.get()] = space->sources().size();
     NewPlans taken;
@@ -492,8 +492,10 @@ class Fold::Impl {
       if (Status done = TakePlan(plan, from, taken); !done) return Fail(Forget(done.error()));
     }
     if (Status done = TakeUnfinished(*plans, from, taken); !done) return Fail(Forget(done.error()));
+    bool has_retired = false;
     for (const auto& [name, space] : spaces_) {
       const bool retired = space->Retire(taken.used[space.get()]);
+      has_retired = has_retired || retired;
       const auto known = before.find(space.get());
       if (retired || known == before.end() || known->second != space->sources().size()) {
         taken.ops.push_back(TxnOp::Put(SourceKey(name), Encode(space->sources())));
@@ -514,10 +516,10 @@ class Fold::Impl {
     if (Status written = WriteInSteps(std::move(taken.ops)); !written) return Fail(Forget(written.error()));
     lives_ = std::move(taken.lives);
     plans_ = std::move(plans);
-    finished_ = false;
+    has_room_ = has_retired && taken.left_out > 0;
     Index();
     if (options_.counters != nullptr) options_.counters->left_out = taken.left_out;
-    if (taken.left_out > 0 && options_.report) {
+    if (taken.left_out > 0 && !has_room_ && options_.report) {
       options_.report(std::to_string(taken.left_out) + " experiments are not analysed: there are more than " +
                       std::to_string(options_.most_iterations) + ", or they have too many metrics");
     }
@@ -1218,7 +1220,7 @@ class Fold::Impl {
     live.totals = std::move(totals);
     live.rebuilding = live.totals_changed = false;
     live.changed = true;
-    finished_ = unfinished_.erase(live.name) > 0 || finished_;
+    has_room_ = unfinished_.erase(live.name) > 0 || has_room_;
     return {};
   }
 
@@ -1718,7 +1720,9 @@ class Fold::Impl {
   double drift_ = 0;   // the greatest that this daily pass has found
   std::shared_ptr<const FoldPlans> plans_;
   std::set<IterationName> unfinished_;  // are made anew, though they are in no plan any more
-  bool finished_ = false;               // one of them is: it is to be closed
+  // Plans are taken anew, though they are the same: an unfinished one is to be closed, or one that was left out may
+  // find room where sources were retired after it.
+  bool has_room_ = false;
   std::map<UnitSpace, std::unique_ptr<FactSpace>> spaces_;
   std::map<IterationName, std::unique_ptr<Live>> lives_;
   // By scope and experiment, then by iteration.

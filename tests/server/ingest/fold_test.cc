@@ -1010,6 +1010,22 @@ TEST_F(FoldTest, APlanThatIsLeftOutTakesNoIds) {
   EXPECT_EQ(Sources().size(), 4u);
 }
 
+TEST_F(FoldTest, APlanThatWasLeftOutComesBackWhenThereIsRoomWithoutAnotherChange) {
+  options_.most_sources = 4;
+  Open();
+  FoldPlan other = CheckoutPlan();
+  other.plan.experiment = "other";
+  other.sources[0].event = "pay";
+  other.sources[1].value = "net";
+  Plan({CheckoutPlan(), other});
+  CatchUp();
+  EXPECT_EQ(counters_.left_out, 1);
+  Plan({other});  // the sources of the one that goes are in use until it is gone
+  for (int i = 0; i < 2; ++i) CatchUp();
+  EXPECT_EQ(counters_.left_out, 0);
+  EXPECT_TRUE(fold_->Facts({"shop", "production", "other", 1}));
+}
+
 TEST_F(FoldTest, FactsOfAnEnvironmentThatIsGoneAreRemovedByTheDailyPass) {
   FoldPlan staging = CheckoutPlan();
   staging.environment = "staging";
