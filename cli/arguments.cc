@@ -20,8 +20,10 @@ namespace guidon::cli {
 namespace {
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 pass, 1 problem found, 2 usage error or unreadable input,\n"
-    "            3 hold: not far enough yet, 4 server unreachable or failing.";
+    "Exit codes: 0 pass, 1 problem found (also what the server refuses for its\n"
+    "            state or its faults: a conflict, an invalid definition), 2 usage\n"
+    "            error, unreadable input, or what is not there or not allowed,\n"
+    "            3 hold (not far enough yet), 4 server unreachable or failing.";
 
 constexpr std::size_t kHelpWidth = 80;   // columns of a terminal, and of what is pasted from it
 constexpr std::size_t kHelpColumn = 26;  // where descriptions begin

@@ -1,5 +1,7 @@
 // What every verb has in common: usage, exit codes, help, colours.
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "tests/cli/cli.h"
@@ -54,6 +56,26 @@ int ExpectHelp(std::vector<std::string> words) {
 
 TEST(UsageTest, AskingForHelpIsNoFaultAndFitsATerminalWhateverTheVerb) {
   EXPECT_GT(ExpectHelp({}), 70) << "the list of verbs is not found any more";
+}
+
+// From "0 pass" to its end, with single blanks.
+std::string ExitCodesIn(const std::string& text) {
+  const std::size_t begin = text.find("0 pass,");
+  const std::size_t end = begin == std::string::npos ? begin : text.find("failing", begin);
+  if (end == std::string::npos) return "none";
+  std::istringstream words(text.substr(begin, end - begin));
+  std::string codes;
+  for (std::string word; words >> word;) codes += word + " ";
+  return codes;
+}
+
+TEST(UsageTest, ExitCodesAreThoseOfTheDocuments) {
+  const std::string codes = ExitCodesIn(Guidon({"--help"}).output);
+  EXPECT_NE(codes, "none");
+  for (const char* document : {"/README.md", "/cli/README.md"}) {
+    std::ifstream file(GUIDON_SOURCE_DIR + std::string(document));
+    EXPECT_EQ(ExitCodesIn({std::istreambuf_iterator<char>(file), {}}), codes) << document;
+  }
 }
 
 TEST(UsageTest, AVerbThatNeedsAnotherOneShowsHowItIsCalled) {
