@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "tests/support/guidond.h"
 #include "tests/support/sdk_stream.h"
 
@@ -135,6 +136,78 @@ TEST_F(ServerRunTest, ARampGoesOnAfterEachKillWithTheNextStepAndEndsWithNoneLeft
                 (i + 1 < kSteps ? std::to_string(i + 1) : "100") + "%\n";
   }
   EXPECT_EQ(taken, expected);
+}
+
+TEST_F(ServerRunTest, TheRampOfAnExperimentGoesOnAfterEachKillAtItsStepAndWithTheHoldThatWasKept) {
+  constexpr int kSteps = 9;
+  Start();
+  std::string steps;
+  for (int i = 1; i < kSteps; ++i) steps += R"({"at":")" + std::to_string(i) + R"(%","hold":"1ms"},)";
+  const auto put = [&](const std::string& key, const std::string& ramp) {
+    const std::string experiment = R"({"owner":"x","flag":")" + key +
+                                   R"(","environment":"production","unit":"key","state":"running",)"
+                                   R"("variants":{"control":{"serves":"off","weight":"50%"},)"
+                                   R"("one":{"serves":"on","weight":"50%"}},"ramp":[)" +
+                                   ramp + "]}";
+    const std::string flag =
+        R"({"type":"boolean","owner":"x","environments":{"production":{"enabled":true,"default":"off"}}})";
+    ASSERT_EQ(server_->Call("PUT", "/api/v1/projects/shop/flags/" + key, {.body = flag}).status, 201);
+    const HttpAnswer made = server_->Call("PUT", "/api/v1/projects/shop/experiments/" + key, {.body = experiment});
+    ASSERT_EQ(made.status, 201) << made.body;
+  };
+  put("slow", R"({"at":"10%","hold":"1ms"},{"at":"20%","hold":"1h"},{"at":"30%"})");
+  put("fast", steps + R"({"at":"100%"})");
+  const auto status = [&](const std::string& key) {
+    const Result<Value> body =
+        ParseJson(server_->Call("GET", "/api/v1/projects/shop/experiments/" + key + "/status").body);
+    return body ? *body : Value();
+  };
+  const auto ramp = [&](const std::string& key) {
+    const Value of_it = status(key);
+    const Value* found = of_it.Find("ramp");
+    return found == nullptr ? Value() : *found;
+  };
+  const auto at = [&](const std::string& key) { return std::atoi(TextOf(ramp(key), "at").c_str()); };
+  const auto comes_to = [&](const std::string& key, int percent) {
+    return Eventually([&] { return at(key) >= percent; });
+  };
+  ASSERT_TRUE(comes_to("slow", 20)) << server_->Log();
+  const Value slow = ramp("slow");
+  ASSERT_FALSE(TextOf(slow, "since").empty()) << ToJson(slow);
+  for (const int seen : {2, 5, 7}) {
+    ASSERT_TRUE(comes_to("fast", seen)) << server_->Log();
+    server_->Kill();
+    server_->Start();
+    EXPECT_EQ(ToJson(ramp("slow")), ToJson(slow)) << "its hold goes on from where it was, whatever restarts";
+  }
+  ASSERT_TRUE(comes_to("fast", 100)) << server_->Log();
+  EXPECT_EQ(ToJson(ramp("slow")), ToJson(slow));
+  std::string taken, expected;
+  const Result<Value> audit =
+      ParseJson(server_->Call("GET", "/api/v1/projects/shop/audit?action=experiment.ramp_step&limit=100").body);
+  ASSERT_TRUE(audit);
+  for (const Value& entry : ListIn(*audit, "entries")) {
+    EXPECT_EQ(TextOf(entry, "principal"), "system:experiment");
+    const std::string comment = TextOf(entry, "comment");
+    if (comment != "ramp: 10% to 20%") taken = comment + "\n" + taken;
+  }
+  std::string at_each = "1%";
+  for (int i = 1; i < kSteps; ++i) {
+    const std::string next = i + 1 < kSteps ? std::to_string(i + 1) + "%" : "100%";
+    expected += "ramp: " + std::to_string(i) + "% to " + next + "\n";
+    at_each += " " + next;
+  }
+  EXPECT_EQ(taken, expected) << "none left out, none twice";
+  // Of one iteration, and each step at a time of its own.
+  const Value fast = status("fast");
+  ASSERT_EQ(ListIn(fast, "iterations").size(), 1u);
+  std::string kept, before;
+  for (const Value& step : ListIn(ListIn(fast, "iterations").front(), "steps")) {
+    kept += (kept.empty() ? "" : " ") + TextOf(step, "at");
+    EXPECT_LT(before, TextOf(step, "from"));
+    before = TextOf(step, "from");
+  }
+  EXPECT_EQ(kept, at_each);
 }
 
 // ---- Bodies ----------------------------------------------------------------------------------------------------
