@@ -233,7 +233,20 @@ http::Response Api::DeleteMember(const Call& call) {
   const std::vector<std::string> sessions = parts_.authenticator.sessions().ListOf(id);
   for (const std::string& session : sessions) items.push_back({std::string(kSessionSpace), session, ""});
   Result<Committed> committed = parts_.catalog.PutItems(items, "member.delete", AuthorOf(call), conditions->condition);
-  if (!committed) return ChangeProblem(call.request, *conditions, committed.error());
+  if (!committed && committed.error().code == ErrorCode::kStale) {
+    return ChangeProblem(call.request, *conditions, committed.error());
+  }
+  if (!committed) {
+    // As of a key that is revoked: they are refused, whatever the store says.
+    for (const KeyRecord& record : revoked) parts_.authenticator.End(record.id);
+    for (const std::string& session : sessions) parts_.authenticator.sessions().End(session);
+    Error error = committed.error();
+    error.message += "; the keys and sessions of '" + id +
+                     "' are refused from now on, but if the server restarts before that is stored, they are valid "
+                     "again: remove '" +
+                     id + "' once more when the server takes changes";
+    return ChangeProblem(call.request, *conditions, error);
+  }
   members.Remove(id);
   for (KeyRecord& record : revoked) parts_.authenticator.Put(std::move(record));
   for (const std::string& session : sessions) parts_.authenticator.sessions().Remove(session);

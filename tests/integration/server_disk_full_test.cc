@@ -235,6 +235,34 @@ TEST_F(DiskFullTest, ARevokedKeyIsRefusedAlthoughThatCannotBeStoredYet) {
   EXPECT_EQ(status(key_), 200);
 }
 
+TEST_F(DiskFullTest, WhoIsRemovedIsRefusedAlthoughThatCannotBeStoredYet) {
+  ASSERT_EQ(
+      server_->Call("PUT", "/api/v1/members/ana", {.body = R"({"name": "Ana", "bindings": [{"role": "viewer"}]})"})
+          .status,
+      201);
+  const HttpAnswer made = server_->Call("POST", "/api/v1/keys", {.body = R"({"kind": "admin", "member": "ana"})"});
+  const std::string key = ParseJson(made.body).value().Find("key")->AsString();
+  const auto status = [&] { return server_->Call("GET", "/api/v1/projects", {.key = key}).status; };
+  const auto remove = [&](HttpCallOptions options = {}) {
+    return server_->Call("DELETE", "/api/v1/members/ana", std::move(options));
+  };
+  EXPECT_EQ(remove({.headers = {{"If-Match", "\"1\""}}}).status, 412);
+  EXPECT_EQ(status(), 200) << "nobody is removed by what is not as the caller thinks";
+  Fill();
+  for (int i = 0; i < 2; ++i) {
+    const HttpAnswer answer = remove();
+    EXPECT_EQ(answer.status, 507) << answer.body;
+    EXPECT_THAT(answer.body, HasSubstr("the keys and sessions of 'ana' are refused from now on"));
+    EXPECT_EQ(status(), 401);
+  }
+  MakeRoom();
+  EXPECT_EQ(status(), 401) << "it is not stored, and refused";
+  EXPECT_EQ(remove().status, 200);
+  EXPECT_EQ(server_->Stop(), 0);
+  server_->Start();
+  EXPECT_EQ(status(), 401);
+}
+
 TEST_F(DiskFullTest, EventsAreRefusedWithATimeToComeBackAndTheSameBatchIsTakenOnceThereIsRoom) {
   ASSERT_EQ(Send("batch-before-it-is-full").status, 202);
   Fill();
