@@ -31,12 +31,6 @@ std::string ShortTime(const std::string& time) {
   return time.size() < 16 ? time : time.substr(0, 10) + " " + time.substr(11, 5);
 }
 
-std::string Joined(const Value& entry, std::string_view name) {
-  std::string joined;
-  for (const Value& text : ListIn(entry, name)) joined += (joined.empty() ? "" : ", ") + Printable(text.AsString());
-  return joined;
-}
-
 // "create flag a, change segment b and 3 more (production, staging)"
 std::string WhatOf(const Value& entry) {
   constexpr std::size_t kMostNamed = 3;
@@ -51,10 +45,7 @@ std::string WhatOf(const Value& entry) {
   std::size_t more = subjects.size() - std::min(subjects.size(), kMostNamed);
   if (const Value* left_out = entry.Find("subjects_left_out")) more += static_cast<std::size_t>(left_out->AsInt());
   if (more > 0) what += " and " + std::to_string(more) + " more";
-  std::string environments;
-  for (const Value& name : ListIn(entry, "environments")) {
-    environments += (environments.empty() ? "" : ", ") + Printable(name.AsString());
-  }
+  const std::string environments = Joined(entry, "environments");
   if (!environments.empty()) what += " (" + environments + ")";
   if (!Joined(entry, "overridden").empty()) {
     what += ", EMERGENCY without approvals in " + Joined(entry, "overridden") + ": “" + Text(entry, "emergency") + "”";

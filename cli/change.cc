@@ -33,23 +33,6 @@ std::string ShortTime(const std::string& time) {
   return time.size() < 16 ? time : time.substr(0, 10) + " " + time.substr(11, 5);
 }
 
-std::string Joined(const Value& object, std::string_view name) {
-  std::string joined;
-  for (const Value& text : ListIn(object, name)) joined += (joined.empty() ? "" : ", ") + Printable(text.AsString());
-  return joined;
-}
-
-// So many characters at most, the last of them a mark if there are more.
-std::string Cut(const std::string& text, std::size_t width) {
-  if (Width(text) <= width) return text;
-  std::size_t end = 0;
-  for (std::size_t shown = 0; end < text.size(); ++end) {
-    const bool begins = (static_cast<unsigned char>(text[end]) & 0xc0) != 0x80;
-    if (begins && ++shown == width) break;
-  }
-  return text.substr(0, end) + "…";
-}
-
 // Of one of a request that is not closed: whether who gave it may still approve.
 bool Counts(const Value& approval) {
   const Value* counts = approval.Find("counts");

@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 
 namespace guidon::cli {
 namespace {
@@ -107,6 +108,15 @@ void Complain(const Error& error, bool json) {
 
 void PrintJson(const Value& value) {
   std::cout << ToJson(value) << "\n";
+}
+
+std::string Joined(const Array& texts) {
+  std::string joined;
+  for (const Value& text : texts) joined += (joined.empty() ? "" : ", ") + Printable(text.AsString());
+  return joined;
+}
+std::string Joined(const Value& object, std::string_view list) {
+  return Joined(ListIn(object, list));
 }
 
 std::string Printable(std::string_view text) {

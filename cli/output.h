@@ -53,6 +53,10 @@ std::string Printable(std::string_view text);
 // A member of an answer for people: text as Printable has it, anything else as JSON; "" when it is absent or null.
 std::string Text(const Value& object, std::string_view name);
 
+// Texts of a list, or of that member of an answer, as Printable has them: "a, b"; "" when there are none.
+std::string Joined(const Array& texts);
+std::string Joined(const Value& object, std::string_view list);
+
 // Breaks text between words, and words that are wider than a line, so that no line is longer than the terminal is wide;
 // `indent` blanks before every line. Not a terminal: one line.
 std::string Wrapped(std::string_view text, std::size_t indent);

@@ -50,12 +50,6 @@ std::string CountText(const Value& state, std::string_view name) {
   return std::to_string(count == nullptr ? 0 : count->AsInt());
 }
 
-std::string Joined(const Array& words) {
-  std::string text;
-  for (const Value& word : words) text += (text.empty() ? "" : ", ") + Printable(word.AsString());
-  return text;
-}
-
 void ShowChange(const Value& change, bool is_dry) {
   std::cout << "  project " << Text(change, "project") << ": " << Joined(ListIn(change, "definitions"));
   const Array& environments = ListIn(change, "environments");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/json_record.h"
 #include "core/model/units.h"
 #include "server/api/api.h"
 #include "server/api/permits.h"
@@ -67,12 +68,6 @@ std::uint64_t NumberIn(const Call& call, std::string_view name) {
   return read.ec == std::errc() && read.ptr == text.data() + text.size() ? number : 0;
 }
 
-Value Texts(const std::vector<std::string>& texts) {
-  Array array;
-  for (const std::string& text : texts) array.emplace_back(text);
-  return array;
-}
-
 Object EncodeRequestView(const ChangeRequests& requests, const ChangeRequest& request, const ProjectView* project) {
   Object object{{"number", Value(request.number)}, {"title", Value(request.title)}};
   const auto append = [&](std::string_view name, const std::string& text) {
@@ -80,11 +75,11 @@ Object EncodeRequestView(const ChangeRequests& requests, const ChangeRequest& re
   };
   append("description", request.description);
   object.Append("state", Value(ToString(requests.StateOf(request, project))));
-  object.Append("authors", Texts(request.authors));
+  object.Append("authors", TextsOf(request.authors));
   object.Append("created", Value(FormatTimestamp(request.created_ms)));
   object.Append("version", Value(request.version));
   object.Append("base", Value(request.base));
-  object.Append("environments", Texts(request.environments));
+  object.Append("environments", TextsOf(request.environments));
   object.Append("required_approvals", Value(RequiredApprovals(request, project)));
   Array approvals;
   for (const Approval& approval : request.approvals) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/json_record.h"
 #include "core/model/units.h"
 #include "server/api/api.h"
 #include "server/api/problem.h"
@@ -86,17 +87,11 @@ std::string TimeText(Timestamp time) {
   return FormatTimestamp(time.time_since_epoch().count());
 }
 
-Value Texts(const std::vector<std::string>& list) {
-  Array texts;
-  for (const std::string& text : list) texts.emplace_back(text);
-  return Value(std::move(texts));
-}
-
 Value Describe(const ErasureChange& change) {
   Object object{{"project", Value(change.project)}};
   if (change.revision > 0) object.Append("revision", Value(change.revision));
-  object.Append("definitions", Texts(change.definitions));
-  object.Append("environments", Texts(change.environments));
+  object.Append("definitions", TextsOf(change.definitions));
+  object.Append("environments", TextsOf(change.environments));
   object.Append("processes", Value(change.processes));
   object.Append("holding", Value(change.holding));
   return Value(std::move(object));
@@ -132,7 +127,7 @@ Value Describe(const ErasureState& state) {
                                 {"folder", Value(backup.folder)}});
   }
   object.Append("changes", Value(std::move(changes)));
-  object.Append("remains", Texts(state.remains));
+  object.Append("remains", TextsOf(state.remains));
   if (state.remains_left_out > 0) object.Append("remains_left_out", Value(state.remains_left_out));
   object.Append("backups", Value(std::move(backups)));
   return Value(std::move(object));
