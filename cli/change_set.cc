@@ -43,10 +43,7 @@ void PrintChange(const Value& change, std::size_t column) {
   constexpr std::size_t kMarkWidth = 4;  // "  ~ "
   constexpr std::size_t kHang = 6;
   const std::string kind = ShownOf(change, "kind"), key = ShownOf(change, "key");
-  std::string environments;
-  for (const Value& name : ListIn(change, "environments")) {
-    environments += (environments.empty() ? "" : ", ") + Printable(name.AsString());
-  }
+  const std::string environments = Joined(change, "environments");
   const Array& summary = ListIn(change, "summary");
   std::cout << "  " << Mark(change) << " " << kind << " " << Out().Bold(key);
   // What is new says little about itself: all on one line, as a table.
@@ -164,21 +161,37 @@ void PrintWarnings(const Value& plan, const Workspace& workspace) {
   }
 }
 
-bool LiftsProtection(const Value& plan) {
-  return !ListIn(plan, "lifts_protection").empty();
+namespace {
+
+bool ChangesProject(const Value& plan) {
+  const Array& changes = ListIn(plan, "changes");
+  return std::any_of(changes.begin(), changes.end(),
+                     [](const Value& change) { return ShownOf(change, "kind") == "project"; });
 }
 
-void PrintLifted(const Value& plan) {
-  std::string names;
-  for (const Value& name : ListIn(plan, "lifts_protection")) {
-    names += (names.empty() ? "" : ", ") + Printable(name.AsString());
+}  // namespace
+
+std::string WriteOptionsFor(const Value& plan) {
+  const bool is_guarded = !ListIn(plan, "takes_approval").empty();
+  const bool lifts = !ListIn(plan, "lifts_protection").empty();
+  if (lifts || (is_guarded && ChangesProject(plan))) return " --emergency --reason TEXT";
+  return is_guarded ? " --request TITLE" : "";
+}
+
+void PrintProtection(const Value& plan) {
+  const std::string lifted = Joined(plan, "lifts_protection"), guarded = Joined(plan, "takes_approval");
+  std::string text;
+  if (!lifted.empty()) {
+    text = "This takes protection, or approvals, from " + lifted +
+           ". It is done only as an emergency, by who has environments.override there, and the audit log says so.";
+  } else if (!guarded.empty() && ChangesProject(plan)) {
+    text = "This alters what is protected: " + guarded +
+           ". Others have to approve that, by a change request, which cannot change the project itself. Apply the "
+           "change of the project by itself first, or all of it as an emergency.";
+  } else if (!guarded.empty()) {
+    text = "This alters what is protected: " + guarded + ". Others have to approve it, by a change request.";
   }
-  if (names.empty()) return;
-  std::cout << Wrapped("This takes protection, or approvals, from " + names +
-                           ". It is done only as an emergency, by who has environments.override there, and the audit "
-                           "log says so.",
-                       0)
-            << "\n";
+  if (!text.empty()) std::cout << Wrapped(text, 0) << "\n";
 }
 
 void PrintConflicts(const Value& plan) {

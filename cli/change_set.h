@@ -37,9 +37,10 @@ bool HasConflicts(const Value& plan);
 void PrintChanges(const Value& plan);
 // What the server warns of and the files alone did not show; on standard error.
 void PrintWarnings(const Value& plan, const Workspace& workspace);
-// That it takes protection away, if so: the server does that in an emergency only.
-void PrintLifted(const Value& plan);
-bool LiftsProtection(const Value& plan);
+// That it alters what is protected, or takes protection away, if so.
+void PrintProtection(const Value& plan);
+// What a write of it takes for that: " --request TITLE", " --emergency --reason TEXT", or "".
+std::string WriteOptionsFor(const Value& plan);
 // Each place that was changed on both sides, with all three values.
 void PrintConflicts(const Value& plan);
 // "1 to create, 2 to change, 1 to archive"

@@ -150,8 +150,9 @@ int Revert(const FlagOptions& options, const std::string& project) {
     } else if (changes == 0) {
       std::cout << "nothing to change: it is as it was at revision " << *options.revision << "\n";
     } else {
+      PrintProtection(plan->body);
       std::cout << "nothing was written. To do it: guidon flag revert " << options.flag << " --to " << *options.revision
-                << " --yes\n";
+                << " --yes" << WriteOptionsFor(plan->body) << "\n";
     }
     return kPass;
   }

@@ -187,8 +187,7 @@ void PrintPlan(const PlanOptions& options, const Value& plan) {
               << " is as the workspace says\n";
   } else {
     std::cout << summary << "; nothing was written. To do it: guidon apply " << options.folder
-              << (options.prune ? " --prune" : "") << (LiftsProtection(plan) ? " --emergency --reason TEXT" : "")
-              << "\n";
+              << (options.prune ? " --prune" : "") << WriteOptionsFor(plan) << "\n";
   }
 }
 
@@ -230,7 +229,7 @@ int Plan(const PlanOptions& options) {
     return kProblem;
   }
   if (!options.contexts.empty()) PrintCounts(counted, contexts.size(), options.contexts);
-  PrintLifted(plan->value);
+  PrintProtection(plan->value);
   PrintPlan(options, plan->value);
   return kPass;
 }

@@ -409,6 +409,9 @@ http::Response Api::CommitChanges(const Call& call) {
     WorkspacePlan plan;
     plan.changes = std::move(committed->changes);
     plan.warnings = std::move(committed->warnings);
+    for (const ProtectedEnvironment& environment : committed->alteration.guarded) {
+      plan.guarded.push_back(environment.name);
+    }
     return JsonResponse(200, Value(EncodePlan(plan)));
   }
   return CommittedResponse(*committed);

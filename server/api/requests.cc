@@ -500,6 +500,7 @@ Object EncodePlan(const WorkspacePlan& plan) {
                   {"conflicts", Value(std::move(conflicts))}};
   if (plan.replayed) document.Append("replayed", true);
   if (!plan.lifted.empty()) document.Append("lifts_protection", TextsOf(plan.lifted));
+  if (!plan.guarded.empty()) document.Append("takes_approval", TextsOf(plan.guarded));
   if (!plan.warnings.empty()) document.Append("warnings", EncodeIssues(plan.warnings));
   if (!plan.rulesets.empty()) {
     Object rulesets;

@@ -1253,9 +1253,9 @@ Result<WorkspacePlan> Catalog::Impl::ApplyWorkspace(const WorkspaceRequest& requ
   if (request.dry_run && prepared) {
     plan.edits = EditsOf(prepared->steps, prepared->before.get());
     plan.changes_project = prepared->project_changed;
-    for (const ProtectedEnvironment& environment : AlterationOf(*prepared, false).lifted) {
-      plan.lifted.push_back(environment.name);
-    }
+    const Alteration alteration = AlterationOf(*prepared, false);
+    for (const ProtectedEnvironment& environment : alteration.lifted) plan.lifted.push_back(environment.name);
+    for (const ProtectedEnvironment& environment : alteration.guarded) plan.guarded.push_back(environment.name);
   }
   if (!plan.conflicts.empty() || request.dry_run) return plan;
   if (Status permitted = AskPermit(request.permit, request.author, *prepared); !permitted) {

@@ -214,6 +214,8 @@ struct WorkspacePlan {
   // Likewise: protected environments that it would take protection or approvals from (Alteration::lifted). Doing it is
   // an emergency.
   std::vector<std::string> lifted;
+  // Likewise: protected environments that it would alter (Alteration::guarded).
+  std::vector<std::string> guarded = {};
 };
 
 // An entity as it was put at a revision.

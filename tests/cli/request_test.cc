@@ -35,6 +35,44 @@ class RequestTest : public ::testing::Test {
   std::string approver;
 };
 
+TEST_F(RequestTest, APlanSaysThatOthersHaveToApproveIt) {
+  const auto plan = [&] { return Cli({"plan", files.path()}).output; };
+  const auto ends_with = [](const std::string& text, const std::string& end) {
+    EXPECT_TRUE(text.ends_with(end)) << text;
+  };
+  files.Write("guidon.yaml", "project: shop\nenvironments: { staging: {}, production: { protected: true } }\n");
+  ends_with(plan(), "nothing to change: the project is as the workspace says\n");
+  files.Write("flags/loud.yaml",
+              "flag: loud\ntype: boolean\nowner: x\nenvironments: { staging: { enabled: true, default: on } }\n");
+  ends_with(plan(), "1 to create; nothing was written. To do it: guidon apply " + files.path() + "\n");
+  files.Write("flags/loud.yaml",
+              "flag: loud\ntype: boolean\nowner: x\nenvironments: { production: { enabled: true, default: on } }\n");
+  ends_with(plan(),
+            "This alters what is protected: production. Others have to approve it, by a change request.\n"
+            "1 to create; nothing was written. To do it: guidon apply " +
+                files.path() + " --request TITLE\n");
+  EXPECT_EQ(Cli({"apply", files.path()}).exit_code, 1);
+  EXPECT_EQ(Cli({"apply", files.path(), "--request", "Loud"}).exit_code, 0);
+  files.Write("guidon.yaml", "project: shop\nenvironments: { staging: {}, qa: {}, production: { protected: true } }\n");
+  EXPECT_NE(plan().find("Apply the change of the project by itself first, or all of it as an emergency."),
+            std::string::npos)
+      << plan();
+  ends_with(plan(), "To do it: guidon apply " + files.path() + " --emergency --reason TEXT\n");
+  EXPECT_EQ(Cli({"apply", files.path(), "--request", "All"}).exit_code, 1);
+  EXPECT_EQ(Cli({"apply", files.path(), "--emergency", "--reason", "as planned"}).exit_code, 0);
+
+  const Result<Value> greeting = ParseJson(server.Call("GET", "/api/v1/projects/shop/flags/greeting").body);
+  ASSERT_TRUE(greeting && greeting->Find("revision") != nullptr);
+  const std::string revision = ToJson(*greeting->Find("revision"));
+  const Finished off =
+      Cli({"flag", "off", "greeting", "-e", "production", "--emergency", "--reason", "it is too loud"});
+  EXPECT_EQ(off.exit_code, 0) << off.errors;
+  ends_with(Cli({"flag", "revert", "greeting", "--to", revision}).output,
+            "This alters what is protected: production. Others have to approve it, by a change request.\n"
+            "nothing was written. To do it: guidon flag revert greeting --to " +
+                revision + " --yes --request TITLE\n");
+}
+
 TEST_F(RequestTest, IsOpenedShownApprovedByAnotherAndApplied) {
   const Finished refused = Cli({"flag", "off", "greeting", "-e", "production"});
   EXPECT_EQ(refused.exit_code, 1);
