@@ -167,6 +167,27 @@ void AddValidate(CLI::App& app, Run& run) {
   AddJson(*verb, options->json);
 }
 
+void AddTest(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("test", "Run the tests of a workspace");
+  const auto options = On(*verb, run, &Test);
+  AddFolder(*verb, options->folder);
+  verb->add_option("--filter", options->filter, "Only tests with this in their flag, description or file")
+      ->type_name("TEXT");
+  verb->add_option("--now", options->now, "As if it were this time, for tests that do not say")->type_name("TIME");
+  verb->add_flag("--coverage", options->coverage, "List the rules that no test has seen decide");
+  verb->add_option_function<std::string>(
+          "--require-coverage",
+          [options](const std::string& text) {
+            options->require_coverage = ParsePercent(text);
+            if (!options->require_coverage)
+              throw CLI::ValidationError("--require-coverage", "'" + text + "' is no share such as 90%");
+          },
+          "Fail when a smaller share of them is covered")
+      ->type_name("SHARE");
+  verb->add_flag("--watch", options->watch, "Run them again whenever a file changes, until ctrl-c");
+  AddJson(*verb, options->json);
+}
+
 void AddPlan(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("plan", "Show what `apply` would change, and who would move");
   const auto options = On(*verb, run, &Plan);
@@ -1086,6 +1107,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   app.footer(kExitCodes);
   Run run;
   AddValidate(app, run);
+  AddTest(app, run);
   AddPlan(app, run);
   AddApply(app, run);
   AddEvaluate(app, run);

@@ -47,6 +47,17 @@ struct ValidateOptions {
 };
 int Validate(const ValidateOptions& options);
 
+struct TestOptions {
+  std::string folder;
+  std::string filter;                             // in the key, description or file of a test; empty: all of them
+  std::string now;                                // RFC 3339; empty: the present
+  bool coverage = false;                          // list what no test has seen decide
+  std::optional<std::uint32_t> require_coverage;  // parts of kWhole; less of it is a problem
+  bool watch = false;                             // again whenever a file changes, until it is stopped
+  bool json = false;
+};
+int Test(const TestOptions& options);
+
 struct PlanOptions {
   Connection connection;
   std::string folder;

@@ -26,13 +26,6 @@ constexpr std::array<std::string_view, 8> kReferenceCodes = {
     "unknown_environment", "unknown_flag",    "unknown_segment", "unknown_experiment",
     "unknown_layer",       "unknown_holdout", "unknown_metric",  "flag_not_enabled"};
 
-// Where an entity was defined: its document and the path within it.
-struct Origin {
-  std::string file;
-  std::shared_ptr<const SourceMap> positions;
-  Path path;
-};
-
 Path Join(const Path& base, const Path& rest) {
   Path path = base;
   for (const Path::Step& step : rest.steps()) {
@@ -110,8 +103,7 @@ class Reader {
 
   void Say(const Origin& origin, Issue issue) {
     const bool about_key = issue.code == "unknown_key" || issue.code.starts_with("missing");
-    const Path path = Join(origin.path, issue.path);
-    const Position at = about_key ? origin.positions->OfKey(path) : origin.positions->Of(path);
+    const Position at = about_key ? origin.OfKey(issue.path) : origin.Of(issue.path);
     workspace_.issues.push_back({origin.file, at, std::move(issue)});
   }
 
@@ -153,7 +145,7 @@ class Reader {
       Result<FlagTest> test = DecodeFlagTest(value);
       if (!test) return SayAll(test.error(), origin);
       workspace_.tests.push_back(*std::move(test));
-      test_origins_.push_back(origin);
+      workspace_.test_origins.push_back(origin);
     } else {
       Result<EntityRecord> record = DecodeEntity(*kind, value);
       if (!record) {
@@ -182,13 +174,13 @@ class Reader {
 
   void TakeEntity(EntityRecord record, const Origin& origin) {
     const EntityRef ref = RefOf(record);
-    const auto [held, is_new] = origins_.emplace(ref, origin);
+    const auto [held, is_new] = workspace_.origins.emplace(ref, origin);
     if (!is_new) {
       Issue issue;
       issue.code = "duplicate_entity";
       const Origin& first = held->second;
-      issue.message = ref.ToText() + " is defined twice; first in " + first.file + ":" +
-                      std::to_string(first.positions->Of(first.path).line);
+      issue.message =
+          ref.ToText() + " is defined twice; first in " + first.file + ":" + std::to_string(first.Of({}).line);
       return Say(origin, std::move(issue));
     }
     workspace_.definitions.entities.Upsert(std::move(record));
@@ -207,7 +199,7 @@ class Reader {
     }
     if (!has_project_) return;
     std::map<std::string, const Origin*> origins;
-    for (const auto& [ref, origin] : origins_) origins.emplace(ref.ToText(), &origin);
+    for (const auto& [ref, origin] : workspace_.origins) origins.emplace(ref.ToText(), &origin);
     const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
     for (Issue& issue : Validate(workspace_.definitions, {.today = today})) {
       if (MayBeOfUnread(issue)) continue;
@@ -217,7 +209,7 @@ class Reader {
     std::vector<std::vector<Issue>> of_tests = ValidateTests(workspace_.definitions, workspace_.tests);
     for (std::size_t i = 0; i < of_tests.size(); ++i) {
       for (Issue& issue : of_tests[i]) {
-        if (!MayBeOfUnread(issue)) Say(test_origins_[i], std::move(issue));
+        if (!MayBeOfUnread(issue)) Say(workspace_.test_origins[i], std::move(issue));
       }
     }
     if (workspace_.HasErrors()) return;
@@ -254,8 +246,6 @@ class Reader {
   Workspace workspace_;
   std::vector<std::string> files_;
   std::set<std::string> folders_;
-  std::map<EntityRef, Origin> origins_;
-  std::vector<Origin> test_origins_;  // of workspace_.tests
   bool has_project_ = false;
   bool has_unread_text_ = false;          // of a file: nobody knows what it defines
   std::vector<std::string> unread_keys_;  // of definitions that were refused; empty: not even that is known
@@ -263,6 +253,14 @@ class Reader {
 };
 
 }  // namespace
+
+Position Origin::Of(const Path& within) const {
+  return positions->Of(Join(path, within));
+}
+
+Position Origin::OfKey(const Path& within) const {
+  return positions->OfKey(Join(path, within));
+}
 
 std::size_t Workspace::Count(Severity severity) const {
   return static_cast<std::size_t>(std::count_if(

@@ -8,6 +8,8 @@
 // Thread safety: a plain value and a function.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,11 +26,24 @@ struct PlacedIssue {
   Issue issue;
 };
 
+// Where something was defined: its document and the path within it.
+struct Origin {
+  std::string file;  // relative to the workspace
+  std::shared_ptr<const SourceMap> positions;
+  Path path;
+
+  // Of a value within what was defined here.
+  Position Of(const Path& within) const;
+  Position OfKey(const Path& within) const;  // of the key, where the path ends in a member
+};
+
 struct Workspace {
   std::string folder;
   Definitions definitions;  // states empty
   std::vector<FlagTest> tests;
-  std::vector<PlacedIssue> issues;  // of reading and of validation; by file and place
+  std::map<EntityRef, Origin> origins;
+  std::vector<Origin> test_origins;  // of `tests`
+  std::vector<PlacedIssue> issues;   // of reading and of validation; by file and place
   std::size_t Count(Severity severity) const;
   bool HasErrors() const { return Count(Severity::kError) > 0; }
 };

@@ -94,6 +94,28 @@ std::int64_t ReadMoment(const Node& node) {
   return time.is_string() ? ParseTimestamp(time.AsString()).value_or(0) : time.AsInt();
 }
 
+// Every combination is a case: an attribute and what it is in turn.
+std::vector<MatrixAxis> ReadMatrix(const Node& node, const Value& given) {
+  std::vector<MatrixAxis> axes = ReadMap(node, "attributes", kMaxItems, [&](const Node& n) {
+    const std::string name(n.name());
+    if (!IsAttributeName(name)) n.Fault("bad_attribute", "'" + name + "' cannot be an attribute");
+    if (given.Find(name) != nullptr) {
+      n.Fault("misplaced_key", "'" + name + "' stands in 'given', too", "leave it out of one of them");
+    }
+    return MatrixAxis{name, ReadOneOrList(n, "values", kMaxItems, ReadScalar)};
+  });
+  if (node.value().is_object() && axes.empty()) node.Fault("empty_map", "the matrix is empty", "leave it out");
+  std::size_t cases = 1;
+  for (const MatrixAxis& axis : axes) {
+    cases *= std::max<std::size_t>(axis.values.size(), 1);
+    if (cases <= kMaxMatrixCases) continue;
+    node.Fault("too_many", "the matrix has more than " + std::to_string(kMaxMatrixCases) + " combinations",
+               "split it into several tests");
+    break;
+  }
+  return axes;
+}
+
 FlagTest ReadFlagTest(const Node& node) {
   FlagTest test;
   Fields fields(node, "a test");
@@ -107,11 +129,20 @@ FlagTest ReadFlagTest(const Node& node) {
   } else {
     fields.Required("environment", test.environment, ReadKey);
   }
-  fields.Required("given", test.given, ReadContext);
+  ReadGiven(fields, test.at, test.given);
+  fields.Optional("matrix", test.matrix, [&](const Node& n) { return ReadMatrix(n, test.given); });
   fields.Optional("now", test.now, ReadMoment);
   fields.Required("expect", test.expect, [&](const Node& n) { return ReadExpectation(n, of_experiment && !of_flag); });
   fields.Finish();
   return test;
+}
+
+Object WriteMatrix(const std::vector<MatrixAxis>& axes) {
+  Object object;
+  for (const MatrixAxis& axis : axes) {
+    object.Append(axis.attribute, axis.values.size() == 1 ? axis.values.front() : Value(Array(axis.values)));
+  }
+  return object;
 }
 
 Value WriteExpectation(const Expectation& expect) {
@@ -266,7 +297,9 @@ Value EncodeFlagTest(const FlagTest& test) {
   codec::PutText(object, "flag", test.flag);
   codec::PutText(object, "experiment", test.experiment);
   codec::PutText(object, "environment", test.environment);
-  object.Append("given", test.given);
+  codec::PutGiven(object, test.given, test.at);
+  if (!test.matrix.empty()) object.Append("matrix", codec::WriteMatrix(test.matrix));
+  codec::PutPercent(object, "at", test.at);
   if (test.now) object.Append("now", *test.now);
   object.Append("expect", codec::WriteExpectation(test.expect));
   return object;

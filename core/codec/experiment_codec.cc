@@ -285,7 +285,7 @@ Array WriteForce(const std::vector<ForcedVariant>& force) {
 ExperimentTest ReadTestEntry(const Node& node) {
   ExperimentTest test;
   Fields fields(node, "a test of an experiment");
-  fields.Required("given", test.given, ReadContext);
+  ReadGiven(fields, test.at, test.given);
   fields.Required("expect", test.expect, ReadVariation);
   fields.Finish();
   return test;
@@ -293,7 +293,13 @@ ExperimentTest ReadTestEntry(const Node& node) {
 
 Array WriteTests(const std::vector<ExperimentTest>& tests) {
   Array list;
-  for (const ExperimentTest& test : tests) list.push_back(Object{{"given", test.given}, {"expect", test.expect}});
+  for (const ExperimentTest& test : tests) {
+    Object object;
+    PutGiven(object, test.given, test.at);
+    PutPercent(object, "at", test.at);
+    object.Append("expect", test.expect);
+    list.push_back(std::move(object));
+  }
   return list;
 }
 

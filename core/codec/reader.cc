@@ -222,6 +222,10 @@ std::uint32_t ReadOpenShare(const Node& node) {
   return ReadPercentBetween(node, 1, kWhole - 1, "more than 0% and less than 100%");
 }
 
+std::uint32_t ReadPlace(const Node& node) {
+  return ReadPercentBetween(node, 0, kWhole - 1, "less than 100%");
+}
+
 std::chrono::milliseconds ReadDuration(const Node& node) {
   constexpr std::chrono::milliseconds kMost = std::chrono::days(kMaxDurationDays);
   if (!node.value().is_string()) {
@@ -390,6 +394,13 @@ std::string EntityText(std::string_view what, const Value& value) {
 std::string FormatPercentOf(std::uint64_t parts) {
   constexpr std::uint64_t kMostShown = 1'000'000'000;
   return FormatPercent(static_cast<std::uint32_t>(std::min(parts, kMostShown)));
+}
+
+void ReadGiven(Fields& fields, std::optional<std::uint32_t>& at, Value& given) {
+  const bool is_given = fields.Optional("given", given, ReadContext);
+  const bool is_placed = fields.Optional("at", at, ReadPlace);
+  if (!is_given && !is_placed) fields.Missing("given");
+  if (!is_given) given = Value(Object());
 }
 
 }  // namespace guidon::codec

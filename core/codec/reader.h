@@ -93,6 +93,7 @@ std::uint64_t ReadCount(const Node& node, std::uint64_t least, std::uint64_t mos
 std::uint32_t ReadPercent(const Node& node);               // 0 % … 100 %
 std::uint32_t ReadShare(const Node& node);                 // more than 0 %
 std::uint32_t ReadOpenShare(const Node& node);             // more than 0 %, less than 100 %
+std::uint32_t ReadPlace(const Node& node);                 // a bucket: 0 % … less than 100 %
 std::chrono::milliseconds ReadDuration(const Node& node);  // more than none, at most kMaxDurationDays
 Margin ReadMargin(const Node& node);
 std::chrono::sys_days ReadDay(const Node& node);
@@ -201,6 +202,9 @@ class Fields {
   std::vector<std::string_view> known_;
   std::vector<std::string_view> forbidden_;  // known, and no hint for who looks for a key
 };
+
+// For whom a test asks: `given`, which may be left out where `at` says where the unit stands.
+void ReadGiven(Fields& fields, std::optional<std::uint32_t>& at, Value& given);
 
 // --- whole documents -----------------------------------------------------------------------------------------------
 

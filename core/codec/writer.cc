@@ -37,4 +37,9 @@ Value OneOrList(const std::vector<std::string>& texts) {
   return Texts(texts);
 }
 
+void PutGiven(Object& object, const Value& given, std::optional<std::uint32_t> at) {
+  if (at && given.is_object() && given.AsObject().empty()) return;
+  object.Append("given", given);
+}
+
 }  // namespace guidon::codec

@@ -20,6 +20,8 @@ void PutTrue(Object& object, std::string_view name, bool value);                
 void PutTexts(Object& object, std::string_view name, const std::vector<std::string>& texts);  // unless empty
 void PutPercent(Object& object, std::string_view name, std::optional<std::uint32_t> parts);
 void PutDuration(Object& object, std::string_view name, std::optional<std::chrono::milliseconds> duration);
+// Left out where nothing is given but the place.
+void PutGiven(Object& object, const Value& given, std::optional<std::uint32_t> at);
 void PutCondition(Object& object, std::string_view name, const std::optional<Condition>& condition);
 
 Array Texts(const std::vector<std::string>& texts);

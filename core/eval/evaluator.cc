@@ -451,6 +451,7 @@ class Evaluation {
       return decision;
     }
     if constexpr (Sink::kTraces) {
+      sink_.decided_by = kNone;
       if (!entry.flag->enabled) {
         Trace("enabled", false);
         return internal::ConstantDecision(entry);
@@ -477,15 +478,22 @@ class Evaluation {
           asked_forced = true;
           if (Forced(entry, decision)) return true;
         }
-        if (rule->is_default && Running(entry, decision)) return true;
+        if (rule->is_default && Running(entry, decision)) return Decided(entry, *rule);
       }
       if (rule->when != CompiledRule::kAlways && !RunHere(steps, rule->when)) {
         TraceRule(entry, *rule, "condition", false);
         continue;
       }
-      if (Serve(entry, steps, *rule, decision)) return true;
+      if (Serve(entry, steps, *rule, decision)) return Decided(entry, *rule);
     }
     return false;
+  }
+
+  // True. Prerequisites were asked before, so the flag that was asked for has the last word.
+  [[gnu::always_inline]] bool Decided([[maybe_unused]] const Ruleset::Entry& entry,
+                                      [[maybe_unused]] const CompiledRule& rule) {
+    if constexpr (Sink::kTraces) sink_.decided_by = static_cast<std::int32_t>(&rule - entry.rules);
+    return true;
   }
 
   // True when the rule decided; its condition holds.
@@ -586,11 +594,13 @@ class Evaluation {
     }
     char digits[24];
     const std::string_view unit = UnitOf(context_, experiment.split.scheme.unit, digits);
-    if (unit.empty()) return Skip(experiment, "no unit");
-    if (experiment.has_holdout && HeldOut(attached, decision)) return true;
+    if (!IsPlaced()) {
+      if (unit.empty()) return Skip(experiment, "no unit");
+      if (experiment.has_holdout && HeldOut(attached, decision)) return true;
+    }
     if (!running) return false;
-    if (experiment.in_layer && !InSlice(experiment)) return Skip(experiment, "not in the slice");
-    const std::uint32_t bucket = BucketOf(experiment.split.scheme.prefix, unit);
+    if (experiment.in_layer && !IsPlaced() && !InSlice(experiment)) return Skip(experiment, "not in the slice");
+    const std::uint32_t bucket = Bucket(experiment.split.scheme.prefix, unit);
     const std::int32_t variant = ArmOf(experiment.split.ranges, bucket);
     if (variant == kNone) return Skip(experiment, "not in the ramp");
     Assign(attached, variant, Reason::kSplit, decision);
@@ -645,8 +655,20 @@ class Evaluation {
   std::int32_t Arm(const SplitCode& split) {
     char digits[24];
     const std::string_view unit = UnitOf(context_, *split.unit, digits);
-    if (unit.empty()) return kNone;
-    return ArmOf(split, BucketOf(split.prefix, unit));
+    if (unit.empty() && !IsPlaced()) return kNone;
+    return ArmOf(split, Bucket(split.prefix, unit));
+  }
+
+  // Whether the bucket is given, and no unit is needed.
+  [[gnu::always_inline]] bool IsPlaced() const {
+    if constexpr (Sink::kTraces) return sink_.bucket.has_value();
+    return false;
+  }
+  [[gnu::always_inline]] std::uint32_t Bucket(const Murmur3Prefix& prefix, std::string_view unit) const {
+    if constexpr (Sink::kTraces) {
+      if (sink_.bucket) return *sink_.bucket;
+    }
+    return BucketOf(prefix, unit);
   }
 
   // Whether the condition that begins at `first` holds.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,11 +83,18 @@ struct ExperimentSink {
   void OnExperiment(const Consulted& c) { consulted.emplace_back(c).unit = {}; }
 };
 
-// Writes down every step. Allocates.
+// Writes down every step, and which rule decided. Allocates.
 struct TraceSink {
   static constexpr bool kTraces = true;
-  Array steps;
-  std::vector<Consulted> consulted;
+  // Where the unit stands in every split and every experiment, whatever it is called: for tests that say `at: 37.5%`.
+  // It is in the slice of every experiment then, and in no holdout.
+  std::optional<std::uint32_t> bucket = {};
+  Array steps = {};
+  std::vector<Consulted> consulted = {};
+  // The one that decided, counted over the compiled rules of the flag that was asked: one for each prerequisite, one
+  // for all targets if there are any, the authored rules, the default. kNone: none, as of a disabled flag or a forced
+  // unit.
+  std::int32_t decided_by = kNone;
   void OnExperiment(const Consulted& c) { consulted.emplace_back(c).unit = {}; }
   void Step(Object step) { steps.emplace_back(std::move(step)); }
 };

@@ -155,8 +155,9 @@ struct ForcedVariant {
 };
 
 struct ExperimentTest {
-  Value given;         // a context
-  std::string expect;  // a variant, or `none` when the unit is not taken; no variant is called `none`
+  Value given;                           // a context
+  std::optional<std::uint32_t> at = {};  // parts of kWhole: where the unit stands in it; absent: by its name
+  std::string expect;                    // a variant, or `none` when the unit is not taken; no variant is called `none`
   friend bool operator==(const ExperimentTest&, const ExperimentTest&) = default;
 };
 

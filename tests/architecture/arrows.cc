@@ -23,6 +23,7 @@ const std::map<std::string_view, Names>& Arrows() {
       {"core/allocate",    {"core/model", "core/base", "core/include"}},
       {"core/diff",        {"core/eval", "core/ruleset", "core/model", "core/base", "core/include"}},
       {"core/ruleset",     {"core/model", "core/base", "core/include"}},
+      {"core/expect",      {"core/allocate", "core/eval", "core/ruleset", "core/model", "core/base", "core/include"}},
       {"core/eval",        {"core/ruleset", "core/base", "core/include"}},
       {"yaml",             {"core/base", "core/include"}},
       {"audit",            {"core/base", "core/include"}},

@@ -7,7 +7,7 @@
 #include "cli/workspace.h"
 #include "core/allocate/allocate.h"
 #include "core/base/json.h"
-#include "core/eval/evaluator.h"
+#include "core/expect/expect.h"
 
 namespace guidon {
 namespace {
@@ -62,54 +62,34 @@ TEST(ShopTest, CompilesInEveryEnvironment) {
   }
 }
 
-// "none" when the experiment does not take the unit.
-std::string VariantOf(const Experiment& experiment, const Context& context, std::int64_t now) {
-  const auto ruleset = RulesetOf(experiment.environment);
-  const Decision decision = Evaluate(*ruleset, ruleset->Find(experiment.flag), context, now);
-  const bool took = decision.experiment != nullptr && decision.experiment->key == experiment.key;
-  return took ? std::string(decision.variant_name()) : "none";
+std::string Said(const TestOutcome& outcome) {
+  std::string text;
+  for (const FailedCase& failure : outcome.failures) {
+    for (const std::string& difference : failure.differences) text += ToJson(failure.given) + ": " + difference + "\n";
+  }
+  return text;
 }
 
 TEST(ShopTest, AnswersWhatItsTestsExpect) {
   EXPECT_GE(Shop().tests.size(), 15u);
+  TestRunner runner(Shop().definitions, kNow);
   for (const FlagTest& test : Shop().tests) {
-    const Context context = Context::FromValue(test.given);
-    const std::int64_t now = test.now.value_or(kNow);
-    SCOPED_TRACE(test.flag + test.experiment + " given " + ToJson(test.given));
-    if (!test.experiment.empty()) {
-      const ExperimentRecord* record = Shop().definitions.entities.FindExperiment(test.experiment);
-      ASSERT_NE(record, nullptr);
-      EXPECT_EQ(VariantOf(record->definition, context, now), test.expect.variant);
-      continue;
-    }
-    const auto ruleset = RulesetOf(test.environment);
-    const Decision decision = Evaluate(*ruleset, ruleset->Find(test.flag), context, now);
-    if (!test.expect.variation.empty()) {
-      EXPECT_EQ(decision.variation_name(), test.expect.variation);
-    }
-    if (!test.expect.reason.empty()) {
-      EXPECT_EQ(ToString(decision.reason), test.expect.reason);
-    }
-    if (!test.expect.rule.empty()) {
-      EXPECT_EQ(decision.rule_id(), test.expect.rule);
-    }
-    if (test.expect.value) {
-      ASSERT_NE(decision.value(), nullptr);
-      EXPECT_EQ(*decision.value(), *test.expect.value);
-    }
+    const TestOutcome outcome = runner.Run(test);
+    EXPECT_TRUE(outcome.passed()) << test.flag << test.experiment << " " << Said(outcome);
   }
 }
 
 TEST(ShopTest, ItsExperimentsTakeWhomTheirTestsExpect) {
-  int tests = 0;
+  std::size_t tests = 0;
+  TestRunner runner(Shop().definitions, kNow);
   for (const ExperimentRecord& record : Shop().definitions.entities.experiments) {
     for (const ExperimentTest& test : record.definition.tests) {
-      SCOPED_TRACE(record.definition.key + " given " + ToJson(test.given));
-      EXPECT_EQ(VariantOf(record.definition, Context::FromValue(test.given), kNow), test.expect);
+      const TestOutcome outcome = runner.Run(record.definition, test);
+      EXPECT_TRUE(outcome.passed()) << record.definition.key << " " << Said(outcome);
       ++tests;
     }
   }
-  EXPECT_GE(tests, 4);
+  EXPECT_GE(tests, 4u);
 }
 
 }  // namespace

@@ -509,10 +509,15 @@ class RandomModel {
     }
     return project;
   }
+  std::optional<std::uint32_t> SomePlace() {
+    return OneIn(3) ? std::optional(static_cast<std::uint32_t>(Below(kWhole))) : std::nullopt;
+  }
   FlagTest MakeFlagTest() {
     FlagTest test;
     test.description = Description();
     test.given = MakeContext();
+    test.at = SomePlace();
+    if (OneIn(3)) test.matrix = {{"an axis", {Value(1), Value("two"), Value(true)}}, {"another", {Value("one")}}};
     if (OneIn(3)) test.now = static_cast<std::int64_t>(Below(2'000'000'000'000));
     if (OneIn(3)) {
       test.experiment = Pick(experiments);
@@ -663,7 +668,7 @@ class RandomModel {
     if (OneIn(2)) experiment.stop.sample_ratio_mismatch = PickWord<BreachAction>(3);
     if (OneIn(2)) experiment.stop.no_traffic_after = Duration();
     if (OneIn(3)) experiment.force.push_back({{{"account_id", Scalar()}, {"plan", Scalar()}}, "control"});
-    if (OneIn(3)) experiment.tests.push_back({MakeContext(), OneIn(2) ? "none" : "control"});
+    if (OneIn(3)) experiment.tests.push_back({MakeContext(), SomePlace(), OneIn(2) ? "none" : "control"});
   }
 
   std::mt19937_64& random_;
