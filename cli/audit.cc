@@ -8,12 +8,12 @@
 
 #include "audit/audit_file.h"
 #include "cli/api_client.h"
-#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
 #include "core/base/json_record.h"
 #include "core/model/units.h"
+#include "workspace/file.h"
 
 namespace guidon::cli {
 namespace {

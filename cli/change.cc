@@ -7,11 +7,11 @@
 #include "cli/api_client.h"
 #include "cli/change_request.h"
 #include "cli/change_set.h"
-#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
 #include "core/base/json_record.h"
+#include "workspace/file.h"
 
 namespace guidon::cli {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "cli/api_client.h"
 #include "cli/verbs.h"
-#include "cli/workspace.h"
 #include "core/diff/diff.h"
+#include "workspace/workspace.h"
 
 namespace guidon::cli {
 

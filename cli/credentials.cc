@@ -10,9 +10,9 @@
 #include <cstring>
 #include <filesystem>
 
-#include "cli/file.h"
 #include "core/base/json.h"
 #include "core/base/json_record.h"
+#include "workspace/file.h"
 
 namespace guidon::cli {
 namespace {

@@ -9,7 +9,6 @@
 #include <iostream>
 
 #include "cli/api_client.h"
-#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/ruleset_source.h"
 #include "cli/verbs.h"
@@ -17,6 +16,7 @@
 #include "core/eval/evaluator.h"
 #include "core/model/units.h"
 #include "core/ruleset/ruleset.h"
+#include "workspace/file.h"
 
 namespace guidon::cli {
 namespace {

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "cli/csv.h"
-#include "cli/file.h"
 #include "core/base/json.h"
 #include "core/model/units.h"
 #include "stats/statistic/facts_json.h"
+#include "workspace/file.h"
 
 namespace guidon::cli {
 namespace {

@@ -5,10 +5,10 @@
 #include <thread>
 
 #include "cli/api_client.h"
-#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "core/base/json_record.h"
+#include "workspace/file.h"
 
 namespace guidon::cli {
 namespace {

@@ -2,10 +2,10 @@
 #include <iostream>
 
 #include "cli/api_client.h"
-#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/ruleset_source.h"
 #include "cli/verbs.h"
+#include "workspace/file.h"
 
 namespace guidon::cli {
 

@@ -5,8 +5,8 @@
 #include "cli/api_client.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "cli/workspace.h"
 #include "core/base/json_record.h"
+#include "workspace/workspace.h"
 
 namespace guidon::cli {
 namespace {

@@ -4,10 +4,10 @@
 #include <iostream>
 
 #include "cli/cpp_header.h"
-#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "cli/workspace.h"
+#include "workspace/file.h"
+#include "workspace/workspace.h"
 
 namespace guidon::cli {
 namespace {

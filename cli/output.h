@@ -12,8 +12,8 @@
 #include <vector>
 
 #include <guidon/value.h>
-#include "cli/workspace.h"
 #include "core/base/result.h"
+#include "workspace/workspace.h"
 
 namespace guidon::cli {
 

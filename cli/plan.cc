@@ -9,7 +9,6 @@
 #include <iostream>
 
 #include "cli/change_set.h"
-#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/ruleset_source.h"
 #include "cli/verbs.h"
@@ -18,6 +17,7 @@
 #include "core/diff/audience.h"
 #include "core/diff/count.h"
 #include "core/diff/diff.h"
+#include "workspace/file.h"
 
 namespace guidon::cli {
 namespace {

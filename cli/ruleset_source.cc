@@ -4,14 +4,14 @@
 #include <iostream>
 #include <optional>
 
-#include "cli/file.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "cli/workspace.h"
 #include "core/allocate/allocate.h"
 #include "core/base/json.h"
 #include "core/diff/audience.h"
 #include "core/validate/validate.h"
+#include "workspace/file.h"
+#include "workspace/workspace.h"
 
 namespace guidon::cli {
 namespace {

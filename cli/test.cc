@@ -7,10 +7,10 @@
 #include "cli/folder_watch.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "cli/workspace.h"
 #include "core/base/json.h"
 #include "core/expect/expect.h"
 #include "core/model/units.h"
+#include "workspace/workspace.h"
 
 namespace guidon::cli {
 namespace {
@@ -129,7 +129,7 @@ void PrintCoverage(const TestOptions& options, const Results& results) {
   std::cout << "\n";
 }
 
-Value ToValue(const RunTest& test) {
+Value DescribeTest(const RunTest& test) {
   Array failures;
   for (const FailedCase& failure : test.outcome.failures) {
     Array differences;
@@ -151,7 +151,7 @@ Value ToValue(const RunTest& test) {
 
 void PrintAsJson(const TestOptions& options, const Results& results, bool passed) {
   Array tests;
-  for (const RunTest& test : results.tests) tests.push_back(ToValue(test));
+  for (const RunTest& test : results.tests) tests.push_back(DescribeTest(test));
   Object object{{"passed", Value(passed)},
                 {"cases", Value(results.cases)},
                 {"failed_cases", Value(results.failed_cases)},

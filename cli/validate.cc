@@ -3,7 +3,7 @@
 
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "cli/workspace.h"
+#include "workspace/workspace.h"
 
 namespace guidon::cli {
 namespace {

@@ -52,7 +52,8 @@ const std::map<std::string_view, Names>& Arrows() {
                             "net", "stats", "yaml"}},
       {"server/telemetry", {"core", "net", "stats", "yaml"}},
       {"server/app",       {"server", "core", "audit", "net", "stats", "yaml"}},
-      {"cli",              {"core", "audit", "net", "stats", "yaml"}},
+      {"workspace",        {"core", "yaml"}},
+      {"cli",              {"core", "audit", "net", "stats", "workspace", "yaml"}},
       {"examples",         {"sdk/include", "core/include"}},
       {"bench",            {"core", "audit", "yaml", "net", "sdk", "sdk/include", "stats", "server", "tests"}},
   };

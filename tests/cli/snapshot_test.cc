@@ -4,9 +4,9 @@
 #include <fstream>
 
 #include "cli/ruleset_source.h"
-#include "cli/workspace.h"
 #include "core/base/json.h"
 #include "tests/cli/cli.h"
+#include "workspace/workspace.h"
 
 namespace guidon::testing {
 namespace {
@@ -158,7 +158,7 @@ TEST_F(SnapshotTest, AWorkspaceOnAFileIsAllocatedAndAnswersAsTheServerOnceItIsAp
   EXPECT_EQ(done.errors, "");
   const std::vector<Value> planned = JsonLinesOf(done), first = JsonLinesOf(Guidon(alone));
   const Result<SnapshotDocument> before = cli::ReadRulesetFile(*stored_);
-  const Result<cli::Workspace> workspace = cli::ReadWorkspace(files_->path());
+  const Result<guidon::Workspace> workspace = ReadWorkspace(files_->path());
   ASSERT_TRUE(before && workspace);
   const Result<cli::Applied> applied = cli::ApplyToRuleset(workspace->definitions, *before, *stored_);
   ASSERT_TRUE(applied) << applied.error().message;

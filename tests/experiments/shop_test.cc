@@ -4,18 +4,18 @@
 
 #include <set>
 
-#include "cli/workspace.h"
 #include "core/allocate/allocate.h"
 #include "core/base/json.h"
 #include "core/expect/expect.h"
+#include "workspace/workspace.h"
 
 namespace guidon {
 namespace {
 
 constexpr std::int64_t kNow = 1'800'000'000'000;  // 2027-01-15T08:00:00Z
 
-const cli::Workspace& Shop() {
-  static const cli::Workspace kShop = cli::ReadWorkspace(GUIDON_SOURCE_DIR "/experiments/shop").value();
+const Workspace& Shop() {
+  static const Workspace kShop = ReadWorkspace(GUIDON_SOURCE_DIR "/experiments/shop").value();
   return kShop;
 }
 
@@ -26,7 +26,7 @@ std::shared_ptr<const Ruleset> RulesetOf(const std::string& environment) {
 }
 
 TEST(ShopTest, ValidatesWithoutErrorsAndWarnsOfNothingButTheCalendar) {
-  for (const cli::PlacedIssue& placed : Shop().issues) {
+  for (const PlacedIssue& placed : Shop().issues) {
     EXPECT_EQ(placed.issue.code, "expired") << placed.file << ":" << placed.at.line << ": " << placed.issue.message;
   }
 }

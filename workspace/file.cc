@@ -1,4 +1,4 @@
-#include "cli/file.h"
+#include "workspace/file.h"
 
 #include <unistd.h>
 
@@ -10,7 +10,7 @@
 
 #include "core/base/json.h"
 
-namespace guidon::cli {
+namespace guidon {
 namespace {
 
 namespace fs = std::filesystem;
@@ -92,4 +92,4 @@ Status WriteFile(const std::string& path, std::string_view text) {
   return {};
 }
 
-}  // namespace guidon::cli
+}  // namespace guidon

@@ -8,6 +8,7 @@
 // Thread safety: a plain value and a function.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,7 +19,7 @@
 #include "core/model/expectation.h"
 #include "yaml/yaml.h"
 
-namespace guidon::cli {
+namespace guidon {
 
 struct PlacedIssue {
   std::string file;  // relative to the workspace
@@ -48,12 +49,19 @@ struct Workspace {
   bool HasErrors() const { return Count(Severity::kError) > 0; }
 };
 
+struct WorkspaceOptions {
+  std::chrono::sys_days today{};  // for what has expired; the epoch: the day of the clock
+  // Texts that stand for those of files, by their paths relative to the folder: what an editor has not saved yet, also
+  // of files that are not there.
+  std::map<std::string, std::string> unsaved = {};
+};
+
 // kIo when the folder cannot be read at all or holds no guidon.yaml; kTooLarge when it holds too much. Validates all
 // that could be read; where something could not, references to what may have stood there are let pass. What has no
 // error was compiled for every environment.
-Result<Workspace> ReadWorkspace(const std::string& folder);
+Result<Workspace> ReadWorkspace(const std::string& folder, const WorkspaceOptions& options = {});
 
 // "the workspace has no environment 'prod'; it has staging, production"
 Error NoSuchEnvironment(const Project& project, const std::string& wanted);
 
-}  // namespace guidon::cli
+}  // namespace guidon

@@ -1,4 +1,4 @@
-#include "cli/workspace.h"
+#include "workspace/workspace.h"
 
 #include <algorithm>
 #include <array>
@@ -7,13 +7,13 @@
 #include <map>
 #include <set>
 
-#include "cli/file.h"
 #include "core/allocate/allocate.h"
 #include "core/codec/codec.h"
 #include "core/ruleset/ruleset.h"
 #include "core/validate/validate.h"
+#include "workspace/file.h"
 
-namespace guidon::cli {
+namespace guidon {
 namespace {
 
 namespace fs = std::filesystem;
@@ -37,7 +37,7 @@ Path Join(const Path& base, const Path& rest) {
 
 class Reader {
  public:
-  explicit Reader(std::string folder) { workspace_.folder = std::move(folder); }
+  Reader(const std::string& folder, const WorkspaceOptions& options) : options_(options) { workspace_.folder = folder; }
 
   Result<Workspace> Read() {
     std::error_code error;
@@ -48,7 +48,9 @@ class Reader {
       return Fail(ErrorCode::kIo, workspace_.folder + " is no workspace: it has no guidon.yaml");
     }
     CollectFiles(workspace_.folder, "");
+    for (const auto& [file, text] : options_.unsaved) files_.push_back(file);
     std::sort(files_.begin(), files_.end());
+    files_.erase(std::unique(files_.begin(), files_.end()), files_.end());
     if (files_.size() > kMaxFiles) {
       return Fail(ErrorCode::kTooLarge, workspace_.folder + " holds more than " + std::to_string(kMaxFiles) +
                                             " YAML files: that is no workspace");
@@ -88,6 +90,12 @@ class Reader {
     workspace_.issues.push_back({file, {}, {Severity::kError, "unreadable", {}, "it cannot be read: " + why, "", ""}});
   }
 
+  Result<std::string> TextOf(const std::string& file) const {
+    const auto unsaved = options_.unsaved.find(file);
+    if (unsaved != options_.unsaved.end()) return unsaved->second;
+    return guidon::ReadFile(workspace_.folder + "/" + file, YamlLimits().max_bytes);
+  }
+
   static std::optional<EntityKind> KindOfFile(const std::string& file) {
     for (const auto& [place, kind] :
          std::initializer_list<std::pair<std::string_view, EntityKind>>{{"flags/", EntityKind::kFlag},
@@ -118,7 +126,7 @@ class Reader {
       workspace_.issues.push_back({file, {}, std::move(issue)});
       return;
     }
-    const Result<std::string> text = guidon::cli::ReadFile(workspace_.folder + "/" + file, YamlLimits().max_bytes);
+    const Result<std::string> text = TextOf(file);
     if (!text) return SayUnreadable(file, text.error().message);
     YamlResult yaml = ParseYaml(*text);
     has_unread_text_ |= !yaml.faults.empty();
@@ -200,7 +208,9 @@ class Reader {
     if (!has_project_) return;
     std::map<std::string, const Origin*> origins;
     for (const auto& [ref, origin] : workspace_.origins) origins.emplace(ref.ToText(), &origin);
-    const auto today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+    const auto today = options_.today != std::chrono::sys_days()
+                           ? options_.today
+                           : std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
     for (Issue& issue : Validate(workspace_.definitions, {.today = today})) {
       if (MayBeOfUnread(issue)) continue;
       const auto origin = origins.find(issue.entity);
@@ -243,6 +253,7 @@ class Reader {
            });
   }
 
+  const WorkspaceOptions& options_;
   Workspace workspace_;
   std::vector<std::string> files_;
   std::set<std::string> folders_;
@@ -283,8 +294,8 @@ Error NoSuchEnvironment(const Project& project, const std::string& wanted) {
   return {ErrorCode::kNotFound, message, {}};
 }
 
-Result<Workspace> ReadWorkspace(const std::string& folder) {
-  return Reader(folder).Read();
+Result<Workspace> ReadWorkspace(const std::string& folder, const WorkspaceOptions& options) {
+  return Reader(folder, options).Read();
 }
 
-}  // namespace guidon::cli
+}  // namespace guidon

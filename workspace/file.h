@@ -11,7 +11,7 @@
 #include <guidon/value.h>
 #include "core/base/result.h"
 
-namespace guidon::cli {
+namespace guidon {
 
 // kIo with the reason: not there, no file (a folder, a pipe), no permission; kTooLarge beyond the bound.
 Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
@@ -28,4 +28,4 @@ Result<std::vector<JsonLine>> ReadJsonLines(const std::string& path);
 // is written to.
 Status WriteFile(const std::string& path, std::string_view text);
 
-}  // namespace guidon::cli
+}  // namespace guidon
