@@ -1026,19 +1026,33 @@ void AddGate(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("gate", "May this be released? One verdict, as exit code");
   const auto options = On(*verb, run, &Gate, &CheckGate);
   AddEnvironment(*verb, options->environment)->required();
+  verb->add_option("--policy", options->policy,
+                   "What is demanded; left out, gate.yaml of the workspace, or the default")
+      ->type_name("FILE");
+  CLI::Option* workspace =
+      verb->add_option("--workspace,-w", options->workspace, "Look at the files of this folder")->type_name("DIR");
   CLI::Option* experiment =
       verb->add_option("--experiment", options->experiment, "Of an experiment: no broken split, no harmed guardrail")
           ->type_name("KEY");
-  CLI::Option* workspace =
-      verb->add_option("--workspace,-w", options->workspace, "Of a workspace folder; with --offline")
-          ->type_name("DIR")
-          ->excludes(experiment);
   verb->add_flag("--offline", options->offline, "Look at the files alone, without a server")
       ->excludes(experiment)
       ->needs(workspace);
+  verb->add_option("--now", options->now, "As if it were this time: days, windows and waivers")->type_name("TIME");
+  verb->add_option("--output,-o", options->output, "Write it into this file")->type_name("FILE");
+  AddJson(*verb, options->json);
+  const std::pair<const char*, std::pair<bool*, const char*>> formats[] = {
+      {"--sarif", {&options->sarif, "As SARIF 2.1.0, for code scanning"}},
+      {"--junit", {&options->junit, "As JUnit XML, for CI servers"}},
+      {"--markdown", {&options->markdown, "As a comment for a pull request"}},
+      {"--github", {&options->github, "As workflow commands of GitHub Actions"}}};
+  std::vector<CLI::Option*> chosen{verb->get_option("--json")};
+  for (const auto& [name, what] : formats) {
+    CLI::Option* option = verb->add_flag(name, *what.first, what.second);
+    for (CLI::Option* other : chosen) option->excludes(other);
+    chosen.push_back(option);
+  }
   AddProject(*verb, options->project);
   AddConnection(*verb, options->connection);
-  AddJson(*verb, options->json);
 }
 
 // ---- Faults of the command line ----------------------------------------------------------------------------------

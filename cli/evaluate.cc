@@ -5,7 +5,6 @@
 //
 // One context is asked of the server itself. Many (--cases) are evaluated here, by the same evaluator, on the ruleset
 // that the server has at that moment, so that all of them see one revision.
-#include <chrono>
 #include <iostream>
 
 #include "cli/api_client.h"
@@ -190,13 +189,11 @@ int EvaluateOnServer(const EvaluateOptions& options, const std::vector<Case>& ca
 int Evaluate(const EvaluateOptions& options) {
   Result<std::vector<Case>> cases = ReadCases(options);
   if (!cases) return Explain(cases.error(), options.json);
-  std::int64_t now_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
+  std::int64_t now_ms = *TimeOf("");
   // A moment is all of it: the rules of then, and what `now` was then.
   for (const auto& [name, text] : {std::pair("--at", &options.at), std::pair("--now", &options.now)}) {
     if (text->empty()) continue;
-    const auto time = ParseTimestamp(*text);
+    const std::optional<std::int64_t> time = TimeOf(*text);
     if (!time) {
       return Explain({ErrorCode::kInvalid, std::string(name) + " is no time such as 2027-03-31T08:00:00Z", {}},
                      options.json);

@@ -1,129 +1,177 @@
-// guidon gate: may this be released? One verdict, for people and as an exit code.
-#include <algorithm>
+// guidon gate: may this be released? Gathers what is looked at, has it checked, and says one verdict.
+#include <chrono>
+#include <filesystem>
 #include <iostream>
 
 #include "cli/api_client.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "core/base/json.h"
 #include "core/base/json_record.h"
+#include "gate/formats.h"
+#include "gate/live_checks.h"
+#include "gate/policy.h"
+#include "gate/static_checks.h"
+#include "workspace/file.h"
 #include "workspace/workspace.h"
 
 namespace guidon::cli {
 namespace {
 
-struct Verdict {
-  int exit_code = kPass;
-  std::vector<std::string> reasons;
+constexpr std::string_view kPolicyFile = "gate.yaml";
+
+// Why no verdict can be given at all, with its exit code; said already.
+using Stop = std::optional<int>;
+
+class Gating {
+ public:
+  Gating(const GateOptions& options, std::int64_t now_ms) : options_(options), now_ms_(now_ms) {
+    report_.environment = options.environment;
+    report_.day = std::chrono::floor<std::chrono::days>(
+        std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(now_ms_)));
+  }
+
+  int Run() {
+    for (Stop (Gating::*step)() : {&Gating::TakePolicy, &Gating::LookAtFiles, &Gating::LookAtServer}) {
+      if (const Stop stop = (this->*step)()) return *stop;
+    }
+    gate::Settle(report_, policy_);
+    return Say();
+  }
+
+ private:
+  Stop Refuse(const Error& error) const { return Explain(error, options_.json); }
+
+  void Add(std::vector<gate::Finding> findings) {
+    report_.findings.insert(report_.findings.end(), std::make_move_iterator(findings.begin()),
+                            std::make_move_iterator(findings.end()));
+  }
+
+  // The one that was named, or gate.yaml of the workspace, or the default.
+  Stop TakePolicy() {
+    std::string path = options_.policy;
+    if (path.empty() && !options_.workspace.empty()) {
+      const std::filesystem::path beside = std::filesystem::path(options_.workspace) / kPolicyFile;
+      std::error_code error;
+      if (std::filesystem::exists(beside, error)) path = beside.lexically_normal().generic_string();
+    }
+    if (!path.empty()) {
+      const Result<std::string> text = ReadFile(path, YamlLimits().max_bytes);
+      if (!text) return Refuse(text.error());
+      gate::PolicyResult read = gate::ReadPolicy(*text, path);
+      if (!read.faults.empty()) {
+        Error error{ErrorCode::kInvalid, "the policy " + path + " cannot be used", {}};
+        for (gate::PlacedFault& fault : read.faults) {
+          std::cerr << Describe(PlacedIssue{path, fault.at, fault.issue}, Err()) << "\n";
+          error.issues.push_back(std::move(fault.issue));
+        }
+        Complain(error, options_.json);
+        return kUsage;
+      }
+      policy_ = std::move(read.policy);
+    }
+    report_.policy = policy_.name;
+    report_.policy_hash = policy_.hash;
+    return std::nullopt;
+  }
+
+  Stop LookAtFiles() {
+    if (options_.workspace.empty()) {
+      report_.looked.push_back({"static", false, "no --workspace was given"});
+      return std::nullopt;
+    }
+    Result<Workspace> workspace = ReadWorkspace(options_.workspace, {.today = report_.day});
+    if (!workspace) return Refuse(workspace.error());
+    const Project& project = workspace->definitions.project;
+    if (!project.key.empty() && project.FindEnvironment(options_.environment) == nullptr) {
+      return Refuse(NoSuchEnvironment(project, options_.environment));
+    }
+    Add(gate::CheckStatic({*workspace, now_ms_}, policy_));
+    report_.looked.push_back({"static", true, ""});
+    return std::nullopt;
+  }
+
+  Stop LookAtServer() {
+    Add(gate::CheckFreeze(policy_, now_ms_));
+    if (options_.experiment.empty()) {
+      report_.looked.push_back({"live", false, options_.offline ? "--offline was given" : "no --experiment was given"});
+      return std::nullopt;
+    }
+    const Result<std::string> project = ResolveProject(options_.connection, options_.project);
+    if (!project) return Unreachable(Explain(project.error(), options_.json));
+    const Result<ApiAnswer> answer = Ask(
+        options_.connection, "GET",
+        EnvironmentPath(*project, options_.environment) + "/experiments/" + Escape(options_.experiment) + "/report");
+    if (!answer) return Unreachable(Explain(answer.error(), options_.json));
+    report_.looked.push_back({"live", true, ""});
+    if (answer->ok()) {
+      Add(gate::CheckReport(options_.experiment, answer->body));
+      return std::nullopt;
+    }
+    if (answer->status == 404) {
+      if (std::optional<gate::Finding> finding = WasNotStarted(*project)) {
+        Add({*std::move(finding)});
+        return std::nullopt;
+      }
+    }
+    return Unreachable(Explain(*answer, options_.json));
+  }
+
+  // Why it has no report: it is there, and was never started. Nothing: for another reason.
+  std::optional<gate::Finding> WasNotStarted(const std::string& project) const {
+    const Result<ApiAnswer> found =
+        Ask(options_.connection, "GET", ProjectPath(project) + "/experiments/" + Escape(options_.experiment));
+    if (!found || !found->ok()) return std::nullopt;
+    const Value *definition = found->body.Find("definition"), *state = found->body.Find("state");
+    if (definition == nullptr || state == nullptr || state->Find("iteration") != nullptr) return std::nullopt;
+    if (Text(*definition, "environment") != options_.environment) return std::nullopt;
+    return gate::NotStarted(options_.experiment, Text(*definition, "owner"));
+  }
+
+  // What the policy makes of a server that cannot be reached.
+  Stop Unreachable(int exit_code) const {
+    return exit_code == kUnreachable ? policy_.unreachable.value_or(kUnreachable) : exit_code;
+  }
+
+  int Say() const {
+    std::string text;
+    if (options_.json) {
+      text = ToJson(gate::ToJson(report_)) + "\n";
+    } else if (options_.sarif) {
+      text = gate::ToSarif(report_, GUIDON_VERSION);
+    } else if (options_.junit) {
+      text = gate::ToJUnit(report_);
+    } else if (options_.markdown) {
+      text = gate::ToMarkdown(report_);
+    } else if (options_.github) {
+      text = gate::ToGitHub(report_);
+    } else {
+      text = gate::ToTable(report_, options_.output.empty() ? LineWidth() : 80,
+                           options_.output.empty() ? Out().marks() : gate::Marks());
+    }
+    const int exit_code = gate::ExitCodeOf(gate::VerdictOf(report_));
+    if (options_.output.empty()) {
+      std::cout << text;
+      return exit_code;
+    }
+    if (const Status written = WriteFile(options_.output, text); !written) {
+      return Explain(written.error(), options_.json);
+    }
+    return exit_code;
+  }
+
+  const GateOptions& options_;
+  const std::int64_t now_ms_;
+  gate::Policy policy_;
+  gate::Report report_;
 };
-
-// A report's red gates and harmed guardrails fail it; what is not known yet holds it up, and so do facts that are
-// stale: what they do not show may have come since. What the goal says is no matter of a gate: a release is not held up
-// because an experiment has found nothing.
-Verdict VerdictOf(const Value& report) {
-  Verdict verdict, hold{kHold, {}};
-  for (const Value& gate : ListIn(report, "gates")) {
-    const std::string id = Text(gate, "id"), light = Text(gate, "light");
-    if (id == "rebuilding" && light == "red") {
-      hold.reasons.push_back(Text(gate, "sentence"));
-    } else if (light == "red") {
-      verdict.reasons.push_back(Text(gate, "sentence"));
-    } else if ((id == "minimum_events" || id == "freshness") && light != "green") {
-      hold.reasons.push_back(Text(gate, "sentence"));
-    }
-  }
-  for (const Value& metric : ListIn(report, "metrics")) {
-    if (Text(metric, "role") != "guardrail") continue;
-    const std::string word = Text(metric, "verdict");
-    if (word == "harmed") verdict.reasons.push_back("guardrail " + Text(metric, "metric") + " is harmed");
-    // Without a margin there is nothing that could be shown to hold.
-    if (word == "not_sure_yet" && metric.Find("margin") != nullptr) {
-      hold.reasons.push_back("guardrail " + Text(metric, "metric") + " is not known to hold yet");
-    }
-  }
-  if (Text(report, "decision") == "stop_for_harm" && verdict.reasons.empty()) {
-    verdict.reasons.push_back(Text(report, "verdict"));
-  }
-  if (!verdict.reasons.empty()) {
-    verdict.exit_code = kProblem;
-    return verdict;
-  }
-  return hold.reasons.empty() ? verdict : hold;
-}
-
-// Why it has no report: it is there, and was never started. Empty: for another reason.
-std::string NotStarted(const GateOptions& options, const std::string& project) {
-  const Result<ApiAnswer> found =
-      Ask(options.connection, "GET", ProjectPath(project) + "/experiments/" + Escape(options.experiment));
-  if (!found || !found->ok()) return "";
-  const Value *definition = found->body.Find("definition"), *state = found->body.Find("state");
-  if (definition == nullptr || state == nullptr || state->Find("iteration") != nullptr) return "";
-  return Text(*definition, "environment") == options.environment ? "it has not been started yet" : "";
-}
-
-int Say(const GateOptions& options, const Verdict& verdict, const std::string& decision) {
-  const std::string_view word = verdict.exit_code == kPass ? "pass" : verdict.exit_code == kHold ? "hold" : "fail";
-  if (options.json) {
-    Array reasons;
-    for (const std::string& reason : verdict.reasons) reasons.emplace_back(reason);
-    PrintJson(Object{{"verdict", Value(word)},
-                     {"environment", Value(options.environment)},
-                     {"experiment", Value(options.experiment)},
-                     {"decision", Value(decision)},
-                     {"reasons", Value(std::move(reasons))}});
-    return verdict.exit_code;
-  }
-  std::cout << (verdict.exit_code == kPass   ? Out().Green("PASS")
-                : verdict.exit_code == kHold ? Out().Yellow("HOLD")
-                                             : Out().Red("FAIL"))
-            << "  " << options.experiment << " in " << options.environment << "\n";
-  for (const std::string& reason : verdict.reasons) std::cout << Wrapped(reason, 6) << "\n";
-  return verdict.exit_code;
-}
-
-int GateExperiment(const GateOptions& options) {
-  const Result<std::string> project = ResolveProject(options.connection, options.project);
-  if (!project) return Explain(project.error(), options.json);
-  const Result<ApiAnswer> answer =
-      Ask(options.connection, "GET",
-          EnvironmentPath(*project, options.environment) + "/experiments/" + Escape(options.experiment) + "/report");
-  if (!answer) return Explain(answer.error(), options.json);
-  if (answer->status == 404) {
-    if (std::string reason = NotStarted(options, *project); !reason.empty()) {
-      return Say(options, {kHold, {std::move(reason)}}, "cannot_say");
-    }
-  }
-  if (!answer->ok()) return Explain(*answer, options.json);
-  return Say(options, VerdictOf(answer->body), Text(answer->body, "decision"));
-}
 
 }  // namespace
 
 int Gate(const GateOptions& options) {
-  if (!options.experiment.empty()) return GateExperiment(options);
-  Result<Workspace> workspace = ReadWorkspace(options.workspace);
-  if (!workspace) {
-    Complain(workspace.error(), options.json);
-    return kUsage;
-  }
-  const Project& project = workspace->definitions.project;
-  if (!project.key.empty() && project.FindEnvironment(options.environment) == nullptr) {
-    Complain(NoSuchEnvironment(project, options.environment), options.json);
-    return kUsage;
-  }
-  const std::size_t errors = workspace->Count(Severity::kError);
-  const std::size_t warnings = workspace->Count(Severity::kWarning);
-  if (options.json) {
-    PrintJson(Object{{"verdict", Value(errors == 0 ? "pass" : "fail")},
-                     {"environment", Value(options.environment)},
-                     {"errors", Value(errors)},
-                     {"warnings", Value(warnings)},
-                     {"findings", ToValue(workspace->issues)}});
-    return errors == 0 ? kPass : kProblem;
-  }
-  std::cout << (errors == 0 ? Out().Green("PASS") : Out().Red("FAIL")) << "  " << options.environment << ": "
-            << Plural(errors, "error") << ", " << Plural(warnings, "warning") << "\n";
-  for (const PlacedIssue& placed : workspace->issues) std::cout << "  " << Describe(placed, Out()) << "\n";
-  return errors == 0 ? kPass : kProblem;
+  const std::optional<std::int64_t> now_ms = TimeOf(options.now);
+  if (!now_ms) return Explain({ErrorCode::kInvalid, "--now is no time such as 2027-03-31T08:00:00Z", {}}, options.json);
+  return Gating(options, *now_ms).Run();
 }
 
 }  // namespace guidon::cli

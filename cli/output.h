@@ -7,12 +7,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <guidon/value.h>
 #include "core/base/result.h"
+#include "core/base/text.h"
+#include "gate/formats.h"
 #include "workspace/workspace.h"
 
 namespace guidon::cli {
@@ -26,6 +30,7 @@ class Ink {
   std::string Yellow(std::string_view text) const { return Painted("33", text); }
   std::string Green(std::string_view text) const { return Painted("32", text); }
   std::string Bold(std::string_view text) const { return Painted("1", text); }
+  gate::Marks marks() const;  // of these colours, for those who write whole texts
 
  private:
   std::string Painted(std::string_view code, std::string_view text) const;
@@ -45,10 +50,10 @@ void Complain(std::string_view message);
 // The same, and with --json what is wrong as a document of its own: {"code": …, "detail": …, "issues": […]}.
 void Complain(const Error& error, bool json);
 
-void PrintJson(const Value& value);  // on standard output, for programs: one line
+// An option of a time, RFC 3339, in milliseconds since the epoch; empty: the present. nullopt: it is none.
+std::optional<std::int64_t> TimeOf(const std::string& text);
 
-// Names, comments and values come from files and from servers: bytes that would steer a terminal are shown as \xNN.
-std::string Printable(std::string_view text);
+void PrintJson(const Value& value);  // on standard output, for programs: one line
 
 // A member of an answer for people: text as Printable has it, anything else as JSON; "" when it is absent or null.
 std::string Text(const Value& object, std::string_view name);
@@ -60,14 +65,7 @@ std::string Joined(const Value& object, std::string_view list);
 // Breaks text between words, and words that are wider than a line, so that no line is longer than the terminal is wide;
 // `indent` blanks before every line. Not a terminal: one line.
 std::string Wrapped(std::string_view text, std::size_t indent);
-std::string Wrapped(std::string_view text, std::size_t indent, std::size_t room);  // no line is longer than `room`
-// How many characters it takes on a terminal: code points, for there are arrows and dashes in what we say.
-std::size_t Width(std::string_view text);
-std::string Padded(std::string text, std::size_t width);
-// No wider than that: what is longer ends in "…".
-std::string Cut(const std::string& text, std::size_t width);
+using guidon::Wrapped;    // of a given width
 std::size_t LineWidth();  // of the terminal at standard output; without one, no line is too long
-
-std::string Plural(std::size_t count, std::string_view one);  // "1 flag", "2 flags"
 
 }  // namespace guidon::cli

@@ -1,6 +1,5 @@
 // guidon test DIR: what the flags and experiments of a workspace answer, held against what its tests expect.
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 
 #include "cli/api_client.h"
@@ -213,19 +212,14 @@ int RunOnce(const TestOptions& options, std::int64_t now_ms) {
 }  // namespace
 
 int Test(const TestOptions& options) {
-  const auto now = [&]() -> std::optional<std::int64_t> {
-    if (!options.now.empty()) return ParseTimestamp(options.now);
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-  };
-  if (!now()) {
+  if (!TimeOf(options.now)) {
     return Explain({ErrorCode::kInvalid, "--now is no time such as 2027-03-31T08:00:00Z", {}}, options.json);
   }
-  if (!options.watch) return RunOnce(options, *now());
+  if (!options.watch) return RunOnce(options, *TimeOf(options.now));
   Result<FolderWatch> watch = FolderWatch::Of(options.folder);
   if (!watch) return Explain(watch.error(), options.json);
   for (;;) {
-    RunOnce(options, *now());
+    RunOnce(options, *TimeOf(options.now));
     std::cout.flush();
     if (!std::cout) return kUsage;
     if (const Status changed = watch->Wait(); !changed) return Explain(changed.error(), options.json);

@@ -375,13 +375,17 @@ int ExperimentWatch(const ExperimentReportOptions& options);
 
 // Of a workspace, offline; or of an experiment.
 struct GateOptions {
-  std::string workspace;
   std::string environment;
-  bool offline = false;
+  std::string policy;     // a file; empty: gate.yaml of the workspace, or the default
+  std::string workspace;  // empty: no files are looked at
+  bool offline = false;   // no server is asked
   Connection connection;
   std::string project;
-  std::string experiment;
-  bool json = false;
+  std::string experiment;  // empty: none is looked at
+  std::string now;         // RFC 3339; empty: the present
+  // At most one of them: for people on a terminal without any.
+  bool json = false, sarif = false, junit = false, markdown = false, github = false;
+  std::string output;  // a file; empty: standard output
 };
 int Gate(const GateOptions& options);
 

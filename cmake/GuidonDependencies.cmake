@@ -20,6 +20,7 @@ if(GUIDON_BUILD_SERVER)
   pkg_check_modules(argon2 REQUIRED IMPORTED_TARGET GLOBAL libargon2)
 endif()
 if(GUIDON_BUILD_CLI)
+  find_package(pugixml 1.12 REQUIRED)
   # Debian ships libcsv without a CMake package and without a pkg-config file.
   find_path(GUIDON_CSV_INCLUDE csv.h REQUIRED)
   find_library(GUIDON_CSV_LIBRARY csv REQUIRED)

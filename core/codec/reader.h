@@ -10,7 +10,9 @@
 //     return layer;
 //   }
 //
-// Internal to core/codec. Thread safety: one report per decoding; nothing is shared.
+// For the decoders of this room, and for others that read YAML of their own as strictly (gate/policy.cc).
+//
+// Thread safety: one report per decoding; nothing is shared.
 #pragma once
 
 #include <array>

@@ -36,10 +36,22 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
   EXPECT_EQ(code(with_stale(ReportWith("keep_running", "green", "green", "safe"))), 3);
   EXPECT_EQ(code(with_stale(ReportWith("keep_running", "green", "green", "harmed"))), 1);
   const Finished held = Asking(kGate, {{with_stale(ReportWith("ship", "green", "green", "safe"))}});
-  EXPECT_EQ(held.output, "HOLD  one-page in production\n      not counted yet\n");
+  EXPECT_EQ(held.output,
+            "hold    live.evidence  experiment one-page\n        not counted yet\n"
+            "not looked at: static, as no --workspace was given\nHOLD  production: 1 to wait for\n");
   // Harm is harm, however little is known of the rest.
   EXPECT_EQ(code(ReportWith("keep_running", "green", "yellow", "harmed")), 1);
-  EXPECT_EQ(Asking(kGate, {{R"({"detail":"later"})", "application/problem+json", 503}}).exit_code, 4);
+  const Answer later = {R"({"detail":"later"})", "application/problem+json", 503};
+  EXPECT_EQ(Asking(kGate, {later}).exit_code, 4);
+  // The policy may make a verdict of that.
+  const Workspace policies({{"fail.yaml", "unreachable: fail\n"}, {"pass.yaml", "unreachable: pass\n"}});
+  const auto by = [&](const std::string& file) {
+    std::vector<std::string> words = kGate;
+    words.insert(words.end(), {"--policy", policies / file});
+    return words;
+  };
+  EXPECT_EQ(Asking(by("fail.yaml"), {later}).exit_code, 1);
+  EXPECT_EQ(Asking(by("pass.yaml"), {later}).exit_code, 0);
   // What was never started has no data yet; what is not there at all is a mistake of who asks.
   const Answer none = {R"({"detail":"that has been started"})", "application/problem+json", 404};
   const auto entity = [](const std::string& environment, const std::string& state) {
@@ -50,7 +62,7 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
   EXPECT_EQ(Asking(kGate, {none, entity("production", R"(,"iteration":2)")}).exit_code, 2);
   EXPECT_EQ(Asking(kGate, {none, none}).exit_code, 2);
   const Finished said = Asking(kGate, {{ReportWith("keep_running", "green", "green", "harmed")}});
-  EXPECT_NE(said.output.find("FAIL  one-page in production"), std::string::npos) << said.output;
+  EXPECT_NE(said.output.find("FAIL  production: 1 to mend\n"), std::string::npos) << said.output;
   EXPECT_NE(said.output.find("guardrail errors is harmed"), std::string::npos) << said.output;
   EXPECT_EQ(Guidon({"gate", "--environment", "production"}, {}).exit_code, 2);
 }

@@ -177,18 +177,64 @@ TEST(ValidateTest, ProgramsGetEveryFaultWithItsPlace) {
 }
 
 TEST(GateTest, PassesWhatIsValidAndFailsWhatIsNot) {
-  const Finished pass = Guidon({"gate", "--environment", "production", "--workspace", ShopFolder(), "--offline"});
+  const Finished pass = Guidon({"gate", "--environment", "production", "--workspace", ShopFolder(), "--offline",
+                                "--now", "2027-01-15T08:00:00Z"});
   EXPECT_EQ(pass.exit_code, 0);
-  EXPECT_EQ(pass.output, "PASS  production: 0 errors, 0 warnings\n");
+  EXPECT_EQ(pass.output, "not looked at: live, as --offline was given\nPASS  production: nothing found\n");
   const Workspace files({{"guidon.yaml", kProject}, {"flags/a.yaml", Flag("enviroments: {}\n")}});
   const Finished fail = Guidon({"gate", "-e", "production", "-w", files.path(), "--offline"});
   EXPECT_EQ(fail.exit_code, 1);
   EXPECT_EQ(fail.output,
-            "FAIL  production: 1 error, 0 warnings\n"
-            "  flags/a.yaml:4:1  error  unknown key 'enviroments' in a flag (did you mean 'environments'?)\n");
+            "fail    static.definitions  " + files.path() +
+                "/flags/a.yaml:4:1\n        flag checkout.layout: unknown key 'enviroments' in a flag (did "
+                "you mean 'environments'?)\n"
+                "not looked at: live, as --offline was given\nFAIL  production: 1 to mend\n");
   const Value verdict = JsonOf(Guidon({"gate", "-e", "production", "-w", files.path(), "--offline", "--json"}));
   EXPECT_EQ(verdict.Find("verdict")->AsString(), "fail");
   EXPECT_EQ(verdict.Find("findings")->AsArray().size(), 1u);
+}
+
+TEST(GateTest, APolicyIsTheOneThatIsNamedOrStandsInTheWorkspace) {
+  const std::string old = Flag("expires: 2020-01-01\nenvironments: { production: { enabled: true, default: on } }\n");
+  const Workspace files({{"guidon.yaml", kProject}, {"flags/a.yaml", old}});
+  const auto gate = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"gate", "-e", "production", "-w", files.path(), "--offline"});
+    return Guidon(more);
+  };
+  EXPECT_EQ(gate({}).exit_code, 0);
+  files.Write("gate.yaml", "policy: strict\nrules: { static.expiry: fail }\n");
+  EXPECT_EQ(gate({}).exit_code, 1);
+  EXPECT_EQ(Guidon({"validate", files.path()}).output.find("gate.yaml"), std::string::npos);
+  files.Write("../lenient.yaml", "rules: { static.expiry: off }\n");
+  EXPECT_EQ(gate({"--policy", files.path() + "/../lenient.yaml"}).exit_code, 0);
+  std::filesystem::remove(files.path() + "/../lenient.yaml");
+  files.Write("gate.yaml", "ruels: {}\n");
+  const Finished refused = gate({});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_EQ(refused.output, "");
+  EXPECT_NE(refused.errors.find("gate.yaml:1:1  error  unknown key 'ruels' in a policy (did you mean 'rules'?)"),
+            std::string::npos)
+      << refused.errors;
+  EXPECT_EQ(gate({"--policy", "/nowhere.yaml"}).exit_code, 2);
+}
+
+TEST(GateTest, SaysItInOneFormatAndIntoAFileWhereOneIsNamed) {
+  const std::vector<std::string> gate = {"gate",       "-e",        "production", "-w",
+                                         ShopFolder(), "--offline", "--now",      "2027-01-15T08:00:00Z"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), gate.begin(), gate.end());
+    return Guidon(more);
+  };
+  EXPECT_EQ(with({"--sarif"}).output.substr(0, 12), R"({"$schema":")");
+  EXPECT_EQ(with({"--junit"}).output.substr(0, 5), "<?xml");
+  EXPECT_EQ(with({"--markdown"}).output.substr(0, 3), "## ");
+  EXPECT_EQ(with({"--github"}).output.substr(0, 9), "::notice ");
+  EXPECT_EQ(with({"--github", "--json"}).exit_code, 2);
+  const Workspace folder;
+  const Finished written = with({"--markdown", "--output", folder / "comment.md"});
+  EXPECT_EQ(written.exit_code, 0);
+  EXPECT_EQ(written.output, "");
+  EXPECT_EQ(TextFile(folder / "comment.md"), with({"--markdown"}).output);
 }
 
 TEST(GateTest, WithoutAPolicyThatCanBeReadThereIsNoVerdict) {
@@ -197,6 +243,13 @@ TEST(GateTest, WithoutAPolicyThatCanBeReadThereIsNoVerdict) {
   EXPECT_EQ(other.errors, "guidon: the workspace has no environment 'prodution'; did you mean 'production'?\n");
   EXPECT_EQ(Guidon({"gate", "-e", "production", "-w", "/nowhere", "--offline"}).exit_code, 2);
   EXPECT_EQ(Guidon({"gate", "-e", "production", "-w", ShopFolder()}).exit_code, 2);
+  EXPECT_EQ(Guidon({"gate", "-e", "production", "-w", ShopFolder(), "--offline", "--now", "soon"}).exit_code, 2);
+  // Of that day, and of no other.
+  const auto on = [](const std::string& day) {
+    return Guidon({"gate", "-e", "production", "-w", ShopFolder(), "--offline", "--now", day + "T08:00:00Z"}).output;
+  };
+  EXPECT_EQ(on("2027-01-15").find("static.expiry"), std::string::npos);
+  EXPECT_NE(on("2031-01-15").find("static.expiry"), std::string::npos);
 }
 
 TEST(ValidateTest, WhatNoApplicationCouldEvaluateIsAnError) {

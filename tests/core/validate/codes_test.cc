@@ -41,7 +41,7 @@ Codes CodesOfReaders() {
 }
 
 Codes CodesOfFolders() {
-  return CodesIn("cli", {R"re(issue\.code = "(\w+)")re", R"re(Severity::k\w+,\s*"(\w+)")re"});
+  return CodesIn("workspace", {R"re(issue\.code = "(\w+)")re", R"re(Severity::k\w+,\s*"(\w+)")re"});
 }
 
 Codes CodesOfAllocate() {

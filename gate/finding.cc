@@ -1,0 +1,76 @@
+#include "gate/finding.h"
+
+#include <algorithm>
+#include <array>
+
+namespace guidon::gate {
+
+std::string_view ToString(Severity severity) {
+  constexpr std::array<std::string_view, 4> kWords = {"fail", "hold", "warn", "note"};
+  return kWords.at(static_cast<std::size_t>(severity));
+}
+
+std::string_view ToString(Verdict verdict) {
+  constexpr std::array<std::string_view, 3> kWords = {"pass", "fail", "hold"};
+  return kWords.at(static_cast<std::size_t>(verdict));
+}
+
+Counts CountsOf(const Report& report) {
+  Counts counts;
+  for (const Finding& finding : report.findings) {
+    if (!finding.waived.empty()) {
+      ++counts.waived;
+      continue;
+    }
+    switch (finding.severity) {
+      case Severity::kFail:
+        ++counts.fail;
+        break;
+      case Severity::kHold:
+        ++counts.hold;
+        break;
+      case Severity::kWarn:
+        ++counts.warn;
+        break;
+      case Severity::kNote:
+        ++counts.note;
+        break;
+    }
+  }
+  return counts;
+}
+
+Verdict VerdictOf(const Report& report) {
+  const Counts counts = CountsOf(report);
+  if (counts.fail > 0) return Verdict::kFail;
+  return counts.hold > 0 ? Verdict::kHold : Verdict::kPass;
+}
+
+int ExitCodeOf(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPass:
+      return 0;
+    case Verdict::kFail:
+      return 1;
+    case Verdict::kHold:
+      break;
+  }
+  return 3;
+}
+
+std::string SummaryOf(const Counts& counts) {
+  std::string text;
+  const auto add = [&](std::size_t count, std::string_view one, std::string_view many) {
+    if (count == 0) return;
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + std::string(count == 1 ? one : many);
+  };
+  add(counts.fail, "to mend", "to mend");
+  add(counts.hold, "to wait for", "to wait for");
+  add(counts.warn, "warning", "warnings");
+  add(counts.note, "note", "notes");
+  if (text.empty()) text = "nothing found";
+  if (counts.waived > 0) text += "; " + std::to_string(counts.waived) + " waived";
+  return text;
+}
+
+}  // namespace guidon::gate

@@ -1,0 +1,84 @@
+// What a gate finds, and what it makes of all that it found.
+//
+//   Report report = …;                            // the checks have added what they found
+//   Settle(report, policy);                       // severities, waivers, order
+//   std::cout << ToTable(report, 80);
+//   return ExitCodeOf(report);
+//
+// Thread safety: plain values and pure functions.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "yaml/yaml.h"
+
+namespace guidon::gate {
+
+// What it does to the verdict; the worst first.
+enum class Severity : std::uint8_t {
+  kFail,  // may not be released
+  kHold,  // nobody can say yet: try again later
+  kWarn,  // may be released, and somebody should look
+  kNote,  // is told
+};
+std::string_view ToString(Severity severity);  // "fail", "hold", "warn", "note"
+
+struct Place {
+  std::string file;  // as a person would open it from where the gate was run; empty: in no file
+  Position at;
+  friend bool operator==(const Place& a, const Place& b) {
+    return a.file == b.file && a.at.line == b.at.line && a.at.column == b.at.column;
+  }
+};
+
+struct Finding {
+  std::string rule;                     // "static.expiry": gate/rules.h has them all
+  Severity severity = Severity::kFail;  // of the check; Settle makes it that of the policy
+  std::string subject;                  // "flag checkout.layout", "experiment one-page"
+  std::string owner;                    // of the subject; empty: nobody is named
+  Place place;
+  std::string message;      // "its time was over on 2026-03-31"
+  std::string fix;          // "remove it, or move the day"; may be empty
+  std::string waived = {};  // why it does not count; empty: it counts
+  friend bool operator==(const Finding&, const Finding&) = default;
+};
+
+// Which checks were made. What could not be looked at is told: a pass says nothing about it.
+struct Looked {
+  std::string group;  // "static", "live"
+  bool done = false;
+  std::string reason;  // why not: "no --workspace was given"
+  friend bool operator==(const Looked&, const Looked&) = default;
+};
+
+struct Report {
+  std::string environment;
+  std::string policy;           // its name; "default" without a file
+  std::string policy_hash;      // 64 hex digits: SHA-256 of its text; empty without a file
+  std::chrono::sys_days day{};  // of the run: what has expired, and which waivers hold, depends on it
+  std::vector<Looked> looked;
+  std::vector<Finding> findings;
+  friend bool operator==(const Report&, const Report&) = default;
+};
+
+enum class Verdict : std::uint8_t { kPass, kFail, kHold };
+std::string_view ToString(Verdict verdict);  // "pass", "fail", "hold"
+
+// By the worst finding that counts.
+Verdict VerdictOf(const Report& report);
+int ExitCodeOf(Verdict verdict);  // 0, 1, 3
+
+// How many findings count, by severity.
+struct Counts {
+  std::size_t fail = 0, hold = 0, warn = 0, note = 0, waived = 0;
+};
+Counts CountsOf(const Report& report);
+
+// "2 to mend, 1 to wait for, 3 warnings; 1 waived", "nothing found".
+std::string SummaryOf(const Counts& counts);
+
+}  // namespace guidon::gate

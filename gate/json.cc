@@ -1,0 +1,141 @@
+// For programs, and the formats that are JSON.
+#include <algorithm>
+#include <string>
+
+#include "core/base/json.h"
+#include "gate/formats.h"
+#include "gate/rules.h"
+
+namespace guidon::gate {
+namespace {
+
+Object PlaceOf(const Place& place) {
+  Object object{{"file", Value(place.file)}};
+  if (place.at.line > 0) object.Append("line", Value(place.at.line));
+  if (place.at.column > 0) object.Append("column", Value(place.at.column));
+  return object;
+}
+
+// What a line and column of SARIF are: from 1, and absent where they are not known.
+Object RegionOf(const Place& place) {
+  Object region{{"startLine", Value(std::max(place.at.line, 1))}};
+  if (place.at.column > 0) region.Append("startColumn", Value(place.at.column));
+  return region;
+}
+
+std::string_view LevelOf(Severity severity) {
+  return severity == Severity::kFail ? "error" : severity == Severity::kNote ? "note" : "warning";
+}
+
+Object Text(std::string text) {
+  return Object{{"text", Value(std::move(text))}};
+}
+
+std::string Sentence(const Finding& finding) {
+  std::string text = finding.subject.empty() ? finding.message : finding.subject + ": " + finding.message;
+  if (!finding.fix.empty()) text += " (" + finding.fix + ")";
+  return text;
+}
+
+// A path as a relative reference of RFC 3986: what is not allowed in one is escaped.
+std::string UriOf(std::string_view path) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string uri;
+  for (const char c : path) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                          (byte >= '0' && byte <= '9') ||
+                          std::string_view("-._~/@!$&'()*+,;=").find(c) != std::string_view::npos;
+    if (is_plain) {
+      uri += c;
+    } else {
+      uri.append(1, '%').append(1, kHex[byte >> 4]).append(1, kHex[byte & 15]);
+    }
+  }
+  return uri;
+}
+
+Value RuleOf(const Rule& rule) {
+  return Object{{"id", Value(rule.id)},
+                {"shortDescription", Value(Text(std::string(rule.asks)))},
+                {"help", Value(Text(std::string(rule.explain)))},
+                {"defaultConfiguration", Value(Object{{"level", Value(LevelOf(rule.severity))}})}};
+}
+
+Value ResultOf(const Finding& finding, std::size_t index) {
+  Object result{{"ruleId", Value(finding.rule)},
+                {"ruleIndex", Value(index)},
+                {"level", Value(LevelOf(finding.severity))},
+                {"message", Value(Text(Sentence(finding)))}};
+  Object location;
+  if (!finding.place.file.empty()) {
+    location.Append("physicalLocation",
+                    Object{{"artifactLocation", Value(Object{{"uri", Value(UriOf(finding.place.file))}})},
+                           {"region", Value(RegionOf(finding.place))}});
+  }
+  if (!finding.subject.empty()) {
+    location.Append("logicalLocations", Array{Object{{"fullyQualifiedName", Value(finding.subject)}}});
+  }
+  if (!location.empty()) result.Append("locations", Array{std::move(location)});
+  if (!finding.waived.empty()) {
+    result.Append("suppressions", Array{Object{{"kind", Value("external")}, {"justification", Value(finding.waived)}}});
+  }
+  if (!finding.owner.empty()) result.Append("properties", Object{{"owner", Value(finding.owner)}});
+  return result;
+}
+
+}  // namespace
+
+Value ToJson(const Report& report) {
+  const Counts counts = CountsOf(report);
+  Array looked, findings;
+  for (const Looked& one : report.looked) {
+    Object object{{"group", Value(one.group)}, {"done", Value(one.done)}};
+    if (!one.reason.empty()) object.Append("reason", Value(one.reason));
+    looked.emplace_back(std::move(object));
+  }
+  for (const Finding& finding : report.findings) {
+    Object object{{"rule", Value(finding.rule)}, {"severity", Value(ToString(finding.severity))}};
+    if (!finding.subject.empty()) object.Append("subject", Value(finding.subject));
+    if (!finding.owner.empty()) object.Append("owner", Value(finding.owner));
+    if (!finding.place.file.empty()) object.Append("place", PlaceOf(finding.place));
+    object.Append("message", Value(finding.message));
+    if (!finding.fix.empty()) object.Append("fix", Value(finding.fix));
+    if (!finding.waived.empty()) object.Append("waived", Value(finding.waived));
+    findings.emplace_back(std::move(object));
+  }
+  Object document{{"verdict", Value(ToString(VerdictOf(report)))},
+                  {"environment", Value(report.environment)},
+                  {"policy", Value(report.policy)}};
+  if (!report.policy_hash.empty()) document.Append("policy_hash", Value(report.policy_hash));
+  document.Append("looked", Value(std::move(looked)));
+  document.Append("counts", Object{{"fail", Value(counts.fail)},
+                                   {"hold", Value(counts.hold)},
+                                   {"warn", Value(counts.warn)},
+                                   {"note", Value(counts.note)},
+                                   {"waived", Value(counts.waived)}});
+  document.Append("findings", Value(std::move(findings)));
+  return document;
+}
+
+std::string ToSarif(const Report& report, const std::string& version) {
+  Array rules, results;
+  for (const Rule& rule : Rules()) rules.push_back(RuleOf(rule));
+  for (const Finding& finding : report.findings) {
+    const Rule* rule = FindRule(finding.rule);
+    results.push_back(ResultOf(finding, rule == nullptr ? 0 : static_cast<std::size_t>(rule - Rules().data())));
+  }
+  const Value document(Object{
+      {"$schema", Value("https://json.schemastore.org/sarif-2.1.0.json")},
+      {"version", Value("2.1.0")},
+      {"runs",
+       Value(Array{Object{{"tool", Value(Object{{"driver", Value(Object{{"name", Value("guidon gate")},
+                                                                        {"version", Value(version)},
+                                                                        {"rules", Value(std::move(rules))}})}})},
+                          {"columnKind", Value("unicodeCodePoints")},
+                          {"automationDetails", Value(Object{{"id", Value("guidon-gate/" + report.environment)}})},
+                          {"results", Value(std::move(results))}}})}});
+  return guidon::ToJson(document) + "\n";
+}
+
+}  // namespace guidon::gate

@@ -1,0 +1,108 @@
+// For CI servers, which show test cases.
+#include <algorithm>
+#include <pugixml.hpp>
+#include <sstream>
+#include <vector>
+
+#include "core/base/text.h"
+#include "core/model/units.h"
+#include "gate/formats.h"
+#include "gate/rules.h"
+
+namespace guidon::gate {
+namespace {
+
+// XML 1.0 has no place for most control characters, escaped or not.
+std::string Xml(const std::string& text) {
+  return Printable(text);
+}
+
+std::string LineOf(const Finding& finding) {
+  std::string line(ToString(finding.severity));
+  if (!finding.place.file.empty()) {
+    line += "  " + finding.place.file;
+    if (finding.place.at.line > 0) line += ":" + std::to_string(finding.place.at.line);
+  }
+  if (!finding.subject.empty()) line += "  " + finding.subject;
+  line += ": " + finding.message;
+  if (!finding.fix.empty()) line += " (" + finding.fix + ")";
+  if (!finding.owner.empty()) line += "; owner " + finding.owner;
+  if (!finding.waived.empty()) line += "; waived: " + finding.waived;
+  return Xml(line);
+}
+
+bool Counts(const Finding& finding) {
+  return finding.waived.empty() && (finding.severity == Severity::kFail || finding.severity == Severity::kHold);
+}
+
+std::size_t CountOf(const Report& report, const Rule& rule) {
+  return static_cast<std::size_t>(
+      std::count_if(report.findings.begin(), report.findings.end(),
+                    [&](const Finding& finding) { return finding.rule == rule.id && Counts(finding); }));
+}
+
+void AddCase(pugi::xml_node suite, const Report& report, const Rule& rule, const Looked& looked) {
+  pugi::xml_node test = suite.append_child("testcase");
+  test.append_attribute("name").set_value(std::string(rule.id).c_str());
+  test.append_attribute("classname").set_value(("guidon.gate." + looked.group).c_str());
+  test.append_attribute("time").set_value(0);
+  if (!looked.done) {
+    test.append_child("skipped").append_attribute("message").set_value(Xml(looked.reason).c_str());
+    return;
+  }
+  const std::size_t count = CountOf(report, rule);
+  if (count == 0) return;
+  std::string lines;
+  for (const Finding& finding : report.findings) {
+    if (finding.rule == rule.id && Counts(finding)) lines += LineOf(finding) + "\n";
+  }
+  pugi::xml_node failure = test.append_child("failure");
+  failure.append_attribute("message").set_value((std::string(rule.asks) + " " + Plural(count, "finding")).c_str());
+  failure.append_attribute("type").set_value(std::string(rule.id).c_str());
+  failure.text().set(lines.c_str());
+}
+
+void AddSuite(pugi::xml_node suites, const Report& report, const Looked& looked, int number) {
+  std::vector<const Rule*> rules;
+  std::size_t failures = 0;
+  for (const Rule& rule : Rules()) {
+    if (rule.group() != looked.group) continue;
+    rules.push_back(&rule);
+    failures += looked.done && CountOf(report, rule) > 0 ? 1 : 0;
+  }
+  // Warnings and notes, and what is waived: a test case has no place for them.
+  std::string told;
+  for (const Finding& finding : report.findings) {
+    const Rule* rule = FindRule(finding.rule);
+    if (rule != nullptr && rule->group() == looked.group && !Counts(finding)) told += LineOf(finding) + "\n";
+  }
+  pugi::xml_node suite = suites.append_child("testsuite");
+  suite.append_attribute("name").set_value(looked.group.c_str());
+  suite.append_attribute("package").set_value(("guidon.gate." + report.environment).c_str());
+  suite.append_attribute("id").set_value(number);
+  suite.append_attribute("timestamp").set_value((FormatDay(report.day) + "T00:00:00").c_str());
+  suite.append_attribute("hostname").set_value("localhost");
+  suite.append_attribute("tests").set_value(rules.size());
+  suite.append_attribute("failures").set_value(failures);
+  suite.append_attribute("errors").set_value(0);
+  suite.append_attribute("skipped").set_value(looked.done ? std::size_t{0} : rules.size());
+  suite.append_attribute("time").set_value(0);
+  suite.append_child("properties");
+  for (const Rule* rule : rules) AddCase(suite, report, *rule, looked);
+  suite.append_child("system-out").text().set(told.c_str());
+  suite.append_child("system-err");
+}
+
+}  // namespace
+
+std::string ToJUnit(const Report& report) {
+  pugi::xml_document document;
+  pugi::xml_node suites = document.append_child("testsuites");
+  int number = 0;
+  for (const Looked& looked : report.looked) AddSuite(suites, report, looked, number++);
+  std::ostringstream out;
+  document.save(out, "  ", pugi::format_default, pugi::encoding_utf8);
+  return out.str();
+}
+
+}  // namespace guidon::gate

@@ -1,0 +1,152 @@
+// For a pull request: a comment, and marks at its lines.
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/text.h"
+#include "gate/formats.h"
+#include "gate/rules.h"
+
+namespace guidon::gate {
+namespace {
+
+// What would mean something in Markdown or HTML is escaped: keys, comments and values are shown as they are, and
+// mention nobody.
+std::string Plain(const std::string& text) {
+  std::string out;
+  for (const char c : Printable(text)) {
+    if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else if (c == '&') {
+      out += "&amp;";
+    } else if (c == '@') {
+      out += "@<!-- -->";
+    } else {
+      if (std::string_view("\\`*_[]~|#").find(c) != std::string_view::npos) out += '\\';
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string PlaceOf(const Finding& finding) {
+  if (finding.place.file.empty()) return "";
+  return finding.place.file + (finding.place.at.line > 0 ? ":" + std::to_string(finding.place.at.line) : "");
+}
+
+std::string ItemOf(const Finding& finding) {
+  std::string item = "- ";
+  if (!finding.subject.empty()) item += "**" + Plain(finding.subject) + "**: ";
+  item += Plain(finding.message) + ".";
+  if (!finding.fix.empty()) item += " *What to do:* " + Plain(finding.fix) + ".";
+  if (!finding.owner.empty()) item += " Ask " + Plain(finding.owner) + ".";
+  if (!finding.waived.empty()) item += " Waived: " + Plain(finding.waived) + ".";
+  item += " <sub>" + finding.rule;
+  if (const std::string place = PlaceOf(finding); !place.empty()) item += " · " + Plain(place);
+  return item + "</sub>\n";
+}
+
+void AddSection(std::string& text, const std::string& title, const std::vector<const Finding*>& findings, bool folded) {
+  if (findings.empty()) return;
+  text += folded ? "\n<details><summary>" + title + " (" + std::to_string(findings.size()) + ")</summary>\n\n"
+                 : "\n### " + title + "\n\n";
+  for (const Finding* finding : findings) text += ItemOf(*finding);
+  if (folded) text += "\n</details>\n";
+}
+
+// As GitHub wants a property, or a message, of a workflow command.
+std::string Escaped(const std::string& text, bool is_property) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '%':
+        out += "%25";
+        break;
+      case '\r':
+        out += "%0D";
+        break;
+      case '\n':
+        out += "%0A";
+        break;
+      case ':':
+        out += is_property ? "%3A" : ":";
+        break;
+      case ',':
+        out += is_property ? "%2C" : ",";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string ToMarkdown(const Report& report) {
+  const Verdict verdict = VerdictOf(report);
+  const Counts counts = CountsOf(report);
+  std::vector<const Finding*> fail, hold, warn, note, waived;
+  for (const Finding& finding : report.findings) {
+    if (!finding.waived.empty()) {
+      waived.push_back(&finding);
+    } else if (finding.severity == Severity::kFail) {
+      fail.push_back(&finding);
+    } else if (finding.severity == Severity::kHold) {
+      hold.push_back(&finding);
+    } else if (finding.severity == Severity::kWarn) {
+      warn.push_back(&finding);
+    } else {
+      note.push_back(&finding);
+    }
+  }
+  std::string text = "## ";
+  text += verdict == Verdict::kPass   ? "✅ May be released to "
+          : verdict == Verdict::kFail ? "❌ May not be released to "
+                                      : "⏳ Not yet to be released to ";
+  text += Plain(report.environment) + "\n\n";
+  text += verdict == Verdict::kPass
+              ? (counts.warn > 0 ? "Nothing stands in the way; " + Plural(counts.warn, "warning") + " to look at.\n"
+                                 : std::string("Nothing stands in the way.\n"))
+          : verdict == Verdict::kFail ? Plural(counts.fail, "thing") + " to mend before this can go out.\n"
+                                      : "Nothing is wrong, but not enough is known yet. Run it again later.\n";
+  AddSection(text, "To mend", fail, false);
+  AddSection(text, "To wait for", hold, false);
+  AddSection(text, "Warnings", warn, true);
+  AddSection(text, "Notes", note, true);
+  AddSection(text, "Waived", waived, true);
+  std::string missing;
+  for (const Looked& looked : report.looked) {
+    if (!looked.done) missing += "- " + Plain(looked.group) + ": " + Plain(looked.reason) + "\n";
+  }
+  if (!missing.empty()) text += "\n<details><summary>Not looked at</summary>\n\n" + missing + "\n</details>\n";
+  text += "\n<sub>guidon gate, policy " + Plain(report.policy) + "</sub>\n";
+  return text;
+}
+
+std::string ToGitHub(const Report& report) {
+  std::string text;
+  for (const Finding& finding : report.findings) {
+    if (!finding.waived.empty()) continue;
+    const bool is_notice = finding.severity == Severity::kNote;
+    text += finding.severity == Severity::kFail ? "::error " : is_notice ? "::notice " : "::warning ";
+    if (!finding.place.file.empty()) {
+      text += "file=" + Escaped(finding.place.file, true) + ",";
+      if (finding.place.at.line > 0) text += "line=" + std::to_string(finding.place.at.line) + ",";
+      if (finding.place.at.column > 0) text += "col=" + std::to_string(finding.place.at.column) + ",";
+    }
+    text += "title=" + Escaped(finding.rule, true) + "::";
+    std::string message = finding.subject.empty() ? finding.message : finding.subject + ": " + finding.message;
+    if (!finding.fix.empty()) message += " (" + finding.fix + ")";
+    text += Escaped(message, false) + "\n";
+  }
+  return text + std::string(VerdictOf(report) == Verdict::kFail ? "::error " : "::notice ") + "title=guidon gate::" +
+         Escaped(std::string(ToString(VerdictOf(report))) + " for " + report.environment + ": " +
+                     SummaryOf(CountsOf(report)),
+                 false) +
+         "\n";
+}
+
+}  // namespace guidon::gate

@@ -1,0 +1,92 @@
+// What a gate demands: gate.yaml, with what it does not say left at a sensible default.
+//
+//   # gate.yaml
+//   policy: release
+//   unreachable: fail                            # pass | fail | hold; left out: exit code 4
+//   rules:
+//     static.warnings: fail                      # fail | warn | note | off
+//     static.naming: { flags: "[a-z]+([._-][a-z0-9]+)*" }
+//     static.owner: { owners: [payments, "*@shop.example"] }
+//     static.expiry: { is: warn, within: 14d }
+//     static.personal-data: { attributes: [email, "address.*"] }
+//     live.freeze:
+//       windows: [{ from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, why: the holidays }]
+//   waivers:
+//     - { rule: static.expiry, subject: flag old.banner, reason: removed with the old app, until: 2027-01-31 }
+//
+// Thread safety: plain values and pure functions.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/model/definitions.h"
+#include "gate/finding.h"
+
+namespace guidon::gate {
+
+// A finding that is known, and does not count until a day.
+struct Waiver {
+  std::string rule;
+  std::string subject;  // "flag old.banner"; empty: every subject
+  std::string file;     // of the finding; empty: every file. `*` stands for any text
+  std::string reason;
+  std::chrono::sys_days until{};  // the last day on which it holds
+  Place place;                    // in the policy
+};
+inline constexpr std::chrono::days kLongestWaiver{366};
+
+struct FreezeWindow {
+  std::int64_t from_ms = 0, to_ms = 0;  // since the epoch; half-open
+  std::string why;
+};
+
+struct Policy {
+  std::string name = "default";
+  std::string hash;                // 64 hex digits; empty: the default
+  std::optional<int> unreachable;  // exit code for a server that cannot be reached; absent: 4
+  std::map<std::string, std::optional<Severity>, std::less<>> severities;  // by rule; nullopt: off
+
+  // static.naming: RE2, matched whole; kinds that are not here may have any name.
+  std::map<EntityKind, std::string> names;
+  // static.owner: who may own something, `*` standing for any text; empty: anybody.
+  std::vector<std::string> owners;
+  // static.expiry: so long before the day it is told already.
+  std::chrono::days expires_within{0};
+  // static.personal-data: attributes that must not decide what somebody sees, `*` standing for any text.
+  std::vector<std::string> personal_data;
+  // static.regex-cost: states of an expression's automaton, as RE2 counts its program.
+  std::uint32_t regex_size = 1'000;
+  // live.freeze
+  std::vector<FreezeWindow> freezes;
+
+  std::vector<Waiver> waivers;
+
+  // What the policy makes of a rule's findings; nullopt: nothing, it is off.
+  std::optional<Severity> SeverityOf(std::string_view rule) const;
+};
+
+// From the text of a gate.yaml. kInvalid with all of its faults, each placed; `file` names it in places of waivers and
+// demands.
+struct PlacedFault {
+  Position at;
+  Issue issue;
+};
+struct PolicyResult {
+  Policy policy;
+  std::vector<PlacedFault> faults;  // not empty: the policy is not to be used
+};
+PolicyResult ReadPolicy(std::string_view text, const std::string& file);
+
+// What the policy says, on the day of the report, of what was found: severities of rules, those that are off left out,
+// waivers that hold; sorted worst first, then by rule, place and subject. A waiver that has ended, or that nothing
+// needs any more, is a finding itself (static.waiver).
+void Settle(Report& report, const Policy& policy);
+
+}  // namespace guidon::gate

@@ -1,0 +1,69 @@
+#include "gate/rules.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/issue.h"
+
+namespace guidon::gate {
+namespace {
+
+constexpr std::array kRules = {
+    // ---- static: the files alone ------------------------------------------------------------------------------------
+    Rule{"static.definitions", Severity::kFail, "Are the definitions valid?",
+         "What `guidon validate` calls an error; a server would refuse it. docs/spec/validation.md says what to do for "
+         "each code."},
+    Rule{"static.warnings", Severity::kWarn, "Do the definitions say what was meant?",
+         "What `guidon validate` warns of: it works, and is probably not what was meant."},
+    Rule{
+        "static.test", Severity::kFail, "Do the tests of flags and experiments pass?",
+        "A test of the workspace gets another answer than it expects. Change the test, or what it tests; `guidon test` "
+        "says what led to the answer."},
+    Rule{"static.naming", Severity::kFail, "Are keys named as the policy wants it?",
+         "A key does not match the policy's pattern for its kind. Keys never change: name it anew before it is "
+         "applied."},
+    Rule{"static.owner", Severity::kWarn, "Can somebody be asked about each flag and experiment?",
+         "It has no owner, or one that the policy does not know."},
+    Rule{"static.expiry", Severity::kWarn, "Are flags removed when their time is over?",
+         "The day in `expires` is over, or near. Remove the flag (`guidon remove`), or move the day."},
+    Rule{"static.personal-data", Severity::kFail, "Is nobody's treatment decided by data that must not decide it?",
+         "A condition, a split or an experiment looks at an attribute that the policy forbids. Use another attribute, "
+         "or a segment that is kept elsewhere."},
+    Rule{"static.regex-cost", Severity::kFail, "Is every regular expression cheap enough?",
+         "The compiled expression is larger than the policy allows, and is looked at in each evaluation. Write "
+         "`starts_with`, `in` or a simpler expression."},
+    Rule{"static.constant-flag", Severity::kNote, "Does every flag still decide something?",
+         "A release flag serves one and the same variation to everybody in all environments. If that stays so, remove "
+         "it from the code (`guidon remove`)."},
+    Rule{"static.waiver", Severity::kWarn, "Are all waivers still needed?",
+         "A waiver has ended, or nothing breaks the rule that it waives. Remove it, or mend what it hides."},
+    // ---- live: the state of the environment -------------------------------------------------------------------------
+    Rule{"live.freeze", Severity::kFail, "Is it a time for releases?",
+         "The policy has a freeze window now. Wait for its end, or waive the rule with a reason."},
+    Rule{"live.guardrail", Severity::kFail, "Does no experiment do harm?",
+         "A guardrail of a running experiment is shown to be worse than its margin allows."},
+    Rule{"live.sample-ratio", Severity::kFail, "Are units split as planned?",
+         "The arms of a running experiment do not have the units that they should: its results cannot be believed."},
+    Rule{"live.evidence", Severity::kHold, "Is enough known of running experiments?",
+         "A guardrail is not known to hold yet, or an experiment has not run for its least number of days."},
+};
+
+}  // namespace
+
+std::span<const Rule> Rules() {
+  return kRules;
+}
+
+const Rule* FindRule(std::string_view id) {
+  const auto found = std::find_if(kRules.begin(), kRules.end(), [&](const Rule& rule) { return rule.id == id; });
+  return found == kRules.end() ? nullptr : &*found;
+}
+
+std::string DidYouMeanRule(std::string_view id) {
+  std::vector<std::string> ids;
+  ids.reserve(kRules.size());
+  for (const Rule& rule : kRules) ids.emplace_back(rule.id);
+  return DidYouMean(id, ids);
+}
+
+}  // namespace guidon::gate

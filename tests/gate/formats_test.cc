@@ -1,0 +1,126 @@
+// What is said of a report in each format. Golden files in golden/: GUIDON_WRITE_GOLDEN=1 writes them anew;
+// check_formats.py holds those of SARIF and JUnit against their schemas.
+#include "gate/formats.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "core/base/json.h"
+#include "core/base/text.h"
+
+namespace guidon::gate {
+namespace {
+
+const std::chrono::sys_days kDay = std::chrono::sys_days(std::chrono::year(2027) / 1 / 15);
+
+Report Passing() {
+  return {"production", "default", "", kDay, {{"static", true, ""}, {"live", false, "--offline was given"}}, {}};
+}
+
+// One of each severity, with and without a place, and texts that mean something to each format.
+Report Failing() {
+  Report report{
+      "production", "release & <more>", std::string(64, 'a'), kDay, {{"static", true, ""}, {"live", true, ""}}, {}};
+  report.findings = {{"static.test",
+                      Severity::kFail,
+                      "flag checkout.layout",
+                      "payments",
+                      {"shop/tests/a file.yaml", {12, 3}},
+                      "a test fails: given {\"key\":\"<b>\"}, variation is 'on', not 'off'",
+                      "`guidon test` says what led there"},
+                     {"live.guardrail",
+                      Severity::kFail,
+                      "experiment one-page",
+                      "ana@shop.example",
+                      {},
+                      "guardrail page_latency_p95 is harmed",
+                      "`guidon experiment report one-page` has the numbers"},
+                     {"live.evidence",
+                      Severity::kHold,
+                      "experiment one-page",
+                      "ana@shop.example",
+                      {},
+                      "What was received in the last hours is not counted yet: 100% of it\nneither",
+                      ""},
+                     {"static.expiry",
+                      Severity::kWarn,
+                      "flag old.banner",
+                      "",
+                      {"shop/flags/old.yaml", {4, 0}},
+                      "its time was over on 2026-03-31",
+                      "remove it, or move the day"},
+                     {"static.constant-flag",
+                      Severity::kNote,
+                      "flag done",
+                      "payments",
+                      {"shop/flags/done.yaml", {1, 7}},
+                      "it serves 'on' to everybody in every environment",
+                      "if that stays so, remove it from the code"},
+                     {"static.naming",
+                      Severity::kFail,
+                      "flag Old\x1b[31m",
+                      "",
+                      {"shop/flags/old.yaml", {1, 7}},
+                      "'Old' is not named as the policy wants it",
+                      "keys of this kind match [a-z]+",
+                      "it is known (until 2027-01-31)"}};
+  return report;
+}
+
+std::string Golden(const std::string& name, const std::string& text) {
+  const std::string path = GUIDON_SOURCE_DIR "/tests/gate/golden/" + name;
+  if (std::getenv("GUIDON_WRITE_GOLDEN") != nullptr) std::ofstream(path, std::ios::binary) << text;
+  std::stringstream wanted;
+  wanted << std::ifstream(path, std::ios::binary).rdbuf();
+  return wanted.str();
+}
+
+TEST(FormatsTest, AreThoseThatWereLookedAt) {
+  for (const auto& [name, report] : {std::pair("failing", Failing()), std::pair("passing", Passing())}) {
+    const std::string file = name;
+    for (const auto& [ending, text] :
+         std::initializer_list<std::pair<const char*, std::string>>{{".txt", ToTable(report, 80)},
+                                                                    {".json", guidon::ToJson(ToJson(report)) + "\n"},
+                                                                    {".sarif", ToSarif(report, "1.2.3")},
+                                                                    {".junit.xml", ToJUnit(report)},
+                                                                    {".md", ToMarkdown(report)},
+                                                                    {".github.txt", ToGitHub(report)}}) {
+      EXPECT_EQ(text, Golden(file + ending, text)) << file << ending;
+    }
+  }
+}
+
+TEST(FormatsTest, ATableKeepsToItsWidthAndNoByteSteersTheTerminal) {
+  std::istringstream lines(ToTable(Failing(), 80));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(Width(line), 80u) << line;
+  EXPECT_THAT(ToTable(Failing(), 80), ::testing::Not(::testing::HasSubstr("\x1b")));
+  EXPECT_THAT(ToTable(Failing(), 80, {"<r>", "<y>", "<g>", "<b>", "<0>"}), ::testing::HasSubstr("<r>FAIL<0>"));
+}
+
+TEST(FormatsTest, ACommentHasNoMarkupOfWhatItShows) {
+  Report report = Failing();
+  report.findings[0].message = "<script>alert(1)</script> @everybody `code` [link](http://x.example) *bold*";
+  const std::string text = ToMarkdown(report);
+  EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("<script>")));
+  EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("@everybody")));
+  EXPECT_THAT(text, ::testing::HasSubstr("\\[link\\]"));
+  EXPECT_THAT(text, ::testing::HasSubstr("\\*bold\\*"));
+}
+
+TEST(FormatsTest, ACommandOfGitHubIsOneLine) {
+  Report report = Failing();
+  report.findings[0].place.file = "a,b:c\n::error::x.yaml";
+  std::istringstream lines(ToGitHub(report));
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_THAT(line, ::testing::MatchesRegex("::(error|warning|notice) .*"));
+  }
+  EXPECT_EQ(count, 6u);  // five findings that count, and the verdict
+}
+
+}  // namespace
+}  // namespace guidon::gate

@@ -1,0 +1,192 @@
+// Policies: how they are read, what is refused and where, and what they make of findings.
+#include "gate/policy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace guidon::gate {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// "LINE:COLUMN CODE MESSAGE (HINT)"
+std::vector<std::string> FaultsOf(const std::string& text) {
+  std::vector<std::string> faults;
+  for (const PlacedFault& fault : ReadPolicy(text, "gate.yaml").faults) {
+    faults.push_back(std::to_string(fault.at.line) + ":" + std::to_string(fault.at.column) + " " + fault.issue.code +
+                     " " + fault.issue.message + (fault.issue.hint.empty() ? "" : " (" + fault.issue.hint + ")"));
+  }
+  return faults;
+}
+
+TEST(PolicyTest, SaysWhatTheDefaultDoesNot) {
+  const PolicyResult read = ReadPolicy(R"(policy: release
+unreachable: hold
+rules:
+  static.warnings: fail
+  static.constant-flag: off
+  static.naming: { flags: "[a-z.]+", metrics: "[a-z_]+" }
+  static.owner: { is: fail, owners: [payments, "*@shop.example"] }
+  static.expiry: { within: 14d }
+  static.personal-data: { attributes: email }
+  static.regex-cost: { size: 200 }
+  live.freeze:
+    windows: [{ from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, why: the holidays }]
+waivers:
+  - { rule: static.expiry, subject: flag old.*, reason: goes with the old app, until: 2027-01-31 }
+)",
+                                       "shop/gate.yaml");
+  ASSERT_THAT(read.faults, IsEmpty());
+  const Policy& policy = read.policy;
+  EXPECT_EQ(policy.name, "release");
+  EXPECT_EQ(policy.hash.size(), 64u);
+  EXPECT_EQ(policy.unreachable, 3);
+  EXPECT_EQ(policy.SeverityOf("static.warnings"), Severity::kFail);
+  EXPECT_EQ(policy.SeverityOf("static.constant-flag"), std::nullopt);
+  EXPECT_EQ(policy.SeverityOf("static.owner"), Severity::kFail);
+  EXPECT_EQ(policy.SeverityOf("static.expiry"), Severity::kWarn);  // its own
+  EXPECT_EQ(policy.names.at(EntityKind::kMetric), "[a-z_]+");
+  EXPECT_THAT(policy.owners, ElementsAre("payments", "*@shop.example"));
+  EXPECT_EQ(policy.expires_within, std::chrono::days(14));
+  EXPECT_THAT(policy.personal_data, ElementsAre("email"));
+  EXPECT_EQ(policy.regex_size, 200u);
+  ASSERT_EQ(policy.freezes.size(), 1u);
+  EXPECT_EQ(policy.freezes[0].to_ms - policy.freezes[0].from_ms, 13 * 86'400'000ll);
+  ASSERT_EQ(policy.waivers.size(), 1u);
+  EXPECT_EQ(policy.waivers[0].place, (Place{"shop/gate.yaml", {14, 5}}));
+}
+
+TEST(PolicyTest, AFaultIsNamedWhereItStandsAndNothingOfThePolicyIsUsed) {
+  EXPECT_THAT(FaultsOf("ruels: {}\n"),
+              ElementsAre("1:1 unknown_key unknown key 'ruels' in a policy (did you mean 'rules'?)"));
+  EXPECT_THAT(FaultsOf("rules:\n  static.expriy: off\n"),
+              ElementsAre("2:3 unknown_rule there is no rule 'static.expriy' (did you mean 'static.expiry'?)"));
+  EXPECT_THAT(FaultsOf("rules: { static.expiry: no }\n"),
+              ElementsAre("1:25 unknown_word unknown severity 'no' (one of fail, warn, note, off)"));
+  EXPECT_THAT(FaultsOf("rules: { static.expiry: { within: 36h } }\n"),
+              ElementsAre("1:35 bad_duration it has to be whole days (such as 14d)"));
+  EXPECT_THAT(FaultsOf("rules: { static.naming: { flags: \"[a-\" } }\n"),
+              ElementsAre(::testing::StartsWith("1:34 bad_operand '[a-' is not a regular expression: ")));
+  EXPECT_THAT(
+      FaultsOf("rules: { static.owner: { within: 14d } }\n"),
+      ElementsAre(::testing::StartsWith("1:26 unknown_key unknown key 'within' in the settings of static.owner")));
+  EXPECT_THAT(FaultsOf("rules: { live.freeze: { windows: [{ from: 2027-01-02T00:00:00Z, to: 2027-01-01T00:00:00Z, "
+                       "why: x }] } }\n"),
+              ElementsAre("1:35 bad_date the window ends before it begins"));
+  EXPECT_THAT(FaultsOf("waivers: [{ rule: static.expiry, until: 2027-01-01, reason: '' }]\n"),
+              ElementsAre("1:61 bad_text a waiver needs a reason"));
+  EXPECT_THAT(FaultsOf("waivers: [{ rule: static.expiry, reason: x }]\n"),
+              ElementsAre(::testing::HasSubstr("missing_key")));
+  EXPECT_THAT(FaultsOf("unreachable: maybe\n"), ElementsAre(::testing::HasSubstr("unknown verdict 'maybe'")));
+  EXPECT_THAT(FaultsOf(""), ElementsAre("1:1 bad_policy it is empty"));
+  EXPECT_THAT(FaultsOf("policy: a\n---\npolicy: b\n"), ElementsAre("1:1 bad_policy a policy is one document"));
+  EXPECT_THAT(FaultsOf("policy: [\n"), ::testing::SizeIs(1));
+}
+
+// ---- Settling ------------------------------------------------------------------------------------------------------
+
+const std::chrono::sys_days kToday = std::chrono::sys_days(std::chrono::year(2027) / 1 / 15);
+
+Finding Of(const std::string& rule, const std::string& subject, Severity severity = Severity::kFail) {
+  return {rule, severity, subject, "", {"a.yaml", {3, 1}}, "it is so", ""};
+}
+
+Report Found(std::vector<Finding> findings) {
+  Report report{
+      "production", "default", "", kToday, {{"static", true, ""}, {"live", false, "--offline was given"}}, {}};
+  report.findings = std::move(findings);
+  return report;
+}
+
+// "SEVERITY RULE SUBJECT[; waived: WHY]"
+std::vector<std::string> Lines(const Report& report) {
+  std::vector<std::string> lines;
+  for (const Finding& finding : report.findings) {
+    lines.push_back(std::string(ToString(finding.severity)) + " " + finding.rule + " " + finding.subject +
+                    (finding.waived.empty() ? "" : "; waived: " + finding.waived));
+  }
+  return lines;
+}
+
+TEST(SettleTest, TheWorstComesFirstAndEqualOnesCountOnce) {
+  Report report = Found({Of("static.constant-flag", "flag a"), Of("static.expiry", "flag b"),
+                         Of("static.test", "flag z"), Of("static.test", "flag a"), Of("static.test", "flag a"),
+                         Of("live.evidence", "experiment e", Severity::kHold)});
+  Settle(report, {});
+  EXPECT_THAT(Lines(report),
+              ElementsAre("fail static.test flag a", "fail static.test flag z", "hold live.evidence experiment e",
+                          "warn static.expiry flag b", "note static.constant-flag flag a"));
+  EXPECT_EQ(VerdictOf(report), Verdict::kFail);
+  EXPECT_EQ(SummaryOf(CountsOf(report)), "2 to mend, 1 to wait for, 1 warning, 1 note");
+}
+
+TEST(SettleTest, ARuleThatIsOffIsNotThereAndOthersAreAsBadAsThePolicySays) {
+  Policy policy;
+  policy.severities = {{"static.test", std::nullopt},
+                       {"static.expiry", Severity::kFail},
+                       {"live.evidence", Severity::kWarn},
+                       {"live.guardrail", Severity::kNote}};
+  Report report = Found({Of("static.test", "flag a"), Of("static.expiry", "flag b"),
+                         Of("live.evidence", "experiment e", Severity::kHold), Of("live.guardrail", "experiment e")});
+  Settle(report, policy);
+  EXPECT_THAT(Lines(report), ElementsAre("fail static.expiry flag b", "warn live.evidence experiment e",
+                                         "note live.guardrail experiment e"));
+}
+
+TEST(SettleTest, WhatCannotBeSaidYetHoldsWhereTheRuleFails) {
+  Report hold = Found({Of("live.evidence", "experiment e", Severity::kHold)});
+  Settle(hold, {});
+  EXPECT_EQ(VerdictOf(hold), Verdict::kHold);
+  EXPECT_EQ(ExitCodeOf(VerdictOf(hold)), 3);
+  Report pass = Found({Of("static.expiry", "flag a")});
+  Settle(pass, {});
+  EXPECT_EQ(ExitCodeOf(VerdictOf(pass)), 0);
+}
+
+Waiver WaiverOf(const std::string& rule, const std::string& subject, std::chrono::days left) {
+  return {rule, subject, "", "it is known", kToday + left, {"gate.yaml", {5, 5}}};
+}
+
+TEST(SettleTest, AWaiverHoldsThroughItsLastDay) {
+  Policy policy;
+  policy.waivers = {WaiverOf("static.test", "flag a*", std::chrono::days(0))};
+  Report report = Found({Of("static.test", "flag abc"), Of("static.naming", "flag abc")});
+  Settle(report, policy);
+  EXPECT_THAT(Lines(report), ElementsAre("fail static.naming flag abc",
+                                         "fail static.test flag abc; waived: it is known (until 2027-01-15)"));
+  EXPECT_EQ(SummaryOf(CountsOf(report)), "1 to mend; 1 waived");
+  report = Found({Of("static.test", "flag abc")});
+  report.day += std::chrono::days(1);
+  Settle(report, policy);
+  EXPECT_THAT(Lines(report),
+              ElementsAre("fail static.test flag abc", "warn static.waiver waiver of static.test of flag a*"));
+}
+
+TEST(SettleTest, AWaiverThatNothingNeedsIsTold) {
+  Policy policy;
+  policy.waivers = {WaiverOf("static.test", "flag a", std::chrono::days(9)),
+                    WaiverOf("live.guardrail", "", std::chrono::days(9)),  // was not looked at
+                    WaiverOf("static.naming", "", std::chrono::days(400))};
+  Report report = Found({});
+  Settle(report, policy);
+  ASSERT_EQ(report.findings.size(), 2u);
+  EXPECT_EQ(report.findings[0].message, "it waives for more than a year");
+  EXPECT_EQ(report.findings[1].message, "nothing that it waives was found");
+  EXPECT_EQ(report.findings[1].subject, "waiver of static.test of flag a");
+}
+
+TEST(SettleTest, AWaiverMayBeOfFiles) {
+  Policy policy;
+  policy.waivers = {WaiverOf("static.test", "", std::chrono::days(9))};
+  policy.waivers[0].file = "old/*";
+  Report report = Found({Of("static.test", "flag a")});
+  report.findings[0].place.file = "old/flags/a.yaml";
+  report.findings.push_back(Of("static.test", "flag b"));
+  Settle(report, policy);
+  EXPECT_THAT(Lines(report), ElementsAre("fail static.test flag b",
+                                         "fail static.test flag a; waived: it is known (until 2027-01-24)"));
+}
+
+}  // namespace
+}  // namespace guidon::gate

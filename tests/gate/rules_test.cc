@@ -1,0 +1,54 @@
+// The list of rules, and what is said of it elsewhere.
+#include "gate/rules.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+namespace guidon::gate {
+namespace {
+
+std::string TextOf(const std::string& file) {
+  std::stringstream text;
+  text << std::ifstream(GUIDON_SOURCE_DIR "/" + file).rdbuf();
+  return text.str();
+}
+
+std::set<std::string> IdsIn(const std::string& text, const std::string& pattern) {
+  const std::regex regex(pattern);
+  std::set<std::string> ids;
+  for (auto it = std::sregex_iterator(text.begin(), text.end(), regex); it != std::sregex_iterator(); ++it) {
+    ids.insert((*it)[1].str());
+  }
+  return ids;
+}
+
+TEST(RulesTest, ThePageAndTheSchemaHaveThemAll) {
+  std::set<std::string> ids;
+  for (const Rule& rule : Rules()) ids.emplace(rule.id);
+  EXPECT_EQ(ids.size(), Rules().size());
+  EXPECT_EQ(IdsIn(TextOf("docs/gate.md"), R"(\| `([a-z]+\.[a-z-]+)` \|)"), ids);
+  EXPECT_EQ(IdsIn(TextOf("experiments/schema/gate.schema.json"), R"re("((?:static|live)\.[a-z-]+)": \{)re"), ids);
+}
+
+TEST(RulesTest, EachIsFoundByACheckOrByTheSettlingOfWaivers) {
+  const std::string checks = TextOf("gate/static_checks.cc") + TextOf("gate/live_checks.cc") + TextOf("gate/policy.cc");
+  for (const Rule& rule : Rules()) {
+    EXPECT_THAT(checks, ::testing::HasSubstr("\"" + std::string(rule.id) + "\"")) << "nothing looks at it";
+  }
+}
+
+TEST(RulesTest, AWordThatIsCloseIsSuggested) {
+  EXPECT_EQ(DidYouMeanRule("static.expriy"), "did you mean 'static.expiry'?");
+  EXPECT_EQ(DidYouMeanRule("nothing.alike"), "");
+  EXPECT_EQ(FindRule("static.expriy"), nullptr);
+  ASSERT_NE(FindRule("static.expiry"), nullptr);
+  EXPECT_EQ(FindRule("static.expiry")->group(), "static");
+}
+
+}  // namespace
+}  // namespace guidon::gate
