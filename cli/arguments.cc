@@ -1014,12 +1014,7 @@ void AddExperimentReport(CLI::App& experiments, Run& run, bool watches) {
 }
 
 void CheckGate(const GateOptions& options) {
-  if (!options.experiment.empty()) return;
-  if (options.workspace.empty()) throw CLI::RequiredError("--experiment or --workspace");
-  if (!options.offline) {
-    throw CLI::ValidationError("--workspace",
-                               "only its files can be looked at so far, without a server: add --offline");
-  }
+  if (options.experiment.empty() && options.workspace.empty()) throw CLI::RequiredError("--experiment or --workspace");
 }
 
 void AddGate(CLI::App& app, Run& run) {
@@ -1034,9 +1029,20 @@ void AddGate(CLI::App& app, Run& run) {
   CLI::Option* experiment =
       verb->add_option("--experiment", options->experiment, "Of an experiment: no broken split, no harmed guardrail")
           ->type_name("KEY");
-  verb->add_flag("--offline", options->offline, "Look at the files alone, without a server")
+  verb->add_flag("--offline", options->offline, "Look at files alone, without a server")
       ->excludes(experiment)
       ->needs(workspace);
+  CLI::Option* snapshot =
+      verb->add_option("--snapshot", options->snapshot, "Compare the files with this exported one, not the server")
+          ->type_name("FILE")
+          ->needs(workspace);
+  verb->add_option("--contexts", options->contexts, R"(Count who moves among these: a line {"key": …} each)")
+      ->type_name("FILE.jsonl")
+      ->needs(workspace);
+  // Only the server knows what was applied.
+  verb->add_flag("--prune", options->prune, "As if what is gone from the files were archived")
+      ->needs(workspace)
+      ->excludes(snapshot);
   verb->add_option("--now", options->now, "As if it were this time: days, windows and waivers")->type_name("TIME");
   verb->add_option("--output,-o", options->output, "Write it into this file")->type_name("FILE");
   AddJson(*verb, options->json);

@@ -1,13 +1,18 @@
 // guidon gate: may this be released? Gathers what is looked at, has it checked, and says one verdict.
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
 
 #include "cli/api_client.h"
+#include "cli/change_set.h"
 #include "cli/output.h"
+#include "cli/ruleset_source.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
 #include "core/base/json_record.h"
+#include "core/codec/wire.h"
+#include "gate/change_checks.h"
 #include "gate/formats.h"
 #include "gate/live_checks.h"
 #include "gate/policy.h"
@@ -32,7 +37,8 @@ class Gating {
   }
 
   int Run() {
-    for (Stop (Gating::*step)() : {&Gating::TakePolicy, &Gating::LookAtFiles, &Gating::LookAtServer}) {
+    for (Stop (Gating::*step)() :
+         {&Gating::TakePolicy, &Gating::LookAtFiles, &Gating::LookAtChange, &Gating::LookAtServer}) {
       if (const Stop stop = (this->*step)()) return *stop;
     }
     gate::Settle(report_, policy_);
@@ -82,13 +88,132 @@ class Gating {
     }
     Result<Workspace> workspace = ReadWorkspace(options_.workspace, {.today = report_.day});
     if (!workspace) return Refuse(workspace.error());
-    const Project& project = workspace->definitions.project;
+    workspace_ = *std::move(workspace);
+    const Project& project = workspace_.definitions.project;
     if (!project.key.empty() && project.FindEnvironment(options_.environment) == nullptr) {
       return Refuse(NoSuchEnvironment(project, options_.environment));
     }
-    Add(gate::CheckStatic({*workspace, now_ms_}, policy_));
+    Add(gate::CheckStatic({workspace_, now_ms_}, policy_));
     report_.looked.push_back({"static", true, ""});
     return std::nullopt;
+  }
+
+  // What the files would do to the environment as it is, on the server or in a ruleset file.
+  Stop LookAtChange() {
+    const auto not_looked = [this](std::string reason) {
+      report_.looked.push_back({"change", false, std::move(reason)});
+      return std::nullopt;
+    };
+    if (options_.workspace.empty()) return not_looked("no --workspace was given");
+    if (options_.offline && options_.snapshot.empty()) return not_looked("--offline was given, and no --snapshot");
+    if (workspace_.HasErrors()) return not_looked("the definitions have errors");
+    if (!options_.contexts.empty()) {
+      Result<std::vector<Context>> contexts = ReadContexts(options_.contexts);
+      if (!contexts) return Refuse(contexts.error());
+      contexts_ = *std::move(contexts);
+    }
+    const Stop stop = options_.snapshot.empty() ? CompareWithServer() : CompareWithFile();
+    if (!stop) report_.looked.push_back({"change", true, ""});
+    return stop;
+  }
+
+  void Compare(const EntitySet& before, const EntitySet& after) {
+    Add(gate::CheckChange(
+        {workspace_, options_.environment, before, after, options_.contexts.empty() ? nullptr : &contexts_, now_ms_},
+        policy_));
+  }
+
+  Stop CompareWithFile() {
+    const Result<SnapshotDocument> file = ReadRulesetFile(options_.snapshot);
+    if (!file) return Refuse(file.error());
+    if (file->snapshot.environment != options_.environment) {
+      return Refuse({ErrorCode::kNotFound,
+                     options_.snapshot + " is of " + file->snapshot.environment + ", not of " + options_.environment,
+                     {}});
+    }
+    const Result<Applied> applied = ApplyToRuleset(workspace_.definitions, *file, options_.snapshot);
+    if (applied) {
+      Compare(applied->before.entities, applied->after.entities);
+      return std::nullopt;
+    }
+    if (applied.error().code != ErrorCode::kInvalid) return Refuse(applied.error());
+    Add(gate::CheckRefusal(workspace_, applied.error().issues));
+    return std::nullopt;
+  }
+
+  Stop CompareWithServer() {
+    const Result<ApiAnswer> answer =
+        SendWorkspace(options_.connection, workspace_, {.dry_run = true, .prune = options_.prune, .rulesets = true});
+    if (!answer) return Unreachable(Explain(answer.error(), options_.json));
+    if (answer->status == 422) {
+      Add(gate::CheckRefusal(workspace_, IssuesOf(*answer)));
+      return std::nullopt;
+    }
+    if (!answer->ok()) return Unreachable(Explain(*answer, options_.json));
+    Add(gate::CheckConflicts(workspace_, answer->body));
+    if (HasConflicts(answer->body)) return std::nullopt;
+    const Value* rulesets = answer->body.Find("rulesets");
+    const Value* here = rulesets == nullptr ? nullptr : rulesets->Find(options_.environment);
+    if (here != nullptr) {
+      const Result<Snapshot> before = SnapshotIn(*here, "before"), after = SnapshotIn(*here, "after");
+      if (!before) return Refuse(before.error());
+      if (!after) return Refuse(after.error());
+      Compare(before->entities, after->entities);
+    }
+    return AskForApprovals(answer->body);
+  }
+
+  // Null is an environment that is not there yet.
+  static Result<Snapshot> SnapshotIn(const Value& rulesets, std::string_view side) {
+    const Value* document = rulesets.Find(side);
+    if (document == nullptr || document->is_null()) return Snapshot();
+    Result<SnapshotDocument> decoded = DecodeSnapshot(guidon::ToJson(*document));
+    if (!decoded) return Fail(decoded.error());
+    return std::move(decoded->snapshot);
+  }
+
+  Stop AskForApprovals(const Value& plan) {
+    const std::string project = workspace_.definitions.project.key;
+    const Result<ApiAnswer> environment =
+        Ask(options_.connection, "GET", EnvironmentPath(project, options_.environment));
+    if (!environment) return Unreachable(Explain(environment.error(), options_.json));
+    if (environment->status == 404) return std::nullopt;  // it is new, and so is what protects it
+    if (!environment->ok()) return Unreachable(Explain(*environment, options_.json));
+    const Value* is_protected = environment->body.Find("protected");
+    if (is_protected == nullptr || !is_protected->is_bool() || !is_protected->AsBool()) return std::nullopt;
+    // 200 of a project are live at most.
+    const std::string path = ProjectPath(project) + "/change-requests";
+    const Result<ApiAnswer> list = Ask(options_.connection, "GET", path + "?state=live&limit=200");
+    if (!list) return Unreachable(Explain(list.error(), options_.json));
+    if (!list->ok()) return Unreachable(Explain(*list, options_.json));
+    std::vector<Value> requests;
+    for (const Value& request : ListIn(list->body, "change_requests")) {
+      const Array& altered = ListIn(request, "environments");
+      const bool is_of_it = std::any_of(altered.begin(), altered.end(), [&](const Value& name) {
+        return name.is_string() && name.AsString() == options_.environment;
+      });
+      const Value* number = request.Find("number");
+      if (!is_of_it || number == nullptr) continue;
+      const Result<ApiAnswer> whole = Ask(options_.connection, "GET", path + "/" + std::to_string(number->AsInt()));
+      if (!whole) return Unreachable(Explain(whole.error(), options_.json));
+      if (whole->ok()) requests.push_back(whole->body);
+    }
+    Add(gate::CheckApproval({options_.environment, plan, requests}));
+    return std::nullopt;
+  }
+
+  static std::vector<Issue> IssuesOf(const ApiAnswer& answer) {
+    std::vector<Issue> issues;
+    for (const Value& value : ListIn(answer.body, "issues")) {
+      Issue& issue = issues.emplace_back();
+      issue.code = TextOf(value, "code");
+      issue.entity = TextOf(value, "entity");
+      issue.message = TextOf(value, "message");
+      issue.hint = TextOf(value, "hint");
+      if (TextOf(value, "severity") == "warning") issue.severity = Severity::kWarning;
+    }
+    if (issues.empty()) issues.push_back({Severity::kError, "refused", {}, TextOf(answer.body, "detail"), "", ""});
+    return issues;
   }
 
   Stop LookAtServer() {
@@ -163,6 +288,8 @@ class Gating {
   const GateOptions& options_;
   const std::int64_t now_ms_;
   gate::Policy policy_;
+  Workspace workspace_;
+  std::vector<Context> contexts_;
   gate::Report report_;
 };
 

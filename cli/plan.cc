@@ -22,8 +22,6 @@
 namespace guidon::cli {
 namespace {
 
-constexpr std::size_t kMaxContextsBytes = 256u << 20;
-
 // What an environment serves before and after.
 struct Rulesets {
   std::string environment;
@@ -104,7 +102,7 @@ std::optional<PlanDocument> PlanOnFile(const PlanOptions& options, const Workspa
   }
   Result<Applied> applied = ApplyToRuleset(workspace.definitions, *file, options.snapshot);
   if (!applied) {
-    exit_code = ExplainRefusal(applied.error(), options.json);
+    exit_code = ExplainRefusal(Said(applied.error()), options.json);
     return std::nullopt;
   }
   std::cerr << "Compared with " << options.snapshot << ": " << applied->before.environment << " at revision "
@@ -196,13 +194,8 @@ void PrintPlan(const PlanOptions& options, const Value& plan) {
 int Plan(const PlanOptions& options) {
   std::vector<Context> contexts;
   if (!options.contexts.empty()) {
-    Result<std::string> text = ReadFile(options.contexts, kMaxContextsBytes);
-    if (!text) return Explain(text.error(), options.json);
-    Result<std::vector<Context>> read = ParseContexts(*text);
-    if (!read) {
-      read.error().message = options.contexts + ": " + read.error().message;
-      return Explain(read.error(), options.json);
-    }
+    Result<std::vector<Context>> read = ReadContexts(options.contexts);
+    if (!read) return Explain(read.error(), options.json);
     contexts = *std::move(read);
   }
   int exit_code = kPass;

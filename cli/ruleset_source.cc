@@ -9,6 +9,7 @@
 #include "core/allocate/allocate.h"
 #include "core/base/json.h"
 #include "core/diff/audience.h"
+#include "core/diff/count.h"
 #include "core/validate/validate.h"
 #include "workspace/file.h"
 #include "workspace/workspace.h"
@@ -26,16 +27,6 @@ Result<Definitions> ReadValidDefinitions(const std::string& folder) {
     issues.push_back(placed.issue);
   }
   return Fail(Error{ErrorCode::kInvalid, "the workspace is not valid", std::move(issues)});
-}
-
-// Those have no place in a file: the files alone are valid.
-Error SaidInvalid(const std::string& what, std::vector<Issue> issues) {
-  for (const Issue& issue : issues) {
-    std::cerr << Printable(issue.entity) << "  " << Err().Red("error") << "  " << Printable(issue.message);
-    if (!issue.hint.empty()) std::cerr << " (" << Printable(issue.hint) << ")";
-    std::cerr << "\n";
-  }
-  return {ErrorCode::kInvalid, what, std::move(issues)};
 }
 
 // What an environment may see of an entity; unlike EnvironmentPart also of what is archived, for that is a change.
@@ -68,7 +59,9 @@ Status CheckApplied(const Definitions& after, const Definitions& workspace) {
   for (Issue& issue : Validate(after, {.today = today})) {
     if (issue.severity == Severity::kError && !IsOfMissingMetrics(issue, workspace)) errors.push_back(std::move(issue));
   }
-  if (!errors.empty()) return Fail(SaidInvalid("the workspace does not fit what is stored", std::move(errors)));
+  if (!errors.empty()) {
+    return Fail(Error{ErrorCode::kInvalid, "the workspace does not fit what is stored", std::move(errors)});
+  }
   return {};
 }
 
@@ -82,7 +75,9 @@ Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::strin
   }
   std::cerr << "From the workspace alone: splits get their first allocation; a server may have kept other buckets.\n";
   std::vector<Issue> issues = AllocateStates(nullptr, *definitions);
-  if (HasErrors(issues)) return Fail(SaidInvalid("the workspace cannot be allocated", std::move(issues)));
+  if (HasErrors(issues)) {
+    return Fail(Said({ErrorCode::kInvalid, "the workspace cannot be allocated", std::move(issues)}));
+  }
   return SnapshotOf(*definitions, environment, 0);
 }
 
@@ -118,7 +113,9 @@ Result<Applied> ApplyToRuleset(const Definitions& workspace, const SnapshotDocum
   }
   if (Status fits = CheckApplied(after, workspace); !fits) return Fail(fits.error());
   std::vector<Issue> issues = AllocateStates(&before, after);
-  if (HasErrors(issues)) return Fail(SaidInvalid("the workspace does not fit what is stored", std::move(issues)));
+  if (HasErrors(issues)) {
+    return Fail(Error{ErrorCode::kInvalid, "the workspace does not fit what is stored", std::move(issues)});
+  }
   after.entities.metrics.clear();
   Applied applied;
   applied.before = stored;
@@ -139,8 +136,27 @@ Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::strin
   const Result<Definitions> definitions = ReadValidDefinitions(folder);
   if (!definitions) return Fail(definitions.error());
   Result<Applied> applied = ApplyToRuleset(*definitions, *document, ruleset_file);
-  if (!applied) return Fail(applied.error());
+  if (!applied) return Fail(Said(applied.error()));
   return std::move(applied->after);
+}
+
+Result<std::vector<Context>> ReadContexts(const std::string& path) {
+  constexpr std::size_t kMaxContextsBytes = 256u << 20;
+  const Result<std::string> text = ReadFile(path, kMaxContextsBytes);
+  if (!text) return Fail(text.error());
+  Result<std::vector<Context>> contexts = ParseContexts(*text);
+  if (!contexts) contexts.error().message = path + ": " + contexts.error().message;
+  return contexts;
+}
+
+// Those have no place in a file: the files alone are valid.
+Error Said(Error error) {
+  for (const Issue& issue : error.issues) {
+    std::cerr << Printable(issue.entity) << "  " << Err().Red("error") << "  " << Printable(issue.message);
+    if (!issue.hint.empty()) std::cerr << " (" << Printable(issue.hint) << ")";
+    std::cerr << "\n";
+  }
+  return error;
 }
 
 int ExplainRefusal(const Error& error, bool json) {

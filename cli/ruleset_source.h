@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <guidon/context.h>
 #include "core/base/result.h"
 #include "core/codec/wire.h"
 #include "core/model/definitions.h"
@@ -30,12 +31,18 @@ struct Applied {
   std::vector<Issue> warnings;  // audiences that move while their experiment runs
 };
 // `file` names the document to people. kNotFound: it is of another project, or the workspace has no such environment.
-// kIo: it holds what this version cannot read. kInvalid: a server would refuse the workspace; why has been said.
+// kIo: it holds what this version cannot read. kInvalid: a server would refuse the workspace; with why.
 Result<Applied> ApplyToRuleset(const Definitions& workspace, const SnapshotDocument& document, const std::string& file);
 
 // The same from a folder, for an environment that has to be that of the file unless it is left empty.
 Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment,
                                      const std::string& ruleset_file);
+
+// The same error, its issues said on standard error.
+Error Said(Error error);
+
+// A file of contexts, one a line (core/diff/count.h). Its name is in the message of an error.
+Result<std::vector<Context>> ReadContexts(const std::string& path);
 
 // Says why one of these gave nothing, and gives the exit code for it.
 int ExplainRefusal(const Error& error, bool json);

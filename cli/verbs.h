@@ -379,6 +379,9 @@ struct GateOptions {
   std::string policy;     // a file; empty: gate.yaml of the workspace, or the default
   std::string workspace;  // empty: no files are looked at
   bool offline = false;   // no server is asked
+  std::string snapshot;   // a ruleset file to compare the workspace with; empty: the server
+  std::string contexts;   // JSONL; empty: nobody is counted
+  bool prune = false;     // what was applied and is gone from the files counts as archived
   Connection connection;
   std::string project;
   std::string experiment;  // empty: none is looked at

@@ -166,6 +166,10 @@ class PolicyReader {
       fields.Optional("size", policy_.regex_size, [](const Node& n) {
         return static_cast<std::uint32_t>(codec::ReadCount(n, 1, kMaxExpressionProgram));
       });
+    } else if (id == "change.moves") {
+      fields.Optional("limit", policy_.moves_limit, codec::ReadPercent);
+    } else if (id == "change.jump") {
+      fields.Optional("limit", policy_.jump_limit, codec::ReadPercent);
     } else if (id == "live.freeze") {
       fields.Optional("windows", policy_.freezes,
                       [](const Node& n) { return codec::ReadList(n, "windows", kMaxItems, ReadWindow); });

@@ -9,6 +9,8 @@
 //     static.owner: { owners: [payments, "*@shop.example"] }
 //     static.expiry: { is: warn, within: 14d }
 //     static.personal-data: { attributes: [email, "address.*"] }
+//     change.moves: { limit: 25% }
+//     change.jump: { limit: 50% }
 //     live.freeze:
 //       windows: [{ from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, why: the holidays }]
 //   waivers:
@@ -63,6 +65,10 @@ struct Policy {
   std::vector<std::string> personal_data;
   // static.regex-cost: states of an expression's automaton, as RE2 counts its program.
   std::uint32_t regex_size = 1'000;
+  // change.moves: of the buckets of one split or experiment, or of the contexts that are counted.
+  std::uint32_t moves_limit = kWhole;
+  // change.jump: by how much the share of a variation may grow at once.
+  std::uint32_t jump_limit = kWhole;
   // live.freeze
   std::vector<FreezeWindow> freezes;
 

@@ -37,6 +37,29 @@ constexpr std::array kRules = {
          "it from the code (`guidon remove`)."},
     Rule{"static.waiver", Severity::kWarn, "Are all waivers still needed?",
          "A waiver has ended, or nothing breaks the rule that it waives. Remove it, or mend what it hides."},
+    // ---- change: against the server, or a snapshot ------------------------------------------------------------------
+    Rule{"change.refused", Severity::kFail, "Would the server take the change?",
+         "The server refuses the change as it stands; nothing of it would be applied."},
+    Rule{"change.conflict", Severity::kFail, "Was nothing changed elsewhere at the same time?",
+         "What the files change was changed on the server, too. Take the server's version into the files first."},
+    Rule{"change.experiment", Severity::kFail, "Are running experiments left as they are?",
+         "An edit of unit, salt, variants, weights, primary metric or plan of an experiment that runs. Stop it first, "
+         "and start a new iteration."},
+    Rule{
+        "change.moves", Severity::kFail, "Do few enough units change what they see?",
+        "A larger share of the buckets of one split or experiment changes variation than the policy allows. Change the "
+        "weights in smaller steps."},
+    Rule{"change.attributes", Severity::kNote, "Is it known whom the change moves?",
+         "Conditions, segments or targets change, so that no share of buckets says who moves. Give `--contexts` to "
+         "count it."},
+    Rule{"change.jump", Severity::kFail, "Does no rollout grow by too much at once?",
+         "A rollout grows by more than the policy allows. Take a step between, or a `ramp`."},
+    Rule{"change.approval", Severity::kFail, "Is what alters protected environments approved?",
+         "The change alters a protected environment, and no change request of it is approved, or its approvals are of "
+         "an older version."},
+    Rule{"change.prerequisite", Severity::kFail, "Is what flags require there, and enabled?",
+         "A flag requires one that is not enabled in this environment, so that everybody is served `off`. Enable the "
+         "other one there first."},
     // ---- live: the state of the environment -------------------------------------------------------------------------
     Rule{"live.freeze", Severity::kFail, "Is it a time for releases?",
          "The policy has a freeze window now. Wait for its end, or waive the rule with a reason."},

@@ -118,7 +118,7 @@ TEST(UsageTest, WhatIsMissingOrExcludedIsNamed) {
       {{"flag", "on"}, "FLAG is required"},
       {{"flag", "off", "a"}, "--environment is required"},
       {{"gate", "-e", "p"}, "--workspace is required"},
-      {{"gate", "-e", "p", "-w", "x"}, "without a server: add --offline"},
+      {{"gate", "-e", "p", "-w", "x", "--json", "--junit"}, "excludes"},
       {{"key", "create", "--kind", "bla"}, "'bla' is not server, client, relay, events or admin"},
       {{"evaluate", "-e", "p", "--at"}, "--at needs TIME after it"},
       {{"evaluate", "-e", "p", "-w", "x", "-c", "{no"}, "--context: not valid JSON at line 1"}};

@@ -1,0 +1,139 @@
+// guidon gate against a real server: what the files would do to it, and who has to approve that.
+#include <gmock/gmock.h>
+
+#include "core/base/json.h"
+#include "tests/cli/cli.h"
+
+namespace guidon::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string Ranker(const std::string& weights) {
+  return "flag: ranker\ntype: string\nowner: search\nvariations: { old: o, new: n }\n"
+         "environments:\n  production:\n    enabled: true\n    off: old\n    rules:\n"
+         "      - { id: ramp, when: { country: DE }, serve: " +
+         weights + " }\n    default: old\n";
+}
+
+std::string Experiment(const std::string& weights) {
+  return "experiment: one\nowner: ana@shop.example\nhypothesis: More.\nflag: plain\nenvironment: production\nstate: "
+         "running\nunit: account\nmetrics: { primary: { use: orders } }\nvariants: { control: { serves: off, weight: " +
+         weights + " }\n";
+}
+
+class GateServerTest : public ::testing::Test {
+ protected:
+  GateServerTest()
+      : files(
+            {{"guidon.yaml", "project: shop\nenvironments: { staging: {}, production: {} }\n"},
+             {"flags/ranker.yaml", Ranker("{ new: 5%, old: 95% }")},
+             {"flags/plain.yaml",
+              "flag: plain\ntype: boolean\nowner: search\nenvironments: { production: { enabled: true, default: off } "
+              "}\n"},
+             {"metrics/orders.yaml", "metric: orders\nowner: search\nevent: order\ntype: conversion\n"},
+             {"experiments/one.yaml", Experiment("50% }, other: { serves: on, weight: 50% }")},
+             {"gate.yaml", "rules: { change.jump: { limit: 50% }, static.constant-flag: off }\n"}}) {
+    EXPECT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
+  }
+  Finished Gate(std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"gate", "-e", "production", "-w", files.path()});
+    return GuidonOf(server, std::move(more));
+  }
+  Finished Cli(std::vector<std::string> arguments) { return GuidonOf(server, std::move(arguments)); }
+
+  Guidond server;
+  const Workspace files;
+};
+
+TEST_F(GateServerTest, WhatTheFilesWouldDoIsComparedWithTheServer) {
+  const Finished same = Gate();
+  EXPECT_EQ(same.exit_code, 0) << same.output << same.errors;
+  EXPECT_THAT(same.output, Not(HasSubstr("not looked at: change")));
+
+  files.Write("flags/ranker.yaml", Ranker("{ new: 100%, old: 0% }"));
+  const Finished jump = Gate();
+  EXPECT_EQ(jump.exit_code, 1);
+  EXPECT_THAT(jump.output, HasSubstr("fail    change.jump  " + files.path() + "/flags/ranker.yaml:10:9\n"));
+  EXPECT_THAT(jump.output, HasSubstr("flag ranker: rule ramp: new grows from 5% to 100% in one step; the policy allows "
+                                     "50% (take a step between, or a `ramp`); owner search\n"));
+  // The same from a file, without a server.
+  ASSERT_EQ(Cli({"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
+  const Finished offline =
+      Guidon({"gate", "-e", "production", "-w", files.path(), "--offline", "--snapshot", files / "production.json"});
+  EXPECT_EQ(offline.exit_code, 1) << offline.errors;
+  EXPECT_EQ(offline.output.substr(0, offline.output.find("not looked")),
+            jump.output.substr(0, jump.output.find("not l")));
+  EXPECT_EQ(Guidon({"gate", "-e", "staging", "-w", files.path(), "--snapshot", files / "production.json"}).exit_code,
+            2);
+}
+
+TEST_F(GateServerTest, ARunningExperimentIsLeftAsItIs) {
+  files.Write("experiments/one.yaml", Experiment("60% }, other: { serves: on, weight: 40% }"));
+  const Finished edited = Gate();
+  EXPECT_EQ(edited.exit_code, 1);
+  EXPECT_THAT(edited.output, HasSubstr("fail    change.experiment  " + files.path() + "/experiments/one.yaml:"));
+  EXPECT_THAT(edited.output, HasSubstr("owner ana@shop.example"));
+  ASSERT_EQ(Cli({"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
+  const Finished offline =
+      Guidon({"gate", "-e", "production", "-w", files.path(), "--offline", "--snapshot", files / "production.json"});
+  EXPECT_EQ(offline.exit_code, 1);
+  EXPECT_THAT(offline.output, HasSubstr("change.experiment"));
+}
+
+TEST_F(GateServerTest, WhatWasChangedOnBothSidesIsAConflict) {
+  ASSERT_EQ(Cli({"flag", "off", "ranker", "-e", "production"}).exit_code, 0);
+  std::string text = Ranker("{ new: 5%, old: 95% }");
+  text.replace(text.find("off: old"), 8, "off: new");
+  files.Write("flags/ranker.yaml", text);
+  EXPECT_EQ(Gate().exit_code, 0);  // each changed something else
+  text.replace(text.find("enabled: true"), 13, "enabled: true\n    targets: { new: [u] }");
+  files.Write("flags/ranker.yaml", text);
+  ASSERT_EQ(server
+                .Call("PATCH", "/api/v1/projects/shop/flags/ranker",
+                      {.body = R"({"environments":{"production":{"off":null}}})"})
+                .status,
+            200);
+  const Finished conflict = Gate();
+  EXPECT_EQ(conflict.exit_code, 1) << conflict.output << conflict.errors;
+  EXPECT_THAT(conflict.output, HasSubstr("fail    change.conflict"));
+}
+
+TEST_F(GateServerTest, AProtectedEnvironmentWantsAnApproval) {
+  ASSERT_EQ(
+      server.Call("PUT", "/api/v1/projects/shop/environments/production", {.body = R"({"protected":true})"}).status,
+      200);
+  files.Write("guidon.yaml", "project: shop\nenvironments: { staging: {}, production: { protected: true } }\n");
+  const Finished made = Cli({"key", "create", "-p", "shop", "--kind", "admin", "--role", "approver"});
+  const std::string approver = made.output.substr(0, made.output.size() - 1);
+  EXPECT_EQ(Gate().exit_code, 0) << Gate().output;  // nothing is altered
+  files.Write("flags/ranker.yaml", Ranker("{ new: 10%, old: 90% }"));
+  const Finished none = Gate();
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_THAT(none.output, HasSubstr("fail    change.approval  environment production\n"));
+  EXPECT_THAT(none.output, HasSubstr("no change request does what the files change there"));
+  ASSERT_EQ(Cli({"apply", files.path(), "--request", "More of it"}).exit_code, 0);
+  EXPECT_THAT(Gate().output, HasSubstr("change request 1 does it and is open (have it approved)"));
+  ASSERT_EQ(Guidon({"change", "approve", "1", "--version", "1", "-p", "shop"},
+                   {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + approver})
+                .exit_code,
+            0);
+  const Finished approved = Gate();
+  EXPECT_EQ(approved.exit_code, 0) << approved.output << approved.errors;
+  // Of another change it is no approval.
+  files.Write("flags/ranker.yaml", Ranker("{ new: 20%, old: 80% }"));
+  EXPECT_EQ(Gate().exit_code, 1);
+}
+
+TEST_F(GateServerTest, WithoutAServerThereIsNoVerdictUnlessThePolicyHasOne) {
+  const std::vector<std::string> words = {"gate",       "-e",       "production",        "-w",
+                                          files.path(), "--server", "http://127.0.0.1:1"};
+  const std::vector<std::string> key = {"GUIDON_KEY=gdn_adm_none"};
+  EXPECT_EQ(Guidon(words, key).exit_code, 4);
+  files.Write("gate.yaml", "unreachable: hold\n");
+  EXPECT_EQ(Guidon(words, key).exit_code, 3);
+}
+
+}  // namespace
+}  // namespace guidon::testing

@@ -1,0 +1,211 @@
+// Each rule of changes, broken and kept.
+#include "gate/change_checks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/allocate/allocate.h"
+#include "core/base/json.h"
+#include "core/diff/count.h"
+#include "tests/gate/workspaces.h"
+
+namespace guidon::gate {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::string Ranker(const std::string& rule, const std::string& last = "old", const std::string& more = "") {
+  return "flag: ranker\ntype: string\nowner: search\nvariations: { old: o, new: n }\n"
+         "environments:\n  production:\n    enabled: true\n    off: old\n" +
+         more + "    rules:\n      - " + rule + "\n    default: " + last + "\n";
+}
+std::string Ramp(const std::string& weights, const std::string& when = "{ country: DE }") {
+  return "{ id: ramp, when: " + when + ", serve: " + weights + " }";
+}
+constexpr const char* kPayments = "flag: payments\ntype: boolean\nowner: x\nenvironments: { production: { enabled: ";
+
+// Before and after a change of files, as a server that keeps ranges would have it.
+struct Changed {
+  Changed(const std::vector<std::pair<std::string, std::string>>& from,
+          const std::vector<std::pair<std::string, std::string>>& to)
+      : files(to), workspace(files.Read()) {
+    before = Files(from).Read().definitions;
+    EXPECT_FALSE(HasErrors(AllocateStates(nullptr, before)));
+    after = workspace.definitions;
+    for (const EntityRef& ref : after.entities.Refs()) {
+      EntityRecord record = *after.entities.Find(ref);
+      if (const auto held = before.entities.Find(ref)) KeepState(*held, record);
+      after.entities.Upsert(std::move(record));
+    }
+    EXPECT_FALSE(HasErrors(AllocateStates(&before, after)));
+  }
+  // "RULE PLACE SUBJECT (OWNER): MESSAGE"
+  std::vector<std::string> Found(const Policy& policy = {}, const std::vector<Context>* contexts = nullptr) const {
+    const Snapshot from = SnapshotOf(before, "production", 1), to = SnapshotOf(after, "production", 1);
+    std::vector<std::string> found;
+    for (const Finding& finding :
+         CheckChange({workspace, "production", from.entities, to.entities, contexts, 0}, policy)) {
+      std::string file = finding.place.file;
+      if (file.starts_with(files.path())) file = file.substr(files.path().size() + 1);
+      found.push_back(finding.rule + " " + file + ":" + std::to_string(finding.place.at.line) + " " + finding.subject +
+                      " (" + finding.owner + "): " + finding.message);
+    }
+    return found;
+  }
+
+  Files files;
+  Workspace workspace;
+  Definitions before, after;
+};
+
+Changed OfRanker(const std::string& from, const std::string& to) {
+  return Changed({{"flags/r.yaml", from}}, {{"flags/r.yaml", to}});
+}
+
+Policy Limits(std::uint32_t moves, std::uint32_t jump) {
+  Policy policy;
+  policy.moves_limit = moves;
+  policy.jump_limit = jump;
+  return policy;
+}
+
+TEST(ChangeChecksTest, WithoutAChangeOrALimitNothingIsFound) {
+  const Changed same = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 5%, old: 95% }")));
+  EXPECT_THAT(same.Found(Limits(0, 0)), IsEmpty());
+  const Changed all = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 100%, old: 0% }")));
+  EXPECT_THAT(all.Found(), IsEmpty());
+}
+
+TEST(ChangeChecksTest, ASplitThatMovesMoreThanThePolicyAllowsIsFoundAtItsRule) {
+  const Changed grown = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 35%, old: 65% }")));
+  EXPECT_THAT(grown.Found(Limits(30'000, kWhole)), IsEmpty());
+  EXPECT_THAT(
+      grown.Found(Limits(29'999, kWhole)),
+      ElementsAre("change.moves flags/r.yaml:10 flag ranker (search): rule ramp: 30% of the units that reach it "
+                  "change what they see; the policy allows 29.999%"));
+}
+
+TEST(ChangeChecksTest, AJumpIsOfEachVariationsShare) {
+  const Changed grown = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 60%, old: 40% }")));
+  EXPECT_THAT(grown.Found(Limits(kWhole, 55'000)), IsEmpty());
+  EXPECT_THAT(
+      grown.Found(Limits(kWhole, 50'000)),
+      ElementsAre("change.jump flags/r.yaml:10 flag ranker (search): rule ramp: new grows from 5% to 60% in one "
+                  "step; the policy allows 50%"));
+  // Back is no jump of what is rolled out, but one of the other.
+  const Changed back = OfRanker(Ranker(Ramp("{ new: 60%, old: 40% }")), Ranker(Ramp("{ new: 5%, old: 95% }")));
+  EXPECT_THAT(back.Found(Limits(kWhole, 50'000)),
+              ElementsAre(::testing::HasSubstr("old grows from 40% to 95% in one step")));
+}
+
+TEST(ChangeChecksTest, ARolloutAndADefaultJumpToo) {
+  const std::string at5 = "{ id: beta, when: { beta: true }, serve: new, rollout: 5% }";
+  const std::string at80 = "{ id: beta, when: { beta: true }, serve: new, rollout: 80% }";
+  EXPECT_THAT(OfRanker(Ranker(at5), Ranker(at80)).Found(Limits(kWhole, 50'000)),
+              ElementsAre(::testing::HasSubstr("rule beta: new grows from 5% to 80% in one step")));
+  EXPECT_THAT(OfRanker(Ranker(at5), Ranker(at5, "new")).Found(Limits(kWhole, 50'000)),
+              ElementsAre("change.jump flags/r.yaml:11 flag ranker (search): default: new grows from 0% to 100% in one "
+                          "step; the policy allows 50%"));
+}
+
+TEST(ChangeChecksTest, WhereConditionsChangeItIsToldOrCounted) {
+  const Changed wider =
+      OfRanker(Ranker(Ramp("{ new: 100%, old: 0% }")), Ranker(Ramp("{ new: 100%, old: 0% }", "{ country: [DE, FR] }")));
+  EXPECT_THAT(
+      wider.Found(Limits(0, 0)),
+      ElementsAre("change.attributes flags/r.yaml:1 flag ranker (search): who moves depends on attributes: rule "
+                  "ramp"));
+  const std::vector<Context> contexts =
+      ParseContexts(
+          "{\"key\":\"1\",\"country\":\"FR\"}\n{\"key\":\"2\",\"country\":\"DE\"}\n{\"key\":\"3\"}\n"
+          "{\"key\":\"4\"}\n")
+          .value();
+  EXPECT_THAT(wider.Found(Limits(25'000, kWhole), &contexts),
+              ElementsAre("change.attributes flags/r.yaml:7 flag ranker (search): 1 of 4 contexts move: old → new 1"));
+  EXPECT_THAT(wider.Found(Limits(24'999, kWhole), &contexts),
+              ElementsAre("change.moves flags/r.yaml:7 flag ranker (search): 1 of 4 contexts move: old → new 1; the "
+                          "policy allows 24.999%"));
+}
+
+TEST(ChangeChecksTest, WhatIsRequiredHasToBeEnabledThere) {
+  const std::string rule = Ramp("{ new: 5%, old: 95% }");
+  const std::string requiring = Ranker(rule, "old", "    requires: [{ flag: payments, is: on }]\n");
+  const std::string enabled = std::string(kPayments) + "true, default: on } }\n";
+  const std::string disabled = std::string(kPayments) + "false, default: on } }\n";
+  const auto files = [](const std::string& flag, const std::string& payments) {
+    return std::vector<std::pair<std::string, std::string>>{{"flags/r.yaml", flag}, {"flags/p.yaml", payments}};
+  };
+  const auto unmet = [](const Changed& changed) {
+    std::vector<std::string> found = changed.Found();
+    std::erase_if(found, [](const std::string& line) { return !line.starts_with("change.prerequisite"); });
+    return found;
+  };
+  EXPECT_THAT(unmet(Changed(files(Ranker(rule), enabled), files(requiring, enabled))), IsEmpty());
+  EXPECT_THAT(unmet(Changed(files(Ranker(rule), disabled), files(requiring, disabled))),
+              ElementsAre("change.prerequisite flags/r.yaml:9 flag ranker (search): it requires payments, which is not "
+                          "enabled in production: everybody is served `off`"));
+  // The other side of it; and what was so before is not this change's doing.
+  EXPECT_THAT(unmet(Changed(files(requiring, enabled), files(requiring, disabled))).size(), 1u);
+  EXPECT_THAT(unmet(Changed(files(requiring, disabled), files(requiring, disabled))), IsEmpty());
+}
+
+// ---- What a server says --------------------------------------------------------------------------------------------
+
+TEST(ChangeChecksTest, EditsOfRunningExperimentsAreToldFromOtherRefusals) {
+  const Files files({{"flags/r.yaml", Ranker(Ramp("{ new: 5%, old: 95% }"))}});
+  const Workspace workspace = files.Read();
+  const std::vector<Finding> found = CheckRefusal(
+      workspace, {{guidon::Severity::kError, "running_experiment", {}, "its weights change", "stop it", "experiment e"},
+                  {guidon::Severity::kError, "layer_full", {}, "it is full", "", "flag ranker"},
+                  {guidon::Severity::kWarning, "expired", {}, "it is over", "", "flag ranker"}});
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].rule, "change.experiment");
+  EXPECT_EQ(found[0].fix, "stop it");
+  EXPECT_EQ(found[1].rule, "change.refused");
+  EXPECT_EQ(found[1].owner, "search");
+  EXPECT_EQ(found[1].place.at.line, 1);
+}
+
+TEST(ChangeChecksTest, AConflictNamesWhatBothSidesChanged) {
+  const Files files({{"flags/r.yaml", Ranker(Ramp("{ new: 5%, old: 95% }"))}});
+  const Workspace workspace = files.Read();
+  const std::vector<Finding> found = CheckConflicts(
+      workspace,
+      *ParseJson(R"({"conflicts":[{"kind":"flag","key":"ranker","path":"environments.production.enabled"}]})"));
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].subject, "flag ranker");
+  EXPECT_EQ(found[0].message, "environments.production.enabled was changed on the server, too");
+  EXPECT_THAT(CheckConflicts(workspace, *ParseJson(R"({"conflicts":[]})")), IsEmpty());
+}
+
+Value PlanOf(const std::string& summary, const std::string& environment = "production") {
+  return *ParseJson(R"({"changes":[{"kind":"flag","key":"ranker","action":"update","environments":[")" + environment +
+                    R"("],"summary":[")" + summary + R"("]}]})");
+}
+Value RequestOf(const std::string& state, const Value& plan) {
+  Value request = *ParseJson(R"({"number":7,"state":")" + state + "\"}");
+  request.MutableObject().Append("plan", plan);
+  return request;
+}
+
+TEST(ChangeChecksTest, AProtectedEnvironmentWantsAnApprovedRequestThatDoesTheSame) {
+  const Value plan = PlanOf("rule ramp: 5% → 10%");
+  const auto found = [&](const std::vector<Value>& requests) {
+    const std::vector<Finding> findings = CheckApproval({"production", plan, requests});
+    return findings.empty() ? std::string() : findings.front().message;
+  };
+  EXPECT_EQ(found({RequestOf("approved", plan)}), "");
+  EXPECT_EQ(found({RequestOf("open", plan), RequestOf("scheduled", plan)}), "");
+  EXPECT_EQ(found({}), "it is protected, and no change request does what the files change there");
+  EXPECT_EQ(found({RequestOf("approved", PlanOf("rule ramp: 5% → 20%"))}),
+            "it is protected, and no change request does what the files change there");
+  EXPECT_EQ(found({RequestOf("open", plan)}), "it is protected, and change request 7 does it and is open");
+  EXPECT_EQ(found({RequestOf("stale", plan)}), "it is protected, and change request 7 does it and is stale");
+  // Nothing of it is altered.
+  const Value elsewhere = PlanOf("rule ramp: 5% → 10%", "staging");
+  EXPECT_THAT(CheckApproval({"production", elsewhere, {}}), IsEmpty());
+}
+
+}  // namespace
+}  // namespace guidon::gate
