@@ -889,6 +889,19 @@ void AddGenerate(CLI::App& app, Run& run) {
   AddJson(*verb, options->json);
 }
 
+void AddRefs(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("refs",
+                                      "Where source code reads flags: C, C++, Python, JavaScript, TypeScript, "
+                                      "Go, Java, Rust, YAML");
+  const auto options = On(*verb, run, &Refs);
+  verb->add_option("SRC", options->sources, "Folders and files of code; what .gitignore leaves out is left out")
+      ->type_name("")
+      ->required();
+  verb->add_option("--config", options->config, "Functions of your own that read flags")->type_name("FILE");
+  verb->add_option("--flag", options->flag, "The reads of this one alone")->type_name("KEY");
+  AddJson(*verb, options->json);
+}
+
 // A number as people write it: 5%, 0.05, 1200.
 template <typename Out>
 CLI::Option* AddQuantity(CLI::App& verb, const std::string& name, const std::string& help, Out& out) {
@@ -1150,6 +1163,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddGenerate(app, run);
   AddStats(app, run);
   AddGate(app, run);
+  AddRefs(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wish) {  // --help, --version

@@ -58,6 +58,14 @@ struct TestOptions {
 };
 int Test(const TestOptions& options);
 
+struct RefsOptions {
+  std::vector<std::string> sources;  // folders and files of code
+  std::string config;                // which functions read flags; empty: those of the SDKs
+  std::string flag;                  // its reads alone; empty: all
+  bool json = false;
+};
+int Refs(const RefsOptions& options);
+
 struct PlanOptions {
   Connection connection;
   std::string folder;

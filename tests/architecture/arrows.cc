@@ -53,10 +53,11 @@ const std::map<std::string_view, Names>& Arrows() {
       {"server/telemetry", {"core", "net", "stats", "yaml"}},
       {"server/app",       {"server", "core", "audit", "net", "stats", "yaml"}},
       {"workspace",        {"core", "yaml"}},
-      {"gate",             {"core", "audit", "workspace", "yaml"}},
-      {"cli",              {"core", "audit", "gate", "net", "stats", "workspace", "yaml"}},
+      {"refs",             {"core"}},
+      {"gate",             {"core", "audit", "refs", "workspace", "yaml"}},
+      {"cli",              {"core", "audit", "gate", "net", "refs", "stats", "workspace", "yaml"}},
       {"examples",         {"sdk/include", "core/include"}},
-      {"bench",            {"core", "audit", "yaml", "net", "sdk", "sdk/include", "stats", "server", "tests"}},
+      {"bench",            {"core", "audit", "yaml", "net", "sdk", "refs", "sdk/include", "stats", "server", "tests"}},
   };
   return kArrows;
 }

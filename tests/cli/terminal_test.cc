@@ -106,6 +106,7 @@ TEST(UsageTest, AWrongWordGetsTheRightOneAsAHint) {
 TEST(UsageTest, WhatIsMissingOrExcludedIsNamed) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"validate"}, "DIR is required"},
+      {{"refs"}, "SRC is required"},
       {{"plan"}, "DIR is required"},
       {{"apply"}, "DIR is required"},
       {{"export"}, "--environment is required"},
@@ -169,6 +170,7 @@ TEST(ServerFaultTest, EveryVerbHasJsonForItsFaultsToo) {
       {{"flag", "on", "x", "-e", "production"}, "unavailable"},
       {{"flag", "off", "x", "-e", "production"}, "unavailable"},
       {{"validate", "/nowhere"}, "io"},
+      {{"refs", "/nowhere"}, "io"},
       {{"gate", "-e", "production", "-w", "/nowhere", "--offline"}, "io"}};
   for (const auto& [words, code] : cases) {
     std::vector<std::string> arguments = words;

@@ -1,0 +1,20 @@
+// The code that a verb looks at, and the config that says which functions read flags there.
+//
+// Thread safety: functions without state.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "refs/refs.h"
+
+namespace guidon::cli {
+
+// refs.yaml, refs/config.h; headers that it names are beside it. kInvalid names FILE:LINE:COLUMN of each fault; kIo.
+Result<refs::Config> ReadRefsConfig(const std::string& path);
+
+// With the config of that path; empty: none. What was not looked at is said on standard error.
+Result<refs::Scan> ScanCode(const std::vector<std::string>& sources, const std::string& config);
+
+}  // namespace guidon::cli
