@@ -1039,6 +1039,16 @@ void AddGate(CLI::App& app, Run& run) {
       ->type_name("FILE");
   CLI::Option* workspace =
       verb->add_option("--workspace,-w", options->workspace, "Look at the files of this folder")->type_name("DIR");
+  CLI::Option* code =
+      verb->add_option("--code", options->code, "Look at the flags that this code reads; may be given again")
+          ->type_name("SRC")
+          ->expected(1)
+          ->take_all()
+          ->needs(workspace);
+  verb->add_option("--code-config", options->code_config,
+                   "Functions that read flags; left out, refs.yaml of the workspace")
+      ->type_name("FILE")
+      ->needs(code);
   CLI::Option* experiment =
       verb->add_option("--experiment", options->experiment, "Of an experiment: no broken split, no harmed guardrail")
           ->type_name("KEY");

@@ -6,6 +6,7 @@
 
 #include "cli/api_client.h"
 #include "cli/change_set.h"
+#include "cli/code_refs.h"
 #include "cli/output.h"
 #include "cli/ruleset_source.h"
 #include "cli/verbs.h"
@@ -13,6 +14,7 @@
 #include "core/base/json_record.h"
 #include "core/codec/wire.h"
 #include "gate/change_checks.h"
+#include "gate/code_checks.h"
 #include "gate/formats.h"
 #include "gate/live_checks.h"
 #include "gate/policy.h"
@@ -23,7 +25,7 @@
 namespace guidon::cli {
 namespace {
 
-constexpr std::string_view kPolicyFile = "gate.yaml";
+constexpr std::string_view kPolicyFile = "gate.yaml", kRefsFile = "refs.yaml";
 
 // Why no verdict can be given at all, with its exit code; said already.
 using Stop = std::optional<int>;
@@ -37,8 +39,8 @@ class Gating {
   }
 
   int Run() {
-    for (Stop (Gating::*step)() :
-         {&Gating::TakePolicy, &Gating::LookAtFiles, &Gating::LookAtChange, &Gating::LookAtServer}) {
+    for (Stop (Gating::*step)() : {&Gating::TakePolicy, &Gating::LookAtFiles, &Gating::LookAtChange,
+                                   &Gating::LookAtCode, &Gating::LookAtServer}) {
       if (const Stop stop = (this->*step)()) return *stop;
     }
     gate::Settle(report_, policy_);
@@ -53,14 +55,17 @@ class Gating {
                             std::make_move_iterator(findings.end()));
   }
 
+  // A file that was named, or that of this name in the workspace; empty: there is none.
+  std::string NamedOrInWorkspace(const std::string& named, std::string_view name) const {
+    if (!named.empty() || options_.workspace.empty()) return named;
+    const std::filesystem::path beside = std::filesystem::path(options_.workspace) / name;
+    std::error_code error;
+    return std::filesystem::exists(beside, error) ? beside.lexically_normal().generic_string() : "";
+  }
+
   // The one that was named, or gate.yaml of the workspace, or the default.
   Stop TakePolicy() {
-    std::string path = options_.policy;
-    if (path.empty() && !options_.workspace.empty()) {
-      const std::filesystem::path beside = std::filesystem::path(options_.workspace) / kPolicyFile;
-      std::error_code error;
-      if (std::filesystem::exists(beside, error)) path = beside.lexically_normal().generic_string();
-    }
+    const std::string path = NamedOrInWorkspace(options_.policy, kPolicyFile);
     if (!path.empty()) {
       const Result<std::string> text = ReadFile(path, YamlLimits().max_bytes);
       if (!text) return Refuse(text.error());
@@ -95,6 +100,21 @@ class Gating {
     }
     Add(gate::CheckStatic({workspace_, now_ms_}, policy_));
     report_.looked.push_back({"static", true, ""});
+    return std::nullopt;
+  }
+
+  // What the code reads, against what the files define.
+  Stop LookAtCode() {
+    const auto not_looked = [this](std::string reason) {
+      report_.looked.push_back({"code", false, std::move(reason)});
+      return std::nullopt;
+    };
+    if (options_.code.empty()) return not_looked("no --code was given");
+    if (workspace_.HasErrors()) return not_looked("the definitions have errors");
+    const Result<refs::Scan> scan = ScanCode(options_.code, NamedOrInWorkspace(options_.code_config, kRefsFile));
+    if (!scan) return Refuse(scan.error());
+    Add(gate::CheckCode({workspace_, options_.environment, scan->references, now_ms_}));
+    report_.looked.push_back({"code", true, ""});
     return std::nullopt;
   }
 

@@ -384,12 +384,14 @@ int ExperimentWatch(const ExperimentReportOptions& options);
 // Of a workspace, offline; or of an experiment.
 struct GateOptions {
   std::string environment;
-  std::string policy;     // a file; empty: gate.yaml of the workspace, or the default
-  std::string workspace;  // empty: no files are looked at
-  bool offline = false;   // no server is asked
-  std::string snapshot;   // a ruleset file to compare the workspace with; empty: the server
-  std::string contexts;   // JSONL; empty: nobody is counted
-  bool prune = false;     // what was applied and is gone from the files counts as archived
+  std::string policy;             // a file; empty: gate.yaml of the workspace, or the default
+  std::string workspace;          // empty: no files are looked at
+  std::vector<std::string> code;  // folders and files; empty: no code is looked at
+  std::string code_config;        // which functions read flags; empty: refs.yaml of the workspace, or those of the SDKs
+  bool offline = false;           // no server is asked
+  std::string snapshot;           // a ruleset file to compare the workspace with; empty: the server
+  std::string contexts;           // JSONL; empty: nobody is counted
+  bool prune = false;             // what was applied and is gone from the files counts as archived
   Connection connection;
   std::string project;
   std::string experiment;  // empty: none is looked at

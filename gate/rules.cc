@@ -60,6 +60,21 @@ constexpr std::array kRules = {
     Rule{"change.prerequisite", Severity::kFail, "Is what flags require there, and enabled?",
          "A flag requires one that is not enabled in this environment, so that everybody is served `off`. Enable the "
          "other one there first."},
+    // ---- code: what reads the flags ---------------------------------------------------------------------------------
+    Rule{"code.unknown-flag", Severity::kFail, "Is every flag that the code reads there?",
+         "The code names a flag that the environment does not have; it gets its fallback for ever. Mend the key, or "
+         "define the flag."},
+    Rule{"code.type", Severity::kFail, "Does the code read flags as what they are?",
+         "The code reads a flag as another type than it has; it gets its fallback for ever."},
+    Rule{"code.archived-flag", Severity::kFail, "Does no code read archived flags?",
+         "The code reads a flag that is archived; it gets its fallback for ever. Remove the read."},
+    Rule{"code.expired-flag", Severity::kWarn, "Does no code read flags whose time is over?",
+         "The code reads a flag whose day in `expires` is over. `guidon remove` shows how to take it out."},
+    Rule{"code.unused-flag", Severity::kWarn, "Is every flag read somewhere?",
+         "No code names the flag. Archive it, or tell the gate where else it is read (`--code`, more than once)."},
+    Rule{"code.unsafe-default", Severity::kWarn, "Is the fallback in the code what the flag serves when it is off?",
+         "The code's fallback differs from what the flag serves while it is off: who cannot reach the server sees "
+         "something else than who can."},
     // ---- live: the state of the environment -------------------------------------------------------------------------
     Rule{"live.freeze", Severity::kFail, "Is it a time for releases?",
          "The policy has a freeze window now. Wait for its end, or waive the rule with a reason."},

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kProjectFile = "guidon.yaml", kPolicyFile = "gate.yaml";
+constexpr std::string_view kProjectFile = "guidon.yaml", kPolicyFile = "gate.yaml", kRefsFile = "refs.yaml";
 constexpr std::size_t kMaxFiles = 100'000;  // beyond: an error, for this is no workspace
 
 // References to what is not there, and things that nothing refers to.
@@ -118,6 +118,7 @@ class Reader {
   void ReadFile(const std::string& file) {
     const auto kind = KindOfFile(file);
     if (file == kPolicyFile) return;  // what a gate demands: `guidon gate` reads it
+    if (file == kRefsFile) return;    // which functions read flags: the same
     if (!kind && file != kProjectFile && !file.starts_with("tests/")) {
       Issue issue;
       issue.severity = Severity::kWarning;

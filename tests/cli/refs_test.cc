@@ -99,5 +99,43 @@ TEST(RefsVerbTest, WhatCannotBeReadIsAFaultOfUsageWithItsPlace) {
   EXPECT_EQ(JsonOf(Guidon({"refs", files / "nowhere", "--json"})).Find("code")->AsString(), "io");
 }
 
+constexpr const char* kFlags =
+    "- { flag: checkout.layout, type: string, owner: a, variations: { old: multi, new: single }, environments: {\n"
+    "    production: { enabled: true, off: old, rules: [{ when: { country: DE }, serve: new }], default: old } } }\n"
+    "- { flag: payments.v2, type: boolean, owner: a, environments: {\n"
+    "    production: { enabled: true, rules: [{ when: { country: DE }, serve: on }], default: off } } }\n";
+
+TEST(GateCodeTest, CodeIsHeldAgainstTheWorkspaceByItsConfigToo) {
+  const Workspace files({{"shop/guidon.yaml", "project: shop\nenvironments: { production: {} }\n"},
+                         {"shop/flags/all.yaml", kFlags},
+                         {"shop/refs.yaml", "refs: { calls: [{ call: is_on, type: boolean }] }\n"},
+                         {"src/cart.cc", kCart},
+                         {"web/a.py", "is_on('payment.v2')\n"}});
+  const std::vector<std::string> words = {"gate", "-e", "production", "-w", files / "shop", "--offline"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return Guidon(more);
+  };
+  const Finished pass = with({"--code", files / "src"});
+  EXPECT_EQ(pass.exit_code, 0);
+  EXPECT_EQ(pass.output,
+            "not looked at: change, as --offline was given, and no --snapshot\n"
+            "not looked at: live, as --offline was given\nPASS  production: nothing found\n");
+  const Finished fail = with({"--code", files / "src", "--code", files / "web"});
+  EXPECT_EQ(fail.exit_code, 1);
+  EXPECT_EQ(fail.output, "fail    code.unknown-flag  " + files / "web/a.py" +
+                             ":1:7\n"
+                             "        flag payment.v2: the code reads it, and there is no such flag (did you mean "
+                             "'payments.v2'?)\n"
+                             "not looked at: change, as --offline was given, and no --snapshot\n"
+                             "not looked at: live, as --offline was given\n"
+                             "FAIL  production: 1 to mend\n");
+  files.Write("none.yaml", "refs: {}\n");
+  EXPECT_EQ(with({"--code", files / "src", "--code", files / "web", "--code-config", files / "none.yaml"}).exit_code,
+            0);
+  EXPECT_EQ(with({"--code", files / "nowhere"}).exit_code, 2);
+  EXPECT_EQ(with({"--code-config", files / "none.yaml"}).exit_code, 2);  // of no code
+}
+
 }  // namespace
 }  // namespace guidon::testing

@@ -182,6 +182,7 @@ TEST(GateTest, PassesWhatIsValidAndFailsWhatIsNot) {
   EXPECT_EQ(pass.exit_code, 0);
   EXPECT_EQ(pass.output,
             "not looked at: change, as --offline was given, and no --snapshot\n"
+            "not looked at: code, as no --code was given\n"
             "not looked at: live, as --offline was given\nPASS  production: nothing found\n");
   const Workspace files({{"guidon.yaml", kProject}, {"flags/a.yaml", Flag("enviroments: {}\n")}});
   const Finished fail = Guidon({"gate", "-e", "production", "-w", files.path(), "--offline"});
@@ -191,6 +192,7 @@ TEST(GateTest, PassesWhatIsValidAndFailsWhatIsNot) {
                 "/flags/a.yaml:4:1\n        flag checkout.layout: unknown key 'enviroments' in a flag (did "
                 "you mean 'environments'?)\n"
                 "not looked at: change, as --offline was given, and no --snapshot\n"
+                "not looked at: code, as no --code was given\n"
                 "not looked at: live, as --offline was given\nFAIL  production: 1 to mend\n");
   const Value verdict = JsonOf(Guidon({"gate", "-e", "production", "-w", files.path(), "--offline", "--json"}));
   EXPECT_EQ(verdict.Find("verdict")->AsString(), "fail");

@@ -1,0 +1,161 @@
+#include "gate/code_checks.h"
+
+#include <chrono>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "core/base/json.h"
+#include "core/model/units.h"
+#include "gate/static_checks.h"
+
+namespace guidon::gate {
+namespace {
+
+std::optional<FlagType> TypeOf(refs::Wanted wanted) {
+  switch (wanted) {
+    case refs::Wanted::kBoolean:
+      return FlagType::kBoolean;
+    case refs::Wanted::kString:
+      return FlagType::kString;
+    case refs::Wanted::kNumber:
+      return FlagType::kNumber;
+    case refs::Wanted::kJson:
+      return FlagType::kJson;
+    case refs::Wanted::kUnknown:
+      break;
+  }
+  return std::nullopt;
+}
+
+// Whether a value is of a flag's type; a JSON flag may have any.
+bool IsOf(FlagType type, const Value& value) {
+  switch (type) {
+    case FlagType::kBoolean:
+      return value.is_bool();
+    case FlagType::kString:
+      return value.is_string();
+    case FlagType::kNumber:
+      return value.is_number();
+    case FlagType::kJson:
+      break;
+  }
+  return false;  // its fallback is no literal that says the same
+}
+
+// The flags that conditions look at.
+void AddFlagsOf(const Condition& condition, std::set<std::string>& flags) {
+  for (const Clause& clause : condition.clauses) {
+    if (clause.kind == Clause::Kind::kFlag) flags.insert(clause.flag);
+    for (const Condition& child : clause.children) AddFlagsOf(child, flags);
+  }
+}
+
+class CodeChecker {
+ public:
+  explicit CodeChecker(const CodeInput& input) : input_(input) {}
+
+  std::vector<Finding> Run() {
+    std::set<std::string> read;
+    for (const refs::Reference& reference : input_.references) {
+      Check(reference);
+      read.insert(reference.key);
+    }
+    AddReadByOthers(read);
+    for (const FlagRecord& record : Entities().flags) {
+      const FlagDefinition& flag = record.definition;
+      if (flag.archived || read.contains(flag.key)) continue;
+      const Origin& origin = input_.workspace.origins.at({EntityKind::kFlag, flag.key});
+      Add("code.unused-flag", flag.key, flag.owner,
+          {FileOf(input_.workspace, origin.file), origin.Of(Path().Key("flag"))}, "no code reads it",
+          "archive it, or name with `--code` where else it is read");
+    }
+    return std::move(findings_);
+  }
+
+ private:
+  const EntitySet& Entities() const { return input_.workspace.definitions.entities; }
+
+  void Add(std::string rule, const std::string& key, std::string owner, Place place, std::string message,
+           std::string fix) {
+    findings_.push_back({std::move(rule), Severity::kFail, "flag " + key, std::move(owner), std::move(place),
+                         std::move(message), std::move(fix)});
+  }
+
+  void Check(const refs::Reference& reference) {
+    const Place place{reference.file, {reference.line, reference.column}};
+    const FlagRecord* record = Entities().FindFlag(reference.key);
+    if (record == nullptr) {
+      std::vector<std::string> keys;
+      for (const FlagRecord& other : Entities().flags) {
+        if (!other.definition.archived) keys.push_back(other.definition.key);
+      }
+      const std::string hint = DidYouMean(reference.key, keys);
+      return Add("code.unknown-flag", reference.key, "", place, "the code reads it, and there is no such flag",
+                 hint.empty() ? "mend the key, or define the flag" : hint);
+    }
+    const FlagDefinition& flag = record->definition;
+    if (flag.archived) {
+      return Add("code.archived-flag", flag.key, flag.owner, place, "the code reads it, and it is archived",
+                 "remove the read");
+    }
+    const std::optional<FlagType> wanted = TypeOf(reference.wanted);
+    if (wanted && *wanted != flag.type) {
+      Add("code.type", flag.key, flag.owner, place,
+          "the code reads it as " + std::string(ToString(*wanted)) + ", and it is " + std::string(ToString(flag.type)),
+          "read it as what it is");
+    }
+    CheckDay(flag, place);
+    CheckFallback(flag, reference, place);
+  }
+
+  void CheckDay(const FlagDefinition& flag, const Place& place) {
+    const auto today = std::chrono::floor<std::chrono::days>(
+        std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(input_.now_ms)));
+    if (!flag.expires || *flag.expires >= today) return;
+    Add("code.expired-flag", flag.key, flag.owner, place,
+        "the code reads it, and its time was over on " + FormatDay(*flag.expires), "take it out of the code");
+  }
+
+  // What is served while it is off; nothing: the fallback itself.
+  void CheckFallback(const FlagDefinition& flag, const refs::Reference& reference, const Place& place) {
+    if (!reference.fallback || !IsOf(flag.type, *reference.fallback)) return;
+    const Targeting* targeting = flag.FindEnvironment(input_.environment);
+    const std::string off = targeting != nullptr ? targeting->off : flag.type == FlagType::kBoolean ? "off" : "";
+    const Variation* served = flag.FindVariation(off);
+    if (served == nullptr || served->value == *reference.fallback) return;
+    Add("code.unsafe-default", flag.key, flag.owner, place,
+        "the code falls back to " + ToJson(*reference.fallback) + ", and " + input_.environment + " serves " +
+            ToJson(served->value) + " while the flag is off",
+        "let the code fall back to that");
+  }
+
+  void AddReadByOthers(std::set<std::string>& read) const {
+    for (const FlagRecord& record : Entities().flags) {
+      if (record.definition.archived) continue;
+      for (const Targeting& targeting : record.definition.environments) {
+        for (const Requirement& requirement : targeting.requirements) read.insert(requirement.flag);
+        for (const Rule& rule : targeting.rules) {
+          if (rule.when) AddFlagsOf(*rule.when, read);
+        }
+      }
+    }
+    for (const SegmentRecord& record : Entities().segments) {
+      if (record.definition.when) AddFlagsOf(*record.definition.when, read);
+    }
+    for (const ExperimentRecord& record : Entities().experiments) {
+      if (record.definition.audience && !record.definition.archived) AddFlagsOf(*record.definition.audience, read);
+    }
+  }
+
+  const CodeInput& input_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::vector<Finding> CheckCode(const CodeInput& input) {
+  return CodeChecker(input).Run();
+}
+
+}  // namespace guidon::gate
