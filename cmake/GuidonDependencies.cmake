@@ -21,6 +21,7 @@ if(GUIDON_BUILD_SERVER)
 endif()
 if(GUIDON_BUILD_CLI)
   find_package(pugixml 1.12 REQUIRED)
+  pkg_check_modules(libyaml REQUIRED IMPORTED_TARGET GLOBAL yaml-0.1>=0.2.5)
   # Debian ships libcsv without a CMake package and without a pkg-config file.
   find_path(GUIDON_CSV_INCLUDE csv.h REQUIRED)
   find_library(GUIDON_CSV_LIBRARY csv REQUIRED)

@@ -55,7 +55,8 @@ const std::map<std::string_view, Names>& Arrows() {
       {"workspace",        {"core", "yaml"}},
       {"refs",             {"core"}},
       {"gate",             {"core", "audit", "refs", "workspace", "yaml"}},
-      {"cli",              {"core", "audit", "gate", "net", "refs", "stats", "workspace", "yaml"}},
+      {"format",           {"core/base", "core/include", "yaml"}},
+      {"cli",              {"core", "audit", "format", "gate", "net", "refs", "stats", "workspace", "yaml"}},
       {"examples",         {"sdk/include", "core/include"}},
       {"bench",            {"core", "audit", "yaml", "net", "sdk", "refs", "sdk/include", "stats", "server", "tests"}},
   };
@@ -74,6 +75,7 @@ const std::vector<Library>& Libraries() {
       {"boost/",         {"server", "bench"}},
       {"rocksdb/",       {"server/store", "bench"}},
       {"yaml-cpp/",      {"yaml"}},
+      {"yaml.h",         {"format"}},
       {"httplib.h",      {"net", "bench", "examples"}},
       {"simdjson.h",     {"core/base"}},
       {"tl/",            {"core/base"}},

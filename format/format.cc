@@ -1,0 +1,115 @@
+#include "format/format.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "format/tree.h"
+
+namespace guidon {
+namespace {
+
+using format::Entry;
+using format::Node;
+using format::Tree;
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// Without byte order mark, with \n as the only end of a line, and one at the end.
+std::string Plain(std::string_view text) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  std::string plain;
+  plain.reserve(text.size() + 1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r') {
+      plain += text[i];
+    } else if (i + 1 == text.size() || text[i + 1] != '\n') {
+      plain += '\n';
+    }
+  }
+  if (!plain.empty() && plain.back() != '\n') plain += '\n';
+  return plain;
+}
+
+Result<YamlResult> Parsed(std::string_view text) {
+  YamlResult yaml = ParseYaml(text);
+  if (yaml.faults.empty()) return yaml;
+  const YamlFault& fault = yaml.faults.front();
+  return Fail(ErrorCode::kInvalid, std::to_string(fault.at.line) + ":" + std::to_string(fault.at.column) + ": " +
+                                       fault.issue.message +
+                                       (fault.issue.hint.empty() ? "" : " (" + fault.issue.hint + ")"));
+}
+
+bool SaysTheSame(const YamlResult& one, const YamlResult& other) {
+  return std::equal(one.documents.begin(), one.documents.end(), other.documents.begin(), other.documents.end(),
+                    [](const YamlDocument& a, const YamlDocument& b) { return a.value == b.value; });
+}
+
+std::vector<std::string> Sorted(std::vector<std::string> texts) {
+  std::sort(texts.begin(), texts.end());
+  return texts;
+}
+
+Error Unfaithful(const std::string& what) {
+  return {ErrorCode::kInternal, "the layout would " + what + ", so the text was left as it is: please report this", {}};
+}
+
+const Node* ScalarIn(const Node* node, std::size_t line, std::size_t column) {
+  if (node == nullptr) return nullptr;
+  const bool is_scalar = node->kind == format::Kind::kPlain || node->kind == format::Kind::kQuoted;
+  if (is_scalar && !node->is_empty && node->line == line && node->column == column) return node;
+  for (const auto& entry : node->entries) {
+    for (const Node* part : {entry->key.get(), entry->value.get()}) {
+      if (const Node* found = ScalarIn(part, line, column)) return found;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Result<std::string> FormatYaml(std::string_view text, const FormatOptions& options) {
+  const Result<YamlResult> before = Parsed(text);
+  if (!before) return Fail(before.error());
+  const std::string plain = Plain(text);
+  Result<Tree> tree = format::ReadTree(plain);
+  if (!tree) return Fail(tree.error());
+  std::vector<std::string> comments = Sorted(tree->comments);
+  std::string formatted = format::WriteTree(*std::move(tree), options.columns);
+
+  const Result<YamlResult> after = Parsed(formatted);
+  if (!after || !SaysTheSame(*before, *after)) return Fail(Unfaithful("change what it says"));
+  const Result<std::vector<std::string>> kept = CommentsOf(formatted);
+  if (!kept || Sorted(*kept) != comments) return Fail(Unfaithful("lose a comment"));
+  return formatted;
+}
+
+Result<std::vector<std::string>> CommentsOf(std::string_view text) {
+  if (const Result<YamlResult> parsed = Parsed(text); !parsed) return Fail(parsed.error());
+  const std::string plain = Plain(text);
+  Result<Tree> tree = format::ReadTree(plain);
+  if (!tree) return Fail(tree.error());
+  return std::move(tree->comments);
+}
+
+std::optional<ScalarPlace> ScalarAt(std::string_view text, Position at) {
+  if (at.line < 1 || at.column < 1 || text.starts_with(kByteOrderMark) || text.find('\r') != std::string_view::npos ||
+      !Parsed(text)) {
+    return std::nullopt;
+  }
+  const Result<Tree> tree = format::ReadTree(text);
+  if (!tree) return std::nullopt;
+  for (const auto& document : tree->documents) {
+    const Node* node = ScalarIn(document->root.value.get(), static_cast<std::size_t>(at.line - 1),
+                                static_cast<std::size_t>(at.column - 1));
+    if (node == nullptr) continue;
+    if (!node->properties.empty() || !node->lines.empty()) return std::nullopt;
+    return ScalarPlace{node->begin, node->end, node->text, node->kind == format::Kind::kPlain};
+  }
+  return std::nullopt;
+}
+
+std::string AsScalar(std::string_view text) {
+  return format::CanBePlain(text) ? std::string(text) : format::Quoted(text);
+}
+
+}  // namespace guidon
