@@ -167,6 +167,19 @@ void AddValidate(CLI::App& app, Run& run) {
   AddJson(*verb, options->json);
 }
 
+void AddFmt(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("fmt", "Bring YAML into its one layout; what it says and its comments stay");
+  const auto options = On<FmtOptions>(*verb, run, &Fmt, [](FmtOptions& read) {
+    if (read.paths.empty() != read.from_stdin) {
+      throw CLI::ValidationError("fmt", "name folders or files, or --stdin in their place");
+    }
+  });
+  verb->add_option("paths", options->paths, "Folders, with all YAML below, and files")->type_name("DIR|FILE");
+  verb->add_flag("--check", options->check, "Write nothing; exit 1 and list what is not in the layout");
+  verb->add_flag("--diff", options->diff, "Write nothing; exit 1 and show what would change");
+  verb->add_flag("--stdin", options->from_stdin, "From standard input to standard output");
+}
+
 void AddTest(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("test", "Run the tests of a workspace");
   const auto options = On(*verb, run, &Test);
@@ -1150,6 +1163,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   app.footer(kExitCodes);
   Run run;
   AddValidate(app, run);
+  AddFmt(app, run);
   AddTest(app, run);
   AddPlan(app, run);
   AddApply(app, run);

@@ -47,6 +47,14 @@ struct ValidateOptions {
 };
 int Validate(const ValidateOptions& options);
 
+struct FmtOptions {
+  std::vector<std::string> paths;  // folders, with all YAML below, and files
+  bool check = false;              // write nothing; what would change is a problem
+  bool diff = false;               // the same, and show how
+  bool from_stdin = false;         // standard input to standard output, in place of paths
+};
+int Fmt(const FmtOptions& options);
+
 struct TestOptions {
   std::string folder;
   std::string filter;                             // in the key, description or file of a test; empty: all of them

@@ -1,0 +1,18 @@
+// What changed between two texts, for people, in the form of `diff -u`, which `patch` reads.
+//
+// Thread safety: a pure function. Cost: the product of the lines that differ, up to kMaxDiffCells; beyond that, between
+// the first and the last line that differ all is shown as taken out and put in.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace guidon::cli {
+
+inline constexpr std::size_t kMaxDiffCells = 4'000'000;
+
+// "" when they are the same. Three lines around each change.
+std::string UnifiedDiff(std::string_view name, std::string_view before, std::string_view after);
+
+}  // namespace guidon::cli
