@@ -4,12 +4,11 @@
 #include <utility>
 
 #include "format/tree.h"
+#include "yaml/yaml.h"
 
 namespace guidon {
 namespace {
 
-using format::Entry;
-using format::Node;
 using format::Tree;
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
@@ -53,18 +52,6 @@ Error Unfaithful(const std::string& what) {
   return {ErrorCode::kInternal, "the layout would " + what + ", so the text was left as it is: please report this", {}};
 }
 
-const Node* ScalarIn(const Node* node, std::size_t line, std::size_t column) {
-  if (node == nullptr) return nullptr;
-  const bool is_scalar = node->kind == format::Kind::kPlain || node->kind == format::Kind::kQuoted;
-  if (is_scalar && !node->is_empty && node->line == line && node->column == column) return node;
-  for (const auto& entry : node->entries) {
-    for (const Node* part : {entry->key.get(), entry->value.get()}) {
-      if (const Node* found = ScalarIn(part, line, column)) return found;
-    }
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 Result<std::string> FormatYaml(std::string_view text, const FormatOptions& options) {
@@ -89,27 +76,6 @@ Result<std::vector<std::string>> CommentsOf(std::string_view text) {
   Result<Tree> tree = format::ReadTree(plain);
   if (!tree) return Fail(tree.error());
   return std::move(tree->comments);
-}
-
-std::optional<ScalarPlace> ScalarAt(std::string_view text, Position at) {
-  if (at.line < 1 || at.column < 1 || text.starts_with(kByteOrderMark) || text.find('\r') != std::string_view::npos ||
-      !Parsed(text)) {
-    return std::nullopt;
-  }
-  const Result<Tree> tree = format::ReadTree(text);
-  if (!tree) return std::nullopt;
-  for (const auto& document : tree->documents) {
-    const Node* node = ScalarIn(document->root.value.get(), static_cast<std::size_t>(at.line - 1),
-                                static_cast<std::size_t>(at.column - 1));
-    if (node == nullptr) continue;
-    if (!node->properties.empty() || !node->lines.empty()) return std::nullopt;
-    return ScalarPlace{node->begin, node->end, node->text, node->kind == format::Kind::kPlain};
-  }
-  return std::nullopt;
-}
-
-std::string AsScalar(std::string_view text) {
-  return format::CanBePlain(text) ? std::string(text) : format::Quoted(text);
 }
 
 }  // namespace guidon

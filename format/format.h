@@ -5,13 +5,11 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
-#include "yaml/yaml.h"
 
 namespace guidon {
 
@@ -27,18 +25,5 @@ Result<std::string> FormatYaml(std::string_view text, const FormatOptions& optio
 // All comments, in the order in which they stand, from '#' to the end of the line without blanks there. Fails as
 // FormatYaml.
 Result<std::vector<std::string>> CommentsOf(std::string_view text);
-
-// Where a scalar is written, and what it says.
-struct ScalarPlace {
-  std::size_t begin = 0, end = 0;  // bytes of the text, half-open; quotes belong to it, anchors and tags do not
-  std::string text;
-  bool is_plain = false;  // without quotes, on one line
-};
-// The scalar that begins there: a key or a value. nullopt when there is none, or it is not on one line, or has an
-// anchor or a tag, or the text has a byte order mark or carriage returns or cannot be read.
-std::optional<ScalarPlace> ScalarAt(std::string_view text, Position at);
-
-// The text as a scalar of YAML that is read as text: plain where that is safe, in quotes else.
-std::string AsScalar(std::string_view text);
 
 }  // namespace guidon

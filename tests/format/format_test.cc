@@ -113,7 +113,6 @@ TEST(FormatTest, TextsOfSeveralLinesKeepTheirLines) {
 }
 
 TEST(FormatTest, AnchorsAliasesAndTagsStay) {
-  const std::string text = "a: &x\n  b: 1\nc: &y [1, 2]\nd: [*x , *y ]\n*y : 1\n";
   EXPECT_EQ(Formatted("a: &x\n    b: &z key\nc:   &y   !!str  17\n*z : *x\n"),
             "a: &x\n  b: &z key\nc: &y !!str 17\n*z : *x\n");
   EXPECT_EQ(Formatted("- &x # c\n  a: 1\n- [*x , *x ]\n"), "- &x  # c\n  a: 1\n- [*x, *x]\n");
@@ -168,19 +167,6 @@ TEST(FormatTest, TheShopHasTheLayout) {
     const std::string text = ReadWhole(entry.path());
     EXPECT_EQ(Formatted(text), text) << entry.path() << ": guidon fmt experiments/shop";
   }
-}
-
-TEST(ScalarAtTest, FindsKeysAndValuesByTheirPlace) {
-  const std::string text = "flag: a\nrules:\n  - serve: [on, \"off\"]\n";
-  const auto key = ScalarAt(text, {3, 5});
-  ASSERT_TRUE(key);
-  EXPECT_EQ(key->text, "serve");
-  const auto quoted = ScalarAt(text, {3, 17});
-  ASSERT_TRUE(quoted);
-  EXPECT_EQ(text.substr(quoted->begin, quoted->end - quoted->begin), "\"off\"");
-  EXPECT_FALSE(quoted->is_plain);
-  EXPECT_FALSE(ScalarAt(text, {3, 6}));
-  EXPECT_FALSE(ScalarAt("a: &x b\n", {1, 4}));
 }
 
 }  // namespace
