@@ -55,7 +55,7 @@ std::string UriOf(std::string_view path) {
   return uri;
 }
 
-Value RuleOf(const Rule& rule) {
+Value RuleOf(const PolicyRule& rule) {
   return Object{{"id", Value(rule.id)},
                 {"shortDescription", Value(Text(std::string(rule.asks)))},
                 {"help", Value(Text(std::string(rule.explain)))},
@@ -120,9 +120,9 @@ Value ToJson(const Report& report) {
 
 std::string ToSarif(const Report& report, const std::string& version) {
   Array rules, results;
-  for (const Rule& rule : Rules()) rules.push_back(RuleOf(rule));
+  for (const PolicyRule& rule : Rules()) rules.push_back(RuleOf(rule));
   for (const Finding& finding : report.findings) {
-    const Rule* rule = FindRule(finding.rule);
+    const PolicyRule* rule = FindRule(finding.rule);
     results.push_back(ResultOf(finding, rule == nullptr ? 0 : static_cast<std::size_t>(rule - Rules().data())));
   }
   const Value document(Object{

@@ -35,13 +35,13 @@ bool Counts(const Finding& finding) {
   return finding.waived.empty() && (finding.severity == Severity::kFail || finding.severity == Severity::kHold);
 }
 
-std::size_t CountOf(const Report& report, const Rule& rule) {
+std::size_t CountOf(const Report& report, const PolicyRule& rule) {
   return static_cast<std::size_t>(
       std::count_if(report.findings.begin(), report.findings.end(),
                     [&](const Finding& finding) { return finding.rule == rule.id && Counts(finding); }));
 }
 
-void AddCase(pugi::xml_node suite, const Report& report, const Rule& rule, const Looked& looked) {
+void AddCase(pugi::xml_node suite, const Report& report, const PolicyRule& rule, const Looked& looked) {
   pugi::xml_node test = suite.append_child("testcase");
   test.append_attribute("name").set_value(std::string(rule.id).c_str());
   test.append_attribute("classname").set_value(("guidon.gate." + looked.group).c_str());
@@ -63,9 +63,9 @@ void AddCase(pugi::xml_node suite, const Report& report, const Rule& rule, const
 }
 
 void AddSuite(pugi::xml_node suites, const Report& report, const Looked& looked, int number) {
-  std::vector<const Rule*> rules;
+  std::vector<const PolicyRule*> rules;
   std::size_t failures = 0;
-  for (const Rule& rule : Rules()) {
+  for (const PolicyRule& rule : Rules()) {
     if (rule.group() != looked.group) continue;
     rules.push_back(&rule);
     failures += looked.done && CountOf(report, rule) > 0 ? 1 : 0;
@@ -73,7 +73,7 @@ void AddSuite(pugi::xml_node suites, const Report& report, const Looked& looked,
   // Warnings and notes, and what is waived: a test case has no place for them.
   std::string told;
   for (const Finding& finding : report.findings) {
-    const Rule* rule = FindRule(finding.rule);
+    const PolicyRule* rule = FindRule(finding.rule);
     if (rule != nullptr && rule->group() == looked.group && !Counts(finding)) told += LineOf(finding) + "\n";
   }
   pugi::xml_node suite = suites.append_child("testsuite");
@@ -88,7 +88,7 @@ void AddSuite(pugi::xml_node suites, const Report& report, const Looked& looked,
   suite.append_attribute("skipped").set_value(looked.done ? std::size_t{0} : rules.size());
   suite.append_attribute("time").set_value(0);
   suite.append_child("properties");
-  for (const Rule* rule : rules) AddCase(suite, report, *rule, looked);
+  for (const PolicyRule* rule : rules) AddCase(suite, report, *rule, looked);
   suite.append_child("system-out").text().set(told.c_str());
   suite.append_child("system-err");
 }

@@ -205,7 +205,7 @@ std::string Named(const Waiver& waiver) {
 
 // Whether what it waives was looked at in this run: what was not is no reason to call it needless.
 bool WasLookedAt(const Report& report, std::string_view rule) {
-  const Rule* known = FindRule(rule);
+  const PolicyRule* known = FindRule(rule);
   return known != nullptr && std::any_of(report.looked.begin(), report.looked.end(), [&](const Looked& looked) {
            return looked.done && looked.group == known->group();
          });
@@ -246,7 +246,7 @@ void ApplyWaivers(Report& report, const Policy& policy) {
 std::optional<Severity> Policy::SeverityOf(std::string_view rule) const {
   const auto said = severities.find(rule);
   if (said != severities.end()) return said->second;
-  const Rule* known = FindRule(rule);
+  const PolicyRule* known = FindRule(rule);
   return known == nullptr ? Severity::kFail : known->severity;
 }
 

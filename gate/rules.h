@@ -13,7 +13,7 @@
 
 namespace guidon::gate {
 
-struct Rule {
+struct PolicyRule {
   std::string_view id;       // "static.expiry": group and name
   Severity severity;         // of its findings, unless a policy says otherwise
   std::string_view asks;     // "Are flags removed when their time is over?"
@@ -21,8 +21,8 @@ struct Rule {
   std::string_view group() const { return id.substr(0, id.find('.')); }
 };
 
-std::span<const Rule> Rules();              // by group, in the order in which they are looked at
-const Rule* FindRule(std::string_view id);  // nullptr: there is none
+std::span<const PolicyRule> Rules();              // by group, in the order in which they are looked at
+const PolicyRule* FindRule(std::string_view id);  // nullptr: there is none
 
 // "static.expriy" -> "did you mean 'static.expiry'?"
 std::string DidYouMeanRule(std::string_view id);

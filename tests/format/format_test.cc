@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "tests/format/random_yaml.h"
+#include "yaml/yaml.h"
 
 namespace guidon {
 namespace {

@@ -29,7 +29,7 @@ std::set<std::string> IdsIn(const std::string& text, const std::string& pattern)
 
 TEST(RulesTest, ThePageAndTheSchemaHaveThemAll) {
   std::set<std::string> ids;
-  for (const Rule& rule : Rules()) ids.emplace(rule.id);
+  for (const PolicyRule& rule : Rules()) ids.emplace(rule.id);
   EXPECT_EQ(ids.size(), Rules().size());
   EXPECT_EQ(IdsIn(TextOf("docs/gate.md"), R"(\| `([a-z]+\.[a-z-]+)` \|)"), ids);
   EXPECT_EQ(IdsIn(TextOf("experiments/schema/gate.schema.json"), R"re("((?:static|change|code|live)\.[a-z-]+)": \{)re"),
@@ -39,7 +39,7 @@ TEST(RulesTest, ThePageAndTheSchemaHaveThemAll) {
 TEST(RulesTest, EachIsFoundByACheckOrByTheSettlingOfWaivers) {
   const std::string checks = TextOf("gate/static_checks.cc") + TextOf("gate/change_checks.cc") +
                              TextOf("gate/code_checks.cc") + TextOf("gate/live_checks.cc") + TextOf("gate/policy.cc");
-  for (const Rule& rule : Rules()) {
+  for (const PolicyRule& rule : Rules()) {
     EXPECT_NE(checks.find("\"" + std::string(rule.id) + "\""), std::string::npos) << rule.id << ": nothing looks at it";
   }
 }
