@@ -34,8 +34,7 @@ class Gating {
  public:
   Gating(const GateOptions& options, std::int64_t now_ms) : options_(options), now_ms_(now_ms) {
     report_.environment = options.environment;
-    report_.day = std::chrono::floor<std::chrono::days>(
-        std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(now_ms_)));
+    report_.day = gate::DayOf(now_ms_);
   }
 
   int Run() {
@@ -49,6 +48,11 @@ class Gating {
 
  private:
   Stop Refuse(const Error& error) const { return Explain(error, options_.json); }
+
+  Stop NotLooked(std::string group, std::string reason) {
+    report_.looked.push_back({std::move(group), false, std::move(reason)});
+    return std::nullopt;
+  }
 
   void Add(std::vector<gate::Finding> findings) {
     report_.findings.insert(report_.findings.end(), std::make_move_iterator(findings.begin()),
@@ -87,10 +91,7 @@ class Gating {
   }
 
   Stop LookAtFiles() {
-    if (options_.workspace.empty()) {
-      report_.looked.push_back({"static", false, "no --workspace was given"});
-      return std::nullopt;
-    }
+    if (options_.workspace.empty()) return NotLooked("static", "no --workspace was given");
     Result<Workspace> workspace = ReadWorkspace(options_.workspace, {.today = report_.day});
     if (!workspace) return Refuse(workspace.error());
     workspace_ = *std::move(workspace);
@@ -105,12 +106,8 @@ class Gating {
 
   // What the code reads, against what the files define.
   Stop LookAtCode() {
-    const auto not_looked = [this](std::string reason) {
-      report_.looked.push_back({"code", false, std::move(reason)});
-      return std::nullopt;
-    };
-    if (options_.code.empty()) return not_looked("no --code was given");
-    if (workspace_.HasErrors()) return not_looked("the definitions have errors");
+    if (options_.code.empty()) return NotLooked("code", "no --code was given");
+    if (workspace_.HasErrors()) return NotLooked("code", "the definitions have errors");
     const Result<refs::Scan> scan = ScanCode(options_.code, NamedOrInWorkspace(options_.code_config, kRefsFile));
     if (!scan) return Refuse(scan.error());
     Add(gate::CheckCode({workspace_, options_.environment, scan->references, now_ms_}));
@@ -120,13 +117,10 @@ class Gating {
 
   // What the files would do to the environment as it is, on the server or in a ruleset file.
   Stop LookAtChange() {
-    const auto not_looked = [this](std::string reason) {
-      report_.looked.push_back({"change", false, std::move(reason)});
-      return std::nullopt;
-    };
-    if (options_.workspace.empty()) return not_looked("no --workspace was given");
-    if (options_.offline && options_.snapshot.empty()) return not_looked("--offline was given, and no --snapshot");
-    if (workspace_.HasErrors()) return not_looked("the definitions have errors");
+    if (options_.workspace.empty()) return NotLooked("change", "no --workspace was given");
+    if (options_.offline && options_.snapshot.empty())
+      return NotLooked("change", "--offline was given, and no --snapshot");
+    if (workspace_.HasErrors()) return NotLooked("change", "the definitions have errors");
     if (!options_.contexts.empty()) {
       Result<std::vector<Context>> contexts = ReadContexts(options_.contexts);
       if (!contexts) return Refuse(contexts.error());
@@ -239,8 +233,7 @@ class Gating {
   Stop LookAtServer() {
     Add(gate::CheckFreeze(policy_, now_ms_));
     if (options_.experiment.empty()) {
-      report_.looked.push_back({"live", false, options_.offline ? "--offline was given" : "no --experiment was given"});
-      return std::nullopt;
+      return NotLooked("live", options_.offline ? "--offline was given" : "no --experiment was given");
     }
     const Result<std::string> project = ResolveProject(options_.connection, options_.project);
     if (!project) return Unreachable(Explain(project.error(), options_.json));

@@ -1,8 +1,9 @@
 #include "gate/code_checks.h"
 
-#include <chrono>
+#include <map>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "core/base/json.h"
@@ -53,7 +54,12 @@ void AddFlagsOf(const Condition& condition, std::set<std::string>& flags) {
 
 class CodeChecker {
  public:
-  explicit CodeChecker(const CodeInput& input) : input_(input) {}
+  explicit CodeChecker(const CodeInput& input) : input_(input) {
+    for (const FlagRecord& record : Entities().flags) {
+      flags_.emplace(record.definition.key, &record.definition);
+      if (!record.definition.archived) keys_.push_back(record.definition.key);
+    }
+  }
 
   std::vector<Finding> Run() {
     std::set<std::string> read;
@@ -84,17 +90,13 @@ class CodeChecker {
 
   void Check(const refs::Reference& reference) {
     const Place place{reference.file, {reference.line, reference.column}};
-    const FlagRecord* record = Entities().FindFlag(reference.key);
-    if (record == nullptr) {
-      std::vector<std::string> keys;
-      for (const FlagRecord& other : Entities().flags) {
-        if (!other.definition.archived) keys.push_back(other.definition.key);
-      }
-      const std::string hint = DidYouMean(reference.key, keys);
+    const auto found = flags_.find(reference.key);
+    if (found == flags_.end()) {
+      const std::string hint = DidYouMean(reference.key, keys_);
       return Add("code.unknown-flag", reference.key, "", place, "the code reads it, and there is no such flag",
                  hint.empty() ? "mend the key, or define the flag" : hint);
     }
-    const FlagDefinition& flag = record->definition;
+    const FlagDefinition& flag = *found->second;
     if (flag.archived) {
       return Add("code.archived-flag", flag.key, flag.owner, place, "the code reads it, and it is archived",
                  "remove the read");
@@ -110,9 +112,7 @@ class CodeChecker {
   }
 
   void CheckDay(const FlagDefinition& flag, const Place& place) {
-    const auto today = std::chrono::floor<std::chrono::days>(
-        std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(input_.now_ms)));
-    if (!flag.expires || *flag.expires >= today) return;
+    if (!flag.expires || *flag.expires >= DayOf(input_.now_ms)) return;
     Add("code.expired-flag", flag.key, flag.owner, place,
         "the code reads it, and its time was over on " + FormatDay(*flag.expires), "take it out of the code");
   }
@@ -149,6 +149,8 @@ class CodeChecker {
   }
 
   const CodeInput& input_;
+  std::map<std::string_view, const FlagDefinition*> flags_;
+  std::vector<std::string> keys_;  // of those that are not archived
   std::vector<Finding> findings_;
 };
 

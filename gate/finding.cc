@@ -15,6 +15,21 @@ std::string_view ToString(Verdict verdict) {
   return kWords.at(static_cast<std::size_t>(verdict));
 }
 
+std::string SentenceOf(const Finding& finding) {
+  std::string text = finding.subject.empty() ? finding.message : finding.subject + ": " + finding.message;
+  if (!finding.fix.empty()) text += " (" + finding.fix + ")";
+  return text;
+}
+
+std::string LineOf(const Place& place) {
+  return place.file.empty() || place.at.line <= 0 ? place.file : place.file + ":" + std::to_string(place.at.line);
+}
+
+std::chrono::sys_days DayOf(std::int64_t epoch_ms) {
+  return std::chrono::floor<std::chrono::days>(
+      std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(epoch_ms)));
+}
+
 Counts CountsOf(const Report& report) {
   Counts counts;
   for (const Finding& finding : report.findings) {

@@ -65,6 +65,12 @@ struct Report {
   friend bool operator==(const Report&, const Report&) = default;
 };
 
+// "flag checkout.layout: its time was over on 2026-03-31 (remove it, or move the day)"
+std::string SentenceOf(const Finding& finding);
+std::string LineOf(const Place& place);  // "shop/flags/layout.yaml:4"; "" where there is no file
+
+std::chrono::sys_days DayOf(std::int64_t epoch_ms);  // the UTC day of a moment
+
 enum class Verdict : std::uint8_t { kPass, kFail, kHold };
 std::string_view ToString(Verdict verdict);  // "pass", "fail", "hold"
 

@@ -31,12 +31,6 @@ Object Text(std::string text) {
   return Object{{"text", Value(std::move(text))}};
 }
 
-std::string Sentence(const Finding& finding) {
-  std::string text = finding.subject.empty() ? finding.message : finding.subject + ": " + finding.message;
-  if (!finding.fix.empty()) text += " (" + finding.fix + ")";
-  return text;
-}
-
 // A path as a relative reference of RFC 3986: what is not allowed in one is escaped.
 std::string UriOf(std::string_view path) {
   static constexpr char kHex[] = "0123456789ABCDEF";
@@ -66,7 +60,7 @@ Value ResultOf(const Finding& finding, std::size_t index) {
   Object result{{"ruleId", Value(finding.rule)},
                 {"ruleIndex", Value(index)},
                 {"level", Value(LevelOf(finding.severity))},
-                {"message", Value(Text(Sentence(finding)))}};
+                {"message", Value(Text(SentenceOf(finding)))}};
   Object location;
   if (!finding.place.file.empty()) {
     location.Append("physicalLocation",

@@ -17,15 +17,10 @@ std::string Xml(const std::string& text) {
   return Printable(text);
 }
 
-std::string LineOf(const Finding& finding) {
+std::string TextOf(const Finding& finding) {
   std::string line(ToString(finding.severity));
-  if (!finding.place.file.empty()) {
-    line += "  " + finding.place.file;
-    if (finding.place.at.line > 0) line += ":" + std::to_string(finding.place.at.line);
-  }
-  if (!finding.subject.empty()) line += "  " + finding.subject;
-  line += ": " + finding.message;
-  if (!finding.fix.empty()) line += " (" + finding.fix + ")";
+  if (const std::string place = LineOf(finding.place); !place.empty()) line += "  " + place;
+  line += (finding.subject.empty() ? ": " : "  ") + SentenceOf(finding);
   if (!finding.owner.empty()) line += "; owner " + finding.owner;
   if (!finding.waived.empty()) line += "; waived: " + finding.waived;
   return Xml(line);
@@ -54,7 +49,7 @@ void AddCase(pugi::xml_node suite, const Report& report, const PolicyRule& rule,
   if (count == 0) return;
   std::string lines;
   for (const Finding& finding : report.findings) {
-    if (finding.rule == rule.id && Counts(finding)) lines += LineOf(finding) + "\n";
+    if (finding.rule == rule.id && Counts(finding)) lines += TextOf(finding) + "\n";
   }
   pugi::xml_node failure = test.append_child("failure");
   failure.append_attribute("message").set_value((std::string(rule.asks) + " " + Plural(count, "finding")).c_str());
@@ -74,7 +69,7 @@ void AddSuite(pugi::xml_node suites, const Report& report, const Looked& looked,
   std::string told;
   for (const Finding& finding : report.findings) {
     const PolicyRule* rule = FindRule(finding.rule);
-    if (rule != nullptr && rule->group() == looked.group && !Counts(finding)) told += LineOf(finding) + "\n";
+    if (rule != nullptr && rule->group() == looked.group && !Counts(finding)) told += TextOf(finding) + "\n";
   }
   pugi::xml_node suite = suites.append_child("testsuite");
   suite.append_attribute("name").set_value(looked.group.c_str());

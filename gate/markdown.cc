@@ -31,11 +31,6 @@ std::string Plain(const std::string& text) {
   return out;
 }
 
-std::string PlaceOf(const Finding& finding) {
-  if (finding.place.file.empty()) return "";
-  return finding.place.file + (finding.place.at.line > 0 ? ":" + std::to_string(finding.place.at.line) : "");
-}
-
 std::string ItemOf(const Finding& finding) {
   std::string item = "- ";
   if (!finding.subject.empty()) item += "**" + Plain(finding.subject) + "**: ";
@@ -44,7 +39,7 @@ std::string ItemOf(const Finding& finding) {
   if (!finding.owner.empty()) item += " Ask " + Plain(finding.owner) + ".";
   if (!finding.waived.empty()) item += " Waived: " + Plain(finding.waived) + ".";
   item += " <sub>" + finding.rule;
-  if (const std::string place = PlaceOf(finding); !place.empty()) item += " · " + Plain(place);
+  if (const std::string place = LineOf(finding.place); !place.empty()) item += " · " + Plain(place);
   return item + "</sub>\n";
 }
 
@@ -138,9 +133,7 @@ std::string ToGitHub(const Report& report) {
       if (finding.place.at.column > 0) text += "col=" + std::to_string(finding.place.at.column) + ",";
     }
     text += "title=" + Escaped(finding.rule, true) + "::";
-    std::string message = finding.subject.empty() ? finding.message : finding.subject + ": " + finding.message;
-    if (!finding.fix.empty()) message += " (" + finding.fix + ")";
-    text += Escaped(message, false) + "\n";
+    text += Escaped(SentenceOf(finding), false) + "\n";
   }
   return text + std::string(VerdictOf(report) == Verdict::kFail ? "::error " : "::notice ") + "title=guidon gate::" +
          Escaped(std::string(ToString(VerdictOf(report))) + " for " + report.environment + ": " +

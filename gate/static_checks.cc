@@ -262,9 +262,7 @@ class Checker {
 
   void CheckExpiry(const FlagDefinition& flag) {
     if (!flag.expires) return;
-    const auto today = std::chrono::floor<std::chrono::days>(
-        std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(now_ms_)));
-    const std::chrono::days left = *flag.expires - today;
+    const std::chrono::days left = *flag.expires - DayOf(now_ms_);
     if (left >= std::chrono::days(0) && left >= policy_.expires_within) return;
     const EntityRef ref{EntityKind::kFlag, flag.key};
     Add("static.expiry", ref.ToText(), flag.owner, PlaceOf(ref, Path().Key("expires")),

@@ -19,10 +19,8 @@ std::string Marked(const std::string& mark, const std::string& text, const Marks
 // "src/cart.cc:88:12", or what it is about.
 std::string WhereOf(const Finding& finding) {
   if (finding.place.file.empty()) return finding.subject;
-  std::string where = finding.place.file;
-  if (finding.place.at.line > 0) where += ":" + std::to_string(finding.place.at.line);
-  if (finding.place.at.line > 0 && finding.place.at.column > 0) where += ":" + std::to_string(finding.place.at.column);
-  return where;
+  const Position& at = finding.place.at;
+  return LineOf(finding.place) + (at.line > 0 && at.column > 0 ? ":" + std::to_string(at.column) : "");
 }
 
 std::string DetailOf(const Finding& finding) {
