@@ -232,39 +232,63 @@ void CheckEvaluate(const EvaluateOptions& options) {
     throw CLI::RequiredError("--environment");
 }
 
-void AddEvaluate(CLI::App& app, Run& run) {
-  CLI::App* verb = app.add_subcommand("evaluate", "Show what a context is served, and why");
-  const auto options = On(*verb, run, &Evaluate, &CheckEvaluate);
-  verb->add_option("--flag,-f", options->flag, "Flag; left out, all of them")->type_name("KEY");
-  CLI::Option* context =
-      verb->add_option("--context,-c", options->context, R"(Who asks: {"key": "user-42", "country": "DE"})")
-          ->type_name("JSON");
-  verb->add_option("--cases", options->cases, R"(Many: a line {"flag": "KEY", "context": {…}} for each)")
-      ->type_name("FILE.jsonl")
-      ->excludes(context);
-  verb->add_option("--now", options->now, "As if it were this time: 2027-03-31T08:00:00Z")->type_name("TIME");
-  verb->add_flag("--explain", options->explain, "With every step that led to the answer");
+CLI::Option* AddContext(CLI::App& verb, std::string& context) {
+  return verb.add_option("--context,-c", context, R"(Who asks: {"key": "user-42", "country": "DE"})")
+      ->type_name("JSON");
+}
+
+void AddNow(CLI::App& verb, std::string& now) {
+  verb.add_option("--now", now, "As if it were this time: 2027-03-31T08:00:00Z")->type_name("TIME");
+}
+
+// Whose rules are asked.
+void AddSource(CLI::App& verb, EvaluateOptions& options) {
   CLI::Option* workspace =
-      verb->add_option("--workspace,-w", options->workspace, "Ask the files of this workspace, not the server")
+      verb.add_option("--workspace,-w", options.workspace, "Ask the files of this workspace, not the server")
           ->type_name("DIR");
   CLI::Option* ruleset =
-      verb->add_option("--ruleset", options->ruleset, "Ask this file, from `guidon export`, not the server")
+      verb.add_option("--ruleset", options.ruleset, "Ask this file, from `guidon export`, not the server")
           ->type_name("FILE")
           ->excludes(workspace);
-  verb->add_option("--snapshot", options->snapshot, "With -w: on the ranges of this exported file")
+  verb.add_option("--snapshot", options.snapshot, "With -w: on the ranges of this exported file")
       ->type_name("FILE")
       ->needs(workspace);
-  AddProject(*verb, options->project);
-  AddEnvironment(*verb, options->environment);
-  CLI::Option* revision = verb->add_option("--revision", options->revision, "As the server had it at this revision")
+  AddProject(verb, options.project);
+  AddEnvironment(verb, options.environment);
+  CLI::Option* revision = verb.add_option("--revision", options.revision, "As the server had it at this revision")
                               ->type_name("N")
                               ->excludes(workspace)
                               ->excludes(ruleset);
-  verb->add_option("--at", options->at, "As the server had it then: 2027-03-31T08:00:00Z")
+  verb.add_option("--at", options.at, "As the server had it then: 2027-03-31T08:00:00Z")
       ->type_name("TIME")
       ->excludes(workspace)
       ->excludes(ruleset)
       ->excludes(revision);
+}
+
+void AddEvaluate(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("evaluate", "Show what a context is served, and why");
+  const auto options = On(*verb, run, &Evaluate, &CheckEvaluate);
+  verb->add_option("--flag,-f", options->flag, "Flag; left out, all of them")->type_name("KEY");
+  CLI::Option* context = AddContext(*verb, options->context);
+  verb->add_option("--cases", options->cases, R"(Many: a line {"flag": "KEY", "context": {…}} for each)")
+      ->type_name("FILE.jsonl")
+      ->excludes(context);
+  AddNow(*verb, options->now);
+  verb->add_flag("--explain", options->explain, "With every step that led to the answer");
+  AddSource(*verb, *options);
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
+void AddExplain(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("explain", "Say in words why a context is served what it is served");
+  const auto options = On(*verb, run, &Evaluate, &CheckEvaluate);
+  options->explain = options->in_words = true;
+  verb->add_option("FLAG", options->flag, "Flag")->type_name("")->required();
+  AddContext(*verb, options->context);
+  AddNow(*verb, options->now);
+  AddSource(*verb, *options);
   AddConnection(*verb, options->connection);
   AddJson(*verb, options->json);
 }
@@ -1168,6 +1192,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddPlan(app, run);
   AddApply(app, run);
   AddEvaluate(app, run);
+  AddExplain(app, run);
   AddExport(app, run);
   AddKey(app, run);
   AddLogin(app, run);

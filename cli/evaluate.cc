@@ -1,10 +1,11 @@
-// guidon evaluate: what a context is served, and why; from a workspace, a ruleset file, or the server.
+// guidon evaluate and explain: what a context is served, and why; from a workspace, a ruleset file, or the server.
 //
 // A workspace alone gets first allocations; with --snapshot it is put on the ranges that a ruleset file holds, as the
 // server would serve it once it is applied.
 //
 // One context is asked of the server itself. Many (--cases) are evaluated here, by the same evaluator, on the ruleset
-// that the server has at that moment, so that all of them see one revision.
+// that the server has at that moment, so that all of them see one revision. So is what is explained, for its words are
+// those of the definitions.
 #include <iostream>
 
 #include "cli/api_client.h"
@@ -13,6 +14,7 @@
 #include "cli/verbs.h"
 #include "core/base/json.h"
 #include "core/eval/evaluator.h"
+#include "core/explain/explain.h"
 #include "core/model/units.h"
 #include "core/ruleset/ruleset.h"
 #include "workspace/file.h"
@@ -55,17 +57,12 @@ Result<std::vector<Case>> ReadCases(const EvaluateOptions& options) {
   return cases;
 }
 
-// "    app.version semver_lt          no"
-void PrintStep(const Value& step) {
-  constexpr std::size_t kColumn = 44;
-  std::string line = Text(step, "step") == "test" ? "" : Text(step, "step");
-  for (const char* name : {"rule", "attribute", "operator", "segment", "flag", "variation", "experiment", "what"}) {
-    if (!Text(step, name).empty()) line += (line.empty() ? "" : " ") + Text(step, name);
-  }
-  const Value* result = step.Find("result");
-  const std::string word =
-      result != nullptr && result->is_bool() ? (result->AsBool() ? "yes" : "no") : Text(step, "result");
-  std::cout << "    " << Padded(line, kColumn) << "  " << word << "\n";
+// What leads each line to; lines on a terminal are not longer than it is wide.
+void PrintInWords(const Explanation& explanation) {
+  std::cout << Out().Bold(Printable(explanation.answer)) << "\n"
+            << Wrapped(Printable("because " + explanation.because), 0) << "\n";
+  const std::string steps = WrittenSteps(explanation, 2, LineWidth());
+  if (!steps.empty()) std::cout << "\n" << steps;
 }
 
 void Print(const Value& evaluation, const Case& asked) {
@@ -87,19 +84,23 @@ void Print(const Value& evaluation, const Case& asked) {
     std::cout << "  " << Text(evaluation, "error") << ": " << Out().Red(Text(evaluation, "message"));
   }
   std::cout << "\n";
-  if (const Value* trace = evaluation.Find("trace")) {
-    for (const Value& step : trace->AsArray()) PrintStep(step);
-  }
 }
 
 // Says each evaluation as it comes. 1 when any is an error: a pipeline that asks wants to know.
 class Report {
  public:
-  explicit Report(bool json) : json_(json) {}
+  explicit Report(const EvaluateOptions& options) : json_(options.json), in_words_(options.in_words) {}
 
-  void Add(Value evaluation, const Case& asked, std::optional<Revision> revision) {
+  // `explanation` may be null.
+  void Add(Value evaluation, const Case& asked, std::optional<Revision> revision, const Explanation* explanation) {
     failed_ |= Text(evaluation, "reason") == "ERROR";
-    if (!json_) return Print(evaluation, asked);
+    if (!json_ && in_words_) return PrintInWords(*explanation);
+    if (!json_) {
+      Print(evaluation, asked);
+      if (explanation != nullptr) std::cout << WrittenSteps(*explanation, 4, LineWidth());
+      return;
+    }
+    if (explanation != nullptr) evaluation.MutableObject().Append("explanation", guidon::ToValue(*explanation));
     if (revision) evaluation.MutableObject().Append("revision", Value(*revision));
     if (asked.line > 0) evaluation.MutableObject().Append("case", Value(asked.line));
     PrintJson(evaluation);
@@ -107,12 +108,12 @@ class Report {
   int exit_code() const { return failed_ ? kProblem : kPass; }
 
  private:
-  const bool json_;
+  const bool json_, in_words_;
   bool failed_ = false;
 };
 
 int AskServer(const EvaluateOptions& options, const std::string& project, const Case& asked) {
-  Object body{{"context", asked.context}, {"explain", Value(options.explain)}};
+  Object body{{"context", asked.context}};
   if (!asked.flag.empty()) body.Append("flag", Value(asked.flag));
   if (!options.now.empty()) body.Append("now", Value(options.now));
   if (options.revision) body.Append("revision", Value(*options.revision));
@@ -123,9 +124,9 @@ int AskServer(const EvaluateOptions& options, const std::string& project, const 
   const Value* evaluations = answer->body.Find("evaluations");
   if (!answer->ok() || evaluations == nullptr) return Explain(*answer, options.json);
   const Value* revision = answer->body.Find("revision");
-  Report report(options.json);
+  Report report(options);
   for (const Value& evaluation : evaluations->AsArray()) {
-    report.Add(evaluation, asked, revision == nullptr ? 0 : static_cast<Revision>(revision->AsInt()));
+    report.Add(evaluation, asked, revision == nullptr ? 0 : static_cast<Revision>(revision->AsInt()), nullptr);
   }
   return report.exit_code();
 }
@@ -137,13 +138,19 @@ int EvaluateHere(const EvaluateOptions& options, const std::vector<Case>& cases,
   const std::vector<std::string> all = ruleset->FlagKeys();
   std::optional<Revision> revision;
   if (options.workspace.empty()) revision = document.snapshot.revision;
-  Report report(options.json);
+  Report report(options);
   for (const Case& asked : cases) {
     const Context context = Context::FromValue(asked.context);
     for (const std::string& key : asked.flag.empty() ? all : std::vector<std::string>{asked.flag}) {
+      if (!options.explain) {
+        const Decision decision = guidon::Evaluate(*ruleset, ruleset->Find(key), context, now_ms);
+        report.Add(DescribeDecision(*ruleset, key, decision, nullptr), asked, revision, nullptr);
+        continue;
+      }
       TraceSink trace;
       const Decision decision = guidon::Evaluate(*ruleset, ruleset->Find(key), context, now_ms, trace);
-      report.Add(DescribeDecision(*ruleset, key, decision, options.explain ? &trace : nullptr), asked, revision);
+      const Explanation explanation = guidon::Explain({document.snapshot, *ruleset, context}, key, decision, trace);
+      report.Add(DescribeDecision(*ruleset, key, decision, nullptr), asked, revision, &explanation);
     }
   }
   return report.exit_code();
@@ -172,7 +179,7 @@ std::optional<SnapshotDocument> LocalRuleset(const EvaluateOptions& options, int
 int EvaluateOnServer(const EvaluateOptions& options, const std::vector<Case>& cases, std::int64_t now_ms) {
   const Result<std::string> project = ResolveProject(options.connection, options.project);
   if (!project) return Explain(project.error(), options.json);
-  if (options.cases.empty()) return AskServer(options, *project, cases.front());
+  if (options.cases.empty() && !options.explain) return AskServer(options, *project, cases.front());
   std::string path = EnvironmentPath(*project, options.environment) + "/snapshot";
   if (options.revision) path += "?revision=" + std::to_string(*options.revision);
   if (!options.at.empty()) path += "?at=" + Escape(options.at);
@@ -189,21 +196,12 @@ int EvaluateOnServer(const EvaluateOptions& options, const std::vector<Case>& ca
 int Evaluate(const EvaluateOptions& options) {
   Result<std::vector<Case>> cases = ReadCases(options);
   if (!cases) return Explain(cases.error(), options.json);
-  std::int64_t now_ms = *TimeOf("");
-  // A moment is all of it: the rules of then, and what `now` was then.
-  for (const auto& [name, text] : {std::pair("--at", &options.at), std::pair("--now", &options.now)}) {
-    if (text->empty()) continue;
-    const std::optional<std::int64_t> time = TimeOf(*text);
-    if (!time) {
-      return Explain({ErrorCode::kInvalid, std::string(name) + " is no time such as 2027-03-31T08:00:00Z", {}},
-                     options.json);
-    }
-    now_ms = *time;
-  }
-  if (options.workspace.empty() && options.ruleset.empty()) return EvaluateOnServer(options, *cases, now_ms);
+  const Result<std::int64_t> now_ms = MomentOf(options.at, options.now);
+  if (!now_ms) return Explain(now_ms.error(), options.json);
+  if (options.workspace.empty() && options.ruleset.empty()) return EvaluateOnServer(options, *cases, *now_ms);
   int exit_code = kPass;
   const std::optional<SnapshotDocument> document = LocalRuleset(options, exit_code);
-  return document ? EvaluateHere(options, *cases, *document, now_ms) : exit_code;
+  return document ? EvaluateHere(options, *cases, *document, *now_ms) : exit_code;
 }
 
 }  // namespace guidon::cli

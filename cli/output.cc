@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <utility>
 
 #include "core/base/json.h"
 #include "core/base/json_record.h"
@@ -108,6 +109,17 @@ std::optional<std::int64_t> TimeOf(const std::string& text) {
   if (!text.empty()) return ParseTimestamp(text);
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
+}
+
+Result<std::int64_t> MomentOf(const std::string& at, const std::string& now) {
+  std::int64_t now_ms = *TimeOf("");
+  for (const auto& [name, text] : {std::pair("--at", &at), std::pair("--now", &now)}) {
+    if (text->empty()) continue;
+    const std::optional<std::int64_t> time = TimeOf(*text);
+    if (!time) return Fail(ErrorCode::kInvalid, std::string(name) + " is no time such as 2027-03-31T08:00:00Z");
+    now_ms = *time;
+  }
+  return now_ms;
 }
 
 void PrintJson(const Value& value) {

@@ -53,6 +53,10 @@ void Complain(const Error& error, bool json);
 // An option of a time, RFC 3339, in milliseconds since the epoch; empty: the present. nullopt: it is none.
 std::optional<std::int64_t> TimeOf(const std::string& text);
 
+// What `now` is for whoever gives --at, --now, both (then it is --now), or neither (then it is the present): a moment
+// is all of it, the rules of then and what `now` was then.
+Result<std::int64_t> MomentOf(const std::string& at, const std::string& now);
+
 void PrintJson(const Value& value);  // on standard output, for programs: one line
 
 // A member of an answer for people: text as Printable has it, anything else as JSON; "" when it is absent or null.

@@ -108,6 +108,7 @@ struct EvaluateOptions {
   std::optional<Revision> revision;
   std::string at;  // RFC 3339: as it was at this time
   bool explain = false;
+  bool in_words = false;  // `guidon explain`: of one flag and one context, in sentences
   bool json = false;
 };
 int Evaluate(const EvaluateOptions& options);

@@ -428,6 +428,33 @@ bool InRanges(const std::vector<BucketRange>& ranges, std::uint32_t bucket) noex
                      [&](const BucketRange& range) { return range.begin <= bucket && bucket < range.end; });
 }
 
+// Within a condition whose first step is `first`, or within another flag: an explanation stands one level deeper as
+// long as this lives. Nothing at all for other sinks.
+template <typename Sink, bool kTraces = Sink::kTraces>
+class Inside {
+ public:
+  explicit Inside(Sink&, std::uint32_t = 0) noexcept {}
+};
+template <typename Sink>
+class Inside<Sink, true> {
+ public:
+  explicit Inside(Sink& sink, std::uint32_t first = 0) : sink_(sink), first_(sink.first), at_(sink.at) {
+    ++sink.depth;
+    sink.first = first;
+  }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  ~Inside() {
+    --sink_.depth;
+    sink_.first = first_;
+    sink_.at = at_;
+  }
+
+ private:
+  Sink& sink_;
+  const std::uint32_t first_, at_;  // of what is around it
+};
+
 template <typename Sink>
 class Evaluation {
  public:
@@ -507,11 +534,11 @@ class Evaluation {
         const auto* targets = Code::At<std::uint64_t>(steps, rule.index);
         const std::int32_t target = TextSet::FindIn(targets, context_.key(), ContextReader::KeyHash(context_));
         if (target == kNone || context_.key().empty()) {
-          Trace("targets", false);
+          TraceTargets(false);
           return false;
         }
         decision.variation = static_cast<std::int16_t>(target);
-        Trace("targets", true);
+        TraceTargets(true);
         break;
       }
       case CompiledRule::Serve::kSplit: {
@@ -552,7 +579,7 @@ class Evaluation {
         const AttributeRef& attribute = experiment.split.scheme.unit;
         sink_.OnExperiment({&experiment, force.variant, Consulted::Role::kAssigned, true,
                             UnitOf(context_, attribute, digits), &attribute});
-        TraceExperiment(experiment, "forced");
+        TraceExperiment(experiment, "forced", {.variant = force.variant});
         return true;
       }
     }
@@ -577,6 +604,7 @@ class Evaluation {
 
   bool NamedExperiment(const Ruleset::Entry& entry, std::uint32_t slot, Decision& decision) {
     if (entry.attached == nullptr) return false;
+    [[maybe_unused]] const Inside<Sink> inside(sink_);
     for (std::size_t i = 0; i < entry.attached->size(); ++i) {
       const Ruleset::Attached& attached = (*entry.attached)[i];
       if (attached.slot == slot) return Experiment(attached, decision);
@@ -595,17 +623,20 @@ class Evaluation {
     char digits[24];
     const std::string_view unit = UnitOf(context_, experiment.split.scheme.unit, digits);
     if (!IsPlaced()) {
-      if (unit.empty()) return Skip(experiment, "no unit");
+      if (unit.empty()) return Skip(experiment, "no unit", {.scheme = &experiment.split.scheme});
       if (experiment.has_holdout && HeldOut(attached, decision)) return true;
     }
-    if (!running) return false;
-    if (experiment.in_layer && !IsPlaced() && !InSlice(experiment)) return Skip(experiment, "not in the slice");
+    if (!running) return Skip(experiment, "concluded");
+    if (experiment.in_layer && !IsPlaced() && !InSlice(experiment)) {
+      return Skip(experiment, "not in the slice", {.scheme = &experiment.layer});
+    }
     const std::uint32_t bucket = Bucket(experiment.split.scheme.prefix, unit);
     const std::int32_t variant = ArmOf(experiment.split.ranges, bucket);
-    if (variant == kNone) return Skip(experiment, "not in the ramp");
+    const Told told{&experiment.split.scheme, unit, static_cast<std::int32_t>(bucket), variant};
+    if (variant == kNone) return Skip(experiment, "not in the ramp", told);
     Assign(attached, variant, Reason::kSplit, decision);
     Tell(experiment, variant, Consulted::Role::kAssigned, experiment.split.scheme, unit, bucket);
-    TraceExperiment(experiment, "assigned");
+    TraceExperiment(experiment, "assigned", told);
     return true;
   }
 
@@ -629,7 +660,7 @@ class Evaluation {
     }
     Assign(attached, 0, Reason::kDefault, decision);
     Tell(experiment, 0, Consulted::Role::kHeldOut, experiment.holdout_scheme, unit, bucket);
-    TraceExperiment(experiment, "held out");
+    TraceExperiment(experiment, "held out", {&experiment.holdout_scheme, unit, static_cast<std::int32_t>(bucket), 0});
     return true;
   }
 
@@ -645,8 +676,15 @@ class Evaluation {
     decision.reason = reason;
   }
 
-  bool Skip(const CompiledExperiment& experiment, std::string_view why) {
-    TraceExperiment(experiment, why);
+  // What an explanation says of an experiment's answer besides.
+  struct Told {
+    const Scheme* scheme = nullptr;  // whose unit it is about
+    std::string_view unit = {};
+    std::int32_t bucket = kNone;
+    std::int32_t variant = kNone;
+  };
+  bool Skip(const CompiledExperiment& experiment, std::string_view why, const Told& told = {}) {
+    TraceExperiment(experiment, why, told);
     return false;
   }
 
@@ -674,6 +712,7 @@ class Evaluation {
   // Whether the condition that begins at `first` holds.
   [[gnu::noinline]] bool Run(const Step* steps, std::uint32_t first) { return RunHere(steps, first); }
   [[gnu::always_inline]] bool RunHere(const Step* steps, std::uint32_t first) {
+    [[maybe_unused]] const Inside<Sink> inside(sink_, first);
     for (const Step* step = steps + first;;) {
       const std::uint32_t target = StepHolds(steps, *step) ? step->if_true : step->if_false;
       if (target == Step::kNext) {
@@ -687,6 +726,7 @@ class Evaluation {
   }
 
   [[gnu::always_inline]] bool StepHolds(const Step* steps, const Step& step) {
+    if constexpr (Sink::kTraces) sink_.at = static_cast<std::uint32_t>(&step - steps) - sink_.first;
     if (step.form > Step::Form::kOperands) [[unlikely]] {
       return OtherHolds(step);
     }
@@ -703,9 +743,9 @@ class Evaluation {
       case Step::Form::kFlag:
         return Serves(step);
       case Step::Form::kBeforeNow:
-        return now_ms_ < step.whole;
+        return TraceNow("before", now_ms_ < step.whole);
       case Step::Form::kAfterNow:
-        return now_ms_ > step.whole;
+        return TraceNow("after", now_ms_ > step.whole);
       default:
         return step.at == 1;
     }
@@ -723,13 +763,14 @@ class Evaluation {
       if (!in && !segment->when.empty()) in = Run(segment->when.steps(), 0);
     }
     if constexpr (Sink::kTraces) {
-      sink_.Step(Object{{"step", "segment"}, {"segment", Value(segment->key)}, {"result", Value(in)}});
+      sink_.Step(Object{
+          {"step", "segment"}, {"at", Value(sink_.at)}, {"segment", Value(segment->key)}, {"result", Value(in)}});
     }
     return in;
   }
 
   bool Serves(const guidon::Step& step) {
-    const Decision other = Flag(step.at);
+    const Decision other = FlagInside(step.at);
     bool serves = false;
     if (other.reason != Reason::kDisabled && other.reason != Reason::kError && other.variation != kNone) {
       const std::string_view name = other.variation_name();
@@ -737,6 +778,7 @@ class Evaluation {
     }
     if constexpr (Sink::kTraces) {
       sink_.Step(Object{{"step", "flag"},
+                        {"at", Value(sink_.at)},
                         {"flag", Value(other.flag == nullptr ? std::string_view() : other.flag->key)},
                         {"variation", Value(other.variation_name())},
                         {"reason", Value(ToString(other.reason))},
@@ -745,37 +787,107 @@ class Evaluation {
     return serves;
   }
 
+  Decision FlagInside(std::uint32_t slot) {
+    [[maybe_unused]] const Inside<Sink> inside(sink_);
+    return Flag(slot);
+  }
+
   // --- tracing: nothing at all for other sinks ---
 
   void Trace([[maybe_unused]] std::string_view step, [[maybe_unused]] bool result) {
     if constexpr (Sink::kTraces) sink_.Step(Object{{"step", Value(step)}, {"result", Value(result)}});
   }
 
+  void TraceTargets([[maybe_unused]] bool result) {
+    if constexpr (Sink::kTraces) {
+      sink_.Step(Object{{"step", "targets"}, {"key", Value(context_.key())}, {"result", Value(result)}});
+    }
+  }
+
   void TraceRule([[maybe_unused]] const Ruleset::Entry& entry, [[maybe_unused]] const CompiledRule& rule,
                  [[maybe_unused]] std::string_view what, [[maybe_unused]] bool result) {
     if constexpr (Sink::kTraces) {
       std::string name = rule.is_default ? "default" : rule.reason == Reason::kPrerequisiteFailed ? "requires" : "rule";
-      Object step{{"step", Value(std::move(name))}};
+      Object step{{"step", Value(std::move(name))}, {"index", Value(&rule - entry.rules)}};
       if (rule.id != kNone) step.Append("rule", Value(entry.flag->rule_ids[static_cast<std::size_t>(rule.id)]));
       step.Append("what", Value(what));
+      if (rule.serve == CompiledRule::Serve::kSplit && what != "condition") AppendPlace(step, entry, rule);
       step.Append("result", Value(result));
       sink_.Step(std::move(step));
     }
   }
 
+  // Where the unit stands in a split, and whose buckets are whose there.
+  void AppendPlace(Object& step, const Ruleset::Entry& entry, const CompiledRule& rule) const {
+    const auto& split = *Code::At<SplitCode>(Code::StepsAfter(entry.rules, entry.rule_count), rule.index);
+    char digits[24];
+    const std::string_view unit = UnitOf(context_, *split.unit, digits);
+    step.Append("attribute", Value(NameOf(*split.unit)));
+    if (!unit.empty()) step.Append("unit", Value(unit));
+    if (!unit.empty() || IsPlaced()) step.Append("bucket", Value(Bucket(split.prefix, unit)));
+    Array ranges;
+    std::uint32_t begin = 0;
+    for (std::uint64_t i = 0; i < split.count; ++i) {
+      const SplitCode::Cut& cut = split.cuts()[i];
+      if (cut.arm != kNone) {
+        const CompiledVariation& variation = entry.flag->variations[static_cast<std::size_t>(cut.arm)];
+        ranges.push_back(RangeOf("variation", variation.name, begin, cut.end));
+      }
+      begin = cut.end;
+    }
+    step.Append("ranges", Value(std::move(ranges)));
+  }
+
+  static std::string_view NameOf(const AttributeRef& attribute) {
+    return attribute.is_key ? std::string_view("key") : std::string_view(attribute.name);
+  }
+
+  static Value RangeOf(std::string_view kind, const std::string& arm, std::uint32_t begin, std::uint32_t end) {
+    return Object{{std::string(kind), Value(arm)}, {"begin", Value(begin)}, {"end", Value(std::min(end, kWhole))}};
+  }
+
   void TraceTest([[maybe_unused]] const guidon::Step& test, [[maybe_unused]] bool result) {
     if constexpr (Sink::kTraces) {
       sink_.Step(Object{{"step", "test"},
+                        {"at", Value(sink_.at)},
                         {"attribute", Value(test.attribute->name)},
                         {"operator", Value(ToString(test.op))},
                         {"result", Value(result)}});
     }
   }
 
-  void TraceExperiment([[maybe_unused]] const CompiledExperiment& experiment,
-                       [[maybe_unused]] std::string_view result) {
+  bool TraceNow([[maybe_unused]] std::string_view op, bool result) {
     if constexpr (Sink::kTraces) {
-      sink_.Step(Object{{"step", "experiment"}, {"experiment", Value(experiment.key)}, {"result", Value(result)}});
+      sink_.Step(Object{{"step", "now"}, {"at", Value(sink_.at)}, {"operator", Value(op)}, {"result", Value(result)}});
+    }
+    return result;
+  }
+
+  void TraceExperiment([[maybe_unused]] const CompiledExperiment& experiment, [[maybe_unused]] std::string_view result,
+                       [[maybe_unused]] Told told = {}) {
+    if constexpr (Sink::kTraces) {
+      Object step{{"step", "experiment"}, {"experiment", Value(experiment.key)}};
+      char digits[24];
+      if (told.scheme == &experiment.layer) {
+        told.unit = UnitOf(context_, told.scheme->unit, digits);
+        if (!told.unit.empty()) told.bucket = static_cast<std::int32_t>(BucketOf(told.scheme->prefix, told.unit));
+      }
+      if (told.variant != kNone) {
+        step.Append("variant", Value(experiment.variants[static_cast<std::size_t>(told.variant)]));
+      }
+      if (told.scheme != nullptr) step.Append("attribute", Value(NameOf(told.scheme->unit)));
+      if (!told.unit.empty()) step.Append("unit", Value(told.unit));
+      if (told.bucket != kNone) step.Append("bucket", Value(told.bucket));
+      if (told.scheme == &experiment.split.scheme && told.bucket != kNone) {
+        Array ranges;
+        for (const ArmRange& range : experiment.split.ranges) {
+          ranges.push_back(
+              RangeOf("variant", experiment.variants[static_cast<std::size_t>(range.arm)], range.begin, range.end));
+        }
+        step.Append("ranges", Value(std::move(ranges)));
+      }
+      step.Append("result", Value(result));
+      sink_.Step(std::move(step));
     }
   }
 

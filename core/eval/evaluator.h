@@ -84,6 +84,11 @@ struct ExperimentSink {
 };
 
 // Writes down every step, and which rule decided. Allocates.
+//
+// Each step is an object: `step` says what was asked, `result` what came out, and the rest what it was about. A step
+// comes after those that it rests on, which have a larger `depth`: the tests of a rule before the rule, the rules of a
+// prerequisite before the `flag` that asks for it. `at` counts the leaves of the condition that a step belongs to, as
+// they were authored; `index` the compiled rules, as `decided_by` does. core/explain makes words of it.
 struct TraceSink {
   static constexpr bool kTraces = true;
   // Where the unit stands in every split and every experiment, whatever it is called: for tests that say `at: 37.5%`.
@@ -96,7 +101,14 @@ struct TraceSink {
   // unit.
   std::int32_t decided_by = kNone;
   void OnExperiment(const Consulted& c) { consulted.emplace_back(c).unit = {}; }
-  void Step(Object step) { steps.emplace_back(std::move(step)); }
+  void Step(Object step) {
+    step.Append("depth", Value(depth));
+    steps.emplace_back(std::move(step));
+  }
+
+  // Where evaluation stands: kept by it.
+  std::int64_t depth = 0;
+  std::uint32_t first = 0, at = 0;  // of the condition: its first step, and the one that is asked, counted from there
 };
 
 // `slot` as Ruleset::Find gives it; kNoSlot answers FLAG_NOT_FOUND. `now_ms`: milliseconds since the epoch, for `now`.

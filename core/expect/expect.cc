@@ -96,6 +96,8 @@ std::vector<std::string> BecauseOf(const Array& steps) {
     std::string line;
     if (kind == "test") {
       line = TextOf(step, "attribute") + " " + TextOf(step, "operator") + ": " + result;
+    } else if (kind == "now") {
+      line = "now " + TextOf(step, "operator") + ": " + result;
     } else if (kind == "enabled") {
       line = "the flag is not enabled";
     } else if (kind == "segment" || kind == "experiment") {

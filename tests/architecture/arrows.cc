@@ -24,6 +24,7 @@ const std::map<std::string_view, Names>& Arrows() {
       {"core/diff",        {"core/eval", "core/ruleset", "core/model", "core/base", "core/include"}},
       {"core/ruleset",     {"core/model", "core/base", "core/include"}},
       {"core/expect",      {"core/allocate", "core/eval", "core/ruleset", "core/model", "core/base", "core/include"}},
+      {"core/explain",     {"core/eval", "core/ruleset", "core/model", "core/base", "core/include"}},
       {"core/eval",        {"core/ruleset", "core/base", "core/include"}},
       {"yaml",             {"core/base", "core/include"}},
       {"audit",            {"core/base", "core/include"}},

@@ -1,7 +1,9 @@
 // guidon evaluate and export: the same answers from files, from a ruleset document and from a server.
 #include <fstream>
+#include <sstream>
 
 #include "core/base/json.h"
+#include "core/base/text.h"
 #include "tests/cli/cli.h"
 
 namespace guidon::testing {
@@ -39,13 +41,59 @@ TEST_F(EvaluateTest, TheReasonsAreExplainedStepByStep) {
   EXPECT_EQ(done.exit_code, 0);
   EXPECT_TRUE(done.output.starts_with("checkout.layout = \"")) << done.output;
   EXPECT_NE(done.output.find("SPLIT  rule eu-ramp\n"), std::string::npos) << done.output;
-  for (const char* step :
-       {"\n    targets ", "\n    email ends_with ", "\n    platform in ", "\n    rule eu-ramp serves "}) {
-    EXPECT_NE(done.output.find(step), std::string::npos) << step;
+  for (const char* step : {"\n    no   targets: no list has the key \"u\"\n", "\n    no   rule staff does not apply\n",
+                           "\n         no   email ends with \"@shop.example\" (there is none)\n",
+                           "\n    yes  rule eu-ramp applies, and serves "}) {
+    EXPECT_NE(done.output.find(step), std::string::npos) << step << done.output;
   }
   const Value json = JsonOf(
       Cli({"evaluate", "-e", "production", "--flag", "checkout.layout", "--context", context, "--explain", "--json"}));
-  EXPECT_GT(json.Find("trace")->AsArray().size(), 3u);
+  EXPECT_GT(json.Find("explanation")->Find("steps")->AsArray().size(), 3u);
+  EXPECT_NE(json.Find("revision"), nullptr);
+}
+
+TEST_F(EvaluateTest, ExplainSaysItInWordsFromServerRulesetAndWorkspaceAlike) {
+  const std::string context =
+      R"({"key": "u", "platform": "ios", "country": "DE", "account_id": "a1", "plan": "trial"})";
+  const std::vector<std::string> verb = {"explain", "checkout.layout", "--context", context};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), verb.begin(), verb.end());
+    return more;
+  };
+  const Finished done = Cli(with({"-e", "production"}));
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_TRUE(done.output.starts_with("checkout.layout serves multi_step, \"multi\"\nbecause no rule decided"))
+      << done.output;
+  EXPECT_NE(done.output.find("\n  no   rule eu-ramp does not apply\n"
+                             "       yes  platform is one of \"ios\", \"android\" (it is \"ios\")\n"
+                             "       yes  country is one of \"AT\", \"BE\", \"DE\", \"FR\", \"NL\" (it is \"DE\")\n"
+                             "       no   not: plan is \"trial\" (it is \"trial\")\n"),
+            std::string::npos)
+      << done.output;
+  const std::string file = folder_ / "explained.json";
+  ASSERT_EQ(Cli({"export", "-e", "production", "--output", file}).exit_code, 0);
+  EXPECT_EQ(Guidon(with({"--ruleset", file})).output, done.output);
+  EXPECT_EQ(Guidon(with({"-e", "production", "-w", ShopFolder()})).output, done.output);
+  const Value json = JsonOf(Cli(with({"-e", "production", "--json"})));
+  EXPECT_EQ(json.Find("reason")->AsString(), "DEFAULT");
+  EXPECT_EQ(json.Find("explanation")->Find("answer")->AsString(), "checkout.layout serves multi_step, \"multi\"");
+  const Finished misspelt = Cli({"explain", "checkout.layot", "-e", "production"});
+  EXPECT_EQ(misspelt.exit_code, 1);
+  EXPECT_NE(misspelt.output.find("did you mean 'checkout.layout'?"), std::string::npos) << misspelt.output;
+}
+
+TEST_F(EvaluateTest, AnExplanationFitsTheTerminal) {
+  const std::string file = folder_ / "terminal.json";
+  ASSERT_EQ(Cli({"export", "-e", "production", "--output", file}).exit_code, 0);
+  const std::string said = OnTerminal({"explain", "checkout.layout", "--ruleset", file, "-c",
+                                       R"({"key": "u", "platform": "ios", "country": "DE", "account_id": "a1"})"});
+  std::istringstream lines(said);
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    while (line.ends_with('\r')) line.pop_back();
+    EXPECT_LE(Width(line), 80u + std::string("\x1b[1m\x1b[0m").size()) << line;
+  }
+  EXPECT_GT(count, 12u) << said;
 }
 
 TEST_F(EvaluateTest, AnErrorIsAProblemAndSaysWhich) {
