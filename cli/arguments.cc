@@ -293,6 +293,51 @@ void AddExplain(CLI::App& app, Run& run) {
   AddJson(*verb, options->json);
 }
 
+void CheckSimulate(const SimulateOptions& options) {
+  if (options.contexts.empty() == options.population.empty()) {
+    throw CLI::ValidationError("simulate", "say for whom: --contexts FILE.jsonl or --population SPEC");
+  }
+  if (options.ruleset.empty() && options.snapshot.empty() && options.environment.empty()) {
+    throw CLI::RequiredError("--environment");
+  }
+}
+
+void AddSimulate(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("simulate", "Count what a flag serves to many, and who moves by a change");
+  const auto options = On(*verb, run, &Simulate, &CheckSimulate);
+  verb->add_option("FLAG", options->flag, "Flag")->type_name("")->required();
+  verb->add_option("--contexts", options->contexts, R"(For these: a line {"key": …} each)")->type_name("FILE.jsonl");
+  verb->add_option("--population", options->population, "For units that this YAML makes up: a file, or '{…}'")
+      ->type_name("SPEC");
+  CLI::Option* workspace =
+      verb->add_option("--workspace,-w", options->workspace, "Before and after these files are applied to the server")
+          ->type_name("DIR");
+  CLI::Option* snapshot =
+      verb->add_option("--snapshot", options->snapshot, "With -w: applied to this exported file, not the server")
+          ->type_name("FILE")
+          ->needs(workspace);
+  verb->add_flag("--offline", options->offline, "With -w: what the files alone give, compared with nothing")
+      ->needs(workspace)
+      ->excludes(snapshot);
+  CLI::Option* ruleset = verb->add_option("--ruleset", options->ruleset, "Of this exported file, not the server")
+                             ->type_name("FILE")
+                             ->excludes(workspace);
+  AddProject(*verb, options->project);
+  AddEnvironment(*verb, options->environment);
+  AddNow(*verb, options->now);
+  CLI::Option* revision = verb->add_option("--revision", options->revision, "As the server had it at this revision")
+                              ->type_name("N")
+                              ->excludes(workspace)
+                              ->excludes(ruleset);
+  verb->add_option("--at", options->at, "As the server had it then: 2027-03-31T08:00:00Z")
+      ->type_name("TIME")
+      ->excludes(workspace)
+      ->excludes(ruleset)
+      ->excludes(revision);
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
 void AddExport(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("export", "Write an environment's ruleset to a file");
   const auto options = On(*verb, run, &Export);
@@ -1193,6 +1238,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddApply(app, run);
   AddEvaluate(app, run);
   AddExplain(app, run);
+  AddSimulate(app, run);
   AddExport(app, run);
   AddKey(app, run);
   AddLogin(app, run);

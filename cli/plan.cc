@@ -13,7 +13,6 @@
 #include "cli/ruleset_source.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
-#include "core/codec/wire.h"
 #include "core/diff/audience.h"
 #include "core/diff/count.h"
 #include "core/diff/diff.h"
@@ -22,44 +21,15 @@
 namespace guidon::cli {
 namespace {
 
-// What an environment serves before and after.
-struct Rulesets {
-  std::string environment;
-  std::shared_ptr<const Ruleset> before, after;
-};
-
 struct PlanDocument {
   Value value;  // as the server says it
-  std::vector<Rulesets> rulesets;
+  std::vector<PlannedRulesets> rulesets;
 };
 
 struct Counted {
   std::string environment;
   std::vector<FlagMoves> flags;  // those that move somebody, or give somebody another value
 };
-
-// Null is an environment that is not there yet: no flags.
-Result<std::shared_ptr<const Ruleset>> RulesetOf(const Value* document) {
-  if (document == nullptr || document->is_null()) return Compile(Snapshot());
-  Result<SnapshotDocument> decoded = DecodeSnapshot(ToJson(*document));
-  if (!decoded) return Fail(decoded.error());
-  return Compile(decoded->snapshot, {.lineage = nullptr, .undecodable = decoded->undecodable});
-}
-
-Result<std::vector<Rulesets>> TakeRulesets(Value& plan) {
-  std::vector<Rulesets> all;
-  const Value* rulesets = plan.Find("rulesets");
-  if (rulesets == nullptr) return all;
-  for (const Member& environment : rulesets->AsObject()) {
-    Result<std::shared_ptr<const Ruleset>> before = RulesetOf(environment.value.Find("before"));
-    if (!before) return Fail(before.error());
-    Result<std::shared_ptr<const Ruleset>> after = RulesetOf(environment.value.Find("after"));
-    if (!after) return Fail(after.error());
-    all.push_back({environment.name, *std::move(before), *std::move(after)});
-  }
-  plan.MutableObject().Erase("rulesets");
-  return all;
-}
 
 // nullopt, with `exit_code` set and the reason said, when there is none.
 std::optional<PlanDocument> PlanOnServer(const PlanOptions& options, const Workspace& workspace, int& exit_code) {
@@ -69,7 +39,7 @@ std::optional<PlanDocument> PlanOnServer(const PlanOptions& options, const Works
     exit_code = answer ? Explain(*answer, options.json) : Explain(answer.error(), options.json);
     return std::nullopt;
   }
-  Result<std::vector<Rulesets>> rulesets = TakeRulesets(answer->body);
+  Result<std::vector<PlannedRulesets>> rulesets = TakeRulesets(answer->body);
   if (!rulesets) {
     exit_code = Explain(rulesets.error(), options.json);
     return std::nullopt;
@@ -114,11 +84,11 @@ std::optional<PlanDocument> PlanOnFile(const PlanOptions& options, const Workspa
   return plan;
 }
 
-std::vector<Counted> CountAll(const std::vector<Rulesets>& rulesets, const std::vector<Context>& contexts) {
+std::vector<Counted> CountAll(const std::vector<PlannedRulesets>& rulesets, const std::vector<Context>& contexts) {
   std::vector<Counted> all;
   const auto now_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  for (const Rulesets& environment : rulesets) {
+  for (const PlannedRulesets& environment : rulesets) {
     Counted& counted = all.emplace_back();
     counted.environment = environment.environment;
     counted.flags = CountMoves(*environment.before, *environment.after, contexts, now_ms.count());

@@ -65,6 +65,14 @@ Status CheckApplied(const Definitions& after, const Definitions& workspace) {
   return {};
 }
 
+// Null is an environment that is not there yet: no flags.
+Result<std::shared_ptr<const Ruleset>> RulesetOf(const Value* document) {
+  if (document == nullptr || document->is_null()) return Compile(Snapshot());
+  Result<SnapshotDocument> decoded = DecodeSnapshot(ToJson(*document));
+  if (!decoded) return Fail(decoded.error());
+  return Compile(decoded->snapshot, {.lineage = nullptr, .undecodable = decoded->undecodable});
+}
+
 }  // namespace
 
 Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment) {
@@ -147,6 +155,21 @@ Result<std::vector<Context>> ReadContexts(const std::string& path) {
   Result<std::vector<Context>> contexts = ParseContexts(*text);
   if (!contexts) contexts.error().message = path + ": " + contexts.error().message;
   return contexts;
+}
+
+Result<std::vector<PlannedRulesets>> TakeRulesets(Value& plan) {
+  std::vector<PlannedRulesets> all;
+  const Value* rulesets = plan.Find("rulesets");
+  if (rulesets == nullptr) return all;
+  for (const Member& environment : rulesets->AsObject()) {
+    Result<std::shared_ptr<const Ruleset>> before = RulesetOf(environment.value.Find("before"));
+    if (!before) return Fail(before.error());
+    Result<std::shared_ptr<const Ruleset>> after = RulesetOf(environment.value.Find("after"));
+    if (!after) return Fail(after.error());
+    all.push_back({environment.name, *std::move(before), *std::move(after)});
+  }
+  plan.MutableObject().Erase("rulesets");
+  return all;
 }
 
 // Those have no place in a file: the files alone are valid.

@@ -4,6 +4,7 @@
 // Thread safety: one thread.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,10 @@
 #include "core/base/result.h"
 #include "core/codec/wire.h"
 #include "core/model/definitions.h"
+
+namespace guidon {
+class Ruleset;
+}
 
 namespace guidon::cli {
 
@@ -37,6 +42,14 @@ Result<Applied> ApplyToRuleset(const Definitions& workspace, const SnapshotDocum
 // The same from a folder, for an environment that has to be that of the file unless it is left empty.
 Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment,
                                      const std::string& ruleset_file);
+
+// What an environment serves before and after a change set.
+struct PlannedRulesets {
+  std::string environment;
+  std::shared_ptr<const Ruleset> before, after;
+};
+// Those of the answer to a dry run that asked for them, which are taken out of it.
+Result<std::vector<PlannedRulesets>> TakeRulesets(Value& plan);
 
 // The same error, its issues said on standard error.
 Error Said(Error error);

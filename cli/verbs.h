@@ -113,6 +113,24 @@ struct EvaluateOptions {
 };
 int Evaluate(const EvaluateOptions& options);
 
+struct SimulateOptions {
+  Connection connection;
+  std::string flag;
+  std::string contexts;    // JSONL: whom; or
+  std::string population;  // YAML that makes them up: a file, or itself where it begins with {
+  std::string workspace;   // what it would be after these files, beside what the server has; or
+  std::string snapshot;    // … beside what this ruleset file has; or
+  bool offline = false;    // … by themselves
+  std::string ruleset;     // this ruleset file; without any of these: what the server has
+  std::string project;     // empty: the only one
+  std::string environment;
+  std::string now;  // RFC 3339
+  std::optional<Revision> revision;
+  std::string at;  // RFC 3339: as it was at this time
+  bool json = false;
+};
+int Simulate(const SimulateOptions& options);
+
 struct ExportOptions {
   Connection connection;
   std::string workspace;  // empty: from the server

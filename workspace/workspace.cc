@@ -117,8 +117,9 @@ class Reader {
 
   void ReadFile(const std::string& file) {
     const auto kind = KindOfFile(file);
-    if (file == kPolicyFile) return;  // what a gate demands: `guidon gate` reads it
-    if (file == kRefsFile) return;    // which functions read flags: the same
+    if (file == kPolicyFile) return;               // what a gate demands: `guidon gate` reads it
+    if (file == kRefsFile) return;                 // which functions read flags: the same
+    if (file.starts_with("populations/")) return;  // `guidon simulate` is told which
     if (!kind && file != kProjectFile && !file.starts_with("tests/")) {
       Issue issue;
       issue.severity = Severity::kWarning;

@@ -25,6 +25,7 @@ const std::map<std::string_view, Names>& Arrows() {
       {"core/ruleset",     {"core/model", "core/base", "core/include"}},
       {"core/expect",      {"core/allocate", "core/eval", "core/ruleset", "core/model", "core/base", "core/include"}},
       {"core/explain",     {"core/eval", "core/ruleset", "core/model", "core/base", "core/include"}},
+      {"core/simulate",    {"core/codec", "core/eval", "core/ruleset", "core/model", "core/base", "core/include"}},
       {"core/eval",        {"core/ruleset", "core/base", "core/include"}},
       {"yaml",             {"core/base", "core/include"}},
       {"audit",            {"core/base", "core/include"}},

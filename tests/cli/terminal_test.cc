@@ -112,6 +112,9 @@ TEST(UsageTest, WhatIsMissingOrExcludedIsNamed) {
       {{"export"}, "--environment is required"},
       {{"evaluate"}, "--environment is required"},
       {{"explain", "-e", "p"}, "FLAG is required"},
+      {{"simulate", "f", "-e", "p"}, "--contexts FILE.jsonl or --population SPEC"},
+      {{"simulate", "f", "--population", "{population: 1}"}, "--environment is required"},
+      {{"simulate", "f", "--contexts", "x", "-e", "p", "--offline"}, "--workspace"},
       {{"evaluate", "-e", "p", "--ruleset", "a", "--workspace", "b"}, "excludes"},
       {{"evaluate", "-e", "p", "--cases", "a", "--context", "b"}, "excludes"},
       {{"key", "create"}, "--environment is required"},
@@ -135,17 +138,19 @@ TEST(UsageTest, WhatIsMissingOrExcludedIsNamed) {
 TEST(ServerFaultTest, AServerThatIsNotThereIsExitCodeFourForEveryVerb) {
   // Port 1 of loopback is nobody's.
   const std::vector<std::string> variables = {"GUIDON_SERVER=http://127.0.0.1:1", "GUIDON_KEY=gdn_adm_x"};
-  const std::vector<std::vector<std::string>> verbs = {{"plan", ShopFolder()},
-                                                       {"apply", ShopFolder()},
-                                                       {"evaluate", "-e", "production"},
-                                                       {"explain", "x", "-e", "production"},
-                                                       {"export", "-e", "production"},
-                                                       {"key", "create", "-e", "production"},
-                                                       {"key", "list"},
-                                                       {"key", "revoke", "x"},
-                                                       {"flag", "on", "x", "-e", "production"},
-                                                       {"flag", "off", "x", "-p", "shop", "-e", "production"},
-                                                       {"ready"}};
+  const std::vector<std::vector<std::string>> verbs = {
+      {"plan", ShopFolder()},
+      {"apply", ShopFolder()},
+      {"evaluate", "-e", "production"},
+      {"explain", "x", "-e", "production"},
+      {"simulate", "x", "-e", "production", "--population", "{population: 1}"},
+      {"export", "-e", "production"},
+      {"key", "create", "-e", "production"},
+      {"key", "list"},
+      {"key", "revoke", "x"},
+      {"flag", "on", "x", "-e", "production"},
+      {"flag", "off", "x", "-p", "shop", "-e", "production"},
+      {"ready"}};
   for (const auto& words : verbs) {
     const Finished done = Guidon(words, variables);
     EXPECT_EQ(done.exit_code, 4) << words[0];
@@ -163,6 +168,9 @@ TEST(ServerFaultTest, EveryVerbHasJsonForItsFaultsToo) {
       {{"apply", ShopFolder()}, "unavailable"},
       {{"evaluate", "-e", "production"}, "unavailable"},
       {{"explain", "x", "-e", "production"}, "unavailable"},
+      {{"simulate", "x", "-e", "production", "--population", "{population: 1}"}, "unavailable"},
+      {{"simulate", "x", "-e", "production", "--contexts", "/nowhere"}, "io"},
+      {{"simulate", "x", "-e", "production", "--population", "{population: 0}"}, "invalid"},
       {{"export", "-e", "production"}, "unavailable"},
       {{"export", "-e", "production", "-w", "/nowhere"}, "io"},
       {{"export", "-e", "nowhere", "-w", ShopFolder()}, "not_found"},

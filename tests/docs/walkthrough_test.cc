@@ -1,4 +1,4 @@
-// The commands of docs/experiments.md.
+// The commands of docs/experiments.md and docs/simulate.md.
 #include "tests/docs/walkthrough.h"
 
 namespace guidon::testing {
@@ -6,6 +6,12 @@ namespace {
 
 TEST(WalkthroughTest, AFirstExperimentIsAsThePageSays) {
   Walkthrough("docs/experiments.md").Run();
+}
+
+TEST(WalkthroughTest, ExplanationsAndSimulationsAreAsThePageSays) {
+  Walkthrough walkthrough("docs/simulate.md");
+  walkthrough.Give("shop", GUIDON_SOURCE_DIR "/experiments/shop");
+  walkthrough.Run();
 }
 
 TEST(WalkthroughTest, AnEllipsisStandsForAnyTextAndNothingElseDoes) {

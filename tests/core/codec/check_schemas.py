@@ -1,5 +1,7 @@
 """Holds the JSON Schemas of experiments/schema against the case files that the codec is held against, too.
 
+Beside the cases of the codec are those of populations, which core/simulate reads (tests/core/simulate/cases).
+
 A case under cases/good has to pass its schema, one under cases/bad has to fail it; a case that says `schema_differs`
 (what a schema cannot express, or says in addition) has to do the opposite. Every property of a schema needs a
 description, and every example has to fit where it stands.
@@ -27,6 +29,7 @@ FILES = {
     "metric": "metric",
     "project": "guidon",
     "test": "tests",
+    "population": "population",
 }
 
 
@@ -108,6 +111,7 @@ def main():
     folder = Folder(pathlib.Path(sys.argv[1]))
     cases = pathlib.Path(sys.argv[2])
     faults = list(folder.faults()) + list(verdicts(folder, cases))
+    faults += verdicts(folder, cases.parent.parent / "simulate" / "cases")
     if len(sys.argv) > 3:
         faults += workspace_faults(folder, sys.argv[3], pathlib.Path(sys.argv[4]).resolve())
     for fault in faults:

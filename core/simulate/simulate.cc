@@ -1,0 +1,147 @@
+#include "core/simulate/simulate.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "core/eval/evaluator.h"
+
+namespace guidon {
+namespace {
+
+// Rules that have no id are told from targets, and from each other, by an explanation only.
+std::string NameOfUnnamed(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms) {
+  TraceSink trace;
+  const Decision decision = Evaluate(ruleset, slot, context, now_ms, trace);
+  const Code& code = decision.flag->code;
+  std::int32_t others = 0;  // compiled rules before the authored ones
+  for (std::uint32_t i = 0; i < code.rule_count(); ++i) {
+    const CompiledRule& rule = code.rules()[i];
+    const bool is_targets = rule.serve == CompiledRule::Serve::kSelect;
+    if (is_targets && static_cast<std::int32_t>(i) == trace.decided_by) return "targets";
+    if (is_targets || rule.reason == Reason::kPrerequisiteFailed) ++others;
+  }
+  return "rule " + std::to_string(trace.decided_by - others + 1);
+}
+
+// One side: counts by what a decision tells without a look at names.
+class Side {
+ public:
+  Side(const Ruleset& ruleset, const std::string& flag, std::int64_t now_ms)
+      : ruleset_(ruleset), slot_(ruleset.Find(flag)), now_ms_(now_ms) {}
+
+  Decision Add(const Context& context) {
+    const Decision decision = Evaluate(ruleset_, slot_, context, now_ms_);
+    const bool is_unnamed = decision.reason == Reason::kTargetingMatch && decision.rule == kNone && !decision.forced;
+    Tally& tally = tallies_[{decision.variation, decision.reason, decision.error, decision.rule, decision.variant,
+                             decision.forced, decision.experiment}];
+    if (tally.units++ == 0) tally.decision = decision;
+    if (is_unnamed) ++unnamed_[{NameOfUnnamed(ruleset_, slot_, context, now_ms_), decision.variation}];
+    return decision;
+  }
+
+  Distribution Finish() const {
+    std::map<std::string, std::uint64_t> variations, reasons;
+    std::map<std::pair<std::string, std::string>, std::uint64_t> decided;
+    for (const auto& [key, tally] : tallies_) {
+      const Decision& decision = tally.decision;
+      const std::string variation(decision.variation_name());
+      variations[variation] += tally.units;
+      reasons[std::string(ToString(decision.reason))] += tally.units;
+      if (decision.reason == Reason::kTargetingMatch && decision.rule == kNone && !decision.forced) {
+        for (const auto& [named, units] : unnamed_) {
+          if (named.second == decision.variation) decided[{named.first, variation}] += units;
+        }
+      } else {
+        decided[{PlaceOf(decision), variation}] += tally.units;
+      }
+    }
+    Distribution distribution;
+    for (const auto& [name, units] : variations) distribution.variations.push_back({name, units});
+    for (const auto& [name, units] : reasons) distribution.reasons.push_back({name, units});
+    for (const auto& [names, units] : decided) distribution.decided.push_back({names.first, names.second, units});
+    const auto more = [](const auto& a, const auto& b) { return a.units > b.units; };
+    std::stable_sort(distribution.variations.begin(), distribution.variations.end(), more);
+    std::stable_sort(distribution.reasons.begin(), distribution.reasons.end(), more);
+    std::stable_sort(distribution.decided.begin(), distribution.decided.end(), more);
+    return distribution;
+  }
+
+ private:
+  struct Tally {
+    std::uint64_t units = 0;
+    Decision decision;  // of the first
+  };
+  using TallyKey =
+      std::tuple<std::int16_t, Reason, EvaluationError, std::int16_t, std::int16_t, bool, const CompiledExperiment*>;
+
+  static std::string PlaceOf(const Decision& decision) {
+    if (decision.error != EvaluationError::kNone) return "error " + std::string(ToString(decision.error));
+    if (decision.experiment != nullptr) {
+      const std::string experiment = "experiment " + std::string(decision.experiment->key) + ": ";
+      if (decision.reason == Reason::kDefault) return experiment + "held out";
+      return experiment + std::string(decision.variant_name()) + (decision.forced ? ", forced" : "");
+    }
+    if (decision.reason == Reason::kDisabled) return "not enabled";
+    if (decision.reason == Reason::kPrerequisiteFailed) return "requires";
+    return decision.rule == kNone ? "default" : "rule " + std::string(decision.rule_id());
+  }
+
+  const Ruleset& ruleset_;
+  const std::uint32_t slot_;
+  const std::int64_t now_ms_;
+  std::map<TallyKey, Tally> tallies_;
+  std::map<std::pair<std::string, std::int16_t>, std::uint64_t> unnamed_;  // name, variation
+};
+
+// `context_at`: of 0 … units - 1.
+template <typename ContextAt>
+Simulated Run(const SimulatedFlag& flag, std::uint64_t units, ContextAt context_at) {
+  Simulated simulated;
+  simulated.units = units;
+  Side after(flag.after, flag.flag, flag.now_ms);
+  std::optional<Side> before;
+  if (flag.before != nullptr) before.emplace(*flag.before, flag.flag, flag.now_ms);
+  std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> moves;
+  for (std::uint64_t i = 0; i < units; ++i) {
+    const Context& context = context_at(i);
+    const Decision now = after.Add(context);
+    if (!before) continue;
+    const Decision old = before->Add(context);
+    ++moves[{old.variation_name(), now.variation_name()}];
+    if (old.variation_name() != now.variation_name()) {
+      ++simulated.moved;
+    } else if (old.value() != nullptr && now.value() != nullptr && *old.value() != *now.value()) {
+      ++simulated.revalued;
+    }
+  }
+  simulated.after = after.Finish();
+  if (!before) return simulated;
+  simulated.before = before->Finish();
+  for (const auto& [names, count] : moves) {
+    simulated.moves.push_back({std::string(names.first), std::string(names.second), count});
+  }
+  std::stable_sort(simulated.moves.begin(), simulated.moves.end(),
+                   [](const MovedUnits& a, const MovedUnits& b) { return a.units > b.units; });
+  return simulated;
+}
+
+}  // namespace
+
+std::uint64_t Distribution::UnitsOf(std::string_view variation) const {
+  for (const CountedUnits& counted : variations) {
+    if (counted.name == variation) return counted.units;
+  }
+  return 0;
+}
+
+Simulated Simulate(const SimulatedFlag& flag, const std::vector<Context>& contexts) {
+  return Run(flag, contexts.size(), [&](std::uint64_t i) -> const Context& { return contexts[i]; });
+}
+
+Simulated Simulate(const SimulatedFlag& flag, const Population& population) {
+  return Run(flag, population.units, [&](std::uint64_t i) { return ContextOf(population, i + 1); });
+}
+
+}  // namespace guidon
