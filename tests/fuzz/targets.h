@@ -14,6 +14,7 @@
 namespace guidon::fuzz {
 
 void Yaml(std::string_view input);       // text -> documents -> a workspace's definitions -> validation
+void Format(std::string_view input);     // text -> its one layout, which says the same and stays as it is
 void Json(std::string_view input);       // text <-> Value, raw members
 void Codec(std::string_view input);      // definitions and records; also a codec case's "document"
 void Wire(std::string_view input);       // snapshots and changes
@@ -36,6 +37,7 @@ struct Target {
   const char* more_seeds = nullptr;  // a folder of other tests or of the demo, read as a whole
 };
 inline constexpr Target kTargets[] = {{"yaml", Yaml, "experiments/shop"},
+                                      {"format", Format, "experiments/shop"},
                                       {"json", Json},
                                       {"codec", Codec, "tests/core/codec/cases"},
                                       {"wire", Wire},
