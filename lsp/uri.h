@@ -1,0 +1,16 @@
+// file:// addresses of documents and the paths that they are of.
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace guidon::lsp {
+
+// "file:///work/a%20b.yaml" -> "/work/a b.yaml", without "." and ".."; nothing for other schemes and hosts.
+std::optional<std::string> PathOfUri(std::string_view uri);
+std::string UriOfPath(std::string_view path);
+
+}  // namespace guidon::lsp

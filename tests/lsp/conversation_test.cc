@@ -1,0 +1,195 @@
+// A language server as bytes: messages and their bounds, its life, and conversations that are written down.
+#include "lsp/conversation.h"
+
+#include <gmock/gmock.h>
+
+#include "core/base/json.h"
+#include "core/base/json_record.h"
+#include "lsp/uri.h"
+#include "tests/lsp/script.h"
+#include "tests/support/process.h"
+
+namespace guidon::lsp {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+SessionOptions Options() {
+  return {.version = "1", .now_ms = [] { return std::int64_t{1'800'000'000'000}; }};
+}
+
+std::vector<Value> MessagesIn(const std::string& bytes) {
+  FrameReader reader;
+  reader.Feed(bytes);
+  std::vector<Value> messages;
+  while (const std::optional<Frame> frame = reader.Next()) messages.push_back(ParseJson(frame->text).value());
+  return messages;
+}
+std::string Message(const std::string& json) {
+  return Framed(json);
+}
+// "1: result", "1: -32601"
+std::vector<std::string> Answers(const std::string& bytes) {
+  std::vector<std::string> answers;
+  for (const Value& message : MessagesIn(bytes)) {
+    const Value* id = message.Find("id");
+    const Value* error = message.Find("error");
+    answers.push_back((id == nullptr ? TextOf(message, "method") : ToJson(*id)) + ": " +
+                      (error == nullptr ? "result" : std::to_string(NumberOf(*error, "code"))));
+  }
+  return answers;
+}
+
+const std::string kInitialize = Message(R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{}})");
+
+TEST(FramingTest, MessagesComeInAnyPieces) {
+  const std::string bytes = Framed("{\"a\":1}") + "content-length:2\nContent-Type: x\n\n{}" + Framed("[]");
+  for (std::size_t size = 1; size <= bytes.size(); ++size) {
+    FrameReader reader;
+    std::vector<std::string> texts;
+    for (std::size_t at = 0; at < bytes.size(); at += size) {
+      reader.Feed(std::string_view(bytes).substr(at, size));
+      while (const std::optional<Frame> frame = reader.Next()) texts.push_back(frame->text);
+    }
+    EXPECT_THAT(texts, ElementsAre("{\"a\":1}", "{}", "[]")) << size;
+  }
+}
+
+TEST(FramingTest, TooLargeAMessageIsPassedOver) {
+  FrameReader reader;
+  const std::string body(kMaxBodyBytes + 1, 'x');
+  reader.Feed("Content-Length: " + std::to_string(body.size()) + "\r\n\r\nxx");
+  EXPECT_EQ(reader.Next()->kind, Frame::Kind::kTooLarge);
+  EXPECT_FALSE(reader.Next());
+  reader.Feed(body.substr(2) + Framed("{}"));
+  EXPECT_EQ(reader.Next()->text, "{}");
+}
+
+TEST(FramingTest, ABrokenHeaderIsTheEnd) {
+  for (const std::string& bytes :
+       {std::string("Content-Length: x\r\n\r\n{}"), std::string("Content-Length: -1\r\n\r\n{}"),
+        std::string("Hello: you\r\n\r\n{}"), std::string(kMaxHeaderBytes, 'x'),
+        std::string("Content-Length: 99999999999999999999999\r\n\r\n{}")}) {
+    FrameReader reader;
+    reader.Feed(bytes);
+    EXPECT_EQ(reader.Next()->kind, Frame::Kind::kBroken) << bytes.substr(0, 40);
+    reader.Feed(Framed("{}"));
+    EXPECT_FALSE(reader.Next());
+    Conversation conversation(Options());
+    EXPECT_THAT(Answers(conversation.Take(bytes)), ElementsAre("null: -32600"));
+    EXPECT_TRUE(conversation.has_ended());
+    EXPECT_EQ(conversation.exit_code(), 2);
+  }
+}
+
+TEST(ConversationTest, ItsLife) {
+  Conversation conversation(Options());
+  EXPECT_THAT(Answers(conversation.Take(Message(R"({"id":9,"method":"textDocument/hover","params":{}})"))),
+              ElementsAre("9: -32002"));
+  EXPECT_THAT(Answers(conversation.Take(kInitialize)), ElementsAre("1: result"));
+  EXPECT_THAT(Answers(conversation.Take(kInitialize)), ElementsAre("1: -32600"));
+  EXPECT_THAT(Answers(conversation.Take(Message(R"({"id":"two","method":"textDocument/nothing"})"))),
+              ElementsAre("\"two\": -32601"));
+  EXPECT_THAT(Answers(conversation.Take(Message(R"({"method":"textDocument/nothing"})"))), IsEmpty());
+  EXPECT_THAT(Answers(conversation.Take(Message(R"({"id":3,"method":"shutdown"})"))), ElementsAre("3: result"));
+  EXPECT_THAT(Answers(conversation.Take(Message(R"({"id":4,"method":"textDocument/hover"})"))),
+              ElementsAre("4: -32600"));
+  EXPECT_FALSE(conversation.has_ended());
+  conversation.Take(Message(R"({"method":"exit"})"));
+  EXPECT_TRUE(conversation.has_ended());
+  EXPECT_EQ(conversation.exit_code(), 0);
+
+  Conversation hasty(Options());
+  hasty.Take(kInitialize + Message(R"({"method":"exit"})") + Message(R"({"id":5,"method":"shutdown"})"));
+  EXPECT_EQ(hasty.exit_code(), 1) << "exit without shutdown";
+}
+
+TEST(ConversationTest, WhatIsNoMessageIsAnsweredAndItGoesOn) {
+  Conversation conversation(Options());
+  conversation.Take(kInitialize);
+  EXPECT_THAT(Answers(conversation.Take(Message("{]}") + Message("[]") + Message("{\"id\":7}") +
+                                        Message(R"({"id":{},"method":"x"})") + Message("\"\\ud83d\"") +
+                                        Message(R"({"id":8,"method":"shutdown"})"))),
+              ElementsAre("null: -32700", "null: -32600", "7: -32600", "null: -32600", "null: -32700", "8: result"));
+}
+
+TEST(ConversationTest, ParametersOfAnyKindAreTaken) {
+  Conversation conversation(Options());
+  conversation.Take(kInitialize);
+  const char* methods[] = {"initialized",
+                           "textDocument/didOpen",
+                           "textDocument/didChange",
+                           "textDocument/didClose",
+                           "textDocument/didSave",
+                           "workspace/didChangeWatchedFiles",
+                           "workspace/didChangeWorkspaceFolders",
+                           "textDocument/completion",
+                           "textDocument/hover",
+                           "textDocument/definition",
+                           "textDocument/references",
+                           "textDocument/documentSymbol",
+                           "textDocument/formatting",
+                           "workspace/symbol",
+                           "$/cancelRequest",
+                           "$/setTrace"};
+  const char* params[] = {
+      "null",
+      "[]",
+      "{}",
+      "7",
+      R"({"textDocument":7,"position":[],"contentChanges":{"a":1},"changes":[[]],"event":[]})",
+      R"({"textDocument":{"uri":"file:///none/a.yaml"},"position":{"line":-1,"character":1e300}})",
+      R"({"textDocument":{"uri":"untitled:a","text":"a"},"contentChanges":[{"text":7},{"range":{}}]})"};
+  int id = 10;
+  for (const char* method : methods) {
+    for (const char* given : params) {
+      const std::string rest = std::string(R"("method":")") + method + R"(","params":)" + given + "}";
+      conversation.Take(Message("{" + rest));
+      const std::string number = std::to_string(++id);
+      const std::vector<std::string> answers = Answers(conversation.Take(Message("{\"id\":" + number + "," + rest)));
+      EXPECT_EQ(answers.size(), 1u) << method << " " << given;
+    }
+  }
+}
+
+TEST(ConversationTest, ARequestThatIsCancelledInTheSameBatchIsNotLookedAt) {
+  Conversation conversation(Options());
+  conversation.Take(kInitialize);
+  const std::string ask = R"({"id":2,"method":"workspace/symbol","params":{"query":""}})";
+  const std::string cancel = R"({"method":"$/cancelRequest","params":{"id":2}})";
+  EXPECT_THAT(Answers(conversation.Take(Message(ask) + Message(cancel))), ElementsAre("2: -32800"));
+  EXPECT_THAT(Answers(conversation.Take(Message(cancel) + Message(ask))), ElementsAre("2: result"));
+}
+
+// Within this process.
+class Here : public testing::Peer {
+ public:
+  void Send(const std::string& bytes) override {
+    received_ += conversation_.Take(bytes);
+    received_ += conversation_.Settle();
+  }
+  std::string Receive() override { return std::exchange(received_, ""); }
+  std::optional<int> ExitCode() override {
+    return conversation_.has_ended() ? std::optional(conversation_.exit_code()) : std::nullopt;
+  }
+
+ private:
+  Conversation conversation_{Options()};
+  std::string received_;
+};
+
+class ScriptTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ScriptTest, GoesAsItIsWritten) {
+  const testing::TemporaryFolder folder;
+  Here peer;
+  testing::RunScript(std::string(GetParam()) + ".yaml", folder.path(), peer);
+}
+
+INSTANTIATE_TEST_SUITE_P(Scripts, ScriptTest, ::testing::Values("editing", "faults", "roots"),
+                         [](const auto& given) { return std::string(given.param); });
+
+}  // namespace
+}  // namespace guidon::lsp
