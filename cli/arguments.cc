@@ -180,6 +180,16 @@ void AddFmt(CLI::App& app, Run& run) {
   verb->add_flag("--stdin", options->from_stdin, "From standard input to standard output");
 }
 
+void AddLsp(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("lsp", "Help an editor with YAML: a language server on standard input and output");
+  const auto options = On(*verb, run, &Lsp);
+  verb->add_flag_callback("--stdio", [] {}, "Does nothing; some editors say it");
+  AddConnection(*verb, options->connection);
+  // Nobody is asked who was not named.
+  verb->get_option("--server")->default_str("");
+  options->connection.server.clear();
+}
+
 void AddTest(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("test", "Run the tests of a workspace");
   const auto options = On(*verb, run, &Test);
@@ -1233,6 +1243,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   Run run;
   AddValidate(app, run);
   AddFmt(app, run);
+  AddLsp(app, run);
   AddTest(app, run);
   AddPlan(app, run);
   AddApply(app, run);

@@ -55,6 +55,11 @@ struct FmtOptions {
 };
 int Fmt(const FmtOptions& options);
 
+struct LspOptions {
+  Connection connection;  // without a server: what is live is not asked for
+};
+int Lsp(const LspOptions& options);
+
 struct TestOptions {
   std::string folder;
   std::string filter;                             // in the key, description or file of a test; empty: all of them
