@@ -237,6 +237,39 @@ void AddApply(CLI::App& app, Run& run) {
   AddJson(*verb, options->json);
 }
 
+void CheckPromote(const PromoteOptions& options) {
+  if (options.from == options.to) throw CLI::ValidationError("--to", "it is the same environment as --from");
+}
+
+void AddPromote(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("promote", "Bring what flags say in one environment to another");
+  const auto options = On(*verb, run, &Promote, &CheckPromote);
+  verb->add_option("--from", options->from, "Environment that it comes from")->type_name("ENVIRONMENT")->required();
+  verb->add_option("--to", options->to, "Environment that it goes to")->type_name("ENVIRONMENT")->required();
+  verb->add_option("--flag,-f", options->flags, "Only this flag; may be given again")
+      ->type_name("FLAG")
+      ->expected(1)
+      ->take_all();
+  CLI::Option* workspace =
+      verb->add_option("--workspace,-w", options->workspace, "In the files of this folder, without a server")
+          ->type_name("DIR");
+  verb->add_option("--policy", options->policy,
+                   "What the gate demands; left out, gate.yaml of the workspace, or the default")
+      ->type_name("FILE");
+  verb->add_option("--contexts", options->contexts, R"(Count who moves among these: a line {"key": …} each)")
+      ->type_name("FILE.jsonl");
+  verb->add_flag("--overwrite", options->overwrite, "Take all of it, whatever was changed where it goes to");
+  verb->add_flag("--yes", options->yes, "Write it; without, it is only shown");
+  verb->add_option("--now", options->now, "As if it were this time: windows and waivers")->type_name("TIME");
+  verb->add_option("--comment", options->comment, "Why, for the audit log")->type_name("TEXT");
+  AddWrite(*verb, options->write);
+  verb->get_option("--request")->excludes(workspace);
+  verb->get_option("--emergency")->excludes(workspace);
+  AddProject(*verb, options->project);
+  AddConnection(*verb, options->connection);
+  AddJson(*verb, options->json);
+}
+
 void CheckEvaluate(const EvaluateOptions& options) {
   if (options.ruleset.empty() && options.snapshot.empty() && options.environment.empty())
     throw CLI::RequiredError("--environment");
@@ -1247,6 +1280,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddTest(app, run);
   AddPlan(app, run);
   AddApply(app, run);
+  AddPromote(app, run);
   AddEvaluate(app, run);
   AddExplain(app, run);
   AddSimulate(app, run);

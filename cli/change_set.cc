@@ -115,6 +115,20 @@ Result<ApiAnswer> SendWorkspace(const Connection& connection, const Workspace& w
              Value(std::move(body)));
 }
 
+std::vector<Issue> IssuesOf(const ApiAnswer& answer) {
+  std::vector<Issue> issues;
+  for (const Value& value : ListIn(answer.body, "issues")) {
+    Issue& issue = issues.emplace_back();
+    issue.code = TextOf(value, "code");
+    issue.entity = TextOf(value, "entity");
+    issue.message = TextOf(value, "message");
+    issue.hint = TextOf(value, "hint");
+    if (TextOf(value, "severity") == "warning") issue.severity = Severity::kWarning;
+  }
+  if (issues.empty()) issues.push_back({Severity::kError, "refused", {}, TextOf(answer.body, "detail"), "", ""});
+  return issues;
+}
+
 Value ToValue(const EntityChange& change) {
   Array environments, summary, moved;
   for (const std::string& name : change.environments) environments.emplace_back(name);

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/api_client.h"
 #include "cli/verbs.h"
@@ -26,6 +27,9 @@ struct ChangeSetRequest {
 Value EncodeWorkspace(const Definitions& definitions);  // as POST …/apply takes it
 Result<ApiAnswer> SendWorkspace(const Connection& connection, const Workspace& workspace,
                                 const ChangeSetRequest& request);
+
+// Why a server refuses a change (422).
+std::vector<Issue> IssuesOf(const ApiAnswer& answer);
 
 // A change as the server's plan says it.
 Value ToValue(const EntityChange& change);

@@ -216,20 +216,6 @@ class Gating {
     return std::nullopt;
   }
 
-  static std::vector<Issue> IssuesOf(const ApiAnswer& answer) {
-    std::vector<Issue> issues;
-    for (const Value& value : ListIn(answer.body, "issues")) {
-      Issue& issue = issues.emplace_back();
-      issue.code = TextOf(value, "code");
-      issue.entity = TextOf(value, "entity");
-      issue.message = TextOf(value, "message");
-      issue.hint = TextOf(value, "hint");
-      if (TextOf(value, "severity") == "warning") issue.severity = Severity::kWarning;
-    }
-    if (issues.empty()) issues.push_back({Severity::kError, "refused", {}, TextOf(answer.body, "detail"), "", ""});
-    return issues;
-  }
-
   Stop LookAtServer() {
     Add(gate::CheckFreeze(policy_, now_ms_));
     if (options_.experiment.empty()) {

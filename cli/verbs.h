@@ -99,6 +99,24 @@ struct ApplyOptions {
 };
 int Apply(const ApplyOptions& options);
 
+// Targeting of flags, from one environment to another: on the server, or in the files of a workspace.
+struct PromoteOptions {
+  Connection connection;
+  std::string project;
+  std::string from, to;            // environments
+  std::vector<std::string> flags;  // keys; none: all that the first names
+  std::string workspace;           // a folder whose files are edited; empty: the server
+  std::string policy;              // a file; empty: gate.yaml of the workspace, or the default
+  std::string contexts;            // JSONL; empty: nobody is counted
+  std::string now;                 // RFC 3339; empty: the present
+  bool overwrite = false;          // the second becomes as the first, whatever was changed there
+  bool yes = false;                // write, and not only say what would change
+  std::string comment;
+  WriteOptions write;  // on the server
+  bool json = false;
+};
+int Promote(const PromoteOptions& options);
+
 struct EvaluateOptions {
   Connection connection;
   std::string workspace;  // or

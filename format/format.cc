@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "format/edit.h"
 #include "format/tree.h"
 #include "yaml/yaml.h"
 
@@ -54,11 +55,15 @@ Error Unfaithful(const std::string& what) {
 
 }  // namespace
 
+Result<Tree> format::TreeOf(std::string_view text) {
+  if (const Result<YamlResult> parsed = Parsed(text); !parsed) return Fail(parsed.error());
+  return ReadTree(Plain(text));
+}
+
 Result<std::string> FormatYaml(std::string_view text, const FormatOptions& options) {
   const Result<YamlResult> before = Parsed(text);
   if (!before) return Fail(before.error());
-  const std::string plain = Plain(text);
-  Result<Tree> tree = format::ReadTree(plain);
+  Result<Tree> tree = format::ReadTree(Plain(text));
   if (!tree) return Fail(tree.error());
   std::vector<std::string> comments = Sorted(tree->comments);
   std::string formatted = format::WriteTree(*std::move(tree), options.columns);
@@ -71,9 +76,7 @@ Result<std::string> FormatYaml(std::string_view text, const FormatOptions& optio
 }
 
 Result<std::vector<std::string>> CommentsOf(std::string_view text) {
-  if (const Result<YamlResult> parsed = Parsed(text); !parsed) return Fail(parsed.error());
-  const std::string plain = Plain(text);
-  Result<Tree> tree = format::ReadTree(plain);
+  Result<Tree> tree = format::TreeOf(text);
   if (!tree) return Fail(tree.error());
   return std::move(tree->comments);
 }

@@ -383,6 +383,7 @@ class Reader {
     } else if (has_properties) {
       begin = BeginWithProperties(begin, true, node, entry);
     }
+    node.line = event.start_mark.line;
     node.column = Column(begin);
     frames_.push_back({&node, &entry, nullptr, is_implied});
   }

@@ -3,6 +3,7 @@
 #include <iterator>
 #include <utility>
 
+#include "format/edit.h"
 #include "format/tree.h"
 
 namespace guidon::format {
@@ -20,13 +21,6 @@ bool IsCollection(const Node& node) {
 }
 bool IsBlock(const Node& node) {
   return IsCollection(node) && !node.flow && !node.entries.empty();
-}
-
-bool HasComments(const Node& node) {
-  return !node.tail.empty() || std::any_of(node.entries.begin(), node.entries.end(), [](const auto& entry) {
-    return !entry->before.empty() || !entry->head.empty() || !entry->after.empty() ||
-           (entry->value != nullptr && HasComments(*entry->value));
-  });
 }
 
 void Append(std::vector<Comment>& to, std::vector<Comment>& from) {

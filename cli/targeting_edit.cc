@@ -1,0 +1,148 @@
+#include "cli/targeting_edit.h"
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "format/edit.h"
+
+namespace guidon::cli {
+namespace {
+
+using format::Clone;
+using format::Entry;
+using format::FindMember;
+using format::Kind;
+using format::Node;
+
+using Entries = std::vector<std::unique_ptr<Entry>>;
+
+Node* FlagIn(Node& node, const std::string& key) {
+  const Entry* name = FindMember(node, "flag");
+  return name != nullptr && name->value != nullptr && format::IsScalarOf(*name->value, key) ? &node : nullptr;
+}
+
+Node* FindFlag(format::Tree& tree, const std::string& key) {
+  for (const auto& document : tree.documents) {
+    Node& root = *document->root.value;
+    if (Node* flag = FlagIn(root, key)) return flag;
+    if (root.kind != Kind::kList) continue;
+    for (const auto& element : root.entries) {
+      if (Node* flag = FlagIn(*element->value, key)) return flag;
+    }
+  }
+  return nullptr;
+}
+
+std::optional<Value> MemberOf(const TargetingValue& targeting, std::string_view name) {
+  const Value* member = targeting ? targeting->Find(name) : nullptr;
+  if (member != nullptr) return *member;
+  return name == "enabled" ? std::optional<Value>(false) : std::nullopt;
+}
+
+std::string IdOf(const Node& rule) {
+  const Entry* id = FindMember(rule, "id");
+  return id == nullptr ? std::string() : id->value->text;
+}
+
+Entry* FindRule(const Entries& rules, const std::string& id) {
+  const auto found =
+      std::find_if(rules.begin(), rules.end(), [&](const auto& rule) { return IdOf(*rule->value) == id; });
+  return id.empty() || found == rules.end() ? nullptr : found->get();
+}
+
+// The rules of `from` in their order; of those that `to` has just so, its own entries.
+void EditRules(Node& to, const Node& from, const std::optional<Value>& to_says, const std::optional<Value>& from_says) {
+  const auto rule_of = [](const std::optional<Value>& rules, const std::string& id) -> std::optional<Value> {
+    if (!rules) return std::nullopt;
+    for (const Value& rule : rules->AsArray()) {
+      if (const Value* held = rule.Find("id"); held != nullptr && held->AsString() == id) return rule;
+    }
+    return std::nullopt;
+  };
+  Entries edited;
+  for (const auto& rule : from.entries) {
+    const std::string id = IdOf(*rule->value);
+    Entry* held = FindRule(to.entries, id);
+    if (held == nullptr) {
+      edited.push_back(Clone(*rule));
+      continue;
+    }
+    auto kept = std::make_unique<Entry>(std::move(*held));
+    // What is moved from has no value any more, and is not found again.
+    held->value = std::make_unique<Node>();
+    if (!AreSameInOrder(rule_of(to_says, id), rule_of(from_says, id))) kept->value = Clone(*rule->value);
+    edited.push_back(std::move(kept));
+  }
+  to.entries = std::move(edited);
+  if (!from.flow) to.flow = false;
+}
+
+// Where the member of `from` goes: behind what stands before it there.
+Entries::iterator PlaceOf(Entries& entries, const Node& from, const Entry& member) {
+  auto place = entries.begin();
+  for (const auto& before : from.entries) {
+    if (before.get() == &member) break;
+    const auto held = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) {
+      return format::IsScalarOf(*entry->key, before->key->text);
+    });
+    if (held != entries.end()) place = held + 1;
+  }
+  return place;
+}
+
+void EditMembers(Node& to, const Node& from, const TargetingEdit& edit) {
+  const auto is_same = [&](const std::string& name) {
+    return AreSameInOrder(MemberOf(edit.to_says, name), MemberOf(edit.from_says, name));
+  };
+  std::erase_if(to.entries, [&](const auto& entry) {
+    return FindMember(from, entry->key->text) == nullptr && !is_same(entry->key->text);
+  });
+  for (const auto& member : from.entries) {
+    const std::string& name = member->key->text;
+    Entry* held = FindMember(to, name);
+    if (held == nullptr) {
+      if (!is_same(name)) to.entries.insert(PlaceOf(to.entries, from, *member), Clone(*member));
+    } else if (is_same(name)) {
+      continue;
+    } else if (name == "rules" && held->value->kind == Kind::kList && member->value->kind == Kind::kList) {
+      EditRules(*held->value, *member->value, MemberOf(edit.to_says, name), MemberOf(edit.from_says, name));
+    } else {
+      held->value = Clone(*member->value);
+    }
+  }
+  const auto is_block = [](const auto& entry) { return !entry->value->flow && !entry->value->entries.empty(); };
+  if (std::any_of(to.entries.begin(), to.entries.end(), is_block)) to.flow = false;
+}
+
+}  // namespace
+
+Status EditTargeting(format::Tree& tree, const TargetingEdit& edit) {
+  const auto refuse = [&](const std::string& what) {
+    return Fail(ErrorCode::kInvalid, "flag '" + edit.flag + "': " + what + ": edit it by hand");
+  };
+  Node* flag = FindFlag(tree, edit.flag);
+  if (flag == nullptr) return refuse("its map cannot be found in the text");
+  Entry* environments = FindMember(*flag, "environments");
+  const Entry* from = environments == nullptr ? nullptr : FindMember(*environments->value, edit.from);
+  if (from == nullptr || from->value->kind != Kind::kMap) return refuse(edit.from + " is not written out as a map");
+  Entry* to = FindMember(*environments->value, edit.to);
+  if (to != nullptr && to->value->kind == Kind::kMap) {
+    EditMembers(*to->value, *from->value, edit);
+  } else if (to != nullptr) {
+    to->value = Clone(*from->value);
+  } else {
+    auto added = Clone(*from);
+    added->key = format::MakeScalar(edit.to);
+    added->before.clear();
+    added->head.clear();
+    added->after.clear();
+    if (!added->value->flow) environments->value->flow = false;
+    environments->value->entries.push_back(std::move(added));
+  }
+  return {};
+}
+
+}  // namespace guidon::cli
