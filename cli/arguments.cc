@@ -190,6 +190,17 @@ void AddLsp(CLI::App& app, Run& run) {
   options->connection.server.clear();
 }
 
+void AddLint(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("lint", "Say what can be written plainer and mean the same; --fix does it");
+  const auto options = On(*verb, run, &Lint);
+  verb->add_option("paths", options->paths, "Folders, with all YAML below, and files")
+      ->type_name("DIR|FILE")
+      ->required();
+  CLI::Option* fix = verb->add_flag("--fix", options->fix, "Write what can be done");
+  verb->add_flag("--diff", options->diff, "Show what --fix would write")->excludes(fix);
+  AddJson(*verb, options->json);
+}
+
 void AddTest(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("test", "Run the tests of a workspace");
   const auto options = On(*verb, run, &Test);
@@ -1277,6 +1288,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddValidate(app, run);
   AddFmt(app, run);
   AddLsp(app, run);
+  AddLint(app, run);
   AddTest(app, run);
   AddPlan(app, run);
   AddApply(app, run);

@@ -60,6 +60,14 @@ struct LspOptions {
 };
 int Lsp(const LspOptions& options);
 
+struct LintOptions {
+  std::vector<std::string> paths;  // as of fmt
+  bool fix = false;                // write what can be done; else nothing is written
+  bool diff = false;               // show what would be done
+  bool json = false;
+};
+int Lint(const LintOptions& options);
+
 struct TestOptions {
   std::string folder;
   std::string filter;                             // in the key, description or file of a test; empty: all of them

@@ -59,7 +59,8 @@ const std::map<std::string_view, Names>& Arrows() {
       {"gate",             {"core", "audit", "refs", "workspace", "yaml"}},
       {"format",           {"core/base", "core/include", "yaml"}},
       {"lsp",              {"core", "format", "workspace", "yaml"}},
-      {"cli",              {"core", "audit", "format", "gate", "lsp", "net", "refs", "stats", "workspace", "yaml"}},
+      {"lint",             {"core", "format", "yaml"}},
+      {"cli",              {"core", "audit", "format", "gate", "lint", "lsp", "net", "refs", "stats", "workspace", "yaml"}},
       {"examples",         {"sdk/include", "core/include"}},
       {"bench",            {"core", "audit", "yaml", "net", "sdk", "refs", "sdk/include", "stats", "server", "tests"}},
   };

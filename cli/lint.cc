@@ -1,0 +1,156 @@
+// guidon lint DIR|FILE...: what definitions can say plainer without meaning anything else; --fix writes it.
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cli/api_client.h"
+#include "cli/output.h"
+#include "cli/unified_diff.h"
+#include "cli/verbs.h"
+#include "cli/yaml_files.h"
+#include "lint/lint.h"
+#include "workspace/file.h"
+
+namespace guidon::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct LookedAt {
+  std::string file, text;
+  lint::LintedText linted;
+};
+
+// The one modeline that files of a folder begin with, by folder. Where guidon.yaml is, each file has a schema of its
+// own.
+std::map<std::string, std::string> ModelinesOf(const std::vector<LookedAt>& files) {
+  std::map<std::string, std::set<std::string>> found;
+  std::set<std::string> mixed;
+  for (const LookedAt& looked : files) {
+    const fs::path path(looked.file);
+    const std::string folder = path.parent_path().string(), line = lint::ModelineOf(looked.text);
+    if (path.filename() == "guidon.yaml") mixed.insert(folder);
+    if (!line.empty()) found[folder].insert(line);
+  }
+  std::map<std::string, std::string> modelines;
+  for (const auto& [folder, lines] : found) {
+    if (lines.size() == 1 && !mixed.contains(folder)) modelines[folder] = *lines.begin();
+  }
+  return modelines;
+}
+
+Value ToValue(const std::string& file, const lint::LintProblem& problem) {
+  return Object{
+      {"file", Value(file)},         {"line", Value(problem.at.line)},    {"column", Value(problem.at.column)},
+      {"rule", Value(problem.rule)}, {"message", Value(problem.message)}, {"fixable", Value(problem.fixable)}};
+}
+
+class Linting {
+ public:
+  explicit Linting(const LintOptions& options) : options_(options) {}
+
+  int Run() {
+    if (const std::optional<int> stop = ReadAll()) return *stop;
+    for (const LookedAt& looked : files_) Take(looked);
+    // All or nothing is written: a text that cannot be looked at may be what another leans on.
+    if (options_.fix && !Write()) return kUsage;
+    return options_.json ? SayInJson() : Say();
+  }
+
+ private:
+  std::optional<int> ReadAll() {
+    const Result<std::vector<std::string>> names = YamlFilesOf(options_.paths);
+    if (!names) return Explain(names.error(), options_.json);
+    for (const std::string& file : *names) {
+      Result<std::string> text = ReadFile(file, YamlLimits().max_bytes);
+      if (!text) return Explain(text.error(), options_.json);
+      files_.push_back({file, *std::move(text), {}});
+    }
+    const std::map<std::string, std::string> modelines = ModelinesOf(files_);
+    for (LookedAt& looked : files_) {
+      const auto modeline = modelines.find(fs::path(looked.file).parent_path().string());
+      Result<lint::LintedText> linted = lint::LintText(
+          looked.text, looked.file, {.modeline = modeline == modelines.end() ? std::string() : modeline->second});
+      if (!linted) {
+        const char* separator = linted.error().code == ErrorCode::kInvalid ? ":" : ": ";
+        return Explain({linted.error().code, looked.file + separator + linted.error().message, {}}, options_.json);
+      }
+      looked.linted = *std::move(linted);
+    }
+    return std::nullopt;
+  }
+
+  void Take(const LookedAt& looked) {
+    for (const lint::LintProblem& problem : options_.fix ? looked.linted.left : looked.linted.problems) {
+      if (problem.fixable) ++fixable_;
+      problems_.emplace_back(looked.file, problem);
+    }
+    if (looked.linted.fixed != looked.text) changed_.push_back(&looked);
+  }
+
+  bool Write() const {
+    for (const LookedAt* looked : changed_) {
+      if (const Status written = WriteFile(looked->file, looked->linted.fixed); !written) {
+        Explain(written.error(), options_.json);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  int ExitCode() const { return problems_.empty() ? kPass : kProblem; }
+
+  int SayInJson() const {
+    Array problems, files;
+    for (const auto& [file, problem] : problems_) problems.push_back(ToValue(file, problem));
+    for (const LookedAt* looked : changed_) files.emplace_back(looked->file);
+    PrintJson(Object{{"problems", Value(std::move(problems))},
+                     {options_.fix ? "fixed" : "fixable", Value(std::move(files))}});
+    return ExitCode();
+  }
+
+  int Say() const {
+    if (options_.diff) {
+      for (const LookedAt* looked : changed_)
+        std::cout << UnifiedDiff(looked->file, looked->text, looked->linted.fixed);
+    }
+    if (options_.fix) {
+      for (const LookedAt* looked : changed_)
+        std::cout << Out().Green("fixed") << "  " << Printable(looked->file) << "\n";
+    }
+    constexpr std::size_t kIndent = 6;
+    for (const auto& [file, problem] : problems_) {
+      if (options_.diff && problem.fixable) continue;
+      std::cout << Printable(file) << ":" << problem.at.line << ":" << problem.at.column << "  "
+                << Out().Yellow(problem.rule) << "\n"
+                << Wrapped(Printable(problem.message), kIndent) << "\n";
+    }
+    if (!problems_.empty()) std::cout << Summary() << "\n";
+    return ExitCode();
+  }
+
+  std::string Summary() const {
+    const std::string count = Plural(problems_.size(), "problem");
+    if (options_.fix) return count + " left, to mend by hand";
+    if (fixable_ == 0) return count + ", to mend by hand";
+    return count + "; --fix mends " +
+           (fixable_ == problems_.size() ? (fixable_ == 1 ? "it" : "them all") : std::to_string(fixable_));
+  }
+
+  const LintOptions& options_;
+  std::vector<LookedAt> files_;
+  std::vector<std::pair<std::string, lint::LintProblem>> problems_;
+  std::vector<const LookedAt*> changed_;
+  std::size_t fixable_ = 0;
+};
+
+}  // namespace
+
+int Lint(const LintOptions& options) {
+  return Linting(options).Run();
+}
+
+}  // namespace guidon::cli

@@ -1,0 +1,55 @@
+// What can be said shorter, plainer or safer in definitions, without meaning anything else.
+//
+//   Result<LintedText> linted = LintText(text, "flags/checkout.yaml");
+//   for (const LintProblem& problem : linted->problems) Print(problem);
+//   if (linted->fixed != text) Write(linted->fixed);
+//
+// A text that can be read and is no definition (a gate.yaml) is looked at for its layout only; so is a definition that
+// cannot be decoded, of which `guidon validate` says what is wrong.
+//
+// Thread safety: pure functions. Cost: that of FormatYaml, some times over.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "yaml/yaml.h"
+
+namespace guidon::lint {
+
+struct LintRule {
+  std::string_view id;    // "list-of-one"
+  std::string_view asks;  // "a list of one value is that value"
+};
+std::span<const LintRule> LintRules();  // by id
+
+struct LintProblem {
+  std::string rule;
+  Position at;          // in the text as it is
+  std::string message;  // "[DE] is DE"
+  bool fixable =
+      true;  // false: by hand, as it takes a choice, or a comment stands where there would be no place for it
+};
+
+struct LintedText {
+  std::vector<LintProblem> problems;  // by place
+  std::string fixed;                  // the text with all done that can be; the text itself where there is nothing
+  std::vector<LintProblem> left;      // of the fixed text: what takes somebody's hand
+};
+
+struct LintOptions {
+  // The first line that files of this folder begin with (`# yaml-language-server: $schema=…`); empty: any.
+  std::string modeline;
+};
+
+// `name` is the file's, for what it should be. kInvalid as FormatYaml. kInternal when the fixed text would not mean the
+// same, would lack a comment, or is not left alone when looked at again: nobody should write it.
+Result<LintedText> LintText(std::string_view text, std::string_view name, const LintOptions& options = {});
+
+// The modeline that a text begins with; empty: none.
+std::string ModelineOf(std::string_view text);
+
+}  // namespace guidon::lint
