@@ -6,6 +6,7 @@
 #include "server/api/ofrep.h"
 #include "server/api/problem.h"
 #include "server/api/rate_limits.h"
+#include "server/api/requests.h"
 
 namespace guidon {
 namespace {
@@ -251,6 +252,15 @@ Resource ResourceOf(const Route& route, const http::Request& request, const Prin
   return {project, request.Param("environment"), any_part};
 }
 
+// A dry run of a workspace writes nothing: who may read what is there may ask what would become of it. The handler
+// reads the switch by the same function.
+Verb VerbOf(const Route& route, const http::Request& request) {
+  if (route.name != "applyWorkspace") return route.verb;
+  const Result<bool> dry_run = ReadSwitch(request, "dry_run");
+  if (dry_run && *dry_run) return Verb::kRead;
+  return route.verb;
+}
+
 // What pages of other origins may call.
 bool IsForPages(const Route& route) {
   return IsOfrep(route) || route.path == "/sdk/v1/events";
@@ -304,7 +314,7 @@ void Api::Serve(const Route& route, const http::Request& request, const Answered
       return IsOfrep(route) ? refuse(who.error()) : answered(Unauthenticated(who.error(), request.id));
     }
     call.who = *std::move(who);
-    if (Status allowed = Authorize(call.who, route.verb, ResourceOf(route, request, call.who)); !allowed) {
+    if (Status allowed = Authorize(call.who, VerbOf(route, request), ResourceOf(route, request, call.who)); !allowed) {
       parts_.api_counters.CountForbidden();
       return refuse(allowed.error());
     }

@@ -89,6 +89,29 @@ TEST_F(RolesTest, AnEditorOfStagingChangesItThereAndNothingInProductionByNoDoor)
   EXPECT_EQ(server.head(), before);
 }
 
+// What pipelines ask with: a key that can change nothing.
+TEST_F(RolesTest, WhoMayReadMayAskWhatAWorkspaceWouldDoAndNothingMore) {
+  const std::string viewer = server.MakeKey(KeyKind::kAdmin, "shop", "", "viewer");
+  const std::string body =
+      R"({"workspace":{"project":{"project":"shop","environments":{"production":{},"staging":{}}},)"
+      R"("flags":[{"flag":"b","owner":"x","type":"boolean"}]},"rulesets":true})";
+  const Revision before = server.head();
+  const HttpAnswer plan = Post(viewer, "/api/v1/projects/shop/apply?dry_run=true", body);
+  EXPECT_EQ(plan.status, 200) << plan.body;
+  EXPECT_THAT(plan.body, HasSubstr("\"key\":\"b\""));
+  for (const char* switched : {"", "?dry_run=false", "?dry_run=false&dry_run=true", "?dry_run=1",
+                               "?dry_run=", "?dry_run", "?DRY_RUN=true", "?dry_run=true%20"}) {
+    const HttpAnswer refused = Post(viewer, std::string("/api/v1/projects/shop/apply") + switched, body);
+    EXPECT_TRUE(refused.status == 403 || refused.status == 400) << switched << ": " << refused.status;
+  }
+  EXPECT_EQ(Post(viewer, "/api/v1/projects/shop/changes?dry_run=true", R"({"changes":[]})").status, 403);
+  EXPECT_EQ(
+      Post(server.MakeKey(KeyKind::kServer, "shop", "production"), "/api/v1/projects/shop/apply?dry_run=true", body)
+          .status,
+      403);
+  EXPECT_EQ(server.head(), before);
+}
+
 TEST_F(RolesTest, ASegmentNeedsTheRightInEveryEnvironmentThatUsesIt) {
   const std::string kEu = R"({"owner":"x","include":["user-2"]})";
   EXPECT_EQ(Put(staging_editor, "segments/eu", kEu).status, 200) << "used in staging only";
