@@ -1171,7 +1171,7 @@ void AddGate(CLI::App& app, Run& run) {
   const auto options = On(*verb, run, &Gate, &CheckGate);
   AddEnvironment(*verb, options->environment)->required();
   verb->add_option("--policy", options->policy,
-                   "What is demanded; left out, gate.yaml of the workspace, or the default")
+                   "Rules and limits; left out, gate.yaml of the workspace, or the default")
       ->type_name("FILE");
   CLI::Option* workspace =
       verb->add_option("--workspace,-w", options->workspace, "Look at the files of this folder")->type_name("DIR");
@@ -1208,6 +1208,7 @@ void AddGate(CLI::App& app, Run& run) {
   const std::pair<const char*, std::pair<bool*, const char*>> formats[] = {
       {"--sarif", {&options->sarif, "As SARIF 2.1.0, for code scanning"}},
       {"--junit", {&options->junit, "As JUnit XML, for CI servers"}},
+      {"--codequality", {&options->codequality, "As a Code Quality report, for GitLab"}},
       {"--markdown", {&options->markdown, "As a comment for a pull request"}},
       {"--github", {&options->github, "As workflow commands of GitHub Actions"}}};
   std::vector<CLI::Option*> chosen{verb->get_option("--json")};
@@ -1216,6 +1217,15 @@ void AddGate(CLI::App& app, Run& run) {
     for (CLI::Option* other : chosen) option->excludes(other);
     chosen.push_back(option);
   }
+  verb->add_option("--also", options->also, "Write it into this file, too: sarif=gate.sarif; may be given again")
+      ->type_name("FORMAT=FILE")
+      ->expected(1)
+      ->take_all()
+      ->check([](const std::string& text) {
+        const std::size_t equals = text.find('=');
+        if (equals == std::string::npos || equals + 1 == text.size()) return "'" + text + "' is no FORMAT=FILE";
+        return OneOf(GateFormats())(text.substr(0, equals));
+      });
   AddProject(*verb, options->project);
   AddConnection(*verb, options->connection);
 }

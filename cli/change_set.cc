@@ -72,6 +72,22 @@ std::string Shown(const Value& conflict, std::string_view name) {
   return text.substr(0, end) + "…";
 }
 
+// "/rules/0/when", RFC 6901. A name that is a number is taken for an index, so that its parent is what is found.
+Path PathOf(std::string_view pointer) {
+  Path path;
+  while (!pointer.empty()) {
+    pointer.remove_prefix(1);
+    std::string name(pointer.substr(0, pointer.find('/')));
+    pointer.remove_prefix(name.size());
+    for (const auto& [escaped, character] : {std::pair("~1", "/"), std::pair("~0", "~")}) {
+      for (std::size_t at = 0; (at = name.find(escaped, at)) != std::string::npos; ++at) name.replace(at, 2, character);
+    }
+    const bool is_index = !name.empty() && name.size() < 7 && name.find_first_not_of("0123456789") == std::string::npos;
+    path = is_index ? path.Index(static_cast<std::size_t>(std::stoul(name))) : path.Key(name);
+  }
+  return path;
+}
+
 }  // namespace
 
 Value EncodeWorkspace(const Definitions& definitions) {
@@ -121,6 +137,7 @@ std::vector<Issue> IssuesOf(const ApiAnswer& answer) {
     Issue& issue = issues.emplace_back();
     issue.code = TextOf(value, "code");
     issue.entity = TextOf(value, "entity");
+    issue.path = PathOf(TextOf(value, "pointer"));
     issue.message = TextOf(value, "message");
     issue.hint = TextOf(value, "hint");
     if (TextOf(value, "severity") == "warning") issue.severity = Severity::kWarning;

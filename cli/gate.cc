@@ -18,6 +18,7 @@
 #include "gate/formats.h"
 #include "gate/live_checks.h"
 #include "gate/policy.h"
+#include "gate/rules.h"
 #include "gate/static_checks.h"
 #include "workspace/file.h"
 #include "workspace/workspace.h"
@@ -40,13 +41,22 @@ class Gating {
   int Run() {
     for (Stop (Gating::*step)() : {&Gating::TakePolicy, &Gating::LookAtFiles, &Gating::LookAtChange,
                                    &Gating::LookAtCode, &Gating::LookAtServer}) {
-      if (const Stop stop = (this->*step)()) return *stop;
+      const Stop stop = (this->*step)();
+      if (stop && !(report_.unreachable && *stop == kUnreachable)) return *stop;
     }
+    if (report_.unreachable) NameWhatWasNotReached();
     gate::Settle(report_, policy_);
     return Say();
   }
 
  private:
+  // Where the policy makes a verdict of a server that is away, the report is the one document on standard output.
+  int Explain(const Error& error, bool json) const {
+    return cli::Explain(error, json && !(policy_.unreachable && error.code == ErrorCode::kUnavailable));
+  }
+  int Explain(const ApiAnswer& answer, bool json) const {
+    return cli::Explain(answer, json && !(policy_.unreachable && (answer.status >= 500 || answer.status == 429)));
+  }
   Stop Refuse(const Error& error) const { return Explain(error, options_.json); }
 
   Stop NotLooked(std::string group, std::string reason) {
@@ -152,6 +162,10 @@ class Gating {
     }
     if (applied.error().code != ErrorCode::kInvalid) return Refuse(applied.error());
     Add(gate::CheckRefusal(workspace_, applied.error().issues));
+    if (const std::optional<Workspace> rest = WithoutRefused(applied.error().issues)) {
+      const Result<Applied> others = ApplyToRuleset(rest->definitions, *file, options_.snapshot);
+      if (others) Compare(others->before.entities, others->after.entities);
+    }
     return std::nullopt;
   }
 
@@ -160,13 +174,44 @@ class Gating {
         SendWorkspace(options_.connection, workspace_, {.dry_run = true, .prune = options_.prune, .rulesets = true});
     if (!answer) return Unreachable(Explain(answer.error(), options_.json));
     if (answer->status == 422) {
-      Add(gate::CheckRefusal(workspace_, IssuesOf(*answer)));
-      return std::nullopt;
+      const std::vector<Issue> issues = IssuesOf(*answer);
+      Add(gate::CheckRefusal(workspace_, issues));
+      const std::optional<Workspace> rest = WithoutRefused(issues);
+      return rest ? CompareOthersWithServer(*rest) : std::nullopt;
     }
     if (!answer->ok()) return Unreachable(Explain(*answer, options_.json));
-    Add(gate::CheckConflicts(workspace_, answer->body));
-    if (HasConflicts(answer->body)) return std::nullopt;
-    const Value* rulesets = answer->body.Find("rulesets");
+    return CompareAsPlanned(answer->body);
+  }
+
+  // What is refused hides nothing else: the files once more, as if those entities were left as the server has them.
+  // Nothing: it is not said which those are.
+  std::optional<Workspace> WithoutRefused(const std::vector<Issue>& issues) const {
+    std::optional<Workspace> rest = workspace_;
+    EntitySet& entities = rest->definitions.entities;
+    bool is_less = false;
+    for (const EntityRef& ref : workspace_.definitions.entities.Refs()) {
+      const bool is_refused = std::any_of(issues.begin(), issues.end(), [&](const Issue& issue) {
+        return issue.severity == Severity::kError && issue.entity == ref.ToText();
+      });
+      if (is_refused) is_less = entities.Remove(ref) || is_less;
+    }
+    if (!is_less) rest.reset();
+    return rest;
+  }
+
+  // Without `prune`: what was left out is not gone.
+  Stop CompareOthersWithServer(const Workspace& rest) {
+    const Result<ApiAnswer> answer = SendWorkspace(options_.connection, rest, {.dry_run = true, .rulesets = true});
+    if (!answer) return Unreachable(Explain(answer.error(), options_.json));
+    if (answer->status == 422) return std::nullopt;  // they need what is refused
+    if (!answer->ok()) return Unreachable(Explain(*answer, options_.json));
+    return CompareAsPlanned(answer->body);
+  }
+
+  Stop CompareAsPlanned(const Value& plan) {
+    Add(gate::CheckConflicts(workspace_, plan));
+    if (HasConflicts(plan)) return std::nullopt;
+    const Value* rulesets = plan.Find("rulesets");
     const Value* here = rulesets == nullptr ? nullptr : rulesets->Find(options_.environment);
     if (here != nullptr) {
       const Result<Snapshot> before = SnapshotIn(*here, "before"), after = SnapshotIn(*here, "after");
@@ -174,7 +219,7 @@ class Gating {
       if (!after) return Refuse(after.error());
       Compare(before->entities, after->entities);
     }
-    return AskForApprovals(answer->body);
+    return AskForApprovals(plan);
   }
 
   // Null is an environment that is not there yet.
@@ -252,36 +297,71 @@ class Gating {
     return gate::NotStarted(options_.experiment, Text(*definition, "owner"));
   }
 
-  // What the policy makes of a server that cannot be reached.
-  Stop Unreachable(int exit_code) const {
-    return exit_code == kUnreachable ? policy_.unreachable.value_or(kUnreachable) : exit_code;
+  // A policy may make a verdict of a server that cannot be reached. Then the other steps go on all the same: what files
+  // and code show counts whether or not the server is there.
+  Stop Unreachable(int exit_code) {
+    if (exit_code == kUnreachable && policy_.unreachable) {
+      report_.unreachable = *policy_.unreachable == kPass   ? gate::Verdict::kPass
+                            : *policy_.unreachable == kHold ? gate::Verdict::kHold
+                                                            : gate::Verdict::kFail;
+    }
+    return exit_code;
+  }
+
+  // Groups that a step began and could not end.
+  void NameWhatWasNotReached() {
+    for (const gate::PolicyRule& rule : gate::Rules()) {
+      const bool is_said = std::any_of(report_.looked.begin(), report_.looked.end(),
+                                       [&](const gate::Looked& looked) { return looked.group == rule.group(); });
+      if (!is_said) NotLooked(std::string(rule.group()), "the server cannot be reached");
+    }
+    // In the order in which they are always told.
+    const auto place = [](const gate::Looked& looked) {
+      const auto rules = gate::Rules();
+      return std::find_if(rules.begin(), rules.end(), [&](const auto& rule) { return rule.group() == looked.group; });
+    };
+    std::stable_sort(report_.looked.begin(), report_.looked.end(),
+                     [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  }
+
+  // "table", or that of the option that was given.
+  std::string FormatOfAnswer() const {
+    const std::pair<bool, const char*> options[] = {
+        {options_.json, "json"},         {options_.sarif, "sarif"},
+        {options_.junit, "junit"},       {options_.codequality, "codequality"},
+        {options_.markdown, "markdown"}, {options_.github, "github"}};
+    for (const auto& [is_given, format] : options) {
+      if (is_given) return format;
+    }
+    return "table";
+  }
+
+  std::string TextIn(std::string_view format, bool is_of_file) const {
+    if (format == "json") return ToJson(gate::ToJson(report_)) + "\n";
+    if (format == "sarif") return gate::ToSarif(report_, GUIDON_VERSION);
+    if (format == "junit") return gate::ToJUnit(report_);
+    if (format == "codequality") return gate::ToCodeQuality(report_);
+    if (format == "markdown") return gate::ToMarkdown(report_);
+    if (format == "github") return gate::ToGitHub(report_);
+    return gate::ToTable(report_, is_of_file ? 80 : LineWidth(), is_of_file ? gate::Marks() : Out().marks());
   }
 
   int Say() const {
-    std::string text;
-    if (options_.json) {
-      text = ToJson(gate::ToJson(report_)) + "\n";
-    } else if (options_.sarif) {
-      text = gate::ToSarif(report_, GUIDON_VERSION);
-    } else if (options_.junit) {
-      text = gate::ToJUnit(report_);
-    } else if (options_.markdown) {
-      text = gate::ToMarkdown(report_);
-    } else if (options_.github) {
-      text = gate::ToGitHub(report_);
+    for (const std::string& also : options_.also) {
+      const std::size_t equals = also.find('=');
+      const Status written = WriteFile(also.substr(equals + 1), TextIn(also.substr(0, equals), true));
+      if (!written) return Explain(written.error(), options_.json);
+    }
+    const bool is_of_file = !options_.output.empty();
+    const std::string text = TextIn(FormatOfAnswer(), is_of_file);
+    if (is_of_file) {
+      if (const Status written = WriteFile(options_.output, text); !written) {
+        return Explain(written.error(), options_.json);
+      }
     } else {
-      text = gate::ToTable(report_, options_.output.empty() ? LineWidth() : 80,
-                           options_.output.empty() ? Out().marks() : gate::Marks());
-    }
-    const int exit_code = gate::ExitCodeOf(gate::VerdictOf(report_));
-    if (options_.output.empty()) {
       std::cout << text;
-      return exit_code;
     }
-    if (const Status written = WriteFile(options_.output, text); !written) {
-      return Explain(written.error(), options_.json);
-    }
-    return exit_code;
+    return gate::ExitCodeOf(gate::VerdictOf(report_));
   }
 
   const GateOptions& options_;
@@ -293,6 +373,10 @@ class Gating {
 };
 
 }  // namespace
+
+std::vector<std::string> GateFormats() {
+  return {"table", "json", "sarif", "junit", "codequality", "markdown", "github"};
+}
 
 int Gate(const GateOptions& options) {
   const std::optional<std::int64_t> now_ms = TimeOf(options.now);

@@ -455,9 +455,12 @@ struct GateOptions {
   std::string experiment;  // empty: none is looked at
   std::string now;         // RFC 3339; empty: the present
   // At most one of them: for people on a terminal without any.
-  bool json = false, sarif = false, junit = false, markdown = false, github = false;
-  std::string output;  // a file; empty: standard output
+  bool json = false, sarif = false, junit = false, codequality = false, markdown = false, github = false;
+  std::string output;             // a file; empty: standard output
+  std::vector<std::string> also;  // "FORMAT=FILE": written there, too
 };
 int Gate(const GateOptions& options);
+// The formats of `also`: "table", and what the options are called.
+std::vector<std::string> GateFormats();
 
 }  // namespace guidon::cli

@@ -92,8 +92,11 @@ class CodeChecker {
     const Place place{reference.file, {reference.line, reference.column}};
     const auto found = flags_.find(reference.key);
     if (found == flags_.end()) {
+      // Who owns the flag that was probably meant can say.
+      const auto meant = flags_.find(ClosestMatch(reference.key, keys_));
       const std::string hint = DidYouMean(reference.key, keys_);
-      return Add("code.unknown-flag", reference.key, "", place, "the code reads it, and there is no such flag",
+      return Add("code.unknown-flag", reference.key, meant == flags_.end() ? "" : meant->second->owner, place,
+                 "the code reads it, and there is no such flag",
                  hint.empty() ? "mend the key, or define the flag" : hint);
     }
     const FlagDefinition& flag = *found->second;

@@ -15,8 +15,14 @@ std::string_view ToString(Verdict verdict) {
   return kWords.at(static_cast<std::size_t>(verdict));
 }
 
+std::string MessageOf(const Finding& finding) {
+  std::string text = finding.message;
+  if (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
 std::string SentenceOf(const Finding& finding) {
-  std::string text = finding.subject.empty() ? finding.message : finding.subject + ": " + finding.message;
+  std::string text = (finding.subject.empty() ? "" : finding.subject + ": ") + MessageOf(finding);
   if (!finding.fix.empty()) text += " (" + finding.fix + ")";
   return text;
 }
@@ -57,8 +63,8 @@ Counts CountsOf(const Report& report) {
 
 Verdict VerdictOf(const Report& report) {
   const Counts counts = CountsOf(report);
-  if (counts.fail > 0) return Verdict::kFail;
-  return counts.hold > 0 ? Verdict::kHold : Verdict::kPass;
+  if (counts.fail > 0 || report.unreachable == Verdict::kFail) return Verdict::kFail;
+  return counts.hold > 0 || report.unreachable == Verdict::kHold ? Verdict::kHold : Verdict::kPass;
 }
 
 int ExitCodeOf(Verdict verdict) {
@@ -86,6 +92,10 @@ std::string SummaryOf(const Counts& counts) {
   if (text.empty()) text = "nothing found";
   if (counts.waived > 0) text += "; " + std::to_string(counts.waived) + " waived";
   return text;
+}
+
+std::string SummaryOf(const Report& report) {
+  return SummaryOf(CountsOf(report)) + (report.unreachable ? "; the server cannot be reached" : "");
 }
 
 }  // namespace guidon::gate

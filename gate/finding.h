@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,9 @@ struct Looked {
   friend bool operator==(const Looked&, const Looked&) = default;
 };
 
+enum class Verdict : std::uint8_t { kPass, kFail, kHold };
+std::string_view ToString(Verdict verdict);  // "pass", "fail", "hold"
+
 struct Report {
   std::string environment;
   std::string policy;           // its name; "default" without a file
@@ -62,19 +66,20 @@ struct Report {
   std::chrono::sys_days day{};  // of the run: what has expired, and which waivers hold, depends on it
   std::vector<Looked> looked;
   std::vector<Finding> findings;
+  std::optional<Verdict> unreachable =
+      {};  // what the policy makes of a server that could not be reached; absent: it was
   friend bool operator==(const Report&, const Report&) = default;
 };
 
+// Its message, without the full stop of a sentence: the formats have their own.
+std::string MessageOf(const Finding& finding);
 // "flag checkout.layout: its time was over on 2026-03-31 (remove it, or move the day)"
 std::string SentenceOf(const Finding& finding);
 std::string LineOf(const Place& place);  // "shop/flags/layout.yaml:4"; "" where there is no file
 
 std::chrono::sys_days DayOf(std::int64_t epoch_ms);  // the UTC day of a moment
 
-enum class Verdict : std::uint8_t { kPass, kFail, kHold };
-std::string_view ToString(Verdict verdict);  // "pass", "fail", "hold"
-
-// By the worst finding that counts.
+// By the worst finding that counts, and what the policy makes of a server that is away: that hides no finding.
 Verdict VerdictOf(const Report& report);
 int ExitCodeOf(Verdict verdict);  // 0, 1, 3
 
@@ -86,5 +91,6 @@ Counts CountsOf(const Report& report);
 
 // "2 to mend, 1 to wait for, 3 warnings; 1 waived", "nothing found".
 std::string SummaryOf(const Counts& counts);
+std::string SummaryOf(const Report& report);  // the same, and that the server could not be reached
 
 }  // namespace guidon::gate

@@ -32,6 +32,10 @@ std::string ToSarif(const Report& report, const std::string& version);
 // fails with all of its findings. Its time is the beginning of the day.
 std::string ToJUnit(const Report& report);
 
+// GitLab's Code Quality report: what is at a line of a file and counts. GitLab shows the same finding once, by a
+// fingerprint that does not change when it moves within its file.
+std::string ToCodeQuality(const Report& report);
+
 // A comment for a pull request, which a product manager understands: the verdict, what has to be mended and by whom,
 // the rest folded away.
 std::string ToMarkdown(const Report& report);

@@ -31,11 +31,24 @@ std::string Plain(const std::string& text) {
   return out;
 }
 
+// What stands between backquotes is code, a command mostly, where nothing else means anything.
+std::string WithCode(const std::string& text) {
+  std::string out;
+  std::size_t from = 0;
+  for (std::size_t open; (open = text.find('`', from)) != std::string::npos;) {
+    const std::size_t close = text.find('`', open + 1);
+    if (close == std::string::npos || close == open + 1) break;
+    out += Plain(text.substr(from, open - from)) + Printable(text.substr(open, close + 1 - open));
+    from = close + 1;
+  }
+  return out + Plain(text.substr(from));
+}
+
 std::string ItemOf(const Finding& finding) {
   std::string item = "- ";
   if (!finding.subject.empty()) item += "**" + Plain(finding.subject) + "**: ";
-  item += Plain(finding.message) + ".";
-  if (!finding.fix.empty()) item += " *What to do:* " + Plain(finding.fix) + ".";
+  item += WithCode(MessageOf(finding)) + ".";
+  if (!finding.fix.empty()) item += " *What to do:* " + WithCode(finding.fix) + (finding.fix.ends_with('?') ? "" : ".");
   if (!finding.owner.empty()) item += " Ask " + Plain(finding.owner) + ".";
   if (!finding.waived.empty()) item += " Waived: " + Plain(finding.waived) + ".";
   item += " <sub>" + finding.rule;
@@ -105,8 +118,11 @@ std::string ToMarkdown(const Report& report) {
   text += verdict == Verdict::kPass
               ? (counts.warn > 0 ? "Nothing stands in the way; " + Plural(counts.warn, "warning") + " to look at.\n"
                                  : std::string("Nothing stands in the way.\n"))
-          : verdict == Verdict::kFail ? Plural(counts.fail, "thing") + " to mend before this can go out.\n"
-                                      : "Nothing is wrong, but not enough is known yet. Run it again later.\n";
+          : counts.fail > 0 ? Plural(counts.fail, "thing") + " to mend before this can go out.\n"
+          : verdict == Verdict::kFail
+              ? std::string("Nothing is found to be wrong, but what could not be asked counts.\n")
+              : "Nothing is wrong, but not enough is known yet. Run it again later.\n";
+  if (report.unreachable) text += "\nThe server could not be reached: what the change does there was not looked at.\n";
   AddSection(text, "To mend", fail, false);
   AddSection(text, "To wait for", hold, false);
   AddSection(text, "Warnings", warn, true);
@@ -136,8 +152,7 @@ std::string ToGitHub(const Report& report) {
     text += Escaped(SentenceOf(finding), false) + "\n";
   }
   return text + std::string(VerdictOf(report) == Verdict::kFail ? "::error " : "::notice ") + "title=guidon gate::" +
-         Escaped(std::string(ToString(VerdictOf(report))) + " for " + report.environment + ": " +
-                     SummaryOf(CountsOf(report)),
+         Escaped(std::string(ToString(VerdictOf(report))) + " for " + report.environment + ": " + SummaryOf(report),
                  false) +
          "\n";
 }

@@ -195,7 +195,7 @@ class Checker {
       const Experiment& experiment = record.definition;
       const EntityRef ref{EntityKind::kExperiment, experiment.key};
       for (std::size_t i = 0; i < experiment.tests.size(); ++i) {
-        AddOutcome(ref.ToText(), experiment.owner, PlaceOf(ref, Path().Key("tests").Index(i)),
+        AddOutcome(ref.ToText(), experiment.owner, PlaceOf(ref, Path().Key("tests").Index(i)), "",
                    runner.Run(experiment, experiment.tests[i]));
       }
     }
@@ -203,15 +203,17 @@ class Checker {
       const FlagTest& test = workspace_.tests[i];
       const Origin& origin = workspace_.test_origins[i];
       const std::string subject = test.experiment.empty() ? "flag " + test.flag : "experiment " + test.experiment;
-      AddOutcome(subject, OwnerOfEntity(subject), {FileOf(workspace_, origin.file), origin.Of({})}, runner.Run(test));
+      AddOutcome(subject, OwnerOfEntity(subject), {FileOf(workspace_, origin.file), origin.Of({})}, test.description,
+                 runner.Run(test));
     }
   }
 
   void AddOutcome(const std::string& subject, const std::string& owner, const Place& place,
-                  const TestOutcome& outcome) {
+                  const std::string& description, const TestOutcome& outcome) {
     if (outcome.passed()) return;
     const FailedCase& first = outcome.failures.front();
-    std::string message = "a test fails: given " + ToJson(first.given);
+    std::string message = description.empty() ? "a test" : "the test \"" + description + "\"";
+    message += " fails: given " + ToJson(first.given);
     for (const std::string& difference : first.differences) message += ", " + difference;
     if (outcome.failed > 1) message += "; and " + Plural(outcome.failed - 1, "case") + " more";
     Add("static.test", subject, owner, place, std::move(message), "`guidon test` says what led there");

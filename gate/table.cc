@@ -24,7 +24,7 @@ std::string WhereOf(const Finding& finding) {
 }
 
 std::string DetailOf(const Finding& finding) {
-  std::string text = finding.message;
+  std::string text = MessageOf(finding);
   // Where the place stands in the first line, the subject is not said yet.
   if (!finding.place.file.empty() && !finding.subject.empty()) text = finding.subject + ": " + text;
   if (!finding.fix.empty()) text += " (" + finding.fix + ")";
@@ -55,7 +55,7 @@ std::string ToTable(const Report& report, std::size_t width, const Marks& marks)
   const std::string& mark = verdict == Verdict::kPass   ? marks.green
                             : verdict == Verdict::kFail ? marks.red
                                                         : marks.yellow;
-  return text + Marked(mark, word, marks) + "  " + report.environment + ": " + SummaryOf(CountsOf(report)) + "\n";
+  return text + Marked(mark, word, marks) + "  " + report.environment + ": " + SummaryOf(report) + "\n";
 }
 
 }  // namespace guidon::gate

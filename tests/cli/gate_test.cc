@@ -73,13 +73,49 @@ TEST_F(GateServerTest, ARunningExperimentIsLeftAsItIs) {
   files.Write("experiments/one.yaml", Experiment("60% }, other: { serves: on, weight: 40% }"));
   const Finished edited = Gate();
   EXPECT_EQ(edited.exit_code, 1);
-  EXPECT_THAT(edited.output, HasSubstr("fail    change.experiment  " + files.path() + "/experiments/one.yaml:"));
+  EXPECT_THAT(edited.output, HasSubstr("fail    change.experiment  " + files.path() + "/experiments/one.yaml:9:"));
   EXPECT_THAT(edited.output, HasSubstr("owner ana@shop.example"));
   ASSERT_EQ(Cli({"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
   const Finished offline =
       Guidon({"gate", "-e", "production", "-w", files.path(), "--offline", "--snapshot", files / "production.json"});
   EXPECT_EQ(offline.exit_code, 1);
   EXPECT_THAT(offline.output, HasSubstr("change.experiment"));
+}
+
+// One run tells all that is wrong: what a server would refuse hides nothing of the rest.
+TEST_F(GateServerTest, BesideWhatIsRefusedTheRestIsComparedAllTheSame) {
+  files.Write("experiments/one.yaml", Experiment("60% }, other: { serves: on, weight: 40% }"));
+  files.Write("flags/ranker.yaml", Ranker("{ new: 100%, old: 0% }"));
+  ASSERT_EQ(Cli({"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
+  for (const Finished& done : {Gate(), Gate({"--prune"}),
+                               Guidon({"gate", "-e", "production", "-w", files.path(), "--offline", "--snapshot",
+                                       files / "production.json"})}) {
+    EXPECT_EQ(done.exit_code, 1) << done.errors;
+    EXPECT_THAT(done.output, HasSubstr("fail    change.experiment  "));
+    EXPECT_THAT(done.output, HasSubstr("fail    change.jump        "));
+    EXPECT_THAT(done.output, Not(HasSubstr("archived")));
+    EXPECT_THAT(done.output, HasSubstr("FAIL  production: 2 to mend\n"));
+  }
+}
+
+TEST_F(GateServerTest, OneRunWritesManyFormats) {
+  files.Write("flags/ranker.yaml", Ranker("{ new: 100%, old: 0% }"));
+  std::vector<std::string> more = {"--json"};
+  for (const char* format : {"table", "json", "sarif", "junit", "codequality", "markdown", "github"}) {
+    more.insert(more.end(), {"--also", std::string(format) + "=" + (files / format)});
+  }
+  const Finished all = Gate(more);
+  EXPECT_EQ(all.exit_code, 1) << all.errors;
+  EXPECT_EQ(TextFile(files / "json"), all.output);
+  EXPECT_EQ(TextFile(files / "codequality"), Gate({"--codequality"}).output);
+  EXPECT_EQ(TextFile(files / "junit"), Gate({"--junit"}).output);
+  EXPECT_EQ(TextFile(files / "sarif"), Gate({"--sarif"}).output);
+  EXPECT_EQ(TextFile(files / "markdown"), Gate({"--markdown"}).output);
+  EXPECT_EQ(TextFile(files / "github"), Gate({"--github"}).output);
+  EXPECT_THAT(TextFile(files / "table"), HasSubstr("FAIL  production: 1 to mend\n"));
+  for (const char* wrong : {"sarif", "sarif=", "=x", "html=x"})
+    EXPECT_EQ(Gate({"--also", wrong}).exit_code, 2) << wrong;
+  EXPECT_EQ(Gate({"--also", "json=" + (files / "no/such/folder")}).exit_code, 2);
 }
 
 TEST_F(GateServerTest, WhatWasChangedOnBothSidesIsAConflict) {
@@ -131,8 +167,21 @@ TEST_F(GateServerTest, WithoutAServerThereIsNoVerdictUnlessThePolicyHasOne) {
                                           files.path(), "--server", "http://127.0.0.1:1"};
   const std::vector<std::string> key = {"GUIDON_KEY=gdn_adm_none"};
   EXPECT_EQ(Guidon(words, key).exit_code, 4);
-  files.Write("gate.yaml", "unreachable: hold\n");
-  EXPECT_EQ(Guidon(words, key).exit_code, 3);
+  for (const auto& [word, code] : {std::pair("hold", 3), std::pair("fail", 1), std::pair("pass", 0)}) {
+    files.Write("gate.yaml", std::string("unreachable: ") + word + "\n");
+    const Finished away = Guidon(words, key);
+    EXPECT_EQ(away.exit_code, code) << away.output << away.errors;
+    EXPECT_THAT(away.output, HasSubstr("not looked at: change, as the server cannot be reached\n"));
+    EXPECT_THAT(away.output, HasSubstr("; the server cannot be reached\n"));
+    std::vector<std::string> as_json = words;
+    as_json.emplace_back("--json");
+    EXPECT_EQ(JsonOf(Guidon(as_json, key)).Find("verdict")->AsString(), word);  // the one document
+  }
+  // What the files show counts all the same.
+  files.Write("tests/a.yaml", "{ flag: plain, environment: production, given: {}, expect: on }\n");
+  const Finished failing = Guidon(words, key);
+  EXPECT_EQ(failing.exit_code, 1);
+  EXPECT_THAT(failing.output, HasSubstr("fail    static.test"));
 }
 
 }  // namespace

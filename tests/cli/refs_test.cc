@@ -126,7 +126,7 @@ TEST(GateCodeTest, CodeIsHeldAgainstTheWorkspaceByItsConfigToo) {
   EXPECT_EQ(fail.output, "fail    code.unknown-flag  " + files / "web/a.py" +
                              ":1:7\n"
                              "        flag payment.v2: the code reads it, and there is no such flag (did you mean "
-                             "'payments.v2'?)\n"
+                             "'payments.v2'?); owner a\n"
                              "not looked at: change, as --offline was given, and no --snapshot\n"
                              "not looked at: live, as --offline was given\n"
                              "FAIL  production: 1 to mend\n");

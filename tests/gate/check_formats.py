@@ -1,6 +1,7 @@
-"""Holds the golden files of the gate's formats against the schemas of SARIF 2.1.0 and of JUnit XML.
+"""Holds files of the gate's formats, the golden ones unless others are named, against the schemas of SARIF 2.1.0 and of
+JUnit XML.
 
-    python3 check_formats.py SHARED_FOLDER
+    python3 check_formats.py SHARED_FOLDER [FILE.sarif|FILE.xml...]
 
 The schemas are no part of the project: without them nothing is checked, and that is said (exit code 77: skipped).
 """
@@ -24,12 +25,13 @@ def main():
     validator = jsonschema.validators.validator_for(schema)(schema)
     faults = 0
     checked = 0
-    for path in sorted(GOLDEN.glob("*.sarif")):
+    files = [pathlib.Path(name) for name in sys.argv[2:]] or sorted(GOLDEN.glob("*"))
+    for path in [path for path in files if path.suffix == ".sarif"]:
         checked += 1
         for error in validator.iter_errors(json.loads(path.read_text(encoding="utf-8"))):
             print(f"{path.name}: {'/'.join(map(str, error.absolute_path))}: {error.message}")
             faults += 1
-    for path in sorted(GOLDEN.glob("*.junit.xml")):
+    for path in [path for path in files if path.suffix == ".xml"]:
         checked += 1
         done = subprocess.run(["xmllint", "--noout", "--schema", str(schemas / "JUnit.xsd"), str(path)],
                               capture_output=True, text=True, check=False)
@@ -37,7 +39,7 @@ def main():
             print(done.stderr.strip())
             faults += 1
     print(f"{checked} files, {faults} faults")
-    return 1 if faults or checked < 4 else 0
+    return 1 if faults or checked < (len(sys.argv[2:]) or 4) else 0
 
 
 if __name__ == "__main__":

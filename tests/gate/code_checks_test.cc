@@ -68,12 +68,14 @@ std::vector<std::string> Found(const std::string& rule, const std::vector<Read>&
   return found;
 }
 
-TEST(CodeChecksTest, FlagsThatAreNotThereAreNamedAtEachRead) {
-  EXPECT_THAT(Found("code.unknown-flag", {{"layout"}, {"layuot"}, {"other.thing"}, {"old"}}),
+TEST(CodeChecksTest, FlagsThatAreNotThereAreNamedAtEachReadWithTheOwnerOfWhatWasMeant) {
+  EXPECT_THAT(Found("code.unknown-flag", {{"layout"}, {"layuot"}, {"other.thing"}, {"old"}, {"code.v3"}}),
               ElementsAre("src/a.cc:2:9 flag layuot (): the code reads it, and there is no such flag (did you mean "
                           "'layout'?)",
                           "src/a.cc:3:9 flag other.thing (): the code reads it, and there is no such flag (mend the "
-                          "key, or define the flag)"));
+                          "key, or define the flag)",
+                          "src/a.cc:5:9 flag code.v3 (payments): the code reads it, and there is no such flag (did you "
+                          "mean 'code.v2'?)"));
 }
 
 TEST(CodeChecksTest, FlagsAreReadAsWhatTheyAre) {

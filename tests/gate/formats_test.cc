@@ -87,6 +87,7 @@ TEST(FormatsTest, AreThoseThatWereLookedAt) {
                                                                     {".json", guidon::ToJson(ToJson(report)) + "\n"},
                                                                     {".sarif", ToSarif(report, "1.2.3")},
                                                                     {".junit.xml", ToJUnit(report)},
+                                                                    {".codequality.json", ToCodeQuality(report)},
                                                                     {".md", ToMarkdown(report)},
                                                                     {".github.txt", ToGitHub(report)}}) {
       EXPECT_EQ(text, Golden(file + ending, text)) << file << ending;
@@ -109,6 +110,55 @@ TEST(FormatsTest, ACommentHasNoMarkupOfWhatItShows) {
   EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("@everybody")));
   EXPECT_THAT(text, ::testing::HasSubstr("\\[link\\]"));
   EXPECT_THAT(text, ::testing::HasSubstr("\\*bold\\*"));
+}
+
+TEST(FormatsTest, AServerThatIsAwayIsSaidWhateverThePolicyMakesOfIt) {
+  Report report = Passing();
+  for (const auto& [verdict, word, title] :
+       {std::tuple(Verdict::kPass, "PASS", "May be released"), std::tuple(Verdict::kHold, "HOLD", "Not yet"),
+        std::tuple(Verdict::kFail, "FAIL", "May not be released")}) {
+    report.unreachable = verdict;
+    EXPECT_EQ(VerdictOf(report), verdict);
+    EXPECT_THAT(ToTable(report, 80), ::testing::HasSubstr(std::string(word) + "  production: nothing found; the server "
+                                                                              "cannot be reached\n"));
+    EXPECT_THAT(ToMarkdown(report), ::testing::HasSubstr(title));
+    EXPECT_THAT(ToMarkdown(report), ::testing::HasSubstr("The server could not be reached"));
+  }
+  report.unreachable = Verdict::kPass;
+  report.findings = Failing().findings;
+  EXPECT_EQ(VerdictOf(report), Verdict::kFail);
+}
+
+TEST(FormatsTest, AMessageHasNoFullStopTwiceAndCommandsAreCode) {
+  Report report = Failing();
+  report.findings.resize(1);
+  report.findings[0].message = "0 events so far; there is no verdict before 150.";
+  report.findings[0].fix = "`guidon test <x>` says *it*, `";
+  EXPECT_THAT(ToTable(report, 200),
+              ::testing::HasSubstr("before 150 (`guidon test <x>` says *it*, `); owner payments\n"));
+  EXPECT_THAT(ToMarkdown(report),
+              ::testing::HasSubstr("before 150. *What to do:* `guidon test <x>` says \\*it\\*, \\`. Ask payments."));
+}
+
+// GitLab shows what has the same fingerprint once.
+TEST(FormatsTest, CodeQualityKnowsAFindingAgainWhenItMovesAndTellsEqualOnesApart) {
+  const auto prints = [](const Report& report) {
+    std::vector<std::string> found;
+    const Result<Value> entries = ParseJson(ToCodeQuality(report));
+    for (const Value& entry : entries->AsArray()) found.push_back(entry.Find("fingerprint")->AsString());
+    return found;
+  };
+  Report report = Failing();
+  report.findings = {report.findings[0], report.findings[0]};
+  const std::vector<std::string> before = prints(report);
+  ASSERT_EQ(before.size(), 2u);
+  EXPECT_NE(before[0], before[1]);
+  for (Finding& finding : report.findings) finding.place.at = {99, 1};
+  EXPECT_EQ(prints(report), before);
+  report.findings[0].place = {};  // GitLab has no place for it
+  EXPECT_EQ(prints(report).size(), 1u);
+  report.findings[1].waived = "it is known";
+  EXPECT_EQ(ToCodeQuality(report), "[]\n");
 }
 
 TEST(FormatsTest, ACommandOfGitHubIsOneLine) {

@@ -10,6 +10,7 @@ namespace guidon::gate {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr std::int64_t kNow = 1'800'000'000'000;  // 2027-01-15T08:00:00Z
@@ -70,6 +71,10 @@ TEST(StaticChecksTest, ATestThatFailsSaysWhatItGot) {
   EXPECT_THAT(Found(Files({{"flags/a.yaml", Flag("a")}, {"tests/a.yaml", "- " + test + "on }\n"}}), "static.test"),
               ElementsAre("tests/a.yaml:1:3 flag a (payments): a test fails: given {\"country\":\"DE\"}, variation is "
                           "'off', not 'on' (`guidon test` says what led there)"));
+  EXPECT_THAT(Found(Files({{"flags/a.yaml", Flag("a")},
+                           {"tests/a.yaml", "- { description: Germany has it, " + test.substr(2) + "on }\n"}}),
+                    "static.test"),
+              ElementsAre(HasSubstr("flag a (payments): the test \"Germany has it\" fails: given ")));
   EXPECT_THAT(
       Found(Files({{"flags/a.yaml", Flag("a")},
                    {"tests/a.yaml",
