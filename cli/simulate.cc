@@ -35,7 +35,7 @@ struct SimulatedRulesets {
 
 // nullopt everywhere here: it is said why, and `exit_code` is set.
 template <typename T>
-std::optional<T> Refused(int& exit_code, int code) {
+std::optional<T> Untaken(int& exit_code, int code) {
   exit_code = code;
   return std::nullopt;
 }
@@ -48,7 +48,7 @@ std::optional<Population> ReadPopulation(const SimulateOptions& options, int& ex
   std::string text = options.population;
   if (!is_inline) {
     Result<std::string> read = ReadFile(options.population, YamlLimits().max_bytes);
-    if (!read) return Refused<Population>(exit_code, Explain(read.error(), options.json));
+    if (!read) return Untaken<Population>(exit_code, Explain(read.error(), options.json));
     text = *std::move(read);
   }
   const YamlResult yaml = ParseYaml(text);
@@ -76,13 +76,13 @@ std::optional<Population> ReadPopulation(const SimulateOptions& options, int& ex
     error.issues.push_back(fault.issue);
   }
   Complain(error, options.json);
-  return Refused<Population>(exit_code, kUsage);
+  return Untaken<Population>(exit_code, kUsage);
 }
 
 std::optional<Audience> ReadAudience(const SimulateOptions& options, int& exit_code) {
   if (!options.contexts.empty()) {
     Result<std::vector<Context>> contexts = ReadContexts(options.contexts);
-    if (!contexts) return Refused<Audience>(exit_code, Explain(contexts.error(), options.json));
+    if (!contexts) return Untaken<Audience>(exit_code, Explain(contexts.error(), options.json));
     return Audience{*std::move(contexts), options.contexts};
   }
   std::optional<Population> population = ReadPopulation(options, exit_code);
@@ -100,43 +100,43 @@ std::shared_ptr<const Ruleset> CompiledOf(const SnapshotDocument& document) {
 
 std::optional<SimulatedRulesets> FromFile(const SimulateOptions& options, int& exit_code) {
   const Result<SnapshotDocument> document = ReadRulesetFile(options.ruleset);
-  if (!document) return Refused<SimulatedRulesets>(exit_code, Explain(document.error(), options.json));
+  if (!document) return Untaken<SimulatedRulesets>(exit_code, Explain(document.error(), options.json));
   return SimulatedRulesets{nullptr, CompiledOf(*document), document->snapshot.environment, ""};
 }
 
 std::optional<SimulatedRulesets> FromServer(const SimulateOptions& options, int& exit_code) {
   const Result<std::string> project = ResolveProject(options.connection, options.project);
-  if (!project) return Refused<SimulatedRulesets>(exit_code, Explain(project.error(), options.json));
+  if (!project) return Untaken<SimulatedRulesets>(exit_code, Explain(project.error(), options.json));
   std::string path = EnvironmentPath(*project, options.environment) + "/snapshot";
   if (options.revision) path += "?revision=" + std::to_string(*options.revision);
   if (!options.at.empty()) path += "?at=" + Escape(options.at);
   const Result<ApiAnswer> answer = Ask(options.connection, "GET", path);
-  if (!answer) return Refused<SimulatedRulesets>(exit_code, Explain(answer.error(), options.json));
-  if (!answer->ok()) return Refused<SimulatedRulesets>(exit_code, Explain(*answer, options.json));
+  if (!answer) return Untaken<SimulatedRulesets>(exit_code, Explain(answer.error(), options.json));
+  if (!answer->ok()) return Untaken<SimulatedRulesets>(exit_code, Explain(*answer, options.json));
   const Result<SnapshotDocument> document = DecodeSnapshot(answer->text);
-  if (!document) return Refused<SimulatedRulesets>(exit_code, Explain(document.error(), options.json));
+  if (!document) return Untaken<SimulatedRulesets>(exit_code, Explain(document.error(), options.json));
   return SimulatedRulesets{nullptr, CompiledOf(*document), options.environment, ""};
 }
 
 // The workspace alone, with first allocations.
 std::optional<SimulatedRulesets> FromWorkspace(const SimulateOptions& options, int& exit_code) {
   const Result<Snapshot> snapshot = SnapshotOfWorkspace(options.workspace, options.environment);
-  if (!snapshot) return Refused<SimulatedRulesets>(exit_code, ExplainRefusal(snapshot.error(), options.json));
+  if (!snapshot) return Untaken<SimulatedRulesets>(exit_code, ExplainRefusal(snapshot.error(), options.json));
   return SimulatedRulesets{nullptr, Compile(*snapshot), options.environment, ""};
 }
 
 std::optional<SimulatedRulesets> FileToWorkspace(const SimulateOptions& options, const Workspace& workspace,
                                                  int& exit_code) {
   const Result<SnapshotDocument> file = ReadRulesetFile(options.snapshot);
-  if (!file) return Refused<SimulatedRulesets>(exit_code, Explain(file.error(), options.json));
+  if (!file) return Untaken<SimulatedRulesets>(exit_code, Explain(file.error(), options.json));
   if (!options.environment.empty() && options.environment != file->snapshot.environment) {
     const Error error{ErrorCode::kNotFound,
                       options.snapshot + " is of " + file->snapshot.environment + ", not of " + options.environment,
                       {}};
-    return Refused<SimulatedRulesets>(exit_code, Explain(error, options.json));
+    return Untaken<SimulatedRulesets>(exit_code, Explain(error, options.json));
   }
   const Result<Applied> applied = ApplyToRuleset(workspace.definitions, *file, options.snapshot);
-  if (!applied) return Refused<SimulatedRulesets>(exit_code, ExplainRefusal(Said(applied.error()), options.json));
+  if (!applied) return Untaken<SimulatedRulesets>(exit_code, ExplainRefusal(Said(applied.error()), options.json));
   return SimulatedRulesets{Compile(applied->before), Compile(applied->after), file->snapshot.environment,
                            options.snapshot + " → " + options.workspace};
 }
@@ -145,22 +145,22 @@ std::optional<SimulatedRulesets> FileToWorkspace(const SimulateOptions& options,
 std::optional<SimulatedRulesets> ServerToWorkspace(const SimulateOptions& options, const Workspace& workspace,
                                                    int& exit_code) {
   Result<ApiAnswer> answer = SendWorkspace(options.connection, workspace, {.dry_run = true, .rulesets = true});
-  if (!answer) return Refused<SimulatedRulesets>(exit_code, Explain(answer.error(), options.json));
-  if (!answer->ok()) return Refused<SimulatedRulesets>(exit_code, Explain(*answer, options.json));
+  if (!answer) return Untaken<SimulatedRulesets>(exit_code, Explain(answer.error(), options.json));
+  if (!answer->ok()) return Untaken<SimulatedRulesets>(exit_code, Explain(*answer, options.json));
   if (HasConflicts(answer->body)) {
     Complain({ErrorCode::kConflict, "the server has changed what the files change; `guidon plan` shows it", {}},
              options.json);
-    return Refused<SimulatedRulesets>(exit_code, kProblem);
+    return Untaken<SimulatedRulesets>(exit_code, kProblem);
   }
   Result<std::vector<PlannedRulesets>> planned = TakeRulesets(answer->body);
-  if (!planned) return Refused<SimulatedRulesets>(exit_code, Explain(planned.error(), options.json));
+  if (!planned) return Untaken<SimulatedRulesets>(exit_code, Explain(planned.error(), options.json));
   for (PlannedRulesets& rulesets : *planned) {
     if (rulesets.environment != options.environment) continue;
     return SimulatedRulesets{std::move(rulesets.before), std::move(rulesets.after), options.environment,
                              "the server → " + options.workspace};
   }
   const Error error = NoSuchEnvironment(workspace.definitions.project, options.environment);
-  return Refused<SimulatedRulesets>(exit_code, Explain(error, options.json));
+  return Untaken<SimulatedRulesets>(exit_code, Explain(error, options.json));
 }
 
 std::optional<SimulatedRulesets> TakeSimulated(const SimulateOptions& options, int& exit_code) {
@@ -179,7 +179,7 @@ Value NamedOrNull(const std::string& variation) {
   return variation.empty() ? Value() : Value(variation);
 }
 
-double ShareOf(std::uint64_t units, std::uint64_t all) {
+double ShareOfAll(std::uint64_t units, std::uint64_t all) {
   return all == 0 ? 0 : static_cast<double>(units) / static_cast<double>(all);
 }
 
@@ -188,7 +188,7 @@ Object ToObject(const Distribution& distribution, std::uint64_t all) {
   for (const CountedUnits& counted : distribution.variations) {
     variations.push_back(Object{{"variation", NamedOrNull(counted.name)},
                                 {"units", Value(counted.units)},
-                                {"share", Value(ShareOf(counted.units, all))}});
+                                {"share", Value(ShareOfAll(counted.units, all))}});
   }
   for (const CountedUnits& counted : distribution.reasons) {
     reasons.push_back(Object{{"reason", Value(counted.name)}, {"units", Value(counted.units)}});

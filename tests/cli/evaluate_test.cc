@@ -194,6 +194,14 @@ TEST_F(EvaluateTest, ThePastCanBeAskedAndExported) {
   ASSERT_EQ(Cli({"flag", "off", "payments.v2", "-e", "production"}).exit_code, 0);
   EXPECT_EQ(reason({}), "DISABLED");
   EXPECT_EQ(reason({"--revision", std::to_string(then)}), "STATIC");
+  const auto explained = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"explain", "payments.v2", "-e", "production"});
+    return Cli(more).output;
+  };
+  EXPECT_NE(explained({}).find("\nbecause the flag is not enabled in production\n"), std::string::npos)
+      << explained({});
+  const std::string before = explained({"--revision", std::to_string(then)});
+  EXPECT_NE(before.find("\nbecause it serves everybody the same\n"), std::string::npos) << before;
   const std::string file = folder_ / "then.json";
   ASSERT_EQ(Cli({"export", "-e", "production", "--revision", std::to_string(then), "-o", file}).exit_code, 0);
   EXPECT_EQ(reason({"--ruleset", file}), "STATIC");

@@ -60,6 +60,7 @@ TEST_F(SimulateTest, ServerRulesetAndWorkspaceCountAlike) {
   EXPECT_GT(single, 500);
   EXPECT_GT(Units(*asked.Find("decided"), "by", "rule eu-ramp"), 0);
   EXPECT_GT(Units(*asked.Find("reasons"), "reason", "SPLIT"), 0);
+  EXPECT_EQ(JsonOf(Cli(with({"-e", "production", "--revision", ToJson(*asked.Find("revision"))}))), asked);
   const std::string file = folder_ / "production.json";
   ASSERT_EQ(Cli({"export", "-e", "production", "-o", file}).exit_code, 0);
   EXPECT_EQ(JsonOf(Guidon(with({"--ruleset", file}))), asked);
