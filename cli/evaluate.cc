@@ -57,7 +57,7 @@ Result<std::vector<Case>> ReadCases(const EvaluateOptions& options) {
   return cases;
 }
 
-// What leads each line to; lines on a terminal are not longer than it is wide.
+// The answer, what it came from, and what was asked on the way.
 void PrintInWords(const Explanation& explanation) {
   std::cout << Out().Bold(Printable(explanation.answer)) << "\n"
             << Wrapped(Printable("because " + explanation.because), 0) << "\n";
