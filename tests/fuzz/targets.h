@@ -28,6 +28,7 @@ void Ingest(std::string_view input);     // a batch of events, packed or not; a 
 void Ofrep(std::string_view input);      // the body of an evaluation, and the answer to it
 void Audit(std::string_view input);      // an audit export, a line of one, a checkpoint, a public key
 void Backup(std::string_view input);     // the manifest of a backup
+void Lsp(std::string_view input);        // a text being typed; a stream of messages to a language server; one of them
 void Facts(std::string_view input);      // the first byte says what: a unit's record, a sketch, a part of totals
 void Evaluator(std::string_view input);  // {"entities":[…],"changes":[…],"contexts":[…],"now":…}
 
@@ -52,6 +53,7 @@ inline constexpr Target kTargets[] = {{"yaml", Yaml, "experiments/shop"},
                                       {"ofrep", Ofrep},
                                       {"audit", Audit},
                                       {"backup", Backup},
+                                      {"lsp", Lsp},
                                       {"facts", Facts}};
 
 // A promise that has to hold for every input.
