@@ -181,9 +181,11 @@ void AddFmt(CLI::App& app, Run& run) {
 }
 
 void AddLsp(CLI::App& app, Run& run) {
-  CLI::App* verb = app.add_subcommand("lsp", "Help an editor with YAML: a language server on standard input and output");
+  CLI::App* verb =
+      app.add_subcommand("lsp", "Help an editor with YAML: a language server on standard input and output");
   const auto options = On(*verb, run, &Lsp);
-  verb->add_flag_callback("--stdio", [] {}, "Does nothing; some editors say it");
+  verb->add_flag_callback(
+      "--stdio", [] {}, "Does nothing; some editors say it");
   AddConnection(*verb, options->connection);
   // Nobody is asked who was not named.
   verb->get_option("--server")->default_str("");

@@ -8,10 +8,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cli/live_states.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "gate/policy.h"
 #include "lsp/conversation.h"
 
 namespace guidon::cli {
@@ -43,6 +45,14 @@ std::string ReadBatch() {
   return batch;
 }
 
+std::vector<PlacedIssue> PolicyIssues(const std::string& text) {
+  std::vector<PlacedIssue> issues;
+  for (gate::PlacedFault& fault : gate::ReadPolicy(text, "gate.yaml").faults) {
+    issues.push_back({"", fault.at, std::move(fault.issue)});
+  }
+  return issues;
+}
+
 bool WriteAll(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = write(STDOUT_FILENO, bytes.data(), bytes.size());
@@ -60,6 +70,7 @@ int Lsp(const LspOptions& options) {
   lsp::SessionOptions session;
   session.version = GUIDON_VERSION;
   session.live = &live;
+  session.policy_issues = PolicyIssues;
   session.now_ms = [] {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();

@@ -104,8 +104,8 @@ class Completer {
 
   void AddValues(const Name& name) {
     AddNames(name, false);
-    for (const SchemaWord& word : schemas_.WordsAt(held_.kind, *spot_.document, spot_.path)) {
-      Add({SuggestionKind::kWord, word.text, "", "", word.text});
+    for (const std::string& word : schemas_.WordsAt(held_.kind, *spot_.document, spot_.path)) {
+      Add({SuggestionKind::kWord, word, "", "", word});
     }
   }
 

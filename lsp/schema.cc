@@ -208,11 +208,10 @@ std::vector<SchemaKey> Schemas::KeysAt(FileKind kind, const Node& document, cons
   return keys;
 }
 
-std::vector<SchemaWord> Schemas::WordsAt(FileKind kind, const Node& document, const Path& path) const {
-  std::vector<SchemaWord> words;
+std::vector<std::string> Schemas::WordsAt(FileKind kind, const Node& document, const Path& path) const {
+  std::vector<std::string> words;
   const auto add = [&](const std::string& text) {
-    const bool is_known = std::any_of(words.begin(), words.end(), [&](const SchemaWord& w) { return w.text == text; });
-    if (!is_known) words.push_back({text});
+    if (std::find(words.begin(), words.end(), text) == words.end()) words.push_back(text);
   };
   for (const Part& part : At(kind, document, path)) {
     for (const Value& word : ListIn(*part.schema, "enum")) add(WordOf(word));

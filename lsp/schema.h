@@ -22,10 +22,6 @@ struct SchemaKey {
   bool holds_more = false;  // a map or a list, and nothing on one line
 };
 
-struct SchemaWord {
-  std::string text;  // as it is written
-};
-
 class Schemas {
  public:
   Schemas();
@@ -33,7 +29,7 @@ class Schemas {
   // The keys that the map at this path may have, and the words that a value there may be. What is known of the document
   // so far leaves out what does not fit.
   std::vector<SchemaKey> KeysAt(FileKind kind, const Node& document, const Path& path) const;
-  std::vector<SchemaWord> WordsAt(FileKind kind, const Node& document, const Path& path) const;
+  std::vector<std::string> WordsAt(FileKind kind, const Node& document, const Path& path) const;
   // Of a key, with examples, as Markdown; "": nothing is known.
   std::string DescriptionAt(FileKind kind, const Node& document, const Path& path) const;
 

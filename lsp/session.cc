@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kProjectFileName = "guidon.yaml";
+constexpr const char *kProjectFileName = "guidon.yaml", *kPolicyFileName = "gate.yaml";
 
 const Value& MemberOf(const Value& object, std::string_view name) {
   static const Value kNull;
@@ -427,11 +427,22 @@ std::vector<Value> Session::Settle() {
 
 // ---- What is wrong ------------------------------------------------------------------------------------------------
 
+std::vector<PlacedIssue> Session::IssuesOf(const Folder& folder) const {
+  std::vector<PlacedIssue> issues = folder.issues();
+  const File* policy = folder.Find(kPolicyFileName);
+  if (policy == nullptr || !options_.policy_issues) return issues;
+  for (PlacedIssue& placed : options_.policy_issues(policy->text.str())) {
+    placed.file = kPolicyFileName;
+    issues.push_back(std::move(placed));
+  }
+  return issues;
+}
+
 void Session::Publish(Root& root, std::vector<Value>& messages) {
   const std::string& path = root.folder->root();
   std::map<std::string, Array> by_uri;
   for (const auto& [uri, text] : root.published) by_uri[uri];
-  for (const PlacedIssue& placed : root.folder->issues()) {
+  for (const PlacedIssue& placed : IssuesOf(*root.folder)) {
     by_uri[UriOf(path, placed.file)].push_back(DiagnosticOf(root, placed));
   }
   for (const auto& [uri, document] : documents_) {
@@ -551,12 +562,17 @@ Value Session::Markup(const std::string& markdown, bool can_markdown) const {
                 {"value", Value(can_markdown ? markdown : WithoutMarkup(markdown))}};
 }
 
+const Schemas& Session::AllSchemas() {
+  if (!schemas_) schemas_.emplace();
+  return *schemas_;
+}
+
 // ---- Requests -----------------------------------------------------------------------------------------------------
 
 Value Session::Complete(const Value& params) {
   const std::optional<Target> target = TargetOf(params);
   if (!target) return {};
-  const Suggestions found = SuggestionsAt(*target->folder, schemas_, target->document->file, target->offset);
+  const Suggestions found = SuggestionsAt(*target->folder, AllSchemas(), target->document->file, target->offset);
   const Value range = RangeOf(target->file->text, found.begin, found.end);
   Array items;
   for (const Suggestion& suggestion : found.list) {
@@ -591,7 +607,7 @@ Value Session::Hover(const Value& params) {
   Name name = NameAt(target->file->kind, *spot->document, spot->path, spot->on_key);
   name.text = spot->text;
   std::string text = HoverText(*target->folder, name);
-  if (text.empty()) text = schemas_.DescriptionAt(target->file->kind, *spot->document, spot->path);
+  if (text.empty()) text = AllSchemas().DescriptionAt(target->file->kind, *spot->document, spot->path);
   if (const std::string live = LiveTextOf(*target->folder, name); !live.empty()) {
     text += (text.empty() ? "" : "\n\n") + live;
   }

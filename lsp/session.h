@@ -39,6 +39,8 @@ struct SessionOptions {
   std::string version = {};
   std::function<std::int64_t()> now_ms = {};  // since the epoch; for days and tests
   Live* live = nullptr;                       // outlives the session; nullptr: nobody is asked
+  // What is wrong with the text of a gate.yaml, which this room cannot read; `file` of the issues is not looked at.
+  std::function<std::vector<PlacedIssue>(const std::string& text)> policy_issues = {};
 };
 
 class Session {
@@ -105,6 +107,7 @@ class Session {
   void ReadIfChanged(Root& root);
   void DropLostRoots(std::vector<Value>& messages);
   void Publish(Root& root, std::vector<Value>& messages);
+  std::vector<PlacedIssue> IssuesOf(const Folder& folder) const;
   Value DiagnosticOf(const Root& root, const PlacedIssue& placed) const;
   Array RelatedTo(const Folder& folder, const PlacedIssue& placed, std::size_t offset) const;
 
@@ -114,10 +117,11 @@ class Session {
   Value RangeOf(const Text& text, std::size_t begin, std::size_t end) const;
   Value LocationOf(const Folder& folder, const Found& found) const;
   Value Markup(const std::string& markdown, bool can_markdown) const;
+  const Schemas& AllSchemas();
   std::string LiveTextOf(const Folder& folder, const Name& name);
 
   const SessionOptions options_;
-  const Schemas schemas_;
+  std::optional<Schemas> schemas_;  // once they are needed: they are read as JSON
   Phase phase_ = Phase::kNew;
   int exit_code_ = 1;
   std::vector<Value> to_send_;  // what a handler has to say besides its answer

@@ -63,7 +63,7 @@ TEST_P(LspTest, TheProgramSpeaksAsItIsWritten) {
   EXPECT_EQ(peer.process().Errors(), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Scripts, LspTest, ::testing::Values("editing", "faults", "roots"),
+INSTANTIATE_TEST_SUITE_P(Scripts, LspTest, ::testing::Values("editing", "faults", "policy", "roots"),
                          [](const auto& given) { return std::string(given.param); });
 
 TEST(LspProcessTest, TheEndOfTheStreamIsTheEnd) {

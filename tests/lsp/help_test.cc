@@ -102,6 +102,7 @@ class Editor {
     for (const Value& item : ListIn(items_, "items")) labels.push_back(TextOf(item, "label"));
     return labels;
   }
+  bool IsIncomplete() const { return items_.Find("isIncomplete")->AsBool(); }
   // What becomes of the text when that one of the last labels is taken.
   std::string Taken(const std::string& label) const {
     for (const Value& item : ListIn(items_, "items")) {
@@ -261,6 +262,20 @@ TEST(CompletionTest, KeysAndWordsOfTheSchema) {
   EXPECT_THAT(editor.Labels("flags/new.yaml", "flag: new # ¦\n"), IsEmpty());
   EXPECT_THAT(editor.Labels("flags/new.yaml", "description: |\n  ¦\n"), IsEmpty());
   EXPECT_THAT(editor.Labels("elsewhere/new.yaml", "¦\n"), IsEmpty());
+}
+
+TEST(CompletionTest, OfVeryManyThoseThatHoldWhatWasTyped) {
+  Editor editor;
+  std::string segments;
+  for (int i = 0; i < 1'200; ++i) {
+    segments += "- { segment: s" + std::to_string(i) + ", owner: x, when: { plan: pro } }\n";
+  }
+  editor.Write("segments/many.yaml", segments);
+  editor.Tell("textDocument/didSave", {});
+  EXPECT_THAT(editor.Labels("flags/new.yaml", InRule("when: { segment: s77¦ }\n")),
+              ElementsAre("s77", "s770", "s771", "s772", "s773", "s774", "s775", "s776", "s777", "s778", "s779"));
+  EXPECT_TRUE(editor.IsIncomplete());
+  EXPECT_EQ(editor.Labels("flags/new.yaml", InRule("when: { segment: ¦ }\n")).size(), 1'000u);
 }
 
 TEST(HoverTest, SaysWhatANameIsAndWhatItDoesByTheFiles) {
