@@ -174,6 +174,19 @@ TEST_F(PrePushTest, WithoutAServerFilesAndCodeAreAllThatIsLookedAt) {
   EXPECT_NE(Push().exit_code, 0);
 }
 
+TEST_F(PrePushTest, AnotherWorkTreeOfTheRepositoryIsLookedAtItself) {
+  Install("pre-commit");
+  shop_.MustGit({"worktree", "add", "--quiet", "-b", "side", "../side"});
+  shop_.Edit("../side/flags/flags/cart.yaml", "off: 95%", "off: 94%");
+  EXPECT_NE(shop_.Git({"-C", "../side", "commit", "--quiet", "--all", "--message=Invalid"}).exit_code, 0);
+  shop_.Edit("../side/flags/flags/cart.yaml", "{ on: 5%, off: 94% }", "{ on: 100%, off: 0% }");
+  shop_.MustGit({"-C", "../side", "commit", "--quiet", "--all", "--message=A jump"});
+  const Finished refused = shop_.Git({"-C", "../side", "push", "origin", "side"});
+  EXPECT_NE(refused.exit_code, 0);
+  EXPECT_THAT(refused.errors, HasSubstr("fail    change.jump  flags/flags/cart.yaml:11:11\n"));
+  EXPECT_EQ(shop_.Git({"push", "origin", "main:refs/heads/other"}).exit_code, 0);
+}
+
 TEST_F(PrePushTest, ABranchWithoutFlagsGoesAsItIs) {
   shop_.MustGit({"rm", "--quiet", "-r", "flags"});
   Commit();

@@ -17,13 +17,13 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-constexpr const char* kFile = "github/flags.yml";
+constexpr const char* kWorkflowFile = "github/flags.yml";
 
 // ---- The file alone ------------------------------------------------------------------------------------------------
 
 TEST(GitHubWorkflowTest, RefersOnlyToJobsStepsAndNamesThatAreThere) {
-  const GitHubWorkflow workflow(kFile);
-  const std::string file = PipelineFile(kFile);
+  const GitHubWorkflow workflow(kWorkflowFile);
+  const std::string file = PipelineFile(kWorkflowFile);
   const Value& jobs = *workflow.value().Find("jobs");
   const std::set<std::string> kOfGitHub = {"github.event_name",
                                            "github.ref",
@@ -72,7 +72,7 @@ TEST(GitHubWorkflowTest, RefersOnlyToJobsStepsAndNamesThatAreThere) {
 }
 
 TEST(GitHubWorkflowTest, ActionsArePinnedAndJobsHaveAsFewRightsAsTheyNeed) {
-  const GitHubWorkflow workflow(kFile);
+  const GitHubWorkflow workflow(kWorkflowFile);
   EXPECT_EQ(ToJson(*workflow.value().Find("permissions")), "{}");
   std::map<std::string, std::string> rights;
   for (const Member& job : workflow.value().Find("jobs")->AsObject()) {
@@ -102,7 +102,7 @@ TEST(GitHubWorkflowTest, ActionsArePinnedAndJobsHaveAsFewRightsAsTheyNeed) {
 class GitHubTest : public PipelineTest {
  protected:
   GitHubTest() {
-    shop_.Copy(kFile, ".github/workflows/flags.yml");
+    shop_.Copy(kWorkflowFile, ".github/workflows/flags.yml");
     // What it is asked for it writes down; its list of comments is a file. --jq is jq's own language.
     shop_.Fake("gh", R"(#!/bin/bash
 printf '%s ' "$@" >>~/gh.log && echo >>~/gh.log
@@ -131,7 +131,7 @@ done
     return names;
   }
 
-  GitHubWorkflow workflow_{kFile};
+  GitHubWorkflow workflow_{kWorkflowFile};
 };
 
 TEST_F(GitHubTest, APullRequestThatMayGoOutPassesAndIsToldSo) {

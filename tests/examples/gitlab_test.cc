@@ -18,10 +18,10 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* kFile = "gitlab/gitlab-ci.yml";
+constexpr const char* kGitLabFile = "gitlab/gitlab-ci.yml";
 
 Value Document() {
-  YamlResult yaml = ParseYaml(PipelineFile(kFile));
+  YamlResult yaml = ParseYaml(PipelineFile(kGitLabFile));
   for (const YamlFault& fault : yaml.faults) ADD_FAILURE() << fault.at.line << ": " << fault.issue.message;
   return yaml.documents.empty() ? Value(Object()) : std::move(yaml.documents.front().value);
 }
@@ -76,7 +76,7 @@ class Job {
 
 TEST(GitLabFileTest, RefersOnlyToStagesJobsAndVariablesThatAreThere) {
   const Value document = Document();
-  const std::string file = PipelineFile(kFile);
+  const std::string file = PipelineFile(kGitLabFile);
   std::set<std::string> stages;
   for (const Value& stage : ListIn(document, "stages")) stages.insert(stage.AsString());
   std::size_t jobs = 0;
