@@ -1176,7 +1176,8 @@ void AddGate(CLI::App& app, Run& run) {
                    "Rules and limits; left out, gate.yaml of the workspace, or the default")
       ->type_name("FILE");
   CLI::Option* workspace =
-      verb->add_option("--workspace,-w", options->workspace, "Look at the files of this folder")->type_name("DIR");
+      verb->add_option("--workspace,-w", options->workspace, "Look at these files, and at what they would change")
+          ->type_name("DIR");
   CLI::Option* code =
       verb->add_option("--code", options->code, "Look at the flags that this code reads; may be given again")
           ->type_name("SRC")
