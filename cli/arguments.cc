@@ -1191,9 +1191,12 @@ void AddGate(CLI::App& app, Run& run) {
   CLI::Option* experiment =
       verb->add_option("--experiment", options->experiment, "Of an experiment: no broken split, no harmed guardrail")
           ->type_name("KEY");
-  verb->add_flag("--offline", options->offline, "Look at files alone, without a server")
-      ->excludes(experiment)
-      ->needs(workspace);
+  CLI::Option* offline = verb->add_flag("--offline", options->offline, "Look at files alone, without a server")
+                             ->excludes(experiment)
+                             ->needs(workspace);
+  verb->add_option("--receipt", options->receipt, "Write the signed record of this run, of the audit log, here")
+      ->type_name("FILE")
+      ->excludes(offline);
   CLI::Option* snapshot =
       verb->add_option("--snapshot", options->snapshot, "Compare the files with this exported one, not the server")
           ->type_name("FILE")

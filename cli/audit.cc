@@ -31,10 +31,23 @@ std::string ShortTime(const std::string& time) {
   return time.size() < 16 ? time : time.substr(0, 10) + " " + time.substr(11, 5);
 }
 
+// "gate.run: production may not be released: static.test, change.jump, by policy release, for release 4.2.0"
+std::string WhatOfGate(const Value& entry, const Value& gate) {
+  const std::string verdict = Text(gate, "verdict"), failed = Joined(gate, "failed");
+  std::string what = Text(entry, "action") + ": " + Joined(entry, "environments");
+  what += verdict == "pass" ? " may be released" : verdict == "hold" ? " has to wait" : " may not be released";
+  if (!failed.empty()) what += ": " + failed;
+  what += ", by policy " + Text(gate, "policy");
+  if (!Text(gate, "release").empty()) what += ", for release " + Text(gate, "release");
+  if (!Text(gate, "revision").empty()) what += ", at revision " + Text(gate, "revision");
+  return what;
+}
+
 // "create flag a, change segment b and 3 more (production, staging)"
 std::string WhatOf(const Value& entry) {
   constexpr std::size_t kMostNamed = 3;
   if (entry.Find("redacted") != nullptr) return "(erased)";
+  if (const Value* gate = entry.Find("gate")) return WhatOfGate(entry, *gate);
   const Array& subjects = ListIn(entry, "subjects");
   std::string what = Text(entry, "action");
   for (std::size_t i = 0; i < std::min(subjects.size(), kMostNamed); ++i) {

@@ -7,12 +7,14 @@
 #include "cli/api_client.h"
 #include "cli/change_set.h"
 #include "cli/code_refs.h"
+#include "cli/gate_record.h"
 #include "cli/output.h"
 #include "cli/ruleset_source.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
 #include "core/base/json_record.h"
 #include "core/codec/wire.h"
+#include "core/model/units.h"
 #include "gate/change_checks.h"
 #include "gate/code_checks.h"
 #include "gate/formats.h"
@@ -26,6 +28,7 @@
 namespace guidon::cli {
 namespace {
 
+constexpr std::size_t kMostContextBytes = 256u << 20;  // as ReadContexts
 constexpr std::string_view kPolicyFile = "gate.yaml", kRefsFile = "refs.yaml";
 
 // Why no verdict can be given at all, with its exit code; said already.
@@ -44,9 +47,14 @@ class Gating {
       const Stop stop = (this->*step)();
       if (stop && !(report_.unreachable && *stop == kUnreachable)) return *stop;
     }
-    if (report_.unreachable) NameWhatWasNotReached();
+    if (report_.unreachable) {
+      NameWhatWasNotReached();
+      inputs_.Add("unreachable", ToString(*report_.unreachable));
+    }
     gate::Settle(report_, policy_);
-    return Say();
+    report_.inputs_hash = inputs_.Hash();
+    if (const Stop stop = Say()) return *stop;
+    return Record();
   }
 
  private:
@@ -94,7 +102,17 @@ class Gating {
         return kUsage;
       }
       policy_ = std::move(read.policy);
+      inputs_.Add("policy", *text);
     }
+    if (options_.offline && policy_.record == gate::Recording::kRequired) {
+      return Refuse(
+          {ErrorCode::kInvalid, "the policy demands a record, which takes a server: run it without --offline", {}});
+    }
+    inputs_.Add("options", ToJson(Object{{"environment", Value(options_.environment)},
+                                         {"workspace", Value(Normal(options_.workspace))},
+                                         {"experiment", Value(options_.experiment)},
+                                         {"prune", Value(options_.prune)}}));
+    inputs_.Add("day", FormatDay(report_.day));
     report_.policy = policy_.name;
     report_.policy_hash = policy_.hash;
     return std::nullopt;
@@ -109,6 +127,7 @@ class Gating {
     if (!project.key.empty() && project.FindEnvironment(options_.environment) == nullptr) {
       return Refuse(NoSuchEnvironment(project, options_.environment));
     }
+    if (const Status added = AddFiles(workspace_, inputs_); !added) return Refuse(added.error());
     Add(gate::CheckStatic({workspace_, now_ms_}, policy_));
     report_.looked.push_back({"static", true, ""});
     return std::nullopt;
@@ -120,6 +139,7 @@ class Gating {
     if (workspace_.HasErrors()) return NotLooked("code", "the definitions have errors");
     const Result<refs::Scan> scan = ScanCode(options_.code, NamedOrInWorkspace(options_.code_config, kRefsFile));
     if (!scan) return Refuse(scan.error());
+    inputs_.Add("code", scan->references);
     Add(gate::CheckCode({workspace_, options_.environment, scan->references, now_ms_}));
     report_.looked.push_back({"code", true, ""});
     return std::nullopt;
@@ -135,6 +155,9 @@ class Gating {
       Result<std::vector<Context>> contexts = ReadContexts(options_.contexts);
       if (!contexts) return Refuse(contexts.error());
       contexts_ = *std::move(contexts);
+      const Result<std::string> text = ReadFile(options_.contexts, kMostContextBytes);
+      if (!text) return Refuse(text.error());
+      inputs_.Add("contexts", *text);
     }
     const Stop stop = options_.snapshot.empty() ? CompareWithServer() : CompareWithFile();
     if (!stop) report_.looked.push_back({"change", true, ""});
@@ -142,6 +165,8 @@ class Gating {
   }
 
   void Compare(const EntitySet& before, const EntitySet& after) {
+    inputs_.Add("change/before", before);
+    inputs_.Add("change/after", after);
     Add(gate::CheckChange(
         {workspace_, options_.environment, before, after, options_.contexts.empty() ? nullptr : &contexts_, now_ms_},
         policy_));
@@ -161,7 +186,7 @@ class Gating {
       return std::nullopt;
     }
     if (applied.error().code != ErrorCode::kInvalid) return Refuse(applied.error());
-    Add(gate::CheckRefusal(workspace_, applied.error().issues));
+    AddRefusal(applied.error().issues);
     if (const std::optional<Workspace> rest = WithoutRefused(applied.error().issues)) {
       const Result<Applied> others = ApplyToRuleset(rest->definitions, *file, options_.snapshot);
       if (others) Compare(others->before.entities, others->after.entities);
@@ -169,13 +194,21 @@ class Gating {
     return std::nullopt;
   }
 
+  void AddRefusal(const std::vector<Issue>& issues) {
+    Array said;
+    for (const Issue& issue : issues) said.push_back(ToValue(issue));
+    inputs_.Add("change/refused", guidon::ToJson(Value(std::move(said))));
+    Add(gate::CheckRefusal(workspace_, issues));
+  }
+
   Stop CompareWithServer() {
+    asked_server_ = true;
     const Result<ApiAnswer> answer =
         SendWorkspace(options_.connection, workspace_, {.dry_run = true, .prune = options_.prune, .rulesets = true});
     if (!answer) return Unreachable(Explain(answer.error(), options_.json));
     if (answer->status == 422) {
       const std::vector<Issue> issues = IssuesOf(*answer);
-      Add(gate::CheckRefusal(workspace_, issues));
+      AddRefusal(issues);
       const std::optional<Workspace> rest = WithoutRefused(issues);
       return rest ? CompareOthersWithServer(*rest) : std::nullopt;
     }
@@ -209,6 +242,9 @@ class Gating {
   }
 
   Stop CompareAsPlanned(const Value& plan) {
+    for (const std::string_view part : {"changes", "conflicts"}) {
+      inputs_.Add("change/" + std::string(part), guidon::ToJson(Value(ListIn(plan, part))));
+    }
     Add(gate::CheckConflicts(workspace_, plan));
     if (HasConflicts(plan)) return std::nullopt;
     const Value* rulesets = plan.Find("rulesets");
@@ -257,15 +293,21 @@ class Gating {
       if (!whole) return Unreachable(Explain(whole.error(), options_.json));
       if (whole->ok()) requests.push_back(whole->body);
     }
+    inputs_.Add("change/requests", guidon::ToJson(Value(Array(requests.begin(), requests.end()))));
     Add(gate::CheckApproval({options_.environment, plan, requests}));
     return std::nullopt;
   }
 
   Stop LookAtServer() {
-    Add(gate::CheckFreeze(policy_, now_ms_));
+    std::vector<gate::Finding> freezes = gate::CheckFreeze(policy_, now_ms_);
+    std::string frozen;
+    for (const gate::Finding& freeze : freezes) frozen += freeze.message + "\n";
+    inputs_.Add("live/freeze", frozen);  // the moment decides, and not the day alone
+    Add(std::move(freezes));
     if (options_.experiment.empty()) {
       return NotLooked("live", options_.offline ? "--offline was given" : "no --experiment was given");
     }
+    asked_server_ = true;
     const Result<std::string> project = ResolveProject(options_.connection, options_.project);
     if (!project) return Unreachable(Explain(project.error(), options_.json));
     const Result<ApiAnswer> answer = Ask(
@@ -273,6 +315,7 @@ class Gating {
         EnvironmentPath(*project, options_.environment) + "/experiments/" + Escape(options_.experiment) + "/report");
     if (!answer) return Unreachable(Explain(answer.error(), options_.json));
     report_.looked.push_back({"live", true, ""});
+    inputs_.Add("live/report", answer->text);
     if (answer->ok()) {
       Add(gate::CheckReport(options_.experiment, answer->body));
       return std::nullopt;
@@ -346,7 +389,20 @@ class Gating {
     return gate::ToTable(report_, is_of_file ? 80 : LineWidth(), is_of_file ? gate::Marks() : Out().marks());
   }
 
-  int Say() const {
+  // Whoever asked no server is not heard of there, unless that is demanded.
+  int Record() const {
+    const bool is_demanded = policy_.record == gate::Recording::kRequired || !options_.receipt.empty();
+    if (!asked_server_ && !is_demanded) return gate::ExitCodeOf(gate::VerdictOf(report_));
+    const std::string& of_files = workspace_.definitions.project.key;
+    return RecordGateRun(options_.connection, {report_, options_.project.empty() ? of_files : options_.project},
+                         policy_.record, options_.receipt);
+  }
+
+  static std::string Normal(const std::string& path) {
+    return path.empty() ? path : std::filesystem::path(path).lexically_normal().generic_string();
+  }
+
+  Stop Say() const {
     for (const std::string& also : options_.also) {
       const std::size_t equals = also.find('=');
       const Status written = WriteFile(also.substr(equals + 1), TextIn(also.substr(0, equals), true));
@@ -361,7 +417,7 @@ class Gating {
     } else {
       std::cout << text;
     }
-    return gate::ExitCodeOf(gate::VerdictOf(report_));
+    return std::nullopt;
   }
 
   const GateOptions& options_;
@@ -370,6 +426,8 @@ class Gating {
   Workspace workspace_;
   std::vector<Context> contexts_;
   gate::Report report_;
+  gate::Inputs inputs_;
+  bool asked_server_ = false;
 };
 
 }  // namespace

@@ -453,6 +453,7 @@ struct GateOptions {
   Connection connection;
   std::string project;
   std::string experiment;  // empty: none is looked at
+  std::string receipt;     // a file for the signed record of the run; empty: none is demanded
   std::string now;         // RFC 3339; empty: the present
   // At most one of them: for people on a terminal without any.
   bool json = false, sarif = false, junit = false, codequality = false, markdown = false, github = false;

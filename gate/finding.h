@@ -66,8 +66,8 @@ struct Report {
   std::chrono::sys_days day{};  // of the run: what has expired, and which waivers hold, depends on it
   std::vector<Looked> looked;
   std::vector<Finding> findings;
-  std::optional<Verdict> unreachable =
-      {};  // what the policy makes of a server that could not be reached; absent: it was
+  std::string inputs_hash = {};             // of all that decided (gate/inputs.h); empty: nobody has asked
+  std::optional<Verdict> unreachable = {};  // of the policy, for a server that could not be reached; absent: it was
   friend bool operator==(const Report&, const Report&) = default;
 };
 

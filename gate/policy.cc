@@ -121,6 +121,9 @@ class PolicyReader {
     fields.Optional("policy", policy_.name, codec::ReadName);
     int code = 0;
     if (fields.Optional("unreachable", code, ReadUnreachable)) policy_.unreachable = code;
+    fields.Optional("record", policy_.record, [](const Node& n) {
+      return codec::ReadWord(n, "way to record", std::array{Recording::kWanted, Recording::kRequired, Recording::kOff});
+    });
     bool read = false;
     fields.Optional("rules", read, [this](const Node& n) { return ReadRules(n); });
     fields.Optional("waivers", policy_.waivers, [this](const Node& n) {
@@ -242,6 +245,11 @@ void ApplyWaivers(Report& report, const Policy& policy) {
 }
 
 }  // namespace
+
+std::string_view ToString(Recording recording) {
+  constexpr std::array<std::string_view, 3> kWords = {"required", "wanted", "off"};
+  return kWords.at(static_cast<std::size_t>(recording));
+}
 
 std::optional<Severity> Policy::SeverityOf(std::string_view rule) const {
   const auto said = severities.find(rule);

@@ -3,6 +3,7 @@
 //   # gate.yaml
 //   policy: release
 //   unreachable: fail                            # pass | fail | hold; left out: exit code 4
+//   record: required                             # required | wanted | off; left out: wanted
 //   rules:
 //     static.warnings: fail                      # fail | warn | note | off
 //     static.naming: { flags: "[a-z]+([._-][a-z0-9]+)*" }
@@ -49,10 +50,19 @@ struct FreezeWindow {
   std::string why;
 };
 
+// What is done to have a run in the audit log of the server that was asked.
+enum class Recording : std::uint8_t {
+  kRequired,  // a run without a record has no verdict
+  kWanted,    // what could not be recorded is said
+  kOff,
+};
+std::string_view ToString(Recording recording);  // "required", "wanted", "off"
+
 struct Policy {
   std::string name = "default";
   std::string hash;                // 64 hex digits; empty: the default
   std::optional<int> unreachable;  // exit code for a server that cannot be reached; absent: 4
+  Recording record = Recording::kWanted;
   std::map<std::string, std::optional<Severity>, std::less<>> severities;  // by rule; nullopt: off
 
   // static.naming: RE2, matched whole; kinds that are not here may have any name.

@@ -44,6 +44,7 @@ struct Workspace {
   std::vector<FlagTest> tests;
   std::map<EntityRef, Origin> origins;
   std::vector<Origin> test_origins;  // of `tests`
+  std::vector<std::string> files;    // that it was read from, relative to the folder; by path
   std::vector<PlacedIssue> issues;   // of reading and of validation; by file and place
   std::size_t Count(Severity severity) const;
   bool HasErrors() const { return Count(Severity::kError) > 0; }

@@ -98,6 +98,7 @@ Object EncodeEntry(const AuditEntry& entry) {
   append_all("overridden", entry.overridden);
   append("emergency", entry.emergency);
   if (!entry.finding.is_null()) object.Append("finding", entry.finding);
+  if (!entry.gate.is_null()) object.Append("gate", entry.gate);
   return object;
 }
 

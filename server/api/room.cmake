@@ -1,6 +1,6 @@
 guidon_library(server_api
   SOURCES api/analysis_api.cc api/audit_api.cc api/backups_api.cc api/change_requests_api.cc api/counters.cc
-          api/definitions_api.cc api/evaluate_api.cc api/events_api.cc api/experiments_api.cc api/home.cc api/imports_api.cc
+          api/definitions_api.cc api/evaluate_api.cc api/events_api.cc api/experiments_api.cc api/gate_runs_api.cc api/home.cc api/imports_api.cc
           api/keys_api.cc api/members_api.cc api/ofrep.cc api/ofrep_api.cc
           api/ofrep_stream.cc api/permits.cc api/privacy_api.cc api/problem.cc api/propagation_api.cc api/ramps_api.cc
           api/rate_limits.cc api/reports_api.cc api/requests.cc api/routes.cc api/sdk_api.cc api/sdk_stream.cc api/signin_api.cc

@@ -11,7 +11,7 @@ constexpr std::array<std::string_view, std::size(kVerbs)> kWords = {
     "public",          "rules.read",      "events.send",    "definitions.read", "definitions.write",
     "projects.manage", "keys.manage",     "events.read",    "members.manage",   "audit.read",
     "server.operate",  "webhooks.manage", "flags.evaluate", "changes.approve",  "environments.override",
-    "privacy.manage",  "events.import"};
+    "privacy.manage",  "events.import",   "gate.record"};
 
 bool KindMay(KeyKind kind, Verb verb) {
   switch (kind) {

@@ -37,12 +37,13 @@ enum class Verb : std::uint8_t {
   kOverride,        // alter protected environments without approvals, in an emergency
   kManagePrivacy,   // all that is held of a unit, and its erasure
   kImportEvents,    // put events of long ago into the journal of an environment, as its experiments' own
+  kRecordGate,      // say in the audit log what a gate found of an environment
 };
 inline constexpr Verb kVerbs[] = {Verb::kPublic,        Verb::kReadRules, Verb::kSendEvents, Verb::kRead,
                                   Verb::kWrite,         Verb::kManage,    Verb::kManageKeys, Verb::kReadEvents,
                                   Verb::kManageMembers, Verb::kReadAudit, Verb::kOperate,    Verb::kManageWebhooks,
                                   Verb::kEvaluate,      Verb::kApprove,   Verb::kOverride,   Verb::kManagePrivacy,
-                                  Verb::kImportEvents};
+                                  Verb::kImportEvents,  Verb::kRecordGate};
 std::string_view ToString(Verb verb);  // "public", "rules.read", "definitions.read", …
 std::optional<Verb> VerbFromString(std::string_view word);
 

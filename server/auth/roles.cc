@@ -21,12 +21,16 @@ constexpr VerbSet EverythingOfRoles() {
 const std::vector<Role>& BuiltInRoles() {
   static const std::vector<Role> kRoles = {
       {"viewer", {Verb::kRead}, "Reads definitions and what became of them", true},
-      {"editor", {Verb::kRead, Verb::kWrite}, "Changes flags, segments, layers, holdouts, experiments, metrics", true},
+      {"editor",
+       {Verb::kRead, Verb::kWrite, Verb::kRecordGate},
+       "Changes flags, segments, layers, holdouts, experiments, metrics",
+       true},
       {"operator", {Verb::kRead, Verb::kReadAudit, Verb::kOperate}, "Keeps the server running and backed up", true},
       {"approver", {Verb::kRead, Verb::kReadAudit, Verb::kApprove}, "Approves what others want to change", true},
       {"admin",
        {Verb::kRead, Verb::kWrite, Verb::kManage, Verb::kManageKeys, Verb::kManageWebhooks, Verb::kReadEvents,
-        Verb::kReadAudit, Verb::kApprove, Verb::kOverride, Verb::kManagePrivacy, Verb::kImportEvents},
+        Verb::kReadAudit, Verb::kApprove, Verb::kOverride, Verb::kManagePrivacy, Verb::kImportEvents,
+        Verb::kRecordGate},
        "Runs projects: their environments, keys and events, too",
        true},
       {std::string(kOwner), EverythingOfRoles(), "Everything, people and their roles among it", true},

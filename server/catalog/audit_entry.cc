@@ -66,6 +66,7 @@ std::string EncodeAudit(const AuditEntry& entry, std::string_view subject) {
   if (!entry.overridden.empty()) audit.Append("overridden", TextsOf(entry.overridden));
   append("emergency", entry.emergency);
   if (!entry.finding.is_null()) audit.Append("finding", entry.finding);
+  if (!entry.gate.is_null()) audit.Append("gate", entry.gate);
   return ToJson(Value(std::move(audit)));
 }
 
@@ -94,6 +95,7 @@ AuditEntry DecodeAudit(const RevisionEntry& link) {
   entry.overridden = TextsIn(*audit, "overridden");
   entry.emergency = TextOf(*audit, "emergency");
   if (const Value* finding = audit->Find("finding")) entry.finding = *finding;
+  if (const Value* gate = audit->Find("gate")) entry.gate = *gate;
   if (audit->Find("subjects") == nullptr) DecodeOlder(*audit, link.log, entry);
   return entry;
 }

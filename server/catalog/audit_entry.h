@@ -43,6 +43,8 @@ struct AuditEntry {
   // What was found of an experiment, for which this was done:
   // {"kind":…,"metric":…,"action":…,"sentence":…,"numbers":…}; null: it was not done for that.
   Value finding = {};
+  // What a gate found (docs/api/openapi.yaml, GateRun); null: it is about no gate.
+  Value gate = {};
 };
 
 // {"kind":…,"key":…,"change":…,"before":N,"project":…}, without what is empty; in the store and in the API.

@@ -207,6 +207,16 @@ Result<std::vector<KeyValue>> AuditLog::KeptCheckpoints(Revision head) const {
   return first;
 }
 
+Result<std::optional<Checkpoint>> AuditLog::Sign(Revision revision, Timestamp now) const {
+  if (!key_) return std::nullopt;
+  const Result<std::vector<RevisionEntry>> link = store_.Revisions(revision, revision, 1);
+  if (!link) return Fail(link.error());
+  if (link->empty()) return Fail(ErrorCode::kNotFound, "there is no revision " + std::to_string(revision));
+  Result<Checkpoint> checkpoint = ReadCheckpoint(key_->Sign(store_.Epoch(), revision, link->front().hash, now));
+  if (!checkpoint) return Fail(ErrorCode::kInternal, "a checkpoint cannot be read: " + checkpoint.error().message);
+  return std::optional<Checkpoint>(*std::move(checkpoint));
+}
+
 Result<std::optional<Checkpoint>> AuditLog::KeepCheckpoint(Timestamp now) {
   const StoreHead head = store_.Head();
   if (!key_ || head.revision == 0) return std::nullopt;

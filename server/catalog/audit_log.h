@@ -73,6 +73,10 @@ class AuditLog {
   Result<AuditHeader> Header(Timestamp now) const;
   static constexpr std::size_t kMostCheckpoints = 1'000;
 
+  // Signs the link of one revision, and keeps nothing: for who is to hold it as a receipt. A read, and no write.
+  // Nothing without a key; kNotFound.
+  Result<std::optional<Checkpoint>> Sign(Revision revision, Timestamp now) const;
+
   // Signs where the chain is and keeps it, unless that was done for this revision. Nothing without a key or a revision.
   // Waits for the disk.
   Result<std::optional<Checkpoint>> KeepCheckpoint(Timestamp now);

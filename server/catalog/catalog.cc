@@ -181,6 +181,7 @@ class Catalog::Impl {
                                       const std::optional<IdempotencyKey>& idempotency, const Permit& permit);
   Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
                              const Precondition& condition, std::vector<Revision> redact);
+  Result<Committed> Note(const AuditNote& note);
 
   std::shared_ptr<const CatalogView> View() const {
     MutexLock lock(view_mutex_);
@@ -1304,6 +1305,36 @@ Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::s
   return committed;
 }
 
+Result<Committed> Catalog::Impl::Note(const AuditNote& note) {
+  MutexLock lock(writer_);
+  const Result<std::optional<First>> first = Begin(note.project, note.author, note.idempotency);
+  if (!first) return Fail(first.error());
+  if (*first) return Committed(**first);
+  const auto project = FindProject(note.project);
+  if (!project) return Fail(NotFound(NameOf(note.project)));
+  if (project->definitions.project.FindEnvironment(note.environment) == nullptr) {
+    return Fail(NotFound("environment '" + note.environment + "' of " + NameOf(note.project)));
+  }
+  AuditEntry audit = EntryBy(note.author, note.action);
+  audit.project = note.project;
+  audit.environments = {note.environment};
+  audit.subjects = {{note.kind, note.environment, "", 0}};
+  audit.gate = note.gate;
+  Txn txn;
+  txn.revision =
+      RevisionRecord{EncodeItemLog({{note.kind, note.environment, ""}}), EncodeAudit(audit, note.environment)};
+  if (note.idempotency) txn.idempotency = Once(note.author, *note.idempotency, "created");
+  const Result<TxnResult> result = store_.Commit(std::move(txn));
+  in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
+  if (!result) return Fail(result.error());
+  PublishView("", nullptr, result->revision);
+  feed_.Publish(result->revision, {});
+  Committed committed;
+  committed.revision = result->revision;
+  committed.created = true;
+  return committed;
+}
+
 // ---- Reading -----------------------------------------------------------------------------------------------------
 
 namespace {
@@ -1541,6 +1572,9 @@ Result<Committed> Catalog::PutItem(const Item& item, std::string_view action, co
 Result<Committed> Catalog::PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
                                     const Precondition& condition, std::vector<Revision> redact) {
   return impl_->PutItems(items, action, author, condition, std::move(redact));
+}
+Result<Committed> Catalog::Note(const AuditNote& note) {
+  return impl_->Note(note);
 }
 std::shared_ptr<const CatalogView> Catalog::View() const {
   return impl_->View();

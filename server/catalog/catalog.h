@@ -136,6 +136,17 @@ struct ExperimentRequest {
   bool dry_run = false;  // everything but the writing; the answer says what would change, and nobody is asked
 };
 
+// What is to stand in the audit log though it changes nothing here: what a gate found.
+struct AuditNote {
+  std::string project;
+  std::string environment;
+  std::string_view action;  // the audit entry's word: "gate.run"
+  std::string kind;         // of its subject, the environment: "gate"
+  Value gate;
+  Author author;
+  std::optional<IdempotencyKey> idempotency = {};
+};
+
 struct CommitRequest {
   std::string project;
   std::vector<Edit> edits;  // at least one; a key at most once
@@ -307,6 +318,9 @@ class Catalog {
   // links stay.
   Result<Committed> PutItems(const std::vector<Item>& items, std::string_view action, const Author& author,
                              const Precondition& condition = {}, std::vector<Revision> redact = {});
+  // An entry of the audit log, and nothing else: a revision that alters no environment. Errors: kNotFound; those of
+  // Store::Commit.
+  Result<Committed> Note(const AuditNote& note);
   // Takes in a write of before that was in doubt (kIndeterminate) and turned out to be there.
   Status Settle();
 

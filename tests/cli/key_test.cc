@@ -125,7 +125,8 @@ TEST(MemberTest, IsAddedListedGivenAKeyAndRemoved) {
   EXPECT_EQ(GuidonOf(server, {"member", "remove", "ana"}).output, "removed ana and revoked their keys\n");
   EXPECT_EQ(off().exit_code, 2);
   const Finished roles = GuidonOf(server, {"role", "list"});
-  EXPECT_NE(roles.output.find("\neditor    definitions.read definitions.write\n"), std::string::npos) << roles.output;
+  EXPECT_NE(roles.output.find("\neditor    definitions.read definitions.write gate.record\n"), std::string::npos)
+      << roles.output;
 }
 
 TEST(RoleTest, IsSetListedAndRemoved) {

@@ -22,7 +22,15 @@ const std::vector<std::string> kGate = {"gate", "--environment", "production", "
                                         "-p",   "shop"};
 
 TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
-  const auto code = [](const std::string& report) { return Asking(kGate, {{report}}).exit_code; };
+  const Workspace policies(
+      {{"off.yaml", "record: off\n"}, {"fail.yaml", "unreachable: fail\n"}, {"pass.yaml", "unreachable: pass\n"}});
+  const auto by = [&](const std::string& file) {
+    std::vector<std::string> words = kGate;
+    words.insert(words.end(), {"--policy", policies / file});
+    return words;
+  };
+  const std::vector<std::string> gate = by("off.yaml");  // nothing is recorded: the server gives these answers alone
+  const auto code = [&](const std::string& report) { return Asking(gate, {{report}}).exit_code; };
   EXPECT_EQ(code(ReportWith("keep_running", "green", "green", "safe")), 0);
   EXPECT_EQ(code(ReportWith("ship", "green", "green", "safe")), 0);
   EXPECT_EQ(code(ReportWith("keep_running", "green", "green", "harmed")), 1);
@@ -35,7 +43,7 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
   const auto with_stale = [&](std::string report) { return report.insert(report.find(R"({"id":"sample)"), stale); };
   EXPECT_EQ(code(with_stale(ReportWith("keep_running", "green", "green", "safe"))), 3);
   EXPECT_EQ(code(with_stale(ReportWith("keep_running", "green", "green", "harmed"))), 1);
-  const Finished held = Asking(kGate, {{with_stale(ReportWith("ship", "green", "green", "safe"))}});
+  const Finished held = Asking(gate, {{with_stale(ReportWith("ship", "green", "green", "safe"))}});
   EXPECT_EQ(held.output,
             "hold    live.evidence  experiment one-page\n        not counted yet\n"
             "not looked at: static, as no --workspace was given\n"
@@ -44,14 +52,8 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
   // Harm is harm, however little is known of the rest.
   EXPECT_EQ(code(ReportWith("keep_running", "green", "yellow", "harmed")), 1);
   const Answer later = {R"({"detail":"later"})", "application/problem+json", 503};
-  EXPECT_EQ(Asking(kGate, {later}).exit_code, 4);
+  EXPECT_EQ(Asking(gate, {later}).exit_code, 4);
   // The policy may make a verdict of that.
-  const Workspace policies({{"fail.yaml", "unreachable: fail\n"}, {"pass.yaml", "unreachable: pass\n"}});
-  const auto by = [&](const std::string& file) {
-    std::vector<std::string> words = kGate;
-    words.insert(words.end(), {"--policy", policies / file});
-    return words;
-  };
   EXPECT_EQ(Asking(by("fail.yaml"), {later}).exit_code, 1);
   EXPECT_EQ(Asking(by("pass.yaml"), {later}).exit_code, 0);
   // What was never started has no data yet; what is not there at all is a mistake of who asks.
@@ -59,11 +61,11 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
   const auto entity = [](const std::string& environment, const std::string& state) {
     return Answer{R"({"definition":{"environment":")" + environment + R"("},"state":{"status":"draft")" + state + "}}"};
   };
-  EXPECT_EQ(Asking(kGate, {none, entity("production", "")}).exit_code, 3);
-  EXPECT_EQ(Asking(kGate, {none, entity("staging", "")}).exit_code, 2);
-  EXPECT_EQ(Asking(kGate, {none, entity("production", R"(,"iteration":2)")}).exit_code, 2);
-  EXPECT_EQ(Asking(kGate, {none, none}).exit_code, 2);
-  const Finished said = Asking(kGate, {{ReportWith("keep_running", "green", "green", "harmed")}});
+  EXPECT_EQ(Asking(gate, {none, entity("production", "")}).exit_code, 3);
+  EXPECT_EQ(Asking(gate, {none, entity("staging", "")}).exit_code, 2);
+  EXPECT_EQ(Asking(gate, {none, entity("production", R"(,"iteration":2)")}).exit_code, 2);
+  EXPECT_EQ(Asking(gate, {none, none}).exit_code, 2);
+  const Finished said = Asking(gate, {{ReportWith("keep_running", "green", "green", "harmed")}});
   EXPECT_NE(said.output.find("FAIL  production: 1 to mend\n"), std::string::npos) << said.output;
   EXPECT_NE(said.output.find("guardrail errors is harmed"), std::string::npos) << said.output;
   EXPECT_EQ(Guidon({"gate", "--environment", "production"}, {}).exit_code, 2);

@@ -23,6 +23,7 @@ std::vector<std::string> FaultsOf(const std::string& text) {
 TEST(PolicyTest, SaysWhatTheDefaultDoesNot) {
   const PolicyResult read = ReadPolicy(R"(policy: release
 unreachable: hold
+record: required
 rules:
   static.warnings: fail
   static.constant-flag: off
@@ -42,6 +43,7 @@ waivers:
   EXPECT_EQ(policy.name, "release");
   EXPECT_EQ(policy.hash.size(), 64u);
   EXPECT_EQ(policy.unreachable, 3);
+  EXPECT_EQ(policy.record, Recording::kRequired);
   EXPECT_EQ(policy.SeverityOf("static.warnings"), Severity::kFail);
   EXPECT_EQ(policy.SeverityOf("static.constant-flag"), std::nullopt);
   EXPECT_EQ(policy.SeverityOf("static.owner"), Severity::kFail);
@@ -54,7 +56,7 @@ waivers:
   ASSERT_EQ(policy.freezes.size(), 1u);
   EXPECT_EQ(policy.freezes[0].to_ms - policy.freezes[0].from_ms, 13 * 86'400'000ll);
   ASSERT_EQ(policy.waivers.size(), 1u);
-  EXPECT_EQ(policy.waivers[0].place, (Place{"shop/gate.yaml", {14, 5}}));
+  EXPECT_EQ(policy.waivers[0].place, (Place{"shop/gate.yaml", {15, 5}}));
 }
 
 TEST(PolicyTest, AFaultIsNamedWhereItStandsAndNothingOfThePolicyIsUsed) {
@@ -78,6 +80,7 @@ TEST(PolicyTest, AFaultIsNamedWhereItStandsAndNothingOfThePolicyIsUsed) {
               ElementsAre("1:61 bad_text a waiver needs a reason"));
   EXPECT_THAT(FaultsOf("waivers: [{ rule: static.expiry, reason: x }]\n"),
               ElementsAre(::testing::HasSubstr("missing_key")));
+  EXPECT_THAT(FaultsOf("record: always\n"), ElementsAre(::testing::HasSubstr("unknown way to record 'always'")));
   EXPECT_THAT(FaultsOf("unreachable: maybe\n"), ElementsAre(::testing::HasSubstr("unknown verdict 'maybe'")));
   EXPECT_THAT(FaultsOf(""), ElementsAre("1:1 bad_policy it is empty"));
   EXPECT_THAT(FaultsOf("policy: a\n---\npolicy: b\n"), ElementsAre("1:1 bad_policy a policy is one document"));

@@ -1,0 +1,32 @@
+// What a gate found, sent to the audit log of the server that it asked (docs/gate.md, The record).
+//
+// Thread safety: one thread.
+#pragma once
+
+#include <string>
+
+#include "cli/verbs.h"
+#include "gate/finding.h"
+#include "gate/inputs.h"
+#include "gate/policy.h"
+#include "workspace/workspace.h"
+
+namespace guidon::cli {
+
+struct GateRun {
+  const gate::Report& report;  // settled
+  std::string project;
+  std::string release = {}, revision = {};  // that were asked about; empty: none
+};
+
+// What is hashed of the files: all that the workspace was read from. kIo, kTooLarge: one cannot be read (any more).
+Status AddFiles(const Workspace& workspace, gate::Inputs& inputs);
+
+// Sends it, as far as the policy wants that, and puts the server's receipt into a file, unless that is empty: who wants
+// a receipt demands the record. Says on standard error what went wrong, and with a receipt as which revision it is
+// recorded. Returns the exit code of the gate: that of the verdict, or, where a record was demanded and there is none,
+// 2 or 4; a verdict that fails stays one.
+int RecordGateRun(const Connection& connection, const GateRun& run, gate::Recording recording,
+                  const std::string& receipt);
+
+}  // namespace guidon::cli
