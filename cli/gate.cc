@@ -10,6 +10,7 @@
 #include "cli/gate_record.h"
 #include "cli/output.h"
 #include "cli/ruleset_source.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
 #include "core/base/json_record.h"
@@ -22,6 +23,7 @@
 #include "gate/policy.h"
 #include "gate/rules.h"
 #include "gate/static_checks.h"
+#include "gate/usage_checks.h"
 #include "workspace/file.h"
 #include "workspace/workspace.h"
 
@@ -142,6 +144,23 @@ class Gating {
     inputs_.Add("code", scan->references);
     Add(gate::CheckCode({workspace_, options_.environment, scan->references, now_ms_}));
     report_.looked.push_back({"code", true, ""});
+    return LookAtUsage(scan->references);
+  }
+
+  // What the server has counted of the flags that the code reads.
+  Stop LookAtUsage(const std::vector<refs::Reference>& references) {
+    if (!policy_.SeverityOf("code.settled-flag")) return std::nullopt;
+    if (!asked_server_) return NotLooked("usage", "no server was asked");
+    const std::string& project = workspace_.definitions.project.key;
+    const Result<gate::Usage> asked =
+        AskUsage(options_.connection, project, options_.environment, policy_.settled_days);
+    if (!asked && asked.error().code == ErrorCode::kPermissionDenied) return NotLooked("usage", asked.error().message);
+    if (!asked && asked.error().code != ErrorCode::kNotFound) return Unreachable(Explain(asked.error(), options_.json));
+    if (!asked || !asked->since) return NotLooked("usage", "the server has counted no evaluations there");
+    const gate::UsageInput input{workspace_, options_.environment, references, *asked, report_.day};
+    inputs_.Add("usage", gate::SettledIn(input, policy_));
+    Add(gate::CheckUsage(input, policy_));
+    report_.looked.push_back({"usage", true, ""});
     return std::nullopt;
   }
 

@@ -25,6 +25,9 @@ using codec::Node;
 
 // ---- Reading -------------------------------------------------------------------------------------------------------
 
+constexpr std::uint64_t kMostSettledDays = 90;  // that a server keeps counts for
+constexpr std::uint64_t kMostLeast = 1'000'000'000'000;
+
 // "fail", "warn", "note" or "off". A rule that holds does so by itself, where it fails.
 std::optional<Severity> ReadSeverity(const Node& node) {
   const std::string* word = node.value().is_string() ? &node.value().AsString() : nullptr;
@@ -173,6 +176,10 @@ class PolicyReader {
       fields.Optional("limit", policy_.moves_limit, codec::ReadPercent);
     } else if (id == "change.jump") {
       fields.Optional("limit", policy_.jump_limit, codec::ReadPercent);
+    } else if (id == "code.settled-flag") {
+      fields.Optional("days", policy_.settled_days,
+                      [](const Node& n) { return std::chrono::days(codec::ReadCount(n, 1, kMostSettledDays)); });
+      fields.Optional("least", policy_.settled_least, [](const Node& n) { return codec::ReadCount(n, 1, kMostLeast); });
     } else if (id == "live.freeze") {
       fields.Optional("windows", policy_.freezes,
                       [](const Node& n) { return codec::ReadList(n, "windows", kMaxItems, ReadWindow); });
@@ -209,9 +216,10 @@ std::string Named(const Waiver& waiver) {
 // Whether what it waives was looked at in this run: what was not is no reason to call it needless.
 bool WasLookedAt(const Report& report, std::string_view rule) {
   const PolicyRule* known = FindRule(rule);
-  return known != nullptr && std::any_of(report.looked.begin(), report.looked.end(), [&](const Looked& looked) {
-           return looked.done && looked.group == known->group();
-         });
+  if (known == nullptr) return false;
+  const std::string_view group = rule == "code.settled-flag" ? "usage" : known->group();
+  return std::any_of(report.looked.begin(), report.looked.end(),
+                     [&](const Looked& looked) { return looked.done && looked.group == group; });
 }
 
 Finding OfWaiver(const Waiver& waiver, std::string message, std::string fix) {

@@ -12,6 +12,7 @@
 //     static.personal-data: { attributes: [email, "address.*"] }
 //     change.moves: { limit: 25% }
 //     change.jump: { limit: 50% }
+//     code.settled-flag: { days: 60, least: 1000 }
 //     live.freeze:
 //       windows: [{ from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, why: the holidays }]
 //   waivers:
@@ -79,6 +80,9 @@ struct Policy {
   std::uint32_t moves_limit = kWhole;
   // change.jump: by how much the share of a variation may grow at once.
   std::uint32_t jump_limit = kWhole;
+  // code.settled-flag: so many days with one variation alone, and at least so many evaluations in them.
+  std::chrono::days settled_days{30};
+  std::uint64_t settled_least = 100;
   // live.freeze
   std::vector<FreezeWindow> freezes;
 

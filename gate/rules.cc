@@ -85,6 +85,10 @@ constexpr std::array kRules = {
         "code.unsafe-default", Severity::kWarn, "Is the fallback in the code what the flag serves when it is off?",
         "The code's fallback differs from what the flag serves while it is off: who cannot reach the server sees "
         "something else than who can."},
+    PolicyRule{
+        "code.settled-flag", Severity::kNote, "Does the code read no flag that is settled?",
+        "By the counts of the SDKs the flag has served one variation alone for many days, and the code still reads it. "
+        "Remove it from the code."},
     // ---- live: the state of the environment -------------------------------------------------------------------------
     PolicyRule{"live.freeze", Severity::kFail, "Is it a time for releases?",
                "The policy has a freeze window now. Wait for its end, or waive the rule with a reason."},

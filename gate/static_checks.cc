@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "core/base/json.h"
@@ -15,6 +14,7 @@
 #include "core/expect/expect.h"
 #include "core/model/names.h"
 #include "core/model/units.h"
+#include "gate/constant_flag.h"
 #include "gate/wildcard.h"
 
 namespace guidon::gate {
@@ -274,37 +274,13 @@ class Checker {
         "remove it, or move the day");
   }
 
-  // What an environment serves to everybody; nullopt: not one thing. "": the caller's fallback.
-  std::optional<std::string> ServedIn(const FlagDefinition& flag, const std::string& environment) const {
-    const Targeting* targeting = flag.FindEnvironment(environment);
-    if (targeting == nullptr) return flag.type == FlagType::kBoolean ? "off" : "";
-    if (!targeting->enabled) return targeting->off;
-    const bool has_targets = std::any_of(targeting->targets.begin(), targeting->targets.end(),
-                                         [](const Targets& targets) { return !targets.keys.empty(); });
-    if (!targeting->requirements.empty() || has_targets || !targeting->rules.empty() || !targeting->default_serve) {
-      return std::nullopt;
-    }
-    const auto* fixed = std::get_if<FixedServe>(&targeting->default_serve->serve);
-    if (fixed == nullptr) return std::nullopt;
-    return fixed->variation;
-  }
-
   void CheckConstant(const FlagDefinition& flag) {
     if (flag.kind != FlagKind::kRelease) return;
-    std::set<std::string> served;
-    for (const EnvironmentDefinition& environment : workspace_.definitions.project.environments) {
-      const std::optional<std::string> one = ServedIn(flag, environment.key);
-      if (!one) return;
-      served.insert(*one);
-    }
-    if (served.size() != 1 || served.begin()->empty()) return;
-    for (const ExperimentRecord& record : workspace_.definitions.entities.experiments) {
-      if (record.definition.flag == flag.key && !record.definition.archived) return;
-    }
+    const std::optional<std::string> served = ConstantVariation(workspace_.definitions, flag);
+    if (!served) return;
     const EntityRef ref{EntityKind::kFlag, flag.key};
     Add("static.constant-flag", ref.ToText(), flag.owner, PlaceOf(ref, Path().Key("flag")),
-        "it serves '" + *served.begin() + "' to everybody in every environment",
-        "if that stays so, remove it from the code");
+        "it serves '" + *served + "' to everybody in every environment", "if that stays so, remove it from the code");
   }
 
   const Workspace& workspace_;

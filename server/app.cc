@@ -295,6 +295,7 @@ class App::Impl {
     FoldOptions options;
     options.plans = PlansOf(*catalog_);
     options.counters = &fold_counters_;
+    options.flags_of = FlagsOf(*catalog_);
     options.report = [this](const std::string& what) { log_.Warn("analysis", {{"what", what}}); };
     Result<std::unique_ptr<Fold>> fold = Fold::Open(*store_, *journal_, std::move(options));
     if (!fold) return Fail(fold.error());

@@ -22,6 +22,17 @@ bool IsOfEarlierOne(const CatalogView& view, std::string_view project, std::stri
 
 }  // namespace
 
+std::function<std::function<bool(std::string_view)>(const std::string&)> FlagsOf(const Catalog& catalog) {
+  return [&catalog](const std::string& project) -> std::function<bool(std::string_view)> {
+    const std::shared_ptr<const CatalogView> view = catalog.View();
+    const ProjectView* held = view->FindProject(project);
+    if (held == nullptr) return [](std::string_view) { return false; };
+    return [view, held](std::string_view flag) {
+      return held->revisions.contains({EntityKind::kFlag, std::string(flag)});
+    };
+  };
+}
+
 Result<IterationName> Analysis::NameOf(std::string_view project, std::string_view environment, std::string_view key,
                                        std::uint32_t iteration) const {
   const std::shared_ptr<const CatalogView> view = catalog_.View();

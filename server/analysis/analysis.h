@@ -14,7 +14,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "core/base/result.h"
@@ -23,6 +25,9 @@
 #include "stats/statistic/experiment_facts.h"
 
 namespace guidon {
+
+// Whether a project has a flag, as the catalog has it now: FoldOptions::flags_of. The catalog outlives it.
+std::function<std::function<bool(std::string_view flag)>(const std::string& project)> FlagsOf(const Catalog& catalog);
 
 class Analysis {
  public:
@@ -34,6 +39,9 @@ class Analysis {
   // x (days + slices)).
   Result<std::shared_ptr<const stats::ExperimentFacts>> Facts(std::string_view project, std::string_view environment,
                                                               std::string_view key, std::uint32_t iteration) const;
+
+  // How often these flags were evaluated, by day. kCorrupt, kIo: the disk.
+  Result<EnvironmentUsage> Usage(const UsageQuery& query) const { return fold_.Usage(query); }
 
   // Units that were exposed, of all arms, those in several arms among them; 0 where nothing is known of it yet.
   std::uint64_t ExposedUnits(std::string_view project, std::string_view environment, std::string_view key,

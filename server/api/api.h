@@ -222,6 +222,7 @@ class Api {
   http::Response ListProcesses(const Call& call);
   http::Response GetPropagation(const Call& call);
   http::Response RecordGateRun(const Call& call);
+  http::Response GetUsage(const Call& call);
   http::Response GetTotals(const Call& call);
   http::Response ListExposures(const Call& call);
   http::Response ListRamps(const Call& call);

@@ -117,6 +117,8 @@ std::vector<Route> MakeRoutes() {
        Where::kPool, &Api::GetPropagation},
       {"POST", "/api/v1/projects/{project}/environments/{environment}/gate-runs", "recordGateRun", Verb::kRecordGate,
        Where::kPool, &Api::RecordGateRun},
+      {"GET", "/api/v1/projects/{project}/environments/{environment}/usage", "getUsage", Verb::kRead, Where::kPool,
+       &Api::GetUsage},
       {"GET", "/api/v1/projects/{project}/environments/{environment}/experiments/{key}/report", "getReport",
        Verb::kRead, Where::kPool, &Api::GetReport},
       {"GET", "/api/v1/projects/{project}/environments/{environment}/experiments/{key}/totals", "getTotals",

@@ -104,6 +104,9 @@ Result<FactEntry> ReadFacts(std::string_view text) {
       fact->name = TextOf(event, "event");
       fact->value = MemberOf(event, "value");
       fact->attributes = MemberOf(event, "attributes");
+    } else if (type == "evaluations") {
+      entry.evaluations.push_back(
+          {CorrectedTime(TimeOf(NumberOf(event, "to")), sent, entry.received), &ListIn(event, "counts")});
     }
     if (!fact) continue;
     fact->context = MemberOf(event, "context");

@@ -65,12 +65,19 @@ struct FactEvent {
   const Value* context = nullptr;     // of both; null: none
 };
 
+// How often flags were evaluated, until about that time.
+struct FactEvaluations {
+  std::optional<stats::Time> time;  // corrected; nothing: kClock
+  const Array* counts = nullptr;    // as docs/spec/events.md has them
+};
+
 struct FactEntry {
   stats::Time received{};
-  bool imported = false;              // from a file (docs/decisions/importing.md): it tells the time of its events,
-                                      // which are not late however long ago they were
-  std::string sdk;                    // "guidon-cpp 0.1.0"; empty: not said
-  std::vector<FactEvent> events;      // in their order; of other types none
+  bool imported = false;          // from a file (docs/decisions/importing.md): it tells the time of its events,
+                                  // which are not late however long ago they were
+  std::string sdk;                // "guidon-cpp 0.1.0"; empty: not said
+  std::vector<FactEvent> events;  // in their order; of other types none
+  std::vector<FactEvaluations> evaluations;
   std::unique_ptr<const Value> text;  // what they point into
 
   // Against which lateness of an event of that time counts.

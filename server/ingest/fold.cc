@@ -26,6 +26,7 @@ constexpr std::size_t kUnitsAtOnce = 1'000;        // that a list reads
 constexpr std::size_t kKeysAtOnce = 10'000;        // that are removed in one transaction, or looked at
 constexpr std::size_t kMostLookedAt = 20'000;      // of a list
 constexpr std::size_t kBytesOfEvent = 32;          // that a record grows by, at most
+constexpr std::size_t kMostUsage = 2'000;          // flags and days that a page has counted, before it is cut
 constexpr std::size_t kMostDimensionBytes = 64;    // of a value; what is longer is cut
 constexpr std::chrono::seconds kPublish(1);        // between two states that readers see while it catches up
 constexpr std::string_view kSdkDimension = "sdk";  // of the batch, where the context has no such attribute
@@ -274,6 +275,11 @@ class Fold::Impl {
       }
     }
     return page;
+  }
+
+  Result<EnvironmentUsage> Usage(const UsageQuery& query) const {
+    MutexLock lock(writing_);
+    return ReadUsage(store_, query);
   }
 
   static void AppendExposed(const stats::ExperimentPlan& plan, const UnitRecord& record, ExposedUnits& page) {
@@ -707,6 +713,7 @@ class Fold::Impl {
       goes_on = goes_on || (swept && *swept);
     }
     Turn turn(queue_, work_);
+    if (Status trimmed = TrimUsage(); !trimmed) return trimmed;
     Publish();
     return walk;
   }
@@ -725,6 +732,7 @@ class Fold::Impl {
   struct Page {
     std::unordered_map<std::string, Touched> units;  // by key
     std::size_t bytes = 0, changed = 0;
+    UsageDeltas usage;
   };
 
   // Whether there was anything to fold.
@@ -766,11 +774,31 @@ class Fold::Impl {
       }
       cursor_ = {read->entries[i].sequence, 0};
       watermark_ = entries[i].received;
+      AddUsage(read->entries[i], entries[i], page);
+      // So that it and what the next entry may have fit into a transaction.
+      if (page.usage.size() < kMostUsage) continue;
+      if (Status done = Commit(page); !done) return Fail(Forget(done.error()));
     }
     cursor_.sequence = std::max(cursor_.sequence, read->next);
     if (Status done = Commit(page); !done) return Fail(Forget(done.error()));
     Show((now - entries.front().received).count());
     return true;
+  }
+
+  void AddUsage(const JournalEntry& at, const FactEntry& entry, Page& page) GUIDON_REQUIRES(work_) {
+    if (entry.evaluations.empty()) return;
+    page.usage.Add(at.project, at.environment, entry,
+                   options_.flags_of ? options_.flags_of(at.project) : std::function<bool(std::string_view)>());
+    if (page.usage.newest() > usage_trimmed_) usage_to_trim_ = page.usage.newest();
+  }
+
+  // Days that are too old, once for each day in which something came.
+  Status TrimUsage() GUIDON_REQUIRES(work_) {
+    if (!usage_to_trim_) return {};
+    const RangeQuery old = OldUsage(*usage_to_trim_);
+    if (Status removed = RemoveKeys(old.begin, old.end); !removed) return removed;
+    usage_trimmed_ = std::exchange(usage_to_trim_, std::nullopt);
+    return {};
   }
 
   // One that cannot be read is as one without events: it would not be readable tomorrow either.
@@ -1051,6 +1079,9 @@ class Fold::Impl {
     }
     std::vector<TxnOp> ops = UnitOps(page);
     ops.push_back(TxnOp::Put(std::string(kCursorKey), Encode(cursor_)));
+    Result<std::vector<TxnOp>> usage = page.usage.Ops(store_);
+    if (!usage) return Fail(usage.error());
+    std::move(usage->begin(), usage->end(), std::back_inserter(ops));
     std::vector<TxnOp> totals;
     for (const auto& [name, live] : lives_) {
       if (live->rejected_changed) ops.push_back(TxnOp::Put(RejectedKey(name), EncodeCounts(live->rejected)));
@@ -1731,6 +1762,7 @@ class Fold::Impl {
   std::map<const FactSpace*, std::vector<std::vector<Live*>>> users_;   // of each source
   std::map<std::string, std::vector<FactSpace*>, std::less<>> scopes_;  // that live iterations go by
   std::vector<FactSpace::Reading> readings_;
+  std::optional<std::chrono::sys_days> usage_to_trim_, usage_trimmed_;  // the day as of which old counts go, or went
   std::chrono::steady_clock::time_point published_at_;
 
   // A transaction, or what somebody reads of several keys: of a plain key that is put again a reader may miss both
@@ -1763,6 +1795,9 @@ Result<std::shared_ptr<const stats::ExperimentFacts>> Fold::Facts(const Iteratio
 }
 Result<ExposedUnits> Fold::ListExposed(const IterationName& name, std::string_view after, std::size_t limit) const {
   return impl_->ListExposed(name, after, limit);
+}
+Result<EnvironmentUsage> Fold::Usage(const UsageQuery& query) const {
+  return impl_->Usage(query);
 }
 Result<std::vector<UnitFacts>> Fold::FindUnit(const std::string& project, const std::string& attribute,
                                               const std::string& unit) const {

@@ -30,6 +30,9 @@
 // closed iterations, the totals of experiments that are gone, and all of environments that are. The ids of sources that
 // nothing uses any more are free again after it.
 //
+// Beside facts it keeps how often flags were evaluated, by day (usage.h), in the same transactions: an entry's counts
+// are in with its last event.
+//
 // The daily pass also finds what units come to that take part in two experiments at once (stats/statistic/overlap.h),
 // by the pairs of arms, for each iteration of an experiment; holdouts are left out. That is of units as the walk met
 // them, and the next pass makes it anew.
@@ -67,6 +70,7 @@
 #include "server/ingest/fold_plan.h"
 #include "server/ingest/fold_records.h"
 #include "server/ingest/journal.h"
+#include "server/ingest/usage.h"
 #include "server/store/store.h"
 #include "stats/statistic/experiment_facts.h"
 
@@ -80,6 +84,9 @@ struct FoldOptions {
   std::function<Timestamp()> clock;  // empty: the system's
   // Told of what people should look at: totals that had drifted, events that were lost, experiments that were left out.
   std::function<void(const std::string&)> report;
+  // Of a project, as of now: whether it has a flag. Asked for each entry that counts evaluations, of which only those
+  // of such flags are kept. Empty: all are.
+  std::function<std::function<bool(std::string_view flag)>(const std::string& project)> flags_of = {};
   std::chrono::milliseconds daily = std::chrono::hours(24);  // between two daily passes
   std::size_t page_entries = 64;                             // of the journal, in one transaction
   std::size_t page_bytes = 2u << 20;                         // likewise: no more are added to a page of so many
@@ -142,6 +149,9 @@ class Fold {
   std::uint64_t ExposedUnitsOf(const IterationName& name) const;
   // First exposures, by unit, at most `limit` after `after`, looking at 20 000 units at most. kNotFound as of Facts.
   Result<ExposedUnits> ListExposed(const IterationName& name, std::string_view after, std::size_t limit) const;
+
+  // How often flags were evaluated, as of what is stored. kCorrupt, kIo: the disk.
+  Result<EnvironmentUsage> Usage(const UsageQuery& query) const;
 
   // Of one project, or of all when it is empty. `attribute`: what the unit is of.
   Result<std::vector<UnitFacts>> FindUnit(const std::string& project, const std::string& attribute,

@@ -120,6 +120,7 @@ TEST(GateCodeTest, CodeIsHeldAgainstTheWorkspaceByItsConfigToo) {
   EXPECT_EQ(pass.exit_code, 0);
   EXPECT_EQ(pass.output,
             "not looked at: change, as --offline was given, and no --snapshot\n"
+            "not looked at: usage, as no server was asked\n"
             "not looked at: live, as --offline was given\nPASS  production: nothing found\n");
   const Finished fail = with({"--code", files / "src", "--code", files / "web"});
   EXPECT_EQ(fail.exit_code, 1);
@@ -128,6 +129,7 @@ TEST(GateCodeTest, CodeIsHeldAgainstTheWorkspaceByItsConfigToo) {
                              "        flag payment.v2: the code reads it, and there is no such flag (did you mean "
                              "'payments.v2'?); owner a\n"
                              "not looked at: change, as --offline was given, and no --snapshot\n"
+                             "not looked at: usage, as no server was asked\n"
                              "not looked at: live, as --offline was given\n"
                              "FAIL  production: 1 to mend\n");
   files.Write("none.yaml", "refs: {}\n");

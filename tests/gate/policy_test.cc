@@ -32,6 +32,7 @@ rules:
   static.expiry: { within: 14d }
   static.personal-data: { attributes: email }
   static.regex-cost: { size: 200 }
+  code.settled-flag: { days: 60, least: 5 }
   live.freeze:
     windows: [{ from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, why: the holidays }]
 waivers:
@@ -53,10 +54,12 @@ waivers:
   EXPECT_EQ(policy.expires_within, std::chrono::days(14));
   EXPECT_THAT(policy.personal_data, ElementsAre("email"));
   EXPECT_EQ(policy.regex_size, 200u);
+  EXPECT_EQ(policy.settled_days, std::chrono::days(60));
+  EXPECT_EQ(policy.settled_least, 5u);
   ASSERT_EQ(policy.freezes.size(), 1u);
   EXPECT_EQ(policy.freezes[0].to_ms - policy.freezes[0].from_ms, 13 * 86'400'000ll);
   ASSERT_EQ(policy.waivers.size(), 1u);
-  EXPECT_EQ(policy.waivers[0].place, (Place{"shop/gate.yaml", {15, 5}}));
+  EXPECT_EQ(policy.waivers[0].place, (Place{"shop/gate.yaml", {16, 5}}));
 }
 
 TEST(PolicyTest, AFaultIsNamedWhereItStandsAndNothingOfThePolicyIsUsed) {

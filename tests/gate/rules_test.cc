@@ -38,7 +38,8 @@ TEST(RulesTest, ThePageAndTheSchemaHaveThemAll) {
 
 TEST(RulesTest, EachIsFoundByACheckOrByTheSettlingOfWaivers) {
   const std::string checks = TextOf("gate/static_checks.cc") + TextOf("gate/change_checks.cc") +
-                             TextOf("gate/code_checks.cc") + TextOf("gate/live_checks.cc") + TextOf("gate/policy.cc");
+                             TextOf("gate/code_checks.cc") + TextOf("gate/live_checks.cc") +
+                             TextOf("gate/usage_checks.cc") + TextOf("gate/policy.cc");
   for (const PolicyRule& rule : Rules()) {
     EXPECT_NE(checks.find("\"" + std::string(rule.id) + "\""), std::string::npos) << rule.id << ": nothing looks at it";
   }

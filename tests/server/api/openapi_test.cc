@@ -118,6 +118,7 @@ TEST(OpenApiTest, ExamplesAreWhatTheServerTakesAndEveryStatusIsDocumented) {
     story.Expect(200, "get" + word + "History", {{"key", key}});
   }
   story.Expect(201, "recordGateRun");
+  story.Expect(200, "getUsage");
   for (const char* id : {"listAudit", "listProjectAudit", "listAuditLinks", "listCheckpoints"}) story.Expect(200, id);
   ASSERT_EQ(
       story.server

@@ -26,18 +26,19 @@ inline void Append(Journal& journal, const std::vector<std::string>& events, con
 // All that a fold knows, so that the next one begins anew. There is none at the time.
 inline void ForgetFacts(Store& store) {
   Txn clean;
-  for (const std::string_view prefix : {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kOverlapPrefix, kFoldedPrefix,
-                                        kSourcePrefix, kSweptPrefix, std::string_view("!fold/")}) {
+  for (const std::string_view prefix :
+       {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kOverlapPrefix, kFoldedPrefix, kSourcePrefix, kSweptPrefix,
+        kUsagePrefix, kUsageSincePrefix, std::string_view("!fold/")}) {
     const RangeResult range = *store.Range(RangeQuery::Prefix(prefix));
     for (const KeyValue& entry : range.entries) clean.ops.push_back(TxnOp::Delete(entry.key));
   }
   ASSERT_TRUE(store.Commit(std::move(clean)));
 }
 
-// All that the fold keeps of units and totals, but for how far it is.
+// All that the fold keeps of units, totals and evaluations, but for how far it is.
 inline std::map<std::string, std::string> StoredFacts(const Store& store) {
   std::map<std::string, std::string> facts;
-  for (const std::string_view prefix : {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kFoldedPrefix}) {
+  for (const std::string_view prefix : {kUnitPrefix, kTotalPrefix, kRejectedPrefix, kFoldedPrefix, kUsagePrefix}) {
     const Result<RangeResult> range = store.Range(RangeQuery::Prefix(prefix));
     EXPECT_TRUE(range);
     if (!range) continue;

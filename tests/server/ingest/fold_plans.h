@@ -62,6 +62,16 @@ inline std::string Track(const std::string& unit, const std::string& event, std:
          R"(","value":7.5,"context":{"key":")" + unit + R"("},"attributes":)" + attributes + "}";
 }
 
+inline std::string Counted(const std::string& flag, const std::string& variation, std::uint64_t count) {
+  return R"({"flag":")" + flag + R"(","variation":")" + variation + R"(","reason":"STATIC","count":)" +
+         std::to_string(count) + "}";
+}
+// Of the minute before.
+inline std::string Evaluations(const std::string& counts, std::int64_t to_ms) {
+  return R"({"type":"evaluations","from":)" + std::to_string(to_ms - 60'000) + R"(,"to":)" + std::to_string(to_ms) +
+         R"(,"counts":[)" + counts + "]}";
+}
+
 // One batch; each has an id of its own.
 inline NewEntry BatchOf(const std::vector<std::string>& events, const std::string& sender = "") {
   static int batches = 0;

@@ -309,7 +309,16 @@ class FoldKillTest : public ::testing::Test {
     const std::unique_ptr<Store> store = OpenAt(path);
     JournalOptions options;
     options.clock = [] { return Timestamp(std::chrono::milliseconds(kStartMs + 49 * kHourMs)); };
-    AppendCrowd(**Journal::Open(*store, std::move(options)), batches);
+    const std::unique_ptr<Journal> journal = *Journal::Open(*store, std::move(options));
+    AppendCrowd(*journal, batches);
+    // Counts of evaluations behind more units than one transaction takes, so that a kill comes before them, too.
+    for (int batch = 0; batch < 3; ++batch) {
+      std::vector<std::string> events = {Evaluations(Counted("a", "on", 3) + "," + Counted("b", "off", 5), kStartMs)};
+      for (int i = 0; i < 40; ++i) {
+        events.push_back(Exposure("more-" + std::to_string(batch * 40 + i), "control", kStartMs + kHourMs));
+      }
+      Append(*journal, events);
+    }
   }
   static void Copy(const std::filesystem::path& from, const std::filesystem::path& to) {
     std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
