@@ -1040,6 +1040,39 @@ void AddRefs(CLI::App& app, Run& run) {
   AddJson(*verb, options->json);
 }
 
+void AddStale(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("stale", "Flags that could be removed, with what speaks for it");
+  const auto options = On(*verb, run, &FindStaleFlags);
+  CLI::Option* workspace =
+      verb->add_option("--workspace,-w", options->workspace, "The flags of this folder, not of the server")
+          ->type_name("DIR");
+  CLI::Option* code = verb->add_option("--code", options->code, "Say where this code reads them; may be given again")
+                          ->type_name("SRC")
+                          ->expected(1)
+                          ->take_all();
+  verb->add_option("--code-config", options->code_config,
+                   "Functions that read flags; left out, refs.yaml of the workspace")
+      ->type_name("FILE")
+      ->needs(code);
+  verb->add_flag("--offline", options->offline, "Look at files alone, without counts and history")->needs(workspace);
+  verb->add_option("--days", options->days, "Without an evaluation, with one variation alone, without a change")
+      ->type_name("N")
+      ->check(CLI::Range(1, 90))
+      ->capture_default_str();
+  verb->add_option("--least", options->least, "Evaluations in those days, to believe in one variation alone")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  CLI::Option* issue =
+      verb->add_option("--issue-body", options->issue_body, "Of this flag: Markdown for an issue of it")
+          ->type_name("FLAG");
+  verb->add_flag("--check", options->check, "Exit code 1 when there are any")->excludes(issue);
+  verb->add_option("--now", options->now, "As if it were this time")->type_name("TIME");
+  AddJson(*verb, options->json);
+  AddProject(*verb, options->project);
+  AddConnection(*verb, options->connection);
+}
+
 // A number as people write it: 5%, 0.05, 1200.
 template <typename Out>
 CLI::Option* AddQuantity(CLI::App& verb, const std::string& name, const std::string& help, Out& out) {
@@ -1331,6 +1364,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddGenerate(app, run);
   AddStats(app, run);
   AddGate(app, run);
+  AddStale(app, run);
   AddRefs(app, run);
   try {
     app.parse(argc, argv);

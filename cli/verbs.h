@@ -439,6 +439,23 @@ struct ExperimentReportOptions {
 int ExperimentReport(const ExperimentReportOptions& options);
 int ExperimentWatch(const ExperimentReportOptions& options);
 
+// Flags that could be removed: those of a workspace, or else of the server.
+struct StaleOptions {
+  Connection connection;
+  std::string project;
+  std::string workspace;          // empty: what the server has
+  std::vector<std::string> code;  // folders and files; empty: no code is looked at
+  std::string code_config;        // which functions read flags; empty: refs.yaml of the workspace, or those of the SDKs
+  bool offline = false;           // no server is asked
+  std::uint64_t days = 30;
+  std::uint64_t least = 100;  // evaluations
+  std::string issue_body;     // a flag: what an issue of it says; empty: all that were found
+  bool check = false;         // finding some is a problem
+  std::string now;            // RFC 3339; empty: the present
+  bool json = false;
+};
+int FindStaleFlags(const StaleOptions& options);
+
 // Of a workspace, offline; or of an experiment.
 struct GateOptions {
   std::string environment;

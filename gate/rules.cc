@@ -88,7 +88,7 @@ constexpr std::array kRules = {
     PolicyRule{
         "code.settled-flag", Severity::kNote, "Does the code read no flag that is settled?",
         "By the counts of the SDKs the flag has served one variation alone for many days, and the code still reads it. "
-        "Remove it from the code."},
+        "Remove it from the code (`guidon stale`, `guidon remove`)."},
     // ---- live: the state of the environment -------------------------------------------------------------------------
     PolicyRule{"live.freeze", Severity::kFail, "Is it a time for releases?",
                "The policy has a freeze window now. Wait for its end, or waive the rule with a reason."},

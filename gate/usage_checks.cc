@@ -47,7 +47,7 @@ std::vector<Finding> CheckUsage(const UsageInput& input, const Policy& policy) {
     if (of_it.count > 1) message += " in " + Plural(of_it.count, "place");
     findings.push_back({"code.settled-flag", Severity::kFail, "flag " + flag.key, flag.owner,
                         Place{of_it.first->file, {of_it.first->line, of_it.first->column}}, std::move(message),
-                        "take it out of the code"});
+                        "`guidon stale --issue-body " + flag.key + "` says what to do"});
   }
   return findings;
 }

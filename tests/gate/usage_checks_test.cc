@@ -105,7 +105,7 @@ class UsageChecksTest : public ::testing::Test {
 TEST_F(UsageChecksTest, AFlagThatHasServedOneVariationAloneAndIsReadIsTold) {
   EXPECT_THAT(Found({"release", "release"}),
               ElementsAre("src/a.cc:1 flag release: it has served 'on' alone in production for 30 days, and the code "
-                          "reads it in 2 places (take it out of the code) payments"));
+                          "reads it in 2 places (`guidon stale --issue-body release` says what to do) payments"));
   Policy week;
   week.settled_days = days(7);
   EXPECT_THAT(Found({"new"}, week), ElementsAre(HasSubstr("for 7 days, and the code reads it (")));
