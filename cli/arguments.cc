@@ -194,10 +194,15 @@ void AddLsp(CLI::App& app, Run& run) {
 
 void AddLint(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("lint", "Say what can be written plainer and mean the same; --fix does it");
-  const auto options = On(*verb, run, &Lint);
-  verb->add_option("paths", options->paths, "Folders, with all YAML below, and files")
-      ->type_name("DIR|FILE")
-      ->required();
+  const auto options = On<LintOptions>(*verb, run, &Lint, [](LintOptions& read) {
+    if (read.paths.empty() != read.rules) throw CLI::ValidationError("lint", "name folders or files, or --rules");
+  });
+  verb->add_option("paths", options->paths, "Folders, with all YAML below, and files")->type_name("DIR|FILE");
+  verb->add_flag("--rules", options->rules, "List what is asked");
+  verb->add_option("--skip", options->skip, "Do not ask this rule; may be given again")
+      ->type_name("RULE")
+      ->expected(1)
+      ->take_all();
   CLI::Option* fix = verb->add_flag("--fix", options->fix, "Write what can be done");
   verb->add_flag("--diff", options->diff, "Show what --fix would write")->excludes(fix);
   AddJson(*verb, options->json);

@@ -1,4 +1,5 @@
 // guidon lint DIR|FILE...: what definitions can say plainer without meaning anything else; --fix writes it.
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -70,10 +71,12 @@ class Linting {
       files_.push_back({file, *std::move(text), {}});
     }
     const std::map<std::string, std::string> modelines = ModelinesOf(files_);
+    const std::set<std::string> skip(options_.skip.begin(), options_.skip.end());
     for (LookedAt& looked : files_) {
       const auto modeline = modelines.find(fs::path(looked.file).parent_path().string());
-      Result<lint::LintedText> linted = lint::LintText(
-          looked.text, looked.file, {.modeline = modeline == modelines.end() ? std::string() : modeline->second});
+      Result<lint::LintedText> linted =
+          lint::LintText(looked.text, looked.file,
+                         {.skip = skip, .modeline = modeline == modelines.end() ? std::string() : modeline->second});
       if (!linted) {
         const char* separator = linted.error().code == ErrorCode::kInvalid ? ":" : ": ";
         return Explain({linted.error().code, looked.file + separator + linted.error().message, {}}, options_.json);
@@ -147,9 +150,34 @@ class Linting {
   std::size_t fixable_ = 0;
 };
 
+int ListRules(bool json) {
+  Array rules;
+  for (const lint::LintRule& rule : lint::LintRules()) {
+    rules.emplace_back(Object{{"rule", Value(rule.id)}, {"asks", Value(rule.asks)}});
+    if (!json) std::cout << Out().Bold(rule.id) << "\n" << Wrapped(rule.asks, 6) << "\n";
+  }
+  if (json) PrintJson(Object{{"rules", Value(std::move(rules))}});
+  return kPass;
+}
+
+// Those that were named have to be there.
+Status CheckSkipped(const LintOptions& options) {
+  std::vector<std::string> known;
+  for (const lint::LintRule& rule : lint::LintRules()) known.emplace_back(rule.id);
+  for (const std::string& rule : options.skip) {
+    if (std::find(known.begin(), known.end(), rule) != known.end()) continue;
+    const std::string hint = DidYouMean(rule, known);
+    return Fail(ErrorCode::kInvalid,
+                "there is no rule '" + rule + "'" + (hint.empty() ? "; --rules lists them" : " (" + hint + ")"));
+  }
+  return {};
+}
+
 }  // namespace
 
 int Lint(const LintOptions& options) {
+  if (options.rules) return ListRules(options.json);
+  if (const Status skipped = CheckSkipped(options); !skipped) return Explain(skipped.error(), options.json);
   return Linting(options).Run();
 }
 

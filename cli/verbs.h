@@ -62,6 +62,8 @@ int Lsp(const LspOptions& options);
 
 struct LintOptions {
   std::vector<std::string> paths;  // as of fmt
+  std::vector<std::string> skip;   // rules that are not asked
+  bool rules = false;              // list them, and look at nothing
   bool fix = false;                // write what can be done; else nothing is written
   bool diff = false;               // show what would be done
   bool json = false;

@@ -95,6 +95,8 @@ std::string SameAs(const Node& scalar) {
 
 class Pass {
  public:
+  explicit Pass(const LintOptions& options) : options_(options) {}
+
   std::vector<LintProblem> problems;
 
   void Definition(Node& node, const Meaning& meaning) {
@@ -121,18 +123,19 @@ class Pass {
   }
 
  private:
-  void Say(std::string_view rule, const Node& at, std::string message, bool fixable) {
+  // Returns whether to do it.
+  bool Offer(std::string_view rule, const Node& at, std::string message, bool loses_comment = false) {
+    if (loses_comment) message += "; a comment stands there: by hand";
+    return Say(rule, at, std::move(message), !loses_comment) && !loses_comment;
+  }
+
+  bool Say(std::string_view rule, const Node& at, std::string message, bool fixable) {
+    if (options_.skip.contains(std::string(rule))) return false;
     problems.push_back({std::string(rule),
                         {static_cast<int>(at.line) + 1, static_cast<int>(at.column) + 1},
                         std::move(message),
                         fixable});
-  }
-
-  // Returns whether to do it.
-  bool Offer(std::string_view rule, const Node& at, std::string message, bool loses_comment) {
-    if (loses_comment) message += "; a comment stands there: by hand";
-    Say(rule, at, std::move(message), !loses_comment);
-    return !loses_comment;
+    return true;
   }
 
   static Node* ValueOf(Node& map, std::string_view key) {
@@ -211,7 +214,7 @@ class Pass {
     if (!parts) return;
     const std::string plain = FormatPercent(*parts);
     if (plain == value.text) return;
-    Say("percent", value, value.text + " is " + plain, true);
+    if (!Offer("percent", value, value.text + " is " + plain)) return;
     value.kind = Kind::kPlain;
     value.text = plain;
     value.lines.clear();
@@ -237,9 +240,10 @@ class Pass {
 
   void Ambiguous(Node& scalar) {
     if (scalar.kind != Kind::kPlain || !scalar.lines.empty() || !IsAmbiguous(scalar.text)) return;
-    Say("ambiguous-text", scalar, scalar.text + " is a text here, and not everywhere: it stands better in quotes",
-        true);
-    scalar.kind = Kind::kQuoted;
+    if (Offer("ambiguous-text", scalar,
+              scalar.text + " is a text here, and not everywhere: it stands better in quotes")) {
+      scalar.kind = Kind::kQuoted;
+    }
   }
 
   // ---- conditions ------------------------------------------------------------------------------------------------
@@ -469,6 +473,8 @@ class Pass {
     if (environments == nullptr) return;
     for (const auto& environment : environments->entries) Default(*environment->value, "protected", "false");
   }
+
+  const LintOptions& options_;
 };
 
 // The definitions of a text, in their order.
@@ -536,13 +542,13 @@ Error Unfaithful(const std::string& what) {
 }
 
 // One look, with all done that can be, in the layout.
-Result<std::string> FixOnce(std::string_view text, std::vector<LintProblem>& problems) {
+Result<std::string> FixOnce(std::string_view text, const LintOptions& options, std::vector<LintProblem>& problems) {
   Result<Tree> tree = format::TreeOf(text);
   if (!tree) return Fail(tree.error());
   const std::vector<Meaning> meanings = MeaningsOf(ParseYaml(text));
   const std::vector<Node*> nodes = NodesOf(*tree);
   if (nodes.size() != meanings.size()) return Fail(Unfaithful("miss a definition"));
-  Pass pass;
+  Pass pass(options);
   for (std::size_t i = 0; i < nodes.size(); ++i) pass.Definition(*nodes[i], meanings[i]);
   problems = std::move(pass.problems);
   return FormatYaml(format::WriteTree(*std::move(tree), FormatOptions().columns));
@@ -601,32 +607,34 @@ Result<LintedText> LintText(std::string_view text, std::string_view name, const 
   const Result<std::string> formatted = FormatYaml(text);
   if (!formatted) return Fail(formatted.error());
   LintedText linted;
-  Result<std::string> fixed = FixOnce(text, linted.problems);
+  Result<std::string> fixed = FixOnce(text, options, linted.problems);
   // What is fixed may uncover more, and the layout may give a comment a better place.
   bool goes_on = true;
   for (std::size_t pass = 0; fixed && goes_on && pass < kMostPasses; ++pass) {
-    Result<std::string> once_more = FixOnce(*fixed, linted.left);
+    Result<std::string> once_more = FixOnce(*fixed, options, linted.left);
     goes_on = once_more && *once_more != *fixed;
     fixed = std::move(once_more);
   }
   if (!fixed) return Fail(fixed.error());
   if (goes_on) return Fail(Unfaithful("never end"));
 
-  if (*formatted != text) {
+  const auto is_asked = [&](const char* rule) { return !options.skip.contains(rule); };
+  if (*formatted != text && is_asked("layout")) {
     linted.problems.push_back({"layout", {FirstDifference(text, *formatted), 1}, "it is not in the one layout", true});
   }
-  if (!options.modeline.empty() && ModelineOf(text).empty()) {
+  if (!options.modeline.empty() && ModelineOf(text).empty() && is_asked("modeline")) {
     linted.problems.push_back({"modeline", {1, 1}, "the other files of this folder begin with a modeline", true});
     *fixed = options.modeline + "\n" + *fixed;
     for (LintProblem& problem : linted.left) ++problem.at.line;
   }
   const YamlResult before = ParseYaml(text), after = ParseYaml(*fixed);
   for (std::vector<LintProblem>* problems : {&linted.problems, &linted.left}) {
-    CheckFileName(before, name, *problems);
+    if (is_asked("file-name")) CheckFileName(before, name, *problems);
     std::stable_sort(problems->begin(), problems->end(), [](const LintProblem& a, const LintProblem& b) {
       return std::tie(a.at.line, a.at.column) < std::tie(b.at.line, b.at.column);
     });
   }
+  if (!is_asked("layout") && *fixed == *formatted) *fixed = std::string(text);
   if (!after.faults.empty() || !MeansTheSame(before, after)) return Fail(Unfaithful("change what it means"));
   if (!KeepsComments(text, *fixed)) return Fail(Unfaithful("lose a comment"));
   linted.fixed = *std::move(fixed);

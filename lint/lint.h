@@ -10,6 +10,7 @@
 // Thread safety: pure functions. Cost: that of FormatYaml, some times over.
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,8 +42,9 @@ struct LintedText {
 };
 
 struct LintOptions {
+  std::set<std::string> skip = {};  // rules that are not asked; the layout is that of `guidon fmt` wherever one is
   // The first line that files of this folder begin with (`# yaml-language-server: $schema=…`); empty: any.
-  std::string modeline;
+  std::string modeline = {};
 };
 
 // `name` is the file's, for what it should be. kInvalid as FormatYaml. kInternal when the fixed text would not mean the

@@ -112,6 +112,19 @@ TEST(LintTest, TheModelineOfAFolderIsThatOfItsFiles) {
   EXPECT_EQ(TextFile(files / "flags/b.yaml"), modeline + "flag: b\ntype: boolean\n");
 }
 
+TEST(LintTest, RulesAreListedAndSkipped) {
+  const Finished rules = Guidon({"lint", "--rules"});
+  EXPECT_EQ(rules.exit_code, 0);
+  EXPECT_THAT(rules.output, HasSubstr("list-of-one\n      a list of one value is that value\n"));
+  EXPECT_GE(JsonOf(Guidon({"lint", "--rules", "--json"})).Find("rules")->AsArray().size(), 14u);
+  const Workspace files({{"segments/b.yaml", "segment: a\n"}, {"segments/c.yaml", "segment: c\n"}});
+  EXPECT_EQ(Guidon({"lint", files.path()}).exit_code, 1);
+  EXPECT_EQ(Guidon({"lint", files.path(), "--skip", "file-name"}).exit_code, 0);
+  const Finished unknown = Guidon({"lint", files.path(), "--skip", "file-nam"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.errors, HasSubstr("did you mean 'file-name'?"));
+}
+
 TEST(LintTest, TheShopIsClean) {
   const Finished done = Guidon({"lint", ShopFolder()});
   EXPECT_EQ(done.exit_code, 0) << done.output << done.errors;

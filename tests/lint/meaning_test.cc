@@ -16,7 +16,7 @@ namespace guidon::testing {
 namespace {
 
 TEST(MeaningTest, WhatIsPlainerAnswersAlike) {
-  constexpr std::uint64_t kSeeds = 150;
+  constexpr std::uint64_t kSeeds = 100;
   constexpr int kQuestions = 30;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     RandomEnvironment environment(seed);
