@@ -1078,6 +1078,39 @@ void AddStale(CLI::App& app, Run& run) {
   AddConnection(*verb, options->connection);
 }
 
+void CheckRemove(const RemoveOptions& options) {
+  if (options.keep.empty() && options.environment.empty()) throw CLI::RequiredError("--keep or --environment");
+}
+
+void AddRemove(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("remove", "Take a flag out of C++ code: its value stays, the dead branches go");
+  const auto options = On(*verb, run, &Remove, &CheckRemove);
+  verb->add_option("FLAG", options->flag, "Key of the flag")->type_name("")->required();
+  verb->add_option("--code", options->code, "Folder or file to change; may be given again")
+      ->type_name("SRC")
+      ->expected(1)
+      ->take_all()
+      ->required();
+  verb->add_option("--keep", options->keep, "Variation that stays; left out, what the environment serves to everybody")
+      ->type_name("VARIATION");
+  verb->add_option("-p,--build", options->build,
+                   "Folder of compile_commands.json; left out, it is looked for above SRC and in build folders")
+      ->type_name("BUILD");
+  AddEnvironment(*verb, options->environment);
+  verb->add_option("--workspace,-w", options->workspace, "Where the flag is defined; left out, the server is asked")
+      ->type_name("DIR");
+  verb->add_option("--config", options->config, "Functions of your own that read flags")->type_name("FILE");
+  CLI::Option* write = verb->add_flag("--write", options->write, "Change the files: all of them, or none");
+  verb->add_flag_function(
+          "--dry-run", [](std::int64_t) {}, "Show the changes alone, as a diff; so it is without --write")
+      ->excludes(write);
+  AddJson(*verb, options->json);
+  verb->add_option("--project", options->project, "Project; may be left out where the server has one only")  // no -p
+      ->envname("GUIDON_PROJECT")
+      ->type_name("PROJECT");
+  AddConnection(*verb, options->connection);
+}
+
 // A number as people write it: 5%, 0.05, 1200.
 template <typename Out>
 CLI::Option* AddQuantity(CLI::App& verb, const std::string& name, const std::string& help, Out& out) {
@@ -1371,6 +1404,7 @@ Request ReadArguments(int argc, const char* const* argv, const std::string& vers
   AddGate(app, run);
   AddStale(app, run);
   AddRefs(app, run);
+  AddRemove(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wish) {  // --help, --version

@@ -131,17 +131,6 @@ bool IsReserved(std::string_view word) {
   return std::find(std::begin(kReserved), std::end(kReserved), word) != std::end(kReserved);
 }
 
-// "checkout.layout" -> "checkout_layout"
-std::string FunctionName(std::string_view key) {
-  std::string name = IsDigit(key.front()) ? "flag_" : "";
-  for (const char c : key) {
-    const char next = IsLetter(c) || IsDigit(c) ? c : '_';
-    if (next != '_' || (!name.empty() && name.back() != '_')) name.push_back(next);
-  }
-  if (name.back() == '_') name.pop_back();
-  return IsReserved(name) ? name + "_" : name;
-}
-
 // "multi_step" -> "MultiStep"
 std::string PascalName(std::string_view key) {
   std::string name;
@@ -269,7 +258,7 @@ class Writer {
   }
 
   Status Append(const FlagDefinition& flag, std::chrono::sys_days today) {
-    const std::string function = FunctionName(flag.key);
+    const std::string function = AccessorName(flag.key);
     const std::string whose = "flag '" + flag.key + "'";
     if (Status taken = Take(function, whose); !taken) return taken;
     out_.push_back('\n');
@@ -376,6 +365,16 @@ std::string WithoutDeprecations(std::string_view text) {
 }
 
 }  // namespace
+
+std::string AccessorName(std::string_view key) {
+  std::string name = IsDigit(key.front()) ? "flag_" : "";
+  for (const char c : key) {
+    const char next = IsLetter(c) || IsDigit(c) ? c : '_';
+    if (next != '_' || (!name.empty() && name.back() != '_')) name.push_back(next);
+  }
+  if (name.back() == '_') name.pop_back();
+  return IsReserved(name) ? name + "_" : name;
+}
 
 Result<std::string> CppHeader(const Definitions& definitions, const CppHeaderOptions& options) {
   return Writer().Write(definitions, options);

@@ -33,6 +33,9 @@ struct CppHeaderOptions {
 // kInvalid names the two that collide, or what is wrong with the namespace.
 Result<std::string> CppHeader(const Definitions& definitions, const CppHeaderOptions& options);
 
+// What the accessor of a flag is called: "checkout_layout".
+std::string AccessorName(std::string_view key);
+
 // The same header but for deprecations, which come by the day and not by a change of the workspace.
 bool IsSameApartFromDeprecations(std::string_view a, std::string_view b);
 

@@ -82,6 +82,16 @@ std::string Range(std::size_t before, std::size_t count) {
 
 }  // namespace
 
+std::vector<std::size_t> LinesIn(std::string_view before, std::string_view after) {
+  std::vector<std::size_t> lines;
+  std::size_t at = 0;
+  for (const DiffLine& line : LinesOfDiff(SplitLines(before), SplitLines(after))) {
+    if (line.mark != '+') lines.push_back(at);
+    if (line.mark != '-') ++at;
+  }
+  return lines;
+}
+
 std::string UnifiedDiff(std::string_view name, std::string_view before, std::string_view after) {
   if (before == after) return "";
   const std::vector<DiffLine> lines = LinesOfDiff(SplitLines(before), SplitLines(after));

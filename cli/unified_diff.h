@@ -7,10 +7,14 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace guidon::cli {
 
 inline constexpr std::size_t kMaxDiffCells = 4'000'000;
+
+// For each line of `before`, from 0, the line that it is in `after`, or the one that stands where it stood.
+std::vector<std::size_t> LinesIn(std::string_view before, std::string_view after);
 
 // "" when they are the same. Three lines around each change.
 std::string UnifiedDiff(std::string_view name, std::string_view before, std::string_view after);

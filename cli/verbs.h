@@ -89,6 +89,21 @@ struct RefsOptions {
 };
 int Refs(const RefsOptions& options);
 
+struct RemoveOptions {
+  std::string flag;
+  std::vector<std::string> code;  // folders and files
+  std::string config;             // which functions read flags; empty: those of the SDKs
+  std::string build;              // the folder of compile_commands.json; empty: it is looked for
+  std::string keep;               // the variation; empty: what the environment serves to everybody
+  std::string workspace;          // where the flag is defined; empty: the server, if there is an environment
+  std::string environment;
+  std::string project;
+  Connection connection;
+  bool write = false;  // else the changes are shown
+  bool json = false;
+};
+int Remove(const RemoveOptions& options);
+
 struct PlanOptions {
   Connection connection;
   std::string folder;

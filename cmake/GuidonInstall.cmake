@@ -3,6 +3,7 @@
 #   sdk     headers, static libraries, package files: what find_package(guidon) and pkg-config read
 #   server  guidond
 #   cli     guidon
+#   remove  guidon-remove-cpp, where it is built
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/guidon)
@@ -54,6 +55,9 @@ if(TARGET guidond)
 endif()
 if(TARGET guidon)
   install(TARGETS guidon RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)
+endif()
+if(TARGET guidon-remove-cpp)
+  install(TARGETS guidon-remove-cpp RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT remove)
 endif()
 
 include(GuidonPackage)

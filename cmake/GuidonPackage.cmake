@@ -3,6 +3,7 @@
 #   libguidon-dev   headers, static libraries, the link for the linker, CMake and pkg-config files
 #   guidon-server   guidond with its systemd unit
 #   guidon-cli      guidon
+#   guidon-remove   guidon-remove-cpp, where it is built
 # Needs the packages `file` and `dpkg-dev`.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_VENDOR Guidon)
@@ -44,5 +45,13 @@ if(TARGET guidon)
   set(CPACK_COMPONENT_CLI_DESCRIPTION "Guidon command line
  Feature flags and experiments as code: validate, plan, apply, gate.")
   set(CPACK_DEBIAN_CLI_PACKAGE_NAME guidon-cli)
+endif()
+if(TARGET guidon-remove-cpp)
+  list(APPEND CPACK_COMPONENTS_ALL remove)
+  set(CPACK_COMPONENT_REMOVE_DESCRIPTION "Guidon command line: what parses C++
+ Lets `guidon remove` take flags out of C++ code.")
+  set(CPACK_DEBIAN_REMOVE_PACKAGE_NAME guidon-remove)
+  # clang's own headers, such as stddef.h
+  set(CPACK_DEBIAN_REMOVE_PACKAGE_DEPENDS "guidon-cli (= ${PROJECT_VERSION}), libclang-common-16-dev")
 endif()
 include(CPack)
