@@ -88,7 +88,7 @@ class PrePushTest : public GitHookTest {
   PrePushTest() {
     Install("pre-push");
     shop_.Set("GUIDON_SERVER", server_.url());
-    shop_.Set("GUIDON_KEY", viewer_);
+    shop_.Set("GUIDON_KEY", pipeline_);
   }
 };
 

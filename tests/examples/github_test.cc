@@ -119,7 +119,7 @@ done
             {"github.repository", "books/shop"},       {"github.token", "token"},
             {"github.event.pull_request.number", "7"}, {"github.event.pull_request.head.repo.full_name", "books/shop"},
             {"vars.GUIDON_SERVER", server_.url()},     {"vars.GUIDON_COMMENT", "true"},
-            {"vars.GUIDON_SCANNING", "true"},          {"secrets.GUIDON_KEY", viewer_}};
+            {"vars.GUIDON_SCANNING", "true"},          {"secrets.GUIDON_KEY", pipeline_}};
   }
   std::map<std::string, std::string> Push() const {
     std::map<std::string, std::string> names = PullRequest();

@@ -111,7 +111,7 @@ class GitLabTest : public PipelineTest {
     return Job(document_, job).Run(shop_, settings);
   }
   std::map<std::string, std::string> Review() const {
-    return {{"GUIDON_SERVER", server_.url()}, {"GUIDON_KEY", viewer_}};
+    return {{"GUIDON_SERVER", server_.url()}, {"GUIDON_KEY", pipeline_}};
   }
 
   const Value document_ = Document();
@@ -156,7 +156,7 @@ TEST_F(GitLabTest, AForkHasNoKeyAndIsLookedAtWithoutAServer) {
 
 TEST_F(GitLabTest, AHoldIsExitCode3) {
   Hold();
-  EXPECT_EQ(Run("flags:gate", {{"GUIDON_SERVER", kNoServer}, {"GUIDON_KEY", viewer_}}).exit_code, 3);
+  EXPECT_EQ(Run("flags:gate", {{"GUIDON_SERVER", kNoServer}, {"GUIDON_KEY", pipeline_}}).exit_code, 3);
   const Finished release = Run(
       "flags:release", {{"GUIDON_SERVER", kNoServer}, {"GUIDON_RELEASE_KEY", editor_}, {"LOOKS", "3"}, {"WAIT", "0"}});
   EXPECT_EQ(release.exit_code, 3) << release.errors;
@@ -209,7 +209,7 @@ TEST_F(GitLabTest, TheDefaultBranchIsReleased) {
   const Application application(server_, server_.CreateSdkKey("bookshop", "production"));
   const Finished release = Run(
       "flags:release",
-      {{"GUIDON_SERVER", server_.url()}, {"GUIDON_KEY", viewer_}, {"GUIDON_RELEASE_KEY", editor_}, {"SETTLE", "0s"}});
+      {{"GUIDON_SERVER", server_.url()}, {"GUIDON_KEY", pipeline_}, {"GUIDON_RELEASE_KEY", editor_}, {"SETTLE", "0s"}});
   EXPECT_EQ(release.exit_code, 0) << release.output << release.errors;
   EXPECT_THAT(release.output, HasSubstr("deployed to production\n"));
   EXPECT_EQ(WeightOnServer(), "10%");

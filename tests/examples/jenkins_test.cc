@@ -89,7 +89,7 @@ TEST(JenkinsfileTest, EveryShellStepIsFoundAndBracesCloseWhatTheyOpen) {
   // Steps that only Jenkins has.
   for (const char* step : {"junit testResults: 'gate.xml'", "archiveArtifacts artifacts: 'gate.md'",
                            "if (status == 3) {\n            unstable(", "sleep time: 5, unit: 'MINUTES'",
-                           "credentials('guidon-viewer')", "credentials('guidon-editor')", "branch 'main'"}) {
+                           "credentials('guidon-pipeline')", "credentials('guidon-editor')", "branch 'main'"}) {
     EXPECT_THAT(file, HasSubstr(step));
   }
 }
@@ -98,16 +98,16 @@ TEST_F(JenkinsTest, ABranchThatMayGoOutPasses) {
   Mend();
   const Finished check = Run("Check", {});
   EXPECT_EQ(check.exit_code, 0) << check.output << check.errors;
-  const Finished gate = Run("Gate", With(viewer_));
+  const Finished gate = Run("Gate", With(pipeline_));
   EXPECT_EQ(gate.exit_code, 0) << gate.output << gate.errors;
   EXPECT_EQ(FaultsOf({shop_ / "gate.xml"}), "");
   EXPECT_THAT(shop_.Read("gate.md"), HasSubstr("May be released to production"));
-  EXPECT_THAT(gate.errors, Not(HasSubstr(viewer_)));  // -x shows commands
+  EXPECT_THAT(gate.errors, Not(HasSubstr(pipeline_)));  // -x shows commands
 }
 
 TEST_F(JenkinsTest, ABranchThatBreaksSomethingFailsAndAHoldIsExitCode3) {
   Break();
-  EXPECT_EQ(Run("Gate", With(viewer_)).exit_code, 1);
+  EXPECT_EQ(Run("Gate", With(pipeline_)).exit_code, 1);
   EXPECT_EQ(FaultsOf({shop_ / "gate.xml"}), "");
   EXPECT_THAT(shop_.Read("gate.xml"), HasSubstr("change.jump"));
   const Finished release = Run("Release", With(editor_));
@@ -115,7 +115,7 @@ TEST_F(JenkinsTest, ABranchThatBreaksSomethingFailsAndAHoldIsExitCode3) {
   EXPECT_EQ(WeightOnServer(), "5%");
   // What was told before is no answer to this look.
   Hold();
-  EXPECT_EQ(Run("Gate", {{"GUIDON_SERVER", kNoServer}, {"GUIDON_KEY", viewer_}}).exit_code, 3);
+  EXPECT_EQ(Run("Gate", {{"GUIDON_SERVER", kNoServer}, {"GUIDON_KEY", pipeline_}}).exit_code, 3);
   EXPECT_THAT(shop_.Read("gate.xml"), Not(HasSubstr("change.jump\">")));
 }
 

@@ -19,7 +19,8 @@ class PipelineTest : public ::testing::Test {
     admin.Ask(server_);
     const Finished applied = admin.Run({"guidon", "apply", "flags"});
     EXPECT_EQ(applied.exit_code, 0) << applied.output << applied.errors;
-    viewer_ = KeyOf(admin, "viewer");
+    EXPECT_EQ(admin.Run({"guidon", "role", "set", "pipeline", "--verbs", "definitions.read,gate.record"}).exit_code, 0);
+    pipeline_ = KeyOf(admin, "pipeline");
     editor_ = KeyOf(admin, "editor");
   }
 
@@ -62,7 +63,7 @@ class PipelineTest : public ::testing::Test {
 
   Guidond server_;
   Checkout shop_;
-  std::string viewer_, editor_;
+  std::string pipeline_, editor_;
 };
 
 }  // namespace guidon::testing

@@ -45,13 +45,14 @@ class PullRequestTest : public PipelineTest {
  protected:
   PullRequestTest() {
     shop_.Set("GUIDON_SERVER", server_.url());
-    shop_.Set("GUIDON_KEY", viewer_);
+    shop_.Set("GUIDON_KEY", pipeline_);
   }
 
   Finished Gate() {
     Finished done = shop_.Run({"guidon", "gate", "--environment", "production", "--workspace", "flags", "--code", "src",
                                "--now", "2026-12-01T09:00:00Z", "--json", "--also", "table=../home/table", "--also",
                                "markdown=../home/markdown"});
+    EXPECT_EQ(done.errors.find("not recorded"), std::string::npos) << done.errors;
     const Result<Value> parsed = ParseJson(done.output);
     EXPECT_TRUE(parsed) << done.output << done.errors;
     document_ = parsed ? *parsed : Value(Object());
