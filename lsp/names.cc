@@ -1,5 +1,6 @@
 #include "lsp/names.h"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 #include <variant>
@@ -19,6 +20,14 @@ bool IsIndex(Way way, std::size_t at) {
   return at < way.size() && std::holds_alternative<std::size_t>(way[at]);
 }
 
+// What there is of it.
+Way First(Way way, std::size_t steps) {
+  return way.first(std::min(steps, way.size()));
+}
+Way Rest(Way way, std::size_t steps) {
+  return way.subspan(std::min(steps, way.size()));
+}
+
 const Node* Child(const Node* node, Way way) {
   if (node == nullptr || way.empty()) return nullptr;
   if (IsIndex(way, 0)) {
@@ -29,7 +38,7 @@ const Node* Child(const Node* node, Way way) {
   return entry == nullptr ? nullptr : &entry->value;
 }
 const Node* Descendant(const Node* node, Way way) {
-  for (; node != nullptr && !way.empty(); way = way.subspan(1)) node = Child(node, way);
+  for (; node != nullptr && !way.empty(); way = Rest(way, 1)) node = Child(node, way);
   return node;
 }
 std::string TextIn(const Node* node, std::string_view key) {
@@ -54,22 +63,22 @@ class Namer {
     if (key == "variations") return Key(way, 2, Defined(Role::kVariation, flag));
     if (key != "environments") return {};
     if (way.size() == 2) return Key(way, 2, Named(Role::kEnvironment));
-    return InTargeting(way.subspan(2), Descendant(definition_, way.first(2)), flag, KeyOf(way, 1));
+    return InTargeting(Rest(way, 2), Descendant(definition_, First(way, 2)), flag, KeyOf(way, 1));
   }
 
   Name InSegment(Way way) const {
     const std::string_view key = KeyOf(way, 0);
     if (key == "segment") return Value(way, 1, Defined(Role::kSegment));
-    if (key == "when") return InCondition(way.subspan(1), Child(definition_, way), Role::kAttribute);
+    if (key == "when") return InCondition(Rest(way, 1), Child(definition_, way), Role::kAttribute);
     return {};
   }
 
   Name InMetric(Way way) const {
     const std::string_view key = KeyOf(way, 0);
     if (key == "metric") return Value(way, 1, Defined(Role::kMetric));
-    if (key == "numerator" || key == "denominator") return InMetricPart(way.subspan(1), Child(definition_, way));
+    if (key == "numerator" || key == "denominator") return InMetricPart(Rest(way, 1), Child(definition_, way));
     if (key != "steps") return InMetricPart(way, definition_);
-    return way.size() < 2 ? Name() : InMetricPart(way.subspan(2), Descendant(definition_, way.first(2)));
+    return way.size() < 2 ? Name() : InMetricPart(Rest(way, 2), Descendant(definition_, First(way, 2)));
   }
 
   Name InUnit(Way way, std::string_view defining, Role role) const {
@@ -84,14 +93,14 @@ class Namer {
     if (key == "flag") return Value(way, 1, Named(Role::kFlag));
     if (key == "environment") return Value(way, 1, Named(Role::kEnvironment));
     if (key == "unit") return Value(way, 1, Named(Role::kAttribute));
-    if (key == "audience") return InCondition(way.subspan(1), Child(definition_, way), Role::kAttribute);
+    if (key == "audience") return InCondition(Rest(way, 1), Child(definition_, way), Role::kAttribute);
     if (key == "layer") return KeyOf(way, 1) == "name" ? Value(way, 2, Named(Role::kLayer)) : Name();
     if (key == "holdout") return Value(way, 1, Named(Role::kHoldout));
     if (key == "variants") {
       if (way.size() == 2) return Key(way, 2, Defined(Role::kVariant, experiment));
       return KeyOf(way, 2) == "serves" ? Value(way, 3, Named(Role::kVariation, flag)) : Name();
     }
-    if (key == "metrics") return InMetrics(way.subspan(1));
+    if (key == "metrics") return InMetrics(Rest(way, 1));
     if (key == "qa" && KeyOf(way, 1) == "force" && way.size() == 4) {
       if (KeyOf(way, 3) == "variant") return Value(way, 4, Named(Role::kVariant, experiment));
       return OfAttribute(way, 3);
@@ -146,22 +155,22 @@ class Namer {
     if (key == "targets") return Key(way, 2, variation);
     if (key == "default") {
       if (way.size() == 1) return Value(way, 1, variation);
-      return KeyOf(way, 1) == "serve" ? InServe(way.subspan(2), flag) : InSplit(way.subspan(1));
+      return KeyOf(way, 1) == "serve" ? InServe(Rest(way, 2), flag) : InSplit(Rest(way, 1));
     }
     if (way.size() < 3 || !IsIndex(way, 1)) return {};
-    const Node* element = Descendant(targeting, way.first(2));
+    const Node* element = Descendant(targeting, First(way, 2));
     if (key == "requires") {
       if (KeyOf(way, 2) == "flag") return Value(way, 3, Named(Role::kFlag));
       return KeyOf(way, 2) == "is" ? Values(way, 3, Named(Role::kVariation, TextIn(element, "flag"))) : Name();
     }
-    return key == "rules" ? InRule(way.subspan(2), element, flag, environment) : Name();
+    return key == "rules" ? InRule(Rest(way, 2), element, flag, environment) : Name();
   }
 
   Name InRule(Way way, const Node* rule, const std::string& flag, std::string_view environment) const {
     const std::string_view key = KeyOf(way, 0);
     if (key == "id") return Value(way, 1, Defined(Role::kRule, flag + " " + std::string(environment)));
-    if (key == "when") return InCondition(way.subspan(1), Child(rule, way), Role::kAttribute);
-    if (key == "serve") return InServe(way.subspan(1), flag);
+    if (key == "when") return InCondition(Rest(way, 1), Child(rule, way), Role::kAttribute);
+    if (key == "serve") return InServe(Rest(way, 1), flag);
     if (key == "experiment") return Value(way, 1, Named(Role::kExperiment));
     return InSplit(way);
   }
@@ -176,7 +185,7 @@ class Namer {
     const std::string_view key = KeyOf(way, 0);
     if (key == "event") return Value(way, 1, Named(Role::kEvent));
     if (key == "value") return Value(way, 1, Named(Role::kEventAttribute));
-    return key == "where" ? InCondition(way.subspan(1), Child(part, way), Role::kEventAttribute) : Name();
+    return key == "where" ? InCondition(Rest(way, 1), Child(part, way), Role::kEventAttribute) : Name();
   }
 
   Name InMetrics(Way way) const {
@@ -198,9 +207,9 @@ class Namer {
       return Values(way, 1, Named(Role::kAttributeValue, TextIn(condition, "attribute")));
     }
     if (way.size() > 1 && (key == "all" || key == "any")) {
-      return IsIndex(way, 1) ? InCondition(way.subspan(2), Descendant(condition, way.first(2)), attribute) : Name();
+      return IsIndex(way, 1) ? InCondition(Rest(way, 2), Descendant(condition, First(way, 2)), attribute) : Name();
     }
-    if (way.size() > 1 && key == "not") return InCondition(way.subspan(1), Child(condition, way), attribute);
+    if (way.size() > 1 && key == "not") return InCondition(Rest(way, 1), Child(condition, way), attribute);
     if (key == "all" || key == "any" || key == "not" || key == "now") return {};
     if (key == "segment") return Values(way, 1, Named(Role::kSegment));
     if (key == "attribute") return Value(way, 1, Named(attribute));
