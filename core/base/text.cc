@@ -80,7 +80,8 @@ std::string Wrapped(std::string_view text, std::size_t indent, std::size_t room)
 }
 
 std::string Plural(std::size_t count, std::string_view one) {
-  return std::to_string(count) + " " + std::string(one) + (count == 1 ? "" : "s");
+  const std::string_view ending = count == 1 ? "" : one.ends_with('s') ? "es" : "s";
+  return std::to_string(count) + " " + std::string(one) + std::string(ending);
 }
 
 }  // namespace guidon

@@ -166,6 +166,7 @@ http::Response Api::HistoryOf(EntityKind kind, const Call& call) {
     } else {
       encoded.Append("principal", Value(record.audit.principal));
       if (!record.audit.comment.empty()) encoded.Append("comment", Value(record.audit.comment));
+      if (!record.audit.emergency.empty()) encoded.Append("emergency", Value(record.audit.emergency));
     }
     if (record.change) {
       const Value change = EncodePlannedChange(*record.change);

@@ -1,6 +1,7 @@
 #include "server/ingest/processes.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <tuple>
 
@@ -28,6 +29,24 @@ std::size_t SizeOf(const ProcessStatus& status) {
 void Widen(Span& span, std::chrono::milliseconds by, bool is_first) {
   span.least = is_first ? by : std::min(span.least, by);
   span.most = is_first ? by : std::max(span.most, by);
+}
+
+void AddTo(SdkGroup& group, const ProcessStatus& said) {
+  if (group.processes++ == 0) {
+    group.application = said.application;
+    group.version = said.version;
+    group.sdk = said.sdk;
+    group.sdk_version = said.sdk_version;
+  }
+  if (said.broken.empty()) return;
+  ++group.with_broken;
+  for (const std::string& flag : said.broken) {
+    const auto place = std::lower_bound(group.broken.begin(), group.broken.end(), flag);
+    if (place != group.broken.end() && *place == flag) continue;
+    if (place == group.broken.end() && group.broken.size() == kMostBrokenNamed) continue;
+    group.broken.insert(place, flag);
+    if (group.broken.size() > kMostBrokenNamed) group.broken.pop_back();
+  }
 }
 
 // Reads members and remembers the first fault.
@@ -155,11 +174,11 @@ ProcessSummary Processes::Summarise(std::string_view project, std::string_view e
 }
 
 Propagation Processes::HowFar(std::string_view project, std::string_view environment,
-                              const std::pair<std::string, std::uint64_t>& epoch_and_revision) {
-  std::map<GroupKey, Laggards> laggards;
+                              const std::pair<std::string, std::uint64_t>& epoch_and_revision,
+                              const std::optional<std::string>& version) {
   Propagation propagation;
   // Grouped outside the lock, which /metrics takes on an I/O thread: there may be 100 000.
-  std::vector<std::pair<std::shared_ptr<const ProcessStatus>, TimePoint>> behind;
+  std::vector<std::pair<std::shared_ptr<const ProcessStatus>, TimePoint>> live;
   TimePoint now;
   {
     MutexLock lock(mutex_);
@@ -168,30 +187,37 @@ Propagation Processes::HowFar(std::string_view project, std::string_view environ
     propagation.observed = std::chrono::duration_cast<std::chrono::milliseconds>(now - since_);
     const Environment* held = Find(project, environment);
     if (held == nullptr) return propagation;
-    propagation.live = held->by_instance.size();
     for (const auto& [instance, heard] : held->by_instance) {
-      const ProcessStatus& said = *heard->status;
-      if (said.epoch == epoch_and_revision.first && said.revision >= epoch_and_revision.second) continue;
-      behind.emplace_back(heard->status, heard->at);
+      if (!version || heard->status->version == *version) live.emplace_back(heard->status, heard->at);
     }
   }
-  for (const auto& [status, heard_at] : behind) {
+  propagation.live = live.size();
+  std::map<GroupKey, Laggards> laggards;
+  std::map<std::array<std::string_view, 4>, SdkGroup> sdks;
+  for (const auto& [status, heard_at] : live) {
     const ProcessStatus& said = *status;
+    AddTo(sdks[{said.application, said.version, said.sdk, said.sdk_version}], said);
+    if (said.epoch == epoch_and_revision.first && said.revision >= epoch_and_revision.second) {
+      ++propagation.holding;
+      continue;
+    }
     Laggards& group = laggards[{{said.application, said.version}, {said.epoch, said.revision}}];
     const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(now - heard_at);
     const bool is_first = group.processes++ == 0;
     Widen(group.heard_ago, ago, is_first);
     Widen(group.confirmed_ago, ago + std::min(std::chrono::milliseconds(said.age_ms), kMostAge), is_first);
   }
-  propagation.holding = propagation.live;
   for (auto& [key, group] : laggards) {
     std::tie(group.application, group.version) = key.first;
     std::tie(group.epoch, group.revision) = key.second;
-    propagation.holding -= group.processes;
     propagation.laggards.push_back(std::move(group));
   }
   std::stable_sort(propagation.laggards.begin(), propagation.laggards.end(),
                    [](const Laggards& a, const Laggards& b) { return a.processes > b.processes; });
+  for (auto& [key, group] : sdks) propagation.sdks.push_back(std::move(group));
+  std::stable_sort(propagation.sdks.begin(), propagation.sdks.end(), [](const SdkGroup& a, const SdkGroup& b) {
+    return std::pair(a.with_broken, a.processes) > std::pair(b.with_broken, b.processes);
+  });
   return propagation;
 }
 

@@ -20,6 +20,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -91,12 +92,24 @@ struct Laggards {
   friend bool operator==(const Laggards&, const Laggards&) = default;
 };
 
+// Live processes of one application and version that use the same SDK.
+struct SdkGroup {
+  std::string application, version, sdk, sdk_version;
+  std::size_t processes = 0;
+  std::size_t with_broken = 0;      // of those: have flags that their SDK cannot evaluate
+  std::vector<std::string> broken;  // of these flags the first kMostBrokenNamed, by name
+
+  friend bool operator==(const SdkGroup&, const SdkGroup&) = default;
+};
+inline constexpr std::size_t kMostBrokenNamed = 20;
+
 // How far a revision has come. Live is who said within `fresh` what it holds: a process that is gone counts for so
 // long.
 struct Propagation {
   std::size_t live = 0;
   std::size_t holding = 0;                // of those: the epoch's revision, or a later one
   std::vector<Laggards> laggards;         // the others; most processes first
+  std::vector<SdkGroup> sdks;             // all of them; most with broken flags first, then most processes
   std::chrono::milliseconds observed{0};  // for so long this table has been there: before `fresh`, it may miss some
 };
 
@@ -121,7 +134,8 @@ class Processes {
   ProcessSummary Summarise(std::string_view project, std::string_view environment,
                            const std::pair<std::string, std::uint64_t>& epoch_and_revision);
   Propagation HowFar(std::string_view project, std::string_view environment,
-                     const std::pair<std::string, std::uint64_t>& epoch_and_revision);
+                     const std::pair<std::string, std::uint64_t>& epoch_and_revision,
+                     const std::optional<std::string>& version = {});  // of the application; absent: all
   ProcessPage List(std::string_view project, std::string_view environment, std::string_view after, std::size_t limit);
 
   struct Count {

@@ -226,6 +226,19 @@ TEST_F(EventsTest, PropagationIsCountedByTheNewestRevisionThatAlteredTheEnvironm
     EXPECT_EQ(TextAt(laggard, "processes"), "1");
   }
   EXPECT_EQ(TextAt(server.Get(path + "?revision=1"), "share"), "1.0");
+  ASSERT_EQ(
+      SendStatus(R"({"instance":"old","application":{"name":"shop","version":"4.1.0"},"sdk":{"name":"guidon-cpp",)"
+                 R"("version":"0.0.9"},"epoch":"x","revision":1,"broken":["a"]})")
+          .status,
+      204);
+  const Value of_old = server.Get(path + "?version=4.1.0");
+  EXPECT_EQ(TextAt(of_old, "live"), "1");
+  EXPECT_EQ(ToJson(*of_old.Find("sdks")),
+            R"([{"application":"shop","version":"4.1.0","sdk":"guidon-cpp","sdk_version":"0.0.9","processes":1,)"
+            R"("with_broken":1,"broken":["a"]}])");
+  EXPECT_EQ(TextAt(server.Get(path + "?version=4.2.0"), "live"), "4");
+  EXPECT_EQ(TextAt(server.Get(path), "live"), "5");
+  EXPECT_EQ(server.Call("GET", path + "?version=" + std::string(257, 'v')).status, 400);
   EXPECT_EQ(server.Call("GET", path + "?revision=4").status, 404);
   EXPECT_EQ(server.Call("GET", path + "?revision=tail").status, 400);
   EXPECT_EQ(server.Call("GET", "/api/v1/projects/shop/environments/mars/propagation").status, 404);

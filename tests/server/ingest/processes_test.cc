@@ -126,6 +126,36 @@ TEST_F(ProcessesTest, HowFarARevisionHasComeIsAShareOfThoseThatAreHeard) {
   EXPECT_THAT(processes_->HowFar("shop", "production", {kEpoch, 17}).laggards, IsEmpty());
 }
 
+TEST_F(ProcessesTest, HowFarIsAskedOfOneVersionAndTellsTheSdks) {
+  ProcessStatus old = StatusOf("old", 16, "0.9.0");
+  old.sdk = "guidon-cpp";
+  old.sdk_version = "0.0.9";
+  for (int i = 0; i < 30; ++i) old.broken.push_back("flag-" + std::to_string(10 + 29 - i));
+  Update(old);
+  old.instance = "old-2";
+  old.broken = {"another"};
+  Update(old);
+  old.instance = "old-3";
+  old.broken.clear();
+  Update(old);
+  for (const char* instance : {"a", "b", "c", "d"}) Update(StatusOf(instance, 17));
+  const Propagation far = processes_->HowFar("shop", "production", {kEpoch, 17});
+  ASSERT_EQ(far.sdks.size(), 2u);
+  EXPECT_EQ(far.sdks[0].sdk + " " + far.sdks[0].sdk_version + " " + far.sdks[0].version, "guidon-cpp 0.0.9 0.9.0");
+  EXPECT_EQ(far.sdks[0].processes, 3u);
+  EXPECT_EQ(far.sdks[0].with_broken, 2u);
+  ASSERT_EQ(far.sdks[0].broken.size(), kMostBrokenNamed);
+  EXPECT_EQ(far.sdks[0].broken.front(), "another");
+  EXPECT_EQ(far.sdks[0].broken.back(), "flag-28");
+  EXPECT_EQ(far.sdks[1].processes, 4u);
+  EXPECT_THAT(far.sdks[1].broken, IsEmpty());
+  const Propagation of_old = processes_->HowFar("shop", "production", {kEpoch, 17}, "0.9.0");
+  EXPECT_EQ(of_old.live, 3u);
+  EXPECT_EQ(of_old.holding, 0u);
+  EXPECT_EQ(of_old.sdks.size(), 1u);
+  EXPECT_EQ(processes_->HowFar("shop", "production", {kEpoch, 17}, "7").live, 0u);
+}
+
 TEST_F(ProcessesTest, WhoIsSilentForThreeMinutesIsForgotten) {
   Update(StatusOf("a", 1));
   Move(minutes(2));
