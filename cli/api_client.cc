@@ -215,12 +215,13 @@ Result<std::string> ResolveProject(const Connection& connection, const std::stri
   return keys;
 }
 
-int Explain(const Error& error, bool json) {
-  Complain(error, json);
-  return error.code == ErrorCode::kUnavailable ? kUnreachable : kUsage;
+int Explain(const Error& error, AsJson json) {
+  const bool is_away = error.code == ErrorCode::kUnavailable;
+  Complain(error, json.wanted && (json.when_unreachable || !is_away));
+  return is_away ? kUnreachable : kUsage;
 }
 
-int Explain(const ApiAnswer& answer, bool json) {
+int Explain(const ApiAnswer& answer, AsJson json) {
   const Value problem = ProblemOf(answer);
   Complain(DetailOf(answer));
   if (const Value* issues = problem.Find("issues")) {
@@ -233,8 +234,9 @@ int Explain(const ApiAnswer& answer, bool json) {
       std::cerr << "  " << Printable(line) << "\n";
     }
   }
-  if (json) PrintJson(problem);
-  return ExitCodeOf(answer.status);
+  const int exit_code = ExitCodeOf(answer.status);
+  if (json.wanted && (json.when_unreachable || exit_code != kUnreachable)) PrintJson(problem);
+  return exit_code;
 }
 
 }  // namespace guidon::cli

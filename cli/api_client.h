@@ -47,8 +47,15 @@ std::string EnvironmentPath(const std::string& project, const std::string& envir
 // The project that was named, or, where none was, the only one that the key may see.
 Result<std::string> ResolveProject(const Connection& connection, const std::string& named);
 
+// Whether what is wrong is a document on standard output, too.
+struct AsJson {
+  AsJson(bool wanted, bool when_unreachable = true) : wanted(wanted), when_unreachable(when_unreachable) {}
+  bool wanted;
+  bool when_unreachable;  // false: whoever asks goes on, and has a document of their own
+};
+
 // Says what an error or a problem document says, with all its issues, and gives the exit code for it.
-int Explain(const Error& error, bool json);
-int Explain(const ApiAnswer& answer, bool json);
+int Explain(const Error& error, AsJson json);
+int Explain(const ApiAnswer& answer, AsJson json);
 
 }  // namespace guidon::cli

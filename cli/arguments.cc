@@ -983,31 +983,39 @@ CLI::Option* AddRead(CLI::App& verb, const std::string& name, const std::string&
   return verb.add_option_function<std::string>(name, take, help)->default_str(otherwise);
 }
 
+// What a revision that is waited for needs; `--revision` itself, to hang more on it.
+CLI::Option* AddGoal(CLI::App& verb, PropagationGoal& goal) {
+  CLI::Option* revision =
+      verb.add_option("--revision", goal.revision, "Which; head is the newest at the first look")
+          ->check([](const std::string& text) {
+            const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+            return is_number || text == "head" ? std::string() : "'" + text + "' is neither a number nor head";
+          })
+          ->type_name("N");
+  verb.add_option("--release", goal.release, "Of the processes of this version of the application alone")
+      ->type_name("VERSION");
+  AddRead(verb, "--min-share", "Of the live processes, so many must hold it", "100%", "a share such as 95%",
+          &ParsePercent, goal.min_share)
+      ->type_name("SHARE");
+  verb.add_option("--min-live", goal.min_live, "So many processes must be live")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
+      ->default_val("1")
+      ->type_name("N");
+  AddRead(verb, "--wait", "How long to wait for it; 0s: one look", "0s", "a duration such as 10m", &ParseDuration,
+          goal.wait)
+      ->type_name("DURATION");
+  AddRead(verb, "--settle", "How long the server must have listened since its start", "65s", "a duration such as 65s",
+          &ParseDuration, goal.settle)
+      ->type_name("DURATION");
+  return revision;
+}
+
 void AddPropagation(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("propagation", "Show how far a revision has come, or wait for it");
   const auto options = On(*verb, run, &Propagation);
   AddProject(*verb, options->project);
   AddEnvironment(*verb, options->environment)->required();
-  verb->add_option("--revision", options->revision, "Which; head is the newest at the first look")
-      ->check([](const std::string& text) {
-        const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-        return is_number || text == "head" ? std::string() : "'" + text + "' is neither a number nor head";
-      })
-      ->default_val("head")
-      ->type_name("N");
-  AddRead(*verb, "--min-share", "Of the live processes, so many must hold it", "100%", "a share such as 95%",
-          &ParsePercent, options->min_share)
-      ->type_name("SHARE");
-  verb->add_option("--min-live", options->min_live, "So many processes must be live")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}).description(""))
-      ->default_val("1")
-      ->type_name("N");
-  AddRead(*verb, "--wait", "How long to wait for it; 0s: one look", "0s", "a duration such as 10m", &ParseDuration,
-          options->wait)
-      ->type_name("DURATION");
-  AddRead(*verb, "--settle", "How long the server must have listened since its start", "65s", "a duration such as 65s",
-          &ParseDuration, options->settle)
-      ->type_name("DURATION");
+  AddGoal(*verb, options->goal)->default_val("head");
   AddConnection(*verb, options->connection);
   AddJson(*verb, options->json);
 }
@@ -1236,7 +1244,11 @@ void AddExperimentReport(CLI::App& experiments, Run& run, bool watches) {
 }
 
 void CheckGate(const GateOptions& options) {
-  if (options.experiment.empty() && options.workspace.empty()) throw CLI::RequiredError("--experiment or --workspace");
+  const bool has_code_to_hold = !options.code.empty() && !options.snapshot.empty();
+  if (options.offline && options.workspace.empty() && !has_code_to_hold) throw CLI::RequiredError("--workspace");
+  if (!options.snapshot.empty() && options.workspace.empty() && options.code.empty()) {
+    throw CLI::RequiredError("--workspace or --code");
+  }
 }
 
 void AddGate(CLI::App& app, Run& run) {
@@ -1253,25 +1265,22 @@ void AddGate(CLI::App& app, Run& run) {
       verb->add_option("--code", options->code, "Look at the flags that this code reads; may be given again")
           ->type_name("SRC")
           ->expected(1)
-          ->take_all()
-          ->needs(workspace);
+          ->take_all();
   verb->add_option("--code-config", options->code_config,
                    "Functions that read flags; left out, refs.yaml of the workspace")
       ->type_name("FILE")
       ->needs(code);
   CLI::Option* experiment =
-      verb->add_option("--experiment", options->experiment, "Of an experiment: no broken split, no harmed guardrail")
+      verb->add_option("--experiment", options->experiment, "Of the environment, this experiment alone")
           ->type_name("KEY");
-  CLI::Option* offline = verb->add_flag("--offline", options->offline, "Look at files alone, without a server")
-                             ->excludes(experiment)
-                             ->needs(workspace);
+  CLI::Option* offline =
+      verb->add_flag("--offline", options->offline, "Look at files alone, without a server")->excludes(experiment);
   verb->add_option("--receipt", options->receipt, "Write the signed record of this run, of the audit log, here")
       ->type_name("FILE")
       ->excludes(offline);
   CLI::Option* snapshot =
-      verb->add_option("--snapshot", options->snapshot, "Compare the files with this exported one, not the server")
-          ->type_name("FILE")
-          ->needs(workspace);
+      verb->add_option("--snapshot", options->snapshot, "Compare files and code with this exported one, not the server")
+          ->type_name("FILE");
   verb->add_option("--contexts", options->contexts, R"(Count who moves among these: a line {"key": …} each)")
       ->type_name("FILE.jsonl")
       ->needs(workspace);
@@ -1279,6 +1288,13 @@ void AddGate(CLI::App& app, Run& run) {
   verb->add_flag("--prune", options->prune, "As if what is gone from the files were archived")
       ->needs(workspace)
       ->excludes(snapshot);
+  CLI::Option* revision = AddGoal(*verb, options->goal)->excludes(offline);
+  for (const char* name : {"--release", "--min-share", "--min-live", "--wait", "--settle"}) {
+    verb->get_option(name)->needs(revision)->group("Delivery");
+  }
+  revision->description("Wait until processes hold it: a number, or head, the newest")->group("Delivery");
+  verb->get_option("--min-share")->each([options](const std::string&) { options->has_min_share = true; });
+  verb->get_option("--min-live")->each([options](const std::string&) { options->has_min_live = true; });
   verb->add_option("--now", options->now, "As if it were this time: days, windows and waivers")->type_name("TIME");
   verb->add_option("--output,-o", options->output, "Write it into this file")->type_name("FILE");
   AddJson(*verb, options->json);

@@ -7,6 +7,8 @@
 #include "cli/api_client.h"
 #include "cli/change_set.h"
 #include "cli/code_refs.h"
+#include "cli/gate_delivery.h"
+#include "cli/gate_live.h"
 #include "cli/gate_record.h"
 #include "cli/output.h"
 #include "cli/ruleset_source.h"
@@ -45,7 +47,7 @@ class Gating {
 
   int Run() {
     for (Stop (Gating::*step)() : {&Gating::TakePolicy, &Gating::LookAtFiles, &Gating::LookAtChange,
-                                   &Gating::LookAtCode, &Gating::LookAtServer}) {
+                                   &Gating::LookAtCode, &Gating::LookAtServer, &Gating::LookAtDelivered}) {
       const Stop stop = (this->*step)();
       if (stop && !(report_.unreachable && *stop == kUnreachable)) return *stop;
     }
@@ -61,13 +63,8 @@ class Gating {
 
  private:
   // Where the policy makes a verdict of a server that is away, the report is the one document on standard output.
-  int Explain(const Error& error, bool json) const {
-    return cli::Explain(error, json && !(policy_.unreachable && error.code == ErrorCode::kUnavailable));
-  }
-  int Explain(const ApiAnswer& answer, bool json) const {
-    return cli::Explain(answer, json && !(policy_.unreachable && (answer.status >= 500 || answer.status == 429)));
-  }
-  Stop Refuse(const Error& error) const { return Explain(error, options_.json); }
+  AsJson Saying() const { return {options_.json, !policy_.unreachable}; }
+  Stop Refuse(const Error& error) const { return Explain(error, Saying()); }
 
   Stop NotLooked(std::string group, std::string reason) {
     report_.looked.push_back({std::move(group), false, std::move(reason)});
@@ -113,7 +110,11 @@ class Gating {
     inputs_.Add("options", ToJson(Object{{"environment", Value(options_.environment)},
                                          {"workspace", Value(Normal(options_.workspace))},
                                          {"experiment", Value(options_.experiment)},
-                                         {"prune", Value(options_.prune)}}));
+                                         {"prune", Value(options_.prune)},
+                                         {"revision", Value(options_.goal.revision)},
+                                         {"release", Value(options_.goal.release)},
+                                         {"min_share", Value(options_.goal.min_share)},
+                                         {"min_live", Value(options_.goal.min_live)}}));
     inputs_.Add("day", FormatDay(report_.day));
     report_.policy = policy_.name;
     report_.policy_hash = policy_.hash;
@@ -135,33 +136,77 @@ class Gating {
     return std::nullopt;
   }
 
-  // What the code reads, against what the files define.
+  // What the code reads, against what the files define, or, without files, the environment has.
   Stop LookAtCode() {
     if (options_.code.empty()) return NotLooked("code", "no --code was given");
     if (workspace_.HasErrors()) return NotLooked("code", "the definitions have errors");
-    const Result<refs::Scan> scan = ScanCode(options_.code, NamedOrInWorkspace(options_.code_config, kRefsFile));
+    const bool has_files = !options_.workspace.empty();
+    Workspace held;
+    std::vector<std::string> unreadable;
+    if (!has_files) {
+      if (const Stop stop = TakeEnvironment(held.definitions.entities, unreadable)) return stop;
+    }
+    Result<refs::Scan> scan = ScanCode(options_.code, NamedOrInWorkspace(options_.code_config, kRefsFile));
     if (!scan) return Refuse(scan.error());
+    std::erase_if(scan->references, [&](const refs::Reference& reference) {
+      return std::find(unreadable.begin(), unreadable.end(), reference.key) != unreadable.end();
+    });
     inputs_.Add("code", scan->references);
-    Add(gate::CheckCode({workspace_, options_.environment, scan->references, now_ms_}));
+    const Workspace& flags = has_files ? workspace_ : held;
+    if (!has_files) inputs_.Add("environment", held.definitions.entities);
+    Add(gate::CheckCode({flags, options_.environment, scan->references, now_ms_, has_files}));
     report_.looked.push_back({"code", true, ""});
-    return LookAtUsage(scan->references);
+    return LookAtUsage(flags, scan->references);
   }
 
   // What the server has counted of the flags that the code reads.
-  Stop LookAtUsage(const std::vector<refs::Reference>& references) {
+  Stop LookAtUsage(const Workspace& flags, const std::vector<refs::Reference>& references) {
     if (!policy_.SeverityOf("code.settled-flag")) return std::nullopt;
     if (!asked_server_) return NotLooked("usage", "no server was asked");
-    const std::string& project = workspace_.definitions.project.key;
+    const Result<std::string> project = ProjectOnServer();
+    if (!project) return Unreachable(Explain(project.error(), Saying()));
     const Result<gate::Usage> asked =
-        AskUsage(options_.connection, project, options_.environment, policy_.settled_days);
+        AskUsage(options_.connection, *project, options_.environment, policy_.settled_days);
     if (!asked && asked.error().code == ErrorCode::kPermissionDenied) return NotLooked("usage", asked.error().message);
-    if (!asked && asked.error().code != ErrorCode::kNotFound) return Unreachable(Explain(asked.error(), options_.json));
+    if (!asked && asked.error().code != ErrorCode::kNotFound) return Unreachable(Explain(asked.error(), Saying()));
     if (!asked || !asked->since) return NotLooked("usage", "the server has counted no evaluations there");
-    const gate::UsageInput input{workspace_, options_.environment, references, *asked, report_.day};
+    const gate::UsageInput input{flags, options_.environment, references, *asked, report_.day};
     inputs_.Add("usage", gate::SettledIn(input, policy_));
     Add(gate::CheckUsage(input, policy_));
     report_.looked.push_back({"usage", true, ""});
     return std::nullopt;
+  }
+
+  // The flags of the environment, from the server or a ruleset file; `unreadable`: those that are there, too, and that
+  // this version cannot read.
+  Stop TakeEnvironment(EntitySet& entities, std::vector<std::string>& unreadable) {
+    if (!options_.snapshot.empty()) {
+      Result<SnapshotDocument> file = ReadSnapshot();
+      if (!file) return Refuse(file.error());
+      entities = std::move(file->snapshot.entities);
+      for (const Undecodable& entity : file->undecodable) unreadable.push_back(entity.ref.key);
+      return std::nullopt;
+    }
+    asked_server_ = true;
+    const Result<std::string> project = ProjectOnServer();
+    if (!project) return Unreachable(Explain(project.error(), Saying()));
+    int exit_code = kPass;
+    std::optional<LiveProject> live =
+        ReadLiveProject(options_.connection, *project, options_.environment, false, Saying(), exit_code);
+    if (!live) return Unreachable(exit_code);
+    entities = std::move(live->entities);
+    unreadable = std::move(live->unreadable);
+    return std::nullopt;
+  }
+
+  // --snapshot, which has to be of this environment.
+  Result<SnapshotDocument> ReadSnapshot() const {
+    Result<SnapshotDocument> file = ReadRulesetFile(options_.snapshot);
+    if (file && file->snapshot.environment != options_.environment) {
+      return Fail(ErrorCode::kNotFound,
+                  options_.snapshot + " is of " + file->snapshot.environment + ", not of " + options_.environment);
+    }
+    return file;
   }
 
   // What the files would do to the environment as it is, on the server or in a ruleset file.
@@ -192,13 +237,8 @@ class Gating {
   }
 
   Stop CompareWithFile() {
-    const Result<SnapshotDocument> file = ReadRulesetFile(options_.snapshot);
+    const Result<SnapshotDocument> file = ReadSnapshot();
     if (!file) return Refuse(file.error());
-    if (file->snapshot.environment != options_.environment) {
-      return Refuse({ErrorCode::kNotFound,
-                     options_.snapshot + " is of " + file->snapshot.environment + ", not of " + options_.environment,
-                     {}});
-    }
     const Result<Applied> applied = ApplyToRuleset(workspace_.definitions, *file, options_.snapshot);
     if (applied) {
       Compare(applied->before.entities, applied->after.entities);
@@ -224,14 +264,14 @@ class Gating {
     asked_server_ = true;
     const Result<ApiAnswer> answer =
         SendWorkspace(options_.connection, workspace_, {.dry_run = true, .prune = options_.prune, .rulesets = true});
-    if (!answer) return Unreachable(Explain(answer.error(), options_.json));
+    if (!answer) return Unreachable(Explain(answer.error(), Saying()));
     if (answer->status == 422) {
       const std::vector<Issue> issues = IssuesOf(*answer);
       AddRefusal(issues);
       const std::optional<Workspace> rest = WithoutRefused(issues);
       return rest ? CompareOthersWithServer(*rest) : std::nullopt;
     }
-    if (!answer->ok()) return Unreachable(Explain(*answer, options_.json));
+    if (!answer->ok()) return Unreachable(Explain(*answer, Saying()));
     return CompareAsPlanned(answer->body);
   }
 
@@ -254,9 +294,9 @@ class Gating {
   // Without `prune`: what was left out is not gone.
   Stop CompareOthersWithServer(const Workspace& rest) {
     const Result<ApiAnswer> answer = SendWorkspace(options_.connection, rest, {.dry_run = true, .rulesets = true});
-    if (!answer) return Unreachable(Explain(answer.error(), options_.json));
+    if (!answer) return Unreachable(Explain(answer.error(), Saying()));
     if (answer->status == 422) return std::nullopt;  // they need what is refused
-    if (!answer->ok()) return Unreachable(Explain(*answer, options_.json));
+    if (!answer->ok()) return Unreachable(Explain(*answer, Saying()));
     return CompareAsPlanned(answer->body);
   }
 
@@ -273,6 +313,7 @@ class Gating {
       if (!before) return Refuse(before.error());
       if (!after) return Refuse(after.error());
       Compare(before->entities, after->entities);
+      after_ = after->entities;
     }
     return AskForApprovals(plan);
   }
@@ -290,16 +331,16 @@ class Gating {
     const std::string project = workspace_.definitions.project.key;
     const Result<ApiAnswer> environment =
         Ask(options_.connection, "GET", EnvironmentPath(project, options_.environment));
-    if (!environment) return Unreachable(Explain(environment.error(), options_.json));
+    if (!environment) return Unreachable(Explain(environment.error(), Saying()));
     if (environment->status == 404) return std::nullopt;  // it is new, and so is what protects it
-    if (!environment->ok()) return Unreachable(Explain(*environment, options_.json));
+    if (!environment->ok()) return Unreachable(Explain(*environment, Saying()));
     const Value* is_protected = environment->body.Find("protected");
     if (is_protected == nullptr || !is_protected->is_bool() || !is_protected->AsBool()) return std::nullopt;
     // 200 of a project are live at most.
     const std::string path = ProjectPath(project) + "/change-requests";
     const Result<ApiAnswer> list = Ask(options_.connection, "GET", path + "?state=live&limit=200");
-    if (!list) return Unreachable(Explain(list.error(), options_.json));
-    if (!list->ok()) return Unreachable(Explain(*list, options_.json));
+    if (!list) return Unreachable(Explain(list.error(), Saying()));
+    if (!list->ok()) return Unreachable(Explain(*list, Saying()));
     std::vector<Value> requests;
     for (const Value& request : ListIn(list->body, "change_requests")) {
       const Array& altered = ListIn(request, "environments");
@@ -309,7 +350,7 @@ class Gating {
       const Value* number = request.Find("number");
       if (!is_of_it || number == nullptr) continue;
       const Result<ApiAnswer> whole = Ask(options_.connection, "GET", path + "/" + std::to_string(number->AsInt()));
-      if (!whole) return Unreachable(Explain(whole.error(), options_.json));
+      if (!whole) return Unreachable(Explain(whole.error(), Saying()));
       if (whole->ok()) requests.push_back(whole->body);
     }
     inputs_.Add("change/requests", guidon::ToJson(Value(Array(requests.begin(), requests.end()))));
@@ -323,40 +364,54 @@ class Gating {
     for (const gate::Finding& freeze : freezes) frozen += freeze.message + "\n";
     inputs_.Add("live/freeze", frozen);  // the moment decides, and not the day alone
     Add(std::move(freezes));
-    if (options_.experiment.empty()) {
-      return NotLooked("live", options_.offline ? "--offline was given" : "no --experiment was given");
-    }
+    if (options_.offline) return NotLooked("live", "--offline was given");
+    if (!options_.snapshot.empty() && options_.experiment.empty()) return NotLooked("live", "--snapshot was given");
     asked_server_ = true;
-    const Result<std::string> project = ResolveProject(options_.connection, options_.project);
-    if (!project) return Unreachable(Explain(project.error(), options_.json));
-    const Result<ApiAnswer> answer = Ask(
-        options_.connection, "GET",
-        EnvironmentPath(*project, options_.environment) + "/experiments/" + Escape(options_.experiment) + "/report");
-    if (!answer) return Unreachable(Explain(answer.error(), options_.json));
-    report_.looked.push_back({"live", true, ""});
-    inputs_.Add("live/report", answer->text);
-    if (answer->ok()) {
-      Add(gate::CheckReport(options_.experiment, answer->body));
-      return std::nullopt;
-    }
-    if (answer->status == 404) {
-      if (std::optional<gate::Finding> finding = WasNotStarted(*project)) {
-        Add({*std::move(finding)});
-        return std::nullopt;
-      }
-    }
-    return Unreachable(Explain(*answer, options_.json));
+    const Result<std::string> project = ProjectOnServer();
+    if (!project) return Unreachable(Explain(project.error(), Saying()));
+    int exit_code = kPass;
+    std::optional<LiveLook> look =
+        LookAtLive({options_.connection, *project, options_.environment, options_.experiment, policy_,
+                    options_.workspace.empty() ? nullptr : &workspace_, after_ ? &*after_ : nullptr, now_ms_, Saying()},
+                   exit_code);
+    if (!look) return Unreachable(exit_code);
+    inputs_.Add("live", look->findings);
+    Add(std::move(look->findings));
+    report_.looked.push_back({"live", look->reason.empty(), look->reason});
+    return std::nullopt;
   }
 
-  // Why it has no report: it is there, and was never started. Nothing: for another reason.
-  std::optional<gate::Finding> WasNotStarted(const std::string& project) const {
-    const Result<ApiAnswer> found =
-        Ask(options_.connection, "GET", ProjectPath(project) + "/experiments/" + Escape(options_.experiment));
-    if (!found || !found->ok()) return std::nullopt;
-    const Value *definition = found->body.Find("definition"), *state = found->body.Find("state");
-    if (definition == nullptr || state == nullptr || state->Find("iteration") != nullptr) return std::nullopt;
-    if (Text(*definition, "environment") != options_.environment) return std::nullopt;
-    return gate::NotStarted(options_.experiment, Text(*definition, "owner"));
+  // The last one, since it may wait; there is nothing to wait for once something has to be mended.
+  Stop LookAtDelivered() {
+    if (options_.goal.revision.empty()) {
+      return NotLooked("delivery", options_.offline ? "--offline was given" : "no --revision was given");
+    }
+    asked_server_ = true;
+    const Result<std::string> project = ProjectOnServer();
+    if (!project) return Unreachable(Explain(project.error(), Saying()));
+    DeliveryQuestion question{options_.connection,
+                              *project,
+                              options_.environment,
+                              options_.goal,
+                              options_.has_min_share,
+                              options_.has_min_live,
+                              policy_,
+                              Saying()};
+    gate::Report so_far = report_;
+    gate::Settle(so_far, policy_);
+    if (gate::VerdictOf(so_far) == gate::Verdict::kFail) question.goal.wait = {};
+    int exit_code = kPass;
+    std::optional<std::vector<gate::Finding>> findings = LookAtDelivery(question, exit_code);
+    if (!findings) return Unreachable(exit_code);
+    inputs_.Add("delivery", *findings);
+    Add(*std::move(findings));
+    report_.looked.push_back({"delivery", true, ""});
+    return std::nullopt;
+  }
+
+  Result<std::string> ProjectOnServer() const {
+    const std::string& of_files = workspace_.definitions.project.key;
+    return ResolveProject(options_.connection, options_.project.empty() ? of_files : options_.project);
   }
 
   // A policy may make a verdict of a server that cannot be reached. Then the other steps go on all the same: what files
@@ -413,7 +468,9 @@ class Gating {
     const bool is_demanded = policy_.record == gate::Recording::kRequired || !options_.receipt.empty();
     if (!asked_server_ && !is_demanded) return gate::ExitCodeOf(gate::VerdictOf(report_));
     const std::string& of_files = workspace_.definitions.project.key;
-    return RecordGateRun(options_.connection, {report_, options_.project.empty() ? of_files : options_.project},
+    return RecordGateRun(options_.connection,
+                         {report_, options_.project.empty() ? of_files : options_.project, options_.goal.release,
+                          options_.goal.revision},
                          policy_.record, options_.receipt);
   }
 
@@ -425,13 +482,13 @@ class Gating {
     for (const std::string& also : options_.also) {
       const std::size_t equals = also.find('=');
       const Status written = WriteFile(also.substr(equals + 1), TextIn(also.substr(0, equals), true));
-      if (!written) return Explain(written.error(), options_.json);
+      if (!written) return Explain(written.error(), Saying());
     }
     const bool is_of_file = !options_.output.empty();
     const std::string text = TextIn(FormatOfAnswer(), is_of_file);
     if (is_of_file) {
       if (const Status written = WriteFile(options_.output, text); !written) {
-        return Explain(written.error(), options_.json);
+        return Explain(written.error(), Saying());
       }
     } else {
       std::cout << text;
@@ -444,6 +501,7 @@ class Gating {
   gate::Policy policy_;
   Workspace workspace_;
   std::vector<Context> contexts_;
+  std::optional<EntitySet> after_;  // what the files would make of the environment on the server
   gate::Report report_;
   gate::Inputs inputs_;
   bool asked_server_ = false;

@@ -384,15 +384,21 @@ struct AuditOptions {
 };
 int Audit(const AuditOptions& options);
 
-struct PropagationOptions {
-  Connection connection;
-  std::string project;
-  std::string environment;
+// How far a revision has to come.
+struct PropagationGoal {
   std::string revision;                // "head", or a number
+  std::string release;                 // processes of this version of the application alone; empty: all
   std::uint32_t min_share = 0;         // of the live processes, in parts of 100 000
   std::int64_t min_live = 1;           // nobody live is no proof of anything
   std::chrono::milliseconds wait{};    // 0: one look
   std::chrono::milliseconds settle{};  // after a start the server must have listened for so long
+};
+
+struct PropagationOptions {
+  Connection connection;
+  std::string project;
+  std::string environment;
+  PropagationGoal goal;
   bool json = false;
 };
 int Propagation(const PropagationOptions& options);
@@ -486,9 +492,11 @@ struct GateOptions {
   bool prune = false;             // what was applied and is gone from the files counts as archived
   Connection connection;
   std::string project;
-  std::string experiment;  // empty: none is looked at
-  std::string receipt;     // a file for the signed record of the run; empty: none is demanded
-  std::string now;         // RFC 3339; empty: the present
+  std::string experiment;                            // of the environment that one alone; empty: all of it
+  PropagationGoal goal;                              // without a revision nobody is waited for
+  bool has_min_share = false, has_min_live = false;  // whether it was said, and the policy has nothing to say
+  std::string receipt;                               // a file for the signed record; empty: none is demanded
+  std::string now;                                   // RFC 3339; empty: the present
   // At most one of them: for people on a terminal without any.
   bool json = false, sarif = false, junit = false, codequality = false, markdown = false, github = false;
   std::string output;             // a file; empty: standard output

@@ -67,6 +67,7 @@ class CodeChecker {
       Check(reference);
       read.insert(reference.key);
     }
+    if (!input_.has_files) return std::move(findings_);
     AddReadByOthers(read);
     for (const FlagRecord& record : Entities().flags) {
       const FlagDefinition& flag = record.definition;

@@ -18,6 +18,8 @@ struct CodeInput {
   std::string environment;                         // whose `off` fallbacks are held against
   const std::vector<refs::Reference>& references;  // of all code
   std::int64_t now_ms = 0;                         // since the epoch: for days
+  bool has_files = true;  // else `workspace` holds what an environment has, and what nobody reads is no finding: other
+                          // code may
 };
 
 // Each read that breaks a rule is a finding of its own, at its place; a flag that nobody reads is one at its

@@ -19,6 +19,14 @@ void Inputs::Add(std::string_view name, const EntitySet& entities) {
   Add(name, EncodeSnapshot(snapshot));
 }
 
+void Inputs::Add(std::string_view name, const std::vector<Finding>& findings) {
+  std::string text;
+  for (const Finding& finding : findings) {
+    text += finding.rule + " " + std::string(ToString(finding.severity)) + " " + SentenceOf(finding) + "\n";
+  }
+  Add(name, text);
+}
+
 void Inputs::Add(std::string_view name, const std::vector<refs::Reference>& references) {
   std::string text;
   for (const refs::Reference& reference : references) {

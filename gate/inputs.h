@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "core/model/definitions.h"
+#include "gate/finding.h"
 #include "refs/reference.h"
 
 namespace guidon::gate {
@@ -31,6 +32,8 @@ class Inputs {
   void Add(std::string_view name, std::string_view text);
   // What an environment holds, without the revision of it.
   void Add(std::string_view name, const EntitySet& entities);
+  // What a server's answers come to.
+  void Add(std::string_view name, const std::vector<Finding>& findings);
   // Where the code reads flags, and how.
   void Add(std::string_view name, const std::vector<refs::Reference>& references);
 

@@ -23,6 +23,9 @@ namespace {
 using codec::Fields;
 using codec::Node;
 
+constexpr std::uint64_t kMostLive = 1'000'000;                              // that may be demanded
+constexpr std::uint64_t kMostDays = 3'650, kMostUnits = 1'000'000'000'000;  // that evidence may be wanted of
+
 // ---- Reading -------------------------------------------------------------------------------------------------------
 
 constexpr std::uint64_t kMostSettledDays = 90;  // that a server keeps counts for
@@ -75,6 +78,21 @@ std::int64_t ReadMoment(const Node& node) {
   return time.is_string() ? ParseTimestamp(time.AsString()).value_or(0) : time.AsInt();
 }
 
+// "0.2.0" of each SDK.
+std::map<std::string, std::string, std::less<>> ReadVersions(const Node& node) {
+  static const re2::RE2 kVersion("[0-9]+(\\.[0-9]+){0,3}");
+  std::map<std::string, std::string, std::less<>> versions;
+  codec::ReadMap(node, "SDKs", kMaxItems, [&](const Node& n) {
+    const std::string version = codec::ReadText(n);
+    if (n.value().is_string() && !re2::RE2::FullMatch(version, kVersion)) {
+      n.Fault("bad_version", "'" + version + "' is no version", "such as 0.2.0");
+    }
+    versions[std::string(n.name())] = version;
+    return true;
+  });
+  return versions;
+}
+
 FreezeWindow ReadWindow(const Node& node) {
   FreezeWindow window;
   Fields fields(node, "a freeze window");
@@ -88,11 +106,38 @@ FreezeWindow ReadWindow(const Node& node) {
   return window;
 }
 
+bool ReadEnabled(const Node& node) {
+  const std::string word = node.value().is_string() ? node.value().AsString() : "";
+  if (word != "enabled" && word != "disabled") codec::UnknownWord(node, "state", {"enabled", "disabled"});
+  return word == "enabled";
+}
+
 struct Placer {
   const SourceMap& positions;
   const std::string& file;
   Place operator()(const Node& node) const { return {file, positions.Of(node.path())}; }
 };
+
+Demand ReadDemand(const Node& node, const Placer& place) {
+  Demand demand;
+  demand.place = place(node);
+  Fields fields(node, "a demand");
+  fields.Required("flag", demand.flag, codec::ReadKey);
+  bool enabled = false;
+  if (fields.Optional("is", enabled, ReadEnabled)) {
+    demand.enabled = enabled;
+    fields.Forbid("serves", "a demand has 'is' or 'serves', not both");
+    fields.Forbid("share", "'share' goes with 'serves', not with 'is'");
+  } else {
+    if (!fields.Has("serves") && fields) fields.Missing("serves", "or 'is: enabled'");
+    fields.Optional("serves", demand.serves, codec::ReadVariation);
+    fields.Optional("share", demand.share, codec::ReadShare);
+  }
+  fields.Optional("in", demand.environment, codec::ReadKey);
+  fields.Optional("for", demand.time, codec::ReadDuration);
+  fields.Finish();
+  return demand;
+}
 
 Waiver ReadWaiver(const Node& node, const Placer& place) {
   Waiver waiver;
@@ -180,6 +225,26 @@ class PolicyReader {
       fields.Optional("days", policy_.settled_days,
                       [](const Node& n) { return std::chrono::days(codec::ReadCount(n, 1, kMostSettledDays)); });
       fields.Optional("least", policy_.settled_least, [](const Node& n) { return codec::ReadCount(n, 1, kMostLeast); });
+    } else if (id == "live.state") {
+      fields.Optional("demands", policy_.demands, [this](const Node& n) {
+        return codec::ReadList(n, "demands", kMaxItems, [this](const Node& d) { return ReadDemand(d, place_); });
+      });
+    } else if (id == "live.ramp") {
+      std::uint32_t share = 0;
+      if (fields.Optional("at_least", share, codec::ReadShare)) policy_.ramp_at_least = share;
+    } else if (id == "live.evidence") {
+      fields.Optional("min_days", policy_.least_days, [](const Node& n) { return codec::ReadCount(n, 1, kMostDays); });
+      fields.Optional("min_units", policy_.least_units,
+                      [](const Node& n) { return codec::ReadCount(n, 1, kMostUnits); });
+    } else if (id == "delivery.share") {
+      std::uint32_t share = 0;
+      if (fields.Optional("min_share", share, codec::ReadShare)) policy_.min_share = share;
+      std::uint64_t live = 0;
+      if (fields.Optional("min_live", live, [](const Node& n) { return codec::ReadCount(n, 0, kMostLive); })) {
+        policy_.min_live = static_cast<std::int64_t>(live);
+      }
+    } else if (id == "delivery.old-sdk") {
+      fields.Optional("least", policy_.least_sdks, ReadVersions);
     } else if (id == "live.freeze") {
       fields.Optional("windows", policy_.freezes,
                       [](const Node& n) { return codec::ReadList(n, "windows", kMaxItems, ReadWindow); });

@@ -13,6 +13,13 @@
 //     change.moves: { limit: 25% }
 //     change.jump: { limit: 50% }
 //     code.settled-flag: { days: 60, least: 1000 }
+//     live.state:
+//       demands: [{ flag: checkout.v2, serves: on, share: 100%, in: staging, for: 24h }, { flag: shop.open, is: enabled
+//       }]
+//     live.ramp: { at_least: 50% }
+//     live.evidence: { min_days: 7, min_units: 1000 }
+//     delivery.share: { min_share: 95%, min_live: 3 }
+//     delivery.old-sdk: { least: { guidon-cpp: 0.2.0 } }
 //     live.freeze:
 //       windows: [{ from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, why: the holidays }]
 //   waivers:
@@ -59,6 +66,17 @@ enum class Recording : std::uint8_t {
 };
 std::string_view ToString(Recording recording);  // "required", "wanted", "off"
 
+// How a flag has to be on the server.
+struct Demand {
+  std::string flag;
+  std::string environment;           // empty: that of the gate
+  std::optional<bool> enabled;       // whether it has to be; absent: it has to serve
+  std::string serves;                // this variation, …
+  std::uint32_t share = kWhole;      // … to so many units at least: LeastShareOf in gate/live_state.h
+  std::chrono::milliseconds time{};  // and it has to have been so for so long
+  Place place = {};                  // in the policy
+};
+
 struct Policy {
   std::string name = "default";
   std::string hash;                // 64 hex digits; empty: the default
@@ -83,11 +101,24 @@ struct Policy {
   // code.settled-flag: so many days with one variation alone, and at least so many evaluations in them.
   std::chrono::days settled_days{30};
   std::uint64_t settled_least = 100;
+  // live.state
+  std::vector<Demand> demands;
+  // live.ramp: below it a ramp that is under way holds; absent: it does not.
+  std::optional<std::uint32_t> ramp_at_least;
+  // live.evidence: of each experiment.
+  std::uint64_t least_days = 0, least_units = 0;
   // live.freeze
   std::vector<FreezeWindow> freezes;
+  // delivery.share: where the command line does not say; parts of kWhole.
+  std::optional<std::uint32_t> min_share;
+  std::optional<std::int64_t> min_live;
+  // delivery.old-sdk: the oldest version of an SDK that may be in use, by its name.
+  std::map<std::string, std::string, std::less<>> least_sdks;
 
   std::vector<Waiver> waivers;
 
+  // Whether evidence is wanted of every running experiment, and not of one that is named alone.
+  bool WantsEvidenceOfAll() const { return severities.contains("live.evidence") || least_days > 0 || least_units > 0; }
   // What the policy makes of a rule's findings; nullopt: nothing, it is off.
   std::optional<Severity> SeverityOf(std::string_view rule) const;
 };

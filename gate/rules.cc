@@ -90,15 +90,40 @@ constexpr std::array kRules = {
         "By the counts of the SDKs the flag has served one variation alone for many days, and the code still reads it. "
         "Remove it from the code (`guidon stale`, `guidon remove`)."},
     // ---- live: the state of the environment -------------------------------------------------------------------------
+    PolicyRule{
+        "live.state", Severity::kFail, "Are flags on the server as the policy demands it?",
+        "The policy demands a state of a flag (`demands`), and the server has another one, or has had it for too "
+        "short a time. Change the flag there, or the demand."},
+    PolicyRule{"live.kill-switch", Severity::kFail, "Is nothing switched off by hand?",
+               "A flag was switched off on the server: a kill switch, in an emergency, or while the files have it "
+               "enabled. See why before anything is released on top of it."},
+    PolicyRule{
+        "live.ramp", Severity::kFail, "Has every ramp come as far as it should?",
+        "A ramp was aborted, or is paused, held back, or below what the policy demands (`at_least`): then the gate "
+        "holds."},
+    PolicyRule{"live.change-request", Severity::kWarn, "Is no change under way that would alter the environment?",
+               "A change request that is not closed would alter it: what is released now may be altered by it later."},
     PolicyRule{"live.freeze", Severity::kFail, "Is it a time for releases?",
                "The policy has a freeze window now. Wait for its end, or waive the rule with a reason."},
-    PolicyRule{"live.guardrail", Severity::kFail, "Does no experiment do harm?",
-               "A guardrail of a running experiment is shown to be worse than its margin allows."},
+    PolicyRule{
+        "live.guardrail", Severity::kFail, "Does no experiment do harm?",
+        "A guardrail of a running experiment is shown to be worse than its margin allows, or the server has paused "
+        "or rolled back an experiment for it."},
     PolicyRule{
         "live.sample-ratio", Severity::kFail, "Are units split as planned?",
         "The arms of a running experiment do not have the units that they should: its results cannot be believed."},
-    PolicyRule{"live.evidence", Severity::kHold, "Is enough known of running experiments?",
-               "A guardrail is not known to hold yet, or an experiment has not run for its least number of days."},
+    PolicyRule{
+        "live.evidence", Severity::kHold, "Is enough known of running experiments?",
+        "A guardrail is not known to hold yet, or an experiment has not run for the least number of days of its plan "
+        "or of the policy, or has fewer units than the policy wants."},
+    // ---- delivery: the processes that use the environment -----------------------------------------------------------
+    PolicyRule{"delivery.share", Severity::kFail, "Do enough processes hold the revision?",
+               "Fewer live processes hold the revision than are wanted, or too few are live: the gate holds. `guidon "
+               "propagation` shows who lags behind."},
+    PolicyRule{
+        "delivery.old-sdk", Severity::kFail, "Can every SDK in use evaluate the flags?",
+        "A live process says that its SDK cannot evaluate flags of the environment, or the SDK is older than the "
+        "policy allows. Update it there."},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 namespace guidon::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -123,7 +124,8 @@ TEST_F(GateServerTest, WhatWasChangedOnBothSidesIsAConflict) {
   std::string text = Ranker("{ new: 5%, old: 95% }");
   text.replace(text.find("off: old"), 8, "off: new");
   files.Write("flags/ranker.yaml", text);
-  EXPECT_EQ(Gate().exit_code, 0);  // each changed something else
+  // Each changed something else; that somebody has switched it off is told.
+  EXPECT_THAT(Gate().output, AllOf(Not(HasSubstr("change.conflict")), HasSubstr("fail    live.kill-switch  ")));
   text.replace(text.find("enabled: true"), 13, "enabled: true\n    targets: { new: [u] }");
   files.Write("flags/ranker.yaml", text);
   ASSERT_EQ(server

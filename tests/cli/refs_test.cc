@@ -121,7 +121,8 @@ TEST(GateCodeTest, CodeIsHeldAgainstTheWorkspaceByItsConfigToo) {
   EXPECT_EQ(pass.output,
             "not looked at: change, as --offline was given, and no --snapshot\n"
             "not looked at: usage, as no server was asked\n"
-            "not looked at: live, as --offline was given\nPASS  production: nothing found\n");
+            "not looked at: live, as --offline was given\n"
+            "not looked at: delivery, as --offline was given\nPASS  production: nothing found\n");
   const Finished fail = with({"--code", files / "src", "--code", files / "web"});
   EXPECT_EQ(fail.exit_code, 1);
   EXPECT_EQ(fail.output, "fail    code.unknown-flag  " + files / "web/a.py" +
@@ -131,6 +132,7 @@ TEST(GateCodeTest, CodeIsHeldAgainstTheWorkspaceByItsConfigToo) {
                              "not looked at: change, as --offline was given, and no --snapshot\n"
                              "not looked at: usage, as no server was asked\n"
                              "not looked at: live, as --offline was given\n"
+                             "not looked at: delivery, as --offline was given\n"
                              "FAIL  production: 1 to mend\n");
   files.Write("none.yaml", "refs: {}\n");
   EXPECT_EQ(with({"--code", files / "src", "--code", files / "web", "--code-config", files / "none.yaml"}).exit_code,

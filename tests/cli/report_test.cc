@@ -48,7 +48,8 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
             "hold    live.evidence  experiment one-page\n        not counted yet\n"
             "not looked at: static, as no --workspace was given\n"
             "not looked at: change, as no --workspace was given\n"
-            "not looked at: code, as no --code was given\nHOLD  production: 1 to wait for\n");
+            "not looked at: code, as no --code was given\n"
+            "not looked at: delivery, as no --revision was given\nHOLD  production: 1 to wait for\n");
   // Harm is harm, however little is known of the rest.
   EXPECT_EQ(code(ReportWith("keep_running", "green", "yellow", "harmed")), 1);
   const Answer later = {R"({"detail":"later"})", "application/problem+json", 503};

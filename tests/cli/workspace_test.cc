@@ -183,7 +183,8 @@ TEST(GateTest, PassesWhatIsValidAndFailsWhatIsNot) {
   EXPECT_EQ(pass.output,
             "not looked at: change, as --offline was given, and no --snapshot\n"
             "not looked at: code, as no --code was given\n"
-            "not looked at: live, as --offline was given\nPASS  production: nothing found\n");
+            "not looked at: live, as --offline was given\n"
+            "not looked at: delivery, as --offline was given\nPASS  production: nothing found\n");
   const Workspace files({{"guidon.yaml", kProject}, {"flags/a.yaml", Flag("enviroments: {}\n")}});
   const Finished fail = Guidon({"gate", "-e", "production", "-w", files.path(), "--offline"});
   EXPECT_EQ(fail.exit_code, 1);
@@ -193,7 +194,8 @@ TEST(GateTest, PassesWhatIsValidAndFailsWhatIsNot) {
                 "you mean 'environments'?)\n"
                 "not looked at: change, as --offline was given, and no --snapshot\n"
                 "not looked at: code, as no --code was given\n"
-                "not looked at: live, as --offline was given\nFAIL  production: 1 to mend\n");
+                "not looked at: live, as --offline was given\n"
+                "not looked at: delivery, as --offline was given\nFAIL  production: 1 to mend\n");
   const Value verdict = JsonOf(Guidon({"gate", "-e", "production", "-w", files.path(), "--offline", "--json"}));
   EXPECT_EQ(verdict.Find("verdict")->AsString(), "fail");
   EXPECT_EQ(verdict.Find("findings")->AsArray().size(), 1u);

@@ -35,6 +35,14 @@ rules:
   code.settled-flag: { days: 60, least: 5 }
   live.freeze:
     windows: [{ from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, why: the holidays }]
+  live.state:
+    demands:
+      - { flag: v2, serves: on, share: 50%, in: staging, for: 24h }
+      - { flag: open, is: disabled }
+  live.ramp: { at_least: 50% }
+  live.evidence: { min_days: 7, min_units: 1000 }
+  delivery.share: { min_share: 95%, min_live: 3 }
+  delivery.old-sdk: { least: { guidon-cpp: 0.2.0 } }
 waivers:
   - { rule: static.expiry, subject: flag old.*, reason: goes with the old app, until: 2027-01-31 }
 )",
@@ -59,7 +67,20 @@ waivers:
   ASSERT_EQ(policy.freezes.size(), 1u);
   EXPECT_EQ(policy.freezes[0].to_ms - policy.freezes[0].from_ms, 13 * 86'400'000ll);
   ASSERT_EQ(policy.waivers.size(), 1u);
-  EXPECT_EQ(policy.waivers[0].place, (Place{"shop/gate.yaml", {16, 5}}));
+  EXPECT_EQ(policy.waivers[0].place, (Place{"shop/gate.yaml", {23, 5}}));
+  ASSERT_EQ(policy.demands.size(), 2u);
+  EXPECT_EQ(policy.demands[0].flag + policy.demands[0].serves + policy.demands[0].environment, "v2onstaging");
+  EXPECT_EQ(policy.demands[0].share, 50'000u);
+  EXPECT_EQ(policy.demands[0].time, std::chrono::hours(24));
+  EXPECT_EQ(policy.demands[0].place, (Place{"shop/gate.yaml", {16, 9}}));
+  EXPECT_EQ(policy.demands[0].enabled, std::nullopt);
+  EXPECT_EQ(policy.demands[1].enabled, false);
+  EXPECT_EQ(policy.ramp_at_least, 50'000u);
+  EXPECT_EQ(policy.least_days, 7u);
+  EXPECT_EQ(policy.least_units, 1'000u);
+  EXPECT_EQ(policy.min_share, 95'000u);
+  EXPECT_EQ(policy.min_live, 3);
+  EXPECT_THAT(policy.least_sdks, ElementsAre(std::pair<const std::string, std::string>("guidon-cpp", "0.2.0")));
 }
 
 TEST(PolicyTest, AFaultIsNamedWhereItStandsAndNothingOfThePolicyIsUsed) {
@@ -79,6 +100,16 @@ TEST(PolicyTest, AFaultIsNamedWhereItStandsAndNothingOfThePolicyIsUsed) {
   EXPECT_THAT(FaultsOf("rules: { live.freeze: { windows: [{ from: 2027-01-02T00:00:00Z, to: 2027-01-01T00:00:00Z, "
                        "why: x }] } }\n"),
               ElementsAre("1:35 bad_date the window ends before it begins"));
+  const auto of_demand = [](const std::string& demand) {
+    return FaultsOf("rules: { live.state: { demands: [{ " + demand + " }] } }\n");
+  };
+  EXPECT_THAT(of_demand("flag: v2"), ElementsAre("1:34 missing_key a demand needs 'serves' (or 'is: enabled')"));
+  EXPECT_THAT(of_demand("flag: v2, is: on"), ElementsAre(::testing::HasSubstr("unknown state 'on'")));
+  EXPECT_THAT(of_demand("flag: v2, is: enabled, serves: on, share: 5%"), ::testing::SizeIs(2));
+  EXPECT_THAT(of_demand("flag: v2, serves: on, share: 0%"), ::testing::SizeIs(1));
+  EXPECT_THAT(FaultsOf("rules: { delivery.old-sdk: { least: { guidon-cpp: new } } }\n"),
+              ElementsAre("1:51 bad_version 'new' is no version (such as 0.2.0)"));
+  EXPECT_THAT(FaultsOf("rules: { live.evidence: { min_days: 0 } }\n"), ::testing::SizeIs(1));
   EXPECT_THAT(FaultsOf("waivers: [{ rule: static.expiry, until: 2027-01-01, reason: '' }]\n"),
               ElementsAre("1:61 bad_text a waiver needs a reason"));
   EXPECT_THAT(FaultsOf("waivers: [{ rule: static.expiry, reason: x }]\n"),

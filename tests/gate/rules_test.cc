@@ -32,13 +32,15 @@ TEST(RulesTest, ThePageAndTheSchemaHaveThemAll) {
   for (const PolicyRule& rule : Rules()) ids.emplace(rule.id);
   EXPECT_EQ(ids.size(), Rules().size());
   EXPECT_EQ(IdsIn(TextOf("docs/gate.md"), R"(\| `([a-z]+\.[a-z-]+)` \|)"), ids);
-  EXPECT_EQ(IdsIn(TextOf("experiments/schema/gate.schema.json"), R"re("((?:static|change|code|live)\.[a-z-]+)": \{)re"),
+  EXPECT_EQ(IdsIn(TextOf("experiments/schema/gate.schema.json"),
+                  R"re("((?:static|change|code|live|delivery)\.[a-z-]+)": \{)re"),
             ids);
 }
 
 TEST(RulesTest, EachIsFoundByACheckOrByTheSettlingOfWaivers) {
   const std::string checks = TextOf("gate/static_checks.cc") + TextOf("gate/change_checks.cc") +
                              TextOf("gate/code_checks.cc") + TextOf("gate/live_checks.cc") +
+                             TextOf("gate/live_state.cc") + TextOf("gate/delivery_checks.cc") +
                              TextOf("gate/usage_checks.cc") + TextOf("gate/policy.cc");
   for (const PolicyRule& rule : Rules()) {
     EXPECT_NE(checks.find("\"" + std::string(rule.id) + "\""), std::string::npos) << rule.id << ": nothing looks at it";
