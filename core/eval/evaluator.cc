@@ -428,6 +428,73 @@ bool InRanges(const std::vector<BucketRange>& ranges, std::uint32_t bucket) noex
                      [&](const BucketRange& range) { return range.begin <= bucket && bucket < range.end; });
 }
 
+// --- what an explanation says besides; apart, so that nothing else is compiled otherwise because of it
+// ------------------
+
+std::string_view NameOf(const AttributeRef& attribute) {
+  return attribute.is_key ? std::string_view("key") : std::string_view(attribute.name);
+}
+
+Value RangeOf(std::string_view kind, const std::string& arm, std::uint32_t begin, std::uint32_t end) {
+  return Object{{std::string(kind), Value(arm)}, {"begin", Value(begin)}, {"end", Value(std::min(end, kWhole))}};
+}
+
+// Where the unit stands in a rule's split, and whose buckets are whose there. `placed`: where it was put.
+[[gnu::cold, gnu::noinline]] void AppendPlace(Object& step, const Ruleset::Entry& entry, const CompiledRule& rule,
+                                              const Context& context, std::optional<std::uint32_t> placed) {
+  const auto& split = *Code::At<SplitCode>(Code::StepsAfter(entry.rules, entry.rule_count), rule.index);
+  char digits[24];
+  const std::string_view unit = UnitOf(context, *split.unit, digits);
+  step.Append("attribute", Value(NameOf(*split.unit)));
+  if (!unit.empty()) step.Append("unit", Value(unit));
+  if (!unit.empty() || placed) step.Append("bucket", Value(placed ? *placed : BucketOf(split.prefix, unit)));
+  Array ranges;
+  std::uint32_t begin = 0;
+  for (std::uint64_t i = 0; i < split.count; ++i) {
+    const SplitCode::Cut& cut = split.cuts()[i];
+    if (cut.arm != kNone) {
+      const CompiledVariation& variation = entry.flag->variations[static_cast<std::size_t>(cut.arm)];
+      ranges.push_back(RangeOf("variation", variation.name, begin, cut.end));
+    }
+    begin = cut.end;
+  }
+  step.Append("ranges", Value(std::move(ranges)));
+}
+
+// What is known of a unit when an experiment has answered.
+struct Told {
+  const Scheme* scheme = nullptr;  // whose unit it is about
+  std::string_view unit = {};
+  std::int32_t bucket = kNone;
+  std::int32_t variant = kNone;
+};
+
+[[gnu::cold, gnu::noinline]] Object StepOf(const CompiledExperiment& experiment, std::string_view result, Told told,
+                                           const Context& context) {
+  Object step{{"step", "experiment"}, {"experiment", Value(experiment.key)}};
+  char digits[24];
+  if (told.scheme == &experiment.layer) {
+    told.unit = UnitOf(context, told.scheme->unit, digits);
+    if (!told.unit.empty()) told.bucket = static_cast<std::int32_t>(BucketOf(told.scheme->prefix, told.unit));
+  }
+  if (told.variant != kNone) {
+    step.Append("variant", Value(experiment.variants[static_cast<std::size_t>(told.variant)]));
+  }
+  if (told.scheme != nullptr) step.Append("attribute", Value(NameOf(told.scheme->unit)));
+  if (!told.unit.empty()) step.Append("unit", Value(told.unit));
+  if (told.bucket != kNone) step.Append("bucket", Value(told.bucket));
+  if (told.scheme == &experiment.split.scheme && told.bucket != kNone) {
+    Array ranges;
+    for (const ArmRange& range : experiment.split.ranges) {
+      ranges.push_back(
+          RangeOf("variant", experiment.variants[static_cast<std::size_t>(range.arm)], range.begin, range.end));
+    }
+    step.Append("ranges", Value(std::move(ranges)));
+  }
+  step.Append("result", Value(result));
+  return step;
+}
+
 // Within a condition whose first step is `first`, or within another flag: an explanation stands one level deeper as
 // long as this lives. Nothing at all for other sinks.
 template <typename Sink, bool kTraces = Sink::kTraces>
@@ -676,14 +743,7 @@ class Evaluation {
     decision.reason = reason;
   }
 
-  // What an explanation says of an experiment's answer besides.
-  struct Told {
-    const Scheme* scheme = nullptr;  // whose unit it is about
-    std::string_view unit = {};
-    std::int32_t bucket = kNone;
-    std::int32_t variant = kNone;
-  };
-  bool Skip(const CompiledExperiment& experiment, std::string_view why, const Told& told = {}) {
+  [[gnu::always_inline]] bool Skip(const CompiledExperiment& experiment, std::string_view why, const Told& told = {}) {
     TraceExperiment(experiment, why, told);
     return false;
   }
@@ -811,39 +871,12 @@ class Evaluation {
       Object step{{"step", Value(std::move(name))}, {"index", Value(&rule - entry.rules)}};
       if (rule.id != kNone) step.Append("rule", Value(entry.flag->rule_ids[static_cast<std::size_t>(rule.id)]));
       step.Append("what", Value(what));
-      if (rule.serve == CompiledRule::Serve::kSplit && what != "condition") AppendPlace(step, entry, rule);
+      if (rule.serve == CompiledRule::Serve::kSplit && what != "condition") {
+        AppendPlace(step, entry, rule, context_, sink_.bucket);
+      }
       step.Append("result", Value(result));
       sink_.Step(std::move(step));
     }
-  }
-
-  // Where the unit stands in a split, and whose buckets are whose there.
-  void AppendPlace(Object& step, const Ruleset::Entry& entry, const CompiledRule& rule) const {
-    const auto& split = *Code::At<SplitCode>(Code::StepsAfter(entry.rules, entry.rule_count), rule.index);
-    char digits[24];
-    const std::string_view unit = UnitOf(context_, *split.unit, digits);
-    step.Append("attribute", Value(NameOf(*split.unit)));
-    if (!unit.empty()) step.Append("unit", Value(unit));
-    if (!unit.empty() || IsPlaced()) step.Append("bucket", Value(Bucket(split.prefix, unit)));
-    Array ranges;
-    std::uint32_t begin = 0;
-    for (std::uint64_t i = 0; i < split.count; ++i) {
-      const SplitCode::Cut& cut = split.cuts()[i];
-      if (cut.arm != kNone) {
-        const CompiledVariation& variation = entry.flag->variations[static_cast<std::size_t>(cut.arm)];
-        ranges.push_back(RangeOf("variation", variation.name, begin, cut.end));
-      }
-      begin = cut.end;
-    }
-    step.Append("ranges", Value(std::move(ranges)));
-  }
-
-  static std::string_view NameOf(const AttributeRef& attribute) {
-    return attribute.is_key ? std::string_view("key") : std::string_view(attribute.name);
-  }
-
-  static Value RangeOf(std::string_view kind, const std::string& arm, std::uint32_t begin, std::uint32_t end) {
-    return Object{{std::string(kind), Value(arm)}, {"begin", Value(begin)}, {"end", Value(std::min(end, kWhole))}};
   }
 
   void TraceTest([[maybe_unused]] const guidon::Step& test, [[maybe_unused]] bool result) {
@@ -863,32 +896,10 @@ class Evaluation {
     return result;
   }
 
-  void TraceExperiment([[maybe_unused]] const CompiledExperiment& experiment, [[maybe_unused]] std::string_view result,
-                       [[maybe_unused]] Told told = {}) {
-    if constexpr (Sink::kTraces) {
-      Object step{{"step", "experiment"}, {"experiment", Value(experiment.key)}};
-      char digits[24];
-      if (told.scheme == &experiment.layer) {
-        told.unit = UnitOf(context_, told.scheme->unit, digits);
-        if (!told.unit.empty()) told.bucket = static_cast<std::int32_t>(BucketOf(told.scheme->prefix, told.unit));
-      }
-      if (told.variant != kNone) {
-        step.Append("variant", Value(experiment.variants[static_cast<std::size_t>(told.variant)]));
-      }
-      if (told.scheme != nullptr) step.Append("attribute", Value(NameOf(told.scheme->unit)));
-      if (!told.unit.empty()) step.Append("unit", Value(told.unit));
-      if (told.bucket != kNone) step.Append("bucket", Value(told.bucket));
-      if (told.scheme == &experiment.split.scheme && told.bucket != kNone) {
-        Array ranges;
-        for (const ArmRange& range : experiment.split.ranges) {
-          ranges.push_back(
-              RangeOf("variant", experiment.variants[static_cast<std::size_t>(range.arm)], range.begin, range.end));
-        }
-        step.Append("ranges", Value(std::move(ranges)));
-      }
-      step.Append("result", Value(result));
-      sink_.Step(std::move(step));
-    }
+  [[gnu::always_inline]] void TraceExperiment([[maybe_unused]] const CompiledExperiment& experiment,
+                                              [[maybe_unused]] std::string_view result,
+                                              [[maybe_unused]] const Told& told = {}) {
+    if constexpr (Sink::kTraces) sink_.Step(StepOf(experiment, result, told, context_));
   }
 
   const Ruleset& ruleset_;

@@ -72,7 +72,7 @@ struct Operands {
 
 // A version of three numbers below 1 000 000 and nothing else, as one number that compares as they do. False: of
 // another kind, or no version.
-inline bool PackVersion(std::string_view text, std::uint64_t& out) noexcept {
+[[gnu::always_inline]] inline bool PackVersion(std::string_view text, std::uint64_t& out) noexcept {
   constexpr std::ptrdiff_t kMaxDigits = 6;
   const char* at = text.data();
   const char* const end = at + text.size();
