@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds kLongestWait = std::chrono::seconds(10);
 constexpr int kMostVersions = 200;  // of a flag that are looked at, to say since when it is as it is
 
 // With GET, and again when it was too much at once: a look at many flags may use up what a key may ask.
-Result<ApiAnswer> AskPatiently(const Connection& connection, const std::string& path) {
+Result<ApiAnswer> AskUntilLet(const Connection& connection, const std::string& path) {
   for (int left = kMostWaits;; --left) {
     Result<ApiAnswer> answer = Ask(connection, "GET", path);
     if (left == 0 || !answer || answer->status != 429) return answer;
@@ -36,7 +36,7 @@ Result<ApiAnswer> AskPatiently(const Connection& connection, const std::string& 
 
 // An answer that is one; nullopt: why not is said, and `exit_code` is set.
 std::optional<Value> Fetch(const Connection& connection, const std::string& path, AsJson json, int& exit_code) {
-  Result<ApiAnswer> answer = AskPatiently(connection, path);
+  Result<ApiAnswer> answer = AskUntilLet(connection, path);
   if (answer && answer->ok()) return std::move(answer->body);
   exit_code = answer ? Explain(*answer, json) : Explain(answer.error(), json);
   return std::nullopt;
@@ -62,7 +62,7 @@ class Past {
     gate::Since since;
     int looked = 0;
     for (std::string cursor;;) {
-      const Result<ApiAnswer> page = AskPatiently(connection_, path + std::string(kHistory) + cursor);
+      const Result<ApiAnswer> page = AskUntilLet(connection_, path + std::string(kHistory) + cursor);
       if (!page || !page->ok()) break;
       for (const Value& change : ListIn(page->body, "changes")) {
         if (++looked > kMostVersions) return since;
@@ -90,7 +90,7 @@ class Past {
   }
 
   bool HadEmergency(const std::string& flag) const {
-    const Result<ApiAnswer> page = AskPatiently(connection_, FlagPath(flag) + std::string(kHistory));
+    const Result<ApiAnswer> page = AskUntilLet(connection_, FlagPath(flag) + std::string(kHistory));
     if (!page || !page->ok()) return false;
     const Array& changes = ListIn(page->body, "changes");
     return std::any_of(changes.begin(), changes.end(),
@@ -106,7 +106,7 @@ class Past {
   }
 
   std::optional<FlagRecord> VersionOf(const std::string& path, std::uint64_t revision) const {
-    const Result<ApiAnswer> answer = AskPatiently(connection_, path + "?revision=" + std::to_string(revision));
+    const Result<ApiAnswer> answer = AskUntilLet(connection_, path + "?revision=" + std::to_string(revision));
     if (!answer || !answer->ok()) return std::nullopt;
     Result<EntityRecord> record = RecordIn(EntityKind::kFlag, answer->body);
     if (!record) return std::nullopt;
