@@ -49,7 +49,7 @@ Result<std::string> ResolveProject(const Connection& connection, const std::stri
 
 // Whether what is wrong is a document on standard output, too.
 struct AsJson {
-  AsJson(bool wanted, bool when_unreachable = true) : wanted(wanted), when_unreachable(when_unreachable) {}
+  AsJson(bool is_wanted, bool also_unreachable = true) : wanted(is_wanted), when_unreachable(also_unreachable) {}
   bool wanted;
   bool when_unreachable;  // false: whoever asks goes on, and has a document of their own
 };
