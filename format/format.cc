@@ -1,6 +1,7 @@
 #include "format/format.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "format/edit.h"
@@ -19,20 +20,34 @@ std::string Plain(std::string_view text) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::string plain;
   plain.reserve(text.size() + 1);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\r') {
-      plain += text[i];
-    } else if (i + 1 == text.size() || text[i + 1] != '\n') {
-      plain += '\n';
-    }
-  }
+  std::copy_if(text.begin(), text.end(), std::back_inserter(plain), [](char c) { return c != '\r'; });
   if (!plain.empty() && plain.back() != '\n') plain += '\n';
   return plain;
 }
 
+// Readers disagree whether one that stands alone ends a line.
+Status CheckCarriageReturns(std::string_view text) {
+  std::size_t line = 1, begin = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') {
+      ++line;
+      begin = i + 1;
+    } else if (text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n')) {
+      return Fail(ErrorCode::kInvalid,
+                  std::to_string(line) + ":" + std::to_string(i - begin + 1) +
+                      ": a carriage return without a line feed (within a text write \\r in double quotes)");
+    }
+  }
+  return {};
+}
+
+// What can be laid out.
 Result<YamlResult> Parsed(std::string_view text) {
   YamlResult yaml = ParseYaml(text);
-  if (yaml.faults.empty()) return yaml;
+  if (yaml.faults.empty()) {
+    if (const Status checked = CheckCarriageReturns(text); !checked) return Fail(checked.error());
+    return yaml;
+  }
   const YamlFault& fault = yaml.faults.front();
   return Fail(ErrorCode::kInvalid, std::to_string(fault.at.line) + ":" + std::to_string(fault.at.column) + ": " +
                                        fault.issue.message +

@@ -18,8 +18,9 @@ struct FormatOptions {
 };
 
 // The text in the one layout; formatting that once more changes nothing. kInvalid, with `LINE:COLUMN: what is wrong` as
-// its message, for what ParseYaml refuses and for directives (%YAML), which say nothing here. kInternal when the result
-// would not say the same, or would lack a comment: it is read again before it is given out.
+// its message, for what ParseYaml refuses, for directives (%YAML), which say nothing here, and for carriage returns
+// that end no line. kInternal when the result would not say the same, or would lack a comment: it is read again before
+// it is given out.
 Result<std::string> FormatYaml(std::string_view text, const FormatOptions& options = {});
 
 // All comments, in the order in which they stand, from '#' to the end of the line without blanks there. Fails as

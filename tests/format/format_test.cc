@@ -136,6 +136,8 @@ TEST(FormatTest, RefusesWhatCannotBeReadAndSaysWhere) {
   EXPECT_EQ(Formatted("a: 1\na: 2\n"), "refused: 2:1: 'a' is here twice; first in line 1");
   EXPECT_EQ(Formatted("%YAML 1.2\n---\na: 1\n"),
             "refused: 1:1: a directive (%YAML, %TAG) says nothing here: leave it out");
+  EXPECT_EQ(Formatted("a: 1\nb: over\rtwo\n"),
+            R"(refused: 2:8: a carriage return without a line feed (within a text write \r in double quotes))");
 }
 
 TEST(FormatTest, IsFaithfulToRandomTexts) {
