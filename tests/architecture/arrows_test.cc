@@ -135,8 +135,8 @@ bool IsSource(const std::filesystem::path& path) {
 
 std::vector<SourceFile> ReadTree(const std::filesystem::path& root) {
   std::vector<SourceFile> files;
-  for (const char* top : {"core", "audit", "yaml", "net", "sdk", "stats", "server", "workspace", "refs", "gate",
-                          "format", "lint", "lsp", "cli", "examples", "bench"}) {
+  for (const char* top : {"core", "audit", "yaml", "net", "sdk", "stats", "server", "workspace", "refs", "removal",
+                          "gate", "format", "lint", "lsp", "cli", "examples", "bench"}) {
     if (!std::filesystem::exists(root / top)) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root / top)) {
       if (!entry.is_regular_file() || !IsSource(entry.path())) continue;

@@ -100,7 +100,8 @@ void CheckTable(const std::string& table, const std::string& flag, const std::st
   const std::string after = TextFile(files / "folds.cc");
   const std::vector<std::size_t> by_line = CasesByLine(after);
   std::map<std::size_t, std::vector<std::string>> left;
-  for (const Value& place : JsonOf(done).Find("left")->AsArray()) {
+  const Value answer = JsonOf(done);
+  for (const Value& place : answer.Find("left")->AsArray()) {
     const auto line = static_cast<std::size_t>(place.Find("line")->AsInt());
     ASSERT_LT(line, by_line.size());
     left[by_line[line]].push_back(place.Find("why")->AsString());
