@@ -67,12 +67,12 @@ waivers:
   ASSERT_EQ(policy.freezes.size(), 1u);
   EXPECT_EQ(policy.freezes[0].to_ms - policy.freezes[0].from_ms, 13 * 86'400'000ll);
   ASSERT_EQ(policy.waivers.size(), 1u);
-  EXPECT_EQ(policy.waivers[0].place, (Place{"shop/gate.yaml", {23, 5}}));
+  EXPECT_EQ(policy.waivers[0].place, (Place{"shop/gate.yaml", {24, 5}}));
   ASSERT_EQ(policy.demands.size(), 2u);
   EXPECT_EQ(policy.demands[0].flag + policy.demands[0].serves + policy.demands[0].environment, "v2onstaging");
   EXPECT_EQ(policy.demands[0].share, 50'000u);
   EXPECT_EQ(policy.demands[0].time, std::chrono::hours(24));
-  EXPECT_EQ(policy.demands[0].place, (Place{"shop/gate.yaml", {16, 9}}));
+  EXPECT_EQ(policy.demands[0].place, (Place{"shop/gate.yaml", {17, 9}}));
   EXPECT_EQ(policy.demands[0].enabled, std::nullopt);
   EXPECT_EQ(policy.demands[1].enabled, false);
   EXPECT_EQ(policy.ramp_at_least, 50'000u);
