@@ -121,8 +121,10 @@ class ServerPromotion {
         if (!merge.NeedsPast() || ++looked > kMostPast) return std::nullopt;
         const Result<ApiAnswer> then = Ask(options_.connection, "GET", path + "?revision=" + std::to_string(revision));
         if (!then) return Refuse(then.error());
+        if (then->status == 404 || then->status == 410) return std::nullopt;  // it was not there, or is no longer kept
+        if (!then->ok()) return Explain(*then, options_.json);
         const Value* definition = then->body.Find("definition");
-        if (!then->ok() || definition == nullptr) return std::nullopt;  // no longer kept, or it was not there
+        if (definition == nullptr) return std::nullopt;
         merge.Look(TargetingIn(*definition, options_.from), TargetingIn(*definition, options_.to));
       }
       const Value* next = history->body.Find("next");
