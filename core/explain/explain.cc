@@ -153,7 +153,8 @@ class Explainer {
       step.text = "it requires that " + requirement.flag + " serves " + NamesOf(requirement.is);
       step.data.Append("flag", Value(requirement.flag));
     }
-    for (const Node& flag : node.below) step.steps.push_back(FlagStep(flag, {}));
+    const std::string key = step.data.Find("flag") == nullptr ? "" : step.data.Find("flag")->AsString();
+    for (const Node& flag : node.below) step.steps.push_back(PrerequisiteStep(flag, key));
     return step;
   }
 
@@ -197,11 +198,38 @@ class Explainer {
     } else if (node.Holds()) {
       step.text += what == "experiment" ? " applies, and its experiment decides"
                                         : " applies, and serves " + ServedBy(node, targeting);
+    } else if (what == "experiment") {
+      step.text += " applies, but " + NoAssignmentText(node, rule);
     } else {
-      step.text += what == "experiment" ? " applies, but its experiment does not take the unit"
-                                        : " applies, but not to this bucket";
+      step.text += node.step->Find("bucket") == nullptr ? " applies, but there is nothing to tell a bucket by"
+                                                        : " applies, but not to this bucket";
     }
     return step;
+  }
+
+  // An experiment that takes nobody leaves no step that says why.
+  std::string NoAssignmentText(const Node& node, const Rule* rule) const {
+    const auto is_experiment = [](const Node& below) { return below.Text("step") == "experiment"; };
+    const auto* serve = rule == nullptr ? nullptr : std::get_if<ExperimentServe>(&rule->serve);
+    if (serve == nullptr || std::any_of(node.below.begin(), node.below.end(), is_experiment)) {
+      return "its experiment does not take the unit";
+    }
+    const ExperimentRecord* record = entities_.FindExperiment(serve->experiment);
+    if (record == nullptr) return "there is no experiment " + serve->experiment;
+    const std::string name = "its experiment " + serve->experiment;
+    if (record->definition.archived) return name + " is archived";
+    switch (record->state.status) {
+      case ExperimentStatus::kDraft:
+        return name + " is a draft";
+      case ExperimentStatus::kScheduled:
+      case ExperimentStatus::kPaused:
+      case ExperimentStatus::kStopped:
+      case ExperimentStatus::kConcluded:
+        return name + " is " + std::string(ToString(record->state.status));
+      case ExperimentStatus::kRunning:
+        break;
+    }
+    return name + " does not take the unit";
   }
 
   std::string ServedBy(const Node& node, const Targeting* targeting) const {
@@ -226,14 +254,22 @@ class Explainer {
   }
 
   // R"(account_id "a1" is in bucket 48213 of 100000)"
-  static std::string BucketText(const Node& node) {
+  std::string BucketText(const Node& node) const {
     const std::string unit = node.Text("unit"), attribute = node.Text("attribute");
-    if (node.step->Find("bucket") == nullptr) return "there is no " + attribute + " to tell a bucket by";
+    if (node.step->Find("bucket") == nullptr) return NoBucketText(attribute);
     return (unit.empty() ? attribute : attribute + " " + Quoted(unit)) + " is in bucket " +
            std::to_string(node.Number("bucket")) + " of " + std::to_string(kWhole);
   }
 
-  static ExplainedStep PlaceStep(const Node& node, std::string_view kind, bool result) {
+  std::string NoBucketText(const std::string& attribute) const {
+    const Value* value = explain::FindAttribute(context_, attribute);
+    const bool is_key = attribute == "key";  // without one it is empty
+    if (value == nullptr || value->is_null() || is_key) return "there is no " + attribute + " to tell a bucket by";
+    if (value->is_string()) return attribute + " is empty, so there is nothing to tell a bucket by";
+    return "there is no " + attribute + " that is text or a whole number (it is " + Shown(*value) + ")";
+  }
+
+  ExplainedStep PlaceStep(const Node& node, std::string_view kind, bool result) const {
     ExplainedStep step{BucketText(node), result, {}, {}};
     if (node.step->Find("bucket") == nullptr) return step;
     const Array& ranges = node.step->Find("ranges")->AsArray();
@@ -291,7 +327,8 @@ class Explainer {
         return all.result;
       }
       case Clause::Kind::kFlag:
-        return AddLeaf(leaves, next, out, [&](const Node& node) { return FlagStep(node, clause.variations); });
+        return AddLeaf(leaves, next, out,
+                       [&](const Node& node) { return FlagStep(node, clause.flag, clause.variations); });
       case Clause::Kind::kSegment: {
         std::vector<ExplainedStep> each;
         Group any{false, true};
@@ -394,18 +431,49 @@ class Explainer {
     return step;
   }
 
-  // Of a prerequisite, whose wanted variations the step above says, or of a condition.
-  ExplainedStep FlagStep(const Node& node, const std::vector<std::string>& wanted) const {
-    const std::string key = node.Text("flag"), variation = node.Text("variation");
+  // Why what a flag serves never counts; "": it does.
+  std::string NeverCountsText(const Node& flag) const {
+    const std::string reason = flag.Text("reason");
+    if (reason == ToString(Reason::kDisabled))
+      return ", but it is not enabled in " + environment_ + ", which never counts";
+    return reason == ToString(Reason::kError) ? ", which is an error" : "";
+  }
+
+  ExplainedStep FlagStep(const Node& node, const std::string& key, const std::vector<std::string>& wanted) const {
     ExplainedStep step{"", node.Holds(), node.Data(), {}};
-    if (key.empty()) {
-      step.text = "there is no such flag";
-    } else {
-      step.text = key + " serves " + (wanted.empty() ? ServesText(variation) : NamesOf(wanted));
-      if (!wanted.empty()) step.text += " (it serves " + ServesText(variation) + ")";
-      step.steps = StepsOf(entities_.FindFlag(key), node.below);
+    const std::string variation = node.Text("variation");
+    step.text = key + " serves " + NamesOf(wanted);
+    if (node.Text("flag").empty()) {
+      step.text += " (there is no such flag)";
+      return step;
     }
+    step.text += " (it serves " + ServesText(variation) + NeverCountsText(node) + ")";
+    step.steps = StepsOf(entities_.FindFlag(key), node.below);
     return step;
+  }
+
+  // What it serves, and no mark: whether that is what is wanted is that of the requirement above.
+  ExplainedStep PrerequisiteStep(const Node& node, const std::string& wanted) const {
+    ExplainedStep step{"", std::nullopt, node.Data(), {}};
+    const std::string key = node.Text("flag");
+    if (key.empty()) {
+      step.text = wanted.empty() ? "there is no such flag" : "there is no flag " + wanted;
+      return step;
+    }
+    step.text = key + " serves " + ServesText(node.Text("variation")) + NeverCountsText(node);
+    step.steps = StepsOf(entities_.FindFlag(key), node.below);
+    return step;
+  }
+
+  // R"(it requires that payments serves on, and it serves off)"
+  std::string UnmetText(const Node& node, const Targeting* targeting) const {
+    const ExplainedStep step = RequirementStep(node, targeting);
+    if (node.below.empty()) return step.text + ", and it does not";
+    const Node& flag = node.below.back();
+    const std::string never = NeverCountsText(flag);
+    if (flag.Text("flag").empty()) return step.text + ", and " + step.steps.back().text;
+    if (flag.Text("reason") == ToString(Reason::kError)) return step.text + ", and it serves nothing" + never;
+    return step.text + (never.empty() ? ", and it does not" : never);
   }
 
   // --- experiments --------------------------------------------------------------------------------------------------
@@ -487,7 +555,7 @@ class Explainer {
       case Reason::kStatic:
         return "it serves everybody the same";
       case Reason::kPrerequisiteFailed:
-        return RequirementStep(last, targeting).text + ", and it does not";
+        return UnmetText(last, targeting);
       default:
         break;
     }

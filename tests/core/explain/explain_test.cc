@@ -66,7 +66,7 @@ TEST(ExplainTest, SaysOfEachRuleInOrderWhatHeldOnWhichValue) {
             R"(layout serves multi, "m"
 because no rule decided, so the default does
 yes  it requires that payments serves on
-     yes  payments serves on
+          payments serves on
           no   rule away does not apply
                no   country is "XX" (it is "DE")
           yes  the default serves on
@@ -105,7 +105,7 @@ TEST(ExplainTest, WhatEndsEarlySaysWhatWasNotAskedAnyMore) {
             R"(layout serves multi, "m"
 because it requires that payments serves on, and it does not
 no   it requires that payments serves on
-     no   payments serves off
+          payments serves off
           yes  rule away applies, and serves off
                yes  country is "XX" (it is "XX")
      not asked any more: targets, rule staff, rule 2, rule eu, rule beta and the default
@@ -114,7 +114,7 @@ no   it requires that payments serves on
             R"(layout serves single
 because targets: the list of single has the key "user-17"
 yes  it requires that payments serves on
-     yes  payments serves on
+          payments serves on
           no   rule away does not apply
                no   country is "XX" (there is none)
           yes  the default serves on
@@ -149,6 +149,86 @@ TEST(ExplainTest, ErrorsAndDisabledFlagsSaySo) {
             "no   the default finds no bucket for it\n     no   there is no key to tell a bucket by\n");
   EXPECT_EQ(others.Text("all", "{}"),
             "all serves on, true\nbecause it serves everybody the same\nyes  the default serves on\n");
+}
+
+TEST(ExplainTest, WhatNeverCountsIsSaidOfFlagsThatOthersWant) {
+  const Asked shop({R"({"flag": "old", "type": "boolean", "environments": {"production": {"enabled": false}}})",
+                    BooleanFlag("split", R"("default": {"serve": {"on": "50%", "off": "50%"}, "by": "account_id"})"),
+                    BooleanFlag("without-old", R"("requires": [{"flag": "old", "is": "off"}], "default": "on")"),
+                    BooleanFlag("with-split", R"("requires": [{"flag": "split", "is": "off"}], "default": "on")"),
+                    BooleanFlag("with-gone", R"("requires": [{"flag": "gone", "is": "off"}], "default": "on")"),
+                    BooleanFlag("asks", R"("rules": [{"when": {"flag": {"old": "off"}}, "serve": "on"},
+                                                     {"when": {"flag": {"split": "off"}}, "serve": "on"},
+                                                     {"when": {"flag": {"gone": "off"}}, "serve": "on"}],
+                                           "default": "off")")});
+  EXPECT_EQ(shop.Text("without-old", "{}"),
+            R"(without-old serves off, false
+because it requires that old serves off, but it is not enabled in production, which never counts
+no   it requires that old serves off
+          old serves off, but it is not enabled in production, which never counts
+          no   the flag is not enabled in production
+     not asked any more: the default
+)");
+  EXPECT_EQ(shop.Text("with-split", "{}"),
+            R"(with-split serves off, false
+because it requires that split serves off, and it serves nothing, which is an error
+no   it requires that split serves off
+          split serves nothing, which is an error
+          no   the default finds no bucket for it
+               no   there is no account_id to tell a bucket by
+     not asked any more: the default
+)");
+  EXPECT_EQ(shop.Text("with-gone", "{}"),
+            R"(with-gone serves off, false
+because it requires that gone serves off, and there is no flag gone
+no   it requires that gone serves off
+          there is no flag gone
+     not asked any more: the default
+)");
+  EXPECT_EQ(shop.Text("asks", "{}", 120),
+            R"(asks serves off, false
+because no rule decided, so the default does
+no   rule 1 does not apply
+     no   old serves off (it serves off, but it is not enabled in production, which never counts)
+          no   the flag is not enabled in production
+no   rule 2 does not apply
+     no   split serves off (it serves nothing, which is an error)
+          no   the default finds no bucket for it
+               no   there is no account_id to tell a bucket by
+no   rule 3 does not apply
+     no   gone serves off (there is no such flag)
+yes  the default serves off
+)");
+}
+
+TEST(ExplainTest, ARuleWhoseExperimentTakesNobodySaysWhy) {
+  for (const auto& [state, said] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"draft", "is a draft"}, {"paused", "is paused"}, {"stopped", "is stopped"}}) {
+    const Asked shop({BooleanFlag("page", R"("rules": [{"id": "new", "when": {"country": "DE"},
+                                                        "experiment": "one"}], "default": "off")"),
+                      R"({"experiment": "one", "flag": "page", "environment": "production", "unit": "account_id",
+                          "state": ")" +
+                          state + R"(", "variants": {"control": {"serves": "off", "weight": "50%"},
+                                       "treatment": {"serves": "on", "weight": "50%"}}})"});
+    EXPECT_THAT(shop.Text("page", R"({"account_id": "a1", "country": "DE"})"),
+                HasSubstr("no   rule new applies, but its experiment one " + said + "\n"));
+  }
+}
+
+TEST(ExplainTest, AUnitThatTellsNoBucketIsSaidToBeThere) {
+  const Asked shop({BooleanFlag("page", R"("rules": [{"id": "new", "when": {"country": "DE"}, "by": "account_id",
+                                                      "serve": {"on": "50%", "off": "50%"}}], "default": "off")")});
+  for (const auto& [unit, said] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"1.5", "there is no account_id that is text or a whole number (it is 1.5)"},
+           {"true", "there is no account_id that is text or a whole number (it is true)"},
+           {R"(["a"])", R"(there is no account_id that is text or a whole number (it is ["a"]))"},
+           {R"("")", "account_id is empty, so there is nothing to tell a bucket by"},
+           {"null", "there is no account_id to tell a bucket by"}}) {
+    EXPECT_THAT(shop.Text("page", R"({"country": "DE", "account_id": )" + unit + "}"),
+                HasSubstr("no   rule new applies, but there is nothing to tell a bucket by\n"
+                          "     yes  country is \"DE\" (it is \"DE\")\n     no   " +
+                          said + "\n"));
+  }
 }
 
 TEST(ExplainTest, AnExperimentSaysAudienceLayerHoldoutAndVariant) {
