@@ -96,13 +96,25 @@ class PopulationReader {
     if (fields.Optional("decimals", decimals,
                         [](const Node& n) { return static_cast<int>(codec::ReadCount(n, 0, kMostDecimals)); })) {
       if (auto* between = std::get_if<NumbersBetween>(&source.from))
-        between->decimals = decimals;
+        RoundTo(*decimals, node, *between);
       else if (auto* normal = std::get_if<NormalNumbers>(&source.from))
         normal->decimals = decimals;
       else
         node.Fault("conflicting_keys", "decimals go with uniform and normal");
     }
     fields.Finish();
+  }
+
+  // Whole numbers between broken ends are within them.
+  static void RoundTo(int decimals, const Node& node, NumbersBetween& between) {
+    between.decimals = decimals;
+    if (decimals != 0) return;
+    between.least = std::ceil(between.least);
+    between.most = std::floor(between.most);
+    if (between.least > between.most) {
+      node.Fault("bad_range", "there is no whole number in this range", "more decimals, or a wider range");
+      between.most = between.least;
+    }
   }
 
   static std::string ReadPattern(const Node& node) {

@@ -10,6 +10,8 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <map>
+#include <set>
 #include <sstream>
 
 #include "tests/support/workspace.h"
@@ -82,6 +84,23 @@ TEST(PopulationTest, UnitsAreTheSameOnEveryMachineAndForEver) {
                          "fine":2.412610357732682,"orders":6,"version":"4.1.0"})"}}) {
     EXPECT_EQ(ContextOf(population, number).ToValue(), Json(unit)) << ToJson(ContextOf(population, number).ToValue());
   }
+}
+
+TEST(PopulationTest, WholeNumbersAreWithinBrokenEnds) {
+  const Population population = Made(R"({"population": 300, "attributes": {
+      "a": {"uniform": [0.5, 2.5], "decimals": 0}, "b": {"uniform": [-2.5, -0.5], "decimals": 0},
+      "c": {"uniform": [-0.5, 1], "decimals": 0}, "d": {"uniform": [0.6, 5e9], "decimals": 0}}})");
+  std::map<std::string, std::set<std::int64_t>> drawn;
+  for (std::uint64_t n = 1; n <= 300; ++n) {
+    const Value unit = ContextOf(population, n).ToValue();
+    for (const std::string name : {"a", "b", "c", "d"}) drawn[name].insert(unit.Find(name)->AsInt());
+  }
+  EXPECT_THAT(drawn["a"], ::testing::ElementsAre(1, 2));
+  EXPECT_THAT(drawn["b"], ::testing::ElementsAre(-2, -1));
+  EXPECT_THAT(drawn["c"], ::testing::ElementsAre(0, 1));
+  EXPECT_GE(*drawn["d"].begin(), 1);
+  EXPECT_THAT(FaultsOf(R"({"population": 1, "attributes": {"a": {"uniform": [0.2, 0.8], "decimals": 0}}})"),
+              ::testing::ElementsAre("attributes.a: there is no whole number in this range"));
 }
 
 TEST(PopulationTest, AnAttributeMoreChangesNoOther) {
