@@ -99,11 +99,12 @@ class Parser {
     return std::nullopt;
   }
   // Of the quote at `open`; `end`: there is none before.
-  std::size_t ClosingQuote(std::size_t open, std::size_t end) const {
+  std::size_t ClosingQuote(std::size_t open, std::size_t end, bool in_line = false) const {
     const char quote = text_[open];
     for (std::size_t at = open + 1; at < end; ++at) {
+      if (in_line && text_[at] == '\n') return end;
       if (quote == '"' && text_[at] == '\\') {
-        ++at;
+        if (at + 1 < end && text_[at + 1] != '\n') ++at;
       } else if (text_[at] == quote) {
         if (quote == '\'' && at + 1 < end && text_[at + 1] == quote) {
           ++at;
@@ -129,6 +130,8 @@ class Parser {
 
   // The end of a text in quotes that begins here, behind the quote that closes it.
   std::size_t EndOfQuoted(int parent) const {
+    // Most end in their line. Its end is not looked for before: many texts in one long line would each look for it.
+    if (const std::size_t close = ClosingQuote(at_, text_.size(), true); close < text_.size()) return close + 1;
     const std::size_t first_end = LineEnd(at_);
     std::size_t end = first_end;
     for (int lines = 1; lines < kMaxQuotedLines && end < text_.size(); ++lines) {
@@ -154,9 +157,10 @@ class Parser {
     return node;
   }
 
+  // Onwards.
   void MoveTo(std::size_t at) {
-    if (const std::size_t end = text_.substr(0, at).rfind('\n'); end != std::string_view::npos && end >= line_) {
-      line_ = end + 1;
+    if (const std::size_t end = text_.substr(at_, at - at_).rfind('\n'); end != std::string_view::npos) {
+      line_ = at_ + end + 1;
     }
     at_ = at;
   }

@@ -119,6 +119,20 @@ std::string ShapeOfKeys(const Node& node) {
   return text + (node.kind == Node::Kind::kMap ? "}" : "]");
 }
 
+// Each looks at itself only: were it at the whole line, this would take minutes.
+TEST(OutlineTest, ManyQuotedKeysInOneLine) {
+  constexpr std::size_t kKeys = 200'000;
+  std::string text = "{";
+  for (std::size_t i = 0; i < kKeys; ++i) text += "\"key " + std::to_string(i) + "\": 'it''s', ";
+  const Outline outline = OutlineOf(text + "\"last\": \"a \n  \\\" b\"}\n");
+  ASSERT_EQ(outline.documents.size(), 1u);
+  const Node& map = outline.documents[0];
+  ASSERT_EQ(map.entries.size(), kKeys + 1);
+  EXPECT_EQ(map.entries[kKeys - 1].key, "key 199999");
+  EXPECT_EQ(map.entries[kKeys - 1].value.text, "it's");
+  EXPECT_EQ(map.entries[kKeys].value.text, "a \n  \" b");
+}
+
 TEST(OutlineTest, IsAsTheReaderOfYamlHasIt) {
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(GUIDON_SOURCE_DIR "/experiments/shop")) {
