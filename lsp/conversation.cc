@@ -1,6 +1,11 @@
 #include "lsp/conversation.h"
 
+#include <charconv>
 #include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -15,9 +20,39 @@ struct Incoming {
   std::vector<Value> answers;  // of what was no message
 };
 
+// The code unit that is escaped there, as \u12ab; nothing: none is.
+std::optional<unsigned> EscapedUnit(std::string_view json, std::size_t at) {
+  constexpr std::string_view kEscape = "\\u";
+  constexpr std::size_t kDigits = 4;
+  if (json.substr(at, kEscape.size()) != kEscape) return std::nullopt;
+  const std::string_view digits = json.substr(at + kEscape.size(), kDigits);
+  unsigned unit = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), unit, 16);
+  if (error != std::errc() || end != digits.data() + kDigits) return std::nullopt;
+  return unit;
+}
+
+// Editors send half of a pair when somebody deletes the other. It is no text, but were the message dropped, the
+// document would be another one from then on. U+FFFD is as long in UTF-16, so that positions stay.
+std::string WithoutHalfPairs(std::string json) {
+  constexpr std::size_t kLength = 6;
+  for (std::size_t at = json.find('\\'); at != std::string::npos && at + 1 < json.size(); at = json.find('\\', at)) {
+    const unsigned unit = EscapedUnit(json, at).value_or(0);
+    if (unit >> 11 != 0xD800 >> 11) {
+      at += 2;
+    } else if (unit < 0xDC00 && EscapedUnit(json, at + kLength).value_or(0) >> 10 == 0xDC00 >> 10) {
+      at += 2 * kLength;
+    } else {
+      json.replace(at, kLength, "\\ufffd");
+      at += kLength;
+    }
+  }
+  return json;
+}
+
 Incoming Understood(const Frame& frame) {
   if (frame.kind != Frame::Kind::kMessage) return {{}, {RpcFault(Value(), kInvalidRequest, frame.text)}};
-  Result<Value> message = ParseJson(frame.text, {.max_bytes = kMaxBodyBytes});
+  Result<Value> message = ParseJson(WithoutHalfPairs(frame.text), {.max_bytes = kMaxBodyBytes});
   if (!message) return {{}, {RpcFault(Value(), kParseError, message.error().message)}};
   return {*std::move(message), {}};
 }

@@ -3,6 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <initializer_list>
+
 #include "core/base/json.h"
 #include "core/base/json_record.h"
 #include "lsp/uri.h"
@@ -110,9 +113,38 @@ TEST(ConversationTest, WhatIsNoMessageIsAnsweredAndItGoesOn) {
   Conversation conversation(Options());
   conversation.Take(kInitialize);
   EXPECT_THAT(Answers(conversation.Take(Message("{]}") + Message("[]") + Message("{\"id\":7}") +
-                                        Message(R"({"id":{},"method":"x"})") + Message("\"\\ud83d\"") +
+                                        Message(R"({"id":{},"method":"x"})") + Message("\"\\ud8\"") +
                                         Message(R"({"id":8,"method":"shutdown"})"))),
               ElementsAre("null: -32700", "null: -32600", "7: -32600", "null: -32600", "null: -32700", "8: result"));
+}
+
+TEST(ConversationTest, HalfAPairIsTakenAsACharacter) {
+  const testing::TemporaryFolder folder;
+  std::ofstream(folder / "guidon.yaml") << "project: shop\n";
+  const std::string document = R"("textDocument":{"uri":")" + UriOfPath(folder / "a.yaml") + "\"";
+  Conversation conversation(Options());
+  conversation.Take(kInitialize);
+  // What a document is once the x of it was typed over.
+  const auto changed = [&](const std::string& typed) {
+    conversation.Take(
+        Message(R"({"method":"textDocument/didOpen","params":{)" + document + R"(,"text":"description:   x!\n"}}})"));
+    conversation.Take(
+        Message(R"({"method":"textDocument/didChange","params":{)" + document +
+                R"(},"contentChanges":[{"range":{"start":{"line":0,"character":15},"end":{"line":0,"character":16}},)" +
+                R"("text":")" + typed + R"("}]}})"));
+    const std::string bytes =
+        conversation.Take(Message(R"({"id":2,"method":"textDocument/formatting","params":{)" + document + "}}}"));
+    return TextOf(MessagesIn(bytes).at(0).Find("result")->AsArray().at(0), "newText");
+  };
+  for (const auto& [typed, text] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"b", "b"},
+           {R"(b\ud83d)", "b\uFFFD"},
+           {R"(\uDE00b)", "\uFFFDb"},
+           {R"(\ud83d\ud83d\ude00\ude00)", "\uFFFD\U0001F600\uFFFD"},
+           {R"(\ud83d\u0041)", "\uFFFDA"},
+           {R"(b\\ud83d)", "b\\ud83d"}}) {
+    EXPECT_EQ(changed(typed), "description: " + std::string(text) + "!\n") << typed;
+  }
 }
 
 TEST(ConversationTest, ParametersOfAnyKindAreTaken) {
