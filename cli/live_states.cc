@@ -93,8 +93,8 @@ void LiveStates::Run() {
       MutexLock lock(mutex_);
       changed_.Wait(lock, [&]() GUIDON_REQUIRES(mutex_) { return is_ending_ || !questions_.empty(); });
       if (is_ending_) return;
-      path = std::move(questions_.front());
-      questions_.pop_front();
+      path = std::move(questions_.back());  // the newest: somebody waits for it
+      questions_.pop_back();
       connection = connection_;
       number = connections_;
     }

@@ -5,11 +5,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "cli/verbs.h"
 #include "core/base/mutex.h"
@@ -43,9 +43,9 @@ class LiveStates : public lsp::Live {
   Mutex mutex_;
   CondVar changed_;
   Connection connection_ GUIDON_GUARDED_BY(mutex_);
-  std::uint64_t connections_ GUIDON_GUARDED_BY(mutex_) = 0;     // counts them: an answer of an earlier one is dropped
-  std::map<std::string, Held> held_ GUIDON_GUARDED_BY(mutex_);  // by path
-  std::deque<std::string> questions_ GUIDON_GUARDED_BY(mutex_);
+  std::uint64_t connections_ GUIDON_GUARDED_BY(mutex_) = 0;       // counts them: an answer of an earlier one is dropped
+  std::map<std::string, Held> held_ GUIDON_GUARDED_BY(mutex_);    // by path
+  std::vector<std::string> questions_ GUIDON_GUARDED_BY(mutex_);  // oldest first
   std::unique_ptr<net::HttpClient> client_ GUIDON_GUARDED_BY(mutex_);  // of the request that is under way
   bool is_ending_ GUIDON_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // from the first question on

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,6 +67,7 @@ bool WriteAll(std::string_view bytes) {
 }  // namespace
 
 int Lsp(const LspOptions& options) {
+  std::signal(SIGPIPE, SIG_IGN);  // an editor that goes away is an end like any other
   LiveStates live(options.connection);
   lsp::SessionOptions session;
   session.version = GUIDON_VERSION;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/live_states.h"
 #include "core/base/json.h"
 #include "lsp/framing.h"
 #include "lsp/uri.h"
@@ -70,6 +71,21 @@ TEST(LspProcessTest, TheEndOfTheStreamIsTheEnd) {
   There peer;
   peer.Close();
   EXPECT_EQ(peer.ExitCode(), 1);
+}
+
+TEST(LspProcessTest, AnEditorThatGoesAwayIsTheEnd) {
+  const TemporaryFolder folder;
+  const std::string in = folder / "in", out = folder / "out";
+  ASSERT_EQ(mkfifo(in.c_str(), 0600), 0);
+  ASSERT_EQ(mkfifo(out.c_str(), 0600), 0);
+  Process process({"/bin/sh", "-c", R"(exec "$0" lsp <"$1" >"$2")", GUIDON_BIN_DIR "/guidon", in, out});
+  const int to = open(in.c_str(), O_WRONLY | O_CLOEXEC);  // both wait for it
+  const int from = open(out.c_str(), O_RDONLY | O_CLOEXEC);
+  close(from);
+  const std::string bytes = lsp::Framed(R"({"id":0,"method":"initialize","params":{}})");
+  ASSERT_EQ(write(to, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  EXPECT_EQ(process.WaitForExit(), 1);
+  close(to);
 }
 
 TEST(LspProcessTest, WhoIsNoEditorIsToldSo) {
@@ -138,6 +154,27 @@ TEST(LspProcessTest, AServerThatIsNotThereIsSaidToBe) {
   const std::string server = "http://127.0.0.1:" + std::to_string(FixedPort());
   There peer({"--server", server}, {"GUIDON_KEY=gdn_adm_whatever"});
   EXPECT_THAT(HoverOverFlag(peer, files.path()), HasSubstr("On " + server + ": not known, "));
+}
+
+TEST(LspProcessTest, TheNewestQuestionIsAskedFirst) {
+  ScriptedServer server;
+  cli::Connection to;
+  to.server = server.url();
+  to.key = "gdn_adm_whatever";
+  cli::LiveStates states(to);
+  const auto ask = [&](const char* flag) { return states.Ask("shop", {EntityKind::kFlag, flag}).state; };
+  EXPECT_EQ(ask("first"), lsp::LiveAnswer::State::kPending);
+  const auto first = server.Accept();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(ask("second"), lsp::LiveAnswer::State::kPending);
+  EXPECT_EQ(ask("third"), lsp::LiveAnswer::State::kPending);
+  first->SendAnswer(404);
+  for (const char* next : {"third", "second"}) {
+    const auto connection = server.Accept();
+    ASSERT_TRUE(connection);
+    EXPECT_EQ(connection->request().target, std::string("/api/v1/projects/shop/flags/") + next);
+    connection->SendAnswer(404);
+  }
 }
 
 TEST(LspProcessTest, WithoutAServerNobodyIsAsked) {
