@@ -445,6 +445,7 @@ class Explainer {
     step.text = key + " serves " + NamesOf(wanted);
     if (node.Text("flag").empty()) {
       step.text += " (there is no such flag)";
+      step.data.Set("flag", Value(key));
       return step;
     }
     step.text += " (it serves " + ServesText(variation) + NeverCountsText(node) + ")";
@@ -458,6 +459,7 @@ class Explainer {
     const std::string key = node.Text("flag");
     if (key.empty()) {
       step.text = wanted.empty() ? "there is no such flag" : "there is no flag " + wanted;
+      step.data.Set("flag", Value(wanted));
       return step;
     }
     step.text = key + " serves " + ServesText(node.Text("variation")) + NeverCountsText(node);

@@ -185,6 +185,7 @@ no   it requires that gone serves off
           there is no flag gone
      not asked any more: the default
 )");
+  EXPECT_EQ(shop.Of("with-gone", "{}").steps.at(0).steps.at(0).data.Find("flag")->AsString(), "gone");
   EXPECT_EQ(shop.Text("asks", "{}", 120),
             R"(asks serves off, false
 because no rule decided, so the default does
