@@ -88,7 +88,7 @@ class Checker {
         return base.Key("rules").Index(i);
       }
     }
-    return split == "default" ? base.Key("default") : base;
+    return split == "default" || split == "enabled" || split == "off" ? base.Key(split) : base;
   }
 
   void CheckMoves(const EntityChange& change) {
@@ -115,26 +115,51 @@ class Checker {
     }
   }
 
+  // Of those who come to the end of the rules. Where the flag is not enabled everybody has its `off`.
+  static Shares LastOf(const Targeting& targeting) {
+    if (!targeting.enabled) return {{targeting.off, kWhole}};
+    return targeting.default_serve ? SharesOf(targeting.default_serve->serve, std::nullopt) : Shares();
+  }
+
+  // By id; a rule without one by its place.
+  static const Rule* CounterpartOf(const Rule& rule, std::size_t index, const Targeting& in) {
+    if (rule.id.empty()) {
+      return index < in.rules.size() && in.rules[index].id.empty() ? &in.rules[index] : nullptr;
+    }
+    const auto found =
+        std::find_if(in.rules.begin(), in.rules.end(), [&](const Rule& other) { return other.id == rule.id; });
+    return found == in.rules.end() ? nullptr : &*found;
+  }
+
+  // A flag that is not there yet, or says nothing of the environment, serves what the other side serves while it is
+  // off.
   void CheckJumps(const FlagRecord* before, const FlagRecord& after) {
     const std::string& environment = input_.environment;
-    const Targeting* now = after.definition.FindEnvironment(environment);
-    const Targeting* old = before == nullptr ? nullptr : before->definition.FindEnvironment(environment);
-    if (now == nullptr || old == nullptr || !now->enabled || !old->enabled) return;
+    const auto in = [&](const FlagRecord* flag) {
+      return flag == nullptr || flag->definition.archived ? nullptr : flag->definition.FindEnvironment(environment);
+    };
+    const Targeting *held = in(before), *wanted = in(&after);
+    if (after.definition.archived || (held == nullptr && wanted == nullptr)) return;
+    Targeting absent;
+    absent.off = (held == nullptr ? wanted : held)->off;
+    const Targeting &old = held == nullptr ? absent : *held, &now = wanted == nullptr ? absent : *wanted;
+    if (!old.enabled && !now.enabled) return CheckOff(after, old, now);
     const Path base = TargetingPath(environment);
-    for (std::size_t i = 0; i < now->rules.size(); ++i) {
-      const Rule& rule = now->rules[i];
-      const auto counterpart = std::find_if(old->rules.begin(), old->rules.end(), [&](const Rule& candidate) {
-        return !rule.id.empty() && candidate.id == rule.id;
-      });
-      if (counterpart == old->rules.end()) continue;
-      CheckJump(after, "rule " + rule.id, base.Key("rules").Index(i),
-                SharesOf(counterpart->serve, RolloutOf(*counterpart, before->state, environment)),
+    for (std::size_t i = 0; now.enabled && i < now.rules.size(); ++i) {
+      const Rule& rule = now.rules[i];
+      const Rule* counterpart = old.enabled ? CounterpartOf(rule, i, old) : nullptr;
+      if (counterpart == nullptr && rule.when) continue;  // whom it takes from what depends on attributes
+      CheckJump(after, "rule " + (rule.id.empty() ? "#" + std::to_string(i + 1) : rule.id), base.Key("rules").Index(i),
+                counterpart == nullptr
+                    ? LastOf(old)
+                    : SharesOf(counterpart->serve, RolloutOf(*counterpart, before->state, environment)),
                 SharesOf(rule.serve, RolloutOf(rule, after.state, environment)));
     }
-    if (old->default_serve && now->default_serve) {
-      CheckJump(after, "default", base.Key("default"), SharesOf(old->default_serve->serve, std::nullopt),
-                SharesOf(now->default_serve->serve, std::nullopt));
-    }
+    CheckJump(after, "default", base.Key(now.enabled ? "default" : "enabled"), LastOf(old), LastOf(now));
+  }
+
+  void CheckOff(const FlagRecord& flag, const Targeting& old, const Targeting& now) {
+    CheckJump(flag, "off", TargetingPath(input_.environment).Key("off"), LastOf(old), LastOf(now));
   }
 
   void CheckJump(const FlagRecord& flag, const std::string& name, const Path& path, const Shares& before,
@@ -144,8 +169,9 @@ class Checker {
       const std::uint32_t old = found == before.end() ? 0 : found->second;
       if (share <= old || share - old <= policy_.jump_limit) continue;
       Add("change.jump", {EntityKind::kFlag, flag.definition.key}, path,
-          name + ": " + variation + " grows from " + FormatPercent(old) + " to " + FormatPercent(share) +
-              " in one step; the policy allows " + FormatPercent(policy_.jump_limit),
+          name + ": " + (variation.empty() ? "the caller's fallback" : variation) + " grows from " +
+              FormatPercent(old) + " to " + FormatPercent(share) + " in one step; the policy allows " +
+              FormatPercent(policy_.jump_limit),
           "take a step between, or a `ramp`");
     }
   }

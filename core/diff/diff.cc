@@ -122,8 +122,14 @@ class TargetingChange {
   void Describe() {
     const Targeting a = In(before_);
     const Targeting b = In(after_);
-    if (a.enabled != b.enabled) Say(b.enabled ? "enabled" : "no longer enabled");
-    if (a.off != b.off) Say("off: " + OrNone(a.off) + " → " + OrNone(b.off));
+    if (a.enabled != b.enabled) {
+      Say(b.enabled ? "enabled" : "no longer enabled");
+      MoveOf("enabled", b.enabled ? ShareOfEnabling(b, after_, a.off) : ShareOfEnabling(a, before_, b.off));
+    }
+    if (a.off != b.off) {
+      Say("off: " + OrNone(a.off) + " → " + OrNone(b.off));
+      DescribeOff(a, b);
+    }
     if (a.requirements != b.requirements) SayDepends("requires changed");
     if (a.targets != b.targets) SayDepends("targets changed");
     DescribeRules(a, b);
@@ -148,8 +154,46 @@ class TargetingChange {
 
   void Say(const std::string& text) { change_.summary.push_back(text + " (" + environment_ + ")"); }
 
+  void MoveOf(const std::string& split, std::optional<std::uint32_t> parts) {
+    change_.moves.push_back({environment_, split, parts});
+  }
+
+  // Of the units that neither targets nor conditions take, those that are served another variation than `off`.
+  std::optional<std::uint32_t> ShareOfEnabling(const Targeting& targeting, const FlagRecord& flag,
+                                               const std::string& off) const {
+    Served served;
+    if (targeting.default_serve) {
+      served = ServedBy(targeting.default_serve->serve, std::nullopt, FindSplit(flag.state, environment_, "default"));
+    }
+    std::uint32_t share = Differing(Served{{BucketRange{0, kWhole}, off}}, served);
+    bool depends = !targeting.targets.empty() || !targeting.requirements.empty();
+    for (auto it = targeting.rules.rbegin(); it != targeting.rules.rend(); ++it) {
+      const Rule& rule = *it;
+      if (rule.when || std::holds_alternative<ExperimentServe>(rule.serve)) {
+        depends = true;
+        continue;
+      }
+      // Who is not within its rollout goes on.
+      std::uint32_t goes_on = kWhole, moved = 0;
+      for (const auto& [range, variation] :
+           ServedBy(rule.serve, rule.rollout, FindSplit(flag.state, environment_, rule.id))) {
+        goes_on -= range.size();
+        moved += variation == off ? 0 : range.size();
+      }
+      share = moved + static_cast<std::uint32_t>(std::uint64_t{goes_on} * share / kWhole);
+    }
+    return share == 0 && depends ? std::nullopt : std::optional(share);
+  }
+
+  // Served to everyone while the flag is not enabled, and else to who lacks what it requires.
+  void DescribeOff(const Targeting& a, const Targeting& b) {
+    if (a.enabled != b.enabled) return;
+    if (!b.enabled) return MoveOf("off", kWhole);
+    if (!b.requirements.empty()) MoveOf("off", std::nullopt);
+  }
+
   void SayDepends(const std::string& text) {
-    change_.moves.push_back({environment_, text, std::nullopt});
+    MoveOf(text, std::nullopt);
     Say(text + "; " + ShareText(std::nullopt));
   }
 

@@ -109,6 +109,53 @@ TEST(ChangeChecksTest, ARolloutAndADefaultJumpToo) {
                           "step; the policy allows 50%"));
 }
 
+std::string Switched(const std::string& enabled, const std::string& off = "old", const std::string& rules = "") {
+  return "flag: ranker\ntype: string\nowner: search\nvariations: { old: o, new: n }\n"
+         "environments:\n  production:\n    enabled: " +
+         enabled + "\n    off: " + off + "\n" + rules + "    default: new\n";
+}
+
+TEST(ChangeChecksTest, SwitchingAFlagOnOrOffMovesAndJumps) {
+  const Changed on = OfRanker(Switched("false"), Switched("true"));
+  EXPECT_THAT(on.Found(Limits(kWhole, kWhole)), IsEmpty());
+  EXPECT_THAT(on.Found(Limits(99'999, kWhole)),
+              ElementsAre("change.moves flags/r.yaml:7 flag ranker (search): enabled: 100% of the units that reach it "
+                          "change what they see; the policy allows 99.999%"));
+  EXPECT_THAT(on.Found(Limits(kWhole, 50'000)),
+              ElementsAre("change.jump flags/r.yaml:9 flag ranker (search): default: new grows from 0% to 100% in one "
+                          "step; the policy allows 50%"));
+  const Changed off = OfRanker(Switched("true"), Switched("false"));
+  EXPECT_THAT(off.Found(Limits(99'999, 50'000)),
+              ElementsAre(::testing::HasSubstr("enabled: 100% of the units"),
+                          "change.jump flags/r.yaml:7 flag ranker (search): default: old grows from 0% to 100% in one "
+                          "step; the policy allows 50%"));
+  const Changed other = OfRanker(Switched("false"), Switched("false", "new"));
+  EXPECT_THAT(other.Found(Limits(99'999, 50'000)),
+              ElementsAre("change.moves flags/r.yaml:8 flag ranker (search): off: 100% of the units that reach it "
+                          "change what they see; the policy allows 99.999%",
+                          "change.jump flags/r.yaml:8 flag ranker (search): off: new grows from 0% to 100% in one "
+                          "step; the policy allows 50%"));
+  // On, with what it served while it was off.
+  EXPECT_THAT(OfRanker(Switched("false", "new"), Switched("true", "new")).Found(Limits(0, 0)), IsEmpty());
+}
+
+TEST(ChangeChecksTest, ANewFlagAndANewRuleForEveryoneGrowFromWhatWasServedBefore) {
+  const Changed made = Changed({}, {{"flags/r.yaml", Switched("true")}});
+  EXPECT_THAT(made.Found(Limits(kWhole, 50'000)),
+              ElementsAre(::testing::HasSubstr("default: new grows from 0% to 100% in one step")));
+  EXPECT_THAT(Changed({}, {{"flags/r.yaml", Switched("true", "new")}}).Found(Limits(0, 0)), IsEmpty());
+  const std::string plain = Switched("true", "new"), ruled = Switched("true", "new", "    rules: [{ serve: old }]\n");
+  EXPECT_THAT(OfRanker(plain, ruled).Found(Limits(kWhole, 50'000)),
+              ElementsAre(::testing::HasSubstr("change.attributes"),
+                          ::testing::HasSubstr("rule #1: old grows from 0% to 100% in one step")));
+  const std::string slowly = "    rules: [{ id: s, serve: { old: 5%, new: 95% } }]\n";
+  EXPECT_THAT(OfRanker(Switched("false", "new", slowly), Switched("true", "new", slowly)).Found(Limits(5'000, 5'000)),
+              IsEmpty());
+  EXPECT_THAT(OfRanker(Switched("false", "new", slowly), Switched("true", "new", slowly)).Found(Limits(4'999, 4'999)),
+              ElementsAre(::testing::HasSubstr("enabled: 5% of the units"),
+                          ::testing::HasSubstr("rule s: old grows from 0% to 5%")));
+}
+
 TEST(ChangeChecksTest, WhereConditionsChangeItIsToldOrCounted) {
   const Changed wider =
       OfRanker(Ranker(Ramp("{ new: 100%, old: 0% }")), Ranker(Ramp("{ new: 100%, old: 0% }", "{ country: [DE, FR] }")));

@@ -106,6 +106,26 @@ TEST(DiffTest, ABooleanFlagServesOffWhereItIsNotNamedYet) {
   }
 }
 
+TEST(DiffTest, EnablingMovesWhoIsServedAnotherVariationThanOff) {
+  FlagRecord off = Layout(20'000);
+  off.definition.environments[0].enabled = false;
+  off.definition.environments[0].off = "multi";
+  FlagRecord on = off;
+  on.definition.environments[0].enabled = true;
+  for (const auto& [before, after] : {std::pair(off, on), std::pair(on, off)}) {
+    const EntityChange change = Changes(before, after).at(0);
+    ASSERT_EQ(change.moves.size(), 1u);
+    EXPECT_EQ(change.moves[0].split, "enabled");
+    EXPECT_EQ(change.moves[0].share_parts, 20'000u);
+  }
+  on.definition.environments[0].rules[0].when = Condition();
+  off.definition.environments[0].rules[0].when = Condition();
+  EXPECT_EQ(Changes(off, on).at(0).moves.at(0).share_parts, std::nullopt);
+  FlagRecord other = off;
+  other.definition.environments[0].off = "single";
+  EXPECT_EQ(Changes(off, other).at(0).moves.at(0).share_parts, kWhole);
+}
+
 TEST(DiffTest, AChangeOfWeightsHasAnExactShare) {
   const auto changes = Changes(Layout(20'000), Layout(30'000));
   ASSERT_EQ(changes.size(), 1u);
