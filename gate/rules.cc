@@ -113,7 +113,7 @@ constexpr std::array kRules = {
         "live.sample-ratio", Severity::kFail, "Are units split as planned?",
         "The arms of a running experiment do not have the units that they should: its results cannot be believed."},
     PolicyRule{
-        "live.evidence", Severity::kHold, "Is enough known of running experiments?",
+        "live.evidence", Severity::kFail, "Is enough known of running experiments?",
         "A guardrail is not known to hold yet, or an experiment has not run for the least number of days of its plan "
         "or of the policy, or has fewer units than the policy wants."},
     // ---- delivery: the processes that use the environment -----------------------------------------------------------

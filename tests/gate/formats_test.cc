@@ -112,6 +112,17 @@ TEST(FormatsTest, ACommentHasNoMarkupOfWhatItShows) {
   EXPECT_THAT(text, ::testing::HasSubstr("\\*bold\\*"));
 }
 
+TEST(FormatsTest, JUnitTellsWhatWasFoundOfAGroupThatWasNotLookedAt) {
+  Report report = Passing();
+  report.findings = {{"live.freeze", Severity::kFail, "environment production", "", {}, "it is frozen", ""}};
+  const std::string text = ToJUnit(report);
+  EXPECT_THAT(text, ::testing::HasSubstr("<failure message=\"Is it a time for releases? 1 finding\""));
+  std::size_t skipped = 0;
+  for (std::size_t at = 0; (at = text.find("<skipped", at)) != std::string::npos; ++at) ++skipped;
+  const std::string suite = text.substr(text.find("<testsuite name=\"live\""));
+  EXPECT_THAT(suite, ::testing::HasSubstr(" failures=\"1\" errors=\"0\" skipped=\"" + std::to_string(skipped) + "\""));
+}
+
 TEST(FormatsTest, AServerThatIsAwayIsSaidWhateverThePolicyMakesOfIt) {
   Report report = Passing();
   for (const auto& [verdict, word, title] :

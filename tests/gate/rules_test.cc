@@ -37,6 +37,14 @@ TEST(RulesTest, ThePageAndTheSchemaHaveThemAll) {
             ids);
 }
 
+TEST(RulesTest, ThePageSaysHowMuchEachMatters) {
+  const std::string page = TextOf("docs/gate.md");
+  for (const PolicyRule& rule : Rules()) {
+    const std::string row = "\n| `" + std::string(rule.id) + "` | " + std::string(ToString(rule.severity)) + " |";
+    EXPECT_NE(page.find(row), std::string::npos) << row;
+  }
+}
+
 TEST(RulesTest, EachIsFoundByACheckOrByTheSettlingOfWaivers) {
   const std::string checks = TextOf("gate/static_checks.cc") + TextOf("gate/change_checks.cc") +
                              TextOf("gate/code_checks.cc") + TextOf("gate/live_checks.cc") +
