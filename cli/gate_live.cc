@@ -89,9 +89,9 @@ class Past {
     return Found(since);
   }
 
-  bool HadEmergency(const std::string& flag) const {
+  std::optional<bool> HadEmergency(const std::string& flag) const {
     const Result<ApiAnswer> page = AskUntilLet(connection_, FlagPath(flag) + std::string(kHistory));
-    if (!page || !page->ok()) return false;
+    if (!page || !page->ok()) return std::nullopt;
     const Array& changes = ListIn(page->body, "changes");
     return std::any_of(changes.begin(), changes.end(),
                        [](const Value& change) { return !TextOf(change, "emergency").empty(); });
@@ -166,9 +166,10 @@ class LiveLooker {
   // The experiment that was named, and what the policy demands.
   std::optional<LiveLook> LookAtOne(int& exit_code) {
     const std::string& experiment = question_.experiment;
-    const Result<ApiAnswer> answer = Ask(question_.connection, "GET", ReportPath(experiment));
+    const Result<ApiAnswer> answer = AskUntilLet(question_.connection, ReportPath(experiment));
     if (answer && answer->ok()) {
       Add(gate::CheckReport(experiment, answer->body, question_.policy, true));
+      if (!LookAtRecordOf(experiment, exit_code)) return std::nullopt;
     } else {
       std::optional<gate::Finding> finding;
       if (answer && answer->status == 404) finding = WasNotStarted(experiment);
@@ -187,7 +188,7 @@ class LiveLooker {
 
   // Why it has no report: it is there, and was never started. Nothing: for another reason.
   std::optional<gate::Finding> WasNotStarted(const std::string& experiment) const {
-    const Result<ApiAnswer> found = Ask(question_.connection, "GET", ExperimentPath(experiment));
+    const Result<ApiAnswer> found = AskUntilLet(question_.connection, ExperimentPath(experiment));
     if (!found || !found->ok()) return std::nullopt;
     const Value *definition = found->body.Find("definition"), *state = found->body.Find("state");
     if (definition == nullptr || state == nullptr || state->Find("iteration") != nullptr) return std::nullopt;
@@ -217,16 +218,32 @@ class LiveLooker {
       Add(gate::CheckReport(key, *report, question_.policy, question_.policy.WantsEvidenceOfAll()));
     }
     for (const ExperimentRecord& record : live_.entities.experiments) {
-      const Experiment& experiment = record.definition;
-      if (experiment.environment != question_.environment || experiment.archived) continue;
-      Add(gate::CheckStopped(record));
-      if (experiment.ramp.empty() || record.state.status != ExperimentStatus::kRunning) continue;
-      const std::optional<Value> status =
-          Fetch(question_.connection, ExperimentPath(experiment.key) + "/status", question_.json, exit_code);
-      if (!status) return false;
-      Add(gate::CheckExperimentRamp(*status, experiment.owner, question_.policy));
+      if (!LookAtRecord(record, exit_code)) return false;
     }
     return true;
+  }
+
+  // What stopped it, and its ramp; nothing of one of another environment.
+  bool LookAtRecord(const ExperimentRecord& record, int& exit_code) {
+    const Experiment& experiment = record.definition;
+    if (experiment.environment != question_.environment || experiment.archived) return true;
+    Add(gate::CheckStopped(record));
+    if (experiment.ramp.empty() || record.state.status != ExperimentStatus::kRunning) return true;
+    const std::optional<Value> status =
+        Fetch(question_.connection, ExperimentPath(experiment.key) + "/status", question_.json, exit_code);
+    if (!status) return false;
+    Add(gate::CheckExperimentRamp(*status, experiment.owner, question_.policy));
+    return true;
+  }
+
+  bool LookAtRecordOf(const std::string& experiment, int& exit_code) {
+    const std::optional<Value> entity =
+        Fetch(question_.connection, ExperimentPath(experiment), question_.json, exit_code);
+    if (!entity) return false;
+    const Result<EntityRecord> record = RecordIn(EntityKind::kExperiment, *entity);
+    if (record) return LookAtRecord(std::get<ExperimentRecord>(*record), exit_code);
+    exit_code = Explain(record.error(), question_.json);
+    return false;
   }
 
   bool LookAtRequests(int& exit_code) {

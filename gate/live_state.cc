@@ -277,11 +277,20 @@ class SwitchChecker {
     const bool is_turned_on = files_want_it && IsTurnedOn(flag.key);
     const bool is_missed = files_want_it && !is_turned_on && input_.after != nullptr;
     const bool is_switch = flag.kind == FlagKind::kKillSwitch;
-    if (!is_missed && !is_switch && !(input_.is_protected && input_.had_emergency(flag.key))) return;
+    const std::optional<bool> had_emergency =
+        input_.is_protected && !is_missed && !is_switch ? input_.had_emergency(flag.key) : false;
+    if (!is_missed && !is_switch && had_emergency == false) return;
     const std::optional<Since> since = input_.since(
         flag.key, [&](const FlagRecord& version) { return !IsEnabled(version.definition, input_.environment); }, 0);
     const bool was_switched = since && since->beginning == Since::Beginning::kChange;
     const bool was_emergency = was_switched && !since->emergency.empty();
+    const bool is_known = since && since->beginning != Since::Beginning::kUnknown;
+    if (!is_missed && !is_known) {
+      findings_.push_back(OfFlag("live.kill-switch", Severity::kHold, flag, PlaceOf(flag.key),
+                                 "it is not enabled on the server; since when, and by whom, cannot be told",
+                                 "see why it is off; waive the rule for it if that is as it should be"));
+      return;
+    }
     if (!is_missed && !(is_switch && was_switched) && !was_emergency) return;
     std::string message = was_switched ? "it was switched off at " + MomentText(since->at_ms) + ByWhom(*since)
                                        : "it is not enabled on the server";

@@ -65,8 +65,9 @@ struct LiveInput {
   const Workspace* workspace = nullptr;          // the files that are to be released; null: none
   const EntitySet* after = nullptr;              // what these would make of the environment; null: not known
   SinceOf since;
-  // Of a protected environment: whether one of the flag's last changes was made in an emergency.
-  std::function<bool(const std::string& flag)> had_emergency;
+  // Of a protected environment: whether one of the flag's last changes was made in an emergency; nullopt: that cannot
+  // be told now.
+  std::function<std::optional<bool>(const std::string& flag)> had_emergency;
   std::int64_t now_ms = 0;  // since the epoch
 };
 
@@ -77,7 +78,8 @@ std::vector<Finding> CheckDemands(const LiveInput& input, const Policy& policy);
 std::vector<Finding> CheckRamps(const LiveInput& input, const Policy& policy);
 
 // live.kill-switch: flags of kind `kill_switch` that were switched off, flags that were in an emergency, and flags that
-// the files have enabled while the server has not, unless the release is what enables them.
+// the files have enabled while the server has not, unless the release is what enables them. Holds where a history
+// cannot be read that far.
 std::vector<Finding> CheckSwitches(const LiveInput& input);
 
 }  // namespace guidon::gate

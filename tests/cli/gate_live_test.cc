@@ -103,6 +103,9 @@ TEST_F(GateLiveTest, RampsHaveComeFarEnough) {
                                       "the policy demands 50%; 100% is due at 20"));
   EXPECT_THAT(below.output, HasSubstr("hold    live.ramp  experiment one\n        its ramp stands at 10%; the policy "
                                       "demands 50%; 100% is due at 20"));
+  const Finished named = Gate("live.ramp: { at_least: 50% }", {"--experiment", "one"});
+  EXPECT_THAT(named.output, HasSubstr("hold    live.ramp      experiment one\n        its ramp stands at 10%"));
+  EXPECT_THAT(named.output, Not(HasSubstr("checkout.v2")));
   ASSERT_EQ(Cli({"experiment", "ramp", "one", "pause"}).exit_code, 0);
   EXPECT_THAT(Gate("").output, HasSubstr("its ramp is paused at 10%"));
   ASSERT_EQ(Cli({"experiment", "ramp", "one", "resume"}).exit_code, 0);
@@ -254,11 +257,14 @@ TEST_F(GateDeliveryTest, WaitsUntilEnoughProcessesHoldTheRevision) {
   EXPECT_THAT(of_old.output, HasSubstr("0 of 1 live processes of 4.1.0 (0%) hold revision "));
 }
 
-TEST_F(GateDeliveryTest, DoesNotWaitWhereSomethingHasToBeMendedAnyway) {
+TEST_F(GateDeliveryTest, DoesNotWaitWhereSomethingHasToBeMendedOrWaitedForAnyway) {
   const Finished fail =
       Delivered({"--min-live", "5", "--wait", "1h"}, "live.state: { demands: [{ flag: plain, is: disabled }] }");
   EXPECT_EQ(fail.exit_code, 1) << fail.output;
   EXPECT_THAT(fail.output, HasSubstr("5 live processes wanted\n"));
+  const Finished hold = Delivered({"--min-live", "5", "--wait", "1h"}, "live.ramp: { at_least: 50% }");
+  EXPECT_EQ(hold.exit_code, 3) << hold.output;
+  EXPECT_THAT(hold.output, HasSubstr("5 live processes wanted\n"));
 }
 
 TEST_F(GateDeliveryTest, AnSdkThatCannotEvaluateAFlagIsNamed) {

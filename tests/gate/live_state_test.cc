@@ -121,7 +121,9 @@ class LiveTest : public ::testing::Test {
             workspace,
             after,
             [this](const std::string&, const std::function<bool(const FlagRecord&)>&, std::int64_t) { return since; },
-            [this](const std::string&) { return since && !since->emergency.empty(); },
+            [this](const std::string&) -> std::optional<bool> {
+              return can_tell ? std::optional(since && !since->emergency.empty()) : std::nullopt;
+            },
             kNow};
   }
 
@@ -151,7 +153,7 @@ class LiveTest : public ::testing::Test {
 
   EntitySet entities;
   std::vector<std::string> unreadable;
-  bool is_protected = false;
+  bool is_protected = false, can_tell = true;
   const Workspace* workspace = nullptr;
   const EntitySet* after = nullptr;
   std::optional<Since> since;
@@ -263,6 +265,26 @@ TEST_F(LiveTest, AKillSwitchThatWasThrownFails) {
                           "key:a (see why, and enable it once that is mended)"));
   since->beginning = Since::Beginning::kCreated;
   EXPECT_THAT(Lines(CheckSwitches(Input())), IsEmpty()) << "it has never been on";
+}
+
+TEST_F(LiveTest, AKillSwitchOfWhichNobodyCanTellHolds) {
+  FlagDefinition& flag = entities.flags[0].definition;
+  flag.environments[0].enabled = false;
+  const auto holds = ElementsAre(
+      "hold live.kill-switch flag v2 (payments): it is not enabled on the server; since when, and by whom, cannot be "
+      "told (see why it is off; waive the rule for it if that is as it should be)");
+  flag.kind = FlagKind::kKillSwitch;
+  EXPECT_THAT(Lines(CheckSwitches(Input())), holds) << "its history cannot be read";
+  since = Since{Since::Beginning::kUnknown, kNow - kHour, "key:a", "", ""};
+  EXPECT_THAT(Lines(CheckSwitches(Input())), holds) << "its history goes back further than is kept";
+  // Whether a flag of another kind was switched off in an emergency.
+  flag.kind = FlagKind::kRelease;
+  EXPECT_THAT(Lines(CheckSwitches(Input())), IsEmpty());
+  is_protected = true;
+  since.reset();
+  EXPECT_THAT(Lines(CheckSwitches(Input())), IsEmpty());
+  can_tell = false;
+  EXPECT_THAT(Lines(CheckSwitches(Input())), holds);
 }
 
 TEST_F(LiveTest, AFlagThatWasSwitchedOffInAnEmergencyFails) {
