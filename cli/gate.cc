@@ -103,10 +103,6 @@ class Gating {
       policy_ = std::move(read.policy);
       inputs_.Add("policy", *text);
     }
-    if (options_.offline && policy_.record == gate::Recording::kRequired) {
-      return Refuse(
-          {ErrorCode::kInvalid, "the policy demands a record, which takes a server: run it without --offline", {}});
-    }
     inputs_.Add("options", ToJson(Object{{"environment", Value(options_.environment)},
                                          {"workspace", Value(Normal(options_.workspace))},
                                          {"experiment", Value(options_.experiment)},
@@ -305,7 +301,7 @@ class Gating {
       inputs_.Add("change/" + std::string(part), guidon::ToJson(Value(ListIn(plan, part))));
     }
     Add(gate::CheckConflicts(workspace_, plan));
-    if (HasConflicts(plan)) return std::nullopt;
+    if (HasConflicts(plan)) return AskForApprovals(plan);  // a plan with conflicts has no rulesets to compare
     const Value* rulesets = plan.Find("rulesets");
     const Value* here = rulesets == nullptr ? nullptr : rulesets->Find(options_.environment);
     if (here != nullptr) {
@@ -351,7 +347,9 @@ class Gating {
       if (!is_of_it || number == nullptr) continue;
       const Result<ApiAnswer> whole = Ask(options_.connection, "GET", path + "/" + std::to_string(number->AsInt()));
       if (!whole) return Unreachable(Explain(whole.error(), Saying()));
-      if (whole->ok()) requests.push_back(whole->body);
+      if (whole->status == 404) continue;  // it has gone meanwhile
+      if (!whole->ok()) return Unreachable(Explain(*whole, Saying()));
+      requests.push_back(whole->body);
     }
     inputs_.Add("change/requests", guidon::ToJson(Value(Array(requests.begin(), requests.end()))));
     Add(gate::CheckApproval({options_.environment, plan, requests}));
@@ -381,7 +379,7 @@ class Gating {
     return std::nullopt;
   }
 
-  // The last one, since it may wait; there is nothing to wait for once something has to be mended.
+  // The last one, since it may wait; there is nothing to wait for once it cannot pass whatever is delivered.
   Stop LookAtDelivered() {
     if (options_.goal.revision.empty()) {
       return NotLooked("delivery", options_.offline ? "--offline was given" : "no --revision was given");
@@ -399,7 +397,7 @@ class Gating {
                               Saying()};
     gate::Report so_far = report_;
     gate::Settle(so_far, policy_);
-    if (gate::VerdictOf(so_far) == gate::Verdict::kFail) question.goal.wait = {};
+    if (report_.unreachable || gate::VerdictOf(so_far) != gate::Verdict::kPass) question.goal.wait = {};
     int exit_code = kPass;
     std::optional<std::vector<gate::Finding>> findings = LookAtDelivery(question, exit_code);
     if (!findings) return Unreachable(exit_code);
@@ -466,7 +464,12 @@ class Gating {
   // Whoever asked no server is not heard of there, unless that is demanded.
   int Record() const {
     const bool is_demanded = policy_.record == gate::Recording::kRequired || !options_.receipt.empty();
-    if (!asked_server_ && !is_demanded) return gate::ExitCodeOf(gate::VerdictOf(report_));
+    const int exit_code = gate::ExitCodeOf(gate::VerdictOf(report_));
+    if (!asked_server_ && !is_demanded) return exit_code;
+    if (options_.offline) {
+      Complain("not recorded: --offline was given, and a record takes a server");
+      return exit_code == kProblem ? exit_code : kUsage;
+    }
     const std::string& of_files = workspace_.definitions.project.key;
     return RecordGateRun(options_.connection,
                          {report_, options_.project.empty() ? of_files : options_.project, options_.goal.release,

@@ -141,7 +141,8 @@ TEST_F(GateRecordTest, OfflineNothingIsSentAndARecordCannotBeDemanded) {
   files.Write("gate.yaml", "record: required\n");
   const Finished offline = Gate({"--offline"});
   EXPECT_EQ(offline.exit_code, 2);
-  EXPECT_THAT(offline.errors, HasSubstr("the policy demands a record"));
+  EXPECT_EQ(offline.errors, "guidon: not recorded: --offline was given, and a record takes a server\n");
+  EXPECT_THAT(offline.output, HasSubstr("PASS  production: ")) << "looked at and told all the same";
   // Beside a file, no server is asked but for the record.
   ASSERT_EQ(Cli({"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
   EXPECT_EQ(Gate({"--snapshot", files / "production.json"}).exit_code, 0);
@@ -150,6 +151,12 @@ TEST_F(GateRecordTest, OfflineNothingIsSentAndARecordCannotBeDemanded) {
       Guidon(Words({"--snapshot", files / "production.json", "--server", "http://127.0.0.1:1"}), {"GUIDON_KEY=gdn_x"});
   EXPECT_EQ(unreachable.exit_code, 4);
   EXPECT_THAT(unreachable.errors, HasSubstr("not recorded: "));
+  // A fail stays one.
+  Break();
+  files.Write("gate.yaml", "record: required\nrules: { static.owner: fail }\n");
+  const Finished fail = Gate({"--offline"});
+  EXPECT_EQ(fail.exit_code, 1);
+  EXPECT_THAT(fail.output, HasSubstr("static.owner"));
 }
 
 }  // namespace

@@ -136,6 +136,30 @@ TEST_F(GateServerTest, WhatWasChangedOnBothSidesIsAConflict) {
   const Finished conflict = Gate();
   EXPECT_EQ(conflict.exit_code, 1) << conflict.output << conflict.errors;
   EXPECT_THAT(conflict.output, HasSubstr("fail    change.conflict"));
+  // That nobody has approved the rest is told in the same run.
+  EXPECT_THAT(conflict.output, Not(HasSubstr("change.approval")));
+  ASSERT_EQ(
+      server.Call("PUT", "/api/v1/projects/shop/environments/production", {.body = R"({"protected":true})"}).status,
+      200);
+  files.Write("guidon.yaml", "project: shop\nenvironments: { staging: {}, production: { protected: true } }\n");
+  EXPECT_THAT(Gate().output, AllOf(HasSubstr("fail    change.conflict"),
+                                   HasSubstr("fail    change.approval  environment production\n")));
+}
+
+// A change request that cannot be read is no sign that nobody has approved the change.
+TEST_F(GateServerTest, ARequestThatCannotBeReadIsNoMissingApproval) {
+  const Answer plan = {R"({"changes":[{"kind":"flag","key":"ranker","action":"update","environments":["production"],)"
+                       R"("summary":["more"]}],"conflicts":[]})"};
+  const Answer environment = {R"({"protected":true})"};
+  const Answer list = {R"({"change_requests":[{"number":7,"environments":["production"]}]})"};
+  const std::vector<std::string> words = {"gate", "-e", "production", "-w", files.path()};
+  for (const int status : {429, 503}) {
+    const Finished away =
+        Asking(words, {plan, environment, list, {R"({"detail":"not now"})", "application/json", status}});
+    EXPECT_EQ(away.exit_code, 4) << away.output << away.errors;
+    EXPECT_THAT(away.errors, HasSubstr("not now"));
+    EXPECT_EQ(away.output, "");
+  }
 }
 
 TEST_F(GateServerTest, AProtectedEnvironmentWantsAnApproval) {
@@ -179,6 +203,10 @@ TEST_F(GateServerTest, WithoutAServerThereIsNoVerdictUnlessThePolicyHasOne) {
     as_json.emplace_back("--json");
     EXPECT_EQ(JsonOf(Guidon(as_json, key)).Find("verdict")->AsString(), word);  // the one document
   }
+  // Nobody waits for what a server that is away could say of delivery.
+  std::vector<std::string> waiting = words;
+  waiting.insert(waiting.end(), {"--revision", "head", "--wait", "1h"});
+  EXPECT_EQ(Guidon(waiting, key).exit_code, 0);
   // What the files show counts all the same.
   files.Write("tests/a.yaml", "{ flag: plain, environment: production, given: {}, expect: on }\n");
   const Finished failing = Guidon(words, key);
