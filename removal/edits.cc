@@ -100,6 +100,39 @@ bool HasDirective(std::string_view text, std::size_t begin, std::size_t end) {
   return false;
 }
 
+bool IsWithinIf(std::string_view text, std::size_t at) {
+  std::string_view guard;
+  int depth = 0;
+  bool is_first = true;
+  for (std::size_t line = 0; line < at; line = LineEnd(text, line) + 1) {
+    const std::size_t hash = text.find_first_not_of(" \t", line);
+    if (hash == std::string_view::npos || hash >= at || text[hash] != '#') continue;
+    const std::size_t word = text.find_first_not_of(" \t", hash + 1);
+    if (word == std::string_view::npos) break;
+    const std::string_view rest = text.substr(word, LineEnd(text, word) - word);
+    const auto name_behind = [&](std::string_view directive) {
+      const std::size_t begin = rest.find_first_not_of(" \t", directive.size());
+      return begin == std::string_view::npos ? rest.substr(0, 0)
+                                             : rest.substr(begin, rest.find_first_of(" \t\r", begin) - begin);
+    };
+    if (is_first && rest.rfind("ifndef", 0) == 0) {
+      guard = name_behind("ifndef");
+      ++depth;
+    } else if (!guard.empty() && depth == 1 && rest.rfind("define", 0) == 0 && name_behind("define") == guard) {
+      depth = 0;
+      guard = "";
+    } else if (rest.rfind("if", 0) == 0) {
+      ++depth;
+    } else if (rest.rfind("endif", 0) == 0) {
+      --depth;
+    } else if (!is_first) {
+      guard = "";
+    }
+    is_first = false;
+  }
+  return depth > 0;
+}
+
 std::size_t SkipBlanks(std::string_view text, std::size_t at) {
   while (at < text.size()) {
     if (IsBlank(text[at]) || text[at] == '\n') {

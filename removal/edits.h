@@ -57,7 +57,8 @@ std::size_t LineBegin(std::string_view text, std::size_t at);
 std::size_t LineEnd(std::string_view text, std::size_t at);  // of the '\n', or of the end
 std::size_t Indent(std::string_view text, std::size_t at);   // blanks at the begin of the line of `at`
 bool HasDirective(std::string_view text, std::size_t begin,
-                  std::size_t end);  // a line of the preprocessor begins there
+                  std::size_t end);                      // a line of the preprocessor begins there
+bool IsWithinIf(std::string_view text, std::size_t at);  // of the preprocessor; the guard of a header is none
 
 // A statement [begin, end) with what goes when it goes: its whole lines with a comment behind it where it stands alone
 // on them, and an empty line that would be one too many.

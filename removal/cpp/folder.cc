@@ -557,7 +557,10 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (!Written(kept)->getType()->isBooleanType() && !IsCondition(binary)) {
       // It was a boolean by standing there.
       const std::string whole(text.substr(kept_range->begin, kept_range->end - kept_range->begin));
-      if (Remaining(kept) == Written(kept)) return Replace(*kept_range, "static_cast<bool>(" + whole + ")");
+      if (Remaining(kept) == Written(kept)) {
+        written_back_.push_back(*kept_range);
+        return Replace(*kept_range, "static_cast<bool>(" + whole + ")");
+      }
     }
     Expression(kept);
   }
@@ -690,6 +693,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
         return std::nullopt;
       }
       const std::string written(TextOf(*range, effect));
+      written_back_.push_back(*range);
       const clang::Expr* bare = Written(effect)->IgnoreParens();
       const bool is_call = isa<clang::CallExpr>(bare) && !isa<clang::CXXOperatorCallExpr>(bare);
       const auto* call = dyn_cast<clang::CallExpr>(bare);
@@ -722,6 +726,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
       return isa<clang::CXXThrowExpr>(expression->IgnoreImplicit());
     }
     if (const auto* block = dyn_cast<clang::CompoundStmt>(statement)) {
+      if (HasLabel(block)) return false;  // somebody may come in behind the end
       return std::any_of(block->body_begin(), block->body_end(),
                          [&](const clang::Stmt* child) { return Ends(child, folded); });
     }
@@ -1215,6 +1220,13 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
         NoteHandle(variable);
         continue;
       }
+      const std::optional<Range> all = sources_.Of(declared);
+      if (all && HasDirective(sources_.TextAt(declared->getBeginLoc()), all->begin, all->end)) {
+        const clang::Expr* initializer = Written(variable->getInit());
+        Refuse(declared, "a directive of the preprocessor lies in this declaration");
+        if (isa<clang::LambdaExpr>(initializer)) Expression(initializer);
+        continue;
+      }
       const bool may_go = declared->isSingleDecl();
       std::optional<Known> known = knowledge_.OfVariable(variable);
       const bool is_detail = !known && knowledge_.IsDetail(variable);
@@ -1254,10 +1266,17 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     const auto found = uses_.find(variable);
     was_used = found != uses_.end();
     if (!was_used) return true;
-    return std::all_of(found->second.begin(), found->second.end(), [&](const clang::DeclRefExpr* use) {
-      const std::optional<Range> range = sources_.Of(use);
-      return range && result_.edits[range->file].Covers(range->begin, range->end);
-    });
+    return std::all_of(found->second.begin(), found->second.end(),
+                       [&](const clang::DeclRefExpr* use) { return IsGone(use); });
+  }
+
+  // Taken away, and not written back by what takes its place.
+  bool IsGone(const clang::DeclRefExpr* use) {
+    const std::optional<Range> range = sources_.Of(use);
+    return range && result_.edits[range->file].Covers(range->begin, range->end) &&
+           std::none_of(written_back_.begin(), written_back_.end(), [&](const Range& kept) {
+             return kept.file == range->file && kept.begin <= range->begin && range->end <= kept.end;
+           });
   }
 
   // The later ones first: they are made of the earlier ones.
@@ -1302,8 +1321,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     const auto found = uses_.find(variable);
     if (found == uses_.end()) return;
     for (const clang::DeclRefExpr* use : found->second) {
-      const std::optional<Range> range = sources_.Of(use);
-      if (range && result_.edits[range->file].Covers(range->begin, range->end)) continue;
+      if (IsGone(use)) continue;
       AddLeft(use->getBeginLoc(), variable->getNameAsString() + " is always " + LiteralOf(*known, false) +
                                       (use->getBeginLoc().isMacroID() ? ", and is used in a macro" : ""));
     }
@@ -1330,7 +1348,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     const auto* given = dyn_cast<clang::ReturnStmt>(body->body_front());
     if (given == nullptr || given->getRetValue() == nullptr) return;
     const std::optional<Known> known = knowledge_.Evaluate(given->getRetValue());
-    if (!known || !known->of_flag || !known->effects.empty()) return;
+    if (!known || !known->of_flag || !known->effects.empty() || IsTorn(context_, function)) return;
     constants_.emplace_back(function, LiteralOf(*known, false));
   }
 
@@ -1341,11 +1359,8 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
       const bool is_own = function->getFormalLinkage() == clang::InternalLinkage ||
                           function->getFormalLinkage() == clang::UniqueExternalLinkage;
       const bool is_forgotten =
-          used != uses_.end() &&
-          std::all_of(used->second.begin(), used->second.end(), [&](const clang::DeclRefExpr* use) {
-            const std::optional<Range> range = sources_.Of(use);
-            return range && result_.edits[range->file].Covers(range->begin, range->end);
-          });
+          used != uses_.end() && std::all_of(used->second.begin(), used->second.end(),
+                                             [&](const clang::DeclRefExpr* use) { return IsGone(use); });
       const std::optional<Range> whole = sources_.Of(function->getBeginLoc(), function->getEndLoc());
       const bool is_alone = function->getPreviousDecl() == nullptr;
       if (is_own && is_forgotten && whole && is_alone && !isa<clang::CXXMethodDecl>(function)) {
@@ -1576,6 +1591,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
   std::vector<Candidate> candidates_;
   std::vector<std::pair<const clang::FunctionDecl*, std::string>> constants_;
   std::vector<std::pair<Range, std::string>> refusals_;
+  std::vector<Range> written_back_;
   std::map<std::string, std::vector<Range>> long_literals_;
   std::vector<clang::SourceRange> templates_;
   const clang::FunctionDecl* function_ = nullptr;  // whose body is walked
@@ -1603,42 +1619,82 @@ class NameFinder : public clang::RecursiveASTVisitor<NameFinder> {
     if (isa<clang::ParmVarDecl>(variable) || variable->isTemplated() || !variable->hasInit()) return true;
     if (knowledge_.HandleOf(variable->getInit()) != nullptr) {
       Take(variable);
+    } else if (Knowledge::IsHandleType(variable->getType())) {
+      Withdraw(variable);
     } else if (!variable->isLocalVarDecl() && knowledge_.TextOf(variable->getInit()) == knowledge_.key()) {
       names_.spoken.insert(variable->getNameAsString());
     }
     return true;
   }
   bool VisitFieldDecl(clang::FieldDecl* field) {
-    if (!field->isTemplated() && field->hasInClassInitializer() &&
-        knowledge_.HandleOf(field->getInClassInitializer()) != nullptr) {
-      Take(field);
+    if (field->isTemplated() || !field->hasInClassInitializer() || !Knowledge::IsHandleType(field->getType()))
+      return true;
+    knowledge_.HandleOf(field->getInClassInitializer()) != nullptr ? Take(field) : Withdraw(field);
+    return true;
+  }
+  // A handle that is made by a list, or becomes another one.
+  bool VisitInitListExpr(clang::InitListExpr* list) {
+    const clang::CXXRecordDecl* record = list->getType().isNull() ? nullptr : list->getType()->getAsCXXRecordDecl();
+    if (record == nullptr || !record->hasDefinition()) return true;
+    const bool is_other = std::any_of(list->begin(), list->end(), [&](const clang::Stmt* child) {
+      const auto* given = dyn_cast_or_null<clang::Expr>(child);
+      return given != nullptr && Knowledge::IsHandleType(given->getType()) && !isa<clang::CXXDefaultInitExpr>(given) &&
+             knowledge_.HandleOf(given) == nullptr;
+    });
+    if (!is_other) return true;
+    for (const clang::FieldDecl* field : record->fields()) {
+      if (Knowledge::IsHandleType(field->getType())) Withdraw(field);
     }
+    return true;
+  }
+  bool VisitCXXOperatorCallExpr(clang::CXXOperatorCallExpr* call) {
+    if (call->getOperator() != clang::OO_Equal || !Knowledge::IsHandleType(call->getArg(0)->getType())) return true;
+    const clang::Expr* left = call->getArg(0)->IgnoreParenImpCasts();
+    if (const auto* named = dyn_cast<clang::DeclRefExpr>(left)) Withdraw(named->getDecl());
+    if (const auto* member = dyn_cast<clang::MemberExpr>(left)) Withdraw(member->getMemberDecl());
     return true;
   }
   bool VisitFunctionDecl(clang::FunctionDecl* function) {
     if (function->isTemplated() || !function->doesThisDeclarationHaveABody()) return true;
     if (const auto* constructor = dyn_cast<clang::CXXConstructorDecl>(function)) {
       for (const clang::CXXCtorInitializer* initializer : constructor->inits()) {
-        if (initializer->getMember() != nullptr && knowledge_.HandleOf(initializer->getInit()) != nullptr) {
-          Take(initializer->getMember());
-        }
+        const clang::FieldDecl* member = initializer->getMember();
+        if (member == nullptr || !initializer->isWritten() || !Knowledge::IsHandleType(member->getType())) continue;
+        knowledge_.HandleOf(initializer->getInit()) != nullptr ? Take(member) : Withdraw(member);
       }
       return true;
     }
     const auto* method = dyn_cast<clang::CXXMethodDecl>(function);
     if (method != nullptr && (method->isVirtual() || method->getParent()->isLambda())) return true;
-    const auto* body = dyn_cast_or_null<clang::CompoundStmt>(function->getBody());
-    if (body == nullptr || body->size() != 1 || sources_.FileOf(function->getLocation()).empty()) return true;
-    const auto* given = dyn_cast<clang::ReturnStmt>(body->body_front());
-    if (given == nullptr || given->getRetValue() == nullptr) return true;
-    const std::optional<Known> known = knowledge_.Evaluate(given->getRetValue());
-    if (!known || !known->of_flag || !known->effects.empty() || known->kind == Known::Kind::kText) return true;
-    names_.wrappers.emplace(UsrOf(function), *known);
+    const std::optional<Known> known = OfBody(function);
+    if (!known) {
+      if (!names_.wrappers.empty() && names_.wrappers.count(UsrOf(function)) != 0) Withdraw(function);
+      return true;
+    }
+    const auto [wrapper, is_new] = names_.wrappers.emplace(UsrOf(function), *known);
+    const Known& before = wrapper->second;
+    if (before.kind != known->kind || before.truth != known->truth || before.whole != known->whole ||
+        before.number != known->number || before.enumerator != known->enumerator) {
+      Withdraw(function);
+    }
     names_.spoken.insert(function->getNameAsString());
     return true;
   }
 
  private:
+  // What a function always returns that does nothing else.
+  std::optional<Known> OfBody(const clang::FunctionDecl* function) {
+    const auto* body = dyn_cast_or_null<clang::CompoundStmt>(function->getBody());
+    if (body == nullptr || body->size() != 1 || sources_.FileOf(function->getLocation()).empty()) return std::nullopt;
+    const auto* given = dyn_cast<clang::ReturnStmt>(body->body_front());
+    if (given == nullptr || given->getRetValue() == nullptr) return std::nullopt;
+    std::optional<Known> known = knowledge_.Evaluate(given->getRetValue());
+    if (!known || !known->of_flag || !known->effects.empty() || known->kind == Known::Kind::kText) return std::nullopt;
+    return IsTorn(context_, function) ? std::nullopt : known;
+  }
+
+  void Withdraw(const clang::ValueDecl* decl) { names_.withdrawn.insert(UsrOf(decl)); }
+
   void Take(const clang::ValueDecl* handle) {
     names_.handles.insert(UsrOf(handle));
     names_.spoken.insert(handle->getNameAsString());

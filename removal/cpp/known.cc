@@ -8,10 +8,13 @@
 #include <clang/AST/RecursiveASTVisitor.h>
 #include <clang/Basic/SourceManager.h>
 #include <clang/Index/USRGeneration.h>
+#include <clang/Lex/Lexer.h>
 #include <llvm/ADT/SmallString.h>
 
 #include <algorithm>
 #include <string_view>
+
+#include "removal/edits.h"
 
 namespace guidon::removal {
 namespace {
@@ -99,6 +102,28 @@ const clang::Expr* Bare(const clang::Expr* expression) {
   }
 }
 
+// A literal, or the name of an enumerator: no constant that another build may have otherwise.
+bool IsWrittenOut(const clang::Expr* expression) {
+  while (true) {
+    expression = Bare(expression);
+    if (expression->getBeginLoc().isMacroID()) return false;
+    if (const auto* made = dyn_cast<clang::CXXConstructExpr>(expression);
+        made != nullptr && IsText(made->getType()) && made->getNumArgs() >= 1) {
+      expression = made->getArg(0);
+    } else if (const auto* unary = dyn_cast<clang::UnaryOperator>(expression)) {
+      expression = unary->getSubExpr();
+    } else if (const auto* list = dyn_cast<clang::InitListExpr>(expression);
+               list != nullptr && list->getNumInits() == 1) {
+      expression = list->getInit(0);
+    } else if (const auto* named = dyn_cast<clang::DeclRefExpr>(expression)) {
+      return isa<clang::EnumConstantDecl>(named->getDecl());
+    } else {
+      return isa<clang::CXXBoolLiteralExpr, clang::IntegerLiteral, clang::FloatingLiteral, clang::CharacterLiteral,
+                 clang::StringLiteral, clang::UserDefinedLiteral>(expression);
+    }
+  }
+}
+
 class Literals : public clang::RecursiveASTVisitor<Literals> {
  public:
   Literals(clang::Stmt* body, llvm::StringRef wanted) : wanted_(wanted) { TraverseStmt(body); }
@@ -138,8 +163,35 @@ std::optional<bool> Known::Truth() const {
 }
 
 std::string UsrOf(const clang::Decl* decl) {
+  decl = decl->getCanonicalDecl();
   llvm::SmallString<128> usr;
-  return clang::index::generateUSRForDecl(decl->getCanonicalDecl(), usr) ? std::string() : std::string(usr.str());
+  if (clang::index::generateUSRForDecl(decl, usr)) return "";
+  std::string name(usr.str());
+  const auto* seen = isa<clang::FieldDecl>(decl) ? dyn_cast<clang::NamedDecl>(decl->getDeclContext())
+                                                 : dyn_cast<clang::NamedDecl>(decl);
+  if (seen != nullptr && seen->isExternallyVisible()) return name;
+  // The USR has no more than the name of the file, which files of other folders share.
+  const clang::SourceManager& sources = decl->getASTContext().getSourceManager();
+  const clang::FileEntry* entry =
+      sources.getFileEntryForID(sources.getFileID(sources.getExpansionLoc(decl->getLocation())));
+  return name + " in " + (entry == nullptr ? std::string() : entry->tryGetRealPathName().str());
+}
+
+bool IsTorn(const clang::ASTContext& context, const clang::Decl* decl) {
+  const clang::SourceManager& sources = context.getSourceManager();
+  const clang::SourceLocation begin = sources.getExpansionLoc(decl->getBeginLoc());
+  const clang::SourceLocation end = clang::Lexer::getLocForEndOfToken(
+      sources.getExpansionRange(decl->getEndLoc()).getEnd(), 0, sources, context.getLangOpts());
+  if (begin.isInvalid() || end.isInvalid() || sources.getFileID(begin) != sources.getFileID(end)) return true;
+  const llvm::StringRef buffer = sources.getBufferData(sources.getFileID(begin));
+  const std::string_view text(buffer.data(), buffer.size());
+  const std::size_t first = sources.getFileOffset(begin), last = sources.getFileOffset(end);
+  if (HasDirective(text, first, last)) return true;
+  if (isa<clang::VarDecl>(decl)) {  // up to its semicolon
+    const std::size_t next = SkipBlanks(text, last);
+    if (next < text.size() && text[next] == '#') return true;
+  }
+  return IsWithinIf(text, first);
 }
 
 bool Knowledge::IsGenerated(const clang::SourceManager& sources, clang::SourceLocation at) {
@@ -152,7 +204,12 @@ bool Knowledge::IsHandleType(clang::QualType type) {
 }
 
 bool Knowledge::IsHandle(const clang::ValueDecl* decl) const {
-  return IsHandleType(decl->getType()) && names_.handles.count(UsrOf(decl)) != 0;
+  if (!IsHandleType(decl->getType())) return false;
+  const auto* variable = dyn_cast<clang::VarDecl>(decl);
+  const clang::Expr* initializer = variable == nullptr ? nullptr : variable->getAnyInitializer();
+  if (initializer != nullptr && HandleOf(initializer) == nullptr) return false;
+  const std::string usr = UsrOf(decl);
+  return names_.handles.count(usr) != 0 && names_.withdrawn.count(usr) == 0;
 }
 
 const clang::CXXConstructExpr* Knowledge::HandleOf(const clang::Expr* initializer) const {
@@ -270,7 +327,8 @@ std::optional<Known> Knowledge::Compute(const clang::Expr* expression) {
     std::vector<const clang::Expr*> effects = condition->effects;
     Append(effects, chosen->effects);
     chosen->effects = std::move(effects);
-    chosen->of_flag = true;
+    chosen->of_flag =
+        chosen->of_flag || IsWrittenOut(*condition->Truth() ? choice->getTrueExpr() : choice->getFalseExpr());
     return chosen;
   }
   if (const auto* call = dyn_cast<clang::CallExpr>(expression)) {
@@ -389,7 +447,9 @@ std::vector<const clang::Expr*> Knowledge::EffectsOf(const clang::CallExpr* call
     effects.push_back(member->getImplicitObjectArgument());
   }
   for (const clang::Expr* argument : call->arguments()) {
-    if (isa<clang::CXXDefaultArgExpr>(argument) || IsPure(argument)) continue;
+    if (IsPure(argument)) continue;
+    // Of a default nothing is written here that could stay: it cannot be told from the read.
+    if (isa<clang::CXXDefaultArgExpr>(argument)) return {call};
     // Only what calls something is worth a statement of its own: `MakeUser(id)` of a conversion of it.
     effects.push_back(Bare(argument));
   }
@@ -409,12 +469,9 @@ std::optional<Known> Knowledge::OfCall(const clang::CallExpr* call) {
     if (IsOurs(method->getParent(), "Flag") && NameOf(method) == "Peek") {
       return OfHandle(member->getImplicitObjectArgument(), method->getReturnType(), call);
     }
-    if (const auto found = names_.wrappers.find(UsrOf(method)); found != names_.wrappers.end()) {
-      Known known = found->second;
-      known.effects = EffectsOf(call);
-      return known;
-    }
-    return std::nullopt;
+    std::optional<Known> known = OfWrapper(method);
+    if (known) known->effects = EffectsOf(call);
+    return known;
   }
   if (const auto* called = dyn_cast<clang::CXXOperatorCallExpr>(call)) {
     switch (called->getOperator()) {
@@ -433,13 +490,16 @@ std::optional<Known> Knowledge::OfCall(const clang::CallExpr* call) {
   const clang::FunctionDecl* function = call->getDirectCallee();
   if (function == nullptr) return std::nullopt;
   std::optional<Known> known = OfAccessor(function);
-  if (!known) {
-    const auto found = names_.wrappers.find(UsrOf(function));
-    if (found == names_.wrappers.end()) return std::nullopt;
-    known = found->second;
-  }
-  known->effects = EffectsOf(call);
+  if (!known) known = OfWrapper(function);
+  if (known) known->effects = EffectsOf(call);
   return known;
+}
+
+std::optional<Known> Knowledge::OfWrapper(const clang::FunctionDecl* function) const {
+  if (names_.wrappers.empty()) return std::nullopt;
+  const auto found = names_.wrappers.find(UsrOf(function));
+  return found == names_.wrappers.end() || names_.withdrawn.count(found->first) != 0 ? std::nullopt
+                                                                                     : std::optional(found->second);
 }
 
 std::optional<Known> Knowledge::OfRead(const clang::CXXMemberCallExpr* call) {
@@ -553,9 +613,8 @@ std::optional<Known> Knowledge::OfOperator(const clang::BinaryOperator* binary) 
     if (!IsPure(binary->getLHS())) known.effects.push_back(binary->getLHS());
     return known;
   }
-  if (left && right && left->Truth() && right->Truth() && (left->of_flag || right->of_flag)) {
-    if (*left->Truth() != stops_at || !left->of_flag) Append(known.effects, left->effects);
-    if (*left->Truth() == stops_at) return known;
+  // A constant of the code may be another one in another build.
+  if (left && right && left->Truth() && right->Truth() && left->of_flag && right->of_flag) {
     known.effects = left->effects;
     Append(known.effects, right->effects);
     known.truth = *right->Truth();
@@ -651,7 +710,7 @@ std::optional<Known> Knowledge::OfVariable(const clang::VarDecl* variable) {
                        type->isSpecificBuiltinType(clang::BuiltinType::Double) || IsText(type);
   if (!is_type || !IsNeverChanged(variable)) return std::nullopt;
   std::optional<Known> result = Compute(initializer);
-  if (!result || !result->of_flag) result = std::nullopt;
+  if (!result || !result->of_flag || IsTorn(context_, variable)) result = std::nullopt;
   variables_[variable] = result;
   return result;
 }
@@ -666,7 +725,7 @@ bool Knowledge::IsDetail(const clang::VarDecl* variable) {
       variable->getType()->isReferenceType() || !IsNeverChanged(variable)) {
     return false;
   }
-  return details_[variable] = OfDetail(initializer).has_value();
+  return details_[variable] = OfDetail(initializer).has_value() && !IsTorn(context_, variable);
 }
 
 // ---- What may be left out
@@ -688,8 +747,14 @@ bool Knowledge::IsPure(const clang::Stmt* statement, int depth) const {
     if (binary->isAssignmentOp()) return false;
   } else if (const auto* unary = dyn_cast<clang::UnaryOperator>(statement)) {
     if (unary->isIncrementDecrementOp()) return false;
-  } else if (isa<clang::LambdaExpr>(statement)) {
-    return true;  // making it is nothing
+  } else if (const auto* lambda = dyn_cast<clang::LambdaExpr>(statement)) {
+    // Making it is no more than making what it captures.
+    return std::all_of(lambda->capture_init_begin(), lambda->capture_init_end(),
+                       [&](const clang::Expr* captured) { return IsPure(captured, depth); });
+  } else if (const auto* given = dyn_cast<clang::CXXDefaultArgExpr>(statement)) {
+    return IsPure(given->getExpr(), depth);
+  } else if (const auto* member = dyn_cast<clang::CXXDefaultInitExpr>(statement)) {
+    return IsPure(member->getExpr(), depth);
   } else if (isa<clang::CXXNewExpr, clang::CXXDeleteExpr, clang::CXXThrowExpr, clang::CoroutineSuspendExpr,
                  clang::StmtExpr, clang::AtomicExpr, clang::VAArgExpr, clang::AsmStmt, clang::ForStmt, clang::WhileStmt,
                  clang::DoStmt, clang::CXXForRangeStmt, clang::GotoStmt, clang::CXXTryStmt>(statement)) {

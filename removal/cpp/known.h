@@ -35,13 +35,18 @@ struct Known {
 struct Names {
   std::set<std::string> handles;          // guidon::Flag<T>
   std::map<std::string, Known> wrappers;  // functions that do nothing but return a known value
+  std::set<std::string> withdrawn;        // of those two: what is another thing elsewhere
   std::set<std::string> spoken;           // how files have to mention one of these: identifiers
   bool operator==(const Names& other) const {
-    return handles == other.handles && spoken == other.spoken && wrappers.size() == other.wrappers.size();
+    return handles == other.handles && spoken == other.spoken && withdrawn == other.withdrawn &&
+           wrappers.size() == other.wrappers.size();
   }
 };
 
+// One name for what is one thing in all units; of what only its file sees, with the path of that.
 std::string UsrOf(const clang::Decl* decl);
+// Whether it may be another one under another #if: a directive lies in it, or it in one.
+bool IsTorn(const clang::ASTContext& context, const clang::Decl* decl);
 
 class Knowledge {
  public:
@@ -81,6 +86,7 @@ class Knowledge {
   std::optional<Known> OfOperator(const clang::BinaryOperator* binary);
   std::optional<Known> Compare(clang::BinaryOperatorKind kind, const clang::Expr* left, const clang::Expr* right);
   std::optional<Known> Cast(std::optional<Known> known, clang::CastKind kind, clang::QualType to) const;
+  std::optional<Known> OfWrapper(const clang::FunctionDecl* function) const;
   std::optional<Known> Surviving(clang::QualType wanted) const;
   bool IsNeverChanged(const clang::VarDecl* variable) const;
   bool IsPureCall(const clang::CallExpr* call, int depth) const;
