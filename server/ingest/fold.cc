@@ -26,7 +26,6 @@ constexpr std::size_t kUnitsAtOnce = 1'000;        // that a list reads
 constexpr std::size_t kKeysAtOnce = 10'000;        // that are removed in one transaction, or looked at
 constexpr std::size_t kMostLookedAt = 20'000;      // of a list
 constexpr std::size_t kBytesOfEvent = 32;          // that a record grows by, at most
-constexpr std::size_t kMostUsage = 2'000;          // flags and days that a page has counted, before it is cut
 constexpr std::size_t kMostDimensionBytes = 64;    // of a value; what is longer is cut
 constexpr std::chrono::seconds kPublish(1);        // between two states that readers see while it catches up
 constexpr std::string_view kSdkDimension = "sdk";  // of the batch, where the context has no such attribute
@@ -733,6 +732,7 @@ class Fold::Impl {
     std::unordered_map<std::string, Touched> units;  // by key
     std::size_t bytes = 0, changed = 0;
     UsageDeltas usage;
+    std::size_t most_bytes() const { return bytes + usage.most_bytes(); }
   };
 
   // Whether there was anything to fold.
@@ -769,15 +769,16 @@ class Fold::Impl {
       for (std::size_t e = cursor_.event; e < entries[i].events.size(); ++e) {
         Apply(scope, read->entries[i].sequence, entries[i], entries[i].events[e], page);
         cursor_.event = e + 1;
-        if (page.bytes < options_.txn_bytes && page.changed < options_.txn_ops) continue;
+        if (page.most_bytes() < options_.txn_bytes && page.changed < options_.txn_ops) continue;
+        if (Status done = Commit(page); !done) return Fail(Forget(done.error()));
+      }
+      // What an entry counts goes into one transaction with the cursor behind it, so it goes alone where it is much.
+      if (page.most_bytes() + UsageDeltas::MostBytesOf(entries[i]) > options_.txn_bytes && page.most_bytes() > 0) {
         if (Status done = Commit(page); !done) return Fail(Forget(done.error()));
       }
       cursor_ = {read->entries[i].sequence, 0};
       watermark_ = entries[i].received;
       AddUsage(read->entries[i], entries[i], page);
-      // So that it and what the next entry may have fit into a transaction.
-      if (page.usage.size() < kMostUsage) continue;
-      if (Status done = Commit(page); !done) return Fail(Forget(done.error()));
     }
     cursor_.sequence = std::max(cursor_.sequence, read->next);
     if (Status done = Commit(page); !done) return Fail(Forget(done.error()));

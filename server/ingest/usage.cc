@@ -6,6 +6,7 @@
 
 #include "core/base/json.h"
 #include "core/base/json_record.h"
+#include "core/model/names.h"
 #include "server/ingest/fact_events.h"
 
 namespace guidon {
@@ -14,7 +15,6 @@ namespace {
 using std::chrono::days;
 using std::chrono::sys_days;
 
-constexpr std::string_view kOther = "(other)";
 constexpr std::uint64_t kMostCount = std::numeric_limits<std::int64_t>::max();
 
 std::string DayPrefix(sys_days day) {
@@ -37,8 +37,9 @@ void AddTo(std::uint64_t& sum, std::uint64_t count) {
 void AddVariation(UsageCounts& counts, std::string_view variation, std::uint64_t count) {
   auto found = counts.variations.find(variation);
   if (found == counts.variations.end()) {
-    const bool is_kept = counts.variations.size() < kMostVariations && variation.size() <= kMostVariationBytes;
-    found = counts.variations.try_emplace(std::string(is_kept ? variation : kOther), 0).first;
+    const std::size_t named = counts.variations.size() - counts.variations.count(kOtherVariations);
+    const bool is_kept = named < kMostVariations && IsKey(variation);
+    found = counts.variations.try_emplace(std::string(is_kept ? variation : kOtherVariations), 0).first;
   }
   AddTo(found->second, count);
 }
@@ -62,11 +63,26 @@ Status DecodeDay(const std::string& key, const std::string& text, std::int64_t& 
   if (variations == nullptr || !variations->is_object()) return Fail(Unreadable(key));
   last_ms = NumberOf(*day, "last");
   for (const Member& member : variations->AsObject()) {
-    counts.variations[std::string(member.name)] = CountOf(*variations, member.name);
+    AddVariation(counts, member.name, CountOf(*variations, member.name));
   }
   counts.fallback = CountOf(*day, "fallback");
   counts.errors = CountOf(*day, "errors");
   return {};
+}
+
+using Records = std::vector<std::optional<std::string>>;
+
+// One that is damaged as none: it is begun anew, and must not keep everything after it from being counted.
+Result<Records> ReadWhole(const Store& store, const std::vector<std::string>& keys) {
+  Result<Records> all = store.GetPlain(keys);
+  if (all || all.error().code != ErrorCode::kCorrupt) return all;
+  Records records;
+  for (const std::string& key : keys) {
+    Result<Records> one = store.GetPlain({key});
+    if (!one && one.error().code != ErrorCode::kCorrupt) return one;
+    records.push_back(one ? std::move(one->front()) : std::nullopt);
+  }
+  return records;
 }
 
 }  // namespace
@@ -84,6 +100,12 @@ std::uint64_t UsageCounts::total() const {
   return sum;
 }
 
+std::size_t UsageDeltas::MostBytesOf(const FactEntry& entry) {
+  std::size_t counts = 0;
+  for (const FactEvaluations& event : entry.evaluations) counts += event.counts->size();
+  return std::min(counts, kMostEntryFlags) * kMostDayBytes;
+}
+
 void UsageDeltas::Add(const std::string& project, const std::string& environment, const FactEntry& entry,
                       const std::function<bool(std::string_view)>& is_flag) {
   if (entry.evaluations.empty()) return;
@@ -98,7 +120,7 @@ void UsageDeltas::Add(const std::string& project, const std::string& environment
     if (day <= received - kUsageDays) continue;
     for (const Value& count : *event.counts) {
       const Value *flag = count.Find("flag"), *variation = count.Find("variation");
-      if (flag == nullptr || (is_flag && !is_flag(flag->AsString()))) continue;
+      if (flag == nullptr || !IsKey(flag->AsString()) || (is_flag && !is_flag(flag->AsString()))) continue;
       const std::string key = DayKey(day, scope, flag->AsString());
       auto found = days_.find(key);
       if (found == days_.end() && days_.size() - before >= kMostEntryFlags) continue;
@@ -123,14 +145,13 @@ Result<std::vector<TxnOp>> UsageDeltas::Ops(const Store& store) {
   keys.reserve(days_.size() + since_.size());
   for (const auto& [key, day] : days_) keys.push_back(key);
   for (const auto& [key, since] : since_) keys.push_back(key);
-  const Result<std::vector<std::optional<std::string>>> stored = store.GetPlain(keys);
+  const Result<Records> stored = ReadWhole(store, keys);
   if (!stored) return Fail(stored.error());
   std::size_t at = 0;
   for (const auto& [key, day] : days_) {
     const std::optional<std::string>& held = (*stored)[at++];
     std::int64_t last_ms = 0;
     UsageCounts counts;
-    // A day that cannot be read is begun anew: it must not keep everything after it from being counted.
     if (held && !DecodeDay(key, *held, last_ms, counts)) counts = {};
     counts.Add(day.counts);
     ops.push_back(TxnOp::Put(key, EncodeDay(std::max(last_ms, day.last_ms), counts)));

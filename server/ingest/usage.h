@@ -14,9 +14,9 @@
 // kUsageDays before its receipt is left out.
 //
 // Bounds: kUsageDays days of each flag that the project has when the event is folded (others are left out); of a flag
-// and a day kMostVariations variations of at most kMostVariationBytes, the rest together as "(other)"; of an entry
-// kMostEntryFlags flags, the rest is left out. Memory: what one page of the journal says. In the store some 100 bytes a
-// day for each flag that is evaluated:
+// and a day kMostVariations variations, the rest together as "(other)", and with them what is no name of a variation
+// (IsKey), whatever it is; of an entry kMostEntryFlags flags, the rest is left out. Memory: what one page of the
+// journal says. In the store some 100 bytes a day for each flag that is evaluated, kMostDayBytes at most:
 //
 //   !usage/day/ day / project/environment NUL flag {"last":1790000000123,"counts":{"on":812},"fallback":3,"errors":1}
 //   !usage/since/ project/environment                 {"since":1790000000123}
@@ -44,9 +44,10 @@ struct FactEntry;
 
 inline constexpr std::chrono::days kUsageDays{90};
 // All of an entry goes into one transaction, whose size these bound, whatever clients say.
-inline constexpr std::size_t kMostVariations = 16;      // of a flag and a day
-inline constexpr std::size_t kMostVariationBytes = 64;  // a longer name counts as "(other)"
+inline constexpr std::size_t kMostVariations = 16;  // of a flag and a day, beside the others
 inline constexpr std::size_t kMostEntryFlags = 8'000;
+inline constexpr std::size_t kMostDayBytes = 3u << 10;           // of a flag and a day, as stored, with its key
+inline constexpr std::string_view kOtherVariations = "(other)";  // no name of any
 inline constexpr std::string_view kUsagePrefix = "!usage/day/", kUsageSincePrefix = "!usage/since/";
 
 struct UsageCounts {
@@ -66,7 +67,9 @@ class UsageDeltas {
            const std::function<bool(std::string_view flag)>& is_flag);
   // What is stored, and this. Afterwards it is empty.
   Result<std::vector<TxnOp>> Ops(const Store& store);
-  std::size_t size() const { return days_.size(); }
+  // Of the operations, whatever is stored already; and what those of an entry may add.
+  std::size_t most_bytes() const { return (days_.size() + since_.size()) * kMostDayBytes; }
+  static std::size_t MostBytesOf(const FactEntry& entry);
   // The newest receipt of an entry that had any, since the beginning.
   std::optional<std::chrono::sys_days> newest() const { return newest_; }
 
