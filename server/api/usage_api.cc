@@ -25,7 +25,8 @@ void AppendCounts(const UsageCounts& counts, Object& object) {
   if (counts.errors > 0) object.Append("errors", Value(counts.errors));
 }
 
-// What it has served and nothing else, back to the first day on which it did; nullopt: nothing, or several at the end.
+// What it has served and nothing else, back to the first day on which it did; nullopt: nothing, or several at the end,
+// or what has no name of its own.
 std::optional<Value> AloneOf(const FlagUsage& flag) {
   const std::string* variation = nullptr;
   sys_days since{};
@@ -34,7 +35,7 @@ std::optional<Value> AloneOf(const FlagUsage& flag) {
     if (counts.variations.empty() && counts.fallback == 0) continue;  // errors alone say nothing of the flag
     if (counts.variations.size() != 1 || counts.fallback > 0) break;
     const std::string& served = counts.variations.begin()->first;
-    if (variation != nullptr && served != *variation) break;
+    if (served == kOtherVariations || (variation != nullptr && served != *variation)) break;
     variation = &served;
     since = day->first;
   }

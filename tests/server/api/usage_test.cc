@@ -68,6 +68,19 @@ TEST_F(UsageApiTest, AFlagThatSaysTheFallbackServesIsNotAlone) {
   EXPECT_EQ(TextAt(flag, "evaluations"), "6");
 }
 
+TEST_F(UsageApiTest, VariationsWithoutANameOfTheirOwnAreNotOneThatIsAlone) {
+  Count(One("a", "not a name", 5) + "," + One("a", "nor this", 5));
+  const std::string longest(128, 'x');
+  Count(One("b", longest, 1));
+  server.SetNow(server.now_ms() + kDayMs);
+  Count(One("a", "not a name", 5) + "," + One("c", "on", 1));
+  const Value all = server.Get(kUsage);
+  const Array& flags = all.Find("flags")->AsArray();
+  EXPECT_EQ(flags[0].Find("alone"), nullptr) << ToJson(flags[0]);
+  EXPECT_EQ(TextAt(flags[0], "variations"), R"-({"(other)":15})-");
+  EXPECT_EQ(TextAt(flags[1], "alone"), R"({"variation":")" + longest + R"(","since":"2027-01-01"})");
+}
+
 TEST_F(UsageApiTest, ComesInPagesAndRefusesWhatIsNotThere) {
   const Value first = server.Get(kUsage + "?limit=2");
   EXPECT_EQ(first.Find("flags")->AsArray().size(), 2U);
