@@ -35,9 +35,11 @@ const std::vector<Fault>& Faults() {
        "classic: { serves: classic, weight: 20% }\n  semantic: { serves: semantic, weight: 80% }"},
       // A rollout goes from a few to everybody at once.
       {"change.jump", "flags/flags/cart.yaml", "{ on: 5%, off: 95% }", "{ on: 100%, off: 0% }"},
-      // A flag is switched on before the one that it requires.
+      // A flag is switched on, for a few, before the one that it requires.
       {"change.prerequisite", "flags/flags/cart.yaml",
-       "production: { enabled: false, requires:", "production: { enabled: true, requires:"}};
+       "production: { enabled: false, requires: [{ flag: payments.v2, is: on }], default: on }",
+       "production: { enabled: true, requires: [{ flag: payments.v2, is: on }], default: { serve: { on: 5%, off: 95% } "
+       "} }"}};
   return kFaults;
 }
 
