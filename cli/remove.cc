@@ -83,6 +83,10 @@ std::string List(const std::vector<std::string>& names) {
 Result<Surviving> ChosenOf(const FlagDefinition& flag, const RemoveOptions& options) {
   std::string name = options.keep;
   if (name.empty()) {
+    if (flag.archived) {
+      return Fail(ErrorCode::kInvalid, "flag '" + flag.key + "' is archived, and serves what each caller falls back " +
+                                           "on: say with --keep which variation stays (" + List(NamesOf(flag)) + ")");
+    }
     const std::optional<std::string> alone = ServedAlone(flag, options.environment);
     if (!alone) {
       return Fail(ErrorCode::kInvalid, "flag '" + flag.key + "' does not serve one variation alone in " +

@@ -436,11 +436,30 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (!condition || !condition->of_flag || !condition->effects.empty() || !condition->Truth()) return nullptr;
     const clang::Expr* chosen = *condition->Truth() ? choice->getTrueExpr() : choice->getFalseExpr();
     const clang::Expr* bare = chosen->IgnoreParens();
+    if (choice->isPRValue() && Written(bare)->isGLValue() && IsKept(choice)) return nullptr;
     const auto decayed = [&](clang::QualType type) {
       return (type->isArrayType() ? context_.getArrayDecayedType(type) : type).getCanonicalType();
     };
     const clang::QualType of_chosen = decayed(Written(bare)->getType()), of_both = decayed(choice->getType());
     return of_chosen.getUnqualifiedType() == of_both.getUnqualifiedType() ? chosen : nullptr;
+  }
+
+  // A reference is bound to the value: a copy, which nobody else changes.
+  bool IsKept(const clang::Expr* expression) const {
+    clang::DynTypedNode node = clang::DynTypedNode::create(*expression);
+    while (true) {
+      const clang::DynTypedNodeList parents = context_.getParents(node);
+      if (parents.size() != 1) return false;
+      node = parents[0];
+      if (const auto* made = node.get<clang::MaterializeTemporaryExpr>()) {
+        const bool is_read = made->isBoundToLvalueReference() || made->getType().isConstQualified();
+        return made->getStorageDuration() != clang::SD_FullExpression || !is_read;
+      }
+      if (!node.get<clang::ImplicitCastExpr>() && !node.get<clang::ParenExpr>() &&
+          !node.get<clang::CXXBindTemporaryExpr>()) {
+        return false;
+      }
+    }
   }
 
   // Parentheses around all of a condition mean nothing once something beside them is gone.
@@ -590,6 +609,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     const std::optional<Range> range = chosen == nullptr ? std::nullopt : sources_.Of(chosen);
     if (condition && condition->of_flag && (!whole || !range || !condition->effects.empty())) {
       Refuse(choice, !condition->effects.empty() ? "a call in it may do something, and stands where no statement can"
+                     : IsKept(choice)            ? "a reference is bound to what ?: gives"
                                                  : "the two sides of ?: are of different types, or made by a macro");
       return;
     }
@@ -620,25 +640,25 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (const auto* loop = dyn_cast<clang::WhileStmt>(statement)) return While(loop, where);
     if (const auto* choice = dyn_cast<clang::SwitchStmt>(statement)) return Switch(choice, where);
     if (const auto* loop = dyn_cast<clang::DoStmt>(statement)) {
-      Below(loop->getBody(), loop);
+      Below(loop->getBody(), loop, false);
       return TopExpression(loop->getCond());
     }
     if (const auto* loop = dyn_cast<clang::ForStmt>(statement)) {
       Header(loop->getInit());
       TopExpression(loop->getCond());
       Expression(loop->getInc());
-      return Below(loop->getBody(), loop);
+      return Below(loop->getBody(), loop, where.has_else_behind);
     }
     if (const auto* each = dyn_cast<clang::CXXForRangeStmt>(statement)) {
       Header(each->getInit());
       Expression(each->getRangeInit());
-      return Below(each->getBody(), each);
+      return Below(each->getBody(), each, where.has_else_behind);
     }
     if (const auto* given = dyn_cast<clang::ReturnStmt>(statement)) {
       return ReturnOf(given, returns_typed_);
     }
     if (const auto* expression = dyn_cast<clang::Expr>(statement)) return Alone(expression, where);
-    for (const clang::Stmt* child : statement->children()) Below(child, statement);
+    for (const clang::Stmt* child : statement->children()) Below(child, statement, where.has_else_behind);
   }
 
   // What a loop declares stays.
@@ -653,8 +673,9 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     }
   }
 
-  void Below(const clang::Stmt* statement, const clang::Stmt* owner) {
+  void Below(const clang::Stmt* statement, const clang::Stmt* owner, bool has_else_behind) {
     Where where;
+    where.has_else_behind = has_else_behind;
     where.owner = owner;
     Statement(statement, where);
   }
@@ -824,15 +845,14 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
   bool MayGo(const clang::VarDecl* variable, const clang::Stmt* kept) {
     const std::optional<Known> known = knowledge_.OfVariable(variable);
     if (!known || !known->effects.empty()) {
-      return knowledge_.IsPure(variable->getInit()) && IsFleeting(variable->getType()) &&
-             !IsUsedIn(variable, kept, true);
+      return knowledge_.IsPure(variable->getInit()) && IsFleeting(variable) && !IsUsedIn(variable, kept, true);
     }
     return known->kind == Known::Kind::kBool ? captured_.count(variable) == 0 : !IsUsedIn(variable, kept, false);
   }
 
   // Types whose end does nothing that anybody waits for.
-  static bool IsFleeting(clang::QualType type) {
-    const auto* record = type->getAsCXXRecordDecl();
+  bool IsFleeting(clang::QualType type) const {
+    const auto* record = context_.getBaseElementType(type)->getAsCXXRecordDecl();
     if (record == nullptr || !record->hasDefinition() || record->hasTrivialDestructor()) return true;
     const std::string name = record->getQualifiedNameAsString();
     for (const char* plain : {"std::basic_string", "std::__cxx11::basic_string", "std::vector", "std::map", "std::set",
@@ -857,6 +877,20 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
       if (name == ours) return true;
     }
     return false;
+  }
+
+  // Also what its initializer makes, and a reference keeps as long as the variable lives.
+  bool IsFleeting(const clang::VarDecl* variable) const {
+    return IsFleeting(variable->getType()) && !KeepsMore(variable->getInit());
+  }
+  bool KeepsMore(const clang::Stmt* statement) const {
+    if (statement == nullptr || isa<clang::LambdaExpr>(statement)) return false;
+    if (const auto* made = dyn_cast<clang::MaterializeTemporaryExpr>(statement);
+        made != nullptr && made->getStorageDuration() != clang::SD_FullExpression && !IsFleeting(made->getType())) {
+      return true;
+    }
+    return std::any_of(statement->child_begin(), statement->child_end(),
+                       [&](const clang::Stmt* child) { return KeepsMore(child); });
   }
 
   // `any`: also where the use would be folded away.
@@ -936,14 +970,34 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
       Children(block, inside);
       return true;
     }
-    const bool dangles = where.has_else_behind && isa<clang::IfStmt>(taken);
+    const bool dangles = where.has_else_behind && EndsWithIf(taken);
     Replace(prefix, before + (dangles ? "{ " : ""));
     if (prefix.end == suffix.begin || suffix.begin < suffix.end || dangles) Replace(suffix, dangles ? " }" : "");
     const std::size_t here = Indent(text, whole->begin), there = Indent(text, kept_begin);
     Outdent(*kept, text, there > here ? there - here : 0);
     Where at = where;
+    at.has_else_behind = where.has_else_behind && !dangles;
     Statement(taken, at);
     return true;
+  }
+
+  // An else behind it would be read as the else of that.
+  static bool EndsWithIf(const clang::Stmt* statement) {
+    while (true) {
+      if (const auto* loop = dyn_cast<clang::ForStmt>(statement)) {
+        statement = loop->getBody();
+      } else if (const auto* each = dyn_cast<clang::CXXForRangeStmt>(statement)) {
+        statement = each->getBody();
+      } else if (const auto* repeat = dyn_cast<clang::WhileStmt>(statement)) {
+        statement = repeat->getBody();
+      } else if (const auto* label = dyn_cast<clang::LabelStmt>(statement)) {
+        statement = label->getSubStmt();
+      } else if (const auto* marked = dyn_cast<clang::AttributedStmt>(statement)) {
+        statement = marked->getSubStmt();
+      } else {
+        return isa<clang::IfStmt>(statement);
+      }
+    }
   }
 
   static bool IsBareInside(std::string_view text, const Range& block) {
@@ -1000,7 +1054,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
             names.insert(binding->getNameAsString());
           }
         }
-        if (variable != nullptr && !is_last && !IsFleeting(variable->getType())) return false;
+        if (variable != nullptr && !is_last && !IsFleeting(variable)) return false;
         names.insert(named->getNameAsString());
       }
     }
@@ -1054,7 +1108,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     } else {
       TopExpression(loop->getCond());
     }
-    Below(loop->getBody(), loop);
+    Below(loop->getBody(), loop, where.has_else_behind);
   }
 
   static bool HasBreak(const clang::Stmt* statement) {
@@ -1072,11 +1126,11 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (!known || !known->of_flag) {
       Header(choice->getInit());
       Expression(choice->getCond());
-      return Below(choice->getBody(), choice);
+      return Below(choice->getBody(), choice, false);
     }
     if (const char* why = FoldSwitch(choice, *known, where)) {
       Refuse(choice->getCond(), why);
-      Below(choice->getBody(), choice);
+      Below(choice->getBody(), choice, false);
     }
   }
 
@@ -1251,8 +1305,8 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
           continue;
         }
         if (is_detail) continue;
-      } else if (may_go && where.block != nullptr && IsFleeting(variable->getType()) &&
-                 knowledge_.IsPure(variable->getInit()) && !variable->isStaticLocal()) {
+      } else if (may_go && where.block != nullptr && IsFleeting(variable) && knowledge_.IsPure(variable->getInit()) &&
+                 !variable->isStaticLocal()) {
         if (const std::optional<Range> whole = sources_.Of(declared)) {
           candidates_.push_back({variable, *whole, true, "", sources_.TextAt(declared->getBeginLoc()), false});
         }
@@ -1387,7 +1441,12 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
 
   // ---- Handles ---------------------------------------------------------------------------------------------------
 
-  HandleRemoval& RemovalOf(const clang::ValueDecl* decl) { return result_.handles[UsrOf(decl)]; }
+  HandleRemoval& RemovalOf(const clang::ValueDecl* decl) {
+    const std::string usr = UsrOf(decl);
+    HandleRemoval& removal = result_.handles[usr];
+    if (names_.withdrawn.count(usr) != 0) removal.possible = false;
+    return removal;
+  }
 
   void NoteHandle(const clang::ValueDecl* decl) {
     HandleRemoval& removal = RemovalOf(decl);
@@ -1527,6 +1586,10 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
       }
       if (node.get<clang::CallExpr>() || node.get<clang::FunctionDecl>()) break;
     }
+    if (names_.withdrawn.count(mention.handle) != 0) {
+      mention.handle.clear();
+      mention.why = "the handle has another key elsewhere, or gets one later";
+    }
     return mention;
   }
 
@@ -1634,6 +1697,7 @@ class NameFinder : public clang::RecursiveASTVisitor<NameFinder> {
   }
   // A handle that is made by a list, or becomes another one.
   bool VisitInitListExpr(clang::InitListExpr* list) {
+    if (list->getSemanticForm() != nullptr) list = list->getSemanticForm();
     const clang::CXXRecordDecl* record = list->getType().isNull() ? nullptr : list->getType()->getAsCXXRecordDecl();
     if (record == nullptr || !record->hasDefinition()) return true;
     const bool is_other = std::any_of(list->begin(), list->end(), [&](const clang::Stmt* child) {

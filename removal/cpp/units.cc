@@ -68,9 +68,33 @@ class Complaints : public clang::DiagnosticConsumer {
 
 struct Unit {
   std::string file;
+  tooling::CompileCommand command;
   std::unique_ptr<clang::ASTUnit> parsed;  // null: not kept
   std::vector<Left> unused;
 };
+
+class OneCommand : public tooling::CompilationDatabase {
+ public:
+  explicit OneCommand(tooling::CompileCommand command) : command_(std::move(command)) {}
+  std::vector<tooling::CompileCommand> getCompileCommands(llvm::StringRef) const override { return {command_}; }
+
+ private:
+  tooling::CompileCommand command_;
+};
+
+// Without what says only where the result goes: targets that differ in nothing else see the same.
+std::vector<std::string> Seeing(const tooling::CompileCommand& command) {
+  std::vector<std::string> words{command.Directory};
+  for (std::size_t i = 0; i < command.CommandLine.size(); ++i) {
+    const std::string& word = command.CommandLine[i];
+    if (word == "-o" || word == "-MF" || word == "-MT" || word == "-MQ") {
+      ++i;
+    } else {
+      words.push_back(word);
+    }
+  }
+  return words;
+}
 
 bool IsWord(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -194,10 +218,28 @@ class Remover {
     }
   }
 
+  // One unit for each way in which targets compile it.
   void Take(const std::string& file) {
-    Unit unit{file, nullptr, {}};
+    std::vector<std::vector<std::string>> seen;
+    for (tooling::CompileCommand& command : commands_.getCompileCommands(file)) {
+      std::vector<std::string> words = Seeing(command);
+      if (std::find(seen.begin(), seen.end(), words) != seen.end()) continue;
+      seen.push_back(std::move(words));
+      if (!Take(Unit{file, std::move(command), nullptr, {}})) return;
+    }
+    if (seen.empty()) {
+      refused_.insert(file);
+      answer_.left.push_back({file, 0, 0, "not looked at: it has no command that clang understands", false});
+      return;
+    }
+    ways_[file] = seen.size();
+    ++answer_.units;
+  }
+
+  bool Take(Unit unit) {
+    const std::string file = unit.file;
     Complaints complaints(files_);
-    std::unique_ptr<clang::ASTUnit> parsed = Parse(file, complaints);
+    std::unique_ptr<clang::ASTUnit> parsed = Parse(unit, complaints);
     if (parsed == nullptr || complaints.error) {
       refused_.insert(file);
       Left left{file, 0, 0, "not looked at: it has no command that clang understands", false};
@@ -211,22 +253,26 @@ class Remover {
         }
       }
       answer_.left.push_back(std::move(left));
-      return;
+      // Nor in the other ways: what it becomes in those alone would break this one.
+      units_.erase(std::remove_if(units_.begin(), units_.end(), [&](const Unit& other) { return other.file == file; }),
+                   units_.end());
+      return false;
     }
-    ++answer_.units;
     unit.unused = std::move(complaints.unused);
     if (units_.size() < kMostKept) unit.parsed = std::move(parsed);
     units_.push_back(std::move(unit));
+    return true;
   }
 
-  std::unique_ptr<clang::ASTUnit> Parse(const std::string& file, Complaints& complaints) const {
-    tooling::ClangTool tool(commands_, {file});
+  std::unique_ptr<clang::ASTUnit> Parse(const Unit& unit, Complaints& complaints) const {
+    const OneCommand command(unit.command);
+    tooling::ClangTool tool(command, {unit.file});
     tool.setDiagnosticConsumer(&complaints);
     tool.setPrintErrorMessage(false);
-    tool.appendArgumentsAdjuster(
-        tooling::getInsertArgumentAdjuster({"-resource-dir=" GUIDON_CLANG_RESOURCES, "-Wno-everything", "-Wno-error",
-                                            "-Wunused", "-Wunused-parameter", "-Wno-unused-command-line-argument"},
-                                           tooling::ArgumentInsertPosition::END));
+    tool.appendArgumentsAdjuster(tooling::getInsertArgumentAdjuster(
+        {"-resource-dir=" GUIDON_CLANG_RESOURCES, "-Wno-everything", "-Wno-error", "-Wunused", "-Wunused-parameter",
+         "-Wdangling-else", "-Wreturn-type", "-Wno-unused-command-line-argument"},
+        tooling::ArgumentInsertPosition::END));
     for (const Rewritten& changed : answer_.files) tool.mapVirtualFile(changed.file, changed.after);
     std::vector<std::unique_ptr<clang::ASTUnit>> units;
     tool.buildASTs(units);
@@ -236,7 +282,7 @@ class Remover {
   void Work(Unit& unit, const std::function<void(clang::ASTContext&)>& with) const {
     if (unit.parsed != nullptr) return with(unit.parsed->getASTContext());
     Complaints complaints(files_);
-    const std::unique_ptr<clang::ASTUnit> parsed = Parse(unit.file, complaints);
+    const std::unique_ptr<clang::ASTUnit> parsed = Parse(unit, complaints);
     if (parsed != nullptr) with(parsed->getASTContext());
   }
 
@@ -248,10 +294,11 @@ class Remover {
       const auto [known, is_new] = edits_.emplace(file, edits);
       if (is_new || known->second == edits) continue;
       broken_.insert(file);
-      answer_.left.push_back(
-          {file, 0, 0,
-           "left as it is: " + fs::path(unit.file).filename().string() + " sees it in another way than others do",
-           false});
+      const std::string why =
+          file == unit.file
+              ? "it is compiled in " + std::to_string(ways_.at(file)) + " ways, and becomes something else in each"
+              : fs::path(unit.file).filename().string() + " sees it in another way than others do";
+      answer_.left.push_back({file, 0, 0, "left as it is: " + why, false});
     }
     for (auto& [place, mention] : result.mentions) {
       const auto [known, is_new] = mentions_.emplace(place, mention);
@@ -317,7 +364,7 @@ class Remover {
     std::vector<Left> unused;
     for (const Unit& unit : units_) {
       Complaints complaints(files_);
-      const std::unique_ptr<clang::ASTUnit> parsed = Parse(unit.file, complaints);
+      const std::unique_ptr<clang::ASTUnit> parsed = Parse(unit, complaints);
       if (parsed == nullptr || complaints.error) {
         const std::string why = complaints.error ? complaints.error->why : "it cannot be parsed";
         const int line = complaints.error ? complaints.error->line : 0;
@@ -373,7 +420,8 @@ class Remover {
   std::map<std::string, std::string> texts_;
   std::map<std::string, std::vector<std::string>> by_name_, includes_;
   std::vector<Unit> units_;
-  std::set<std::string> refused_, broken_;  // units; files
+  std::map<std::string, std::size_t> ways_;  // in which a unit is compiled
+  std::set<std::string> refused_, broken_;   // units; files
   Names names_;
   std::map<std::string, Edits> edits_;
   std::map<Place, Mention> mentions_;

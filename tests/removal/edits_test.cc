@@ -96,5 +96,15 @@ TEST(LinesTest, DirectivesAreFoundAtTheBeginOfALineOnly) {
   EXPECT_TRUE(HasDirective(text, 12, text.size()));
 }
 
+TEST(LinesTest, TheGuardOfAHeaderIsNoCondition) {
+  const std::string text = "// One.\n#ifndef A_H_\n#define A_H_\n# include <b>\na;\n#ifdef X\nb;\n#endif\nc;\n#endif\n";
+  EXPECT_FALSE(IsWithinIf(text, text.find("a;")));
+  EXPECT_TRUE(IsWithinIf(text, text.find("b;")));
+  EXPECT_FALSE(IsWithinIf(text, text.find("c;")));
+  const std::string bare = "#ifndef X\na;\n#else\nb;\n#endif\n";
+  EXPECT_TRUE(IsWithinIf(bare, bare.find("a;")));
+  EXPECT_TRUE(IsWithinIf(bare, bare.find("b;")));
+}
+
 }  // namespace
 }  // namespace guidon::removal

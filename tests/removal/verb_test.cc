@@ -82,6 +82,20 @@ TEST(RemoveVerbTest, TheValueThatStaysIsNamedOrWhatTheEnvironmentServesToEverybo
   EXPECT_EQ(Remove(files, {"--keep", "on", "--write", "--dry-run"}).exit_code, 2);
 }
 
+TEST(RemoveVerbTest, OfAnArchivedFlagTheValueIsNamed) {
+  const Workspace files({{"src/main.cc", kMain},
+                         {"shop/guidon.yaml", "project: shop\nenvironments: { production: {}, staging: {} }\n"},
+                         {"shop/flags/all.yaml",
+                          "- { flag: payments.v2, type: boolean, owner: a, archived: true, environments: {\n"
+                          "    staging: { enabled: true, default: on } } }\n"}});
+  files.Write("compile_commands.json", "[" + Command(files, files / "src/main.cc") + "]");
+  const Finished done = Remove(files, {"-w", files / "shop", "-e", "staging"});
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_THAT(done.errors, HasSubstr("flag 'payments.v2' is archived, and serves what each caller falls back on: say "
+                                     "with --keep which variation stays (on, off)"));
+  EXPECT_EQ(Remove(files, {"-w", files / "shop", "--keep", "on"}).exit_code, 0);
+}
+
 TEST(RemoveVerbTest, WithoutCommandsItSaysWhereTheyComeFrom) {
   const Workspace files({{"src/main.cc", kMain}, {".git/HEAD", ""}});
   const Finished none = Remove(files, {"--keep", "on"});
@@ -165,6 +179,97 @@ TEST(RemoveVerbTest, ProgramsGetTheDiffOfEachFile) {
   EXPECT_EQ(file.Find("file")->AsString(), files / "src/main.cc");
   EXPECT_THAT(file.Find("diff")->AsString(), HasSubstr("-  Pay(client.Bool(\"payments.v2\", user, false));\n"));
   EXPECT_TRUE(answer.Find("left")->AsArray().empty());
+}
+
+// A source: `head` declares what the flag is read through, `body` reads.
+std::string Unit(const std::string& head, const std::string& body) {
+  return "#include <guidon/client.h>\nextern const guidon::Client& client;\nvoid A();\nvoid B();\n" + head + "\n" +
+         "void Go(const guidon::Context& user) {\n" + body + "}\n";
+}
+
+TEST(RemoveVerbTest, NamesThatOtherFilesCannotSeeAreOfOneFile) {
+  const std::string mine = Unit(
+      "static const guidon::Flag<bool> kOn(client, \"payments.v2\", false);\n"
+      "namespace { bool IsOn(const guidon::Context& user) { return kOn(user); } }",
+      "  if (kOn(user)) A();\n  if (IsOn(user)) B();\n");
+  const std::string other = Unit(
+      "static const guidon::Flag<bool> kOn(client, \"other\", false);\n"
+      "namespace { bool IsOn(const guidon::Context& user) { return kOn(user); } }",
+      "  if (kOn(user)) A();\n  if (IsOn(user)) B();\n");
+  const Workspace files({{"src/a/page.cc", mine}, {"src/b/page.cc", other}});
+  files.Write("compile_commands.json",
+              "[" + Command(files, files / "src/a/page.cc") + ", " + Command(files, files / "src/b/page.cc") + "]");
+  EXPECT_THAT(LeftOf(Remove(files, {"--keep", "on", "--write", "--json"}), files),
+              ::testing::ElementsAre(HasSubstr("unused parameter 'user' now")));
+  EXPECT_THAT(TextFile(files / "src/a/page.cc"), HasSubstr("{\n  A();\n  B();\n}"));
+  EXPECT_EQ(TextFile(files / "src/b/page.cc"), other);
+}
+
+TEST(RemoveVerbTest, ANameThatIsSomethingElseElsewhereIsNoReadOfTheFlag) {
+  const std::string header =
+      "#pragma once\n#include <guidon/client.h>\nextern const guidon::Flag<bool> kOn;\nbool IsOn(const "
+      "guidon::Context&);\n";
+  const std::string user = Unit("#include \"on.h\"", "  if (kOn(user)) A();\n  if (IsOn(user)) B();\n");
+  const auto definitions = [](const std::string& key) {
+    return "#include \"on.h\"\nextern const guidon::Client& client;\nconst guidon::Flag<bool> kOn(client, \"" + key +
+           "\", false);\nbool IsOn(const guidon::Context& user) { return kOn(user); }\n";
+  };
+  const Workspace files({{"src/on.h", header},
+                         {"src/one.cc", definitions("payments.v2")},
+                         {"src/two.cc", definitions("other")},
+                         {"src/user.cc", user}});
+  files.Write("compile_commands.json", "[" + Command(files, files / "src/one.cc") + ", " +
+                                           Command(files, files / "src/two.cc") + ", " +
+                                           Command(files, files / "src/user.cc") + "]");
+  EXPECT_EQ(Remove(files, {"--keep", "on", "--write"}).exit_code, 1);
+  EXPECT_EQ(TextFile(files / "src/two.cc"), definitions("other"));
+  EXPECT_EQ(TextFile(files / "src/user.cc"), user);
+}
+
+TEST(RemoveVerbTest, AHandleThatMayHaveAnotherKeyIsLeft) {
+  const auto is_left = [](const std::string& head, const std::string& body) {
+    const std::string text = Unit(head, body);
+    const Workspace files(Texts{{"src/main.cc", text}});
+    files.Write("compile_commands.json", "[" + Command(files, files / "src/main.cc") + "]");
+    EXPECT_EQ(Remove(files, {"--keep", "on", "--write"}).exit_code, 1);
+    EXPECT_EQ(TextFile(files / "src/main.cc"), text);
+  };
+  is_left(
+      "struct Page {\n  Page() : on(client, \"payments.v2\", false) {}\n  explicit Page(int) : on(client, "
+      "\"other\", false) {}\n  guidon::Flag<bool> on;\n};",
+      "  if (Page(1).on(user)) A();\n");
+  is_left(
+      "struct Page {\n  guidon::Flag<bool> on{client, \"payments.v2\", false};\n};\nPage other{{client, \"other\", "
+      "false}};",
+      "  if (other.on(user)) A();\n");
+  is_left("guidon::Flag<bool> on(client, \"payments.v2\", false);\nguidon::Flag<bool> off(client, \"other\", false);",
+          "  on = off;\n  if (on(user)) A();\n");
+}
+
+TEST(RemoveVerbTest, ASourceOfSeveralTargetsIsSeenInAllWays) {
+  const std::string same = kMain;
+  const std::string torn =
+      "#include <guidon/client.h>\nvoid Pay(bool);\nvoid Go(const guidon::Client& client, const "
+      "guidon::Context& user) {\n  bool on = client.Bool(\"payments.v2\", user, false);\n"
+      "  if (MODE) on = false;\n  if (on) Pay(MODE);\n}\n";
+  const std::string split =
+      "#include <guidon/client.h>\nvoid Pay(bool);\nvoid Go(const guidon::Client& client, const "
+      "guidon::Context& user) {\n  bool on = client.Bool(\"payments.v2\", user, false);\n"
+      "  if (on) Pay(true);\n  CHANGE;\n}\n";
+  const Workspace files({{"src/same.cc", same}, {"src/torn.cc", torn}, {"src/split.cc", split}});
+  const auto in_both = [&](const std::string& file, const std::string& one, const std::string& two) {
+    return Command(files, file, one) + ", " + Command(files, file, two);
+  };
+  files.Write("compile_commands.json",
+              "[" + in_both(files / "src/same.cc", "", "") + ", " +
+                  in_both(files / "src/torn.cc", "-DMODE=0 ", "-DMODE=1 ") + ", " +
+                  in_both(files / "src/split.cc", "'-DCHANGE=Pay(on)' ", "'-DCHANGE=on=false' ") + "]");
+  const Finished done = Remove(files, {"--keep", "on", "--write", "--json"});
+  EXPECT_THAT(TextFile(files / "src/same.cc"), HasSubstr("Pay(true);"));
+  EXPECT_THAT(TextFile(files / "src/torn.cc"), HasSubstr("bool on = true;"));
+  EXPECT_EQ(TextFile(files / "src/split.cc"), split);
+  EXPECT_THAT(LeftOf(done, files), ::testing::Contains(HasSubstr("src/split.cc: left as it is: it is compiled in 2 "
+                                                                 "ways, and becomes something else in each")));
 }
 
 TEST(RemoveVerbTest, WithoutItsHelperItSaysWhatToInstall) {
