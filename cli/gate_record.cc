@@ -57,6 +57,7 @@ struct Unrecorded {
 };
 
 std::optional<Unrecorded> Send(const Connection& connection, const GateRun& run, Value& receipt) {
+  if (run.report.unreachable) return Unrecorded{kUnreachable, "the server cannot be reached"};
   const Result<std::string> project = ResolveProject(connection, run.project);
   if (!project) {
     return Unrecorded{project.error().code == ErrorCode::kUnavailable ? kUnreachable : kUsage, project.error().message};

@@ -18,6 +18,12 @@ std::string ReportWith(const std::string& decision, const std::string& ratio, co
          guardrail + R"("}]})";
 }
 
+// As the server has the experiment, beside its report.
+constexpr const char* kRecord =
+    R"({"definition":{"experiment":"one-page","flag":"layout","environment":"production","unit":"account_id",)"
+    R"("variants":{"control":{"serves":"off","weight":"50%"},"one_page":{"serves":"on","weight":"50%"}},)"
+    R"("metrics":{"primary":{"use":"orders","expect":"up"}}}})";
+
 const std::vector<std::string> kGate = {"gate", "--environment", "production", "--experiment", "one-page",
                                         "-p",   "shop"};
 
@@ -30,7 +36,7 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
     return words;
   };
   const std::vector<std::string> gate = by("off.yaml");  // nothing is recorded: the server gives these answers alone
-  const auto code = [&](const std::string& report) { return Asking(gate, {{report}}).exit_code; };
+  const auto code = [&](const std::string& report) { return Asking(gate, {{report}, {kRecord}}).exit_code; };
   EXPECT_EQ(code(ReportWith("keep_running", "green", "green", "safe")), 0);
   EXPECT_EQ(code(ReportWith("ship", "green", "green", "safe")), 0);
   EXPECT_EQ(code(ReportWith("keep_running", "green", "green", "harmed")), 1);
@@ -43,7 +49,7 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
   const auto with_stale = [&](std::string report) { return report.insert(report.find(R"({"id":"sample)"), stale); };
   EXPECT_EQ(code(with_stale(ReportWith("keep_running", "green", "green", "safe"))), 3);
   EXPECT_EQ(code(with_stale(ReportWith("keep_running", "green", "green", "harmed"))), 1);
-  const Finished held = Asking(gate, {{with_stale(ReportWith("ship", "green", "green", "safe"))}});
+  const Finished held = Asking(gate, {{with_stale(ReportWith("ship", "green", "green", "safe"))}, {kRecord}});
   EXPECT_EQ(held.output,
             "hold    live.evidence  experiment one-page\n        not counted yet\n"
             "not looked at: static, as no --workspace was given\n"
@@ -66,7 +72,7 @@ TEST(ReportTest, TheGateFailsOnHarmAndOnABrokenSplitAndWaitsForWhatIsNotKnown) {
   EXPECT_EQ(Asking(gate, {none, entity("staging", "")}).exit_code, 2);
   EXPECT_EQ(Asking(gate, {none, entity("production", R"(,"iteration":2)")}).exit_code, 2);
   EXPECT_EQ(Asking(gate, {none, none}).exit_code, 2);
-  const Finished said = Asking(gate, {{ReportWith("keep_running", "green", "green", "harmed")}});
+  const Finished said = Asking(gate, {{ReportWith("keep_running", "green", "green", "harmed")}, {kRecord}});
   EXPECT_NE(said.output.find("FAIL  production: 1 to mend\n"), std::string::npos) << said.output;
   EXPECT_NE(said.output.find("guardrail errors is harmed"), std::string::npos) << said.output;
   EXPECT_EQ(Guidon({"gate", "--environment", "production"}, {}).exit_code, 2);
