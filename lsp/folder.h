@@ -1,7 +1,7 @@
 // A workspace as an editor has it: the files of the folder, with the texts that are open in place of theirs, and what
 // can be told of them while some are broken.
 //
-//   Folder folder("/work/experiments/shop");
+//   Folder folder("/srv/experiments/shop");
 //   folder.Put("flags/a.yaml", text);       // opened, or changed
 //   folder.Read(now_ms);                    // everything of `guidon validate`, and what tests say
 //   folder.Drop("flags/a.yaml");            // closed: the file counts again

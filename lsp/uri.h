@@ -9,7 +9,7 @@
 
 namespace guidon::lsp {
 
-// "file:///work/a%20b.yaml" -> "/work/a b.yaml", without "." and ".."; nothing for other schemes and hosts.
+// "file:///srv/a%20b.yaml" -> "/srv/a b.yaml", without "." and ".."; nothing for other schemes and hosts.
 std::optional<std::string> PathOfUri(std::string_view uri);
 std::string UriOfPath(std::string_view path);
 

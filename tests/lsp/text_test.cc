@@ -79,13 +79,13 @@ TEST(TextTest, ChangesAreInPlace) {
 }
 
 TEST(UriTest, ArePathsAndBack) {
-  EXPECT_EQ(PathOfUri("file:///work/a%20b/%C3%BC.yaml"), "/work/a b/ü.yaml");
+  EXPECT_EQ(PathOfUri("file:///srv/a%20b/%C3%BC.yaml"), "/srv/a b/ü.yaml");
   EXPECT_EQ(PathOfUri("file://localhost/a/./b/../c"), "/a/c");
   EXPECT_EQ(PathOfUri("file:///a%2"), "/a%2");
   EXPECT_EQ(PathOfUri("untitled:one"), std::nullopt);
   EXPECT_EQ(PathOfUri("file://other/a"), std::nullopt);
   EXPECT_EQ(PathOfUri("file:///a%00b"), std::nullopt);
-  EXPECT_EQ(UriOfPath("/work/a b/ü.yaml"), "file:///work/a%20b/%C3%BC.yaml");
+  EXPECT_EQ(UriOfPath("/srv/a b/ü.yaml"), "file:///srv/a%20b/%C3%BC.yaml");
 }
 
 }  // namespace
