@@ -24,12 +24,6 @@ std::string Processes(std::uint64_t count, std::string_view one, std::string_vie
   return Plural(static_cast<std::size_t>(count), "process") + " " + std::string(count == 1 ? one : many);
 }
 
-std::string Joined(const std::vector<std::string>& texts) {
-  std::string list;
-  for (const std::string& text : texts) list += (list.empty() ? "" : ", ") + text;
-  return list;
-}
-
 // "0.10.2-rc1" -> {0, 10, 2, 0}
 std::array<std::uint64_t, 4> NumbersOf(std::string_view version) {
   std::array<std::uint64_t, 4> numbers{};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/base/text.h"
 #include "core/expect/expect.h"
 #include "workspace/file.h"
 
@@ -15,12 +16,6 @@ std::uint64_t CasesOf(const FlagTest& test) {
   std::uint64_t cases = 1;
   for (const MatrixAxis& axis : test.matrix) cases *= axis.values.size();
   return cases;
-}
-
-std::string Listed(const std::vector<std::string>& texts) {
-  std::string list;
-  for (const std::string& text : texts) list += (list.empty() ? "" : ", ") + text;
-  return list;
 }
 
 // Where an issue of reading stands when there is nothing in the file that it could be at.
@@ -109,7 +104,7 @@ void Folder::RunTests(const guidon::Workspace& workspace, std::int64_t now_ms) {
   const auto say = [&](const Origin& origin, const Path& path, const TestOutcome& outcome) {
     if (outcome.passed()) return;
     std::string message = "the test fails";
-    if (!outcome.failures.empty()) message += ": " + Listed(outcome.failures.front().differences);
+    if (!outcome.failures.empty()) message += ": " + Joined(outcome.failures.front().differences);
     if (outcome.cases > 1) {
       message += "; " + std::to_string(outcome.failed) + " of " + std::to_string(outcome.cases) + " cases";
     }

@@ -84,4 +84,19 @@ std::string Plural(std::size_t count, std::string_view one) {
   return std::to_string(count) + " " + std::string(one) + std::string(ending);
 }
 
+std::string Joined(const std::vector<std::string>& texts) {
+  std::string joined;
+  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
+  return joined;
+}
+
+std::string Listed(const std::vector<std::string>& words, std::string_view last) {
+  std::string list;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) list += i + 1 == words.size() ? " " + std::string(last) + " " : ", ";
+    list += words[i];
+  }
+  return list;
+}
+
 }  // namespace guidon

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace guidon {
 
@@ -22,5 +23,8 @@ std::string Cut(const std::string& text, std::size_t width);
 std::string Wrapped(std::string_view text, std::size_t indent, std::size_t room);
 
 std::string Plural(std::size_t count, std::string_view one);  // "1 flag", "2 flags"
+
+std::string Joined(const std::vector<std::string>& texts);                         // "a, b, c"
+std::string Listed(const std::vector<std::string>& words, std::string_view last);  // "a", "a or b", "a, b or c"
 
 }  // namespace guidon

@@ -12,7 +12,6 @@
 namespace guidon {
 namespace {
 
-using explain::Listed;
 using explain::Quoted;
 using explain::Shown;
 

@@ -117,15 +117,6 @@ std::string Quoted(std::string_view text) {
   return ToJson(Value(Shortened(text, kMostBytes)));
 }
 
-std::string Listed(const std::vector<std::string>& words, std::string_view last) {
-  std::string list;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) list += i + 1 == words.size() ? " " + std::string(last) + " " : ", ";
-    list += words[i];
-  }
-  return list;
-}
-
 std::string AskedOf(std::string_view attribute, const Test& test, bool ignore_case) {
   std::string asked(attribute);
   const OperatorWords words = WordsOf(test.op);

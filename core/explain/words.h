@@ -15,9 +15,8 @@ namespace guidon::explain {
 // Of a context's value, as evaluation finds it: by its whole name, or member by member; nullptr: it has none.
 const Value* FindAttribute(const Value& context, std::string_view attribute);
 
-std::string Shown(const Value& value);                                             // as JSON, shortened
-std::string Quoted(std::string_view text);                                         // quoted, shortened
-std::string Listed(const std::vector<std::string>& words, std::string_view last);  // "a", "a or b", "a, b or c"
+std::string Shown(const Value& value);      // as JSON, shortened
+std::string Quoted(std::string_view text);  // quoted, shortened
 
 // R"(country is one of "DE", "FR")"
 std::string AskedOf(std::string_view attribute, const Test& test, bool ignore_case);

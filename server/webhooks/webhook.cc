@@ -11,6 +11,7 @@
 
 #include "core/base/json.h"
 #include "core/base/json_record.h"
+#include "core/base/text.h"
 #include "core/model/units.h"
 
 namespace guidon {
@@ -36,12 +37,6 @@ Result<std::string> RandomBytes(std::size_t size) {
     return Fail(ErrorCode::kIo, "the operating system gave no random bytes for a webhook");
   }
   return bytes;
-}
-
-std::string Joined(const std::vector<std::string>& texts) {
-  std::string joined;
-  for (const std::string& text : texts) joined += (joined.empty() ? "" : ", ") + text;
-  return joined;
 }
 
 // ---- What befalls an experiment ----------------------------------------------------------------------------------
