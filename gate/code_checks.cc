@@ -8,6 +8,7 @@
 
 #include "core/base/json.h"
 #include "core/model/units.h"
+#include "gate/lookers.h"
 #include "gate/static_checks.h"
 
 namespace guidon::gate {
@@ -44,14 +45,6 @@ bool IsOf(FlagType type, const Value& value) {
   return false;  // its fallback is no literal that says the same
 }
 
-// The flags that conditions look at.
-void AddFlagsOf(const Condition& condition, std::set<std::string>& flags) {
-  for (const Clause& clause : condition.clauses) {
-    if (clause.kind == Clause::Kind::kFlag) flags.insert(clause.flag);
-    for (const Condition& child : clause.children) AddFlagsOf(child, flags);
-  }
-}
-
 class CodeChecker {
  public:
   explicit CodeChecker(const CodeInput& input) : input_(input) {
@@ -68,7 +61,7 @@ class CodeChecker {
       read.insert(reference.key);
     }
     if (!input_.has_files) return std::move(findings_);
-    AddReadByOthers(read);
+    for (const auto& [flag, lookers] : LookersAt(Entities())) read.insert(flag);
     for (const FlagRecord& record : Entities().flags) {
       const FlagDefinition& flag = record.definition;
       if (flag.archived || read.contains(flag.key)) continue;
@@ -132,24 +125,6 @@ class CodeChecker {
         "the code falls back to " + ToJson(*reference.fallback) + ", and " + input_.environment + " serves " +
             ToJson(served->value) + " while the flag is off",
         "let the code fall back to that");
-  }
-
-  void AddReadByOthers(std::set<std::string>& read) const {
-    for (const FlagRecord& record : Entities().flags) {
-      if (record.definition.archived) continue;
-      for (const Targeting& targeting : record.definition.environments) {
-        for (const Requirement& requirement : targeting.requirements) read.insert(requirement.flag);
-        for (const Rule& rule : targeting.rules) {
-          if (rule.when) AddFlagsOf(*rule.when, read);
-        }
-      }
-    }
-    for (const SegmentRecord& record : Entities().segments) {
-      if (record.definition.when) AddFlagsOf(*record.definition.when, read);
-    }
-    for (const ExperimentRecord& record : Entities().experiments) {
-      if (record.definition.audience && !record.definition.archived) AddFlagsOf(*record.definition.audience, read);
-    }
   }
 
   const CodeInput& input_;

@@ -8,6 +8,7 @@
 #include "core/base/text.h"
 #include "core/model/units.h"
 #include "gate/constant_flag.h"
+#include "gate/lookers.h"
 #include "gate/usage_checks.h"
 
 namespace guidon::gate {
@@ -16,38 +17,13 @@ namespace {
 using std::chrono::days;
 using std::chrono::sys_days;
 
-bool LooksAt(const Condition& condition, std::string_view flag) {
-  return std::any_of(condition.clauses.begin(), condition.clauses.end(), [&](const Clause& clause) {
-    if (clause.kind == Clause::Kind::kFlag && clause.flag == flag) return true;
-    return std::any_of(clause.children.begin(), clause.children.end(),
-                       [&](const Condition& child) { return LooksAt(child, flag); });
-  });
-}
-
-bool LooksAt(const FlagDefinition& other, std::string_view flag) {
-  return std::any_of(other.environments.begin(), other.environments.end(), [&](const Targeting& targeting) {
-    return std::any_of(targeting.requirements.begin(), targeting.requirements.end(),
-                       [&](const Requirement& requirement) { return requirement.flag == flag; }) ||
-           std::any_of(targeting.rules.begin(), targeting.rules.end(),
-                       [&](const Rule& rule) { return rule.when && LooksAt(*rule.when, flag); });
-  });
-}
-
 std::string Days(days count) {
   return Plural(static_cast<std::size_t>(count.count()), "day");
 }
 
-std::string Listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
-  }
-  return text;
-}
-
 class Finder {
  public:
-  explicit Finder(const StaleInput& input) : input_(input) {
+  explicit Finder(const StaleInput& input) : input_(input), lookers_(LookersAt(input.definitions.entities)) {
     if (input.references == nullptr) return;
     for (const refs::Reference& reference : *input.references) reads_[reference.key].push_back(&reference);
   }
@@ -75,7 +51,7 @@ class Finder {
     candidate.flag = &flag;
     if (const auto reads = reads_.find(flag.key); reads != reads_.end()) candidate.reads = reads->second;
     if (const auto age = input_.ages.find(flag.key); age != input_.ages.end()) candidate.age = age->second;
-    candidate.needed_by = NeededBy(flag.key);
+    if (const auto lookers = lookers_.find(flag.key); lookers != lookers_.end()) candidate.needed_by = lookers->second;
     const auto add = [&](EvidenceKind kind, std::string sentence) {
       candidate.evidence.push_back({kind, std::move(sentence)});
     };
@@ -128,7 +104,7 @@ class Finder {
     if (settled.empty()) {
       if (!is_new) {
         candidate.evidence.push_back(
-            {EvidenceKind::kNotEvaluated, "not evaluated in " + Days(input_.days) + ", in " + Listed(silent)});
+            {EvidenceKind::kNotEvaluated, "not evaluated in " + Days(input_.days) + ", in " + Listed(silent, "and")});
       }
       return;
     }
@@ -140,25 +116,7 @@ class Finder {
     }
     candidate.evidence.push_back({EvidenceKind::kSettled, "'" + *alone.begin() + "' alone was served for " +
                                                               Days(input_.days) + ", " + std::to_string(evaluations) +
-                                                              " times, in " + Listed(settled)});
-  }
-
-  std::vector<std::string> NeededBy(const std::string& flag) const {
-    std::vector<std::string> names;
-    for (const FlagRecord& other : Entities().flags) {
-      if (!other.definition.archived && LooksAt(other.definition, flag))
-        names.push_back("flag " + other.definition.key);
-    }
-    for (const SegmentRecord& segment : Entities().segments) {
-      if (segment.definition.when && LooksAt(*segment.definition.when, flag)) {
-        names.push_back("segment " + segment.definition.key);
-      }
-    }
-    for (const ExperimentRecord& experiment : Entities().experiments) {
-      const bool is_of_it = experiment.definition.audience && LooksAt(*experiment.definition.audience, flag);
-      if (is_of_it && !experiment.definition.archived) names.push_back("experiment " + experiment.definition.key);
-    }
-    return names;
+                                                              " times, in " + Listed(settled, "and")});
   }
 
   static int WeightOf(const Candidate& candidate) {
@@ -192,6 +150,7 @@ class Finder {
 
   const StaleInput& input_;
   std::map<std::string_view, std::vector<const refs::Reference*>> reads_;
+  const std::map<std::string, std::vector<std::string>, std::less<>> lookers_;
 };
 
 }  // namespace
