@@ -20,6 +20,7 @@ struct ApiAnswer {
   std::string text;                                      // as sent
   std::optional<std::chrono::milliseconds> retry_after;  // of Retry-After; absent: not said
   bool ok() const { return status >= 200 && status < 300; }
+  bool is_passing() const { return status == 429 || status >= 500; }  // too much at once, or a server that restarts
 };
 
 // `body` null: none. Sends an Idempotency-Key with every change and repeats it once when the answer was lost.

@@ -127,8 +127,7 @@ int ExperimentWatch(const ExperimentReportOptions& options) {
   for (std::string seen;;) {
     const Result<ApiAnswer> document = Ask(options.connection, "GET", *path);
     // A server that restarts is waited for; what else is wrong is said.
-    const bool is_passing = document ? document->status >= 500 || document->status == 429
-                                     : document.error().code == ErrorCode::kUnavailable;
+    const bool is_passing = document ? document->is_passing() : document.error().code == ErrorCode::kUnavailable;
     const bool is_last = Clock::now() + pause > end;
     if (document && document->ok()) {
       const std::string state = StateOf(document->body);

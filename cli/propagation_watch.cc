@@ -20,7 +20,7 @@ constexpr milliseconds kFirstPause(250), kLongestPause(5'000);
 // A server that restarts, or has too much to do.
 bool IsPassing(const Result<ApiAnswer>& answer) {
   if (!answer) return answer.error().code == ErrorCode::kUnavailable;
-  return answer->status == 429 || answer->status >= 500;
+  return answer->is_passing();
 }
 
 }  // namespace

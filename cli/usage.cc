@@ -8,10 +8,10 @@ namespace {
 
 constexpr int kMostPages = 1'000;  // whatever it answers, this ends
 
-ErrorCode CodeOf(int status) {
-  if (status == 404) return ErrorCode::kNotFound;
-  if (status == 401 || status == 403) return ErrorCode::kPermissionDenied;
-  return status >= 500 || status == 429 ? ErrorCode::kUnavailable : ErrorCode::kInvalid;
+ErrorCode CodeOf(const ApiAnswer& answer) {
+  if (answer.status == 404) return ErrorCode::kNotFound;
+  if (answer.status == 401 || answer.status == 403) return ErrorCode::kPermissionDenied;
+  return answer.is_passing() ? ErrorCode::kUnavailable : ErrorCode::kInvalid;
 }
 
 }  // namespace
@@ -27,8 +27,7 @@ Result<gate::Usage> AskUsage(const Connection& connection, const std::string& pr
     if (!answer) return Fail(answer.error());
     if (!answer->ok()) {
       const std::string detail = Text(answer->body, "detail");
-      return Fail(CodeOf(answer->status),
-                  detail.empty() ? "the server answers " + std::to_string(answer->status) : detail);
+      return Fail(CodeOf(*answer), detail.empty() ? "the server answers " + std::to_string(answer->status) : detail);
     }
     if (const Status added = gate::AddPage(answer->body, usage); !added) return Fail(added.error());
     const Value* next = answer->body.Find("next");
