@@ -11,6 +11,7 @@
 #include "cli/gate_live.h"
 #include "cli/gate_record.h"
 #include "cli/output.h"
+#include "cli/policy_file.h"
 #include "cli/ruleset_source.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
@@ -21,6 +22,7 @@
 #include "gate/change_checks.h"
 #include "gate/code_checks.h"
 #include "gate/formats.h"
+#include "gate/inputs.h"
 #include "gate/live_checks.h"
 #include "gate/policy.h"
 #include "gate/rules.h"
@@ -32,7 +34,6 @@
 namespace guidon::cli {
 namespace {
 
-constexpr std::size_t kMostContextBytes = 256u << 20;  // as ReadContexts
 constexpr std::string_view kPolicyFile = "gate.yaml", kRefsFile = "refs.yaml";
 
 // Why no verdict can be given at all, with its exit code; said already.
@@ -88,20 +89,11 @@ class Gating {
   Stop TakePolicy() {
     const std::string path = NamedOrInWorkspace(options_.policy, kPolicyFile);
     if (!path.empty()) {
-      const Result<std::string> text = ReadFile(path, YamlLimits().max_bytes);
-      if (!text) return Refuse(text.error());
-      gate::PolicyResult read = gate::ReadPolicy(*text, path);
-      if (!read.faults.empty()) {
-        Error error{ErrorCode::kInvalid, "the policy " + path + " cannot be used", {}};
-        for (gate::PlacedFault& fault : read.faults) {
-          std::cerr << Describe(PlacedIssue{path, fault.at, fault.issue}, Err()) << "\n";
-          error.issues.push_back(std::move(fault.issue));
-        }
-        Complain(error, options_.json);
-        return kUsage;
-      }
-      policy_ = std::move(read.policy);
-      inputs_.Add("policy", *text);
+      int exit_code = kPass;
+      std::optional<PolicyFile> file = ReadPolicyFile(path, Saying(), exit_code);
+      if (!file) return exit_code;
+      policy_ = std::move(file->policy);
+      inputs_.Add("policy", file->text);
     }
     inputs_.Add("options", ToJson(Object{{"environment", Value(options_.environment)},
                                          {"workspace", Value(Normal(options_.workspace))},
@@ -119,14 +111,15 @@ class Gating {
 
   Stop LookAtFiles() {
     if (options_.workspace.empty()) return NotLooked("static", "no --workspace was given");
-    Result<Workspace> workspace = ReadWorkspace(options_.workspace, {.today = report_.day});
+    Result<Workspace> workspace = ReadWorkspace(options_.workspace, {.today = report_.day, .keeps_texts = true});
     if (!workspace) return Refuse(workspace.error());
     workspace_ = *std::move(workspace);
     const Project& project = workspace_.definitions.project;
     if (!project.key.empty() && project.FindEnvironment(options_.environment) == nullptr) {
       return Refuse(NoSuchEnvironment(project, options_.environment));
     }
-    if (const Status added = AddFiles(workspace_, inputs_); !added) return Refuse(added.error());
+    for (const auto& [file, text] : workspace_.texts) inputs_.Add("files/" + file, text);
+    workspace_.texts.clear();
     Add(gate::CheckStatic({workspace_, now_ms_}, policy_));
     report_.looked.push_back({"static", true, ""});
     return std::nullopt;
@@ -212,12 +205,11 @@ class Gating {
       return NotLooked("change", "--offline was given, and no --snapshot");
     if (workspace_.HasErrors()) return NotLooked("change", "the definitions have errors");
     if (!options_.contexts.empty()) {
-      Result<std::vector<Context>> contexts = ReadContexts(options_.contexts);
+      std::string text;
+      Result<std::vector<Context>> contexts = ReadContexts(options_.contexts, &text);
       if (!contexts) return Refuse(contexts.error());
       contexts_ = *std::move(contexts);
-      const Result<std::string> text = ReadFile(options_.contexts, kMostContextBytes);
-      if (!text) return Refuse(text.error());
-      inputs_.Add("contexts", *text);
+      inputs_.Add("contexts", text);
     }
     const Stop stop = options_.snapshot.empty() ? CompareWithServer() : CompareWithFile();
     if (!stop) report_.looked.push_back({"change", true, ""});

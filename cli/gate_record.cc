@@ -14,8 +14,6 @@
 namespace guidon::cli {
 namespace {
 
-constexpr int kTooMany = 429, kServerError = 500;
-
 Value EncodeRun(const GateRun& run) {
   const gate::Counts counts = gate::CountsOf(run.report);
   const gate::Verdict verdict = gate::VerdictOf(run.report);
@@ -69,8 +67,7 @@ std::optional<Unrecorded> Send(const Connection& connection, const GateRun& run,
   }
   if (!answer->ok()) {
     const std::string detail = Text(answer->body, "detail");
-    const bool is_passing = answer->status >= kServerError || answer->status == kTooMany;
-    return Unrecorded{is_passing ? kUnreachable : kUsage,
+    return Unrecorded{answer->is_passing() ? kUnreachable : kUsage,
                       detail.empty() ? "the server answers " + std::to_string(answer->status) : detail};
   }
   receipt = answer->body;
@@ -78,15 +75,6 @@ std::optional<Unrecorded> Send(const Connection& connection, const GateRun& run,
 }
 
 }  // namespace
-
-Status AddFiles(const Workspace& workspace, gate::Inputs& inputs) {
-  for (const std::string& file : workspace.files) {
-    const Result<std::string> text = ReadFile(workspace.folder + "/" + file, YamlLimits().max_bytes);
-    if (!text) return Fail(text.error());
-    inputs.Add("files/" + file, *text);
-  }
-  return {};
-}
 
 int RecordGateRun(const Connection& connection, const GateRun& run, gate::Recording recording,
                   const std::string& receipt) {

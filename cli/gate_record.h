@@ -7,9 +7,7 @@
 
 #include "cli/verbs.h"
 #include "gate/finding.h"
-#include "gate/inputs.h"
 #include "gate/policy.h"
-#include "workspace/workspace.h"
 
 namespace guidon::cli {
 
@@ -18,9 +16,6 @@ struct GateRun {
   std::string project;
   std::string release = {}, revision = {};  // that were asked about; empty: none
 };
-
-// What is hashed of the files: all that the workspace was read from. kIo, kTooLarge: one cannot be read (any more).
-Status AddFiles(const Workspace& workspace, gate::Inputs& inputs);
 
 // Sends it, as far as the policy wants that, and puts the server's receipt into a file, unless that is empty: who wants
 // a receipt demands the record. Says on standard error what went wrong, and with a receipt as which revision it is

@@ -5,6 +5,7 @@
 
 #include "cli/api_client.h"
 #include "cli/output.h"
+#include "cli/policy_file.h"
 #include "cli/ruleset_source.h"
 #include "core/base/json.h"
 #include "gate/change_checks.h"
@@ -92,19 +93,10 @@ PromotionReview::PromotionReview(const PromoteOptions& options, std::int64_t now
 
 std::optional<int> PromotionReview::TakePolicy(const std::string& path) {
   if (path.empty()) return std::nullopt;
-  const Result<std::string> text = ReadFile(path, YamlLimits().max_bytes);
-  if (!text) return Explain(text.error(), options_.json);
-  gate::PolicyResult read = gate::ReadPolicy(*text, path);
-  if (!read.faults.empty()) {
-    Error error{ErrorCode::kInvalid, "the policy " + path + " cannot be used", {}};
-    for (gate::PlacedFault& fault : read.faults) {
-      std::cerr << Describe(PlacedIssue{path, fault.at, fault.issue}, Err()) << "\n";
-      error.issues.push_back(std::move(fault.issue));
-    }
-    Complain(error, options_.json);
-    return kUsage;
-  }
-  policy_ = std::move(read.policy);
+  int exit_code = kPass;
+  std::optional<PolicyFile> file = ReadPolicyFile(path, options_.json, exit_code);
+  if (!file) return exit_code;
+  policy_ = std::move(file->policy);
   report_.policy = policy_.name;
   report_.policy_hash = policy_.hash;
   return std::nullopt;

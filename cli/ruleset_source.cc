@@ -148,12 +148,13 @@ Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::strin
   return std::move(applied->after);
 }
 
-Result<std::vector<Context>> ReadContexts(const std::string& path) {
+Result<std::vector<Context>> ReadContexts(const std::string& path, std::string* text) {
   constexpr std::size_t kMaxContextsBytes = 256u << 20;
-  const Result<std::string> text = ReadFile(path, kMaxContextsBytes);
-  if (!text) return Fail(text.error());
-  Result<std::vector<Context>> contexts = ParseContexts(*text);
+  Result<std::string> read = ReadFile(path, kMaxContextsBytes);
+  if (!read) return Fail(read.error());
+  Result<std::vector<Context>> contexts = ParseContexts(*read);
   if (!contexts) contexts.error().message = path + ": " + contexts.error().message;
+  if (text != nullptr) *text = *std::move(read);
   return contexts;
 }
 

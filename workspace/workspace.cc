@@ -131,7 +131,7 @@ class Reader {
     }
     const Result<std::string> text = TextOf(file);
     if (!text) return SayUnreadable(file, text.error().message);
-    workspace_.files.push_back(file);
+    if (options_.keeps_texts) workspace_.texts.emplace(file, *text);
     YamlResult yaml = ParseYaml(*text);
     has_unread_text_ |= !yaml.faults.empty();
     for (YamlFault& fault : yaml.faults) workspace_.issues.push_back({file, fault.at, std::move(fault.issue)});

@@ -43,9 +43,9 @@ struct Workspace {
   Definitions definitions;  // states empty
   std::vector<FlagTest> tests;
   std::map<EntityRef, Origin> origins;
-  std::vector<Origin> test_origins;  // of `tests`
-  std::vector<std::string> files;    // that it was read from, relative to the folder; by path
-  std::vector<PlacedIssue> issues;   // of reading and of validation; by file and place
+  std::vector<Origin> test_origins;          // of `tests`
+  std::map<std::string, std::string> texts;  // of the files that it was read from, by path; empty unless asked for
+  std::vector<PlacedIssue> issues;           // of reading and of validation; by file and place
   std::size_t Count(Severity severity) const;
   bool HasErrors() const { return Count(Severity::kError) > 0; }
 };
@@ -55,6 +55,7 @@ struct WorkspaceOptions {
   // Texts that stand for those of files, by their paths relative to the folder: what an editor has not saved yet, also
   // of files that are not there.
   std::map<std::string, std::string> unsaved = {};
+  bool keeps_texts = false;  // for who has to say of what a workspace was made
 };
 
 // kIo when the folder cannot be read at all or holds no guidon.yaml; kTooLarge when it holds too much. Validates all
