@@ -111,13 +111,6 @@ Surviving Literally(const std::string& keep) {
   return {keep, number && number->is_number() ? *number : Value(keep)};
 }
 
-const FlagDefinition* Find(const EntitySet& entities, const std::string& key) {
-  for (const FlagRecord& record : entities.flags) {
-    if (record.definition.key == key) return &record.definition;
-  }
-  return nullptr;
-}
-
 Error NoSuchFlag(const EntitySet& entities, const std::string& key, const std::string& where) {
   std::vector<std::string> keys;
   for (const FlagRecord& record : entities.flags) keys.push_back(record.definition.key);
@@ -128,7 +121,8 @@ Error NoSuchFlag(const EntitySet& entities, const std::string& key, const std::s
 // The exit code of what went wrong; said already.
 std::optional<int> FindSurviving(const RemoveOptions& options, Surviving& surviving) {
   const auto take = [&](const EntitySet& entities, const std::string& where) -> std::optional<int> {
-    const FlagDefinition* flag = Find(entities, options.flag);
+    const FlagRecord* record = entities.FindFlag(options.flag);
+    const FlagDefinition* flag = record == nullptr ? nullptr : &record->definition;
     if (flag == nullptr) return Explain(NoSuchFlag(entities, options.flag, where), options.json);
     const Result<Surviving> chosen = ChosenOf(*flag, options);
     if (!chosen) return Explain(chosen.error(), options.json);

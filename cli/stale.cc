@@ -30,7 +30,7 @@ constexpr std::size_t kReadsShown = 3;        // in the table
 std::optional<sys_days> DayOfTime(const std::string& time) {
   const std::optional<std::int64_t> ms = ParseTimestamp(time);
   if (!ms) return std::nullopt;
-  return std::chrono::floor<days>(std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(*ms)));
+  return gate::DayOf(*ms);
 }
 
 std::string At(const refs::Reference& reference) {
@@ -55,10 +55,7 @@ std::string Span(const std::string& text) {
 
 class Stale {
  public:
-  Stale(const StaleOptions& options, std::int64_t now_ms)
-      : options_(options),
-        today_(std::chrono::floor<days>(
-            std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(now_ms)))) {}
+  Stale(const StaleOptions& options, std::int64_t now_ms) : options_(options), today_(gate::DayOf(now_ms)) {}
 
   int Run() {
     for (std::optional<int> (Stale::*step)() :

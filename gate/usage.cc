@@ -2,11 +2,11 @@
 
 #include "core/base/json_record.h"
 #include "core/model/units.h"
+#include "gate/finding.h"
 
 namespace guidon::gate {
 namespace {
 
-using std::chrono::days;
 using std::chrono::sys_days;
 
 // "2026-11-30", or a time of that day.
@@ -15,7 +15,7 @@ std::optional<sys_days> DayIn(const Value& object, std::string_view name) {
   if (text.empty()) return std::nullopt;
   const std::optional<std::int64_t> ms = ParseTimestamp(text.size() == 10 ? text + "T00:00:00Z" : text);
   if (!ms) return std::nullopt;
-  return std::chrono::floor<days>(std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(*ms)));
+  return DayOf(*ms);
 }
 
 }  // namespace
