@@ -264,6 +264,8 @@ class Catalog::Impl {
                                      const std::optional<IdempotencyKey>& idempotency) GUIDON_REQUIRES(writer_);
   First FirstAnswer(std::string_view project, const TxnResult& first) const;
   std::shared_ptr<const ProjectView> ViewAfter(const Prepared& prepared, const TxnResult& written) const;
+  // What is of no project's definitions: nobody is served anything else for it.
+  Result<Committed> CommitApart(Txn txn) GUIDON_REQUIRES(writer_);
   void PublishView(const std::string& project, std::shared_ptr<const ProjectView> view, Revision revision);
   void SetView(std::shared_ptr<const CatalogView> next);
 
@@ -1295,6 +1297,10 @@ Result<Committed> Catalog::Impl::PutItems(const std::vector<Item>& items, std::s
   if (!items.at(0).environment.empty()) audit.environments.push_back(items.at(0).environment);
   txn.revision = RevisionRecord{EncodeItemLog(items), EncodeAudit(audit, items.at(0).id)};
   txn.redact = std::move(redact);
+  return CommitApart(std::move(txn));
+}
+
+Result<Committed> Catalog::Impl::CommitApart(Txn txn) {
   const Result<TxnResult> result = store_.Commit(std::move(txn));
   in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
   if (!result) return Fail(result.error());
@@ -1324,14 +1330,8 @@ Result<Committed> Catalog::Impl::Note(const AuditNote& note) {
   txn.revision =
       RevisionRecord{EncodeItemLog({{note.kind, note.environment, ""}}), EncodeAudit(audit, note.environment)};
   if (note.idempotency) txn.idempotency = Once(note.author, *note.idempotency, "created");
-  const Result<TxnResult> result = store_.Commit(std::move(txn));
-  in_doubt_ = !result && result.error().code == ErrorCode::kIndeterminate;
-  if (!result) return Fail(result.error());
-  PublishView("", nullptr, result->revision);
-  feed_.Publish(result->revision, {});
-  Committed committed;
-  committed.revision = result->revision;
-  committed.created = true;
+  Result<Committed> committed = CommitApart(std::move(txn));
+  if (committed) committed->created = true;
   return committed;
 }
 
