@@ -1266,10 +1266,6 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     for (const clang::Decl* decl : declared->decls()) {
       const auto* variable = dyn_cast<clang::VarDecl>(decl);
       if (variable == nullptr || variable->getInit() == nullptr) continue;
-      if (variable->isStaticLocal() && knowledge_.HandleOf(variable->getInit()) != nullptr) {
-        NoteHandle(variable);
-        continue;
-      }
       if (knowledge_.HandleOf(variable->getInit()) != nullptr) {
         NoteHandle(variable);
         continue;
