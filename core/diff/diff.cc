@@ -33,12 +33,11 @@ std::uint32_t Differing(const Served& before, const Served& after) {
   for (const auto& [range, variation] : before) {
     for (std::uint32_t b = range.begin; b < range.end; ++b) owners[b] = &variation;
   }
-  std::uint32_t same = 0, covered = 0;
+  std::uint32_t same = 0;
   std::vector<bool> seen(kWhole, false);
   for (const auto& [range, variation] : after) {
     for (std::uint32_t b = range.begin; b < range.end; ++b) {
       seen[b] = true;
-      ++covered;
       same += owners[b] != nullptr && *owners[b] == variation ? 1 : 0;
     }
   }

@@ -208,7 +208,7 @@ class PopulationReader {
     if (depth > kMostNesting) return by;
     fields.Required("cases", by.cases, [&](const Node& cases) {
       return codec::ReadMap(cases, "cases", kMostChoices, [&](const Node& member) {
-        return Named{std::string(member.name()), ReadSource(member, depth + 1)};
+        return std::pair(std::string(member.name()), std::make_unique<AttributeSource>(ReadSource(member, depth + 1)));
       });
     });
     fields.Optional("else", by.otherwise,
@@ -330,7 +330,7 @@ class Unit {
     if (const Value* value = ValueOf(by.attribute); value != nullptr && !value->is_null()) {
       const std::string text = TextOf(*value);
       for (const auto& [name, of_case] : by.cases) {
-        if (name == text) source = &of_case;
+        if (name == text) source = of_case.get();
       }
     }
     return source == nullptr ? Value() : Of(*source, draws);

@@ -54,8 +54,8 @@ struct UnitText {  // "acc-{n}": every `shared_by` units in a row have the same
 };
 struct ByAttribute {  // as an attribute above it has it
   std::string attribute;
-  std::vector<std::pair<std::string, AttributeSource>> cases;  // by its value as text
-  std::unique_ptr<AttributeSource> otherwise;                  // null: such units lack the attribute
+  std::vector<std::pair<std::string, std::unique_ptr<AttributeSource>>> cases;  // by its value as text
+  std::unique_ptr<AttributeSource> otherwise;                                   // null: such units lack the attribute
 };
 
 struct AttributeSource {

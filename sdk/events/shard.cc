@@ -51,7 +51,8 @@ class ShardRegistry {
     pthread_atfork([] { Get().LockAll(); }, [] { Get().UnlockAll(); }, [] { Get().UnlockAll(); });
   }
 
-  void EndThread(std::uint64_t number) {
+  // `mutex` is what ShardMutex() gives, which the compiler does not see.
+  void EndThread(std::uint64_t number) GUIDON_THREAD_ANNOTATION(no_thread_safety_analysis) {
     MutexLock lock(mutex);
     for (ShardList* list : lists_) list->GiveBack(number);
   }

@@ -18,6 +18,8 @@ template <typename... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
+template <typename... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang 16 does not find it by itself
 
 Value SumsOf(const Moments& moments) {
   return Object{{"n", Value(moments.n)}, {"mean", Value(moments.mean)}, {"m2", Value(moments.m2)}};
