@@ -84,7 +84,7 @@ void PrintAsTable(const refs::Scan& scan) {
 Result<refs::Config> ReadRefsConfig(const std::string& path) {
   const Result<std::string> text = ReadFile(path, YamlLimits().max_bytes);
   if (!text) return Fail(text.error());
-  const auto refuse = [&](Position at, const Issue& issue) {
+  const auto refuse = [&](SourcePosition at, const Issue& issue) {
     return path + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " + issue.message +
            (issue.hint.empty() ? "" : " (" + issue.hint + ")");
   };

@@ -65,7 +65,7 @@ std::optional<Population> ReadPopulation(const SimulateOptions& options, int& ex
     if (population) return *std::move(population);
     for (Issue& issue : population.error().issues) {
       const SourceMap& places = yaml.documents[0].positions;
-      const Position at = issue.code == "unknown_key" ? places.OfKey(issue.path) : places.Of(issue.path);
+      const SourcePosition at = issue.code == "unknown_key" ? places.OfKey(issue.path) : places.Of(issue.path);
       faults.push_back({name, at, std::move(issue)});
     }
   }

@@ -17,7 +17,7 @@ namespace {
 // A test of the tests/ folder, or of an experiment's own.
 struct RunTest {
   std::string file;
-  Position at;
+  SourcePosition at;
   std::string name;  // "flag payments.v2 in production", "experiment checkout-one-page"
   std::string description;
   TestOutcome outcome;
@@ -25,7 +25,7 @@ struct RunTest {
 
 struct Covered {
   std::string file;
-  Position at;
+  SourcePosition at;
   DecidingPlace place;
 };
 
@@ -78,7 +78,7 @@ Results RunAll(const TestOptions& options, const Workspace& workspace, std::int6
   return results;
 }
 
-std::string At(const std::string& file, Position at) {
+std::string At(const std::string& file, SourcePosition at) {
   return file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
 }
 

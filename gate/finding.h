@@ -30,7 +30,7 @@ std::string_view ToString(Severity severity);  // "fail", "hold", "warn", "note"
 
 struct Place {
   std::string file;  // as a person would open it from where the gate was run; empty: in no file
-  Position at;
+  SourcePosition at;
   friend bool operator==(const Place& a, const Place& b) {
     return a.file == b.file && a.at.line == b.at.line && a.at.column == b.at.column;
   }

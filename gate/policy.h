@@ -126,7 +126,7 @@ struct Policy {
 // From the text of a gate.yaml. kInvalid with all of its faults, each placed; `file` names it in places of waivers and
 // demands.
 struct PlacedFault {
-  Position at;
+  SourcePosition at;
   Issue issue;
 };
 struct PolicyResult {

@@ -19,7 +19,7 @@ std::string Marked(const std::string& mark, const std::string& text, const Marks
 // "src/cart.cc:88:12", or what it is about.
 std::string WhereOf(const Finding& finding) {
   if (finding.place.file.empty()) return finding.subject;
-  const Position& at = finding.place.at;
+  const SourcePosition& at = finding.place.at;
   return LineOf(finding.place) + (at.line > 0 && at.column > 0 ? ":" + std::to_string(at.column) : "");
 }
 

@@ -29,7 +29,7 @@ std::span<const LintRule> LintRules();  // by id
 
 struct LintProblem {
   std::string rule;
-  Position at;          // in the text as it is
+  SourcePosition at;    // in the text as it is
   std::string message;  // "[DE] is DE"
   bool fixable =
       true;  // false: by hand, as it takes a choice, or a comment stands where there would be no place for it

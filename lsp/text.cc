@@ -76,7 +76,7 @@ Place Text::PlaceOf(std::size_t offset, Encoding encoding) const {
   return place;
 }
 
-std::size_t Text::OffsetOf(const Position& position) const {
+std::size_t Text::OffsetOf(const SourcePosition& position) const {
   std::size_t at = 0;
   if (position.line <= 1 && text_.starts_with(kByteOrderMark)) at = kByteOrderMark.size();
   for (int line = 1; line < position.line; ++line) {

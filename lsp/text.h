@@ -1,7 +1,7 @@
 // The text of a document, and the places in it: bytes inside, lines and characters as an editor counts them outside.
 //
 //   text.OffsetOf({4, 17}, Encoding::kUtf16)   // the editor's place as a byte
-//   text.OffsetOf(Position{5, 18})             // that of a fault in YAML, which counts from 1
+//   text.OffsetOf(SourcePosition{5, 18})             // that of a fault in YAML, which counts from 1
 //
 // Thread safety: a plain value.
 #pragma once
@@ -40,7 +40,7 @@ class Text {
   Place PlaceOf(std::size_t offset, Encoding encoding) const;
 
   // Of ParseYaml: lines end with "\n" alone, columns are bytes, and a byte order mark is not counted.
-  std::size_t OffsetOf(const Position& position) const;
+  std::size_t OffsetOf(const SourcePosition& position) const;
 
   std::size_t EndOfLine(std::size_t offset) const;  // of the line that this is in, without its end
 

@@ -111,7 +111,7 @@ class Reader {
 
   void Say(const Origin& origin, Issue issue) {
     const bool about_key = issue.code == "unknown_key" || issue.code.starts_with("missing");
-    const Position at = about_key ? origin.OfKey(issue.path) : origin.Of(issue.path);
+    const SourcePosition at = about_key ? origin.OfKey(issue.path) : origin.Of(issue.path);
     workspace_.issues.push_back({origin.file, at, std::move(issue)});
   }
 
@@ -269,11 +269,11 @@ class Reader {
 
 }  // namespace
 
-Position Origin::Of(const Path& within) const {
+SourcePosition Origin::Of(const Path& within) const {
   return positions->Of(Join(path, within));
 }
 
-Position Origin::OfKey(const Path& within) const {
+SourcePosition Origin::OfKey(const Path& within) const {
   return positions->OfKey(Join(path, within));
 }
 

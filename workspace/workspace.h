@@ -23,7 +23,7 @@ namespace guidon {
 
 struct PlacedIssue {
   std::string file;  // relative to the workspace
-  Position at;
+  SourcePosition at;
   Issue issue;
 };
 
@@ -34,8 +34,8 @@ struct Origin {
   Path path;
 
   // Of a value within what was defined here.
-  Position Of(const Path& within) const;
-  Position OfKey(const Path& within) const;  // of the key, where the path ends in a member
+  SourcePosition Of(const Path& within) const;
+  SourcePosition OfKey(const Path& within) const;  // of the key, where the path ends in a member
 };
 
 struct Workspace {

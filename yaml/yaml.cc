@@ -19,7 +19,7 @@
 namespace guidon {
 namespace {
 
-Position PositionOf(const YAML::Mark& mark) {
+SourcePosition PositionOf(const YAML::Mark& mark) {
   if (mark.is_null()) return {};
   return {mark.line + 1, mark.column + 1};
 }
@@ -185,8 +185,8 @@ class Builder : public YAML::EventHandler {
     std::size_t bytes = 0;  // of names and texts within
     int depth = 1;
     std::optional<std::string> key;  // of a map: read, and waiting for its value
-    Position next_key_at;
-    std::map<std::string, Position> keys;
+    SourcePosition next_key_at;
+    std::map<std::string, SourcePosition> keys;
   };
   struct Anchored {
     Value value;
@@ -241,7 +241,7 @@ class Builder : public YAML::EventHandler {
 
   // Where the value that comes next stands, in the tree of positions.
   SourceMap::Node AddPosition(const YAML::Mark& mark) {
-    const Position at = PositionOf(mark);
+    const SourcePosition at = PositionOf(mark);
     if (frames_.empty()) {
       document_.positions.SetRoot(at);
       return SourceMap::kRoot;
@@ -343,7 +343,7 @@ bool IsInLastLine(const YAML::Mark& mark, std::string_view text) {
   return mark.line == lines;
 }
 
-YamlResult Faulty(Position at, std::string code, std::string message, std::string hint = "") {
+YamlResult Faulty(SourcePosition at, std::string code, std::string message, std::string hint = "") {
   YamlResult result;
   Issue issue;
   issue.code = std::move(code);
@@ -395,14 +395,14 @@ std::pair<std::string, std::string> ExplainSyntax(const YAML::Exception& error, 
 
 }  // namespace
 
-SourceMap::Node SourceMap::AddMember(Node parent, const std::string& name, Position key, Position value) {
+SourceMap::Node SourceMap::AddMember(Node parent, const std::string& name, SourcePosition key, SourcePosition value) {
   const Node node = nodes_.size();
   nodes_.push_back({key, value, {}, {}});
   nodes_[parent].members.emplace(name, node);
   return node;
 }
 
-SourceMap::Node SourceMap::AddElement(Node parent, Position value) {
+SourceMap::Node SourceMap::AddElement(Node parent, SourcePosition value) {
   const Node node = nodes_.size();
   nodes_.push_back({{}, value, {}, {}});
   nodes_[parent].elements.push_back(node);
@@ -426,12 +426,12 @@ const SourceMap::Place& SourceMap::Closest(const Path& path, bool& exact) const 
   return *place;
 }
 
-Position SourceMap::Of(const Path& path) const {
+SourcePosition SourceMap::Of(const Path& path) const {
   bool exact = false;
   return Closest(path, exact).value;
 }
 
-Position SourceMap::OfKey(const Path& path) const {
+SourcePosition SourceMap::OfKey(const Path& path) const {
   bool exact = false;
   const Place& place = Closest(path, exact);
   return exact && place.key.line != 0 ? place.key : place.value;

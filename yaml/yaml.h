@@ -20,7 +20,7 @@
 namespace guidon {
 
 // Both count from 1; columns in characters as yaml-cpp counts them. 0: unknown.
-struct Position {
+struct SourcePosition {
   int line = 0;
   int column = 0;
 };
@@ -31,18 +31,18 @@ class SourceMap {
   using Node = std::size_t;
   static constexpr Node kRoot = 0;
 
-  void SetRoot(Position value) { nodes_[kRoot].value = value; }
-  Node AddMember(Node parent, const std::string& name, Position key, Position value);
-  Node AddElement(Node parent, Position value);  // the next one
+  void SetRoot(SourcePosition value) { nodes_[kRoot].value = value; }
+  Node AddMember(Node parent, const std::string& name, SourcePosition key, SourcePosition value);
+  Node AddElement(Node parent, SourcePosition value);  // the next one
 
   // Of the value at this path, or of the closest parent that is there.
-  Position Of(const Path& path) const;
+  SourcePosition Of(const Path& path) const;
   // Of the key, where the path ends in a member; else as above.
-  Position OfKey(const Path& path) const;
+  SourcePosition OfKey(const Path& path) const;
 
  private:
   struct Place {
-    Position key, value;
+    SourcePosition key, value;
     std::map<std::string, Node> members;
     std::vector<Node> elements;
   };
@@ -63,7 +63,7 @@ struct YamlLimits {
 };
 
 struct YamlFault {
-  Position at;
+  SourcePosition at;
   Issue issue;  // codes: yaml_syntax, yaml_duplicate_key, yaml_depth, yaml_nodes, yaml_utf8, yaml_number, yaml_key,
                 // yaml_tag, yaml_merge_key, yaml_size
 };

@@ -24,7 +24,7 @@ Result<std::string> ReadText(const std::string& path) {
   return text.str();
 }
 
-std::string Line(const std::string& path, Position at, const Issue& issue) {
+std::string Line(const std::string& path, SourcePosition at, const Issue& issue) {
   return path + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " + issue.message +
          (issue.hint.empty() ? "" : "; " + issue.hint);
 }

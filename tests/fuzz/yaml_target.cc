@@ -40,7 +40,7 @@ class Workspace {
   static void Place(const YamlDocument& document, const Error& error) {
     Require(!error.issues.empty(), "a definition that is refused has an issue");
     for (const Issue& issue : error.issues) {
-      const Position at = document.positions.Of(issue.path), of_key = document.positions.OfKey(issue.path);
+      const SourcePosition at = document.positions.Of(issue.path), of_key = document.positions.OfKey(issue.path);
       Require(at.line >= 1 && of_key.line >= 1, "a fault in a file has a line");
     }
   }

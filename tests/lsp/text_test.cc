@@ -63,8 +63,8 @@ TEST(TextTest, PlacesOfYamlAreThoseOfItsFaults) {
     ASSERT_EQ(yaml.faults.size(), 1u) << text;
     EXPECT_EQ(Text(text).OffsetOf(yaml.faults[0].at), text.find(what)) << text;
   }
-  EXPECT_EQ(Text("abc").OffsetOf(Position{0, 0}), 0u);
-  EXPECT_EQ(Text("abc\n").OffsetOf(Position{9, 9}), 4u);
+  EXPECT_EQ(Text("abc").OffsetOf(SourcePosition{0, 0}), 0u);
+  EXPECT_EQ(Text("abc\n").OffsetOf(SourcePosition{9, 9}), 4u);
 }
 
 TEST(TextTest, ChangesAreInPlace) {

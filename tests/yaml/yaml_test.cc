@@ -217,7 +217,7 @@ TEST(YamlTest, PositionsOfKeysAndValuesCountFromOne) {
       "other: *c\n");
   ASSERT_EQ(result.documents.size(), 1u);
   const SourceMap& map = result.documents[0].positions;
-  const auto at = [](Position position) {
+  const auto at = [](SourcePosition position) {
     return std::to_string(position.line) + ":" + std::to_string(position.column);
   };
   const Path rules = Path().Key("environments").Key("production").Key("rules");
