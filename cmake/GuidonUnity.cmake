@@ -48,6 +48,37 @@ function(guidon_unity target)
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 endfunction()
 
+# guidon_precompiled(guidon_cli KIND library|hidden|program|test): with clang, has the target begin with the headers of the
+# standard library, and of GoogleTest for tests, made once for all of a kind; with -pthread, as flags have to agree.
+function(guidon_precompiled target)
+  cmake_parse_arguments(ARG "" "KIND" "" ${ARGN})
+  if(NOT GUIDON_UNITY OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    return()
+  endif()
+  set(headers guidon_headers_${ARG_KIND})
+  if(NOT TARGET ${headers})
+    file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/precompiled/${ARG_KIND}.cc CONTENT "")
+    add_library(${headers} OBJECT ${PROJECT_BINARY_DIR}/precompiled/${ARG_KIND}.cc)
+    target_link_libraries(${headers} PRIVATE guidon_settings)
+    target_compile_options(${headers} PRIVATE -pthread)
+    target_precompile_headers(${headers} PRIVATE
+      <algorithm> <array> <atomic> <charconv> <chrono> <cmath> <condition_variable> <deque> <filesystem> <fstream>
+      <functional> <map> <memory> <mutex> <numeric> <optional> <random> <set> <span> <sstream> <string> <string_view>
+      <thread> <tuple> <unordered_map> <utility> <variant> <vector> <tl/expected.hpp>)
+    if(ARG_KIND STREQUAL "library" OR ARG_KIND STREQUAL "hidden")
+      set_target_properties(${headers} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    endif()
+    if(ARG_KIND STREQUAL "hidden")
+      set_target_properties(${headers} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    elseif(ARG_KIND STREQUAL "test")
+      target_link_libraries(${headers} PRIVATE GTest::gtest GTest::gmock)
+      target_precompile_headers(${headers} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+    endif()
+  endif()
+  target_compile_options(${target} PRIVATE -pthread)
+  target_precompile_headers(${target} REUSE_FROM ${headers})
+endfunction()
+
 # NAMES: types, variables and functions that a file defines in its anonymous namespace. WORDS: every identifier in it.
 function(guidon_names_of source names words)
   file(READ ${source} text)

@@ -4,4 +4,4 @@ guidon_library(stats_simulation
   PUBLIC_DEPS guidon::core_base guidon::stats_inference guidon::stats_statistic guidon::stats_metric
     guidon::stats_report)
 # Millions of draws: without it the rows take minutes in a debug build.
-target_compile_options(guidon_stats_simulation PRIVATE $<$<CONFIG:Debug>:-O2>)
+guidon_optimized(guidon_stats_simulation -O2)

@@ -25,6 +25,7 @@
 
 #include "core/base/json.h"
 #include "tests/support/guidond.h"
+#include "tests/support/sanitizer.h"
 #include "tests/support/stream_client.h"
 
 namespace guidon {

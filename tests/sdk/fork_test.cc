@@ -25,6 +25,7 @@
 #include "tests/sdk/trial.h"
 #include "tests/sdk/world.h"
 #include "tests/support/fork.h"
+#include "tests/support/sanitizer.h"
 
 namespace guidon {
 namespace {

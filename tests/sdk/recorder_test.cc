@@ -19,6 +19,7 @@
 #include "core/base/hash.h"
 #include "tests/sdk/recorded.h"
 #include "tests/sdk/world.h"
+#include "tests/support/sanitizer.h"
 #include "tests/support/workspace.h"
 
 namespace guidon {

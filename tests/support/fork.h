@@ -14,6 +14,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/support/sanitizer.h"
+
 namespace guidon::testing {
 
 // Whether every other thread of this process waits for something.

@@ -20,7 +20,7 @@ std::string Said(const Result<HistoryLook>& look) {
 }
 
 // "a" is 1, 2, 3, … in revisions 1, 2, 3, …, a day after another.
-class HistoryKeeperTest : public testing::TestWithParam<const char*> {
+class HistoryKeeperTest : public ::testing::TestWithParam<const char*> {
  protected:
   HistoryKeeperTest() {
     StoreOptions options;
@@ -149,7 +149,7 @@ TEST(HistoryTest, ALookThatWasStoppedSaysSoAndTheNextOneFinishesIt) {
   EXPECT_EQ(asked, 0) << "there is nothing left to remove";
 }
 
-INSTANTIATE_TEST_SUITE_P(Drivers, HistoryKeeperTest, testing::Values("memory", "rocksdb"),
+INSTANTIATE_TEST_SUITE_P(Drivers, HistoryKeeperTest, ::testing::Values("memory", "rocksdb"),
                          [](const auto& name) { return std::string(name.param); });
 
 }  // namespace

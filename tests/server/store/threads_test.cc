@@ -8,6 +8,7 @@
 
 #include "server/store/chain.h"
 #include "tests/server/store/store_fixture.h"
+#include "tests/support/sanitizer.h"
 
 namespace guidon {
 namespace {
