@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::int64_t kDayMs = 24 * kHourMs;
 constexpr std::uint64_t kUnits = 20'000;
-constexpr int kEventsOfABatch = 100;
+constexpr int kFoldedAtOnce = 100;
 
 // The tests' experiment with a cap, CUPED, and two more kinds of metrics.
 FoldPlan Plan() {
@@ -62,7 +62,7 @@ void FillJournal(Journal& journal, int batches) {
   Numbers numbers;
   for (int batch = 0; batch < batches; ++batch) {
     std::vector<std::string> events;
-    for (int i = 0; i < kEventsOfABatch; ++i) events.push_back(EventOf(numbers));
+    for (int i = 0; i < kFoldedAtOnce; ++i) events.push_back(EventOf(numbers));
     std::promise<bool> answer;
     journal.Append(BatchOf(events), [&answer](const Result<Appended>& done) { answer.set_value(done.has_value()); });
     if (!answer.get_future().get()) std::fputs("a batch was not taken\n", stderr);
@@ -108,7 +108,7 @@ FoldingSpeed FoldJournal(int batches) {
   const auto asked = std::chrono::steady_clock::now();
   if (!(*fold)->Facts({"shop", "production", "checkout", 1})) return {};
   const double read_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
-  const std::size_t events = static_cast<std::size_t>(batches) * kEventsOfABatch;
+  const std::size_t events = static_cast<std::size_t>(batches) * kFoldedAtOnce;
   return {events, static_cast<double>(events) / seconds, static_cast<double>(events) / cpu_seconds, 1e3 * read_seconds};
 }
 
