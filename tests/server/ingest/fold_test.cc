@@ -157,8 +157,8 @@ TEST_F(FoldTest, FirstExposureWindowAndArmDecideWhatCounts) {
 
 // Half a year later: the time of the events is theirs, and their receipt says nothing.
 TEST_F(FoldTest, WhatWasImportedIsNotLate) {
-  const std::int64_t then = kStartMs + 10 * kHourMs;
-  const auto events_of = [then](const std::string& unit) {
+  constexpr std::int64_t then = kStartMs + 10 * kHourMs;
+  const auto events_of = [](const std::string& unit) {
     return std::vector<std::string>{Exposure(unit, "control", then), Track(unit, "order", then + kHourMs),
                                     Track(unit, "order", then + 72 * kHourMs)};
   };
