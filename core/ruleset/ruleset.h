@@ -135,10 +135,10 @@ class Ruleset {
   // Asks for the flag's rules, before so much as its entry is near: in a large store neither is. Any slot.
   [[gnu::always_inline]] void Prefetch(std::uint32_t slot) const noexcept {
     if (slot >= codes_.size()) return;
-    const char* const code = reinterpret_cast<const char*>(codes_[slot]);
-    __builtin_prefetch(code);  // most codes are this long
-    __builtin_prefetch(code + 64);
-    __builtin_prefetch(code + 128);
+    const auto code = reinterpret_cast<std::uintptr_t>(codes_[slot]);  // 0, no pointer to add to, where no flag is
+    __builtin_prefetch(reinterpret_cast<const void*>(code));           // most codes are this long
+    __builtin_prefetch(reinterpret_cast<const void*>(code + 64));
+    __builtin_prefetch(reinterpret_cast<const void*>(code + 128));
   }
   // For walking all flags: slots are below slot_count(); KeyAt is "" where there is no flag.
   std::uint32_t slot_count() const { return static_cast<std::uint32_t>(entries_.size()); }
