@@ -19,6 +19,7 @@
 #include "core/base/json_record.h"
 #include "core/codec/wire.h"
 #include "core/model/units.h"
+#include "gate/approval_checks.h"
 #include "gate/change_checks.h"
 #include "gate/code_checks.h"
 #include "gate/formats.h"
@@ -229,16 +230,25 @@ class Gating {
     if (!file) return Refuse(file.error());
     const Result<Applied> applied = ApplyToRuleset(workspace_.definitions, *file, options_.snapshot);
     if (applied) {
-      Compare(applied->before.entities, applied->after.entities);
+      CompareOffline(*applied);
       return std::nullopt;
     }
     if (applied.error().code != ErrorCode::kInvalid) return Refuse(applied.error());
     AddRefusal(applied.error().issues);
     if (const std::optional<Workspace> rest = WithoutRefused(applied.error().issues)) {
       const Result<Applied> others = ApplyToRuleset(rest->definitions, *file, options_.snapshot);
-      if (others) Compare(others->before.entities, others->after.entities);
+      if (others) CompareOffline(*others);
     }
     return std::nullopt;
+  }
+
+  void CompareOffline(const Applied& applied) {
+    const EntitySet &before = applied.before.entities, &after = applied.after.entities;
+    Compare(before, after);
+    Array changes;
+    for (const EntityChange& change : DescribeChanges(before, after)) changes.push_back(ToValue(change));
+    const Value plan = Object{{"changes", Value(std::move(changes))}};
+    Add(gate::CheckProtectedFlags({workspace_, options_.environment, before, after, plan, nullptr}, policy_));
   }
 
   void AddRefusal(const std::vector<Issue>& issues) {
@@ -301,6 +311,7 @@ class Gating {
       if (!before) return Refuse(before.error());
       if (!after) return Refuse(after.error());
       Compare(before->entities, after->entities);
+      before_ = before->entities;
       after_ = after->entities;
     }
     return AskForApprovals(plan);
@@ -322,8 +333,9 @@ class Gating {
     if (!environment) return Unreachable(Explain(environment.error(), Saying()));
     if (environment->status == 404) return std::nullopt;  // it is new, and so is what protects it
     if (!environment->ok()) return Unreachable(Explain(*environment, Saying()));
-    const Value* is_protected = environment->body.Find("protected");
-    if (is_protected == nullptr || !is_protected->is_bool() || !is_protected->AsBool()) return std::nullopt;
+    const Value* said = environment->body.Find("protected");
+    const bool is_protected = said != nullptr && said->is_bool() && said->AsBool();
+    if (!is_protected && policy_.protected_flags.empty()) return std::nullopt;
     // 200 of a project are live at most.
     const std::string path = ProjectPath(project) + "/change-requests";
     const Result<ApiAnswer> list = Ask(options_.connection, "GET", path + "?state=live&limit=200");
@@ -344,7 +356,10 @@ class Gating {
       requests.push_back(whole->body);
     }
     inputs_.Add("change/requests", guidon::ToJson(Value(Array(requests.begin(), requests.end()))));
-    Add(gate::CheckApproval({options_.environment, plan, requests}));
+    if (is_protected) Add(gate::CheckApproval({options_.environment, plan, requests}));
+    if (before_ && after_) {
+      Add(gate::CheckProtectedFlags({workspace_, options_.environment, *before_, *after_, plan, &requests}, policy_));
+    }
     return std::nullopt;
   }
 
@@ -496,7 +511,7 @@ class Gating {
   gate::Policy policy_;
   Workspace workspace_;
   std::vector<Context> contexts_;
-  std::optional<EntitySet> after_;  // what the files would make of the environment on the server
+  std::optional<EntitySet> before_, after_;  // the environment on the server, and what the files would make of it
   gate::Report report_;
   gate::Inputs inputs_;
   bool asked_server_ = false;

@@ -175,10 +175,11 @@ class ServerPromotion {
     return std::nullopt;
   }
 
-  bool TakesApproval() const {
+  bool IsGuarded() const {
     const std::vector<std::string> guarded = TextsIn(plan_, "takes_approval");
     return std::find(guarded.begin(), guarded.end(), options_.to) != guarded.end();
   }
+  bool TakesApproval() const { return IsGuarded() || !protected_.empty(); }
 
   // On the ranges and ramps that the server keeps.
   Stop AskTheGate() {
@@ -199,7 +200,9 @@ class ServerPromotion {
     }
     const Result<Applied> applied = ApplyToRuleset(changed, *present, options_.to);
     if (applied) {
-      review_.CheckChange(places_, applied->before.entities, applied->after.entities);
+      const EntitySet &before = applied->before.entities, &after = applied->after.entities;
+      review_.CheckChange(places_, before, after);
+      protected_ = review_.ProtectedIn(places_, before, after, plan_);
     } else if (applied.error().code == ErrorCode::kInvalid) {
       review_.Add(gate::CheckRefusal(places_, applied.error().issues));
     } else {
@@ -228,13 +231,17 @@ class ServerPromotion {
   // Without --yes, the way to do it says so.
   void CheckApproval() {
     if (!TakesApproval() || !options_.yes || options_.write.emergency || !options_.write.request.empty()) return;
+    const std::string fix = "the same command with --request TITLE opens a change request";
+    for (gate::Finding& finding : protected_) finding.fix = fix;
+    review_.Add(protected_);
+    if (!IsGuarded()) return;
     review_.Add({{"change.approval",
                   gate::Severity::kFail,
                   "environment " + options_.to,
                   "",
                   {},
                   "it is protected: others have to approve what alters it",
-                  "the same command with --request TITLE opens a change request"}});
+                  fix}});
   }
 
   int SayWhatItWouldDo() {
@@ -273,6 +280,7 @@ class ServerPromotion {
   const PromoteOptions& options_;
   const std::int64_t now_ms_;
   PromotionReview review_;
+  std::vector<gate::Finding> protected_;  // flags that take a change request by the policy
   std::string project_;
   std::vector<PromotedFlag> flags_;
   Workspace places_;  // there are none: nothing was read from files

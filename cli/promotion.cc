@@ -8,6 +8,7 @@
 #include "cli/policy_file.h"
 #include "cli/ruleset_source.h"
 #include "core/base/json.h"
+#include "gate/approval_checks.h"
 #include "gate/change_checks.h"
 #include "gate/formats.h"
 #include "gate/live_checks.h"
@@ -113,6 +114,12 @@ std::optional<int> PromotionReview::TakeContexts() {
 void PromotionReview::CheckChange(const Workspace& workspace, const EntitySet& before, const EntitySet& after) {
   Add(gate::CheckChange(
       {workspace, options_.to, before, after, options_.contexts.empty() ? nullptr : &contexts_, now_ms_}, policy_));
+}
+
+std::vector<gate::Finding> PromotionReview::ProtectedIn(const Workspace& workspace, const EntitySet& before,
+                                                        const EntitySet& after, const Value& plan) const {
+  const std::vector<Value> none;
+  return gate::CheckProtectedFlags({workspace, options_.to, before, after, plan, &none}, policy_);
 }
 
 void PromotionReview::CheckFreeze(std::int64_t at_ms) {

@@ -46,6 +46,9 @@ class PromotionReview {
   // What the gate would say of it; `workspace` for the places.
   void CheckChange(const Workspace& workspace, const EntitySet& before, const EntitySet& after);
   void CheckFreeze(std::int64_t at_ms);
+  // What the policy protects of it, and a change request has to carry.
+  std::vector<gate::Finding> ProtectedIn(const Workspace& workspace, const EntitySet& before, const EntitySet& after,
+                                         const Value& plan) const;
   void Add(std::vector<gate::Finding> findings);
 
   // Its verdict as exit code, once all was added. Shows the table, or adds `gate` to the document.

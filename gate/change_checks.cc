@@ -16,25 +16,6 @@
 namespace guidon::gate {
 namespace {
 
-// Of what is in the files; nothing of what is on the server alone.
-Place PlaceIn(const Workspace& workspace, const EntityRef& ref, const Path& path) {
-  const auto origin = workspace.origins.find(ref);
-  if (origin == workspace.origins.end()) return {};
-  return {FileOf(workspace, origin->second.file), origin->second.Of(path)};
-}
-
-std::string OwnerIn(const EntitySet& entities, const EntityRef& ref) {
-  if (ref.kind == EntityKind::kFlag) {
-    const FlagRecord* flag = entities.FindFlag(ref.key);
-    return flag == nullptr ? "" : flag->definition.owner;
-  }
-  if (ref.kind == EntityKind::kExperiment) {
-    const ExperimentRecord* experiment = entities.FindExperiment(ref.key);
-    return experiment == nullptr ? "" : experiment->definition.owner;
-  }
-  return "";
-}
-
 Path TargetingPath(const std::string& environment) {
   return Path().Key("environments").Key(environment);
 }
@@ -228,31 +209,6 @@ class Checker {
   std::vector<Finding> findings_;
 };
 
-std::optional<EntityRef> RefOfText(const std::string& entity) {
-  const std::size_t blank = entity.find(' ');
-  const std::optional<EntityKind> kind = EntityKindFromString(entity.substr(0, blank));
-  if (!kind || blank == std::string::npos) return std::nullopt;
-  return EntityRef{*kind, entity.substr(blank + 1)};
-}
-
-// What a plan does in one environment: "flag checkout.layout: rule eu-ramp …".
-std::set<std::string> DeedsOf(const Value& plan, const std::string& environment) {
-  std::set<std::string> deeds;
-  for (const Value& change : ListIn(plan, "changes")) {
-    const Array& environments = ListIn(change, "environments");
-    const bool alters = std::any_of(environments.begin(), environments.end(), [&](const Value& name) {
-      return name.is_string() && name.AsString() == environment;
-    });
-    if (!alters) continue;
-    const std::string entity = TextOf(change, "kind") + " " + TextOf(change, "key") + ": ";
-    deeds.insert(entity + TextOf(change, "action"));
-    for (const Value& line : ListIn(change, "summary")) {
-      if (line.is_string()) deeds.insert(entity + line.AsString());
-    }
-  }
-  return deeds;
-}
-
 }  // namespace
 
 std::vector<Finding> CheckChange(const ChangeInput& input, const Policy& policy) {
@@ -286,28 +242,29 @@ std::vector<Finding> CheckConflicts(const Workspace& workspace, const Value& pla
   return findings;
 }
 
-std::vector<Finding> CheckApproval(const ApprovalInput& input) {
-  const std::set<std::string> wanted = DeedsOf(input.plan, input.environment);
-  if (wanted.empty()) return {};
-  std::string nearly;
-  for (const Value& request : input.requests) {
-    const Value* plan = request.Find("plan");
-    if (plan == nullptr) continue;
-    const std::set<std::string> deeds = DeedsOf(*plan, input.environment);
-    if (!std::includes(deeds.begin(), deeds.end(), wanted.begin(), wanted.end())) continue;
-    const std::string state = TextOf(request, "state");
-    if (state == "approved" || state == "scheduled") return {};
-    const Value* number = request.Find("number");
-    nearly =
-        "change request " + (number == nullptr ? "?" : std::to_string(number->AsInt())) + " does it and is " + state;
+Place PlaceIn(const Workspace& workspace, const EntityRef& ref, const Path& path) {
+  const auto origin = workspace.origins.find(ref);
+  if (origin == workspace.origins.end()) return {};
+  return {FileOf(workspace, origin->second.file), origin->second.Of(path)};
+}
+
+std::string OwnerIn(const EntitySet& entities, const EntityRef& ref) {
+  if (ref.kind == EntityKind::kFlag) {
+    const FlagRecord* flag = entities.FindFlag(ref.key);
+    return flag == nullptr ? "" : flag->definition.owner;
   }
-  return {{"change.approval",
-           Severity::kFail,
-           "environment " + input.environment,
-           "",
-           {},
-           "it is protected, and " + (nearly.empty() ? "no change request does what the files change there" : nearly),
-           nearly.empty() ? "`guidon apply DIR --request TITLE` opens one" : "have it approved"}};
+  if (ref.kind == EntityKind::kExperiment) {
+    const ExperimentRecord* experiment = entities.FindExperiment(ref.key);
+    return experiment == nullptr ? "" : experiment->definition.owner;
+  }
+  return "";
+}
+
+std::optional<EntityRef> RefOfText(const std::string& entity) {
+  const std::size_t blank = entity.find(' ');
+  const std::optional<EntityKind> kind = EntityKindFromString(entity.substr(0, blank));
+  if (!kind || blank == std::string::npos) return std::nullopt;
+  return EntityRef{*kind, entity.substr(blank + 1)};
 }
 
 }  // namespace guidon::gate

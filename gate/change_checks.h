@@ -1,5 +1,5 @@
-// What a change does to an environment: who moves, by how much rollouts grow, what it would break, who has to approve
-// it.
+// What a change does to an environment: who moves, by how much rollouts grow, what it would break. Who has to approve
+// it is in approval_checks.h.
 //
 // Thread safety: pure functions.
 #pragma once
@@ -38,13 +38,11 @@ std::vector<Finding> CheckRefusal(const Workspace& workspace, const std::vector<
 // From a server's plan (docs/api/openapi.yaml): what was changed on both sides.
 std::vector<Finding> CheckConflicts(const Workspace& workspace, const Value& plan);
 
-// Of a protected environment: whether a change request that does the same is approved. `plan` is the server's for the
-// workspace; `requests` are live ones, each with its plan. None for an environment that is not altered.
-struct ApprovalInput {
-  std::string environment;
-  const Value& plan;
-  const std::vector<Value>& requests;
-};
-std::vector<Finding> CheckApproval(const ApprovalInput& input);
+// Where something of an entity stands in the files; nothing of what is on the server alone.
+Place PlaceIn(const Workspace& workspace, const EntityRef& ref, const Path& path);
+// Of a flag or an experiment; "" of all else, and of what is not there.
+std::string OwnerIn(const EntitySet& entities, const EntityRef& ref);
+// "flag checkout.layout", as EntityRef::ToText() says it.
+std::optional<EntityRef> RefOfText(const std::string& entity);
 
 }  // namespace guidon::gate

@@ -221,6 +221,8 @@ class PolicyReader {
       fields.Optional("limit", policy_.moves_limit, codec::ReadPercent);
     } else if (id == "change.jump") {
       fields.Optional("limit", policy_.jump_limit, codec::ReadPercent);
+    } else if (id == "change.protected-flag") {
+      fields.Optional("flags", policy_.protected_flags, ReadWildcards);
     } else if (id == "code.settled-flag") {
       fields.Optional("days", policy_.settled_days,
                       [](const Node& n) { return std::chrono::days(codec::ReadCount(n, 1, kMostSettledDays)); });

@@ -12,6 +12,7 @@
 //     static.personal-data: { attributes: [email, "address.*"] }
 //     change.moves: { limit: 25% }
 //     change.jump: { limit: 50% }
+//     change.protected-flag: { flags: [payments, "checkout.*"] }
 //     code.settled-flag: { days: 60, least: 1000 }
 //     live.state:
 //       demands: [{ flag: checkout.v2, serves: on, share: 100%, in: staging, for: 24h }, { flag: shop.open, is: enabled
@@ -98,6 +99,8 @@ struct Policy {
   std::uint32_t moves_limit = kWhole;
   // change.jump: by how much the share of a variation may grow at once.
   std::uint32_t jump_limit = kWhole;
+  // change.protected-flag: whose changes have to be approved wherever they are, `*` standing for any text.
+  std::vector<std::string> protected_flags;
   // code.settled-flag: so many days with one variation alone, and at least so many evaluations in them.
   std::chrono::days settled_days{30};
   std::uint64_t settled_least = 100;

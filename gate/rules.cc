@@ -64,6 +64,10 @@ constexpr std::array kRules = {
         "The change alters a protected environment, and no change request of it is approved, or its approvals are of "
         "an older version."},
     PolicyRule{
+        "change.protected-flag", Severity::kFail, "Is what alters protected flags approved?",
+        "The change alters a flag that the policy protects (`flags`), and no change request that somebody else has "
+        "approved does the same. Open one, and have it approved."},
+    PolicyRule{
         "change.prerequisite", Severity::kFail, "Is what flags require there, and enabled?",
         "A flag requires one that is not enabled in this environment, so that everybody is served `off`. Enable the "
         "other one there first."},

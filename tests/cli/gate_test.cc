@@ -188,6 +188,50 @@ TEST_F(GateServerTest, AProtectedEnvironmentWantsAnApproval) {
   EXPECT_EQ(Gate().exit_code, 1);
 }
 
+TEST_F(GateServerTest, AFlagThatThePolicyProtectsWantsAnApprovalWhereverItIs) {
+  const std::string rules = "rules: { static.constant-flag: off, change.protected-flag: { flags: 'rank*' } }\n";
+  files.Write("gate.yaml", rules);
+  const Finished made = Cli({"key", "create", "-p", "shop", "--kind", "admin", "--role", "approver"});
+  const std::vector<std::string> approver = {"GUIDON_SERVER=" + server.url(),
+                                             "GUIDON_KEY=" + made.output.substr(0, made.output.size() - 1)};
+  EXPECT_EQ(Gate().exit_code, 0) << Gate().output;  // it is not altered
+  ASSERT_EQ(Cli({"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
+  files.Write("flags/ranker.yaml", Ranker("{ new: 10%, old: 90% }"));
+  const Finished none = Gate();
+  EXPECT_EQ(none.exit_code, 1) << none.errors;
+  EXPECT_THAT(none.output, HasSubstr("fail    change.protected-flag  " + files.path() + "/flags/ranker.yaml:1:7\n"));
+  EXPECT_THAT(none.output, HasSubstr("flag ranker: it is protected by the policy, and no change request does what the "
+                                     "files change of it (`guidon apply DIR --request TITLE` opens one); owner "
+                                     "search"));
+  // Without the server nobody can have approved it.
+  const std::vector<std::string> words = {"gate",       "-e",        "production", "-w",
+                                          files.path(), "--offline", "--snapshot", files / "production.json"};
+  const Finished offline = Guidon(words);
+  EXPECT_EQ(offline.exit_code, 1) << offline.errors;
+  EXPECT_THAT(offline.output, HasSubstr("no server was asked whether somebody has approved that (run the gate with the "
+                                        "server); owner search"));
+  // A waiver may say otherwise.
+  files.Write("gate.yaml", rules +
+                               "waivers: [{ rule: change.protected-flag, subject: flag ranker, reason: it was "
+                               "agreed on, until: 2099-01-01 }]\n");
+  EXPECT_EQ(Guidon(words).exit_code, 0);
+  EXPECT_THAT(Guidon(words).output, HasSubstr("it was agreed on"));
+  files.Write("gate.yaml", rules);
+  // A request alone is not enough, though nothing there is protected.
+  ASSERT_EQ(Cli({"apply", files.path(), "--request", "More of it"}).exit_code, 0);
+  EXPECT_THAT(Gate().output, HasSubstr("change request 1 does it and is approved by nobody (have it approved)"));
+  ASSERT_EQ(Guidon({"change", "approve", "1", "--version", "1", "-p", "shop"}, approver).exit_code, 0);
+  const Finished approved = Gate();
+  EXPECT_EQ(approved.exit_code, 0) << approved.output << approved.errors;
+  // Of what was not approved it is none.
+  files.Write("flags/plain.yaml",
+              "flag: plain\ntype: boolean\nowner: search\nenvironments: { production: { enabled: true, default: off, "
+              "targets: { on: [u] } } }\n");
+  EXPECT_EQ(Gate().exit_code, 0) << Gate().output;
+  files.Write("flags/ranker.yaml", Ranker("{ new: 20%, old: 80% }"));
+  EXPECT_EQ(Gate().exit_code, 1);
+}
+
 TEST_F(GateServerTest, WithoutAServerThereIsNoVerdictUnlessThePolicyHasOne) {
   const std::vector<std::string> words = {"gate",       "-e",       "production",        "-w",
                                           files.path(), "--server", "http://127.0.0.1:1"};

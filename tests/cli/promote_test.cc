@@ -259,6 +259,24 @@ TEST_F(PromoteTest, AProtectedEnvironmentTakesAChangeRequest) {
   EXPECT_EQ(In("production", "b"), In("staging", "b"));
 }
 
+TEST_F(PromoteTest, AFlagThatThePolicyProtectsTakesAChangeRequest) {
+  files.Write("policy.yaml", "rules: { change.protected-flag: { flags: a } }\n");
+  files.Write("flags/a.yaml", Flag("a", kTen, ""));
+  Apply();
+  const std::vector<std::string> by_policy = {"--policy", files / "policy.yaml"};
+  const auto promote = [&](std::vector<std::string> more) {
+    more.insert(more.end(), by_policy.begin(), by_policy.end());
+    return Promote(std::move(more));
+  };
+  EXPECT_THAT(promote({}).output, HasSubstr("To do it: the same command with --request TITLE\n"));
+  const Finished refused = promote({"--yes"});
+  EXPECT_EQ(refused.exit_code, 1) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("fail    change.protected-flag  "));
+  EXPECT_THAT(refused.output, Not(HasSubstr("change.approval")));
+  EXPECT_EQ(In("production", "a"), "");
+  EXPECT_EQ(promote({"--request", "Beta to everybody"}).exit_code, 0);
+}
+
 TEST_F(PromoteTest, AServerThatIsNotThereIsSaid) {
   server.Kill();
   EXPECT_EQ(Promote().exit_code, 4);

@@ -226,33 +226,5 @@ TEST(ChangeChecksTest, AConflictNamesWhatBothSidesChanged) {
   EXPECT_THAT(CheckConflicts(workspace, *ParseJson(R"({"conflicts":[]})")), IsEmpty());
 }
 
-Value PlanOf(const std::string& summary, const std::string& environment = "production") {
-  return *ParseJson(R"({"changes":[{"kind":"flag","key":"ranker","action":"update","environments":[")" + environment +
-                    R"("],"summary":[")" + summary + R"("]}]})");
-}
-Value RequestOf(const std::string& state, const Value& plan) {
-  Value request = *ParseJson(R"({"number":7,"state":")" + state + "\"}");
-  request.MutableObject().Append("plan", plan);
-  return request;
-}
-
-TEST(ChangeChecksTest, AProtectedEnvironmentWantsAnApprovedRequestThatDoesTheSame) {
-  const Value plan = PlanOf("rule ramp: 5% → 10%");
-  const auto found = [&](const std::vector<Value>& requests) {
-    const std::vector<Finding> findings = CheckApproval({"production", plan, requests});
-    return findings.empty() ? std::string() : findings.front().message;
-  };
-  EXPECT_EQ(found({RequestOf("approved", plan)}), "");
-  EXPECT_EQ(found({RequestOf("open", plan), RequestOf("scheduled", plan)}), "");
-  EXPECT_EQ(found({}), "it is protected, and no change request does what the files change there");
-  EXPECT_EQ(found({RequestOf("approved", PlanOf("rule ramp: 5% → 20%"))}),
-            "it is protected, and no change request does what the files change there");
-  EXPECT_EQ(found({RequestOf("open", plan)}), "it is protected, and change request 7 does it and is open");
-  EXPECT_EQ(found({RequestOf("stale", plan)}), "it is protected, and change request 7 does it and is stale");
-  // Nothing of it is altered.
-  const Value elsewhere = PlanOf("rule ramp: 5% → 10%", "staging");
-  EXPECT_THAT(CheckApproval({"production", elsewhere, {}}), IsEmpty());
-}
-
 }  // namespace
 }  // namespace guidon::gate

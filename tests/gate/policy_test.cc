@@ -83,6 +83,15 @@ waivers:
   EXPECT_THAT(policy.least_sdks, ElementsAre(std::pair<const std::string, std::string>("guidon-cpp", "0.2.0")));
 }
 
+TEST(PolicyTest, FlagsAreProtectedByOneNameOrMany) {
+  const std::string text = "rules: { change.protected-flag: { is: warn, flags: ";
+  const Policy many = ReadPolicy(text + "[payments, 'checkout.*'] } }\n", "gate.yaml").policy;
+  EXPECT_THAT(many.protected_flags, ElementsAre("payments", "checkout.*"));
+  EXPECT_EQ(many.SeverityOf("change.protected-flag"), Severity::kWarn);
+  EXPECT_THAT(ReadPolicy(text + "payments } }\n", "gate.yaml").policy.protected_flags, ElementsAre("payments"));
+  EXPECT_THAT(FaultsOf(text + "[] } }\n"), ::testing::SizeIs(1));
+}
+
 TEST(PolicyTest, AFaultIsNamedWhereItStandsAndNothingOfThePolicyIsUsed) {
   EXPECT_THAT(FaultsOf("ruels: {}\n"),
               ElementsAre("1:1 unknown_key unknown key 'ruels' in a policy (did you mean 'rules'?)"));

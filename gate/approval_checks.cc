@@ -1,0 +1,178 @@
+#include "gate/approval_checks.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "core/base/json_record.h"
+#include "core/base/text.h"
+#include "core/diff/reach.h"
+#include "gate/change_checks.h"
+#include "gate/wildcard.h"
+
+namespace guidon::gate {
+namespace {
+
+// What a plan does to entities in one environment: of "flag checkout.layout" "rule eu-ramp …" and the like.
+using Deeds = std::map<std::string, std::set<std::string>>;
+
+Deeds DeedsOf(const Value& plan, const std::string& environment) {
+  Deeds deeds;
+  for (const Value& change : ListIn(plan, "changes")) {
+    const std::vector<std::string> environments = TextsIn(change, "environments");
+    if (std::find(environments.begin(), environments.end(), environment) == environments.end()) continue;
+    std::set<std::string>& lines = deeds[TextOf(change, "kind") + " " + TextOf(change, "key")];
+    lines.insert(TextOf(change, "action"));
+    for (std::string& line : TextsIn(change, "summary")) lines.insert(std::move(line));
+  }
+  return deeds;
+}
+
+bool Holds(const Deeds& deeds, const Deeds& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& of_entity) {
+    const auto done = deeds.find(of_entity.first);
+    return done != deeds.end() &&
+           std::includes(done->second.begin(), done->second.end(), of_entity.second.begin(), of_entity.second.end());
+  });
+}
+
+bool IsApproved(const Value& request) {
+  const std::string state = TextOf(request, "state");
+  return state == "approved" || state == "scheduled";
+}
+
+// By somebody whose word counts now.
+bool HasApprover(const Value& request) {
+  const Array& approvals = ListIn(request, "approvals");
+  return std::any_of(approvals.begin(), approvals.end(), [](const Value& approval) {
+    const Value* counts = approval.Find("counts");
+    return counts == nullptr || !counts->is_bool() || counts->AsBool();
+  });
+}
+
+// What came of looking for an approved request.
+struct Approval {
+  bool is_given = false;
+  std::string nearly;  // "change request 7 does it and is open"; empty: none does it
+};
+
+Approval ApprovalOf(const Deeds& wanted, const std::string& environment, const std::vector<Value>& requests,
+                    bool by_somebody) {
+  Approval approval;
+  for (const Value& request : requests) {
+    const Value* plan = request.Find("plan");
+    if (plan == nullptr || !Holds(DeedsOf(*plan, environment), wanted)) continue;
+    if (IsApproved(request) && (!by_somebody || HasApprover(request))) return {true, ""};
+    const Value* number = request.Find("number");
+    approval.nearly = "change request " + (number == nullptr ? "?" : std::to_string(number->AsInt())) +
+                      " does it and is " + (IsApproved(request) ? "approved by nobody" : TextOf(request, "state"));
+  }
+  return approval;
+}
+
+// ---- Protected flags
+// -------------------------------------------------------------------------------------------------
+
+std::set<std::string> ProtectedFlagsIn(const EntitySet& entities, const Policy& policy) {
+  std::set<std::string> keys;
+  for (const FlagRecord& flag : entities.flags) {
+    const std::string& key = flag.definition.key;
+    const bool is_protected = std::any_of(policy.protected_flags.begin(), policy.protected_flags.end(),
+                                          [&](const std::string& pattern) { return MatchesWildcard(pattern, key); });
+    if (is_protected) keys.insert(key);
+  }
+  return keys;
+}
+
+// As if there were no other flag: what alters the rest of it alters this one.
+EntitySet AroundFlag(const EntitySet& entities, const std::string& key) {
+  EntitySet around = entities;
+  std::erase_if(around.flags, [&](const FlagRecord& flag) { return flag.definition.key != key; });
+  std::erase_if(around.experiments, [&](const ExperimentRecord& one) { return one.definition.flag != key; });
+  return around;
+}
+
+class ProtectedFlagChecker {
+ public:
+  explicit ProtectedFlagChecker(const ProtectedFlagInput& input) : input_(input) {}
+
+  std::vector<Finding> Run(const Policy& policy) {
+    const Deeds deeds = DeedsOf(input_.plan, input_.environment);
+    std::set<std::string> keys = ProtectedFlagsIn(input_.before, policy);
+    keys.merge(ProtectedFlagsIn(input_.after, policy));
+    for (const std::string& key : keys) CheckFlag(key, deeds);
+    return std::move(findings_);
+  }
+
+ private:
+  void CheckFlag(const std::string& key, const Deeds& deeds) {
+    const EntitySet before = AroundFlag(input_.before, key), after = AroundFlag(input_.after, key);
+    const EntityRef flag{EntityKind::kFlag, key};
+    Deeds wanted;
+    std::vector<std::string> others;  // that alter it
+    for (const auto& [entity, lines] : deeds) {
+      const std::optional<EntityRef> ref = RefOfText(entity);
+      if (!ref || !Alters(*ref, flag, before, after)) continue;
+      wanted.emplace(entity, lines);
+      if (*ref != flag) others.push_back(entity);
+    }
+    if (wanted.empty()) return;
+    std::string message = "it is protected by the policy";
+    if (!others.empty()) message += ", and altered by " + Joined(others);
+    std::string fix = "`guidon apply DIR --request TITLE` opens one";
+    if (input_.requests == nullptr) {
+      message += "; no server was asked whether somebody has approved that";
+      fix = "run the gate with the server";
+    } else {
+      const Approval approval = ApprovalOf(wanted, input_.environment, *input_.requests, true);
+      if (approval.is_given) return;
+      if (!approval.nearly.empty()) fix = "have it approved";
+      message +=
+          ", and " + (approval.nearly.empty() ? "no change request does what the files change of it" : approval.nearly);
+    }
+    std::string owner = OwnerIn(input_.after, flag);
+    if (owner.empty()) owner = OwnerIn(input_.before, flag);
+    findings_.push_back({"change.protected-flag", Severity::kFail, flag.ToText(), std::move(owner),
+                         PlaceIn(input_.workspace, flag, Path().Key("flag")), std::move(message), std::move(fix)});
+  }
+
+  // `before` and `after` are those around the flag. A metric judges what is served, and does not alter it.
+  bool Alters(const EntityRef& ref, const EntityRef& flag, const EntitySet& before, const EntitySet& after) const {
+    if (ref.kind == EntityKind::kFlag || ref.kind == EntityKind::kMetric) return ref == flag;
+    if (ref.kind == EntityKind::kExperiment) {
+      return before.FindExperiment(ref.key) != nullptr || after.FindExperiment(ref.key) != nullptr;
+    }
+    const std::vector<std::string> altered = EnvironmentsAltered({ref}, before, after);
+    return std::find(altered.begin(), altered.end(), input_.environment) != altered.end();
+  }
+
+  const ProtectedFlagInput& input_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::vector<Finding> CheckApproval(const ApprovalInput& input) {
+  const Deeds wanted = DeedsOf(input.plan, input.environment);
+  if (wanted.empty()) return {};
+  const Approval approval = ApprovalOf(wanted, input.environment, input.requests, false);
+  if (approval.is_given) return {};
+  const bool is_nearly = !approval.nearly.empty();
+  return {
+      {"change.approval",
+       Severity::kFail,
+       "environment " + input.environment,
+       "",
+       {},
+       "it is protected, and " + (is_nearly ? approval.nearly : "no change request does what the files change there"),
+       is_nearly ? "have it approved" : "`guidon apply DIR --request TITLE` opens one"}};
+}
+
+std::vector<Finding> CheckProtectedFlags(const ProtectedFlagInput& input, const Policy& policy) {
+  const bool is_wanted = !policy.protected_flags.empty() && policy.SeverityOf("change.protected-flag");
+  return is_wanted ? ProtectedFlagChecker(input).Run(policy) : std::vector<Finding>();
+}
+
+}  // namespace guidon::gate

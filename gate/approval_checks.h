@@ -1,0 +1,40 @@
+// Who has to approve a change: what protected environments take, and the flags that the policy protects besides.
+//
+// Thread safety: pure functions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <guidon/value.h>
+#include "core/model/definitions.h"
+#include "gate/finding.h"
+#include "gate/policy.h"
+#include "workspace/workspace.h"
+
+namespace guidon::gate {
+
+// Of a protected environment: whether a change request that does the same is approved. `plan` is the server's for the
+// workspace; `requests` are live ones, each with its plan. None for an environment that is not altered.
+struct ApprovalInput {
+  std::string environment;
+  const Value& plan;
+  const std::vector<Value>& requests;
+};
+std::vector<Finding> CheckApproval(const ApprovalInput& input);
+
+// change.protected-flag: each flag that the policy protects and the change alters, unless a change request that does
+// the same of it is approved, by somebody: where the environment is not protected, a request is approved from the
+// start. A flag is altered by itself, by an experiment on it with its layer and holdout, and by a segment that its
+// rules or such an experiment lean on.
+struct ProtectedFlagInput {
+  const Workspace& workspace;  // for the places
+  std::string environment;
+  const EntitySet& before;             // what the environment has, with its states
+  const EntitySet& after;              // what it would have
+  const Value& plan;                   // {"changes"}, as a server's plan has them
+  const std::vector<Value>* requests;  // null: nobody was asked for them
+};
+std::vector<Finding> CheckProtectedFlags(const ProtectedFlagInput& input, const Policy& policy);
+
+}  // namespace guidon::gate
