@@ -27,6 +27,7 @@
 #include "gate/live_checks.h"
 #include "gate/policy.h"
 #include "gate/rules.h"
+#include "gate/sdk_checks.h"
 #include "gate/static_checks.h"
 #include "gate/usage_checks.h"
 #include "workspace/file.h"
@@ -386,10 +387,34 @@ class Gating {
     return std::nullopt;
   }
 
+  // Whether whoever is to get the change can evaluate it: of all processes, and before it is there. Sets whether they
+  // were asked for.
+  Stop LookAtSdks(bool& asked) {
+    if (!before_ || !after_ || !policy_.SeverityOf("delivery.old-sdk")) return std::nullopt;
+    const std::vector<gate::NewUse> uses = gate::NewlyUsed(*before_, *after_, Features());
+    if (uses.empty()) return std::nullopt;
+    const Result<ApiAnswer> far =
+        Ask(options_.connection, "GET",
+            EnvironmentPath(workspace_.definitions.project.key, options_.environment) + "/propagation?revision=head");
+    if (!far) return Unreachable(Explain(far.error(), Saying()));
+    if (far->status == 404) return std::nullopt;  // it is new, and nobody uses it
+    if (!far->ok()) return Unreachable(Explain(*far, Saying()));
+    std::vector<gate::Finding> findings =
+        gate::CheckNewUses({workspace_, options_.environment, far->body, uses, Features()});
+    inputs_.Add("delivery/sdks", findings);
+    Add(std::move(findings));
+    asked = true;
+    return std::nullopt;
+  }
+
   // The last one, since it may wait; there is nothing to wait for once it cannot pass whatever is delivered.
   Stop LookAtDelivered() {
+    bool knows_sdks = false;
+    if (const Stop stop = LookAtSdks(knows_sdks)) return stop;
     if (options_.goal.revision.empty()) {
-      return NotLooked("delivery", options_.offline ? "--offline was given" : "no --revision was given");
+      return NotLooked("delivery", options_.offline ? "--offline was given"
+                                   : knows_sdks ? "no --revision was given, but for SDKs that do not know the change"
+                                                : "no --revision was given");
     }
     asked_server_ = true;
     const Result<std::string> project = ProjectOnServer();

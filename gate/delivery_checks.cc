@@ -13,17 +13,6 @@
 namespace guidon::gate {
 namespace {
 
-std::string SubjectOf(const Value& group) {
-  const std::string application = TextOf(group, "application"), version = TextOf(group, "version");
-  if (application.empty() && version.empty()) return "applications without a name";
-  return "application " + (application.empty() ? "without a name" : application) +
-         (version.empty() ? "" : " " + version);
-}
-
-std::string Processes(std::uint64_t count, std::string_view one, std::string_view many) {
-  return Plural(static_cast<std::size_t>(count), "process") + " " + std::string(count == 1 ? one : many);
-}
-
 // "0.10.2-rc1" -> {0, 10, 2, 0}
 std::array<std::uint64_t, 4> NumbersOf(std::string_view version) {
   std::array<std::uint64_t, 4> numbers{};
@@ -38,6 +27,22 @@ std::array<std::uint64_t, 4> NumbersOf(std::string_view version) {
 }
 
 }  // namespace
+
+std::string ApplicationOf(const Value& group) {
+  const std::string application = TextOf(group, "application"), version = TextOf(group, "version");
+  if (application.empty() && version.empty()) return "applications without a name";
+  return "application " + (application.empty() ? "without a name" : application) +
+         (version.empty() ? "" : " " + version);
+}
+
+std::string Processes(std::uint64_t count, std::string_view one, std::string_view many) {
+  return Plural(static_cast<std::size_t>(count), "process") + " " + std::string(count == 1 ? one : many);
+}
+
+std::string SdkOf(const Value& group) {
+  const std::string sdk = TextOf(group, "sdk"), version = TextOf(group, "sdk_version");
+  return (sdk.empty() ? "an SDK" : sdk) + (version.empty() ? " of no version" : " " + version);
+}
 
 bool IsOlder(std::string_view version, std::string_view than) {
   return NumbersOf(version) < NumbersOf(than);
@@ -60,7 +65,7 @@ std::vector<Finding> CheckShare(const DeliveryInput& input) {
   std::map<std::string, std::map<std::uint64_t, std::uint64_t>> lagging;
   for (const Value& group : ListIn(input.far, "laggards")) {
     const std::uint64_t held = TextOf(group, "epoch") == epoch ? CountOf(group, "revision") : 0;
-    lagging[SubjectOf(group)][held] += CountOf(group, "processes");
+    lagging[ApplicationOf(group)][held] += CountOf(group, "processes");
   }
   for (const auto& [subject, revisions] : lagging) {
     std::string text;
@@ -80,15 +85,15 @@ std::vector<Finding> CheckSdks(const DeliveryInput& input, const Policy& policy)
   };
   for (const Value& group : ListIn(input.far, "sdks")) {
     const std::string sdk = TextOf(group, "sdk"), version = TextOf(group, "sdk_version");
-    const std::string named = (sdk.empty() ? "an SDK" : sdk) + (version.empty() ? " of no version" : " " + version);
+    const std::string named = SdkOf(group);
     if (const std::uint64_t count = CountOf(group, "with_broken"); count > 0) {
-      add(Severity::kFail, SubjectOf(group),
+      add(Severity::kFail, ApplicationOf(group),
           Processes(count, "uses ", "use ") + named + ", which cannot evaluate " + Joined(TextsIn(group, "broken")),
           "update the SDK there, or take what it cannot read out of these flags");
     }
     const auto least = policy.least_sdks.find(sdk);
     if (least != policy.least_sdks.end() && IsOlder(version, least->second)) {
-      add(Severity::kFail, SubjectOf(group),
+      add(Severity::kFail, ApplicationOf(group),
           Processes(CountOf(group, "processes"), "uses ", "use ") + named + "; the policy demands " + least->second,
           "update the SDK there");
     }

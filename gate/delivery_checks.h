@@ -3,6 +3,7 @@
 // Thread safety: pure functions.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +26,14 @@ struct DeliveryInput {
 std::vector<Finding> CheckShare(const DeliveryInput& input);
 
 // delivery.old-sdk: processes that say that their SDK cannot evaluate flags of the environment, and those whose SDK is
-// older than the policy allows.
+// older than the policy allows. What a change begins to use is held against them in sdk_checks.h.
 std::vector<Finding> CheckSdks(const DeliveryInput& input, const Policy& policy);
+
+// Of processes of one kind, as an answer about a propagation lists them: "application shop 4.1.0", "guidon-cpp 0.1.0".
+std::string ApplicationOf(const Value& group);
+std::string SdkOf(const Value& group);
+// "1 process uses", "3 processes use".
+std::string Processes(std::uint64_t count, std::string_view one, std::string_view many);
 
 // "0.9.2" is older than "0.10"; numbers between dots, what follows them ("-rc1") does not count. What is no version is
 // older than any.

@@ -127,7 +127,7 @@ constexpr std::array kRules = {
     PolicyRule{
         "delivery.old-sdk", Severity::kFail, "Can every SDK in use evaluate the flags?",
         "A live process says that its SDK cannot evaluate flags of the environment, or the SDK is older than the "
-        "policy allows. Update it there."},
+        "policy allows, or than what the change begins to use. Update it there."},
 };
 
 }  // namespace

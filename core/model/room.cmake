@@ -1,3 +1,3 @@
 guidon_library(core_model
-  SOURCES model/model.cc model/names.cc model/units.cc
+  SOURCES model/features.cc model/model.cc model/names.cc model/units.cc
   PUBLIC_DEPS guidon::core_base)

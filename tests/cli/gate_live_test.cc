@@ -292,6 +292,40 @@ TEST_F(GateDeliveryTest, AnSdkThatCannotEvaluateAFlagIsNamed) {
   EXPECT_THAT(least.output, HasSubstr("1 process uses guidon-cpp 0.0.9; the policy demands 0.1.0"));
 }
 
+TEST_F(GateDeliveryTest, AnSdkThatDoesNotKnowWhatAChangeUsesIsNamedBeforeTheRelease) {
+  const Client current(Shop("4.2.0"));
+  ASSERT_EQ(Delivered({"--wait", "30s"}).exit_code, 0);
+  const auto gate = [&] { return Cli({"gate", "-e", "production", "-w", files.path()}); };
+  files.Write(
+      "flags/more.yaml",
+      "flag: more\ntype: boolean\nowner: x\nenvironments:\n  production:\n    enabled: true\n    rules: [{ when: "
+      "{ app: { semver_gte: 4.2.0 } }, serve: on }]\n    default: off\n");
+  const Finished known = gate();
+  EXPECT_EQ(known.exit_code, 0) << known.output << known.errors;
+  EXPECT_THAT(known.output, HasSubstr("not looked at: delivery, as no --revision was given, but for SDKs that do not "
+                                      "know"));
+  ASSERT_EQ(server
+                .Call("POST", "/sdk/v1/status",
+                      {.key = key,
+                       .body = R"({"instance":"x","sdk":{"name":"guidon-cpp","version":"0.0.9"},"application":)"
+                               R"({"name":"shop","version":"4.0.0"},"epoch":"e","revision":1})"})
+                .status,
+            204);
+  const Finished old = gate();
+  EXPECT_EQ(old.exit_code, 1) << old.output << old.errors;
+  EXPECT_THAT(old.output, HasSubstr("fail    delivery.old-sdk  " + files.path() + "/flags/more.yaml:1:"));
+  EXPECT_THAT(old.output, HasSubstr("application shop 4.0.0: 1 process uses guidon-cpp 0.0.9, which does not know what "
+                                    "the change uses: operator semver_gte of flag more (since 0.1.0) (update the SDK "
+                                    "there first)"));
+  // Nobody who asks no server is told, nor who wants no such rule, nor who changes nothing.
+  policies.Write("off.yaml", "rules: { delivery.old-sdk: off }\n");
+  EXPECT_EQ(Cli({"gate", "-e", "production", "-w", files.path(), "--policy", policies / "off.yaml"}).exit_code, 0);
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  const Finished same = gate();
+  EXPECT_EQ(same.exit_code, 0) << same.output;
+  EXPECT_THAT(same.output, HasSubstr("not looked at: delivery, as no --revision was given\n"));
+}
+
 TEST_F(GateDeliveryTest, GoesOnWaitingWhileTheServerRestarts) {
   const Client client(Shop("4.2.0"));
   Process waiting({GUIDON_BIN_DIR "/guidon", "gate", "-p", "shop", "-e", "production", "--revision", "head", "--settle",
