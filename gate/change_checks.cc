@@ -125,6 +125,8 @@ class Checker {
     absent.off = (held == nullptr ? wanted : held)->off;
     const Targeting &old = held == nullptr ? absent : *held, &now = wanted == nullptr ? absent : *wanted;
     if (!old.enabled && !now.enabled) return CheckOff(after, old, now);
+    // A kill has to be possible at once. With another `off` it is a way to serve something new to everybody.
+    if (!now.enabled && old.off == now.off) return;
     const Path base = TargetingPath(environment);
     for (std::size_t i = 0; now.enabled && i < now.rules.size(); ++i) {
       const Rule& rule = now.rules[i];

@@ -125,10 +125,23 @@ TEST(ChangeChecksTest, SwitchingAFlagOnOrOffMovesAndJumps) {
               ElementsAre("change.jump flags/r.yaml:9 flag ranker (search): default: new grows from 0% to 100% in one "
                           "step; the policy allows 50%"));
   const Changed off = OfRanker(Switched("true"), Switched("false"));
-  EXPECT_THAT(off.Found(Limits(99'999, 50'000)),
-              ElementsAre(::testing::HasSubstr("enabled: 100% of the units"),
-                          "change.jump flags/r.yaml:7 flag ranker (search): default: old grows from 0% to 100% in one "
-                          "step; the policy allows 50%"));
+  EXPECT_THAT(off.Found(Limits(99'999, 0)), ElementsAre(::testing::HasSubstr("enabled: 100% of the units")))
+      << "a kill is no jump";
+  const std::string old_to_all =
+      "flag: ranker\ntype: string\nowner: search\nvariations: { old: o, new: n, newest: m }\n"
+      "environments: { production: { enabled: true, off: old, default: new } }\n";
+  std::string killed = old_to_all, replaced = old_to_all;
+  killed.replace(killed.find("true"), 4, "false");
+  replaced.replace(replaced.find("true, off: old"), 14, "false, off: newest");
+  EXPECT_THAT(OfRanker(old_to_all, killed).Found(Limits(kWhole, 0)), IsEmpty());
+  EXPECT_THAT(OfRanker(old_to_all, replaced).Found(Limits(kWhole, 50'000)),
+              ElementsAre(::testing::HasSubstr("default: newest grows from 0% to 100% in one step")))
+      << "what is new for everybody is no kill";
+  // Where the files say nothing of the environment any more it is off, too.
+  std::string unsaid = old_to_all;
+  unsaid.replace(unsaid.find("environments: "), std::string::npos, "");
+  EXPECT_THAT(OfRanker(old_to_all, unsaid).Found(Limits(kWhole, 0)),
+              ElementsAre(::testing::HasSubstr("change.attributes ")));
   const Changed other = OfRanker(Switched("false"), Switched("false", "new"));
   EXPECT_THAT(other.Found(Limits(99'999, 50'000)),
               ElementsAre("change.moves flags/r.yaml:8 flag ranker (search): off: 100% of the units that reach it "
