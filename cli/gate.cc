@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <set>
 
 #include "cli/api_client.h"
 #include "cli/change_set.h"
@@ -214,11 +215,14 @@ class Gating {
       inputs_.Add("contexts", text);
     }
     const Stop stop = options_.snapshot.empty() ? CompareWithServer() : CompareWithFile();
-    if (!stop) report_.looked.push_back({"change", true, ""});
-    return stop;
+    if (stop) return stop;
+    if (!is_compared_) return NotLooked("change", "nothing can be told without what is refused or in conflict");
+    report_.looked.push_back({"change", true, ""});
+    return std::nullopt;
   }
 
   void Compare(const EntitySet& before, const EntitySet& after) {
+    is_compared_ = true;
     inputs_.Add("change/before", before);
     inputs_.Add("change/after", after);
     Add(gate::CheckChange(
@@ -236,7 +240,7 @@ class Gating {
     }
     if (applied.error().code != ErrorCode::kInvalid) return Refuse(applied.error());
     AddRefusal(applied.error().issues);
-    if (const std::optional<Workspace> rest = WithoutRefused(applied.error().issues)) {
+    if (const std::optional<Workspace> rest = Without(workspace_, RefusedOf(applied.error().issues))) {
       const Result<Applied> others = ApplyToRuleset(rest->definitions, *file, options_.snapshot);
       if (others) CompareOffline(*others);
     }
@@ -267,24 +271,36 @@ class Gating {
     if (answer->status == 422) {
       const std::vector<Issue> issues = IssuesOf(*answer);
       AddRefusal(issues);
-      const std::optional<Workspace> rest = WithoutRefused(issues);
+      const std::optional<Workspace> rest = Without(workspace_, RefusedOf(issues));
       return rest ? CompareOthersWithServer(*rest) : std::nullopt;
     }
     if (!answer->ok()) return Unreachable(Explain(*answer, Saying()));
-    return CompareAsPlanned(answer->body);
+    return CompareAsPlanned(workspace_, answer->body);
   }
 
-  // What is refused hides nothing else: the files once more, as if those entities were left as the server has them.
-  // Nothing: it is not said which those are.
-  std::optional<Workspace> WithoutRefused(const std::vector<Issue>& issues) const {
-    std::optional<Workspace> rest = workspace_;
-    EntitySet& entities = rest->definitions.entities;
+  static std::set<std::string> RefusedOf(const std::vector<Issue>& issues) {
+    std::set<std::string> refused;
+    for (const Issue& issue : issues) {
+      if (issue.severity == Severity::kError) refused.insert(issue.entity);
+    }
+    return refused;
+  }
+
+  static std::set<std::string> ConflictingIn(const Value& plan) {
+    std::set<std::string> conflicting;
+    for (const Value& conflict : ListIn(plan, "conflicts")) {
+      conflicting.insert(TextOf(conflict, "kind") + " " + TextOf(conflict, "key"));
+    }
+    return conflicting;
+  }
+
+  // What is refused or in conflict hides nothing else: the files once more, as if those entities were left as the
+  // server has them. Nothing: the files have none of them.
+  static std::optional<Workspace> Without(const Workspace& workspace, const std::set<std::string>& names) {
+    std::optional<Workspace> rest = workspace;
     bool is_less = false;
-    for (const EntityRef& ref : workspace_.definitions.entities.Refs()) {
-      const bool is_refused = std::any_of(issues.begin(), issues.end(), [&](const Issue& issue) {
-        return issue.severity == Severity::kError && issue.entity == ref.ToText();
-      });
-      if (is_refused) is_less = entities.Remove(ref) || is_less;
+    for (const EntityRef& ref : workspace.definitions.entities.Refs()) {
+      if (names.contains(ref.ToText())) is_less = rest->definitions.entities.Remove(ref) || is_less;
     }
     if (!is_less) rest.reset();
     return rest;
@@ -296,15 +312,31 @@ class Gating {
     if (!answer) return Unreachable(Explain(answer.error(), Saying()));
     if (answer->status == 422) return std::nullopt;  // they need what is refused
     if (!answer->ok()) return Unreachable(Explain(*answer, Saying()));
-    return CompareAsPlanned(answer->body);
+    return CompareAsPlanned(rest, answer->body);
   }
 
-  Stop CompareAsPlanned(const Value& plan) {
+  // `sent`: what the plan is of.
+  Stop CompareAsPlanned(const Workspace& sent, const Value& plan) {
     for (const std::string_view part : {"changes", "conflicts"}) {
       inputs_.Add("change/" + std::string(part), guidon::ToJson(Value(ListIn(plan, part))));
     }
     Add(gate::CheckConflicts(workspace_, plan));
-    if (HasConflicts(plan)) return AskForApprovals(plan);  // a plan with conflicts has no rulesets to compare
+    if (const Stop stop = HasConflicts(plan) ? CompareBesideConflicts(sent, plan) : CompareRulesets(plan)) return stop;
+    return AskForApprovals(plan);
+  }
+
+  // A plan with conflicts has no rulesets to compare; that of the rest has.
+  Stop CompareBesideConflicts(const Workspace& sent, const Value& plan) {
+    const std::optional<Workspace> rest = Without(sent, ConflictingIn(plan));
+    if (!rest) return std::nullopt;
+    const Result<ApiAnswer> answer = SendWorkspace(options_.connection, *rest, {.dry_run = true, .rulesets = true});
+    if (!answer) return Unreachable(Explain(answer.error(), Saying()));
+    if (answer->status == 422) return std::nullopt;  // it needs what is in conflict
+    if (!answer->ok()) return Unreachable(Explain(*answer, Saying()));
+    return HasConflicts(answer->body) ? std::nullopt : CompareRulesets(answer->body);
+  }
+
+  Stop CompareRulesets(const Value& plan) {
     const Value* rulesets = plan.Find("rulesets");
     const Value* here = rulesets == nullptr ? nullptr : rulesets->Find(options_.environment);
     if (here != nullptr) {
@@ -315,7 +347,8 @@ class Gating {
       before_ = before->entities;
       after_ = after->entities;
     }
-    return AskForApprovals(plan);
+    is_compared_ = true;
+    return std::nullopt;
   }
 
   // Null is an environment that is not there yet.
@@ -536,6 +569,7 @@ class Gating {
   gate::Policy policy_;
   Workspace workspace_;
   std::vector<Context> contexts_;
+  bool is_compared_ = false;                 // what the files do with the environment
   std::optional<EntitySet> before_, after_;  // the environment on the server, and what the files would make of it
   gate::Report report_;
   gate::Inputs inputs_;

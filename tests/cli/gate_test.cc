@@ -142,8 +142,59 @@ TEST_F(GateServerTest, WhatWasChangedOnBothSidesIsAConflict) {
       server.Call("PUT", "/api/v1/projects/shop/environments/production", {.body = R"({"protected":true})"}).status,
       200);
   files.Write("guidon.yaml", "project: shop\nenvironments: { staging: {}, production: { protected: true } }\n");
-  EXPECT_THAT(Gate().output, AllOf(HasSubstr("fail    change.conflict"),
-                                   HasSubstr("fail    change.approval  environment production\n")));
+  EXPECT_THAT(Gate().output, AllOf(HasSubstr("fail    change.conflict"), HasSubstr("fail    live.kill-switch"),
+                                   HasSubstr("fail    change.approval   environment production\n")));
+}
+
+// Nor does what both sides changed.
+TEST_F(GateServerTest, BesideAConflictTheRestIsComparedAllTheSame) {
+  std::string text = Ranker("{ new: 5%, old: 95% }");
+  text.replace(text.find("off: old"), 8, "off: new");
+  files.Write("flags/ranker.yaml", text);
+  ASSERT_EQ(server
+                .Call("PATCH", "/api/v1/projects/shop/flags/ranker",
+                      {.body = R"({"environments":{"production":{"off":null}}})"})
+                .status,
+            200);
+  files.Write(
+      "flags/fresh.yaml",
+      "flag: fresh\ntype: boolean\nowner: search\nenvironments: { production: { enabled: true, default: on } }\n");
+  const Finished both = Gate();
+  EXPECT_EQ(both.exit_code, 1) << both.output << both.errors;
+  EXPECT_THAT(both.output, HasSubstr("fail    change.conflict  "));
+  EXPECT_THAT(both.output, HasSubstr("flag fresh: default: on grows from 0% to 100% in one step"));
+  EXPECT_THAT(both.output, Not(HasSubstr("not looked at: change")));
+  // What needs it cannot be compared without it.
+  ASSERT_EQ(server.Call("PUT", "/api/v1/projects/shop/environments/production", {.body = R"({"description":"theirs"})"})
+                .status,
+            200);
+  files.Write("guidon.yaml", "project: shop\nenvironments: { staging: {}, production: { description: ours } }\n");
+  const Finished neither = Gate();
+  EXPECT_EQ(neither.exit_code, 1) << neither.output << neither.errors;
+  EXPECT_THAT(neither.output, HasSubstr("fail    change.conflict  "));
+  EXPECT_THAT(neither.output, Not(HasSubstr("flag fresh")));
+  EXPECT_THAT(neither.output, HasSubstr("not looked at: change, as nothing can be told without what is refused or in "
+                                        "conflict\n"));
+  const Value document = JsonOf(Gate({"--json"}));
+  EXPECT_EQ(*document.Find("looked")->AsArray().at(1).Find("group"), Value("change"));
+  EXPECT_EQ(*document.Find("looked")->AsArray().at(1).Find("done"), Value(false));
+}
+
+TEST_F(GateServerTest, TheSameIsToldInTheSameBytesWhileRequestsAreOpen) {
+  ASSERT_EQ(
+      server.Call("PUT", "/api/v1/projects/shop/environments/production", {.body = R"({"protected":true})"}).status,
+      200);
+  files.Write("guidon.yaml", "project: shop\nenvironments: { staging: {}, production: { protected: true } }\n");
+  for (const char* weights : {"{ new: 20%, old: 80% }", "{ new: 10%, old: 90% }"}) {
+    files.Write("flags/ranker.yaml", Ranker(weights));
+    ASSERT_EQ(Cli({"apply", files.path(), "--request", "More of it"}).exit_code, 0);
+  }
+  for (const char* format : {"--json", "--markdown", "--junit", "--sarif"}) {
+    const Finished first = Gate({format, "--now", "2026-12-01T00:00:00Z"});
+    EXPECT_EQ(first.exit_code, 1) << first.errors;
+    EXPECT_THAT(first.output, HasSubstr("change request 2"));
+    EXPECT_EQ(Gate({format, "--now", "2026-12-01T23:00:00Z"}).output, first.output) << format;
+  }
 }
 
 // A change request that cannot be read is no sign that nobody has approved the change.
