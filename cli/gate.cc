@@ -490,15 +490,22 @@ class Gating {
 
   // Groups that a step began and could not end.
   void NameWhatWasNotReached() {
+    const auto said = [&](std::string_view group) {
+      return std::find_if(report_.looked.begin(), report_.looked.end(),
+                          [&](const gate::Looked& looked) { return looked.group == group; });
+    };
     for (const gate::PolicyRule& rule : gate::Rules()) {
-      const bool is_said = std::any_of(report_.looked.begin(), report_.looked.end(),
-                                       [&](const gate::Looked& looked) { return looked.group == rule.group(); });
-      if (!is_said) NotLooked(std::string(rule.group()), "the server cannot be reached");
+      if (said(rule.looked()) != report_.looked.end()) continue;
+      // What is looked at besides a group is, once that was, if it is wanted.
+      const auto group = said(rule.group());
+      const bool is_wanted = rule.looked() == rule.group() ||
+                             (group != report_.looked.end() && group->done && policy_.SeverityOf(rule.id));
+      if (is_wanted) NotLooked(std::string(rule.looked()), "the server cannot be reached");
     }
     // In the order in which they are always told.
     const auto place = [](const gate::Looked& looked) {
       const auto rules = gate::Rules();
-      return std::find_if(rules.begin(), rules.end(), [&](const auto& rule) { return rule.group() == looked.group; });
+      return std::find_if(rules.begin(), rules.end(), [&](const auto& rule) { return rule.looked() == looked.group; });
     };
     std::stable_sort(report_.looked.begin(), report_.looked.end(),
                      [&](const auto& a, const auto& b) { return place(a) < place(b); });

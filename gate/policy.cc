@@ -284,9 +284,8 @@ std::string Named(const Waiver& waiver) {
 bool WasLookedAt(const Report& report, std::string_view rule) {
   const PolicyRule* known = FindRule(rule);
   if (known == nullptr) return false;
-  const std::string_view group = rule == "code.settled-flag" ? "usage" : known->group();
   return std::any_of(report.looked.begin(), report.looked.end(),
-                     [&](const Looked& looked) { return looked.done && looked.group == group; });
+                     [&](const Looked& looked) { return looked.done && looked.group == known->looked(); });
 }
 
 Finding OfWaiver(const Waiver& waiver, std::string message, std::string fix) {

@@ -19,6 +19,8 @@ struct PolicyRule {
   std::string_view asks;     // "Are flags removed when their time is over?"
   std::string_view explain;  // what breaks it, and what to do; for SARIF's help
   std::string_view group() const { return id.substr(0, id.find('.')); }
+  // What of Report::looked says whether it was: its group, but for what takes the counts of a server besides.
+  std::string_view looked() const { return id == "code.settled-flag" ? "usage" : group(); }
 };
 
 std::span<const PolicyRule> Rules();              // by group, in the order in which they are looked at

@@ -123,6 +123,26 @@ TEST(FormatsTest, JUnitTellsWhatWasFoundOfAGroupThatWasNotLookedAt) {
   EXPECT_THAT(suite, ::testing::HasSubstr(" failures=\"1\" errors=\"0\" skipped=\"" + std::to_string(skipped) + "\""));
 }
 
+// What is asked of the counts is a case of the code, and no suite without cases.
+TEST(FormatsTest, JUnitTellsOfUsageWithTheCode) {
+  Report report = Passing();
+  report.looked = {
+      {"static", true, ""}, {"code", true, ""}, {"usage", false, "no server was asked"}, {"live", true, ""}};
+  const std::string text = ToJUnit(report);
+  EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("testsuite name=\"usage\"")));
+  EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("tests=\"0\"")));
+  EXPECT_THAT(text, ::testing::HasSubstr("<testcase name=\"code.settled-flag\" classname=\"guidon.gate.code\" "
+                                         "time=\"0\">\n      <skipped message=\"no server was asked\" />"));
+  EXPECT_THAT(text, ::testing::HasSubstr("<testsuite name=\"live\" package=\"guidon.gate.production\" id=\"2\""));
+  const auto code = [&](const std::string& of) {
+    const std::size_t begin = of.find("<testsuite name=\"code\"");
+    return of.substr(begin, of.find('>', begin) - begin);
+  };
+  EXPECT_THAT(code(text), ::testing::HasSubstr(" failures=\"0\" errors=\"0\" skipped=\"1\""));
+  report.looked[2] = {"usage", true, ""};
+  EXPECT_THAT(code(ToJUnit(report)), ::testing::HasSubstr(" skipped=\"0\""));
+}
+
 TEST(FormatsTest, AServerThatIsAwayIsSaidWhateverThePolicyMakesOfIt) {
   Report report = Passing();
   for (const auto& [verdict, word, title] :

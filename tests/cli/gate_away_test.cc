@@ -1,0 +1,83 @@
+// guidon gate where there is no server, or none that answers all that it is asked.
+#include <gmock/gmock.h>
+
+#include "core/base/json.h"
+#include "tests/cli/cli.h"
+
+namespace guidon::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const Answer kAway = {R"({"detail":"not now"})", "application/json", 503};
+const Answer kNoChange = {R"({"changes":[],"conflicts":[]})"}, kUnprotected = {R"({"protected":false})"};
+
+class GateAwayTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> Words(std::vector<std::string> more) const {
+    more.insert(more.begin(), {"gate", "-e", "production", "-w", files.path()});
+    return more;
+  }
+  // The policy makes a verdict of a server that stops answering there.
+  void ForEachVerdict(const std::vector<std::string>& words, const std::vector<Answer>& answers,
+                      const std::vector<std::string>& not_looked) {
+    for (const auto& [word, code] : {std::pair("pass", 0), std::pair("fail", 1), std::pair("hold", 3)}) {
+      files.Write("gate.yaml", std::string("record: off\nunreachable: ") + word + "\n");
+      const Finished done = Asking(words, answers);
+      EXPECT_EQ(done.exit_code, code) << done.output << done.errors;
+      EXPECT_THAT(done.output, HasSubstr("; the server cannot be reached\n"));
+      std::string told;
+      for (const std::string& group : not_looked) {
+        told += "not looked at: " + group + ", as the server cannot be reached\n";
+      }
+      EXPECT_THAT(done.output, HasSubstr(told));
+    }
+    files.Write("gate.yaml", "record: off\n");
+    std::vector<Answer> until = answers;
+    while (until.size() > 1 && until[until.size() - 2].status == kAway.status) until.pop_back();
+    EXPECT_EQ(Asking(words, until).exit_code, 4) << "without a word of the policy there is no verdict";
+  }
+
+  Workspace files{{{"guidon.yaml", "project: shop\nenvironments: { production: {} }\n"},
+                   {"flags/plain.yaml",
+                    "flag: plain\ntype: boolean\nowner: search\nenvironments: { production: { "
+                    "enabled: true, default: off } }\n"},
+                   {"src/main.cc", "bool x = client.Bool(\"plain\", context, false);\n"}}};
+};
+
+TEST_F(GateAwayTest, ThePolicySaysWhatItMeansWhileUsageIsAway) {
+  ForEachVerdict(Words({"--code", files / "src"}), {kNoChange, kUnprotected, kAway, kAway}, {"usage", "live"});
+}
+
+TEST_F(GateAwayTest, AndWhileTheLiveStateIs) {
+  ForEachVerdict(Words({}), {kNoChange, kUnprotected, kAway}, {"live"});
+  // Counts that nobody wanted are not told as missing.
+  const Finished done = Asking(Words({"--policy", files / "gate.yaml"}), {kNoChange, kUnprotected, kAway});
+  EXPECT_THAT(done.output, Not(HasSubstr("usage")));
+}
+
+TEST_F(GateAwayTest, AndWhileDeliveryIs) {
+  Guidond server;
+  files.Write("gate.yaml", "rules: { static.constant-flag: off }\n");
+  ASSERT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
+  ASSERT_EQ(GuidonOf(server, {"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
+  ForEachVerdict(Words({"--snapshot", files / "production.json", "--revision", "head"}), {kAway}, {"delivery"});
+}
+
+TEST_F(GateAwayTest, AFreezeIsSeenWithoutAServer) {
+  files.Write("gate.yaml",
+              "rules:\n  live.freeze:\n    windows: [{ from: 2026-12-20T00:00:00Z, to: 2027-01-02T00:00:00Z, why: the "
+              "holidays }]\n");
+  const auto at = [&](const char* now) { return Guidon(Words({"--offline", "--now", now})); };
+  const Finished frozen = at("2026-12-24T18:00:00Z");
+  EXPECT_EQ(frozen.exit_code, 1) << frozen.output << frozen.errors;
+  EXPECT_THAT(frozen.output, HasSubstr("fail    live.freeze  "));
+  EXPECT_THAT(frozen.output, HasSubstr("the holidays"));
+  EXPECT_THAT(frozen.output, HasSubstr("not looked at: live, as --offline was given\n"));
+  EXPECT_EQ(at("2026-12-19T23:59:59Z").exit_code, 0);
+  EXPECT_EQ(at("2027-01-02T00:00:00Z").exit_code, 0) << "the end belongs to the time after";
+}
+
+}  // namespace
+}  // namespace guidon::testing
