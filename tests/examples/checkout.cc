@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -100,6 +101,21 @@ void Checkout::Fake(const std::string& program, const std::string& text) const {
   const std::string file = folder_ / "fakes/" + program;
   PutText(file, text);
   fs::permissions(file, fs::perms::owner_all);
+}
+
+Application::Application(const Guidond& server, const std::string& project, const std::string& environment)
+    : server_(server),
+      project_(project),
+      environment_(environment),
+      process_({GUIDON_BIN_DIR "/request_server", "--port", "0", "--server", server.url()},
+               {"GUIDON_SDK_KEY=" + server.CreateSdkKey(project, environment)}) {}
+
+void Application::LagBehind() {
+  const Finished there = Run({GUIDON_BIN_DIR "/guidon", "propagation", "--project", project_, "--environment",
+                              environment_, "--settle", "0s", "--wait", "60s"},
+                             {"GUIDON_SERVER=" + server_.url(), "GUIDON_KEY=" + server_.admin_key()});
+  EXPECT_EQ(there.exit_code, 0) << there.output << there.errors;
+  process_.Signal(SIGSTOP);
 }
 
 std::string PipelineFile(const std::string& file) {

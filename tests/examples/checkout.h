@@ -50,6 +50,20 @@ class Checkout {
   std::map<std::string, std::string> environment_;
 };
 
+// A process with the SDK, which says to the server what it holds, as those of the shop do: request-server 1.0.
+class Application {
+ public:
+  Application(const Guidond& server, const std::string& project, const std::string& environment);
+
+  // It is there for the server, holds what it held, and takes nothing new: the server goes on counting on it.
+  void LagBehind();
+
+ private:
+  const Guidond& server_;
+  const std::string project_, environment_;
+  Process process_;
+};
+
 // What stands in examples/pipelines.
 std::string PipelineFile(const std::string& file);
 

@@ -71,6 +71,22 @@ TEST_F(CiGateTest, SaysThatTheServerIsAwayAndThePolicyMayMakeAFailOfIt) {
   EXPECT_EQ(shop_.Run({"./gate.sh"}).exit_code, 2);
 }
 
+TEST_F(CiGateTest, WaitsUntilTheProcessesHaveItAndNamesThoseThatHaveNot) {
+  Application application(server_, "bookshop", "production");
+  const Finished done = shop_.Run({"./delivered.sh", "production", "--settle", "0s", "--release", "1.0"});
+  EXPECT_EQ(done.exit_code, 0) << done.output << done.errors;
+  EXPECT_THAT(done.output, HasSubstr("\ndone: production has it\n"));
+  application.LagBehind();
+  shop_.Edit("flags/flags/cart.yaml", "{ on: 5%, off: 95% }", "{ on: 10%, off: 90% }");
+  ASSERT_EQ(shop_.Run({"guidon", "apply", "flags"}).exit_code, 0);
+  const Finished held = shop_.Run({"./delivered.sh", "production", "--settle", "0s"}, {{"GATE_WITHIN", "0s"}});
+  EXPECT_EQ(held.exit_code, 3) << held.output << held.errors;
+  EXPECT_THAT(held.output, HasSubstr("hold    delivery.share  environment production\n        0 of 1 live processes"));
+  EXPECT_THAT(held.output, HasSubstr("hold    delivery.share  application request-server 1.0\n"));
+  EXPECT_THAT(held.output, HasSubstr("\nwait: not everybody has it yet"));
+  EXPECT_EQ(shop_.Run({"./delivered.sh"}).exit_code, 2);
+}
+
 // What an example shows is valid, laid out and tested, and the next one who edits it learns no bad habits.
 TEST_F(CiGateTest, ItsFilesAreAsTheToolsWantThem) {
   for (const std::vector<std::string>& command : {std::vector<std::string>{"guidon", "validate", "flags"},

@@ -219,15 +219,30 @@ TEST_F(GitHubTest, WithoutAServerThereIsNoVerdictAndNothingIsTold) {
 
 TEST_F(GitHubTest, MainIsGatedAppliedDeployedAndWaitedFor) {
   Mend();
-  const Application application(server_, server_.CreateSdkKey("bookshop", "production"));
-  auto runs = workflow_.Run(shop_, Push(), {{"SETTLE", "0s"}});
+  const Application application(server_, "bookshop", "production");
+  auto runs = workflow_.Run(shop_, Push(), {{"SETTLE", "0s"}, {"RELEASE", "1.0"}});
   EXPECT_EQ(runs["release"].result, "success") << runs["release"].output;
   EXPECT_THAT(runs["release"].steps, ElementsAre("actions/checkout", "Gate, once more", "Apply the flags", "Deploy",
                                                  "Wait for the processes"));
   EXPECT_THAT(runs["release"].output, HasSubstr("deployed to production\n"));
-  EXPECT_THAT(runs["release"].output, HasSubstr("PASS  production of bookshop: 1 of 1 live processes"));
+  EXPECT_THAT(runs["release"].output, HasSubstr("\nPASS  production"));
+  EXPECT_THAT(runs["release"].output, Not(HasSubstr("not looked at: delivery")));
   EXPECT_EQ(runs["comment"].result, "skipped");
   EXPECT_EQ(WeightOnServer(), "10%");
+}
+
+TEST_F(GitHubTest, AReleaseEndsWithAHoldWhileProcessesLagBehind) {
+  Mend();
+  Application application(server_, "bookshop", "production");
+  application.LagBehind();
+  const std::map<std::string, std::string> settings = {{"SETTLE", "0s"}, {"WITHIN", "0s"}};
+  auto runs = workflow_.Run(shop_, Push(), settings);
+  EXPECT_EQ(runs["release"].result, "failure");
+  EXPECT_THAT(runs["release"].steps, ElementsAre("actions/checkout", "Gate, once more", "Apply the flags", "Deploy",
+                                                 "Wait for the processes"));
+  EXPECT_EQ(WeightOnServer(), "10%");
+  EXPECT_THAT(runs["release"].output, HasSubstr("hold    delivery.share  application request-server 1.0\n"));
+  EXPECT_THAT(runs["release"].output, HasSubstr("::error title=guidon gate::It is deployed, and too few processes"));
 }
 
 TEST_F(GitHubTest, WhatTheGateRefusesIsNotReleased) {

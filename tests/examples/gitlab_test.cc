@@ -114,6 +114,11 @@ class GitLabTest : public PipelineTest {
     return {{"GUIDON_SERVER", server_.url()}, {"GUIDON_KEY", pipeline_}};
   }
 
+  std::map<std::string, std::string> Release() const {
+    return {
+        {"GUIDON_SERVER", server_.url()}, {"GUIDON_KEY", pipeline_}, {"GUIDON_RELEASE_KEY", editor_}, {"SETTLE", "0s"}};
+  }
+
   const Value document_ = Document();
 };
 
@@ -206,13 +211,28 @@ TEST_F(GitLabTest, ANoteIsNotMadeWithoutAVerdict) {
 
 TEST_F(GitLabTest, TheDefaultBranchIsReleased) {
   Mend();
-  const Application application(server_, server_.CreateSdkKey("bookshop", "production"));
-  const Finished release = Run(
-      "flags:release",
-      {{"GUIDON_SERVER", server_.url()}, {"GUIDON_KEY", pipeline_}, {"GUIDON_RELEASE_KEY", editor_}, {"SETTLE", "0s"}});
+  const Application application(server_, "bookshop", "production");
+  const Finished release = Run("flags:release", Release());
   EXPECT_EQ(release.exit_code, 0) << release.output << release.errors;
   EXPECT_THAT(release.output, HasSubstr("deployed to production\n"));
   EXPECT_EQ(WeightOnServer(), "10%");
+}
+
+TEST_F(GitLabTest, AReleaseHoldsWhileProcessesLagBehindOrAreOfAnotherVersion) {
+  Mend();
+  Application application(server_, "bookshop", "production");
+  application.LagBehind();
+  std::map<std::string, std::string> settings = Release();
+  settings["WITHIN"] = "0s";
+  const Finished behind = Run("flags:release", settings);
+  EXPECT_EQ(behind.exit_code, 3) << behind.output << behind.errors;
+  EXPECT_THAT(behind.output, HasSubstr("deployed to production\n"));
+  EXPECT_THAT(behind.output, HasSubstr("hold    delivery.share  application request-server 1.0\n"));
+  EXPECT_EQ(WeightOnServer(), "10%");
+  settings["RELEASE"] = "2.0";
+  const Finished old = Run("flags:release", settings);
+  EXPECT_EQ(old.exit_code, 3) << old.output << old.errors;
+  EXPECT_THAT(old.output, HasSubstr("0 of 0 live processes of 2.0 hold revision "));
 }
 
 TEST_F(GitLabTest, WhatTheGateRefusesIsNotReleased) {

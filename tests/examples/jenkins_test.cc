@@ -121,12 +121,25 @@ TEST_F(JenkinsTest, ABranchThatBreaksSomethingFailsAndAHoldIsExitCode3) {
 
 TEST_F(JenkinsTest, MainIsReleased) {
   Mend();
-  const Application application(server_, server_.CreateSdkKey("bookshop", "production"));
+  const Application application(server_, "bookshop", "production");
   std::map<std::string, std::string> settings = With(editor_);
   settings["SETTLE"] = "0s";
+  settings["RELEASE"] = "1.0";
   const Finished release = Run("Release", settings);
   EXPECT_EQ(release.exit_code, 0) << release.output << release.errors;
   EXPECT_THAT(release.output, HasSubstr("deployed to production\n"));
+  EXPECT_EQ(WeightOnServer(), "10%");
+}
+
+TEST_F(JenkinsTest, AReleaseHoldsWhileProcessesLagBehind) {
+  Mend();
+  Application application(server_, "bookshop", "production");
+  application.LagBehind();
+  std::map<std::string, std::string> settings = With(editor_);
+  settings["SETTLE"] = settings["WITHIN"] = "0s";
+  const Finished release = Run("Release", settings);
+  EXPECT_EQ(release.exit_code, 3) << release.output << release.errors;
+  EXPECT_THAT(release.output, HasSubstr("hold    delivery.share  application request-server 1.0\n"));
   EXPECT_EQ(WeightOnServer(), "10%");
 }
 

@@ -50,17 +50,6 @@ class PipelineTest : public ::testing::Test {
                                    : answer.body.substr(at + 15, answer.body.find('"', at + 15) - at - 15);
   }
 
-  // A process that says to the server what it holds, as those of the shop do.
-  class Application {
-   public:
-    Application(const Guidond& server, const std::string& key)
-        : process_({GUIDON_BIN_DIR "/request_server", "--port", "0", "--server", server.url()},
-                   {"GUIDON_SDK_KEY=" + key}) {}
-
-   private:
-    Process process_;
-  };
-
   Guidond server_;
   Checkout shop_;
   std::string pipeline_, editor_;
