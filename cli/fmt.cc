@@ -10,12 +10,13 @@
 #include "cli/yaml_files.h"
 #include "format/format.h"
 #include "workspace/file.h"
+#include "workspace/replace.h"
 
 namespace guidon::cli {
 namespace {
 
 struct Outcome {
-  std::vector<std::string> changed;
+  std::vector<Replacement> changed;
   bool failed = false;
 };
 
@@ -29,10 +30,8 @@ void FormatFile(const FmtOptions& options, const std::string& file, Outcome& out
   const Result<std::string> after = FormatYaml(*before);
   if (!after) return refuse(file + ":" + after.error().message);
   if (*after == *before) return;
-  outcome.changed.push_back(file);
   if (options.diff) std::cout << UnifiedDiff(file, *before, *after);
-  if (options.check || options.diff) return;
-  if (const Status written = WriteFile(file, *after); !written) refuse(written.error().message);
+  outcome.changed.push_back({file, *before, *after});
 }
 
 int FormatInput(const FmtOptions& options) {
@@ -67,10 +66,13 @@ int Fmt(const FmtOptions& options) {
   Outcome outcome;
   for (const std::string& file : *files) FormatFile(options, file, outcome);
   const bool only_looks = options.check || options.diff;
+  if (!only_looks) {
+    if (const Status written = ReplaceAll(outcome.changed); !written) return Explain(written.error(), false);
+  }
   if (!options.diff) {
-    for (const std::string& file : outcome.changed) {
-      std::cout << (only_looks ? Out().Yellow("not formatted") : Out().Green("formatted")) << "  " << Printable(file)
-                << "\n";
+    for (const Replacement& changed : outcome.changed) {
+      std::cout << (only_looks ? Out().Yellow("not formatted") : Out().Green("formatted")) << "  "
+                << Printable(changed.file) << "\n";
     }
   }
   if (outcome.failed) return kUsage;

@@ -14,6 +14,7 @@
 #include "cli/yaml_files.h"
 #include "lint/lint.h"
 #include "workspace/file.h"
+#include "workspace/replace.h"
 
 namespace guidon::cli {
 namespace {
@@ -95,13 +96,11 @@ class Linting {
   }
 
   bool Write() const {
-    for (const LookedAt* looked : changed_) {
-      if (const Status written = WriteFile(looked->file, looked->linted.fixed); !written) {
-        Explain(written.error(), options_.json);
-        return false;
-      }
-    }
-    return true;
+    std::vector<Replacement> files;
+    for (const LookedAt* looked : changed_) files.push_back({looked->file, looked->text, looked->linted.fixed});
+    const Status written = ReplaceAll(files);
+    if (!written) Explain(written.error(), options_.json);
+    return written.has_value();
   }
 
   int ExitCode() const { return problems_.empty() ? kPass : kProblem; }

@@ -22,6 +22,7 @@
 #include "gate/change_checks.h"
 #include "gate/static_checks.h"
 #include "workspace/file.h"
+#include "workspace/replace.h"
 
 namespace guidon::cli {
 namespace {
@@ -177,11 +178,9 @@ class FilePromotion {
 
   int Write() {
     if (options_.yes) {
-      for (const auto& [file, text] : after_) {
-        if (const Status written = WriteFile(PathOf(file), text); !written) {
-          return Explain(written.error(), options_.json);
-        }
-      }
+      std::vector<Replacement> files;
+      for (const auto& [file, text] : after_) files.push_back({PathOf(file), before_.at(file), text});
+      if (const Status written = ReplaceAll(files); !written) return Explain(written.error(), options_.json);
     }
     if (options_.json) {
       document_.Append("written", Value(options_.yes));

@@ -26,8 +26,8 @@
 #include "refs/scan.h"
 #include "refs/walk.h"
 #include "removal/exchange.h"
-#include "removal/replace.h"
 #include "workspace/file.h"
+#include "workspace/replace.h"
 #include "workspace/workspace.h"
 
 namespace guidon::cli {
@@ -246,9 +246,7 @@ class Removing {
     if (const std::optional<int> stop = LookAtTheRest()) return *stop;
     PlaceLines();
     if (options_.write) {
-      if (const Status written = removal::ReplaceAll(answer_.files); !written) {
-        return Explain(written.error(), options_.json);
-      }
+      if (const Status written = Write(); !written) return Explain(written.error(), options_.json);
     }
     options_.json ? SayAsJson() : Say();
     return left_.empty() ? kPass : kProblem;
@@ -256,6 +254,12 @@ class Removing {
 
  private:
   int Refuse(const std::string& why) const { return Explain({ErrorCode::kInvalid, why, {}}, options_.json); }
+
+  Status Write() const {
+    std::vector<Replacement> files;
+    for (const removal::Rewritten& file : answer_.files) files.push_back({file.file, file.before, file.after});
+    return ReplaceAll(files);
+  }
 
   std::string Shown(const std::string& file) const {
     const auto found = shown_.find(file);

@@ -41,6 +41,21 @@ TEST(FmtTest, WhatCannotBeReadIsLeftAloneAndTheOthersAreWritten) {
   EXPECT_EQ(Guidon({"fmt", files / "none.yaml"}).exit_code, 2);
 }
 
+// The name has no room for the ending of a file beside it.
+TEST(FmtTest, WhereOneCannotBeWrittenNoneIs) {
+  const std::string longest = std::string(245, 'z') + ".yaml";
+  const Workspace files({{"a.yaml", "a:   1\n"}, {longest, "z:   1\n"}});
+  const Finished done = Guidon({"fmt", files.path()});
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_EQ(done.output, "");
+  EXPECT_THAT(done.errors, HasSubstr("cannot write " + (files / longest)));
+  EXPECT_THAT(done.errors, HasSubstr("no file was changed"));
+  EXPECT_EQ(TextFile(files / "a.yaml"), "a:   1\n");
+  EXPECT_EQ(TextFile(files / longest), "z:   1\n");
+  EXPECT_EQ(Guidon({"fmt", files / "a.yaml", files / "a.yaml"}).exit_code, 0) << "named twice";
+  EXPECT_EQ(TextFile(files / "a.yaml"), "a: 1\n");
+}
+
 TEST(FmtTest, TheShopIsFormatted) {
   const Finished done = Guidon({"fmt", ShopFolder(), "--check"});
   EXPECT_EQ(done.exit_code, 0) << done.output;

@@ -97,6 +97,18 @@ TEST(LintTest, WhereOneCannotBeReadNoneIsWritten) {
   EXPECT_EQ(Guidon({"lint", files.path(), "--fix", "--diff"}).exit_code, 2);
 }
 
+// The name has no room for the ending of a file beside it.
+TEST(LintTest, WhereOneCannotBeWrittenNoneIs) {
+  const std::string longest = "flags/" + std::string(245, 'z') + ".yaml", wide = "flag:   a\ntype: boolean\n";
+  const Workspace files({{"flags/a.yaml", wide}, {longest, wide}});
+  const Finished done = Guidon({"lint", files.path(), "--fix"});
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_EQ(done.output, "");
+  EXPECT_THAT(done.errors, HasSubstr("cannot write " + (files / longest)));
+  EXPECT_EQ(TextFile(files / "flags/a.yaml"), wide);
+  EXPECT_EQ(TextFile(files / longest), wide);
+}
+
 TEST(LintTest, TheModelineOfAFolderIsThatOfItsFiles) {
   const std::string modeline = "# yaml-language-server: $schema=../flag.schema.json\n";
   const Workspace files({{"guidon.yaml", modeline + "project: shop\nenvironments: { production: {} }\n"},

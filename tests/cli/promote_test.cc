@@ -408,6 +408,19 @@ TEST(PromoteFilesTest, WhatIsNoLongerValidIsRefused) {
   EXPECT_EQ(TextFile(files / "flags/a.yaml"), flag);
 }
 
+// The name has no room for the ending of a file beside it.
+TEST(PromoteFilesTest, WhereOneCannotBeWrittenNoneIs) {
+  const std::string longest = "flags/" + std::string(245, 'z') + ".yaml";
+  const std::string a = Flag("a", kTen, ""), z = Flag("z", kTen, "");
+  const Workspace files({{"guidon.yaml", kProject}, {"flags/a.yaml", a}, {longest, z}});
+  const Finished done = PromoteFiles(files, {"--yes"});
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_THAT(done.output, Not(HasSubstr("promoted")));
+  EXPECT_THAT(done.errors, HasSubstr("cannot write " + (files / longest)));
+  EXPECT_EQ(TextFile(files / "flags/a.yaml"), a);
+  EXPECT_EQ(TextFile(files / longest), z);
+}
+
 // An alias before its anchor would be no YAML: nothing is written then.
 TEST(PromoteFilesTest, WhatCannotBeWrittenIsLeftAlone) {
   const std::string text =

@@ -123,6 +123,19 @@ TEST(RemoveVerbTest, AUnitThatDoesNotCompileIsRefusedWhole) {
   EXPECT_EQ(TextFile(files / "src/broken.cc"), std::string(kMain) + "int x = nothing;\n");
 }
 
+// The name has no room for the ending of a file beside it.
+TEST(RemoveVerbTest, WhereOneFileCannotBeWrittenNoneIs) {
+  const std::string longest = "src/" + std::string(247, 'z') + ".cc";
+  const Workspace files({{"src/main.cc", kMain}, {longest, kMain}});
+  files.Write("compile_commands.json",
+              "[" + Command(files, files / "src/main.cc") + ", " + Command(files, files / longest) + "]");
+  const Finished done = Remove(files, {"--keep", "on", "--write"});
+  EXPECT_EQ(done.exit_code, 2);
+  EXPECT_THAT(done.errors, HasSubstr(std::string(247, 'z') + ".cc: File name too long; no file was changed"));
+  EXPECT_EQ(TextFile(files / "src/main.cc"), kMain);
+  EXPECT_EQ(TextFile(files / longest), kMain);
+}
+
 TEST(RemoveVerbTest, OtherCodeThatReadsItIsListed) {
   const Workspace files(
       {{"src/main.cc",

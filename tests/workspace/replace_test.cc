@@ -1,4 +1,4 @@
-#include "removal/replace.h"
+#include "workspace/replace.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 
 #include "tests/support/process.h"
 
-namespace guidon::removal {
+namespace guidon {
 namespace {
 
 namespace fs = std::filesystem;
@@ -25,7 +25,7 @@ class ReplaceAllTest : public ::testing::Test {
   std::size_t Files() const {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()));
   }
-  guidon::testing::TemporaryFolder folder_;
+  testing::TemporaryFolder folder_;
 };
 
 TEST_F(ReplaceAllTest, WritesAllOfThemAndKeepsTheirModes) {
@@ -57,9 +57,29 @@ TEST_F(ReplaceAllTest, WritesNoneWhenOneCannotBeWritten) {
   const Status written = ReplaceAll({{folder_ / "a.cc", "one", "1"}, {folder_ / "nowhere/b.cc", "", "2"}});
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().code, ErrorCode::kIo);
+  EXPECT_NE(written.error().message.find("nowhere/b.cc"), std::string::npos);
   EXPECT_EQ(Read("a.cc"), "one");
   EXPECT_EQ(Files(), 1u);
 }
 
+TEST_F(ReplaceAllTest, WhatWasReplacedAlreadyIsPutBack) {
+  Write("a.cc", "one");
+  fs::create_directory(folder_ / "b.cc");  // read as nothing, and no file can take its place
+  const Status written = ReplaceAll({{folder_ / "a.cc", "one", "1"}, {folder_ / "b.cc", "", "2"}});
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, ErrorCode::kIo);
+  EXPECT_EQ(Read("a.cc"), "one");
+  EXPECT_EQ(Files(), 2u);
+}
+
+TEST_F(ReplaceAllTest, TheFileBehindALinkIsWrittenOnceWhateverItIsNamed) {
+  Write("a.cc", "one");
+  fs::create_symlink("a.cc", folder_ / "link.cc");
+  ASSERT_TRUE(ReplaceAll({{folder_ / "link.cc", "one", "1"}, {folder_ / "a.cc", "one", "1"}}));
+  EXPECT_EQ(Read("a.cc"), "1");
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link.cc"));
+  EXPECT_EQ(Files(), 2u);
+}
+
 }  // namespace
-}  // namespace guidon::removal
+}  // namespace guidon
