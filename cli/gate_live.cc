@@ -126,6 +126,14 @@ class LiveLooker {
     return question_.experiment.empty() ? LookAtAll(exit_code) : LookAtOne(exit_code);
   }
 
+  std::optional<std::vector<gate::Finding>> Switches(int& exit_code) {
+    if (!ReadProject(exit_code)) return std::nullopt;
+    const EntitySet& files = question_.workspace->definitions.entities;
+    std::erase_if(live_.entities.flags,
+                  [&](const FlagRecord& record) { return files.FindFlag(record.definition.key) == nullptr; });
+    return gate::CheckSwitches(Input());
+  }
+
  private:
   void Add(std::vector<gate::Finding> findings) {
     look_.findings.insert(look_.findings.end(), std::make_move_iterator(findings.begin()),
@@ -316,6 +324,10 @@ std::optional<LiveProject> ReadLiveProject(const Connection& connection, const s
 
 std::optional<LiveLook> LookAtLive(const LiveQuestion& question, int& exit_code) {
   return LiveLooker(question).Look(exit_code);
+}
+
+std::optional<std::vector<gate::Finding>> LookAtSwitches(const LiveQuestion& question, int& exit_code) {
+  return LiveLooker(question).Switches(exit_code);
 }
 
 }  // namespace guidon::cli

@@ -5,6 +5,7 @@
 #include "cli/api_client.h"
 #include "cli/change_request.h"
 #include "cli/change_set.h"
+#include "cli/gate_live.h"
 #include "cli/output.h"
 #include "cli/promotion.h"
 #include "cli/ruleset_source.h"
@@ -201,8 +202,11 @@ class ServerPromotion {
     const Result<Applied> applied = ApplyToRuleset(changed, *present, options_.to);
     if (applied) {
       const EntitySet &before = applied->before.entities, &after = applied->after.entities;
-      review_.CheckChange(places_, before, after);
+      review_.CheckChange(places_, before, after, flags_);
       protected_ = review_.ProtectedIn(places_, before, after, plan_);
+      Workspace promoted;
+      promoted.definitions = changed;
+      if (const Stop unknown = CheckSwitches(promoted, after)) return unknown;
     } else if (applied.error().code == ErrorCode::kInvalid) {
       review_.Add(gate::CheckRefusal(places_, applied.error().issues));
     } else {
@@ -214,6 +218,24 @@ class ServerPromotion {
     if (exit_code == kPass) return std::nullopt;
     if (options_.json) PrintJson(Value(std::move(document_)));
     return exit_code;
+  }
+
+  // What was switched off there by hand is not switched on by the way.
+  Stop CheckSwitches(const Workspace& promoted, const EntitySet& after) {
+    int exit_code = kPass;
+    std::optional<std::vector<gate::Finding>> findings = LookAtSwitches({options_.connection,
+                                                                         project_,
+                                                                         options_.to,
+                                                                         "",
+                                                                         review_.policy(),
+                                                                         &promoted,
+                                                                         &after,
+                                                                         now_ms_,
+                                                                         {options_.json, true}},
+                                                                        exit_code);
+    if (!findings) return exit_code;
+    review_.Add(*std::move(findings));
+    return std::nullopt;
   }
 
   // Of when it is written. When somebody applies a request is not known yet.

@@ -97,7 +97,8 @@ class FilePromotion {
   Stop Edit() {
     std::map<std::string, format::Tree> trees;
     for (const PromotedFlag& flag : flags_) {
-      const std::string& file = workspace_.origins.at({EntityKind::kFlag, flag.key}).file;
+      const Origin& origin = workspace_.origins.at({EntityKind::kFlag, flag.key});
+      const std::string& file = origin.file;
       auto held = trees.find(file);
       if (held == trees.end()) {
         Result<std::string> text = ReadFile(PathOf(file), YamlLimits().max_bytes);
@@ -107,8 +108,9 @@ class FilePromotion {
         before_[file] = *std::move(text);
         held = trees.emplace(file, *std::move(tree)).first;
       }
-      const Status edited = EditTargeting(held->second, {flag.key, options_.from, options_.to, flag.promoted.targeting,
-                                                         TargetingIn(flag.definition, options_.to)});
+      const Status edited =
+          EditTargeting(held->second, {flag.key, origin.OfKey(Path().Key("flag")).line, options_.from, options_.to,
+                                       flag.promoted.targeting, TargetingIn(flag.definition, options_.to)});
       if (!edited) return Refuse({edited.error().code, PathOf(file) + ": " + edited.error().message, {}});
     }
     for (auto& [file, tree] : trees) after_[file] = format::WriteTree(std::move(tree), FormatOptions().columns);
@@ -147,7 +149,7 @@ class FilePromotion {
     present.snapshot = SnapshotOf(before, options_.to, 0);
     const Result<Applied> applied = ApplyToRuleset(edited_.definitions, present, options_.workspace);
     if (applied) {
-      review_.CheckChange(edited_, applied->before.entities, applied->after.entities);
+      review_.CheckChange(edited_, applied->before.entities, applied->after.entities, flags_);
     } else if (applied.error().code == ErrorCode::kInvalid) {
       review_.Add(gate::CheckRefusal(edited_, applied.error().issues));
     } else {

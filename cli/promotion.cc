@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <set>
 
 #include "cli/api_client.h"
 #include "cli/output.h"
@@ -12,6 +13,7 @@
 #include "gate/change_checks.h"
 #include "gate/formats.h"
 #include "gate/live_checks.h"
+#include "gate/static_checks.h"
 #include "workspace/file.h"
 
 namespace guidon::cli {
@@ -111,9 +113,13 @@ std::optional<int> PromotionReview::TakeContexts() {
   return std::nullopt;
 }
 
-void PromotionReview::CheckChange(const Workspace& workspace, const EntitySet& before, const EntitySet& after) {
+void PromotionReview::CheckChange(const Workspace& workspace, const EntitySet& before, const EntitySet& after,
+                                  const std::vector<PromotedFlag>& flags) {
   Add(gate::CheckChange(
       {workspace, options_.to, before, after, options_.contexts.empty() ? nullptr : &contexts_, now_ms_}, policy_));
+  std::set<std::string> keys;
+  for (const PromotedFlag& flag : flags) keys.insert(flag.key);
+  Add(gate::CheckPersonalData(workspace, after, keys, policy_));
 }
 
 std::vector<gate::Finding> PromotionReview::ProtectedIn(const Workspace& workspace, const EntitySet& before,

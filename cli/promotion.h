@@ -43,12 +43,15 @@ class PromotionReview {
   std::optional<int> TakePolicy(const std::string& path);  // empty: the default
   std::optional<int> TakeContexts();
 
-  // What the gate would say of it; `workspace` for the places.
-  void CheckChange(const Workspace& workspace, const EntitySet& before, const EntitySet& after);
+  // What the gate would say of it: of the environment before and after, and of the flags themselves; `workspace` for
+  // the places.
+  void CheckChange(const Workspace& workspace, const EntitySet& before, const EntitySet& after,
+                   const std::vector<PromotedFlag>& flags);
   void CheckFreeze(std::int64_t at_ms);
   // What the policy protects of it, and a change request has to carry.
   std::vector<gate::Finding> ProtectedIn(const Workspace& workspace, const EntitySet& before, const EntitySet& after,
                                          const Value& plan) const;
+  const gate::Policy& policy() const { return policy_; }
   void Add(std::vector<gate::Finding> findings);
 
   // Its verdict as exit code, once all was added. Shows the table, or adds `gate` to the document.

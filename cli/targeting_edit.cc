@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -19,18 +20,21 @@ using format::Node;
 
 using Entries = std::vector<std::unique_ptr<Entry>>;
 
-Node* FlagIn(Node& node, const std::string& key) {
+// Tests name flags, too, and look the same: the place tells them apart.
+Node* FlagIn(Node& node, const TargetingEdit& edit) {
   const Entry* name = FindMember(node, "flag");
-  return name != nullptr && name->value != nullptr && format::IsScalarOf(*name->value, key) ? &node : nullptr;
+  const bool is_it = name != nullptr && name->value != nullptr && format::IsScalarOf(*name->value, edit.flag) &&
+                     static_cast<int>(name->key->line) + 1 == edit.line;
+  return is_it ? &node : nullptr;
 }
 
-Node* FindFlag(format::Tree& tree, const std::string& key) {
+Node* FindFlag(format::Tree& tree, const TargetingEdit& edit) {
   for (const auto& document : tree.documents) {
     Node& root = *document->root.value;
-    if (Node* flag = FlagIn(root, key)) return flag;
+    if (Node* flag = FlagIn(root, edit)) return flag;
     if (root.kind != Kind::kList) continue;
     for (const auto& element : root.entries) {
-      if (Node* flag = FlagIn(*element->value, key)) return flag;
+      if (Node* flag = FlagIn(*element->value, edit)) return flag;
     }
   }
   return nullptr;
@@ -123,8 +127,8 @@ Status EditTargeting(format::Tree& tree, const TargetingEdit& edit) {
   const auto refuse = [&](const std::string& what) {
     return Fail(ErrorCode::kInvalid, "flag '" + edit.flag + "': " + what + ": edit it by hand");
   };
-  Node* flag = FindFlag(tree, edit.flag);
-  if (flag == nullptr) return refuse("its map cannot be found in the text");
+  Node* flag = FindFlag(tree, edit);
+  if (flag == nullptr) return refuse("its map cannot be found on line " + std::to_string(edit.line));
   Entry* environments = FindMember(*flag, "environments");
   const Entry* from = environments == nullptr ? nullptr : FindMember(*environments->value, edit.from);
   if (from == nullptr || from->value->kind != Kind::kMap) return refuse(edit.from + " is not written out as a map");

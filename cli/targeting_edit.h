@@ -14,13 +14,14 @@ namespace guidon::cli {
 
 struct TargetingEdit {
   std::string flag;      // its key
+  int line = 0;          // where the word `flag` of its definition stands, from 1
   std::string from, to;  // environments
   // What both say, in the canonical form.
   TargetingValue from_says, to_says;
 };
 
-// kInvalid: where the flag stands in the text, it is written in a way that has no place for it (through an alias). The
-// caller reads what comes of it again.
+// kInvalid: on that line there is no such flag, or it is written in a way that has no place for it (through an alias).
+// The caller reads what comes of it again.
 Status EditTargeting(format::Tree& tree, const TargetingEdit& edit);
 
 }  // namespace guidon::cli

@@ -11,6 +11,7 @@
 
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/diff/audience.h"
 #include "core/expect/expect.h"
 #include "core/model/names.h"
 #include "core/model/units.h"
@@ -139,6 +140,15 @@ class Checker {
   Checker(const StaticInput& input, const Policy& policy)
       : workspace_(input.workspace), policy_(policy), now_ms_(input.now_ms) {}
 
+  std::vector<Finding> PersonalDataOf(const EntitySet& entities) {
+    ForEachDefinition(entities, [this](const EntityRef& ref, const auto& definition) {
+      ForEachLook(definition, [&](const Look& look) {
+        if (look.test == nullptr) CheckAttribute(ref, OwnerOf(definition), look);
+      });
+    });
+    return std::move(findings_);
+  }
+
   std::vector<Finding> Run() {
     CheckIssues();
     if (!workspace_.HasErrors()) CheckTests();
@@ -164,7 +174,9 @@ class Checker {
   }
 
   Place PlaceOf(const EntityRef& ref, const Path& path, bool of_key = false) const {
-    const Origin& origin = workspace_.origins.at(ref);
+    const auto held = workspace_.origins.find(ref);
+    if (held == workspace_.origins.end()) return {};
+    const Origin& origin = held->second;
     return {FileOf(workspace_, origin.file), of_key ? origin.OfKey(path) : origin.Of(path)};
   }
 
@@ -241,15 +253,19 @@ class Checker {
     ForEachLook(definition, [&](const Look& look) {
       if (look.test != nullptr) {
         for (const Value& operand : look.test->operands) CheckExpression(ref, owner, look, operand);
-        return;
+      } else {
+        CheckAttribute(ref, owner, look);
       }
-      const auto forbidden =
-          std::find_if(policy_.personal_data.begin(), policy_.personal_data.end(),
-                       [&](const std::string& pattern) { return MatchesWildcard(pattern, look.attribute); });
-      if (forbidden == policy_.personal_data.end()) return;
-      Add("static.personal-data", ref.ToText(), owner, PlaceOf(ref, look.path, true),
-          "it looks at '" + look.attribute + "', which the policy forbids", "");
     });
+  }
+
+  void CheckAttribute(const EntityRef& ref, const std::string& owner, const Look& look) {
+    const auto forbidden =
+        std::find_if(policy_.personal_data.begin(), policy_.personal_data.end(),
+                     [&](const std::string& pattern) { return MatchesWildcard(pattern, look.attribute); });
+    if (forbidden == policy_.personal_data.end()) return;
+    Add("static.personal-data", ref.ToText(), owner, PlaceOf(ref, look.path, true),
+        "it looks at '" + look.attribute + "', which the policy forbids", "");
   }
 
   void CheckExpression(const EntityRef& ref, const std::string& owner, const Look& look, const Value& operand) {
@@ -294,6 +310,21 @@ class Checker {
 
 std::vector<Finding> CheckStatic(const StaticInput& input, const Policy& policy) {
   return Checker(input, policy).Run();
+}
+
+std::vector<Finding> CheckPersonalData(const Workspace& workspace, const EntitySet& entities,
+                                       const std::set<std::string>& flags, const Policy& policy) {
+  EntitySet reached;
+  for (const FlagRecord& record : entities.flags) {
+    if (flags.contains(record.definition.key)) reached.flags.push_back(record);
+  }
+  for (const ExperimentRecord& record : entities.experiments) {
+    if (flags.contains(record.definition.flag)) reached.experiments.push_back(record);
+  }
+  reached.segments = entities.segments;
+  const auto used = EnvironmentsBySegment(reached);
+  std::erase_if(reached.segments, [&](const SegmentRecord& record) { return !used.contains(record.definition.key); });
+  return Checker({workspace}, policy).PersonalDataOf(reached);
 }
 
 std::string FileOf(const Workspace& workspace, const std::string& file) {

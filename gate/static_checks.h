@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "gate/finding.h"
@@ -21,6 +23,12 @@ struct StaticInput {
 // Of all environments: files go out together. Tests are run where the definitions have no error. Places are as the
 // folder of the workspace was given.
 std::vector<Finding> CheckStatic(const StaticInput& input, const Policy& policy);
+
+// static.personal-data alone, of what these flags do in one environment: their rules there, the experiments on them,
+// and the segments that both lean on. `entities`: what the environment has. Where the workspace has no place for
+// something, none is told.
+std::vector<Finding> CheckPersonalData(const Workspace& workspace, const EntitySet& entities,
+                                       const std::set<std::string>& flags, const Policy& policy);
 
 // "shop/flags/layout.yaml" of a file of a workspace, as a person would open it.
 std::string FileOf(const Workspace& workspace, const std::string& file);

@@ -1,7 +1,9 @@
 // guidon promote, on a guidond and in the files of a workspace: what is brought, what is kept, what is refused.
 #include <gmock/gmock.h>
 
+#include "cli/targeting_edit.h"
 #include "core/base/json.h"
+#include "format/edit.h"
 #include "tests/cli/cli.h"
 
 namespace guidon::testing {
@@ -181,6 +183,57 @@ TEST_F(PromoteTest, WhatTheGateWouldRefuseIsRefused) {
   EXPECT_EQ(document.Find("gate")->Find("policy")->AsString(), "careful");
   files.Write("broken.yaml", "policy: x\nrules: { no.such: fail }\n");
   EXPECT_EQ(Promote({"--policy", files / "broken.yaml"}).exit_code, 2);
+}
+
+// A condition on an attribute that must not decide comes along with a rule, or through the segments that it names.
+TEST_F(PromoteTest, PersonalDataIsNotBrought) {
+  files.Write("policy.yaml", "policy: careful\nrules: { static.personal-data: { attributes: [email] } }\n");
+  const std::string by_mail =
+      "{ enabled: true, rules: [{ when: { email: { ends_with: x } }, serve: on }], default: off }";
+  const std::string by_segment = "{ enabled: true, rules: [{ when: { segment: outer }, serve: on }], default: off }";
+  files.Write("segments/outer.yaml", "segment: outer\nowner: shop\nwhen: { segment: inner }\n");
+  files.Write("segments/inner.yaml", "segment: inner\nowner: shop\nwhen: { email: a@shop.example }\n");
+  files.Write("flags/a.yaml", Flag("a", by_mail, ""));
+  files.Write("flags/b.yaml", Flag("b", by_segment, ""));
+  files.Write("flags/c.yaml", Flag("c", kTen, ""));
+  Apply();
+  for (const auto& [flag, line] : {std::pair("a", "fail    static.personal-data  flag a\n"),
+                                   std::pair("b", "fail    static.personal-data  segment inner\n")}) {
+    const Finished refused = Promote({"--flag", flag, "--yes", "--policy", files / "policy.yaml"});
+    EXPECT_EQ(refused.exit_code, 1) << refused.output;
+    EXPECT_THAT(refused.output, HasSubstr(line));
+    EXPECT_THAT(refused.output, HasSubstr("it looks at 'email', which the policy forbids"));
+    EXPECT_THAT(refused.output, HasSubstr("FAIL  production: 1 to mend, 1 note\nNothing was written.\n"));
+    EXPECT_EQ(In("production", flag), "");
+  }
+  EXPECT_EQ(Promote({"--flag", "c", "--yes", "--policy", files / "policy.yaml"}).exit_code, 0);
+  EXPECT_EQ(Promote({"--flag", "a", "--yes"}).exit_code, 0) << "no policy forbids it";
+}
+
+TEST_F(PromoteTest, WhatWasSwitchedOffByHandIsNotSwitchedOnByTheWay) {
+  const auto kill = [](const std::string& key) {
+    return Flag(key, "{ enabled: true, default: on }", "{ enabled: true, default: on }") + "kind: kill_switch\n";
+  };
+  files.Write("flags/stop.yaml", kill("stop"));
+  files.Write("flags/halt.yaml", kill("halt"));
+  files.Write("flags/a.yaml", Flag("a", kTen, ""));
+  Apply();
+  ASSERT_EQ(Cli({"flag", "off", "stop", "-e", "production", "--comment", "orders fail"}).exit_code, 0);
+  ASSERT_EQ(Cli({"flag", "off", "halt", "-e", "production"}).exit_code, 0);
+  const Finished refused = Promote({"--flag", "stop", "--overwrite", "--yes"});
+  EXPECT_EQ(refused.exit_code, 1) << refused.output << refused.errors;
+  EXPECT_THAT(refused.output, HasSubstr("fail    live.kill-switch  flag stop\n"));
+  EXPECT_THAT(refused.output, HasSubstr("orders fail"));
+  EXPECT_THAT(In("production", "stop"), HasSubstr("\"enabled\":false"));
+  // Others are no matter of what is promoted.
+  EXPECT_EQ(Promote({"--flag", "a", "--yes"}).exit_code, 0);
+  files.Write("policy.yaml",
+              "policy: mended\nwaivers: [{ rule: live.kill-switch, subject: flag stop, reason: mended, until: "
+              "2026-12-31 }]\n");
+  const Finished waived = Promote(
+      {"--flag", "stop", "--overwrite", "--yes", "--policy", files / "policy.yaml", "--now", "2026-12-01T00:00:00Z"});
+  EXPECT_EQ(waived.exit_code, 0) << waived.output << waived.errors;
+  EXPECT_THAT(In("production", "stop"), Not(HasSubstr("\"enabled\":false")));
 }
 
 TEST_F(PromoteTest, CountsWhoMovesAmongContexts) {
@@ -391,6 +444,35 @@ TEST(PromoteFilesTest, TheGateOfTheWorkspaceRefuses) {
   EXPECT_THAT(refused.output, HasSubstr("fail    change.jump  " + (files / "flags/a.yaml") + ":6:"));
   EXPECT_EQ(TextFile(files / "flags/a.yaml"), Flag("a", kThirty, kTen));
   EXPECT_EQ(PromoteFiles(files, {"--overwrite", "--yes", "--policy", files / "none.yaml"}).exit_code, 2);
+}
+
+TEST(PromoteFilesTest, PersonalDataIsRefusedWithItsPlace) {
+  const std::string flag =
+      Flag("a", "{ enabled: true, rules: [{ when: { email: { ends_with: x } }, serve: on }], default: off }", "");
+  const Workspace files({{"guidon.yaml", kProject},
+                         {"gate.yaml", "rules: { static.personal-data: { attributes: [email] } }\n"},
+                         {"flags/a.yaml", flag}});
+  const Finished refused = PromoteFiles(files, {"--yes"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.output, HasSubstr("fail    static.personal-data  " + (files / "flags/a.yaml") + ":11:23\n"));
+  EXPECT_EQ(TextFile(files / "flags/a.yaml"), flag);
+}
+
+// A map that names the flag and is not it is left alone.
+TEST(PromoteFilesTest, TheFlagIsTheMapWhereItIsDefined) {
+  const std::string test =
+      "flag: a\nenvironments: { staging: { enabled: true }, production: { enabled: false } }\ngiven: {}\nexpect: on\n";
+  const std::string flag = Flag("a", "{ enabled: true }", "{ enabled: false }");
+  const auto edit = [&](int line) {
+    Result<format::Tree> tree = format::TreeOf(test + "---\n" + flag);
+    EXPECT_TRUE(tree);
+    const Status edited =
+        cli::EditTargeting(*tree, {"a", line, "staging", "production", Value(Object{{"enabled", Value(true)}}),
+                                   Value(Object{{"enabled", Value(false)}})});
+    return edited ? format::WriteTree(*std::move(tree), 120) : edited.error().message;
+  };
+  EXPECT_EQ(edit(6), test + "---\n" + Flag("a", "{ enabled: true }", "{ enabled: true }"));
+  EXPECT_EQ(edit(7), "flag 'a': its map cannot be found on line 7: edit it by hand");
 }
 
 TEST(PromoteFilesTest, WhatIsNoLongerValidIsRefused) {
