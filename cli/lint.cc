@@ -26,20 +26,25 @@ struct LookedAt {
   lint::LintedText linted;
 };
 
-// The one modeline that files of a folder begin with, by folder. Where guidon.yaml is, each file has a schema of its
-// own.
-std::map<std::string, std::string> ModelinesOf(const std::vector<LookedAt>& files) {
-  std::map<std::string, std::set<std::string>> found;
-  std::set<std::string> mixed;
+// The folder of a file, and what it defines; nothing of these, or several: "".
+using Neighbours = std::pair<std::string, std::string>;
+
+Neighbours NeighboursOf(const LookedAt& looked) {
+  return {fs::path(looked.file).parent_path().string(), lint::KindOf(looked.text)};
+}
+
+// The one modeline that files of a folder have, by folder and kind: each kind has a schema of its own.
+std::map<Neighbours, std::string> ModelinesOf(const std::vector<LookedAt>& files) {
+  std::map<Neighbours, std::set<std::string>> found;
   for (const LookedAt& looked : files) {
-    const fs::path path(looked.file);
-    const std::string folder = path.parent_path().string(), line = lint::ModelineOf(looked.text);
-    if (path.filename() == "guidon.yaml") mixed.insert(folder);
-    if (!line.empty()) found[folder].insert(line);
+    const std::string line = lint::ModelineOf(looked.text);
+    if (line.empty()) continue;
+    Neighbours neighbours = NeighboursOf(looked);
+    if (!neighbours.second.empty()) found[std::move(neighbours)].insert(line);
   }
-  std::map<std::string, std::string> modelines;
-  for (const auto& [folder, lines] : found) {
-    if (lines.size() == 1 && !mixed.contains(folder)) modelines[folder] = *lines.begin();
+  std::map<Neighbours, std::string> modelines;
+  for (const auto& [neighbours, lines] : found) {
+    if (lines.size() == 1) modelines[neighbours] = *lines.begin();
   }
   return modelines;
 }
@@ -71,10 +76,10 @@ class Linting {
       if (!text) return Explain(text.error(), options_.json);
       files_.push_back({file, *std::move(text), {}});
     }
-    const std::map<std::string, std::string> modelines = ModelinesOf(files_);
+    const std::map<Neighbours, std::string> modelines = ModelinesOf(files_);
     const std::set<std::string> skip(options_.skip.begin(), options_.skip.end());
     for (LookedAt& looked : files_) {
-      const auto modeline = modelines.find(fs::path(looked.file).parent_path().string());
+      const auto modeline = modelines.empty() ? modelines.end() : modelines.find(NeighboursOf(looked));
       Result<lint::LintedText> linted =
           lint::LintText(looked.text, looked.file,
                          {.skip = skip, .modeline = modeline == modelines.end() ? std::string() : modeline->second});

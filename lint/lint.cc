@@ -8,10 +8,12 @@
 #include <tuple>
 #include <utility>
 
+#include "core/codec/codec.h"
 #include "core/model/condition.h"
 #include "core/model/units.h"
 #include "format/edit.h"
 #include "format/format.h"
+#include "lint/keep_layout.h"
 #include "lint/meaning.h"
 
 namespace guidon::lint {
@@ -44,7 +46,7 @@ constexpr std::array<LintRule, 14> kRules = {{
     {"split-of-one", "a split that gives one variation all of it serves that variation"},
 }};
 
-constexpr std::string_view kModeline = "# yaml-language-server:";
+constexpr std::string_view kLanguageServer = "yaml-language-server";
 constexpr std::size_t kMostPasses = 16;
 
 bool IsCollection(const Node& node) {
@@ -554,6 +556,18 @@ Result<std::string> FixOnce(std::string_view text, const LintOptions& options, s
   return FormatYaml(format::WriteTree(*std::move(tree), FormatOptions().columns));
 }
 
+// "# yaml-language-server: $schema=…"
+bool IsModeline(std::string_view comment) {
+  if (!comment.starts_with('#')) return false;
+  const auto skip_blanks = [&] { comment.remove_prefix(std::min(comment.find_first_not_of(" \t"), comment.size())); };
+  comment.remove_prefix(1);
+  skip_blanks();
+  if (!comment.starts_with(kLanguageServer)) return false;
+  comment.remove_prefix(kLanguageServer.size());
+  skip_blanks();
+  return comment.starts_with(':');
+}
+
 std::string_view LineAt(std::string_view text, std::size_t begin) {
   return text.substr(begin, std::min(text.find('\n', begin), text.size()) - begin);
 }
@@ -568,6 +582,61 @@ int FirstDifference(std::string_view a, std::string_view b) {
     ++line;
   }
   return line;
+}
+
+struct Modeline {
+  std::string text;
+  Position at;
+};
+
+// Lines of a text in a block scalar are no comments, whatever they look like.
+std::vector<Modeline> ModelinesIn(std::string_view text) {
+  std::vector<Modeline> found;
+  if (text.find(kLanguageServer) == std::string_view::npos) return found;
+  const Result<std::vector<std::string>> comments = CommentsOf(text);
+  if (!comments) return found;
+  int number = 1;
+  for (std::size_t begin = 0; begin < text.size(); ++number) {
+    const std::string_view line = LineAt(text, begin);
+    begin += line.size() + 1;
+    const std::size_t column = std::min(line.find('#'), line.size());
+    std::string_view comment = line.substr(column);
+    comment = comment.substr(0, comment.find_last_not_of(" \t\r") + 1);
+    if (!IsModeline(comment) || std::find(comments->begin(), comments->end(), comment) == comments->end()) continue;
+    found.push_back({std::string(comment), {number, static_cast<int>(column) + 1}});
+  }
+  return found;
+}
+
+void CheckModelines(std::string_view text, std::vector<LintProblem>& problems) {
+  const std::vector<Modeline> modelines = ModelinesIn(text);
+  for (std::size_t i = 1; i < modelines.size(); ++i) {
+    problems.push_back({"modeline", modelines[i].at,
+                        "a second modeline: editors take that of line " + std::to_string(modelines.front().at.line),
+                        false});
+  }
+}
+
+// A text that is to stay in its layout, with what can be done there; `problems` of it and `left` say what cannot.
+Result<std::string> FixInPlace(std::string_view text, std::string_view formatted, std::string_view fixed,
+                               const LintOptions& options, LintedText& linted) {
+  constexpr const char* kByHand = "; its lines are not in the one layout: by hand";
+  KeptLayout kept = KeepLayout(text, formatted, fixed);
+  const YamlResult before = ParseYaml(text), after = ParseYaml(kept.text);
+  if (!after.faults.empty() || !MeansTheSame(before, after) || !KeepsComments(text, kept.text)) {
+    kept = {std::string(text), {}};
+  }
+  for (LintProblem& problem : linted.problems) {
+    if (!problem.fixable || kept.Replaces(static_cast<std::size_t>(problem.at.line) - 1)) continue;
+    problem.fixable = false;
+    problem.message += kByHand;
+  }
+  if (Result<std::string> again = FixOnce(kept.text, options, linted.left); !again) return again;
+  for (LintProblem& problem : linted.left) {
+    if (problem.fixable) problem.message += kByHand;
+    problem.fixable = false;
+  }
+  return std::move(kept.text);
 }
 
 // "checkout.layout" and "checkout-layout.yaml" are the same name.
@@ -600,7 +669,27 @@ std::span<const LintRule> LintRules() {
 }
 
 std::string ModelineOf(std::string_view text) {
-  return text.starts_with(kModeline) ? std::string(LineAt(text, 0)) : std::string();
+  const std::vector<Modeline> modelines = ModelinesIn(text);
+  return modelines.empty() ? std::string() : modelines.front().text;
+}
+
+std::string KindOf(std::string_view text) {
+  std::string kind;
+  for (const Value& value : ValuesOf(ParseYaml(text))) {
+    std::string one;
+    if (value.Find("expect") != nullptr) {
+      one = "test";
+    } else if (const std::optional<EntityRef> ref = RefOfDefinition(value)) {
+      one = ToString(ref->kind);
+    } else if (value.Find("project") != nullptr) {
+      one = "project";
+    } else if (value.Find("population") != nullptr) {
+      one = "population";
+    }
+    if (one.empty() || (!kind.empty() && kind != one)) return "";
+    kind = std::move(one);
+  }
+  return kind;
 }
 
 Result<LintedText> LintText(std::string_view text, std::string_view name, const LintOptions& options) {
@@ -621,9 +710,16 @@ Result<LintedText> LintText(std::string_view text, std::string_view name, const 
   const auto is_asked = [&](const char* rule) { return !options.skip.contains(rule); };
   if (*formatted != text && is_asked("layout")) {
     linted.problems.push_back({"layout", {FirstDifference(text, *formatted), 1}, "it is not in the one layout", true});
+  } else if (*formatted != text) {
+    fixed = FixInPlace(text, *formatted, *fixed, options, linted);
+    if (!fixed) return Fail(fixed.error());
+  }
+  if (is_asked("modeline")) {
+    CheckModelines(text, linted.problems);
+    CheckModelines(*fixed, linted.left);
   }
   if (!options.modeline.empty() && ModelineOf(text).empty() && is_asked("modeline")) {
-    linted.problems.push_back({"modeline", {1, 1}, "the other files of this folder begin with a modeline", true});
+    linted.problems.push_back({"modeline", {1, 1}, "the others of its kind in this folder have a modeline", true});
     *fixed = options.modeline + "\n" + *fixed;
     for (LintProblem& problem : linted.left) ++problem.at.line;
   }
@@ -634,7 +730,6 @@ Result<LintedText> LintText(std::string_view text, std::string_view name, const 
       return std::tie(a.at.line, a.at.column) < std::tie(b.at.line, b.at.column);
     });
   }
-  if (!is_asked("layout") && *fixed == *formatted) *fixed = std::string(text);
   if (!after.faults.empty() || !MeansTheSame(before, after)) return Fail(Unfaithful("change what it means"));
   if (!KeepsComments(text, *fixed)) return Fail(Unfaithful("lose a comment"));
   linted.fixed = *std::move(fixed);

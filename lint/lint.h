@@ -42,8 +42,10 @@ struct LintedText {
 };
 
 struct LintOptions {
-  std::set<std::string> skip = {};  // rules that are not asked; the layout is that of `guidon fmt` wherever one is
-  // The first line that files of this folder begin with (`# yaml-language-server: $schema=…`); empty: any.
+  // Rules that are not asked. Without "layout" a text that is in another one stays in it: what would take lines that
+  // are not as `guidon fmt` writes them is left to somebody's hand.
+  std::set<std::string> skip = {};
+  // What files of this folder and kind begin with (`# yaml-language-server: $schema=…`); empty: any.
   std::string modeline = {};
 };
 
@@ -51,7 +53,11 @@ struct LintOptions {
 // same, would lack a comment, or is not left alone when looked at again: nobody should write it.
 Result<LintedText> LintText(std::string_view text, std::string_view name, const LintOptions& options = {});
 
-// The modeline that a text begins with; empty: none.
+// The modeline of a text, the first one of its comments, which editors take; empty: none.
 std::string ModelineOf(std::string_view text);
+
+// What a text defines: "flag", "segment", "layer", "holdout", "experiment", "metric", "test", "project", "population";
+// empty: nothing of these, or several.
+std::string KindOf(std::string_view text);
 
 }  // namespace guidon::lint

@@ -124,6 +124,21 @@ TEST(LintTest, TheModelineOfAFolderIsThatOfItsFiles) {
   EXPECT_EQ(TextFile(files / "flags/b.yaml"), modeline + "flag: b\ntype: boolean\n");
 }
 
+// Each kind has a schema of its own, wherever its files are.
+TEST(LintTest, AModelineIsNotThatOfFilesOfAnotherKind) {
+  const std::string modeline = "# yaml-language-server: $schema=../flag.schema.json\n";
+  const std::string segment = "segment: c\n", several = "segment: d\n---\nflag: d\ntype: boolean\n";
+  const Workspace files({{"all/a.yaml", "# of the shop\n" + modeline + "flag: a\ntype: boolean\n"},
+                         {"all/b.yaml", "- flag: b\n  type: boolean\n"},
+                         {"all/c.yaml", segment},
+                         {"all/d.yaml", several},
+                         {"all/gate.yaml", "policy: release\n"}});
+  const Finished done = Guidon({"lint", files.path(), "--fix"});
+  EXPECT_EQ(done.exit_code, 0) << done.output << done.errors;
+  EXPECT_EQ(done.output, "fixed  " + (files / "all/b.yaml") + "\n");
+  EXPECT_EQ(TextFile(files / "all/b.yaml"), modeline + "- flag: b\n  type: boolean\n");
+}
+
 TEST(LintTest, RulesAreListedAndSkipped) {
   const Finished rules = Guidon({"lint", "--rules"});
   EXPECT_EQ(rules.exit_code, 0);

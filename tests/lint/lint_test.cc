@@ -160,6 +160,43 @@ TEST(LintTest, LayoutNamesAndModelines) {
   EXPECT_EQ(linted->fixed, modeline + "\n" + Flag(""));
 }
 
+TEST(LintTest, AModelineIsSeenWhereverItStandsAndSoIsASecondOne) {
+  const std::string modeline = "# yaml-language-server: $schema=../flag.schema.json",
+                    other = "#  yaml-language-server : $schema=x";
+  const std::string below = "# of the shop\n" + modeline + "\n" + Flag("");
+  EXPECT_EQ(lint::ModelineOf(below), modeline);
+  const Result<LintedText> has_one = lint::LintText(below, "a.yaml", {.modeline = modeline});
+  ASSERT_TRUE(has_one);
+  EXPECT_EQ(RulesOf(*has_one), "");
+  EXPECT_EQ(has_one->fixed, below);
+  const std::string twice = modeline + "\n" + Flag("") + other + "\n";
+  EXPECT_EQ(lint::ModelineOf(twice), modeline);
+  const LintedText linted = Linted(twice);
+  EXPECT_EQ(RulesOf(linted), "modeline by hand");
+  EXPECT_EQ(linted.problems.at(0).at.line, 4);
+  EXPECT_EQ(linted.problems[0].message, "a second modeline: editors take that of line 1");
+  EXPECT_EQ(linted.left.size(), 1u);
+  EXPECT_EQ(linted.fixed, twice);
+  // A text is no comment.
+  ExpectLeft("", modeline + "\n" + Flag("description: |\n  Files begin with\n  # yaml-language-server: x\n"));
+}
+
+TEST(LintTest, KindsAreToldByTheirKeys) {
+  for (const auto& [kind, text] :
+       std::vector<std::pair<std::string, std::string>>{{"flag", "- flag: a\n- flag: b\n"},
+                                                        {"test", "flag: a\ngiven: {}\nexpect: on\n"},
+                                                        {"experiment", "experiment: e\nflag: a\n"},
+                                                        {"layer", "- { layer: a, unit: key }\n"},
+                                                        {"project", "project: shop\n"},
+                                                        {"population", "population: 10\n"},
+                                                        {"", "flag: a\n---\nsegment: b\n"},
+                                                        {"", "policy: x\n"},
+                                                        {"", ""},
+                                                        {"", "a: [\n"}}) {
+    EXPECT_EQ(lint::KindOf(text), kind) << text;
+  }
+}
+
 TEST(LintTest, WhatIsNoDefinitionIsLookedAtForItsLayoutOnly) {
   ExpectLeft("", "policy: release\nrules: { static.owner: { owners: [payments] } }\n");
   ExpectLeft("", "flag: a\ntype: boolan\nclient: false\n");
@@ -205,6 +242,29 @@ TEST(LintTest, WhatIsSkippedIsLeftAsItIs) {
   ASSERT_TRUE(unlaid);
   EXPECT_EQ(RulesOf(*unlaid), "");
   EXPECT_EQ(unlaid->fixed, wide);
+}
+
+// What is fixed there stands in lines that are as the layout has them; all other lines stay.
+TEST(LintTest, WithoutTheLayoutOtherFixesLayNothingOut) {
+  const std::string text =
+      "flag:   a\ntype: boolean\narchived: false\nowner: me\ntags: [x,x]\nenvironments:\n  production:\n    rules:\n"
+      "      - when: { country: [DE] }\n        serve:   on\n    default: { serve: off }\n\n\n# the end\n";
+  const std::string wanted =
+      "flag:   a\ntype: boolean\nowner: me\ntags: [x,x]\nenvironments:\n  production:\n    rules:\n"
+      "      - when: { country: DE }\n        serve:   on\n    default: off\n\n\n# the end\n";
+  const Result<LintedText> linted = lint::LintText(text, "a.yaml", {.skip = {"layout"}});
+  ASSERT_TRUE(linted) << linted.error().message;
+  EXPECT_EQ(linted->fixed, wanted);
+  EXPECT_EQ(RulesOf(*linted), "default-said, duplicate-value by hand, list-of-one, long-form");
+  ASSERT_EQ(linted->left.size(), 1u);
+  EXPECT_EQ(linted->left[0].message, "x is here twice; its lines are not in the one layout: by hand");
+  EXPECT_EQ(linted->left[0].at.line, 4);
+  EXPECT_FALSE(linted->left[0].fixable);
+  const Result<LintedText> again = lint::LintText(wanted, "a.yaml", {.skip = {"layout"}});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->fixed, wanted);
+  // With the layout, all of it.
+  EXPECT_EQ(Linted(text).left.size(), 0u);
 }
 
 // A comment behind many a line, which has to stay.
