@@ -1,5 +1,6 @@
 // guidon-remove-cpp: the part of `guidon remove` that parses C++. A request on standard input, an answer on standard
-// output (removal/exchange.h); writes no file. Exit codes: 0 answered, 2 not, with the reason on standard error.
+// output (removal/exchange.h); writes no file. --help and --version say what it is. Exit codes: 0 answered, 2 not, with
+// the reason on standard error.
 #include <iostream>
 #include <iterator>
 #include <string>
@@ -9,7 +10,12 @@
 
 int main(int argc, char** argv) {
   if (argc > 1) {
-    const bool is_help = std::string(argv[1]) == "--help";
+    const std::string word = argv[1];
+    if (word == "--version") {
+      std::cout << "guidon-remove-cpp " GUIDON_VERSION "\n";
+      return 0;
+    }
+    const bool is_help = word == "--help";
     (is_help ? std::cout : std::cerr) << "guidon-remove-cpp is started by `guidon remove`, which says more: guidon "
                                          "remove --help\n";
     return is_help ? 0 : 2;

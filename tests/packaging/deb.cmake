@@ -1,12 +1,12 @@
 # cmake -D build_dir=... -P deb.cmake: makes the Debian packages, installs them in an empty root as dpkg does, and uses
-# what is there: the service, the command line, and the SDK.
+# what is there: the service, the command line with what removes flags from code, and the SDK.
 #
 # The root has, beside the packages, the machine's list of installed packages, so that their dependencies are looked at,
 # and of those packages the files that are needed: the shell and ldconfig for the packages' scripts, the libraries that
 # programs load, and the units that a unit can name. Needs to be root, or may make user namespaces. The machine itself
 # is only read.
 #
-# Arguments: source_dir, build_dir, version, work_dir, compiler, launcher.
+# Arguments: source_dir, build_dir, version, work_dir, compiler, launcher; with_remove, whether guidon-remove is built.
 cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
@@ -31,6 +31,11 @@ function(must_have package field regex)
 endfunction()
 
 set(names libguidon libguidon-dev guidon-server guidon-cli)
+set(programs guidond guidon)
+if(with_remove)
+  list(APPEND names guidon-remove)
+  list(APPEND programs guidon-remove-cpp)
+endif()
 set(packages "")
 foreach(name ${names})
   file(GLOB package ${work_dir}/packages/${name}_${version}_*.deb)
@@ -50,6 +55,12 @@ foreach(name ${names})
 endforeach()
 file(GLOB package ${work_dir}/packages/guidon-server_*.deb)
 must_have(${package} Depends "librocksdb")
+if(with_remove)  # it reads clang's own headers, which nothing that it loads brings along
+  file(GLOB package ${work_dir}/packages/guidon-remove_*.deb)
+  foreach(needed "guidon-cli \\(= ${version}\\)" "libclang-common-16-dev" "libclang-cpp16" "libllvm16")
+    must_have(${package} Depends "${needed}")
+  endforeach()
+endif()
 
 # copy_libraries_of(FILE): those of the machine that it loads.
 function(copy_libraries_of file)
@@ -89,7 +100,7 @@ foreach(name ${names})
 endforeach()
 
 # ---- The service ----
-foreach(program guidond guidon)
+foreach(program ${programs})
   copy_libraries_of(${root}/usr/bin/${program})
   run(${inside} /usr/bin/${program} --version)
   if(NOT output MATCHES "${program} ${version}")
