@@ -277,8 +277,13 @@ class Fold::Impl {
   }
 
   Result<EnvironmentUsage> Usage(const UsageQuery& query) const {
-    MutexLock lock(writing_);
-    return ReadUsage(store_, query);
+    // The fold waits for one step of it at most, and has its turn before the next one.
+    return ReadUsage(
+        [this](const std::vector<std::string>& keys) {
+          Turn turn(writing_queue_, writing_);
+          return store_.GetPlain(keys);
+        },
+        query);
   }
 
   static void AppendExposed(const stats::ExperimentPlan& plan, const UnitRecord& record, ExposedUnits& page) {
@@ -1140,7 +1145,7 @@ class Fold::Impl {
     if (ops.empty()) return {};
     Txn txn;
     txn.ops = std::move(ops);
-    MutexLock lock(writing_);
+    Turn turn(writing_queue_, writing_);
     const Result<TxnResult> done = store_.Commit(std::move(txn));
     return done ? Status() : Fail(done.error());
   }
@@ -1769,6 +1774,7 @@ class Fold::Impl {
   // A transaction, or what somebody reads of several keys: of a plain key that is put again a reader may miss both
   // values for a moment.
   mutable Mutex writing_;
+  mutable Mutex writing_queue_;  // held while its holder waits for that: who reads in many steps lets the fold through
 
   mutable Mutex publishing_;  // a few lines
   mutable std::map<IterationName, Shown> shown_ GUIDON_GUARDED_BY(publishing_);

@@ -150,7 +150,8 @@ class Fold {
   // First exposures, by unit, at most `limit` after `after`, looking at 20 000 units at most. kNotFound as of Facts.
   Result<ExposedUnits> ListExposed(const IterationName& name, std::string_view after, std::size_t limit) const;
 
-  // How often flags were evaluated, as of what is stored. kCorrupt, kIo: the disk.
+  // How often flags were evaluated, as of what is stored. Waits for a transaction now and then, and the fold for a part
+  // of it. kCorrupt, kIo: the disk.
   Result<EnvironmentUsage> Usage(const UsageQuery& query) const;
 
   // Of one project, or of all when it is empty. `attribute`: what the unit is of.

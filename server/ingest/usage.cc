@@ -70,6 +70,29 @@ Status DecodeDay(const std::string& key, const std::string& text, std::int64_t& 
   return {};
 }
 
+std::optional<std::int64_t> DecodeSince(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  const Result<Value> record = ParseJson(*text);
+  const Value* since = record ? record->Find("since") : nullptr;
+  if (since == nullptr || !since->is_int()) return std::nullopt;
+  return since->AsInt();
+}
+
+// Of an environment of which it is not stored since when it is counted: no later than the end of the first day of which
+// something is kept, and no later than this.
+Result<std::int64_t> SinceByDays(const Store& store, const std::string& scope, std::int64_t received_ms) {
+  const sys_days received = std::chrono::floor<days>(Timestamp(std::chrono::milliseconds(received_ms)));
+  for (sys_days day = received - kUsageDays + days(1); day < received; day += days(1)) {
+    RangeQuery range = RangeQuery::Prefix((DayPrefix(day) + scope).append(1, '\0'));
+    range.limit = 1;
+    range.keys_only = true;
+    const Result<RangeResult> found = store.Range(range);
+    if (!found) return Fail(found.error());
+    if (!found->entries.empty()) return Timestamp(day + days(1)).time_since_epoch().count();
+  }
+  return received_ms;
+}
+
 using Records = std::vector<std::optional<std::string>>;
 
 // One that is damaged as none: it is begun anew, and must not keep everything after it from being counted.
@@ -157,7 +180,10 @@ Result<std::vector<TxnOp>> UsageDeltas::Ops(const Store& store) {
     ops.push_back(TxnOp::Put(key, EncodeDay(std::max(last_ms, day.last_ms), counts)));
   }
   for (const auto& [key, since] : since_) {
-    if (!(*stored)[at++]) ops.push_back(TxnOp::Put(key, ToJson(Object{{"since", Value(since)}})));
+    if (DecodeSince((*stored)[at++])) continue;
+    const Result<std::int64_t> first = SinceByDays(store, key.substr(kUsageSincePrefix.size()), since);
+    if (!first) return Fail(first.error());
+    ops.push_back(TxnOp::Put(key, ToJson(Object{{"since", Value(*first)}})));
   }
   days_.clear();
   since_.clear();
@@ -172,31 +198,44 @@ RangeQuery OldUsage(sys_days today) {
   return range;
 }
 
-Result<EnvironmentUsage> ReadUsage(const Store& store, const UsageQuery& query) {
+Result<EnvironmentUsage> ReadUsage(const ReadKeys& read, const UsageQuery& query) {
   const std::string scope = ScopeOf(query.project, query.environment);
-  std::vector<std::string> keys = {std::string(kUsageSincePrefix) + scope};
-  for (sys_days day = query.today - kUsageDays + days(1); day <= query.today + days(1); day += days(1)) {
-    for (const std::string& flag : query.flags) keys.push_back(DayKey(day, scope, flag));
-  }
-  const Result<std::vector<std::optional<std::string>>> stored = store.GetPlain(keys);
-  if (!stored) return Fail(stored.error());
   EnvironmentUsage usage;
-  if (stored->front()) {
-    const Result<Value> since = ParseJson(*stored->front());
-    if (!since) return Fail(Unreadable(keys.front()));
-    usage.since = Timestamp(std::chrono::milliseconds(NumberOf(*since, "since")));
-  }
   for (const std::string& flag : query.flags) usage.flags.push_back({flag, {}, {}});
-  std::size_t at = 1;
+  std::vector<std::string> keys;
+  std::vector<std::pair<sys_days, FlagUsage*>> places;  // of each key
+  const auto read_step = [&]() -> Status {
+    const Result<Records> stored = read(keys);
+    if (!stored) return Fail(stored.error());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (!(*stored)[i]) continue;
+      auto& [day, flag] = places[i];
+      std::int64_t last_ms = 0;
+      if (Status decoded = DecodeDay(keys[i], *(*stored)[i], last_ms, flag->days[day]); !decoded) return decoded;
+      const Timestamp last{std::chrono::milliseconds(last_ms)};
+      flag->last = std::max(flag->last.value_or(last), last);
+    }
+    keys.clear();
+    places.clear();
+    return {};
+  };
   for (sys_days day = query.today - kUsageDays + days(1); day <= query.today + days(1); day += days(1)) {
     for (FlagUsage& flag : usage.flags) {
-      const std::size_t i = at++;
-      if (!(*stored)[i]) continue;
-      std::int64_t last_ms = 0;
-      if (Status read = DecodeDay(keys[i], *(*stored)[i], last_ms, flag.days[day]); !read) return Fail(read.error());
-      const Timestamp last{std::chrono::milliseconds(last_ms)};
-      flag.last = std::max(flag.last.value_or(last), last);
+      keys.push_back(DayKey(day, scope, flag.flag));
+      places.emplace_back(day, &flag);
+      if (keys.size() < kUsageKeysAtOnce) continue;
+      if (Status done = read_step(); !done) return Fail(done.error());
     }
+  }
+  if (Status done = keys.empty() ? Status() : read_step(); !done) return Fail(done.error());
+  // Last: where there are counts, it is there.
+  const std::string since_key = std::string(kUsageSincePrefix) + scope;
+  const Result<Records> since = read({since_key});
+  if (!since) return Fail(since.error());
+  if (since->front()) {
+    const std::optional<std::int64_t> since_ms = DecodeSince(since->front());
+    if (!since_ms) return Fail(Unreadable(since_key));
+    usage.since = Timestamp(std::chrono::milliseconds(*since_ms));
   }
   return usage;
 }

@@ -4,7 +4,7 @@
 //   UsageDeltas deltas;
 //   deltas.Add("shop", "production", entry, is_flag);        // of each entry of a page of the journal
 //   Result<std::vector<TxnOp>> ops = deltas.Ops(store);      // into the transaction that moves the fold's cursor
-//   Result<EnvironmentUsage> usage = ReadUsage(store, {"shop", "production", flags, today, 30});
+//   Result<EnvironmentUsage> usage = ReadUsage(read, {"shop", "production", flags, today});
 //
 // The fold (fold.h) writes them in the transaction of its cursor, so an entry counts once whatever is killed in
 // between; and the journal takes each batch once.
@@ -21,7 +21,9 @@
 //   !usage/day/ day / project/environment NUL flag {"last":1790000000123,"counts":{"on":812},"fallback":3,"errors":1}
 //   !usage/since/ project/environment                 {"since":1790000000123}
 //
-// The day is the number of days since 1970, 8 digits, so that what is too old is one range.
+// The day is the number of days since 1970, 8 digits, so that what is too old is one range. A record of either kind
+// that is damaged is made anew by the next count that belongs to it: a day is begun anew, and `since` is what the days
+// that are kept tell of it.
 //
 // Thread safety: plain values; reading and Ops read the disk.
 #pragma once
@@ -46,6 +48,7 @@ inline constexpr std::chrono::days kUsageDays{90};
 // All of an entry goes into one transaction, whose size these bound, whatever clients say.
 inline constexpr std::size_t kMostVariations = 16;  // of a flag and a day, beside the others
 inline constexpr std::size_t kMostEntryFlags = 8'000;
+inline constexpr std::size_t kUsageKeysAtOnce = 2'000;           // read in one step
 inline constexpr std::size_t kMostDayBytes = 3u << 10;           // of a flag and a day, as stored, with its key
 inline constexpr std::string_view kOtherVariations = "(other)";  // no name of any
 inline constexpr std::string_view kUsagePrefix = "!usage/day/", kUsageSincePrefix = "!usage/since/";
@@ -100,7 +103,10 @@ struct EnvironmentUsage {
   std::optional<Timestamp> since;  // from when on evaluations are counted; nothing: none has been yet
   std::vector<FlagUsage> flags;    // as they were asked for
 };
-// kCorrupt: a record cannot be read; says which. flags x kUsageDays keys are looked up.
-Result<EnvironmentUsage> ReadUsage(const Store& store, const UsageQuery& query);
+// As Store::GetPlain, and with whatever lock that takes.
+using ReadKeys = std::function<Result<std::vector<std::optional<std::string>>>(const std::vector<std::string>& keys)>;
+// kCorrupt: a record cannot be read; says which. flags x kUsageDays keys are looked up, kUsageKeysAtOnce at a time and
+// the newest days last: what is counted meanwhile may be in some of them only.
+Result<EnvironmentUsage> ReadUsage(const ReadKeys& read, const UsageQuery& query);
 
 }  // namespace guidon

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <rocksdb/db.h>
 
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
 #include "core/model/names.h"
 #include "server/store/encoding.h"
 #include "tests/server/ingest/fold_fixture.h"
@@ -243,6 +247,103 @@ TEST_F(UsageTest, ADamagedDayIsBegunAnewAndARecordThatCannotBeReadIsSaid) {
   EXPECT_EQ(Of("a").days.at(kFirstDay).total(), 4U);
 }
 
+TEST_F(UsageTest, SinceWhenItIsCountedIsToldByTheDaysWhereItsRecordIsDamaged) {
+  const auto since = [&] { return fold_->Usage({"shop", "production", {}, kFirstDay + days(3)}); };
+  Receive(30, {At(30, Counted("a", "on", 1))});
+  CatchUp();
+  const std::string key = store_->Range(RangeQuery::Prefix(kUsageSincePrefix))->entries.at(0).key;
+  int hours = 72;
+  for (const char* damaged : {"{", "[]", "{}", R"({"since":"x"})"}) {
+    Txn damage;
+    damage.ops = {TxnOp::Put(key, damaged)};
+    ASSERT_TRUE(store_->Commit(std::move(damage)));
+    EXPECT_EQ(since().error().code, ErrorCode::kCorrupt) << damaged;
+    EXPECT_THAT(since().error().message, ::testing::HasSubstr("!usage/since/shop/production")) << damaged;
+    Receive(++hours, {At(hours, Counted("a", "on", 1))});
+    CatchUp();
+    const auto mended = since();
+    ASSERT_TRUE(mended) << damaged << ": " << mended.error().message;
+    // Something of the second day is there, so it was counted from the third on.
+    EXPECT_EQ(*mended->since, Timestamp(kFirstDay + days(2))) << damaged;
+  }
+}
+
+// Tells how a page of usage is read, and what is written between its steps.
+class SteppedStore final : public Store {
+ public:
+  void Submit(Txn txn, TxnDone done) override {
+    inner_->Submit(std::move(txn), std::move(done));
+    if (std::this_thread::get_id() == folding_) is_written_ = true;
+  }
+  Result<RangeResult> Range(const RangeQuery& query) const override { return inner_->Range(query); }
+  Result<std::vector<std::optional<std::string>>> GetPlain(const std::vector<std::string>& keys) const override {
+    if (std::this_thread::get_id() == reading_) {
+      most_keys_ = std::max(most_keys_, keys.size());
+      if (step_++ > 0 && is_written_) was_written_between_ = true;
+      while (step_ == 1 && !is_about_to_write_) std::this_thread::yield();
+    } else if (step_ > 0) {
+      is_about_to_write_ = true;
+    }
+    return inner_->GetPlain(keys);
+  }
+  Result<std::vector<RevisionEntry>> Revisions(Revision, Revision, std::size_t) const override { return {}; }
+  std::unique_ptr<WatchCursor> Watch(Position, std::function<void()>) override { return nullptr; }
+  using Store::Compact;
+  Status Compact(Position, const std::function<bool()>&) override { return {}; }
+  Position compacted() const override { return 0; }
+  StoreHead Head() const override { return inner_->Head(); }
+  std::string Epoch() const override { return inner_->Epoch(); }
+  Status Health() const override { return {}; }
+
+  // While neither thread is at work.
+  void Begin(std::thread::id reading) {
+    reading_ = reading;
+    step_ = 0;
+    is_about_to_write_ = is_written_ = false;
+  }
+  void Fold(std::thread::id folding) { folding_ = folding; }
+  bool has_begun() const { return step_ > 0; }
+  bool was_written_between() const { return was_written_between_; }
+  std::size_t most_keys() const { return most_keys_; }
+
+ private:
+  const std::unique_ptr<Store> inner_ = OpenMemoryStore({});
+  std::atomic<std::thread::id> reading_, folding_;
+  mutable std::atomic<int> step_ = 0;
+  mutable std::atomic<bool> is_about_to_write_ = false, was_written_between_ = false;
+  std::atomic<bool> is_written_ = false;
+  mutable std::size_t most_keys_ = 0;  // of the reading thread
+};
+
+TEST(UsageThreadsTest, FoldingGoesOnWhileALargePageIsRead) {
+  FakeClock clock;
+  SteppedStore store;
+  const std::unique_ptr<Journal> journal = *Journal::Open(store, {.clock = clock.Function()});
+  FoldOptions options;
+  options.plans = Always({});
+  options.clock = clock.Function();
+  const std::unique_ptr<Fold> fold = *Fold::Open(store, *journal, std::move(options));
+  UsageQuery query{"shop", "production", {"a"}, kFirstDay};
+  for (int i = 1; i < 500; ++i) query.flags.push_back("f" + std::to_string(i));
+  std::uint64_t counted = 0;
+  // A round may end before the thread that folds has come from its last read to its transaction.
+  for (int round = 0; round < 10'000 && !store.was_written_between(); ++round) {
+    store.Begin(std::this_thread::get_id());
+    Append(*journal, {Evaluations(Counted("a", "on", 1), kStartMs)});
+    std::thread folding([&] {
+      store.Fold(std::this_thread::get_id());
+      while (!store.has_begun()) std::this_thread::yield();
+      EXPECT_TRUE(fold->CatchUp(NoStop));
+    });
+    EXPECT_TRUE(fold->Usage(query));
+    folding.join();
+    ++counted;
+  }
+  EXPECT_TRUE(store.was_written_between());
+  EXPECT_LE(store.most_keys(), kUsageKeysAtOnce);
+  EXPECT_EQ(fold->Usage(query)->flags.at(0).days.at(kFirstDay).total(), counted);
+}
+
 TEST(UsageOnDiskTest, ADayThatTheStoreCannotReadIsBegunAnew) {
   const TempFolder folder;
   const FakeClock clock;
@@ -270,7 +371,8 @@ TEST(UsageOnDiskTest, ADayThatTheStoreCannotReadIsBegunAnew) {
   ASSERT_TRUE(opened->Put({}, PlainKey(records[0].key), "?").ok());
   delete opened;
   count();
-  const auto usage = ReadUsage(*store, {"shop", "production", {"a", "b"}, kFirstDay});
+  const auto read = [&store](const std::vector<std::string>& keys) { return store->GetPlain(keys); };
+  const auto usage = ReadUsage(read, {"shop", "production", {"a", "b"}, kFirstDay});
   ASSERT_TRUE(usage) << usage.error().message;
   EXPECT_EQ(usage->flags[0].days.at(kFirstDay).total(), 3U);
   EXPECT_EQ(usage->flags[1].days.at(kFirstDay).total(), 6U);
