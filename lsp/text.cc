@@ -85,7 +85,8 @@ std::size_t Text::OffsetOf(const SourcePosition& position) const {
     at = end + 1;
   }
   const std::size_t end = std::min(text_.find('\n', at), text_.size());
-  return std::min(end, at + static_cast<std::size_t>(std::max(position.column - 1, 0)));
+  for (int column = 1; column < position.column && at < end; ++column) at += CharacterAt(text_, at).bytes;
+  return std::min(end, at);
 }
 
 void Text::Replace(std::size_t begin, std::size_t end, std::string_view text) {

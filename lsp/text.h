@@ -39,7 +39,7 @@ class Text {
   std::size_t OffsetOf(Place place, Encoding encoding) const;
   Place PlaceOf(std::size_t offset, Encoding encoding) const;
 
-  // Of ParseYaml: lines end with "\n" alone, columns are bytes, and a byte order mark is not counted.
+  // Of ParseYaml: lines end with "\n" alone, columns are characters, and a byte order mark is not counted.
   std::size_t OffsetOf(const SourcePosition& position) const;
 
   std::size_t EndOfLine(std::size_t offset) const;  // of the line that this is in, without its end

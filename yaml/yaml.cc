@@ -13,20 +13,62 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/base/json.h"
 
 namespace guidon {
 namespace {
 
-SourcePosition PositionOf(const YAML::Mark& mark) {
-  if (mark.is_null()) return {};
-  return {mark.line + 1, mark.column + 1};
-}
+// Places of yaml-cpp, whose columns are bytes, as positions. Linear for marks that come in about their order: each is
+// counted from the one before.
+class Places {
+ public:
+  explicit Places(std::string_view text) : text_(text) {
+    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+    lines_ = {text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0};
+    for (std::size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1)) {
+      lines_.push_back(end + 1);
+    }
+    at_ = lines_[0];
+  }
+
+  SourcePosition Of(const YAML::Mark& mark) {
+    if (mark.is_null()) return {};
+    const std::size_t line = std::min(static_cast<std::size_t>(std::max(mark.line, 0)), lines_.size() - 1);
+    if (line != line_) {
+      line_ = line;
+      at_ = lines_[line];
+      characters_ = 0;
+    }
+    const std::size_t at = std::min(lines_[line] + static_cast<std::size_t>(std::max(mark.column, 0)), text_.size());
+    if (at >= at_) {
+      characters_ += CharactersIn(at_, at);
+    } else {
+      characters_ -= CharactersIn(at, at_);
+    }
+    at_ = at;
+    return {mark.line + 1, characters_ + 1};
+  }
+
+ private:
+  int CharactersIn(std::size_t begin, std::size_t end) const {
+    const std::string_view part = text_.substr(begin, end - begin);
+    return static_cast<int>(
+        std::count_if(part.begin(), part.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
+  }
+
+  const std::string_view text_;
+  std::vector<std::size_t> lines_;  // where each begins
+  std::size_t line_ = 0;            // of the last mark
+  std::size_t at_ = 0;
+  int characters_ = 0;  // before it in its line
+};
 
 // Leaves yaml-cpp's parser from within an event.
 struct Refused {
-  YamlFault fault;
+  YAML::Mark mark;
+  Issue issue;
 };
 
 [[noreturn]] void Refuse(const YAML::Mark& mark, std::string code, std::string message, std::string hint = "") {
@@ -34,7 +76,7 @@ struct Refused {
   issue.code = std::move(code);
   issue.message = std::move(message);
   issue.hint = std::move(hint);
-  throw Refused{{PositionOf(mark), std::move(issue)}};
+  throw Refused{mark, std::move(issue)};
 }
 
 // Of a text in a message; what is in a file can be of any length.
@@ -115,7 +157,7 @@ Value PlainScalar(const YAML::Mark& mark, const std::string& text) {
 
 class Builder : public YAML::EventHandler {
  public:
-  explicit Builder(const YamlLimits& limits) : limits_(limits) {}
+  Builder(const YamlLimits& limits, Places& places) : limits_(limits), places_(places) {}  // which outlive it
 
   std::vector<YamlDocument> documents;
 
@@ -229,19 +271,19 @@ class Builder : public YAML::EventHandler {
 
   void TakeKey(const YAML::Mark& mark, const std::string& key) {
     Frame& frame = frames_.back();
-    const auto [held, is_new] = frame.keys.emplace(key, PositionOf(mark));
+    const auto [held, is_new] = frame.keys.emplace(key, places_.Of(mark));
     if (!is_new) {
       Refuse(mark, "yaml_duplicate_key",
              "'" + Shown(key) + "' is here twice; first in line " + std::to_string(held->second.line));
     }
     frame.key = key;
     frame.bytes += key.size();
-    frame.next_key_at = PositionOf(mark);
+    frame.next_key_at = held->second;
   }
 
   // Where the value that comes next stands, in the tree of positions.
   SourceMap::Node AddPosition(const YAML::Mark& mark) {
-    const SourcePosition at = PositionOf(mark);
+    const SourcePosition at = places_.Of(mark);
     if (frames_.empty()) {
       document_.positions.SetRoot(at);
       return SourceMap::kRoot;
@@ -307,7 +349,8 @@ class Builder : public YAML::EventHandler {
     Put(std::move(frame.value));
   }
 
-  const YamlLimits limits_;
+  const YamlLimits& limits_;
+  Places& places_;
   YamlDocument document_;
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::vector<Frame> frames_;
@@ -444,7 +487,8 @@ YamlResult ParseYaml(std::string_view text, const YamlLimits& limits) {
   if (const int line = LineOfBadText(text); line != 0) {
     return Faulty({line, 1}, "yaml_utf8", "a byte in this line is not UTF-8 text");
   }
-  Builder builder(limits);
+  Places places(text);
+  Builder builder(limits, places);
   std::istringstream stream(WithEnd(text));
   try {
     YAML::Parser parser(stream);
@@ -452,14 +496,14 @@ YamlResult ParseYaml(std::string_view text, const YamlLimits& limits) {
     }
   } catch (const Refused& refused) {
     YamlResult result;
-    result.faults.push_back(refused.fault);
+    result.faults.push_back({places.Of(refused.mark), refused.issue});
     return result;
   } catch (const YAML::DeepRecursion& error) {
-    return Faulty(PositionOf(error.mark), "yaml_depth",
+    return Faulty(places.Of(error.mark), "yaml_depth",
                   "nested deeper than " + std::to_string(limits.max_depth) + " levels");
   } catch (const YAML::Exception& error) {
     auto [message, hint] = ExplainSyntax(error, text);
-    return Faulty(PositionOf(error.mark), "yaml_syntax", std::move(message), std::move(hint));
+    return Faulty(places.Of(error.mark), "yaml_syntax", std::move(message), std::move(hint));
   }
   YamlResult result;
   result.documents = std::move(builder.documents);

@@ -19,7 +19,8 @@
 
 namespace guidon {
 
-// Both count from 1; columns in characters as yaml-cpp counts them. 0: unknown.
+// Both count from 1; lines end with "\n" alone, columns are characters (code points), of which a byte order mark at the
+// beginning is none. 0: unknown.
 struct SourcePosition {
   int line = 0;
   int column = 0;

@@ -238,6 +238,30 @@ TEST(YamlTest, PositionsOfKeysAndValuesCountFromOne) {
   EXPECT_EQ(at(map.Of(Path().Key("other").Key("deep").Key("er"))), "9:8") << "within an alias: the alias";
 }
 
+TEST(YamlTest, ColumnsCountCharacters) {
+  const auto at = [](SourcePosition position) {
+    return std::to_string(position.line) + ":" + std::to_string(position.column);
+  };
+  for (const std::string mark : {"", "\xEF\xBB\xBF"}) {
+    const YamlResult whole = ParseYaml(mark + "{ größe: 1, \"😀€\": [é, yy], b: , c: 3 }\n---\nä: { ö: x }\n");
+    ASSERT_EQ(whole.documents.size(), 2u) << mark;
+    const SourceMap& map = whole.documents[0].positions;
+    EXPECT_EQ(at(map.OfKey(Path().Key("größe"))), "1:3");
+    EXPECT_EQ(at(map.Of(Path().Key("größe"))), "1:10");
+    EXPECT_EQ(at(map.OfKey(Path().Key("😀€"))), "1:13");
+    EXPECT_EQ(at(map.Of(Path().Key("😀€").Index(1))), "1:23");
+    EXPECT_EQ(at(map.OfKey(Path().Key("b"))), "1:28");
+    EXPECT_EQ(at(map.OfKey(Path().Key("c"))), "1:33");
+    EXPECT_EQ(at(whole.documents[1].positions.Of(Path().Key("ä").Key("ö"))), "3:9");
+    const YamlResult twice = ParseYaml(mark + "{ ü: 1, b: 2, b: 3 }\n");
+    ASSERT_EQ(twice.faults.size(), 1u);
+    EXPECT_EQ(at(twice.faults[0].at), "1:15");
+    const YamlResult broken = ParseYaml(mark + "x: 1\nüüü: 'a' b\n");
+    ASSERT_EQ(broken.faults.size(), 1u);
+    EXPECT_EQ(at(broken.faults[0].at), "2:10");
+  }
+}
+
 TEST(YamlTest, ColumnsCountFromTheDocumentNotTheStream) {
   const YamlResult result = ParseYaml("a: 1\n---\nb: 2\n");
   ASSERT_EQ(result.documents.size(), 2u);
