@@ -18,6 +18,7 @@ namespace {
 struct Incoming {
   Value message;
   std::vector<Value> answers;  // of what was no message
+  bool is_missed = false;      // it may have been one
 };
 
 // The code unit that is escaped there, as \u12ab; nothing: none is.
@@ -51,10 +52,12 @@ std::string WithoutHalfPairs(std::string json) {
 }
 
 Incoming Understood(const Frame& frame) {
-  if (frame.kind != Frame::Kind::kMessage) return {{}, {RpcFault(Value(), kInvalidRequest, frame.text)}};
+  if (frame.kind != Frame::Kind::kMessage) {
+    return {{}, {RpcFault(Value(), kInvalidRequest, frame.text)}, frame.kind == Frame::Kind::kTooLarge};
+  }
   Result<Value> message = ParseJson(WithoutHalfPairs(frame.text), {.max_bytes = kMaxBodyBytes});
-  if (!message) return {{}, {RpcFault(Value(), kParseError, message.error().message)}};
-  return {*std::move(message), {}};
+  if (!message) return {{}, {RpcFault(Value(), kParseError, message.error().message)}, false};
+  return {*std::move(message), {}, false};
 }
 
 // Where each id is cancelled last. What stands before is not looked at any more.
@@ -91,6 +94,7 @@ std::string Conversation::Take(std::string_view bytes) {
     const auto cancellation = id == nullptr ? cancelled.end() : cancelled.find(ToJson(*id));
     if (!batch[i].answers.empty()) {
       send(batch[i].answers);
+      if (batch[i].is_missed) send(session_.Miss());
     } else if (cancellation != cancelled.end() && cancellation->second > i) {
       send({RpcFault(*id, kRequestCancelled, "cancelled")});
     } else {

@@ -171,8 +171,9 @@ std::string VariationText(const Folder& folder, const Name& name) {
   const FlagRecord* flag = folder.definitions().entities.FindFlag(name.of);
   const Variation* variation = flag == nullptr ? nullptr : flag->definition.FindVariation(name.text);
   if (variation == nullptr) return "";
-  return Heading("variation", name.text, "") + " of flag " + Code(name.of) + "\n\n```json\n" +
-         Shortened(ToPrettyJson(variation->value), 10 * kMaxValueBytes) + "```";
+  std::string json = Shortened(ToPrettyJson(variation->value), 10 * kMaxValueBytes);
+  if (!json.ends_with('\n')) json += '\n';  // or what ends the block would be a part of it
+  return Heading("variation", name.text, "") + " of flag " + Code(name.of) + "\n\n```json\n" + json + "```";
 }
 
 std::string VariantText(const Folder& folder, const Name& name) {

@@ -125,6 +125,24 @@ class Namer {
     return Value(way, 2, Named(Role::kRule, flag + " " + TextIn(definition_, "environment")));
   }
 
+  Name InPolicy(Way way) const {
+    if (KeyOf(way, 0) != "rules") return {};
+    const std::string_view key = KeyOf(way, 2);
+    if (KeyOf(way, 1) == "static.personal-data" && key == "attributes") return Values(way, 3, Named(Role::kAttribute));
+    if (KeyOf(way, 1) != "live.state" || key != "demands" || !IsIndex(way, 3)) return {};
+    const std::string flag = TextIn(Descendant(definition_, First(way, 4)), "flag");
+    if (KeyOf(way, 4) == "flag") return Value(way, 5, Named(Role::kFlag));
+    if (KeyOf(way, 4) == "serves") return Value(way, 5, Named(Role::kVariation, flag));
+    return KeyOf(way, 4) == "in" ? Value(way, 5, Named(Role::kEnvironment)) : Name();
+  }
+
+  Name InPopulation(Way way) const {
+    if (KeyOf(way, 0) != "attributes") return {};
+    if (way.size() == 2 && on_key_) return Named(Role::kAttribute);
+    const std::string attribute(KeyOf(way, 1));
+    return way.size() < 2 ? Name() : InSource(Rest(way, 2), Descendant(definition_, First(way, 2)), attribute);
+  }
+
   Name InProject(Way way) const {
     return KeyOf(way, 0) == "environments" ? Key(way, 2, Defined(Role::kEnvironment)) : Name();
   }
@@ -180,6 +198,21 @@ class Namer {
     return Key(way, 1, Named(Role::kVariation, flag));
   }
   Name InSplit(Way way) const { return KeyOf(way, 0) == "by" ? Value(way, 1, Named(Role::kAttribute)) : Name(); }
+
+  // Where the values of an attribute of a population come from.
+  Name InSource(Way way, const Node* source, const std::string& attribute) const {
+    const std::string_view key = KeyOf(way, 0);
+    const Name value = Named(Role::kAttributeValue, attribute);
+    if (way.empty() || IsIndex(way, 0)) return Values(way, 0, value);
+    if (key == "value") return Value(way, 1, value);
+    if (key == "one_of") return Values(way, 1, value);
+    if (key == "weights") return Key(way, 2, value);
+    if (key == "by") return Value(way, 1, Named(Role::kAttribute));
+    if (key == "else") return InSource(Rest(way, 1), Child(source, way), attribute);
+    if (key != "cases" || way.size() < 2) return {};
+    if (way.size() == 2 && on_key_) return Named(Role::kAttributeValue, TextIn(source, "by"));
+    return InSource(Rest(way, 2), Descendant(source, First(way, 2)), attribute);
+  }
 
   Name InMetricPart(Way way, const Node* part) const {
     const std::string_view key = KeyOf(way, 0);
@@ -250,7 +283,7 @@ FileKind FileKindOf(std::string_view file) {
       {"flags/", FileKind::kFlags},     {"segments/", FileKind::kSegments},
       {"metrics/", FileKind::kMetrics}, {"experiments/", FileKind::kExperiments},
       {"layers.", FileKind::kLayers},   {"holdouts.", FileKind::kHoldouts},
-      {"tests/", FileKind::kTests},
+      {"tests/", FileKind::kTests},     {"populations/", FileKind::kPopulations},
   };
   if (file == "guidon.yaml") return FileKind::kProject;
   if (file == "gate.yaml") return FileKind::kPolicy;
@@ -324,6 +357,9 @@ Name NameAt(FileKind kind, const Node& document, const Path& path, bool on_key) 
     case FileKind::kProject:
       return namer.InProject(way);
     case FileKind::kPolicy:
+      return namer.InPolicy(way);
+    case FileKind::kPopulations:
+      return namer.InPopulation(way);
     case FileKind::kNone:
       break;
   }

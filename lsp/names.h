@@ -27,7 +27,8 @@ enum class FileKind : std::uint8_t {
   kLayers,
   kHoldouts,
   kTests,
-  kPolicy,  // gate.yaml
+  kPolicy,       // gate.yaml
+  kPopulations,  // what guidon simulate is told of units
 };
 FileKind FileKindOf(std::string_view file);  // relative to the workspace
 

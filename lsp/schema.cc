@@ -35,6 +35,8 @@ const char* FileOf(FileKind kind) {
       return "tests.schema.json";
     case FileKind::kPolicy:
       return "gate.schema.json";
+    case FileKind::kPopulations:
+      return "population.schema.json";
     case FileKind::kNone:
       break;
   }

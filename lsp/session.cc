@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "core/base/json_record.h"
 #include "format/format.h"
 #include "lsp/completion.h"
+#include "lsp/framing.h"
 #include "lsp/hover.h"
 #include "lsp/uri.h"
 
@@ -67,15 +69,33 @@ bool IsBelow(std::string_view path, std::string_view folder) {
   return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
 }
 
-// Markdown as HoverText writes it, for editors that show it as it is.
+// Of a folder, however it is written.
+std::optional<std::string> FolderOfUri(const std::string& uri) {
+  std::optional<std::string> path = PathOfUri(uri);
+  while (path && path->size() > 1 && path->back() == '/') path->pop_back();
+  return path;
+}
+
+// Markdown as HoverText writes it, for editors that show it as it is. What is code stands as it is, without the marks
+// around it.
 std::string WithoutMarkup(const std::string& markdown) {
+  constexpr std::string_view kFence = "```";
   std::string out;
   for (std::size_t i = 0; i < markdown.size(); ++i) {
-    if (markdown[i] == '\\' && i + 1 < markdown.size()) {
+    if (markdown.compare(i, kFence.size(), kFence) == 0) {
+      const std::size_t begin = std::min(markdown.find('\n', i), markdown.size() - 1) + 1;
+      const std::size_t end = std::min(markdown.find(kFence, begin), markdown.size());
+      out += markdown.substr(begin, end - begin);
+      i = end + kFence.size() - 1;
+    } else if (markdown[i] == '`') {
+      const std::size_t end = std::min(markdown.find('`', i + 1), markdown.size());
+      out += markdown.substr(i + 1, end - i - 1);
+      i = end;
+    } else if (markdown[i] == '\\' && i + 1 < markdown.size()) {
       out += markdown[++i];
     } else if (markdown.compare(i, 2, "**") == 0) {
       ++i;
-    } else if (markdown[i] != '`') {
+    } else {
       out += markdown[i];
     }
   }
@@ -126,6 +146,14 @@ int SymbolKindOf(Role role) {
 }
 bool IsPart(Role role) {
   return role == Role::kVariation || role == Role::kVariant || role == Role::kRule;
+}
+
+Value Told(const std::string& message) {
+  constexpr int kWarning = 2;
+  return Notification("window/showMessage", Object{{"type", Value(kWarning)}, {"message", Value(message)}});
+}
+std::string MiBOf(std::size_t bytes) {
+  return std::to_string(bytes >> 20) + " MiB";
 }
 
 std::optional<EntityRef> RefOf(const Name& name) {
@@ -253,9 +281,7 @@ Value Session::Initialize(const Value& params) {
   std::vector<std::string> folders;
   for (const Value& folder : ListIn(params, "workspaceFolders")) folders.push_back(TextOf(folder, "uri"));
   if (folders.empty()) folders.push_back(TextOf(params, "rootUri"));
-  for (const std::string& uri : folders) {
-    if (const std::optional<std::string> path = PathOfUri(uri)) AddRootOf(*path);
-  }
+  for (const std::string& uri : folders) AddFolder(uri);
   Array triggers;
   for (const char* trigger : {" ", ":", "{", "[", ",", "\"", "'"}) triggers.emplace_back(trigger);
   return Object{
@@ -289,10 +315,25 @@ std::optional<std::string> Session::RootAbove(const std::string& path) const {
 void Session::AddRoot(const std::string& root) {
   Root& held = roots_[root];
   if (held.folder == nullptr) held.folder = std::make_unique<Folder>(root);
+  if (std::exchange(held.is_left, false)) held.has_news = true;
 }
 
-void Session::AddRootOf(const std::string& folder) {
-  if (const auto root = RootAbove(folder + "/" + kProjectFileName)) AddRoot(*root);
+void Session::AddFolder(const std::string& uri) {
+  const std::optional<std::string> path = FolderOfUri(uri);
+  if (!path) return;
+  folders_.insert(*path);
+  if (const auto root = RootAbove(*path + "/" + kProjectFileName)) AddRoot(*root);
+}
+
+// A folder that is edited is that workspace, within it or around it.
+bool Session::HasFolderOf(const std::string& root) const {
+  return std::any_of(folders_.begin(), folders_.end(), [&](const std::string& folder) {
+    return folder == root || IsBelow(root, folder) || RootAbove(folder + "/" + kProjectFileName) == root;
+  });
+}
+
+bool Session::HasDocuments(const std::string& root) const {
+  return std::any_of(documents_.begin(), documents_.end(), [&](const auto& one) { return one.second.root == root; });
 }
 
 void Session::FindRoot(Document& document) {
@@ -314,9 +355,34 @@ void Session::Open(const Value& params) {
   if (!path || (documents_.size() >= kMaxOpenDocuments && !documents_.contains(uri))) return;
   Document& document = documents_[uri];
   document.path = *path;
-  document.text = Text(TextOf(opened, "text"));
+  document.is_lost = false;
   document.version = MemberOf(opened, "version");
   FindRoot(document);
+  SetText(document, TextOf(opened, "text"));
+}
+
+void Session::SetText(Document& document, std::string text) {
+  const bool is_large = text.size() > kMaxTextBytes;
+  document.text = is_large ? Text() : Text(std::move(text));
+  if (std::exchange(document.is_lost, is_large) && is_large) return;
+  document.is_put = document.was_published = false;
+  if (!is_large || document.root.empty()) return;
+  to_send_.push_back(Told(document.file + " is larger than " + MiBOf(kMaxTextBytes) +
+                          ": guidon does not look at it until it is smaller and opened again"));
+}
+
+std::vector<Value> Session::Miss() {
+  if (phase_ != Phase::kRunning) return {};
+  bool was_known = false;
+  for (auto& [uri, document] : documents_) {
+    was_known |= !document.root.empty() && !document.is_lost;
+    document.text = Text();
+    document.is_lost = true;
+    document.is_put = document.was_published = false;
+  }
+  std::string text = "a message of more than " + MiBOf(kMaxBodyBytes) + " was not read";
+  if (was_known) text += ": guidon does not look at what is open now until it is opened again";
+  return {Told(text)};
 }
 
 void Session::Change(const Value& params) {
@@ -328,15 +394,17 @@ void Session::Change(const Value& params) {
     if (text == nullptr || !text->is_string()) continue;
     const Value* range = change.Find("range");
     if (range == nullptr || !range->is_object()) {
-      document.text = Text(text->AsString());
+      SetText(document, text->AsString());
       continue;
     }
+    if (document.is_lost) continue;
     const std::size_t begin = document.text.OffsetOf(PlaceIn(MemberOf(*range, "start")), encoding_);
     const std::size_t end = document.text.OffsetOf(PlaceIn(MemberOf(*range, "end")), encoding_);
     document.text.Replace(begin, end, text->AsString());
+    if (document.text.size() > kMaxTextBytes) SetText(document, document.text.str());
   }
   document.version = MemberOf(params, {"textDocument", "version"});
-  document.is_put = document.was_published = false;
+  if (!document.is_lost) document.is_put = document.was_published = false;
 }
 
 void Session::Close(const Value& params) {
@@ -372,16 +440,28 @@ void Session::FilesChanged(const Value& params) {
 }
 
 void Session::FoldersChanged(const Value& params) {
-  for (const Value& folder : ListIn(MemberOf(params, "event"), "added")) {
-    if (const std::optional<std::string> path = PathOfUri(TextOf(folder, "uri"))) AddRootOf(*path);
+  const Value& event = MemberOf(params, "event");
+  for (const Value& folder : ListIn(event, "removed")) {
+    const std::optional<std::string> path = FolderOfUri(TextOf(folder, "uri"));
+    if (!path || folders_.erase(*path) == 0) continue;
+    const std::optional<std::string> around = RootAbove(*path + "/" + kProjectFileName);
+    for (auto& [root, held] : roots_) {
+      const bool is_of_it = root == around || root == *path || IsBelow(root, *path);
+      if (is_of_it && !HasFolderOf(root)) held.is_left = true;
+    }
   }
+  for (const Value& folder : ListIn(event, "added")) AddFolder(TextOf(folder, "uri"));
 }
 
 void Session::PutTexts() {
   for (auto& [uri, document] : documents_) {
     if (document.root.empty() || document.is_put) continue;
     Root& root = roots_.at(document.root);
-    root.folder->Put(document.file, document.text);
+    if (document.is_lost) {
+      root.folder->Drop(document.file);
+    } else {
+      root.folder->Put(document.file, document.text);
+    }
     root.has_changed = true;
     document.is_put = true;
   }
@@ -394,16 +474,22 @@ void Session::ReadIfChanged(Root& root) {
   root.has_news = true;
 }
 
+void Session::TakeBack(Root& root, std::vector<Value>& messages) const {
+  for (const auto& [uri, text] : std::exchange(root.published, {})) {
+    messages.push_back(
+        Notification("textDocument/publishDiagnostics", Object{{"uri", Value(uri)}, {"diagnostics", Value(Array())}}));
+  }
+}
+
 void Session::DropLostRoots(std::vector<Value>& messages) {
   for (auto root = roots_.begin(); root != roots_.end();) {
     std::error_code error;
-    if (fs::is_regular_file(fs::path(root->first) / kProjectFileName, error)) {
+    const bool is_there = fs::is_regular_file(fs::path(root->first) / kProjectFileName, error);
+    if (!is_there || root->second.is_left) TakeBack(root->second, messages);
+    // Who has a file of it open still is helped there.
+    if (is_there && !(root->second.is_left && !HasDocuments(root->first))) {
       ++root;
       continue;
-    }
-    for (const auto& [uri, text] : root->second.published) {
-      messages.push_back(Notification("textDocument/publishDiagnostics",
-                                      Object{{"uri", Value(uri)}, {"diagnostics", Value(Array())}}));
     }
     const std::string lost = root->first;
     root = roots_.erase(root);
@@ -419,6 +505,7 @@ std::vector<Value> Session::Settle() {
   DropLostRoots(messages);
   PutTexts();
   for (auto& [path, root] : roots_) {
+    if (root.is_left) continue;
     ReadIfChanged(root);
     if (std::exchange(root.has_news, false)) Publish(root, messages);
   }
@@ -446,7 +533,9 @@ void Session::Publish(Root& root, std::vector<Value>& messages) {
     by_uri[UriOf(path, placed.file)].push_back(DiagnosticOf(root, placed));
   }
   for (const auto& [uri, document] : documents_) {
-    if (document.root == path) by_uri[uri];
+    if (document.root != path) continue;
+    Array& diagnostics = by_uri[uri];
+    if (document.is_lost) diagnostics.clear();  // they are of the file, which is another text
   }
   for (auto& [uri, diagnostics] : by_uri) {
     const bool is_empty = diagnostics.empty();
@@ -545,7 +634,7 @@ Value Session::LocationOf(const Folder& folder, const Found& found) const {
 std::optional<Session::Target> Session::TargetOf(const Value& params) {
   PutTexts();
   const auto held = documents_.find(UriIn(params));
-  if (held == documents_.end() || held->second.root.empty()) return std::nullopt;
+  if (held == documents_.end() || held->second.root.empty() || held->second.is_lost) return std::nullopt;
   Root& root = roots_.at(held->second.root);
   if (!root.folder->was_read()) ReadIfChanged(root);
   Target target;
@@ -650,22 +739,38 @@ Value Session::DocumentSymbols(const Value& params) {
   const std::optional<Target> target = TargetOf(params);
   if (!target) return {};
   const File& file = *target->file;
-  Array symbols;
+  // Of a definition, with its variations, rules and variants, which may stand before the name of it.
+  struct Whole {
+    Object symbol;
+    Array parts;
+    bool has_name = false;
+  };
+  std::map<std::size_t, Whole> wholes;  // by where they begin
   for (const Occurrence& occurrence : file.names) {
     if (!occurrence.name.defines) continue;
-    const bool is_part = IsPart(occurrence.name.role) || file.kind == FileKind::kProject;
-    const Node* around = is_part ? nullptr : DefinitionAround(file, occurrence.begin);
+    const bool is_part = IsPart(occurrence.name.role);
+    const Node* around = file.kind == FileKind::kProject ? nullptr : DefinitionAround(file, occurrence.begin);
+    const bool is_whole = !is_part && around != nullptr;
     Object symbol{{"name", Value(occurrence.name.text)},
                   {"detail", Value(std::string(ToString(occurrence.name.role)))},
                   {"kind", Value(SymbolKindOf(occurrence.name.role))},
-                  {"range", around == nullptr ? RangeOf(file.text, occurrence.begin, occurrence.end)
-                                              : RangeOf(file.text, around->begin, around->end)},
+                  {"range", is_whole ? RangeOf(file.text, around->begin, around->end)
+                                     : RangeOf(file.text, occurrence.begin, occurrence.end)},
                   {"selectionRange", RangeOf(file.text, occurrence.begin, occurrence.end)}};
-    if (!IsPart(occurrence.name.role)) symbol.Append("children", Value(Array()));
-    if (IsPart(occurrence.name.role) && !symbols.empty()) {
-      symbols.back().MutableObject().Find("children")->MutableArray().push_back(Value(std::move(symbol)));
-    } else if (!IsPart(occurrence.name.role)) {
-      symbols.push_back(Value(std::move(symbol)));
+    Whole& whole = wholes[around == nullptr ? occurrence.begin : around->begin];
+    if (is_part) {
+      whole.parts.push_back(Value(std::move(symbol)));
+    } else if (!std::exchange(whole.has_name, true)) {
+      whole.symbol = std::move(symbol);
+    }
+  }
+  Array symbols;
+  for (auto& [begin, whole] : wholes) {
+    if (whole.has_name) {
+      whole.symbol.Append("children", Value(std::move(whole.parts)));
+      symbols.push_back(Value(std::move(whole.symbol)));
+    } else {
+      std::move(whole.parts.begin(), whole.parts.end(), std::back_inserter(symbols));
     }
   }
   return symbols;

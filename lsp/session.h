@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,10 @@
 namespace guidon::lsp {
 
 inline constexpr std::size_t kMaxOpenDocuments = 4'096;  // beyond: not looked at
-inline constexpr std::size_t kMaxSymbolsFound = 500;     // of a search over a workspace
+// Of a document, as of a file of a workspace. A larger one is not looked at until it is opened again, or sent whole,
+// and is smaller; who edits it is told so, once.
+inline constexpr std::size_t kMaxTextBytes = 4u << 20;
+inline constexpr std::size_t kMaxSymbolsFound = 500;  // of a search over a workspace
 
 inline constexpr int kParseError = -32700, kInvalidRequest = -32600, kMethodNotFound = -32601, kInvalidParams = -32602,
                      kServerNotInitialized = -32002, kRequestCancelled = -32800;
@@ -49,6 +53,9 @@ class Session {
 
   std::vector<Value> Take(const Value& message);
   std::vector<Value> Settle();
+  // A message came that was too large to be read. It may have been a change of any document, so that none of them is
+  // looked at before it is sent whole again.
+  std::vector<Value> Miss();
 
   bool has_ended() const { return phase_ == Phase::kEnded; }
   int exit_code() const { return exit_code_; }
@@ -62,11 +69,13 @@ class Session {
     std::string file;  // relative to it
     Text text;
     Value version;
-    bool is_put = false;         // the folder has this text
+    bool is_lost = false;        // too large, or a change of it is not known: `text` is empty
+    bool is_put = false;         // the folder has this text, or nothing of it where it is lost
     bool was_published = false;  // what is wrong with it is known to the client, of this text
   };
   struct Root {
     std::unique_ptr<Folder> folder;
+    bool is_left = false;                          // its folder was taken out of what is edited: nothing is published
     bool has_changed = true;                       // since it was read
     bool has_news = false;                         // since what is wrong with it was published
     std::map<std::string, std::string> published;  // by URI: the diagnostics as JSON
@@ -95,17 +104,21 @@ class Session {
   void Open(const Value& params);
   void Change(const Value& params);
   void Close(const Value& params);
+  void SetText(Document& document, std::string text);
   void FilesChanged(const Value& params);
   void FoldersChanged(const Value& params);
 
   // Workspaces.
   std::optional<std::string> RootAbove(const std::string& path) const;
   void AddRoot(const std::string& root);
-  void AddRootOf(const std::string& folder);
+  void AddFolder(const std::string& uri);
+  bool HasFolderOf(const std::string& root) const;
+  bool HasDocuments(const std::string& root) const;
   void FindRoot(Document& document);
   void PutTexts();
   void ReadIfChanged(Root& root);
   void DropLostRoots(std::vector<Value>& messages);
+  void TakeBack(Root& root, std::vector<Value>& messages) const;
   void Publish(Root& root, std::vector<Value>& messages);
   std::vector<PlacedIssue> IssuesOf(const Folder& folder) const;
   Value DiagnosticOf(const Root& root, const PlacedIssue& placed) const;
@@ -132,6 +145,7 @@ class Session {
 
   std::map<std::string, Document> documents_;  // by URI
   std::map<std::string, Root> roots_;          // by path
+  std::set<std::string> folders_;              // that are edited, by path
 };
 
 }  // namespace guidon::lsp

@@ -35,6 +35,10 @@ TEST(RulesTest, ThePageAndTheSchemaHaveThemAll) {
   EXPECT_EQ(IdsIn(TextOf("experiments/schema/gate.schema.json"),
                   R"re("((?:static|change|code|live|delivery)\.[a-z-]+)": \{)re"),
             ids);
+  EXPECT_EQ(IdsIn(TextOf("experiments/schema/gate.schema.json"),
+                  R"re(\n {14}"((?:static|change|code|live|delivery)\.[a-z-]+)")re"),
+            ids)
+      << "of what can be waived";
 }
 
 TEST(RulesTest, ThePageSaysHowMuchEachMatters) {

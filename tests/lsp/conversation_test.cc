@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <fstream>
 #include <initializer_list>
 
@@ -195,6 +196,90 @@ TEST(ConversationTest, ARequestThatIsCancelledInTheSameBatchIsNotLookedAt) {
   EXPECT_THAT(Answers(conversation.Take(Message(cancel) + Message(ask))), ElementsAre("2: result"));
 }
 
+// A text that is larger than what is looked at: it is told once, and nothing is done with it.
+class LargeTextTest : public ::testing::Test {
+ protected:
+  LargeTextTest() {
+    std::ofstream(folder_ / "guidon.yaml") << "project: shop\nenvironments: { production: {} }\n";
+    std::filesystem::create_directories(folder_ / "flags");
+    std::ofstream(folder_ / "flags/a.yaml") << "flag: a\ntype: bolean\n";
+    Send(R"({"id":1,"method":"initialize","params":{}})");
+  }
+  // What is told, and how much is wrong with the document: "warning: …", "3 faults".
+  std::vector<std::string> Send(const std::string& json) {
+    std::string bytes = conversation_.Take(Message(json));
+    bytes += conversation_.Settle();
+    std::vector<std::string> said;
+    for (const Value& message : MessagesIn(bytes)) {
+      const Value* params = message.Find("params");
+      if (TextOf(message, "method") == "window/showMessage") said.push_back("told: " + TextOf(*params, "message"));
+      if (TextOf(message, "method") != "textDocument/publishDiagnostics" || TextOf(*params, "uri") != uri_) continue;
+      said.push_back(ListIn(*params, "diagnostics").empty() ? "no faults" : "faults");
+    }
+    return said;
+  }
+  std::vector<std::string> Open(const std::string& text) {
+    return Send(R"({"method":"textDocument/didOpen","params":{"textDocument":{"uri":")" + uri_ + R"(","text":)" +
+                ToJson(Value(text)) + "}}}");
+  }
+  std::vector<std::string> Change(const std::string& change) {
+    return Send(R"({"method":"textDocument/didChange","params":{"textDocument":{"uri":")" + uri_ +
+                R"("},"contentChanges":[)" + change + "]}}");
+  }
+  static std::string Inserted(const std::string& text) {
+    return R"({"range":{"start":{"line":0,"character":0},"end":{"line":0,"character":0}},"text":)" +
+           ToJson(Value(text)) + "}";
+  }
+  bool IsFormatted() {
+    const std::string bytes = conversation_.Take(
+        Message(R"({"id":2,"method":"textDocument/formatting","params":{"textDocument":{"uri":")" + uri_ + R"("}}})"));
+    return !MessagesIn(bytes).at(0).Find("result")->is_null();
+  }
+
+  const testing::TemporaryFolder folder_;
+  const std::string uri_ = UriOfPath(folder_ / "flags/a.yaml");
+  Conversation conversation_{Options()};
+  const std::string comment_ = "#" + std::string(kMaxTextBytes / 2, 'x') + "\n";
+  const char* const told_ =
+      "told: flags/a.yaml is larger than 4 MiB: guidon does not look at it until it is smaller and opened again";
+};
+
+TEST_F(LargeTextTest, OpenedIsToldAndLeftAlone) {
+  const std::string flag = "flag: a\ntype: bolean\n";
+  EXPECT_THAT(Open(flag + comment_), ElementsAre("faults"));
+  EXPECT_TRUE(IsFormatted());
+  EXPECT_THAT(Open(flag + comment_ + comment_), ElementsAre(told_, "no faults"));
+  EXPECT_FALSE(IsFormatted());
+  EXPECT_THAT(Change(Inserted("x")), IsEmpty());
+  EXPECT_THAT(Open(flag), ElementsAre("faults"));
+  EXPECT_TRUE(IsFormatted());
+}
+
+TEST_F(LargeTextTest, GrownIsToldOnceAndLookedAtAgainWhenItIsSentWholeAndSmaller) {
+  const std::string flag = "flag: a\ntype: bolean\n";
+  EXPECT_THAT(Open(flag), ElementsAre("faults"));
+  EXPECT_THAT(Change(Inserted(comment_)), ElementsAre("faults"));
+  EXPECT_THAT(Change(Inserted(comment_) + "," + Inserted("x")), ElementsAre(told_, "no faults"));
+  EXPECT_FALSE(IsFormatted());
+  EXPECT_THAT(Change(Inserted("y")), IsEmpty());
+  EXPECT_THAT(Change("{\"text\":" + ToJson(Value(comment_ + comment_)) + "}"), IsEmpty());
+  EXPECT_THAT(Change(R"({"text":"flag: a\n"})"), ElementsAre("faults"));
+  EXPECT_TRUE(IsFormatted());
+}
+
+// It may have been a change: an edit by what was there before it would spoil the text.
+TEST_F(LargeTextTest, AMessageThatWasNotReadLeavesNoDocumentAsItWas) {
+  EXPECT_THAT(Open("flag:   a\n"), ElementsAre("faults"));
+  EXPECT_TRUE(IsFormatted());
+  EXPECT_THAT(Change(Inserted(std::string(kMaxBodyBytes, 'x'))),
+              ElementsAre("told: a message of more than 32 MiB was not read: guidon does not look at what is open now "
+                          "until it is opened again",
+                          "no faults"));
+  EXPECT_FALSE(IsFormatted());
+  EXPECT_THAT(Open("flag:   a\n"), ElementsAre("faults"));
+  EXPECT_TRUE(IsFormatted());
+}
+
 // Within this process.
 class Here : public testing::Peer {
  public:
@@ -220,7 +305,7 @@ TEST_P(ScriptTest, GoesAsItIsWritten) {
   testing::RunScript(std::string(GetParam()) + ".yaml", folder.path(), peer);
 }
 
-INSTANTIATE_TEST_SUITE_P(Scripts, ScriptTest, ::testing::Values("editing", "faults", "roots"),
+INSTANTIATE_TEST_SUITE_P(Scripts, ScriptTest, ::testing::Values("editing", "faults", "folders", "roots"),
                          [](const auto& given) { return std::string(given.param); });
 
 }  // namespace

@@ -264,6 +264,44 @@ TEST(CompletionTest, KeysAndWordsOfTheSchema) {
   EXPECT_THAT(editor.Labels("elsewhere/new.yaml", "¦\n"), IsEmpty());
 }
 
+TEST(CompletionTest, NamesInAPolicy) {
+  Editor editor;
+  EXPECT_THAT(editor.Labels("gate.yaml", "rules:\n  live.¦\n"), IsSupersetOf({"live.state", "static.expiry"}));
+  EXPECT_THAT(editor.Labels("gate.yaml", "waivers:\n  - rule: ¦\n"),
+              IsSupersetOf({"static.expiry", "code.settled-flag", "delivery.share"}));
+  const auto demand = [&](const std::string& text) {
+    return editor.Labels("gate.yaml", "rules:\n  live.state:\n    demands:\n      - " + text + "\n");
+  };
+  EXPECT_THAT(demand("{ flag: ¦ }"), ElementsAre("layout", "pay"));
+  EXPECT_EQ(editor.Taken("pay"), "rules:\n  live.state:\n    demands:\n      - { flag: pay }\n");
+  EXPECT_THAT(demand("{ flag: layout, serves: ¦ }"), ElementsAre("multi", "single"));
+  EXPECT_THAT(demand("{ flag: pay, serves: ¦ }"), ElementsAre("on", "off"));
+  EXPECT_THAT(demand("{ flag: pay, is: enabled, in: ¦ }"), ElementsAre("staging", "production"));
+  EXPECT_THAT(demand("{ flag: pay, is: ¦ }"), ElementsAre("enabled", "disabled"));
+  EXPECT_THAT(editor.Labels("gate.yaml", "rules:\n  static.personal-data: { attributes: [email, ¦] }\n"),
+              IsSupersetOf({"account_id", "country"}));
+  EXPECT_THAT(editor.Labels("gate.yaml", "rules:\n  static.expiry: ¦\n"), IsSupersetOf({"fail", "warn", "off"}));
+}
+
+TEST(CompletionTest, NamesInAPopulation) {
+  Editor editor;
+  const std::string file = "populations/shoppers.yaml";
+  EXPECT_THAT(editor.Labels(file, "population: 9\n¦\n"), IsSupersetOf({"seed", "key", "attributes"}));
+  const auto attribute = [&](const std::string& text) {
+    return editor.Labels(file, "population: 9\nattributes:\n  " + text + "\n");
+  };
+  EXPECT_THAT(attribute("¦"), IsSupersetOf({"country", "age", "account_id"}));
+  EXPECT_THAT(attribute("country: { ¦ }"), IsSupersetOf({"weights", "one_of", "missing"}));
+  EXPECT_THAT(attribute("country: { weights: { ¦ } }"), IsSupersetOf({"DE", "FR"}));
+  EXPECT_THAT(attribute("country: { weights: { DE: 1, ¦ } }"), AllOf(Contains("FR"), Not(Contains("DE"))));
+  EXPECT_THAT(attribute("country: [¦]"), IsSupersetOf({"DE", "FR"}));
+  EXPECT_THAT(attribute("country: { one_of: [DE, ¦] }"), Contains("FR"));
+  EXPECT_THAT(attribute("plan: { by: ¦ }"), Contains("country"));
+  EXPECT_THAT(attribute("plan: { by: country, cases: { ¦ } }"), IsSupersetOf({"DE", "FR"}));
+  EXPECT_THAT(attribute("country: { by: age, cases: { 18: { value: ¦ } }, else: US }"),
+              IsSupersetOf({"DE", "FR", "US"}));
+}
+
 TEST(CompletionTest, OfVeryManyThoseThatHoldWhatWasTyped) {
   Editor editor;
   std::string segments;
@@ -276,6 +314,20 @@ TEST(CompletionTest, OfVeryManyThoseThatHoldWhatWasTyped) {
               ElementsAre("s77", "s770", "s771", "s772", "s773", "s774", "s775", "s776", "s777", "s778", "s779"));
   EXPECT_TRUE(editor.IsIncomplete());
   EXPECT_EQ(editor.Labels("flags/new.yaml", InRule("when: { segment: ¦ }\n")).size(), 1'000u);
+}
+
+TEST(HoverTest, ValuesAreBlocksOfTheirOwnLines) {
+  Editor editor;
+  const std::string flag =
+      "flag: texts\ntype: json\nowner: web\nvariations:\n  small: { a: \"x\\\\y `z` **\" }\n  large: [" +
+      std::string(3'000, 'x') + "]\n";
+  std::string small = flag, large = flag;
+  small.insert(flag.find("small"), "¦");
+  large.insert(flag.find("large"), "¦");
+  const std::string block = editor.Hover("flags/texts.yaml", small);
+  EXPECT_THAT(block, HasSubstr("\n\n```json\n{\n"));
+  EXPECT_THAT(block, ::testing::EndsWith("\n}\n```")) << block;
+  EXPECT_THAT(editor.Hover("flags/texts.yaml", large), ::testing::EndsWith("…\n```")) << "cut, and still closed";
 }
 
 TEST(HoverTest, SaysWhatANameIsAndWhatItDoesByTheFiles) {
@@ -397,6 +449,25 @@ TEST(SymbolsTest, AreTheDefinitionsOfAFileAndOfAWorkspace) {
   }
   EXPECT_THAT(
       found, ElementsAre("experiment one", "flag layout", "environment production", "layer checkout", "metric orders"));
+}
+
+TEST(SymbolsTest, OfADocumentAreInItsOrderEachWithItsOwnParts) {
+  Editor editor;
+  const auto symbols = [&](const std::string& file, const std::string& text) {
+    std::string out;
+    const Value answer = editor.Ask("textDocument/documentSymbol", editor.At(file, text + "¦"));
+    for (const Value& symbol : answer.AsArray()) {
+      out += (out.empty() ? "" : "; ") + TextOf(symbol, "name");
+      for (const Value& part : ListIn(symbol, "children")) out += " " + TextOf(part, "name");
+    }
+    return out;
+  };
+  EXPECT_EQ(symbols("flags/new.yaml",
+                    "- { flag: z, variations: { z1: 1 } }\n- { variations: { b1: 1, b2: 2 }, flag: b }\n"
+                    "- { variations: { n1: 1, n2: 2 } }\n- { variations: { a1: 1 }, flag: a }\n"),
+            "z z1; b b1 b2; n1; n2; a a1");
+  EXPECT_EQ(symbols("guidon.yaml", "environments: { staging: {}, production: {} }\nproject: shop\n"),
+            "staging; production");
 }
 
 TEST(FormattingTest, IsThatOfGuidonFmt) {
