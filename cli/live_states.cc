@@ -37,14 +37,17 @@ std::string PathOf(const std::string& project, const EntityRef& ref) {
 LiveStates::LiveStates(Connection connection) : connection_(std::move(connection)) {}
 
 LiveStates::~LiveStates() {
-  if (!thread_.joinable()) return;
-  {
-    MutexLock lock(mutex_);
-    is_ending_ = true;
-    if (client_ != nullptr) client_->Stop(std::chrono::milliseconds(0));
-    changed_.NotifyAll();
-  }
-  thread_.join();
+  End(std::chrono::milliseconds(0));
+  if (thread_.joinable()) thread_.join();
+}
+
+bool LiveStates::End(std::chrono::milliseconds patience) {
+  if (!thread_.joinable()) return true;
+  MutexLock lock(mutex_);
+  is_ending_ = true;
+  if (client_ != nullptr) client_->Stop(std::chrono::milliseconds(0));
+  changed_.NotifyAll();
+  return changed_.WaitFor(lock, patience, [&]() GUIDON_REQUIRES(mutex_) { return has_ended_; });
 }
 
 void LiveStates::Configure(const std::string& server, const std::string& key) {
@@ -92,7 +95,11 @@ void LiveStates::Run() {
     {
       MutexLock lock(mutex_);
       changed_.Wait(lock, [&]() GUIDON_REQUIRES(mutex_) { return is_ending_ || !questions_.empty(); });
-      if (is_ending_) return;
+      if (is_ending_) {
+        has_ended_ = true;
+        changed_.NotifyAll();
+        return;
+      }
       path = std::move(questions_.back());  // the newest: somebody waits for it
       questions_.pop_back();
       connection = connection_;

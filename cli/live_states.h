@@ -25,7 +25,9 @@ class LiveStates : public lsp::Live {
   static constexpr std::size_t kMaxHeld = 1'000;              // answers; at the bound all are forgotten
 
   explicit LiveStates(Connection connection);  // without a server nobody is asked
-  ~LiveStates() override;                      // ends a request that is under way
+  ~LiveStates() override;                      // ends a request that is under way, and waits for it
+  // The same, waiting for so long at most; false: it goes on, as when a name is being looked up, which nobody can end.
+  bool End(std::chrono::milliseconds patience);
 
   void Configure(const std::string& server, const std::string& key) override;
   lsp::LiveAnswer Ask(const std::string& project, const EntityRef& ref) override;
@@ -47,7 +49,7 @@ class LiveStates : public lsp::Live {
   std::map<std::string, Held> held_ GUIDON_GUARDED_BY(mutex_);    // by path
   std::vector<std::string> questions_ GUIDON_GUARDED_BY(mutex_);  // oldest first
   std::unique_ptr<net::HttpClient> client_ GUIDON_GUARDED_BY(mutex_);  // of the request that is under way
-  bool is_ending_ GUIDON_GUARDED_BY(mutex_) = false;
+  bool is_ending_ GUIDON_GUARDED_BY(mutex_) = false, has_ended_ GUIDON_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // from the first question on
 };
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +24,7 @@ namespace {
 constexpr std::size_t kChunkBytes = 64 << 10;
 constexpr std::size_t kBatchBytes = 4 << 20;  // what is read before it is answered
 constexpr std::chrono::milliseconds kMaxPatience{300};
+constexpr std::chrono::milliseconds kEndPatience{300};  // for a request that is under way
 
 // Something is there to be read, or comes within the time.
 bool HasMore(std::chrono::milliseconds patience) {
@@ -95,6 +97,9 @@ int Lsp(const LspOptions& options) {
     if (took.count() > 0) patience = std::min(took, kMaxPatience);
   }
   if (conversation.exit_code() == kUsage) Complain("standard input is no stream of messages of a language client");
+  // With a name that is still being looked up, for a server that nobody waits for any more: it cannot be ended, and
+  // what it uses must not be taken down under it.
+  if (!live.End(kEndPatience)) std::_Exit(conversation.exit_code());
   return conversation.exit_code();
 }
 

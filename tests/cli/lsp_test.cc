@@ -64,7 +64,7 @@ TEST_P(LspTest, TheProgramSpeaksAsItIsWritten) {
   EXPECT_EQ(peer.process().Errors(), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Scripts, LspTest, ::testing::Values("editing", "faults", "policy", "roots"),
+INSTANTIATE_TEST_SUITE_P(Scripts, LspTest, ::testing::Values("editing", "faults", "folders", "policy", "roots"),
                          [](const auto& given) { return std::string(given.param); });
 
 TEST(LspProcessTest, TheEndOfTheStreamIsTheEnd) {
@@ -175,6 +175,26 @@ TEST(LspProcessTest, TheNewestQuestionIsAskedFirst) {
     EXPECT_EQ(connection->request().target, std::string("/api/v1/projects/shop/flags/") + next);
     connection->SendAnswer(404);
   }
+}
+
+TEST(LspProcessTest, ANameThatIsStillLookedUpKeepsNobodyFromLeaving) {
+  const Workspace files(SmallShop("shop"));
+  There peer({}, {"GUIDON_SERVER=http://never.example", "GUIDON_KEY=gdn_adm_whatever",
+                  "LD_PRELOAD=" GUIDON_BIN_DIR "/libendless_names.so"});
+  const std::string uri = lsp::UriOfPath(files.path()) + "/flags/new-checkout.yaml";
+  peer.Send(lsp::Framed(R"({"id":0,"method":"initialize","params":{}})") +
+            lsp::Framed(R"({"method":"textDocument/didOpen","params":{"textDocument":{"uri":")" + uri +
+                        R"(","text":"flag: new-checkout\ntype: boolean\n"}}})") +
+            lsp::Framed(R"({"id":1,"method":"textDocument/hover","params":{"textDocument":{"uri":")" + uri +
+                        R"("},"position":{"line":0,"character":8}}})"));
+  std::string said;
+  while (said.find("it has not answered yet") == std::string::npos) {
+    const std::string more = peer.Receive();
+    ASSERT_FALSE(more.empty()) << said;
+    said += more;
+  }
+  peer.Send(lsp::Framed(R"({"id":2,"method":"shutdown"})") + lsp::Framed(R"({"method":"exit"})"));
+  EXPECT_EQ(peer.ExitCode(), 0);
 }
 
 TEST(LspProcessTest, WithoutAServerNobodyIsAsked) {
