@@ -241,13 +241,21 @@ std::string VariationText(const std::string& variation) {
   return variation.empty() ? "(the caller's fallback)" : Printable(variation);
 }
 
+constexpr std::size_t kMostWide = 78;  // of what has columns, also where nobody asks for less
+constexpr std::size_t kMostMoves = 20;
+
+std::size_t MostWide() {
+  return std::min(kMostWide, LineWidth());
+}
+
 // Lines of cells below each other: the first `left` columns begin at the left, the others end at the right.
-void PrintColumns(const std::vector<std::vector<std::string>>& lines, std::size_t left) {
+std::vector<std::string> Columns(const std::vector<std::vector<std::string>>& lines, std::size_t left) {
   std::vector<std::size_t> widths;
   for (const std::vector<std::string>& line : lines) {
     widths.resize(std::max(widths.size(), line.size()));
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], Width(line[i]));
   }
+  std::vector<std::string> texts;
   for (const std::vector<std::string>& line : lines) {
     std::string text = " ";
     for (std::size_t i = 0; i < line.size(); ++i) {
@@ -255,8 +263,13 @@ void PrintColumns(const std::vector<std::vector<std::string>>& lines, std::size_
                        : "  " + std::string(widths[i] - Width(line[i]), ' ') + line[i];
     }
     text.erase(text.find_last_not_of(' ') + 1);
-    std::cout << text << "\n";
+    texts.push_back(std::move(text));
   }
+  return texts;
+}
+
+void PrintColumns(const std::vector<std::vector<std::string>>& lines, std::size_t left) {
+  for (const std::string& text : Columns(lines, left)) std::cout << text << "\n";
 }
 
 void PrintVariations(const Simulated& simulated) {
@@ -305,33 +318,41 @@ std::uint64_t MovedFromTo(const Simulated& simulated, const std::string& from, c
   return 0;
 }
 
-// Rows are before, columns after; a list where the columns are too many for the line.
-void PrintMatrix(const Simulated& simulated) {
-  std::vector<std::string> from, to;
-  std::size_t width = 0;
-  for (const CountedUnits& counted : simulated.before->variations) from.push_back(counted.name);
-  for (const CountedUnits& counted : simulated.after.variations) to.push_back(counted.name);
-  for (const std::string& name : from) width = std::max(width, Width(VariationText(name)));
-  std::vector<std::vector<std::string>> lines(1, {"from \\ to"});
-  for (const std::string& name : to) {
-    width += 1 + std::max<std::size_t>(Width(VariationText(name)), 9);
-    lines[0].push_back(VariationText(name));
-  }
-  constexpr std::size_t kMostWide = 78;
-  if (width + 3 > std::min(kMostWide, LineWidth())) {
-    lines.clear();
-    for (const MovedUnits& move : simulated.moves) {
-      if (move.from == move.to) continue;
-      lines.push_back({VariationText(move.from) + " → " + VariationText(move.to), std::to_string(move.units),
-                       ShareText(move.units, simulated.units)});
+void PrintMoves(const Simulated& simulated) {
+  std::vector<std::vector<std::string>> lines;
+  std::uint64_t others = 0, units = 0;
+  for (const MovedUnits& move : simulated.moves) {
+    if (move.from == move.to) continue;
+    if (lines.size() == kMostMoves) {
+      ++others;
+      units += move.units;
+      continue;
     }
-  } else {
-    for (const std::string& name : from) {
-      std::vector<std::string>& line = lines.emplace_back(1, VariationText(name));
-      for (const std::string& other : to) line.push_back(std::to_string(MovedFromTo(simulated, name, other)));
-    }
+    lines.push_back({VariationText(move.from) + " → " + VariationText(move.to), std::to_string(move.units),
+                     ShareText(move.units, simulated.units)});
   }
   PrintColumns(lines, 1);
+  if (others == 0) return;
+  std::cout << "  and " << units << " in " << Plural(others, "other way") << "; --json has them all\n";
+}
+
+// Rows are before, columns after; a list where that is too wide.
+void PrintMatrix(const Simulated& simulated) {
+  constexpr std::size_t kMostColumns = kMostWide / 3;  // each takes as much
+  std::vector<std::vector<std::string>> lines(1, {"from \\ to"});
+  for (const CountedUnits& to : simulated.after.variations) lines[0].push_back(VariationText(to.name));
+  if (lines[0].size() > kMostColumns) return PrintMoves(simulated);
+  for (const CountedUnits& from : simulated.before->variations) {
+    std::vector<std::string>& line = lines.emplace_back(1, VariationText(from.name));
+    for (const CountedUnits& to : simulated.after.variations) {
+      line.push_back(std::to_string(MovedFromTo(simulated, from.name, to.name)));
+    }
+  }
+  const std::vector<std::string> texts = Columns(lines, 1);
+  const bool is_wide =
+      std::any_of(texts.begin(), texts.end(), [](const std::string& text) { return Width(text) > MostWide(); });
+  if (is_wide || lines.size() > kMostMoves + 1) return PrintMoves(simulated);
+  for (const std::string& text : texts) std::cout << text << "\n";
 }
 
 void PrintSimulated(const SimulateOptions& options, const Audience& audience, const SimulatedRulesets& rulesets,

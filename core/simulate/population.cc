@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/base/text.h"
 #include "core/codec/reader.h"
 #include "core/model/names.h"
 #include "core/model/units.h"
@@ -22,6 +23,24 @@ constexpr double kMostNumber = 1e15;
 constexpr int kMostDecimals = 9;
 constexpr int kMostNesting = 4;  // of `by` within `by`
 constexpr std::string_view kNumber = "{n}";
+
+// Rounded half away from zero, which is exact for these sizes on every machine, and to the next number within the ends
+// where it would leave them.
+double RoundedWithin(double number, int decimals, std::optional<double> least, std::optional<double> most) {
+  double scale = 1;
+  for (int i = 0; i < decimals; ++i) scale *= 10;
+  const double rounded = std::round(number * scale);
+  if (least && rounded / scale < *least) return (rounded + 1) / scale;
+  if (most && rounded / scale > *most) return (rounded - 1) / scale;
+  return rounded / scale;
+}
+
+// As many decimals as are wanted; whole numbers are such.
+Value Rounded(double number, std::optional<int> decimals, std::optional<double> least, std::optional<double> most) {
+  if (!decimals) return Value(number);
+  const double rounded = RoundedWithin(number, *decimals, least, most);
+  return *decimals == 0 ? Value(static_cast<std::int64_t>(rounded)) : Value(rounded);
+}
 
 // --- reading --------------------------------------------------------------------------------------------------------
 
@@ -98,7 +117,7 @@ class PopulationReader {
       if (auto* between = std::get_if<NumbersBetween>(&source.from))
         RoundTo(*decimals, node, *between);
       else if (auto* normal = std::get_if<NormalNumbers>(&source.from))
-        normal->decimals = decimals;
+        RoundTo(*decimals, node, *normal);
       else
         node.Fault("conflicting_keys", "decimals go with uniform and normal");
     }
@@ -108,12 +127,27 @@ class PopulationReader {
   // Whole numbers between broken ends are within them.
   static void RoundTo(int decimals, const Node& node, NumbersBetween& between) {
     between.decimals = decimals;
-    if (decimals != 0) return;
+    if (decimals != 0) return CheckRange(decimals, node, between.least, between.most);
     between.least = std::ceil(between.least);
     between.most = std::floor(between.most);
     if (between.least > between.most) {
       node.Fault("bad_range", "there is no whole number in this range", "more decimals, or a wider range");
       between.most = between.least;
+    }
+  }
+
+  static void RoundTo(int decimals, const Node& node, NormalNumbers& normal) {
+    normal.decimals = decimals;
+    if (normal.least && normal.most) CheckRange(decimals, node, *normal.least, *normal.most);
+  }
+
+  // Something has to be within it that has so many decimals.
+  static void CheckRange(int decimals, const Node& node, double least, double most) {
+    const double first = RoundedWithin(least, decimals, least, {});
+    if (first > most) {
+      node.Fault("bad_range",
+                 "there is no number with " + Plural(static_cast<std::size_t>(decimals), "decimal") + " in this range",
+                 "more decimals, or a wider range");
     }
   }
 
@@ -254,15 +288,6 @@ class Draws {
   std::uint64_t state_;
 };
 
-// Rounded half away from zero, which is exact for these sizes on every machine; whole numbers are such.
-Value Rounded(double number, std::optional<int> decimals) {
-  if (!decimals) return Value(number);
-  double scale = 1;
-  for (int i = 0; i < *decimals; ++i) scale *= 10;
-  const double rounded = std::round(number * scale);
-  return *decimals == 0 ? Value(static_cast<std::int64_t>(rounded)) : Value(rounded / scale);
-}
-
 std::string Numbered(const std::string& pattern, std::uint64_t number) {
   std::string text;
   std::size_t from = 0;
@@ -314,13 +339,13 @@ class Unit {
       return Value(static_cast<std::int64_t>(between.least) + static_cast<std::int64_t>(draws.Below(count)));
     }
     // fma, for a compiler may or may not make one of a product and a sum, and they round otherwise.
-    return Rounded(std::fma(width, draws.Fraction(), between.least), between.decimals);
+    return Rounded(std::fma(width, draws.Fraction(), between.least), between.decimals, between.least, between.most);
   }
   static Value From(const NormalNumbers& normal, Draws& draws) {
     double number = std::fma(normal.deviation, draws.Normal(), normal.mean);
     if (normal.least) number = std::max(number, *normal.least);
     if (normal.most) number = std::min(number, *normal.most);
-    return Rounded(number, normal.decimals);
+    return Rounded(number, normal.decimals, normal.least, normal.most);
   }
   Value From(const UnitText& unit, Draws&) const {
     return Value(Numbered(unit.pattern, (number_ - 1) / unit.shared_by + 1));

@@ -5,39 +5,73 @@
 #include <tuple>
 #include <utility>
 
+#include "core/base/hash.h"
 #include "core/eval/evaluator.h"
+#include "core/ruleset/text_set.h"
 
 namespace guidon {
 namespace {
 
-// Rules that have no id are told from targets, and from each other, by an explanation only.
-std::string NameOfUnnamed(const Ruleset& ruleset, std::uint32_t slot, const Context& context, std::int64_t now_ms) {
-  TraceSink trace;
-  const Decision decision = Evaluate(ruleset, slot, context, now_ms, trace);
-  const Code& code = decision.flag->code;
-  std::int32_t others = 0;  // compiled rules before the authored ones
-  for (std::uint32_t i = 0; i < code.rule_count(); ++i) {
-    const CompiledRule& rule = code.rules()[i];
-    const bool is_targets = rule.serve == CompiledRule::Serve::kSelect;
-    if (is_targets && static_cast<std::int32_t>(i) == trace.decided_by) return "targets";
-    if (is_targets || rule.reason == Reason::kPrerequisiteFailed) ++others;
+// What decides without a name of its own: all targets together, and rules that have no id, as "rule 3".
+class Unnamed {
+ public:
+  Unnamed(const Ruleset& ruleset, std::uint32_t slot) : ruleset_(ruleset), slot_(slot) {
+    const Ruleset::Entry* const entry = ruleset.At(slot);
+    if (entry == nullptr || entry->flag == nullptr) return;
+    const CompiledFlag* const flag = entry->flag;
+    std::size_t authored = 0;
+    for (std::uint32_t i = 0; i < flag->code.rule_count(); ++i) {
+      const CompiledRule& rule = flag->code.rules()[i];
+      names_.emplace_back();
+      if (rule.serve == CompiledRule::Serve::kSelect) {
+        targets_ = Code::At<std::uint64_t>(flag->code.steps(), rule.index);
+      } else if (rule.reason != Reason::kPrerequisiteFailed) {
+        ++authored;
+        if (rule.id != kNone || rule.is_default) continue;
+        names_.back() = "rule " + std::to_string(authored);
+        rules_.push_back(i);
+      }
+    }
   }
-  return "rule " + std::to_string(trace.decided_by - others + 1);
-}
+
+  // A rule that splits has an id, so these serve one variation.
+  static bool Decided(const Decision& decision) {
+    return decision.reason == Reason::kTargetingMatch && decision.rule == kNone && !decision.forced;
+  }
+
+  // Which of them it was. Targets come before every rule, and what is alone of its kind is known, too; only several
+  // rules without an id are told from each other by an explanation, which is an evaluation more.
+  std::string NameOf(const Context& context, std::int64_t now_ms) const {
+    const std::string_view key = context.key();
+    if (targets_ != nullptr && !key.empty() && TextSet::FindIn(targets_, key, Hash64(key)) != kNone) return "targets";
+    if (rules_.size() == 1) return names_[rules_.front()];
+    TraceSink trace;
+    Evaluate(ruleset_, slot_, context, now_ms, trace);
+    const auto by = static_cast<std::size_t>(trace.decided_by);
+    return by < names_.size() ? names_[by] : "";
+  }
+
+ private:
+  const Ruleset& ruleset_;
+  const std::uint32_t slot_;
+  const std::uint64_t* targets_ = nullptr;  // in the ruleset
+  std::vector<std::string> names_;          // of the compiled rules; "": it has another one
+  std::vector<std::uint32_t> rules_;        // those that have no id
+};
 
 // One side: counts by what a decision tells without a look at names.
 class Side {
  public:
   Side(const Ruleset& ruleset, const std::string& flag, std::int64_t now_ms)
-      : ruleset_(ruleset), slot_(ruleset.Find(flag)), now_ms_(now_ms) {}
+      : ruleset_(ruleset), slot_(ruleset.Find(flag)), now_ms_(now_ms), without_name_(ruleset, slot_) {}
 
   Decision Add(const Context& context) {
     const Decision decision = Evaluate(ruleset_, slot_, context, now_ms_);
-    const bool is_unnamed = decision.reason == Reason::kTargetingMatch && decision.rule == kNone && !decision.forced;
     Tally& tally = tallies_[{decision.variation, decision.reason, decision.error, decision.rule, decision.variant,
                              decision.forced, decision.experiment}];
     if (tally.units++ == 0) tally.decision = decision;
-    if (is_unnamed) ++unnamed_[{NameOfUnnamed(ruleset_, slot_, context, now_ms_), decision.variation}];
+    if (!Unnamed::Decided(decision)) return decision;
+    ++unnamed_[{without_name_.NameOf(context, now_ms_), decision.variation}];
     return decision;
   }
 
@@ -49,7 +83,7 @@ class Side {
       const std::string variation(decision.variation_name());
       variations[variation] += tally.units;
       reasons[std::string(ToString(decision.reason))] += tally.units;
-      if (decision.reason == Reason::kTargetingMatch && decision.rule == kNone && !decision.forced) {
+      if (Unnamed::Decided(decision)) {
         for (const auto& [named, units] : unnamed_) {
           if (named.second == decision.variation) decided[{named.first, variation}] += units;
         }
@@ -91,6 +125,7 @@ class Side {
   const Ruleset& ruleset_;
   const std::uint32_t slot_;
   const std::int64_t now_ms_;
+  const Unnamed without_name_;
   std::map<TallyKey, Tally> tallies_;
   std::map<std::pair<std::string, std::int16_t>, std::uint64_t> unnamed_;  // name, variation
 };

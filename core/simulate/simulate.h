@@ -7,7 +7,8 @@
 // Evaluates with the evaluator that applications use. Counts are exact for the units that were given, and say nothing
 // of others: a made-up population is a sample of what its description stands for.
 //
-// Thread safety: pure functions. Cost: an evaluation for each unit, two of a change; of a population no unit is kept.
+// Thread safety: pure functions. Cost: an evaluation for each unit, two of a change; another one where a flag
+// has several rules without an id and one of them decides. Of a population no unit is kept.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
 // guidon simulate: distributions and moves, from files, a ruleset document and a server.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -100,6 +101,45 @@ TEST_F(SimulateTest, AChangeIsComparedWithTheServerOrAFile) {
   const Finished same =
       Cli({"simulate", "checkout.layout", "--population", kPopulation, "-w", ShopFolder(), "-e", "production"});
   EXPECT_NE(same.output.find("\nnobody moves\n"), std::string::npos) << same.output;
+}
+
+// A matrix that is too wide is a list, and the list ends with a word.
+TEST_F(SimulateTest, MovesOfVeryManyVariationsAreListedToABound) {
+  Guidond server;
+  const auto wide = [&](const std::string& name, std::size_t variations, std::size_t letters, bool splits) {
+    std::string text = "flag: wide\ntype: number\nowner: web\nvariations: { ", shares;
+    for (std::size_t i = 0; i < variations; ++i) {
+      const std::string variation = std::string(letters, 'v') + std::to_string(i);
+      text += (i == 0 ? "" : ", ") + variation + ": " + std::to_string(i);
+      shares += (i == 0 ? "" : ", ") + variation + ": " + (i == 0 ? std::to_string(101 - variations) : "1") + "%";
+    }
+    text += " }\nenvironments: { production: { enabled: true, default: ";
+    text += splits ? "{ serve: { " + shares + " } }" : std::string(letters, 'v') + "0";
+    const std::string folder = folder_ / (name + (splits ? "-after" : "-before"));
+    std::filesystem::create_directories(folder + "/flags");
+    std::ofstream(folder + "/guidon.yaml") << "project: " + name + "\nenvironments: { production: {} }\n";
+    std::ofstream(folder + "/flags/wide.yaml") << text << " } }\n";
+    return folder;
+  };
+  const auto moves = [&](const std::string& name, std::size_t variations, std::size_t letters) {
+    const std::string before = wide(name, variations, letters, false), file = folder_ / (name + ".json");
+    EXPECT_EQ(GuidonOf(server, {"apply", before}).exit_code, 0);
+    const Finished exported = GuidonOf(server, {"export", "--project", name, "-e", "production", "-o", file});
+    EXPECT_EQ(exported.exit_code, 0) << exported.errors;
+    const Finished done = Guidon({"simulate", "wide", "--population", "{ population: 5000 }", "--snapshot", file, "-w",
+                                  wide(name, variations, letters, true)});
+    EXPECT_EQ(done.exit_code, 0) << done.errors;
+    return done.output.substr(done.output.find(" move, "));
+  };
+  const std::string many = moves("many", 30, 1);
+  EXPECT_EQ(many.find("from \\ to"), std::string::npos) << many;
+  EXPECT_EQ(std::count(many.begin(), many.end(), '\n'), 1 + 20 + 1) << many;
+  EXPECT_NE(many.find(" in 9 other ways; --json has them all\n"), std::string::npos) << many;
+  // Each column is as wide as its name, so that these fit; with a letter more they do not.
+  const std::string fits = moves("fits", 4, 12), wider = moves("wider", 4, 13);
+  EXPECT_NE(fits.find("from \\ to"), std::string::npos) << fits;
+  EXPECT_EQ(wider.find("from \\ to"), std::string::npos) << wider;
+  EXPECT_EQ(std::count(wider.begin(), wider.end(), '\n'), 1 + 3) << wider;
 }
 
 TEST_F(SimulateTest, GivenContextsAreCountedExactly) {

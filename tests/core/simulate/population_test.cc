@@ -103,6 +103,29 @@ TEST(PopulationTest, WholeNumbersAreWithinBrokenEnds) {
               ::testing::ElementsAre("attributes.a: there is no whole number in this range"));
 }
 
+TEST(PopulationTest, RoundedNumbersAreWithinTheirEnds) {
+  const Population population = Made(R"({"population": 300, "attributes": {
+      "a": {"uniform": [0.25, 0.45], "decimals": 1}, "b": {"uniform": [-1.26, -1.24], "decimals": 2},
+      "c": {"uniform": [-0.44, -0.26], "decimals": 1},
+      "d": {"normal": {"mean": 0, "deviation": 9, "least": -0.26, "most": 0.26}, "decimals": 1},
+      "e": {"normal": {"mean": 0, "deviation": 9, "least": -1.6, "most": 1.6}, "decimals": 0}}})");
+  std::map<std::string, std::set<double>> drawn;
+  for (std::uint64_t n = 1; n <= 300; ++n) {
+    const Value unit = ContextOf(population, n).ToValue();
+    for (const std::string name : {"a", "b", "c", "d", "e"}) drawn[name].insert(unit.Find(name)->AsDouble());
+  }
+  EXPECT_THAT(drawn["a"], ::testing::ElementsAre(0.3, 0.4));
+  EXPECT_THAT(drawn["b"], ::testing::ElementsAre(-1.26, -1.25, -1.24));
+  EXPECT_THAT(drawn["c"], ::testing::ElementsAre(-0.4, -0.3));
+  EXPECT_THAT(drawn["d"], ::testing::ElementsAre(-0.2, -0.1, 0, 0.1, 0.2));
+  EXPECT_THAT(drawn["e"], ::testing::ElementsAre(-1, 0, 1));
+  EXPECT_THAT(FaultsOf(R"({"population": 1, "attributes": {"a": {"uniform": [0.21, 0.28], "decimals": 1}}})"),
+              ::testing::ElementsAre("attributes.a: there is no number with 1 decimal in this range"));
+  EXPECT_THAT(FaultsOf(R"({"population": 1, "attributes": {"a": {"decimals": 0,
+                           "normal": {"mean": 0, "deviation": 1, "least": 0.2, "most": 0.8}}}})"),
+              ::testing::ElementsAre("attributes.a: there is no number with 0 decimals in this range"));
+}
+
 TEST(PopulationTest, AnAttributeMoreChangesNoOther) {
   const Population population = Made(R"({"population": 3, "seed": 7, "key": "u{n}",
                                          "attributes": {"new": ["x"], "age": {"uniform": [18, 80]}}})");

@@ -58,6 +58,28 @@ TEST(SimulateTest, SaysVariationsReasonsAndWhatDecided) {
   EXPECT_TRUE(simulated.moves.empty());
 }
 
+TEST(SimulateTest, WhatHasNoNameIsToldFromEachOther) {
+  const auto decided = [](const std::string& targeting) {
+    const auto ruleset = Compile(Workspace({BooleanFlag("pay", R"("default": "on")"), Layout(targeting)}));
+    return Simulate({"layout", nullptr, *ruleset, 0},
+                    Contexts({R"({"key": "a"})", R"({"key": "a", "plan": "pro"})", R"({"key": "c", "plan": "pro"})",
+                              "{}", R"({"plan": "team"})", R"({"key": "d", "plan": "free"})"}))
+        .after.decided;
+  };
+  const std::string head =
+      R"("requires": [{"flag": "pay", "is": "on"}], "targets": {"single": ["a"]}, "default": "multi",)";
+  EXPECT_THAT(decided(head + R"("rules": [{"id": "x", "when": {"plan": "free"}, "serve": "single"},
+                                          {"when": {"plan": "pro"}, "serve": "single"}])"),
+              ElementsAre(DecidedUnits{"default", "multi", 2}, DecidedUnits{"targets", "single", 2},
+                          DecidedUnits{"rule 2", "single", 1}, DecidedUnits{"rule x", "single", 1}));
+  EXPECT_THAT(decided(head + R"("rules": [{"when": {"plan": "free"}, "serve": "single"},
+                                          {"id": "x", "when": {"plan": "team"}, "serve": "single"},
+                                          {"when": {"plan": "pro"}, "serve": "single"}])"),
+              ElementsAre(DecidedUnits{"targets", "single", 2}, DecidedUnits{"default", "multi", 1},
+                          DecidedUnits{"rule 1", "single", 1}, DecidedUnits{"rule 3", "single", 1},
+                          DecidedUnits{"rule x", "single", 1}));
+}
+
 TEST(SimulateTest, ErrorsDisabledFlagsAndExperimentsAreNamed) {
   const auto ruleset = Compile(Workspace(
       {BooleanFlag("half", R"("default": {"serve": {"on": "50%", "off": "50%"}})"),
