@@ -586,7 +586,7 @@ int FirstDifference(std::string_view a, std::string_view b) {
 
 struct Modeline {
   std::string text;
-  Position at;
+  SourcePosition at;
 };
 
 // Lines of a text in a block scalar are no comments, whatever they look like.
