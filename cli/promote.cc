@@ -15,6 +15,7 @@
 #include "core/codec/codec.h"
 #include "core/codec/wire.h"
 #include "gate/change_checks.h"
+#include "gate/live_state.h"
 
 namespace guidon::cli {
 namespace {
@@ -204,9 +205,8 @@ class ServerPromotion {
       const EntitySet &before = applied->before.entities, &after = applied->after.entities;
       review_.CheckChange(places_, before, after, flags_);
       protected_ = review_.ProtectedIn(places_, before, after, plan_);
-      Workspace promoted;
-      promoted.definitions = changed;
-      if (const Stop unknown = CheckSwitches(promoted, after)) return unknown;
+      stop = CheckSwitches(changed, before, after);
+      if (stop) return stop;
     } else if (applied.error().code == ErrorCode::kInvalid) {
       review_.Add(gate::CheckRefusal(places_, applied.error().issues));
     } else {
@@ -220,19 +220,24 @@ class ServerPromotion {
     return exit_code;
   }
 
+  bool IsOnIn(const EntitySet& entities, const std::string& flag) const {
+    const FlagRecord* record = entities.FindFlag(flag);
+    return record != nullptr && gate::IsEnabled(record->definition, options_.to);
+  }
+
   // What was switched off there by hand is not switched on by the way.
-  Stop CheckSwitches(const Workspace& promoted, const EntitySet& after) {
+  Stop CheckSwitches(const Definitions& changed, const EntitySet& before, const EntitySet& after) {
+    const bool is_any_switched_on = std::any_of(flags_.begin(), flags_.end(), [&](const PromotedFlag& flag) {
+      return !IsOnIn(before, flag.key) && IsOnIn(after, flag.key);
+    });
+    if (!is_any_switched_on) return std::nullopt;
+    Workspace promoted;
+    promoted.definitions = changed;
+    const LiveQuestion question{options_.connection,  project_,  options_.to, "",
+                                review_.policy(),     &promoted, &after,      now_ms_,
+                                AsJson(options_.json)};
     int exit_code = kPass;
-    std::optional<std::vector<gate::Finding>> findings = LookAtSwitches({options_.connection,
-                                                                         project_,
-                                                                         options_.to,
-                                                                         "",
-                                                                         review_.policy(),
-                                                                         &promoted,
-                                                                         &after,
-                                                                         now_ms_,
-                                                                         {options_.json, true}},
-                                                                        exit_code);
+    std::optional<std::vector<gate::Finding>> findings = LookAtSwitches(question, exit_code);
     if (!findings) return exit_code;
     review_.Add(*std::move(findings));
     return std::nullopt;
