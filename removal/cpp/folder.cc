@@ -12,7 +12,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "core/base/json.h"
@@ -645,7 +647,11 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     }
     if (const auto* loop = dyn_cast<clang::ForStmt>(statement)) {
       Header(loop->getInit());
-      TopExpression(loop->getCond());
+      if (const clang::VarDecl* variable = loop->getConditionVariable()) {
+        Expression(variable->getInit());
+      } else {
+        TopExpression(loop->getCond());
+      }
       Expression(loop->getInc());
       return Below(loop->getBody(), loop, where.has_else_behind);
     }
@@ -843,6 +849,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
 
   // Whether a variable of the if's own header may go with it: nothing that stays needs it.
   bool MayGo(const clang::VarDecl* variable, const clang::Stmt* kept) {
+    if (IsSaidElsewhere(variable)) return false;
     const std::optional<Known> known = knowledge_.OfVariable(variable);
     if (!known || !known->effects.empty()) {
       return knowledge_.IsPure(variable->getInit()) && IsFleeting(variable) && !IsUsedIn(variable, kept, true);
@@ -1157,6 +1164,9 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
       if (section->getRHS() != nullptr || !section->getLHS()->EvaluateAsInt(result, context_)) {
         return "a case of this switch is no constant";
       }
+      if (known.kind != Known::Kind::kEnumerator && !IsSettled(context_, section->getLHS())) {
+        return "a case of this switch may be another one in another build";
+      }
       if (result.Val.getInt().getExtValue() == wanted) matching = at;
     }
     const clang::SwitchCase* chosen = matching != nullptr ? matching : otherwise;
@@ -1311,13 +1321,63 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     }
   }
 
+  // Whether its name stands under an #if, where this compiler sees no use of it: another build may.
+  bool IsSaidElsewhere(const clang::NamedDecl* decl) {
+    const clang::SourceManager& sources = sources_.manager();
+    const auto* function = dyn_cast<clang::FunctionDecl>(decl->getDeclContext());
+    const clang::FileID own = sources.getFileID(sources.getExpansionLoc(decl->getLocation()));
+    std::set<std::pair<clang::FileID, std::size_t>> seen;
+    const auto see = [&](clang::SourceLocation at) {
+      at = sources.getExpansionLoc(at);
+      seen.insert({sources.getFileID(at), sources.getFileOffset(at)});
+    };
+    see(decl->getLocation());
+    if (const auto* value = dyn_cast<clang::ValueDecl>(decl)) {
+      if (const auto found = uses_.find(value); found != uses_.end()) {
+        for (const clang::DeclRefExpr* use : found->second) see(use->getLocation());
+      }
+    }
+    for (const clang::FileID file : std::set<clang::FileID>{own, sources.getMainFileID()}) {
+      if (function != nullptr && file != own) continue;
+      const auto& words = WordsOf(file);
+      const auto said = words.find(decl->getNameAsString());
+      if (said == words.end()) continue;
+      const llvm::StringRef buffer = sources.getBufferData(file);
+      for (const std::size_t at : said->second) {
+        const bool is_here = function == nullptr || (sources_.Offset(function->getBeginLoc()) <= at &&
+                                                     at <= sources_.Offset(function->getEndLoc()));
+        if (!is_here || seen.count({file, at}) != 0) continue;
+        if (IsWithinIf(std::string_view(buffer.data(), buffer.size()), at)) return true;
+      }
+    }
+    return false;
+  }
+
+  // Where each identifier of a file stands, whichever #if it is in.
+  const std::map<std::string, std::vector<std::size_t>>& WordsOf(clang::FileID file) {
+    const auto [held, is_new] = words_.try_emplace(file);
+    if (!is_new) return held->second;
+    const clang::SourceManager& sources = sources_.manager();
+    const llvm::StringRef text = sources.getBufferData(file);
+    clang::Lexer lexer(sources.getLocForStartOfFile(file), context_.getLangOpts(), text.begin(), text.begin(),
+                       text.end());
+    clang::Token token;
+    for (bool is_end = false; !is_end;) {
+      is_end = lexer.LexFromRawLexer(token);
+      if (!token.is(clang::tok::raw_identifier)) continue;
+      held->second[token.getRawIdentifier().str()].push_back(sources.getFileOffset(token.getLocation()));
+    }
+    return held->second;
+  }
+
   // Whether all that uses it is gone.
   bool IsForgotten(const clang::VarDecl* variable, bool& was_used) {
     const auto found = uses_.find(variable);
     was_used = found != uses_.end();
-    if (!was_used) return true;
-    return std::all_of(found->second.begin(), found->second.end(),
-                       [&](const clang::DeclRefExpr* use) { return IsGone(use); });
+    if (!was_used) return !IsSaidElsewhere(variable);
+    const bool is_gone = std::all_of(found->second.begin(), found->second.end(),
+                                     [&](const clang::DeclRefExpr* use) { return IsGone(use); });
+    return is_gone && !IsSaidElsewhere(variable);
   }
 
   // Taken away, and not written back by what takes its place.
@@ -1413,7 +1473,8 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
                                              [&](const clang::DeclRefExpr* use) { return IsGone(use); });
       const std::optional<Range> whole = sources_.Of(function->getBeginLoc(), function->getEndLoc());
       const bool is_alone = function->getPreviousDecl() == nullptr;
-      if (is_own && is_forgotten && whole && is_alone && !isa<clang::CXXMethodDecl>(function)) {
+      if (is_own && is_forgotten && whole && is_alone && !isa<clang::CXXMethodDecl>(function) &&
+          !IsSaidElsewhere(function)) {
         const Edit edit = WholeDeclaration(sources_.TextAt(function->getBeginLoc()), whole->begin, whole->end);
         Delete({whole->file, edit.begin, edit.end});
       } else {
@@ -1454,7 +1515,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     const clang::CXXConstructExpr* made = knowledge_.HandleOf(initializer);
     const auto* record = dyn_cast<clang::CXXRecordDecl>(decl->getDeclContext());
     const bool is_aggregate = isa<clang::FieldDecl>(decl) && record != nullptr && record->isAggregate();
-    if ((made != nullptr && !ArePure(made)) || is_aggregate) removal.possible = false;
+    if ((made != nullptr && !ArePure(made)) || is_aggregate || IsSaidElsewhere(decl)) removal.possible = false;
     const std::optional<Range> range = sources_.Of(decl->getBeginLoc(), decl->getEndLoc());
     if (!range) {
       removal.possible = false;
@@ -1645,6 +1706,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
   Knowledge knowledge_;
   UnitResult result_;
   std::set<const clang::ValueDecl*> captured_;
+  std::map<clang::FileID, std::map<std::string, std::vector<std::size_t>>> words_;
   std::set<const clang::IfStmt*> folded_;
   std::map<const clang::SwitchStmt*, std::vector<const clang::Stmt*>> sections_;  // of those that were folded
   std::vector<Candidate> candidates_;

@@ -194,6 +194,44 @@ bool IsTorn(const clang::ASTContext& context, const clang::Decl* decl) {
   return IsWithinIf(text, first);
 }
 
+namespace {
+
+bool IsSettledWithin(const clang::ASTContext& context, const clang::Expr* expression, int depth) {
+  if (expression == nullptr || depth > 8) return false;
+  expression = Bare(expression);
+  const auto is_settled = [&](const clang::Expr* part) { return IsSettledWithin(context, part, depth + 1); };
+  if (const auto* binary = dyn_cast<clang::BinaryOperator>(expression)) {
+    return !expression->getExprLoc().isMacroID() && is_settled(binary->getLHS()) && is_settled(binary->getRHS());
+  }
+  if (expression->getBeginLoc().isMacroID()) return false;
+  if (const auto* made = dyn_cast<clang::CXXConstructExpr>(expression)) {
+    return made->getNumArgs() >= 1 && is_settled(made->getArg(0));
+  }
+  if (const auto* unary = dyn_cast<clang::UnaryOperator>(expression)) return is_settled(unary->getSubExpr());
+  if (const auto* cast = dyn_cast<clang::ExplicitCastExpr>(expression)) return is_settled(cast->getSubExpr());
+  if (const auto* list = dyn_cast<clang::InitListExpr>(expression)) {
+    return list->getNumInits() == 1 && is_settled(list->getInit(0));
+  }
+  if (const auto* named = dyn_cast<clang::DeclRefExpr>(expression)) {
+    if (const auto* constant = dyn_cast<clang::EnumConstantDecl>(named->getDecl())) {
+      const auto* type = dyn_cast<clang::EnumDecl>(constant->getDeclContext());
+      if (type == nullptr || IsTorn(context, type)) return false;
+      // Without a value of its own it has that of its place.
+      return constant->getInitExpr() == nullptr || is_settled(constant->getInitExpr());
+    }
+    const auto* variable = dyn_cast<clang::VarDecl>(named->getDecl());
+    return variable != nullptr && variable->getType().isConstQualified() && variable->hasInit() &&
+           !IsTorn(context, variable) && is_settled(variable->getInit());
+  }
+  return IsWrittenOut(expression);
+}
+
+}  // namespace
+
+bool IsSettled(const clang::ASTContext& context, const clang::Expr* expression) {
+  return IsSettledWithin(context, expression, 0);
+}
+
 bool Knowledge::IsGenerated(const clang::SourceManager& sources, clang::SourceLocation at) {
   const llvm::StringRef text = sources.getBufferData(sources.getFileID(sources.getExpansionLoc(at)));
   return text.take_front(1000).contains("Written by `guidon generate cpp`");
@@ -628,6 +666,11 @@ std::optional<Known> Knowledge::Compare(clang::BinaryOperatorKind kind, const cl
   const std::optional<Known> a = Compute(left), b = Compute(right);
   if (!a || !b || !(a->of_flag || b->of_flag)) return std::nullopt;
   if (!a->effects.empty() && !b->effects.empty()) return std::nullopt;
+  // An enumerator is the same one everywhere, whatever it counts as.
+  const bool is_enumerator = a->kind == Known::Kind::kEnumerator || b->kind == Known::Kind::kEnumerator;
+  for (const auto& [side, known] : {std::pair(left, &*a), std::pair(right, &*b)}) {
+    if (!known->of_flag && !(is_enumerator && IsWrittenOut(side)) && !IsSettled(context_, side)) return std::nullopt;
+  }
   Known known;
   known.of_flag = true;
   known.effects = a->effects;

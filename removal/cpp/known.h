@@ -48,6 +48,9 @@ std::string UsrOf(const clang::Decl* decl);
 // Whether it may be another one under another #if: a directive lies in it, or it in one.
 bool IsTorn(const clang::ASTContext& context, const clang::Decl* decl);
 
+// A constant that every build has alike: it is written out, or made of such ones, and of no macro and under no #if.
+bool IsSettled(const clang::ASTContext& context, const clang::Expr* expression);
+
 class Knowledge {
  public:
   using Uses = std::map<const clang::ValueDecl*, std::vector<const clang::DeclRefExpr*>>;
