@@ -79,7 +79,7 @@ std::optional<std::int64_t> DecodeSince(const std::optional<std::string>& text) 
 }
 
 // Of an environment of which it is not stored since when it is counted: no later than the end of the first day of which
-// something is kept, and no later than this.
+// something is kept, readable or not, and no later than this.
 Result<std::int64_t> SinceByDays(const Store& store, const std::string& scope, std::int64_t received_ms) {
   const sys_days received = std::chrono::floor<days>(Timestamp(std::chrono::milliseconds(received_ms)));
   for (sys_days day = received - kUsageDays + days(1); day < received; day += days(1)) {
@@ -87,8 +87,8 @@ Result<std::int64_t> SinceByDays(const Store& store, const std::string& scope, s
     range.limit = 1;
     range.keys_only = true;
     const Result<RangeResult> found = store.Range(range);
-    if (!found) return Fail(found.error());
-    if (!found->entries.empty()) return Timestamp(day + days(1)).time_since_epoch().count();
+    if (!found && found.error().code != ErrorCode::kCorrupt) return Fail(found.error());
+    if (!found || !found->entries.empty()) return Timestamp(day + days(1)).time_since_epoch().count();
   }
   return received_ms;
 }

@@ -346,7 +346,7 @@ TEST(UsageThreadsTest, FoldingGoesOnWhileALargePageIsRead) {
 
 TEST(UsageOnDiskTest, ADayThatTheStoreCannotReadIsBegunAnew) {
   const TempFolder folder;
-  const FakeClock clock;
+  FakeClock clock;
   std::unique_ptr<Store> store;
   const auto count = [&] {
     RocksStoreOptions rocks = RocksOptions(folder);
@@ -376,6 +376,16 @@ TEST(UsageOnDiskTest, ADayThatTheStoreCannotReadIsBegunAnew) {
   ASSERT_TRUE(usage) << usage.error().message;
   EXPECT_EQ(usage->flags[0].days.at(kFirstDay).total(), 3U);
   EXPECT_EQ(usage->flags[1].days.at(kFirstDay).total(), 6U);
+  // Nor when it counts, of which the record is lost, too.
+  const std::string since = store->Range(RangeQuery::Prefix(kUsageSincePrefix))->entries.at(0).key;
+  store.reset();
+  ASSERT_TRUE(rocksdb::DB::Open({}, (folder.path() / "data" / "db").string(), &opened).ok());
+  ASSERT_TRUE(opened->Put({}, PlainKey(records[0].key), "?").ok());
+  ASSERT_TRUE(opened->Put({}, PlainKey(since), "?").ok());
+  delete opened;
+  clock.Move(days(3));
+  count();
+  EXPECT_EQ(ReadUsage(read, {"shop", "production", {"b"}, kFirstDay})->since, Timestamp(kFirstDay + days(1)));
 }
 
 }  // namespace
