@@ -259,7 +259,8 @@ TEST_F(UsageTest, SinceWhenItIsCountedIsToldByTheDaysWhereItsRecordIsDamaged) {
     ASSERT_TRUE(store_->Commit(std::move(damage)));
     EXPECT_EQ(since().error().code, ErrorCode::kCorrupt) << damaged;
     EXPECT_THAT(since().error().message, ::testing::HasSubstr("!usage/since/shop/production")) << damaged;
-    Receive(++hours, {At(hours, Counted("a", "on", 1))});
+    ++hours;
+    Receive(hours, {At(hours, Counted("a", "on", 1))});
     CatchUp();
     const auto mended = since();
     ASSERT_TRUE(mended) << damaged << ": " << mended.error().message;
