@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/base/json.h"
+#include "core/base/text.h"
 
 namespace guidon {
 namespace {
@@ -53,9 +54,7 @@ class Places {
 
  private:
   int CharactersIn(std::size_t begin, std::size_t end) const {
-    const std::string_view part = text_.substr(begin, end - begin);
-    return static_cast<int>(
-        std::count_if(part.begin(), part.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
+    return static_cast<int>(Width(text_.substr(begin, end - begin)));
   }
 
   const std::string_view text_;
