@@ -1,24 +1,14 @@
 #include "cli/unified_diff.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <vector>
+
+#include "core/base/lines.h"
 
 namespace guidon::cli {
 namespace {
 
 constexpr std::size_t kAround = 3;
-
-// With their newlines, but for a last one without.
-std::vector<std::string_view> SplitLines(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
-    lines.push_back(text.substr(0, end));
-    text.remove_prefix(end);
-  }
-  return lines;
-}
 
 struct DiffLine {
   char mark;  // ' ', '-' or '+'
@@ -27,50 +17,24 @@ struct DiffLine {
 
 using Lines = std::vector<std::string_view>;
 
-// By the longest common subsequence of lines.
-void AppendMiddle(const Lines& before, const Lines& after, std::vector<DiffLine>& lines) {
-  const std::size_t rows = before.size(), columns = after.size();
-  if (rows != 0 && columns > kMaxDiffCells / rows) {
-    for (std::string_view line : before) lines.push_back({'-', line});
-    for (std::string_view line : after) lines.push_back({'+', line});
-    return;
-  }
-  // common[i, j]: of the lines from i and from j on.
-  std::vector<std::uint32_t> common((rows + 1) * (columns + 1));
-  const auto at = [&](std::size_t i, std::size_t j) -> std::uint32_t& { return common[i * (columns + 1) + j]; };
-  for (std::size_t i = rows; i-- > 0;) {
-    for (std::size_t j = columns; j-- > 0;) {
-      at(i, j) = before[i] == after[j] ? at(i + 1, j + 1) + 1 : std::max(at(i + 1, j), at(i, j + 1));
-    }
-  }
-  std::size_t i = 0, j = 0;
-  while (i < rows || j < columns) {
-    if (i < rows && j < columns && before[i] == after[j]) {
-      lines.push_back({' ', before[i]});
-      ++i, ++j;
-    } else if (i < rows && (j == columns || at(i + 1, j) >= at(i, j + 1))) {
-      lines.push_back({'-', before[i++]});
-    } else {
-      lines.push_back({'+', after[j++]});
-    }
-  }
-}
-
+// Between two lines that stay, what is taken out comes before what is put in.
 std::vector<DiffLine> LinesOfDiff(const Lines& before, const Lines& after) {
-  std::size_t same = 0, same_at_end = 0;
-  const std::size_t least = std::min(before.size(), after.size());
-  while (same < least && before[same] == after[same]) ++same;
-  while (same_at_end < least - same &&
-         before[before.size() - 1 - same_at_end] == after[after.size() - 1 - same_at_end]) {
-    ++same_at_end;
-  }
-  const auto middle = [&](const Lines& all) {
-    return Lines(all.begin() + static_cast<std::ptrdiff_t>(same), all.end() - static_cast<std::ptrdiff_t>(same_at_end));
-  };
+  const MatchedLines matched = MatchLines(before, after);
   std::vector<DiffLine> lines;
-  for (std::size_t i = 0; i < same; ++i) lines.push_back({' ', before[i]});
-  AppendMiddle(middle(before), middle(after), lines);
-  for (std::size_t i = before.size() - same_at_end; i < before.size(); ++i) lines.push_back({' ', before[i]});
+  std::size_t next = 0;  // of those after
+  const auto put_in_until = [&](std::size_t end) {
+    while (next < end) lines.push_back({'+', after[next++]});
+  };
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (matched.in_after[i] == kNoLine) {
+      lines.push_back({'-', before[i]});
+      continue;
+    }
+    put_in_until(matched.in_after[i]);
+    lines.push_back({' ', before[i]});
+    ++next;
+  }
+  put_in_until(after.size());
   return lines;
 }
 

@@ -1,7 +1,7 @@
 // What changed between two texts, for people, in the form of `diff -u`, which `patch` reads.
 //
-// Thread safety: a pure function. Cost: the product of the lines that differ, up to kMaxDiffCells; beyond that, between
-// the first and the last line that differ all is shown as taken out and put in.
+// Thread safety: a pure function. Cost: that of MatchLines (core/base/lines.h); beyond its bound, between the first and
+// the last line that differ all is shown as taken out and put in.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,6 @@
 #include <vector>
 
 namespace guidon::cli {
-
-inline constexpr std::size_t kMaxDiffCells = 4'000'000;
 
 // For each line of `before`, from 0, the line that it is in `after`, or the one that stands where it stood.
 std::vector<std::size_t> LinesIn(std::string_view before, std::string_view after);

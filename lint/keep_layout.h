@@ -19,8 +19,8 @@ struct KeptLayout {
 };
 
 // What differs between the text in the layout and that with its fixes, done to the text itself: where its lines are
-// those of the layout. All else stays. Cost: the product of the lines that differ; where that is beyond 4 million,
-// nothing is done.
+// those of the layout. All else stays. Cost: that of MatchLines (core/base/lines.h); beyond its bound nothing
+// is done.
 KeptLayout KeepLayout(std::string_view text, std::string_view formatted, std::string_view fixed);
 
 }  // namespace guidon::lint
