@@ -272,7 +272,10 @@ class Gating {
       const std::vector<Issue> issues = IssuesOf(*answer);
       AddRefusal(issues);
       const std::optional<Workspace> rest = Without(workspace_, RefusedOf(issues));
-      return rest ? CompareOthersWithServer(*rest) : std::nullopt;
+      if (!rest) return std::nullopt;
+      Stop stop;
+      const std::optional<Value> plan = PlanOfRest(*rest, stop);
+      return plan ? CompareAsPlanned(*rest, *plan) : stop;
     }
     if (!answer->ok()) return Unreachable(Explain(*answer, Saying()));
     return CompareAsPlanned(workspace_, answer->body);
@@ -306,13 +309,16 @@ class Gating {
     return rest;
   }
 
-  // Without `prune`: what was left out is not gone.
-  Stop CompareOthersWithServer(const Workspace& rest) {
-    const Result<ApiAnswer> answer = SendWorkspace(options_.connection, rest, {.dry_run = true, .rulesets = true});
-    if (!answer) return Unreachable(Explain(answer.error(), Saying()));
-    if (answer->status == 422) return std::nullopt;  // they need what is refused
-    if (!answer->ok()) return Unreachable(Explain(*answer, Saying()));
-    return CompareAsPlanned(rest, answer->body);
+  // Without `prune`: what was left out is not gone. Nothing, without a stop: the rest needs what was left out.
+  std::optional<Value> PlanOfRest(const Workspace& rest, Stop& stop) {
+    Result<ApiAnswer> answer = SendWorkspace(options_.connection, rest, {.dry_run = true, .rulesets = true});
+    if (answer && answer->ok()) return std::move(answer->body);
+    if (!answer) {
+      stop = Unreachable(Explain(answer.error(), Saying()));
+    } else if (answer->status != 422) {
+      stop = Unreachable(Explain(*answer, Saying()));
+    }
+    return std::nullopt;
   }
 
   // `sent`: what the plan is of.
@@ -329,23 +335,21 @@ class Gating {
   Stop CompareBesideConflicts(const Workspace& sent, const Value& plan) {
     const std::optional<Workspace> rest = Without(sent, ConflictingIn(plan));
     if (!rest) return std::nullopt;
-    const Result<ApiAnswer> answer = SendWorkspace(options_.connection, *rest, {.dry_run = true, .rulesets = true});
-    if (!answer) return Unreachable(Explain(answer.error(), Saying()));
-    if (answer->status == 422) return std::nullopt;  // it needs what is in conflict
-    if (!answer->ok()) return Unreachable(Explain(*answer, Saying()));
-    return HasConflicts(answer->body) ? std::nullopt : CompareRulesets(answer->body);
+    Stop stop;
+    const std::optional<Value> others = PlanOfRest(*rest, stop);
+    return others && !HasConflicts(*others) ? CompareRulesets(*others) : stop;
   }
 
   Stop CompareRulesets(const Value& plan) {
     const Value* rulesets = plan.Find("rulesets");
     const Value* here = rulesets == nullptr ? nullptr : rulesets->Find(options_.environment);
     if (here != nullptr) {
-      const Result<Snapshot> before = SnapshotIn(*here, "before"), after = SnapshotIn(*here, "after");
+      Result<Snapshot> before = SnapshotIn(*here, "before"), after = SnapshotIn(*here, "after");
       if (!before) return Refuse(before.error());
       if (!after) return Refuse(after.error());
-      Compare(before->entities, after->entities);
-      before_ = before->entities;
-      after_ = after->entities;
+      before_ = std::move(before->entities);
+      after_ = std::move(after->entities);
+      Compare(*before_, *after_);
     }
     is_compared_ = true;
     return std::nullopt;

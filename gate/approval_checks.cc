@@ -72,8 +72,7 @@ Approval ApprovalOf(const Deeds& wanted, const std::string& environment, const s
   return approval;
 }
 
-// ---- Protected flags
-// -------------------------------------------------------------------------------------------------
+// --- protected flags ------------------------------------------------------------------------------------------------
 
 std::set<std::string> ProtectedFlagsIn(const EntitySet& entities, const Policy& policy) {
   std::set<std::string> keys;
@@ -88,9 +87,14 @@ std::set<std::string> ProtectedFlagsIn(const EntitySet& entities, const Policy& 
 
 // As if there were no other flag: what alters the rest of it alters this one.
 EntitySet AroundFlag(const EntitySet& entities, const std::string& key) {
-  EntitySet around = entities;
-  std::erase_if(around.flags, [&](const FlagRecord& flag) { return flag.definition.key != key; });
-  std::erase_if(around.experiments, [&](const ExperimentRecord& one) { return one.definition.flag != key; });
+  EntitySet around;
+  if (const FlagRecord* flag = entities.FindFlag(key)) around.flags = {*flag};
+  for (const ExperimentRecord& one : entities.experiments) {
+    if (one.definition.flag == key) around.experiments.push_back(one);
+  }
+  around.segments = entities.segments;
+  around.layers = entities.layers;
+  around.holdouts = entities.holdouts;
   return around;
 }
 
@@ -100,6 +104,7 @@ class ProtectedFlagChecker {
 
   std::vector<Finding> Run(const Policy& policy) {
     const Deeds deeds = DeedsOf(input_.plan, input_.environment);
+    if (deeds.empty()) return {};
     std::set<std::string> keys = ProtectedFlagsIn(input_.before, policy);
     keys.merge(ProtectedFlagsIn(input_.after, policy));
     for (const std::string& key : keys) CheckFlag(key, deeds);
