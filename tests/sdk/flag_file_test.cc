@@ -200,15 +200,15 @@ TEST_F(FlagFileTest, TheFileDecidesSoItsRevisionMayGoBack) {
   World older("epoch-1", 10);
   older.Serve("a", 2);
   ReplaceFile(file_, older.Document());
-  ASSERT_TRUE(WaitForA(client, 2));
-  EXPECT_EQ(client.Status().revision, 11u);
+  ASSERT_TRUE(WaitForRevision(client, 11));
+  EXPECT_EQ(client.Int("a", kUser, 0), 2);
   ReplaceFile(file_, R"({"a": 3})");
-  ASSERT_TRUE(WaitForA(client, 3));
-  EXPECT_EQ(client.Status().revision, 12u);
+  ASSERT_TRUE(WaitForRevision(client, 12));
+  EXPECT_EQ(client.Int("a", kUser, 0), 3);
   EXPECT_EQ(client.Status().epoch, "file");
   ReplaceFile(file_, world.Document());
-  ASSERT_TRUE(WaitForA(client, 1));
-  EXPECT_EQ(client.Status().revision, 101u);
+  ASSERT_TRUE(WaitForRevision(client, 101));
+  EXPECT_EQ(client.Int("a", kUser, 0), 1);
 }
 
 // --- what is wrong with it -----------------------------------------------------------------------------------------

@@ -158,7 +158,7 @@ TEST_P(ForkTest, WorkersReadAtOnceAndHaveStreamsOfTheirOwnAndTheParentIsNotDistu
     for (const ino_t inode : SocketsTo(server_.port())) GUIDON_CHECK(parents.count(inode) == 0);
     const Flag<std::int64_t> b(client, "b", 0);
     GUIDON_CHECK(Eventually([&] { return client.Int("a", kUser, 0) == 2 && b(kUser) == 5; }));
-    GUIDON_CHECK(client.Status().state == ClientState::kLive);
+    GUIDON_CHECK(WaitForState(client, ClientState::kLive));
     GUIDON_CHECK(client.Status().reconnects == 0);
     return "";
   };

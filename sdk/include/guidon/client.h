@@ -180,7 +180,8 @@ class GUIDON_API Client : public Reads<Client> {
   // not served until the server confirms it. milliseconds::max() waits for as long as it takes.
   Readiness WaitReady(std::chrono::milliseconds timeout) const;
 
-  // What is going on, all of one moment. Takes locks for a moment, and copies text: for health checks and logs.
+  // What is going on, all of one moment. A revision is said once every read has it, so an instant after the first one
+  // may. Takes locks for a moment, and copies text: for health checks and logs.
   ClientStatus Status() const;
 
   guidon::Pin Pin() const;    // the ruleset that is current now
