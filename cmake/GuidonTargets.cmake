@@ -95,13 +95,14 @@ function(guidon_optimized target level)
   set_target_properties(${target} PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)  # those were made without it
 endfunction()
 
-# guidon_test(codec_test SOURCES flag_codec_test.cc DEPS guidon::core_codec [LABELS unit;threads] [TIMEOUT 60])
+# guidon_test(codec_test SOURCES flag_codec_test.cc DEPS guidon::core_codec [LABELS unit;threads] [TIMEOUT 60] [COST 40])
 # A GoogleTest program, one ctest entry. LABELS: `unit` (the default) runs under asan in CI; `threads` under tsan;
 # `integration` starts processes; `long` runs in `./dev test all` only. TIMEOUT in seconds: for a test that needs more
-# than what ./dev gives each. The target guidon_tests_<label> builds all of a label. What each case did is left in
-# <build>/results/<name>.xml, where ./dev test counts it.
+# than what ./dev gives each. COST: how many it takes, roughly, where that is much: the longest begin first. The target
+# guidon_tests_<label> builds all of a label. What each case did is left in <build>/results/<name>.xml, where ./dev test
+# counts it.
 function(guidon_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT;COST" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
   guidon_executable(${name} SOURCES ${ARG_SOURCES} DEPS ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     GUIDON_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
@@ -116,6 +117,9 @@ function(guidon_test name)
       math(EXPR ARG_TIMEOUT "5 * ${ARG_TIMEOUT}")
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  endif()
+  if(ARG_COST)
+    set_tests_properties(${name} PROPERTIES COST ${ARG_COST})
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}"
     ENVIRONMENT "GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/results/${name}.xml;${ARG_ENVIRONMENT}")
