@@ -85,12 +85,25 @@ std::set<std::string> ProtectedFlagsIn(const EntitySet& entities, const Policy& 
   return keys;
 }
 
-// As if there were no other flag: what alters the rest of it alters this one.
-EntitySet AroundFlag(const EntitySet& entities, const std::string& key) {
+// As if there were no flags but this one and those that it requires there, and so on: what alters the rest of it alters
+// this one.
+EntitySet AroundFlag(const EntitySet& entities, const std::string& key, const std::string& environment) {
   EntitySet around;
-  if (const FlagRecord* flag = entities.FindFlag(key)) around.flags = {*flag};
+  std::set<std::string> seen = {key};
+  std::vector<std::string> open = {key};
+  while (!open.empty()) {
+    const FlagRecord* flag = entities.FindFlag(open.back());
+    open.pop_back();
+    if (flag == nullptr) continue;
+    around.flags.push_back(*flag);
+    const Targeting* targeting = flag->definition.FindEnvironment(environment);
+    if (targeting == nullptr) continue;
+    for (const Requirement& requirement : targeting->requirements) {
+      if (seen.insert(requirement.flag).second) open.push_back(requirement.flag);
+    }
+  }
   for (const ExperimentRecord& one : entities.experiments) {
-    if (one.definition.flag == key) around.experiments.push_back(one);
+    if (seen.contains(one.definition.flag)) around.experiments.push_back(one);
   }
   around.segments = entities.segments;
   around.layers = entities.layers;
@@ -113,7 +126,8 @@ class ProtectedFlagChecker {
 
  private:
   void CheckFlag(const std::string& key, const Deeds& deeds) {
-    const EntitySet before = AroundFlag(input_.before, key), after = AroundFlag(input_.after, key);
+    const EntitySet before = AroundFlag(input_.before, key, input_.environment);
+    const EntitySet after = AroundFlag(input_.after, key, input_.environment);
     const EntityRef flag{EntityKind::kFlag, key};
     Deeds wanted;
     std::vector<std::string> others;  // that alter it
@@ -145,7 +159,10 @@ class ProtectedFlagChecker {
 
   // `before` and `after` are those around the flag. A metric judges what is served, and does not alter it.
   bool Alters(const EntityRef& ref, const EntityRef& flag, const EntitySet& before, const EntitySet& after) const {
-    if (ref.kind == EntityKind::kFlag || ref.kind == EntityKind::kMetric) return ref == flag;
+    if (ref.kind == EntityKind::kMetric) return false;
+    if (ref.kind == EntityKind::kFlag) {
+      return ref == flag || before.FindFlag(ref.key) != nullptr || after.FindFlag(ref.key) != nullptr;
+    }
     if (ref.kind == EntityKind::kExperiment) {
       return before.FindExperiment(ref.key) != nullptr || after.FindExperiment(ref.key) != nullptr;
     }

@@ -25,8 +25,8 @@ std::vector<Finding> CheckApproval(const ApprovalInput& input);
 
 // change.protected-flag: each flag that the policy protects and the change alters, unless a change request that does
 // the same of it is approved, by somebody: where the environment is not protected, a request is approved from the
-// start. A flag is altered by itself, by an experiment on it with its layer and holdout, and by a segment that its
-// rules or such an experiment lean on.
+// start. A flag is altered by itself, by an experiment on it with its layer and holdout, by a segment that its rules or
+// such an experiment lean on, and by all that alters a flag that it requires there.
 struct ProtectedFlagInput {
   const Workspace& workspace;  // for the places
   std::string environment;

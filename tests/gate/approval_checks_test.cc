@@ -156,6 +156,33 @@ TEST_F(ProtectedFlagsTest, WhatDecidesWhatItServesAltersIt) {
   EXPECT_THAT(Found(&requests), IsEmpty());
 }
 
+// What is required decides, too; so does what decides about that, and what was required before.
+TEST_F(ProtectedFlagsTest, AFlagThatItRequiresAltersItWithAllThatAltersThat) {
+  const auto require = [](EntitySet& entities, const std::string& key, const std::string& required) {
+    for (FlagRecord& flag : entities.flags) {
+      if (flag.definition.key != key) continue;
+      flag.definition.environments.front().requirements = {{required, {"on"}}};
+    }
+  };
+  policy_.protected_flags = {"other"};
+  Alter("flag pay");
+  Alter("experiment one");
+  Alter("segment west");
+  EXPECT_THAT(Found(), IsEmpty());
+  require(after_, "pay", "other");  // and round again, which ends
+  EXPECT_THAT(Found(), IsEmpty());
+  require(before_, "other", "pay");
+  EXPECT_THAT(Found(),
+              ElementsAre("9 flag other (x): it is protected by the policy, and altered by experiment one, flag "
+                          "pay, segment west, and no change request does what the files change of it"));
+  std::swap(before_, after_);
+  require(after_, "pay", "other");
+  EXPECT_THAT(Found(), ::testing::SizeIs(1));
+  after_.flags.front().definition.environments.front().environment = "staging";
+  after_.flags.back().definition.environments.front().environment = "staging";
+  EXPECT_THAT(Found(), IsEmpty()) << "elsewhere";
+}
+
 TEST_F(ProtectedFlagsTest, OneThatComesOrGoesIsAltered) {
   const EntitySet whole = after_;
   Alter("flag pay");
