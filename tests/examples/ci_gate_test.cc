@@ -90,6 +90,7 @@ TEST_F(CiGateTest, WaitsUntilTheProcessesHaveItAndNamesThoseThatHaveNot) {
 // What an example shows is valid, laid out and tested, and the next one who edits it learns no bad habits.
 TEST_F(CiGateTest, ItsFilesAreAsTheToolsWantThem) {
   for (const std::vector<std::string>& command : {std::vector<std::string>{"guidon", "validate", "flags"},
+                                                  {"guidon", "lint", "flags"},
                                                   {"guidon", "fmt", "--check", "flags"},
                                                   {"guidon", "test", "flags"}}) {
     const Finished done = shop_.Run(command);
