@@ -15,6 +15,7 @@
 #include "core/base/json.h"
 #include "core/simulate/simulate.h"
 #include "workspace/file.h"
+#include "workspace/population_text.h"
 #include "yaml/yaml.h"
 
 namespace guidon::cli {
@@ -42,7 +43,7 @@ std::optional<T> Untaken(int& exit_code, int code) {
 
 // --- whom -----------------------------------------------------------------------------------------------------------
 
-std::optional<Population> ReadPopulation(const SimulateOptions& options, int& exit_code) {
+std::optional<Population> PopulationOf(const SimulateOptions& options, int& exit_code) {
   const bool is_inline = options.population.starts_with('{');
   const std::string name = is_inline ? "--population" : options.population;
   std::string text = options.population;
@@ -51,27 +52,11 @@ std::optional<Population> ReadPopulation(const SimulateOptions& options, int& ex
     if (!read) return Untaken<Population>(exit_code, Explain(read.error(), options.json));
     text = *std::move(read);
   }
-  const YamlResult yaml = ParseYaml(text);
-  std::vector<PlacedIssue> faults;
-  for (const YamlFault& fault : yaml.faults) faults.push_back({name, fault.at, fault.issue});
-  if (faults.empty() && yaml.documents.size() != 1) {
-    Issue issue;
-    issue.code = "bad_population";
-    issue.message = "a population is one document, not " + std::to_string(yaml.documents.size());
-    faults.push_back({name, {1, 1}, std::move(issue)});
-  }
-  if (faults.empty()) {
-    Result<Population> population = DecodePopulation(yaml.documents[0].value);
-    if (population) return *std::move(population);
-    for (Issue& issue : population.error().issues) {
-      const SourceMap& places = yaml.documents[0].positions;
-      const SourcePosition at = issue.code == "unknown_key" ? places.OfKey(issue.path) : places.Of(issue.path);
-      faults.push_back({name, at, std::move(issue)});
-    }
-  }
+  PopulationText population = ReadPopulation(text, name);
+  if (population.population) return std::move(population.population);
   Error error{ErrorCode::kInvalid, "the population of " + name + " cannot be used", {}};
   if (is_inline) error.message = "the population cannot be used";
-  for (const PlacedIssue& fault : faults) {
+  for (const PlacedIssue& fault : population.faults) {
     std::cerr << Describe(fault, Err()) << "\n";
     error.issues.push_back(fault.issue);
   }
@@ -85,7 +70,7 @@ std::optional<Audience> ReadAudience(const SimulateOptions& options, int& exit_c
     if (!contexts) return Untaken<Audience>(exit_code, Explain(contexts.error(), options.json));
     return Audience{*std::move(contexts), options.contexts};
   }
-  std::optional<Population> population = ReadPopulation(options, exit_code);
+  std::optional<Population> population = PopulationOf(options, exit_code);
   if (!population) return std::nullopt;
   const std::string seed = "seed " + std::to_string(population->seed);
   return Audience{*std::move(population),

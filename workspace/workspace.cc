@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -12,6 +13,7 @@
 #include "core/ruleset/ruleset.h"
 #include "core/validate/validate.h"
 #include "workspace/file.h"
+#include "workspace/population_text.h"
 
 namespace guidon {
 namespace {
@@ -117,10 +119,10 @@ class Reader {
 
   void ReadFile(const std::string& file) {
     const auto kind = KindOfFile(file);
-    if (file == kPolicyFile) return;               // what a gate demands: `guidon gate` reads it
-    if (file == kRefsFile) return;                 // which functions read flags: the same
-    if (file.starts_with("populations/")) return;  // `guidon simulate` is told which
-    if (!kind && file != kProjectFile && !file.starts_with("tests/")) {
+    if (file == kPolicyFile) return;  // what a gate demands: `guidon gate` reads it
+    if (file == kRefsFile) return;    // which functions read flags: the same
+    const bool is_population = file.starts_with("populations/");
+    if (!kind && file != kProjectFile && !file.starts_with("tests/") && !is_population) {
       Issue issue;
       issue.severity = Severity::kWarning;
       issue.code = "unknown_file";
@@ -132,6 +134,11 @@ class Reader {
     const Result<std::string> text = TextOf(file);
     if (!text) return SayUnreadable(file, text.error().message);
     if (options_.keeps_texts) workspace_.texts.emplace(file, *text);
+    if (is_population) {  // `guidon simulate` is told which it takes
+      PopulationText read = ReadPopulation(*text, file);
+      std::move(read.faults.begin(), read.faults.end(), std::back_inserter(workspace_.issues));
+      return;
+    }
     YamlResult yaml = ParseYaml(*text);
     has_unread_text_ |= !yaml.faults.empty();
     for (YamlFault& fault : yaml.faults) workspace_.issues.push_back({file, fault.at, std::move(fault.issue)});

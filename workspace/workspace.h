@@ -1,6 +1,6 @@
 // A workspace folder, read whole: definitions, tests, and everything that is wrong with it, each fault with its place.
 //
-//   guidon.yaml  flags/  segments/  metrics/  experiments/  layers.yaml  holdouts.yaml  tests/
+//   guidon.yaml  flags/  segments/  metrics/  experiments/  layers.yaml  holdouts.yaml  tests/  populations/
 //
 // Folders are read through, files *.yaml and *.yml in the order of their paths; a file holds one entity, a list, or
 // several `---` documents. Files elsewhere are named in a warning. Symbolic links are followed, each folder once.

@@ -67,6 +67,17 @@ TEST(ValidateTest, BrokenYamlHasItsLineAndColumn) {
   EXPECT_NE(faults.find("  error  "), std::string::npos) << faults;
 }
 
+TEST(ValidateTest, APopulationIsReadAsSimulateReadsIt) {
+  EXPECT_EQ(FaultsOf("populations/a.yaml", "population: 9\natributes: { country: [DE] }\nseed: -1\n"),
+            "populations/a.yaml:2:1  error  unknown key 'atributes' in a population (did you mean 'attributes'?)\n"
+            "populations/a.yaml:3:7  error  -1 has to be a whole number from 0 to 9007199254740992\n");
+  EXPECT_EQ(FaultsOf("populations/a.yaml", "population: 9\n---\npopulation: 8\n"),
+            "populations/a.yaml:1:1  error  a population is one document, not 2\n");
+  EXPECT_NE(FaultsOf("populations/a.yaml", "population: [\n").find("populations/a.yaml:2:"), std::string::npos);
+  const Workspace files({{"guidon.yaml", kProject}, {"populations/a.yaml", "population: 9\n"}});
+  EXPECT_EQ(Guidon({"validate", files.path()}).exit_code, 0);
+}
+
 TEST(ValidateTest, WhatIsDefinedTwiceNamesTheFirstPlace) {
   const Workspace files(
       {{"guidon.yaml", kProject}, {"flags/a.yaml", "# first\n" + Flag("")}, {"flags/b.yaml", Flag("")}});

@@ -305,7 +305,7 @@ TEST_P(ScriptTest, GoesAsItIsWritten) {
   testing::RunScript(std::string(GetParam()) + ".yaml", folder.path(), peer);
 }
 
-INSTANTIATE_TEST_SUITE_P(Scripts, ScriptTest, ::testing::Values("editing", "faults", "folders", "roots"),
+INSTANTIATE_TEST_SUITE_P(Scripts, ScriptTest, ::testing::Values("editing", "faults", "folders", "populations", "roots"),
                          [](const auto& given) { return std::string(given.param); });
 
 }  // namespace
