@@ -88,6 +88,13 @@ class Gating {
     return std::filesystem::exists(beside, error) ? beside.lexically_normal().generic_string() : "";
   }
 
+  // Of what is in no file: the policy, but for one that is kept elsewhere, or the project's own.
+  std::string StandIn(const std::string& policy) const {
+    const std::filesystem::path path = std::filesystem::path(policy).lexically_normal();
+    if (!path.empty() && path.is_relative() && *path.begin() != "..") return path.generic_string();
+    return (std::filesystem::path(options_.workspace) / "guidon.yaml").lexically_normal().generic_string();
+  }
+
   // The one that was named, or gate.yaml of the workspace, or the default.
   Stop TakePolicy() {
     const std::string path = NamedOrInWorkspace(options_.policy, kPolicyFile);
@@ -107,6 +114,7 @@ class Gating {
                                          {"min_share", Value(options_.goal.min_share)},
                                          {"min_live", Value(options_.goal.min_live)}}));
     inputs_.Add("day", FormatDay(report_.day));
+    report_.file = StandIn(path);
     report_.policy = policy_.name;
     report_.policy_hash = policy_.hash;
     return std::nullopt;

@@ -68,6 +68,7 @@ struct Report {
   std::vector<Finding> findings;
   std::string inputs_hash = {};             // of all that decided (gate/inputs.h); empty: nobody has asked
   std::optional<Verdict> unreachable = {};  // of the policy, for a server that could not be reached; absent: it was
+  std::string file = "guidon.yaml";         // stands for what is in no file, where a format wants one
   friend bool operator==(const Report&, const Report&) = default;
 };
 

@@ -25,7 +25,8 @@ std::string ToTable(const Report& report, std::size_t width, const Marks& marks 
 // {"verdict", "environment", "policy", "policy_hash", "looked", "counts", "findings"}: docs/gate.md.
 Value ToJson(const Report& report);
 
-// SARIF 2.1.0 (OASIS), one run; what GitHub's and GitLab's code scanning read. Waived findings are `suppressions`.
+// SARIF 2.1.0 (OASIS), one run; what GitHub's and GitLab's code scanning read. Waived findings are `suppressions`; what
+// is in no file is at the first line of Report::file.
 std::string ToSarif(const Report& report, const std::string& version);
 
 // JUnit XML as CI servers read it: a suite for each group, a test case for each of its rules; a rule that is broken

@@ -56,21 +56,20 @@ Value RuleOf(const PolicyRule& rule) {
                 {"defaultConfiguration", Value(Object{{"level", Value(LevelOf(rule.severity))}})}};
 }
 
-Value ResultOf(const Finding& finding, std::size_t index) {
+// Code scanning takes a result at a place of a file, and no other.
+Value ResultOf(const Finding& finding, std::size_t index, const std::string& stand_in) {
+  const Place place = finding.place.file.empty() ? Place{stand_in, {}} : finding.place;
   Object result{{"ruleId", Value(finding.rule)},
                 {"ruleIndex", Value(index)},
                 {"level", Value(LevelOf(finding.severity))},
                 {"message", Value(Text(SentenceOf(finding)))}};
-  Object location;
-  if (!finding.place.file.empty()) {
-    location.Append("physicalLocation",
-                    Object{{"artifactLocation", Value(Object{{"uri", Value(UriOf(finding.place.file))}})},
-                           {"region", Value(RegionOf(finding.place))}});
-  }
+  Object location{
+      {"physicalLocation", Value(Object{{"artifactLocation", Value(Object{{"uri", Value(UriOf(place.file))}})},
+                                        {"region", Value(RegionOf(place))}})}};
   if (!finding.subject.empty()) {
     location.Append("logicalLocations", Array{Object{{"fullyQualifiedName", Value(finding.subject)}}});
   }
-  if (!location.empty()) result.Append("locations", Array{std::move(location)});
+  result.Append("locations", Array{std::move(location)});
   if (!finding.waived.empty()) {
     result.Append("suppressions", Array{Object{{"kind", Value("external")}, {"justification", Value(finding.waived)}}});
   }
@@ -118,7 +117,8 @@ std::string ToSarif(const Report& report, const std::string& version) {
   for (const PolicyRule& rule : Rules()) rules.push_back(RuleOf(rule));
   for (const Finding& finding : report.findings) {
     const PolicyRule* rule = FindRule(finding.rule);
-    results.push_back(ResultOf(finding, rule == nullptr ? 0 : static_cast<std::size_t>(rule - Rules().data())));
+    const std::size_t index = rule == nullptr ? 0 : static_cast<std::size_t>(rule - Rules().data());
+    results.push_back(ResultOf(finding, index, report.file));
   }
   const Value document(Object{
       {"$schema", Value("https://json.schemastore.org/sarif-2.1.0.json")},

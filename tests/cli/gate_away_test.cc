@@ -75,6 +75,9 @@ TEST_F(GateAwayTest, AFreezeIsSeenWithoutAServer) {
   EXPECT_THAT(frozen.output, HasSubstr("fail    live.freeze  "));
   EXPECT_THAT(frozen.output, HasSubstr("the holidays"));
   EXPECT_THAT(frozen.output, HasSubstr("not looked at: live, as --offline was given\n"));
+  // Code scanning takes nothing without a file: the one of the project, where the policy is no file of its tree.
+  const Finished scanned = Guidon(Words({"--offline", "--now", "2026-12-24T18:00:00Z", "--sarif"}));
+  EXPECT_THAT(scanned.output, HasSubstr(R"({"artifactLocation":{"uri":")" + files.path() + R"(/guidon.yaml"})"));
   EXPECT_EQ(at("2026-12-19T23:59:59Z").exit_code, 0);
   EXPECT_EQ(at("2027-01-02T00:00:00Z").exit_code, 0) << "the end belongs to the time after";
 }

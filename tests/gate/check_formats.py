@@ -16,6 +16,15 @@ import jsonschema
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 
 
+def unplaced(sarif):
+    """The schema does not ask for a place; GitHub's code scanning takes no result without one."""
+    for run in sarif["runs"]:
+        for result in run["results"]:
+            place = (result.get("locations") or [{}])[0].get("physicalLocation", {})
+            if not place.get("artifactLocation", {}).get("uri"):
+                yield f"a result of {result['ruleId']} has no file"
+
+
 def main():
     schemas = pathlib.Path(sys.argv[1]) / "schemas" if len(sys.argv) > 1 and sys.argv[1] else None
     if schemas is None or not (schemas / "JUnit.xsd").exists():
@@ -30,6 +39,9 @@ def main():
         checked += 1
         for error in validator.iter_errors(json.loads(path.read_text(encoding="utf-8"))):
             print(f"{path.name}: {'/'.join(map(str, error.absolute_path))}: {error.message}")
+            faults += 1
+        for fault in unplaced(json.loads(path.read_text(encoding="utf-8"))):
+            print(f"{path.name}: {fault}")
             faults += 1
     for path in [path for path in files if path.suffix == ".xml"]:
         checked += 1

@@ -112,6 +112,24 @@ TEST(FormatsTest, ACommentHasNoMarkupOfWhatItShows) {
   EXPECT_THAT(text, ::testing::HasSubstr("\\*bold\\*"));
 }
 
+// GitHub refuses the whole upload where one result is in no file.
+TEST(FormatsTest, EachResultOfSarifIsInAFile) {
+  Report report = Failing();
+  report.file = "shop/a policy.yaml";
+  report.findings.push_back({"change.approval", Severity::kFail, "", "", {}, "nobody has approved it", ""});
+  const Result<Value> document = ParseJson(ToSarif(report, "1.2.3"));
+  std::vector<std::string> places;
+  for (const Value& result : document->Find("runs")->AsArray().at(0).Find("results")->AsArray()) {
+    const Value* place = result.Find("locations")->AsArray().at(0).Find("physicalLocation");
+    places.push_back(place->Find("artifactLocation")->Find("uri")->AsString() + ":" +
+                     std::to_string(place->Find("region")->Find("startLine")->AsInt()));
+  }
+  EXPECT_THAT(places,
+              ::testing::ElementsAre("shop/tests/a%20file.yaml:12", "shop/a%20policy.yaml:1", "shop/a%20policy.yaml:1",
+                                     "shop/flags/old.yaml:4", "shop/flags/done.yaml:1", "shop/flags/old.yaml:1",
+                                     "shop/a%20policy.yaml:1"));
+}
+
 TEST(FormatsTest, JUnitTellsWhatWasFoundOfAGroupThatWasNotLookedAt) {
   Report report = Passing();
   report.findings = {{"live.freeze", Severity::kFail, "environment production", "", {}, "it is frozen", ""}};
