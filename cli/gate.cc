@@ -66,8 +66,8 @@ class Gating {
   }
 
  private:
-  // Where the policy makes a verdict of a server that is away, the report is the one document on standard output.
-  AsJson Saying() const { return {options_.json, !policy_.unreachable}; }
+  // Of a server that is away, the report is the one document on standard output.
+  AsJson Saying() const { return {options_.json, false}; }
   Stop Refuse(const Error& error) const { return Explain(error, Saying()); }
 
   Stop NotLooked(std::string group, std::string reason) {
@@ -163,6 +163,7 @@ class Gating {
   Stop LookAtUsage(const Workspace& flags, const std::vector<refs::Reference>& references) {
     if (!policy_.SeverityOf("code.settled-flag")) return std::nullopt;
     if (!asked_server_) return NotLooked("usage", "no server was asked");
+    if (report_.unreachable) return kUnreachable;
     const Result<std::string> project = ProjectOnServer();
     if (!project) return Unreachable(Explain(project.error(), Saying()));
     const Result<gate::Usage> asked =
@@ -187,6 +188,7 @@ class Gating {
       for (const Undecodable& entity : file->undecodable) unreadable.push_back(entity.ref.key);
       return std::nullopt;
     }
+    if (report_.unreachable) return kUnreachable;
     asked_server_ = true;
     const Result<std::string> project = ProjectOnServer();
     if (!project) return Unreachable(Explain(project.error(), Saying()));
@@ -417,6 +419,7 @@ class Gating {
     Add(std::move(freezes));
     if (options_.offline) return NotLooked("live", "--offline was given");
     if (!options_.snapshot.empty() && options_.experiment.empty()) return NotLooked("live", "--snapshot was given");
+    if (report_.unreachable) return kUnreachable;
     asked_server_ = true;
     const Result<std::string> project = ProjectOnServer();
     if (!project) return Unreachable(Explain(project.error(), Saying()));
@@ -438,6 +441,7 @@ class Gating {
     if (!before_ || !after_ || !policy_.SeverityOf("delivery.old-sdk")) return std::nullopt;
     const std::vector<gate::NewUse> uses = gate::NewlyUsed(*before_, *after_, Features());
     if (uses.empty()) return std::nullopt;
+    if (report_.unreachable) return kUnreachable;
     const Result<ApiAnswer> far =
         Ask(options_.connection, "GET",
             EnvironmentPath(workspace_.definitions.project.key, options_.environment) + "/propagation?revision=head");
@@ -461,6 +465,7 @@ class Gating {
                                    : knows_sdks ? "no --revision was given, but for SDKs that do not know the change"
                                                 : "no --revision was given");
     }
+    if (report_.unreachable) return kUnreachable;
     asked_server_ = true;
     const Result<std::string> project = ProjectOnServer();
     if (!project) return Unreachable(Explain(project.error(), Saying()));
@@ -474,7 +479,7 @@ class Gating {
                               Saying()};
     gate::Report so_far = report_;
     gate::Settle(so_far, policy_);
-    if (report_.unreachable || gate::VerdictOf(so_far) != gate::Verdict::kPass) question.goal.wait = {};
+    if (gate::VerdictOf(so_far) != gate::Verdict::kPass) question.goal.wait = {};
     int exit_code = kPass;
     std::optional<std::vector<gate::Finding>> findings = LookAtDelivery(question, exit_code);
     if (!findings) return Unreachable(exit_code);
@@ -489,13 +494,14 @@ class Gating {
     return ResolveProject(options_.connection, options_.project.empty() ? of_files : options_.project);
   }
 
-  // A policy may make a verdict of a server that cannot be reached. Then the other steps go on all the same: what files
-  // and code show counts whether or not the server is there.
+  // What files and code show counts whether or not the server is there: the other steps go on, and ask it nothing more.
   Stop Unreachable(int exit_code) {
-    if (exit_code == kUnreachable && policy_.unreachable) {
-      report_.unreachable = *policy_.unreachable == kPass   ? gate::Verdict::kPass
-                            : *policy_.unreachable == kHold ? gate::Verdict::kHold
-                                                            : gate::Verdict::kFail;
+    if (exit_code == kUnreachable) {
+      const int said = policy_.unreachable.value_or(kUnreachable);
+      report_.unreachable = said == kPass      ? gate::Verdict::kPass
+                            : said == kProblem ? gate::Verdict::kFail
+                            : said == kHold    ? gate::Verdict::kHold
+                                               : gate::Verdict::kNone;
     }
     return exit_code;
   }

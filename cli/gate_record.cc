@@ -78,7 +78,9 @@ std::optional<Unrecorded> Send(const Connection& connection, const GateRun& run,
 
 int RecordGateRun(const Connection& connection, const GateRun& run, gate::Recording recording,
                   const std::string& receipt) {
-  const int exit_code = gate::ExitCodeOf(gate::VerdictOf(run.report));
+  const gate::Verdict verdict = gate::VerdictOf(run.report);
+  const int exit_code = gate::ExitCodeOf(verdict);
+  if (verdict == gate::Verdict::kNone) return exit_code;  // nothing was decided, and why is said
   const bool is_demanded = recording == gate::Recording::kRequired || !receipt.empty();
   if (recording == gate::Recording::kOff && !is_demanded) return exit_code;
   Value answer;

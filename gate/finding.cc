@@ -11,7 +11,7 @@ std::string_view ToString(Severity severity) {
 }
 
 std::string_view ToString(Verdict verdict) {
-  constexpr std::array<std::string_view, 3> kWords = {"pass", "fail", "hold"};
+  constexpr std::array<std::string_view, 4> kWords = {"pass", "fail", "hold", "none"};
   return kWords.at(static_cast<std::size_t>(verdict));
 }
 
@@ -64,6 +64,7 @@ Counts CountsOf(const Report& report) {
 Verdict VerdictOf(const Report& report) {
   const Counts counts = CountsOf(report);
   if (counts.fail > 0 || report.unreachable == Verdict::kFail) return Verdict::kFail;
+  if (report.unreachable == Verdict::kNone) return Verdict::kNone;
   return counts.hold > 0 || report.unreachable == Verdict::kHold ? Verdict::kHold : Verdict::kPass;
 }
 
@@ -74,9 +75,11 @@ int ExitCodeOf(Verdict verdict) {
     case Verdict::kFail:
       return 1;
     case Verdict::kHold:
+      return 3;
+    case Verdict::kNone:
       break;
   }
-  return 3;
+  return 4;
 }
 
 std::string SummaryOf(const Counts& counts) {

@@ -56,8 +56,13 @@ struct Looked {
   friend bool operator==(const Looked&, const Looked&) = default;
 };
 
-enum class Verdict : std::uint8_t { kPass, kFail, kHold };
-std::string_view ToString(Verdict verdict);  // "pass", "fail", "hold"
+enum class Verdict : std::uint8_t {
+  kPass,
+  kFail,
+  kHold,
+  kNone,  // a server cannot be reached, and nobody has said what that means
+};
+std::string_view ToString(Verdict verdict);  // "pass", "fail", "hold", "none"
 
 struct Report {
   std::string environment;
@@ -67,8 +72,9 @@ struct Report {
   std::vector<Looked> looked;
   std::vector<Finding> findings;
   std::string inputs_hash = {};             // of all that decided (gate/inputs.h); empty: nobody has asked
-  std::optional<Verdict> unreachable = {};  // of the policy, for a server that could not be reached; absent: it was
-  std::string file = "guidon.yaml";         // stands for what is in no file, where a format wants one
+  // What the policy makes of a server that could not be reached, kNone if it says nothing; absent: it was reached.
+  std::optional<Verdict> unreachable = {};
+  std::string file = "guidon.yaml";  // stands for what is in no file, where a format wants one
   friend bool operator==(const Report&, const Report&) = default;
 };
 
@@ -80,9 +86,9 @@ std::string LineOf(const Place& place);  // "shop/flags/layout.yaml:4"; "" where
 
 std::chrono::sys_days DayOf(std::int64_t epoch_ms);  // the UTC day of a moment
 
-// By the worst finding that counts, and what the policy makes of a server that is away: that hides no finding.
+// By the worst finding that counts, and what the policy makes of a server that is away: that hides no failure.
 Verdict VerdictOf(const Report& report);
-int ExitCodeOf(Verdict verdict);  // 0, 1, 3
+int ExitCodeOf(Verdict verdict);  // 0, 1, 3, 4
 
 // How many findings count, by severity.
 struct Counts {

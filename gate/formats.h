@@ -22,7 +22,7 @@ struct Marks {
 // A short table, worst first, then one line with the verdict. No line is longer than `width`.
 std::string ToTable(const Report& report, std::size_t width, const Marks& marks = {});
 
-// {"verdict", "environment", "policy", "policy_hash", "looked", "counts", "findings"}: docs/gate.md.
+// {"verdict", "environment", "policy", "policy_hash", "unreachable", "looked", "counts", "findings"}: docs/gate.md.
 Value ToJson(const Report& report);
 
 // SARIF 2.1.0 (OASIS), one run; what GitHub's and GitLab's code scanning read. Waived findings are `suppressions`; what

@@ -102,6 +102,7 @@ Value ToJson(const Report& report) {
                   {"policy", Value(report.policy)}};
   if (!report.policy_hash.empty()) document.Append("policy_hash", Value(report.policy_hash));
   if (!report.inputs_hash.empty()) document.Append("inputs_hash", Value(report.inputs_hash));
+  if (report.unreachable) document.Append("unreachable", Value(true));
   document.Append("looked", Value(std::move(looked)));
   document.Append("counts", Object{{"fail", Value(counts.fail)},
                                    {"hold", Value(counts.hold)},

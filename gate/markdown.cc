@@ -113,15 +113,18 @@ std::string ToMarkdown(const Report& report) {
   std::string text = "## ";
   text += verdict == Verdict::kPass   ? "✅ May be released to "
           : verdict == Verdict::kFail ? "❌ May not be released to "
-                                      : "⏳ Not yet to be released to ";
+          : verdict == Verdict::kHold ? "⏳ Not yet to be released to "
+                                      : "❔ No verdict on a release to ";
   text += Plain(report.environment) + "\n\n";
-  text += verdict == Verdict::kPass
-              ? (counts.warn > 0 ? "Nothing stands in the way; " + Plural(counts.warn, "warning") + " to look at.\n"
-                                 : std::string("Nothing stands in the way.\n"))
-          : counts.fail > 0 ? Plural(counts.fail, "thing") + " to mend before this can go out.\n"
-          : verdict == Verdict::kFail
-              ? std::string("Nothing is found to be wrong, but what could not be asked counts.\n")
-              : "Nothing is wrong, but not enough is known yet. Run it again later.\n";
+  text +=
+      verdict == Verdict::kPass
+          ? (counts.warn > 0 ? "Nothing stands in the way; " + Plural(counts.warn, "warning") + " to look at.\n"
+                             : std::string("Nothing stands in the way.\n"))
+      : counts.fail > 0           ? Plural(counts.fail, "thing") + " to mend before this can go out.\n"
+      : verdict == Verdict::kFail ? std::string("Nothing is found to be wrong, but what could not be asked counts.\n")
+      : verdict == Verdict::kHold
+          ? std::string("Nothing is wrong, but not enough is known yet. Run it again later.\n")
+          : "Nothing is found to be wrong, but not everything could be asked. Run it again when the server is there.\n";
   if (report.unreachable) text += "\nThe server could not be reached: what the change does there was not looked at.\n";
   AddSection(text, "To mend", fail, false);
   AddSection(text, "To wait for", hold, false);
@@ -151,10 +154,11 @@ std::string ToGitHub(const Report& report) {
     text += "title=" + Escaped(finding.rule, true) + "::";
     text += Escaped(SentenceOf(finding), false) + "\n";
   }
-  return text + std::string(VerdictOf(report) == Verdict::kFail ? "::error " : "::notice ") + "title=guidon gate::" +
-         Escaped(std::string(ToString(VerdictOf(report))) + " for " + report.environment + ": " + SummaryOf(report),
-                 false) +
-         "\n";
+  const Verdict verdict = VerdictOf(report);
+  const bool stops = verdict == Verdict::kFail || verdict == Verdict::kNone;
+  const std::string word = verdict == Verdict::kNone ? "no verdict" : std::string(ToString(verdict));
+  return text + (stops ? "::error " : "::notice ") +
+         "title=guidon gate::" + Escaped(word + " for " + report.environment + ": " + SummaryOf(report), false) + "\n";
 }
 
 }  // namespace guidon::gate

@@ -51,7 +51,10 @@ std::string ToTable(const Report& report, std::size_t width, const Marks& marks)
     if (!looked.done) text += Wrapped("not looked at: " + looked.group + ", as " + looked.reason, 0, width) + "\n";
   }
   const Verdict verdict = VerdictOf(report);
-  const std::string word = verdict == Verdict::kPass ? "PASS" : verdict == Verdict::kFail ? "FAIL" : "HOLD";
+  const std::string word = verdict == Verdict::kPass   ? "PASS"
+                           : verdict == Verdict::kFail ? "FAIL"
+                           : verdict == Verdict::kHold ? "HOLD"
+                                                       : "NO VERDICT";
   const std::string& mark = verdict == Verdict::kPass   ? marks.green
                             : verdict == Verdict::kFail ? marks.red
                                                         : marks.yellow;

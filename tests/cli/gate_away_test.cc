@@ -7,6 +7,8 @@
 namespace guidon::testing {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -27,16 +29,21 @@ class GateAwayTest : public ::testing::Test {
       const Finished done = Asking(words, answers);
       EXPECT_EQ(done.exit_code, code) << done.output << done.errors;
       EXPECT_THAT(done.output, HasSubstr("; the server cannot be reached\n"));
-      std::string told;
-      for (const std::string& group : not_looked) {
-        told += "not looked at: " + group + ", as the server cannot be reached\n";
-      }
-      EXPECT_THAT(done.output, HasSubstr(told));
+      EXPECT_THAT(done.output, HasSubstr(Told(not_looked)));
     }
     files.Write("gate.yaml", "record: off\n");
-    std::vector<Answer> until = answers;
-    while (until.size() > 1 && until[until.size() - 2].status == kAway.status) until.pop_back();
-    EXPECT_EQ(Asking(words, until).exit_code, 4) << "without a word of the policy there is no verdict";
+    const Finished silent = Asking(words, answers);
+    EXPECT_EQ(silent.exit_code, 4) << "without a word of the policy there is no verdict";
+    EXPECT_THAT(silent.output, HasSubstr(Told(not_looked)));
+    EXPECT_THAT(silent.output, HasSubstr("\nNO VERDICT  production: "));
+    EXPECT_EQ(silent.errors, "guidon: not now\n");
+  }
+  static std::string Told(const std::vector<std::string>& not_looked) {
+    std::string told;
+    for (const std::string& group : not_looked) {
+      told += "not looked at: " + group + ", as the server cannot be reached\n";
+    }
+    return told;
   }
 
   Workspace files{{{"guidon.yaml", "project: shop\nenvironments: { production: {} }\n"},
@@ -47,7 +54,7 @@ class GateAwayTest : public ::testing::Test {
 };
 
 TEST_F(GateAwayTest, ThePolicySaysWhatItMeansWhileUsageIsAway) {
-  ForEachVerdict(Words({"--code", files / "src"}), {kNoChange, kUnprotected, kAway, kAway}, {"usage", "live"});
+  ForEachVerdict(Words({"--code", files / "src"}), {kNoChange, kUnprotected, kAway}, {"usage", "live"});
 }
 
 TEST_F(GateAwayTest, AndWhileTheLiveStateIs) {
@@ -63,6 +70,52 @@ TEST_F(GateAwayTest, AndWhileDeliveryIs) {
   ASSERT_EQ(GuidonOf(server, {"apply", files.path()}).exit_code, 0);
   ASSERT_EQ(GuidonOf(server, {"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
   ForEachVerdict(Words({"--snapshot", files / "production.json", "--revision", "head"}), {kAway}, {"delivery"});
+}
+
+// What needs no server is found and told all the same, in every format.
+TEST_F(GateAwayTest, WhatFilesAndCodeShowIsToldWhateverThePolicySays) {
+  std::vector<std::string> words = Words({"--code", files / "src", "--server", "http://127.0.0.1:1", "--json"});
+  const std::vector<std::string> formats = {"table", "json", "sarif", "junit", "codequality", "markdown", "github"};
+  for (const std::string& format : formats) {
+    words.insert(words.end(), {"--also", format + "=" + (files / format)});
+  }
+  const auto gate = [&] { return Guidon(words, {"GUIDON_KEY=gdn_adm_none"}); };
+  const Finished away = gate();
+  EXPECT_EQ(away.exit_code, 4) << away.errors;
+  EXPECT_EQ(away.errors.find("guidon: "), away.errors.rfind("guidon: ")) << "told once: " << away.errors;
+  const Value said = JsonOf(away);
+  EXPECT_EQ(said.Find("verdict")->AsString(), "none");
+  EXPECT_TRUE(said.Find("unreachable")->AsBool());
+  std::vector<std::string> looked;
+  for (const Value& group : said.Find("looked")->AsArray()) {
+    if (group.Find("done")->AsBool()) looked.push_back(group.Find("group")->AsString());
+  }
+  EXPECT_THAT(looked, ElementsAre("static", "code"));
+  EXPECT_THAT(TextFile(files / "table"),
+              AllOf(HasSubstr("not looked at: change, as the server cannot be reached\n"),
+                    HasSubstr("not looked at: live, as the server cannot be reached\n"), HasSubstr("NO VERDICT  ")));
+  EXPECT_THAT(TextFile(files / "markdown"), HasSubstr("No verdict on a release to production\n"));
+  EXPECT_THAT(TextFile(files / "github"), HasSubstr("::error title=guidon gate::no verdict for production: "));
+
+  files.Write("tests/a.yaml", "{ flag: plain, environment: production, given: {}, expect: on }\n");
+  files.Write("src/main.cc", "bool x = client.Bool(\"plane\", context, false);\n");
+  const Finished failing = gate();
+  EXPECT_EQ(failing.exit_code, 1) << failing.errors;
+  EXPECT_EQ(JsonOf(failing).Find("verdict")->AsString(), "fail");
+  EXPECT_TRUE(JsonOf(failing).Find("unreachable")->AsBool());
+  for (const std::string& format : formats) {
+    EXPECT_THAT(TextFile(files / format), AllOf(HasSubstr("static.test"), HasSubstr("code.unknown-flag")));
+  }
+  for (const char* policy : {"unreachable: pass\n", "unreachable: hold\n", "unreachable: fail\n"}) {
+    files.Write("gate.yaml", std::string("record: off\n") + policy);
+    const Finished done = gate();
+    EXPECT_EQ(done.exit_code, 1) << policy;
+    EXPECT_EQ(done.errors.find("guidon: "), done.errors.rfind("guidon: ")) << "told once: " << done.errors;
+  }
+  files.Remove("gate.yaml");
+  files.Write("flags/plain.yaml", "flag: plain\ntype: boolan\n");
+  EXPECT_EQ(gate().exit_code, 1);
+  EXPECT_THAT(TextFile(files / "table"), HasSubstr("fail    static.definitions"));
 }
 
 TEST_F(GateAwayTest, AFreezeIsSeenWithoutAServer) {

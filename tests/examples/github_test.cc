@@ -207,14 +207,17 @@ TEST_F(GitHubTest, AHoldLetsAPullRequestThroughAndKeepsARelease) {
   EXPECT_THAT(runs["release"].steps, ElementsAre("actions/checkout", "Gate, once more"));
 }
 
-TEST_F(GitHubTest, WithoutAServerThereIsNoVerdictAndNothingIsTold) {
+TEST_F(GitHubTest, WithoutAServerThereIsNoVerdictAndThatIsTold) {
   auto names = PullRequest();
   names["vars.GUIDON_SERVER"] = kNoServer;
   auto runs = workflow_.Run(shop_, names);
   EXPECT_EQ(runs["check"].result, "success");
   EXPECT_EQ(runs["gate"].result, "failure");
-  EXPECT_EQ(runs["comment"].result, "skipped");
-  EXPECT_EQ(runs["scanning"].result, "skipped");
+  EXPECT_THAT(runs["gate"].output, HasSubstr("::error title=guidon gate::no verdict for production: "));
+  EXPECT_EQ(runs["comment"].result, "success") << runs["comment"].output;
+  EXPECT_THAT(shop_.Read("../home/posted.md"), HasSubstr("No verdict on a release to production"));
+  EXPECT_EQ(runs["scanning"].result, "success");
+  EXPECT_EQ(FaultsOf({shop_ / "gate.sarif", shop_ / "gate.xml"}), "");
 }
 
 TEST_F(GitHubTest, MainIsGatedAppliedDeployedAndWaitedFor) {

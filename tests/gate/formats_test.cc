@@ -165,7 +165,8 @@ TEST(FormatsTest, AServerThatIsAwayIsSaidWhateverThePolicyMakesOfIt) {
   Report report = Passing();
   for (const auto& [verdict, word, title] :
        {std::tuple(Verdict::kPass, "PASS", "May be released"), std::tuple(Verdict::kHold, "HOLD", "Not yet"),
-        std::tuple(Verdict::kFail, "FAIL", "May not be released")}) {
+        std::tuple(Verdict::kFail, "FAIL", "May not be released"),
+        std::tuple(Verdict::kNone, "NO VERDICT", "No verdict")}) {
     report.unreachable = verdict;
     EXPECT_EQ(VerdictOf(report), verdict);
     EXPECT_THAT(ToTable(report, 80), ::testing::HasSubstr(std::string(word) + "  production: nothing found; the server "
@@ -173,9 +174,14 @@ TEST(FormatsTest, AServerThatIsAwayIsSaidWhateverThePolicyMakesOfIt) {
     EXPECT_THAT(ToMarkdown(report), ::testing::HasSubstr(title));
     EXPECT_THAT(ToMarkdown(report), ::testing::HasSubstr("The server could not be reached"));
   }
-  report.unreachable = Verdict::kPass;
-  report.findings = Failing().findings;
-  EXPECT_EQ(VerdictOf(report), Verdict::kFail);
+  for (const Verdict verdict : {Verdict::kPass, Verdict::kHold, Verdict::kFail, Verdict::kNone}) {
+    report.unreachable = verdict;
+    report.findings = Failing().findings;
+    EXPECT_EQ(ExitCodeOf(VerdictOf(report)), 1) << "that hides no failure";
+  }
+  // What is to be waited for is no verdict, where nobody says what else there is.
+  report.findings = {Failing().findings[2]};
+  EXPECT_EQ(ExitCodeOf(VerdictOf(report)), 4);
 }
 
 TEST(FormatsTest, AMessageHasNoFullStopTwiceAndCommandsAreCode) {
