@@ -1,6 +1,9 @@
 // For GitLab, which shows it at the lines of a merge request.
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "audit/chain.h"
 #include "audit/hex.h"
@@ -30,7 +33,9 @@ std::string_view GravityOf(Severity severity) {
 std::string ToCodeQuality(const Report& report) {
   Array entries;
   std::map<std::string, int> seen;
-  for (const Finding& finding : report.findings) {
+  std::vector<Finding> findings = report.findings;
+  if (std::optional<Finding> away = UnreachableOf(report)) findings.push_back(*std::move(away));
+  for (const Finding& finding : findings) {
     if (!finding.waived.empty() || finding.place.file.empty()) continue;
     // By what it is, not by its line: it is the same finding after lines above it have moved. Of equal ones, such as
     // two reads in a file, each is told apart by its number.

@@ -82,6 +82,22 @@ int ExitCodeOf(Verdict verdict) {
   return 4;
 }
 
+std::optional<Finding> UnreachableOf(const Report& report) {
+  if (!report.unreachable) return std::nullopt;
+  const Verdict made = *report.unreachable;
+  const std::string of_policy =
+      made == Verdict::kNone ? "" : "; `unreachable:` of the policy says " + std::string(ToString(made));
+  return Finding{std::string(kUnreachableRule),
+                 made == Verdict::kPass   ? Severity::kNote
+                 : made == Verdict::kHold ? Severity::kHold
+                                          : Severity::kFail,
+                 "",
+                 "",
+                 {report.file, {1, 0}},
+                 "the server cannot be reached" + of_policy,
+                 "run it again when the server is there"};
+}
+
 std::string SummaryOf(const Counts& counts) {
   std::string text;
   const auto add = [&](std::size_t count, std::string_view one, std::string_view many) {

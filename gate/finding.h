@@ -71,7 +71,7 @@ struct Report {
   std::chrono::sys_days day{};  // of the run: what has expired, and which waivers hold, depends on it
   std::vector<Looked> looked;
   std::vector<Finding> findings;
-  std::string inputs_hash = {};             // of all that decided (gate/inputs.h); empty: nobody has asked
+  std::string inputs_hash = {};  // of all that decided (gate/inputs.h); empty: nobody has asked
   // What the policy makes of a server that could not be reached, kNone if it says nothing; absent: it was reached.
   std::optional<Verdict> unreachable = {};
   std::string file = "guidon.yaml";  // stands for what is in no file, where a format wants one
@@ -89,6 +89,11 @@ std::chrono::sys_days DayOf(std::int64_t epoch_ms);  // the UTC day of a moment
 // By the worst finding that counts, and what the policy makes of a server that is away: that hides no failure.
 Verdict VerdictOf(const Report& report);
 int ExitCodeOf(Verdict verdict);  // 0, 1, 3, 4
+
+// The same as a finding, for formats that show findings and no verdict; nothing: it was reached. It is none of
+// Report::findings: no rule of the policy, so that it can be neither waived nor switched off.
+inline constexpr std::string_view kUnreachableRule = "server.unreachable";
+std::optional<Finding> UnreachableOf(const Report& report);
 
 // How many findings count, by severity.
 struct Counts {

@@ -30,10 +30,12 @@ Value ToJson(const Report& report);
 std::string ToSarif(const Report& report, const std::string& version);
 
 // JUnit XML as CI servers read it: a suite for each group, a test case for each of its rules; a rule that is broken
-// fails with all of its findings. Its time is the beginning of the day.
+// fails with all of its findings; a server that is away is an error of a suite of its own. Its time is the beginning of
+// the day.
 std::string ToJUnit(const Report& report);
 
-// GitLab's Code Quality report: what is at a line of a file and counts. GitLab shows the same finding once, by a
+// GitLab's Code Quality report: what is at a line of a file and counts, and at that of Report::file a server that is
+// away. GitLab shows the same finding once, by a
 // fingerprint that does not change when it moves within its file.
 std::string ToCodeQuality(const Report& report);
 

@@ -121,6 +121,12 @@ std::string ToSarif(const Report& report, const std::string& version) {
     const std::size_t index = rule == nullptr ? 0 : static_cast<std::size_t>(rule - Rules().data());
     results.push_back(ResultOf(finding, index, report.file));
   }
+  if (const std::optional<Finding> away = UnreachableOf(report)) {
+    results.push_back(ResultOf(*away, rules.size(), report.file));
+    rules.push_back(RuleOf({kUnreachableRule, Severity::kFail, "Can the server be reached?",
+                            "A server that is away cannot be asked what the change does there. `unreachable:` of the "
+                            "policy says what that means."}));
+  }
   const Value document(Object{
       {"$schema", Value("https://json.schemastore.org/sarif-2.1.0.json")},
       {"version", Value("2.1.0")},

@@ -1,7 +1,10 @@
 // For CI servers, which show test cases.
 #include <algorithm>
+#include <optional>
 #include <pugixml.hpp>
 #include <sstream>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/text.h"
@@ -43,11 +46,42 @@ const Looked& LookedOf(const Report& report, const PolicyRule& rule, const Looke
   return own == report.looked.end() ? of_group : *own;
 }
 
-void AddCase(pugi::xml_node suite, const Report& report, const PolicyRule& rule, const Looked& looked) {
+struct SuiteCounts {
+  std::size_t tests = 0, failures = 0, errors = 0, skipped = 0;
+};
+
+pugi::xml_node BeginSuite(pugi::xml_node suites, const Report& report, const std::string& name, int number,
+                          const SuiteCounts& counts) {
+  pugi::xml_node suite = suites.append_child("testsuite");
+  suite.append_attribute("name").set_value(name.c_str());
+  suite.append_attribute("package").set_value(("guidon.gate." + report.environment).c_str());
+  suite.append_attribute("id").set_value(number);
+  suite.append_attribute("timestamp").set_value((FormatDay(report.day) + "T00:00:00").c_str());
+  suite.append_attribute("hostname").set_value("localhost");
+  suite.append_attribute("tests").set_value(counts.tests);
+  suite.append_attribute("failures").set_value(counts.failures);
+  suite.append_attribute("errors").set_value(counts.errors);
+  suite.append_attribute("skipped").set_value(counts.skipped);
+  suite.append_attribute("time").set_value(0);
+  suite.append_child("properties");
+  return suite;
+}
+
+pugi::xml_node AddTest(pugi::xml_node suite, std::string_view name, std::string_view group) {
   pugi::xml_node test = suite.append_child("testcase");
-  test.append_attribute("name").set_value(std::string(rule.id).c_str());
-  test.append_attribute("classname").set_value(("guidon.gate." + std::string(rule.group())).c_str());
+  test.append_attribute("name").set_value(std::string(name).c_str());
+  test.append_attribute("classname").set_value(("guidon.gate." + std::string(group)).c_str());
   test.append_attribute("time").set_value(0);
+  return test;
+}
+
+void EndSuite(pugi::xml_node suite, const std::string& told) {
+  suite.append_child("system-out").text().set(told.c_str());
+  suite.append_child("system-err");
+}
+
+void AddCase(pugi::xml_node suite, const Report& report, const PolicyRule& rule, const Looked& looked) {
+  pugi::xml_node test = AddTest(suite, rule.id, rule.group());
   const std::size_t count = CountOf(report, rule);
   if (count == 0) {
     if (!looked.done) test.append_child("skipped").append_attribute("message").set_value(Xml(looked.reason).c_str());
@@ -61,6 +95,20 @@ void AddCase(pugi::xml_node suite, const Report& report, const PolicyRule& rule,
   failure.append_attribute("message").set_value((std::string(rule.asks) + " " + Plural(count, "finding")).c_str());
   failure.append_attribute("type").set_value(std::string(rule.id).c_str());
   failure.text().set(lines.c_str());
+}
+
+// An <error> is what kept the tests from running; where the policy lets that pass, they are skipped and no more.
+void AddServer(pugi::xml_node suites, const Report& report, int number) {
+  const std::optional<Finding> away = UnreachableOf(report);
+  if (!away) return;
+  const bool is_error = away->severity != Severity::kNote;
+  pugi::xml_node suite = BeginSuite(suites, report, "server", number,
+                                    {.tests = 1, .errors = is_error ? 1u : 0u, .skipped = is_error ? 0u : 1u});
+  pugi::xml_node test = AddTest(suite, away->rule, "server");
+  pugi::xml_node told = test.append_child(is_error ? "error" : "skipped");
+  told.append_attribute("message").set_value(SentenceOf(*away).c_str());
+  if (is_error) told.append_attribute("type").set_value(away->rule.c_str());
+  EndSuite(suite, "");
 }
 
 void AddSuite(pugi::xml_node suites, const Report& report, const Looked& looked, int& number) {
@@ -80,21 +128,10 @@ void AddSuite(pugi::xml_node suites, const Report& report, const Looked& looked,
     const PolicyRule* rule = FindRule(finding.rule);
     if (rule != nullptr && rule->group() == looked.group && !Counts(finding)) told += TextOf(finding) + "\n";
   }
-  pugi::xml_node suite = suites.append_child("testsuite");
-  suite.append_attribute("name").set_value(looked.group.c_str());
-  suite.append_attribute("package").set_value(("guidon.gate." + report.environment).c_str());
-  suite.append_attribute("id").set_value(number++);
-  suite.append_attribute("timestamp").set_value((FormatDay(report.day) + "T00:00:00").c_str());
-  suite.append_attribute("hostname").set_value("localhost");
-  suite.append_attribute("tests").set_value(rules.size());
-  suite.append_attribute("failures").set_value(failures);
-  suite.append_attribute("errors").set_value(0);
-  suite.append_attribute("skipped").set_value(skipped);
-  suite.append_attribute("time").set_value(0);
-  suite.append_child("properties");
+  pugi::xml_node suite = BeginSuite(suites, report, looked.group, number++,
+                                    {.tests = rules.size(), .failures = failures, .skipped = skipped});
   for (const PolicyRule* rule : rules) AddCase(suite, report, *rule, LookedOf(report, *rule, looked));
-  suite.append_child("system-out").text().set(told.c_str());
-  suite.append_child("system-err");
+  EndSuite(suite, told);
 }
 
 }  // namespace
@@ -104,6 +141,7 @@ std::string ToJUnit(const Report& report) {
   pugi::xml_node suites = document.append_child("testsuites");
   int number = 0;
   for (const Looked& looked : report.looked) AddSuite(suites, report, looked, number);
+  AddServer(suites, report, number);
   std::ostringstream out;
   document.save(out, "  ", pugi::format_default, pugi::encoding_utf8);
   return out.str();

@@ -65,8 +65,12 @@ TEST_F(CiGateTest, SaysThatTheServerIsAwayAndThePolicyMayMakeAFailOfIt) {
   const Finished away = Gate();
   EXPECT_EQ(away.exit_code, 4) << away.errors;
   EXPECT_THAT(away.output, HasSubstr("stop: the server cannot be asked"));
+  EXPECT_THAT(shop_.Read("gate-report/gate.md"), HasSubstr("No verdict on a release to production"));
   shop_.Edit("flags/gate.yaml", "policy: bookshop\n", "policy: bookshop\nunreachable: fail\n");
   EXPECT_EQ(Gate().exit_code, 1);
+  EXPECT_THAT(shop_.Read("gate-report/gate.xml"), HasSubstr("<error message=\"the server cannot be reached"));
+  EXPECT_THAT(shop_.Read("gate-report/gate.sarif"), HasSubstr(R"({"artifactLocation":{"uri":"flags/gate.yaml"})"));
+  EXPECT_EQ(FaultsOf({shop_ / "gate-report/gate.xml", shop_ / "gate-report/gate.sarif"}), "");
   EXPECT_EQ(Gate({"--offline"}).exit_code, 0);
   EXPECT_EQ(shop_.Run({"./gate.sh"}).exit_code, 2);
 }

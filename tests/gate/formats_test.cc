@@ -79,8 +79,17 @@ std::string Golden(const std::string& name, const std::string& text) {
   return wanted.str();
 }
 
+// The policy makes a fail of a server that is away.
+Report Unreachable() {
+  Report report = Passing();
+  report.looked[1].reason = "the server cannot be reached";
+  report.unreachable = Verdict::kFail;
+  return report;
+}
+
 TEST(FormatsTest, AreThoseThatWereLookedAt) {
-  for (const auto& [name, report] : {std::pair("failing", Failing()), std::pair("passing", Passing())}) {
+  for (const auto& [name, report] :
+       {std::pair("failing", Failing()), std::pair("passing", Passing()), std::pair("unreachable", Unreachable())}) {
     const std::string file = name;
     for (const auto& [ending, text] :
          std::initializer_list<std::pair<const char*, std::string>>{{".txt", ToTable(report, 80)},
@@ -182,6 +191,50 @@ TEST(FormatsTest, AServerThatIsAwayIsSaidWhateverThePolicyMakesOfIt) {
   // What is to be waited for is no verdict, where nobody says what else there is.
   report.findings = {Failing().findings[2]};
   EXPECT_EQ(ExitCodeOf(VerdictOf(report)), 4);
+}
+
+// Services show what they find in the report, and not the exit code: a fail for a server that is away is found there.
+TEST(FormatsTest, AServerThatIsAwayIsFoundWhereFindingsAreShown) {
+  Report report = Passing();
+  report.file = "shop/gate.yaml";
+  const auto result = [&]() -> Value {
+    const Result<Value> document = ParseJson(ToSarif(report, "1.2.3"));
+    const Value& run = document->Find("runs")->AsArray().at(0);
+    const Array& results = run.Find("results")->AsArray();
+    if (results.size() != 1) return {};
+    const auto index = static_cast<std::size_t>(results[0].Find("ruleIndex")->AsInt());
+    EXPECT_EQ(*run.Find("tool")->Find("driver")->Find("rules")->AsArray().at(index).Find("id"),
+              *results[0].Find("ruleId"));
+    return results[0];
+  };
+  EXPECT_EQ(ToCodeQuality(report), "[]\n");
+  EXPECT_THAT(guidon::ToJson(ToJson(report)), ::testing::Not(::testing::HasSubstr("unreachable")));
+  EXPECT_THAT(ToJUnit(report), ::testing::Not(::testing::HasSubstr("unreachable")));
+  EXPECT_THAT(ToSarif(report, "1.2.3"), ::testing::Not(::testing::HasSubstr("unreachable")));
+  struct Case {
+    Verdict made;
+    const char *level, *gravity, *errors;
+  };
+  for (const auto& [made, level, gravity, errors] :
+       {Case{Verdict::kFail, "error", "critical", "1"}, Case{Verdict::kNone, "error", "critical", "1"},
+        Case{Verdict::kHold, "warning", "major", "1"}, Case{Verdict::kPass, "note", "info", "0"}}) {
+    report.unreachable = made;
+    const Value shown = result();
+    ASSERT_TRUE(shown.is_object()) << ToString(made);
+    EXPECT_EQ(shown.Find("ruleId")->AsString(), "server.unreachable");
+    EXPECT_EQ(shown.Find("level")->AsString(), level);
+    EXPECT_THAT(guidon::ToJson(shown), ::testing::HasSubstr(R"("uri":"shop/gate.yaml"},"region":{"startLine":1})"));
+    const Result<Value> quality = ParseJson(ToCodeQuality(report));
+    ASSERT_EQ(quality->AsArray().size(), 1u);
+    EXPECT_EQ(quality->AsArray()[0].Find("severity")->AsString(), gravity);
+    const std::string junit = ToJUnit(report);
+    const std::string suite = junit.substr(junit.find("<testsuite name=\"server\""));
+    EXPECT_THAT(suite, ::testing::HasSubstr(" failures=\"0\" errors=\"" + std::string(errors) + "\""));
+    EXPECT_THAT(suite, ::testing::HasSubstr(made == Verdict::kPass ? "<skipped message=\"the server cannot be reached"
+                                                                   : "<error message=\"the server cannot be reached"));
+    EXPECT_TRUE(ToJson(report).Find("unreachable")->AsBool());
+    EXPECT_TRUE(ToJson(report).Find("findings")->AsArray().empty()) << "it is no rule that could be waived";
+  }
 }
 
 TEST(FormatsTest, AMessageHasNoFullStopTwiceAndCommandsAreCode) {

@@ -125,6 +125,9 @@ TEST(PolicyTest, AFaultIsNamedWhereItStandsAndNothingOfThePolicyIsUsed) {
               ElementsAre(::testing::HasSubstr("missing_key")));
   EXPECT_THAT(FaultsOf("record: always\n"), ElementsAre(::testing::HasSubstr("unknown way to record 'always'")));
   EXPECT_THAT(FaultsOf("unreachable: maybe\n"), ElementsAre(::testing::HasSubstr("unknown verdict 'maybe'")));
+  // What a server that is away means is said there alone.
+  EXPECT_THAT(FaultsOf("rules: { server.unreachable: off }\n"),
+              ElementsAre(::testing::HasSubstr("there is no rule 'server.unreachable'")));
   EXPECT_THAT(FaultsOf(""), ElementsAre("1:1 bad_policy it is empty"));
   EXPECT_THAT(FaultsOf("policy: a\n---\npolicy: b\n"), ElementsAre("1:1 bad_policy a policy is one document"));
   EXPECT_THAT(FaultsOf("policy: [\n"), ::testing::SizeIs(1));
