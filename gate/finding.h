@@ -66,7 +66,7 @@ std::string_view ToString(Verdict verdict);  // "pass", "fail", "hold", "none"
 
 struct Report {
   std::string environment;
-  std::string policy;           // its name; "default" without a file
+  std::string policy;           // its name, or that of its file; "default" without a file
   std::string policy_hash;      // 64 hex digits: SHA-256 of its text; empty without a file
   std::chrono::sys_days day{};  // of the run: what has expired, and which waivers hold, depends on it
   std::vector<Looked> looked;

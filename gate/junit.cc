@@ -39,8 +39,10 @@ std::size_t CountOf(const Report& report, const PolicyRule& rule) {
                     [&](const Finding& finding) { return finding.rule == rule.id && Counts(finding); }));
 }
 
-// Whether and why not it was: of a rule that takes more than the rest of its group, by that.
+// Whether and why not it was: of a rule that takes more or less than the rest of its group, by that.
 const Looked& LookedOf(const Report& report, const PolicyRule& rule, const Looked& of_group) {
+  static const Looked kDone{"", true, ""};
+  if (rule.asks_nobody()) return kDone;
   const auto own = std::find_if(report.looked.begin(), report.looked.end(),
                                 [&](const Looked& looked) { return looked.group == rule.looked(); });
   return own == report.looked.end() ? of_group : *own;

@@ -79,7 +79,7 @@ struct Demand {
 };
 
 struct Policy {
-  std::string name = "default";
+  std::string name = "default";    // what it calls itself, or else the name of its file
   std::string hash;                // 64 hex digits; empty: the default
   std::optional<int> unreachable;  // exit code for a server that cannot be reached; absent: 4
   Recording record = Recording::kWanted;
@@ -127,7 +127,7 @@ struct Policy {
 };
 
 // From the text of a gate.yaml. kInvalid with all of its faults, each placed; `file` names it in places of waivers and
-// demands.
+// demands, and the policy that does not say its name.
 struct PlacedFault {
   SourcePosition at;
   Issue issue;

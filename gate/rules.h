@@ -18,6 +18,8 @@ struct PolicyRule {
   Severity severity;         // of its findings, unless a policy says otherwise
   std::string_view asks;     // "Are flags removed when their time is over?"
   std::string_view explain;  // what breaks it, and what to do; for SARIF's help
+  // Whether the policy and the clock are enough, so that it is looked at whatever becomes of its group.
+  bool asks_nobody() const { return id == "live.freeze"; }
   std::string_view group() const { return id.substr(0, id.find('.')); }
   // What of Report::looked says whether it was: its group, but for what takes the counts of a server besides.
   std::string_view looked() const { return id == "code.settled-flag" ? "usage" : group(); }

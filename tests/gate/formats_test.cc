@@ -141,6 +141,9 @@ TEST(FormatsTest, EachResultOfSarifIsInAFile) {
 
 TEST(FormatsTest, JUnitTellsWhatWasFoundOfAGroupThatWasNotLookedAt) {
   Report report = Passing();
+  EXPECT_THAT(ToJUnit(report),
+              ::testing::HasSubstr("<testcase name=\"live.freeze\" classname=\"guidon.gate.live\" time=\"0\" />"))
+      << "it asks no server";
   report.findings = {{"live.freeze", Severity::kFail, "environment production", "", {}, "it is frozen", ""}};
   const std::string text = ToJUnit(report);
   EXPECT_THAT(text, ::testing::HasSubstr("<failure message=\"Is it a time for releases? 1 finding\""));

@@ -83,6 +83,13 @@ waivers:
   EXPECT_THAT(policy.least_sdks, ElementsAre(std::pair<const std::string, std::string>("guidon-cpp", "0.2.0")));
 }
 
+TEST(PolicyTest, IsCalledByItsFileUnlessItSaysOtherwise) {
+  EXPECT_EQ(ReadPolicy("record: off\n", "shop/release gate.yaml").policy.name, "release gate.yaml");
+  EXPECT_EQ(ReadPolicy("record: off\n", "gate.yaml").policy.name, "gate.yaml");
+  EXPECT_EQ(ReadPolicy("policy: strict\n", "gate.yaml").policy.name, "strict");
+  EXPECT_EQ(Policy().name, "default") << "is that of a run without a file";
+}
+
 TEST(PolicyTest, FlagsAreProtectedByOneNameOrMany) {
   const std::string text = "rules: { change.protected-flag: { is: warn, flags: ";
   const Policy many = ReadPolicy(text + "[payments, 'checkout.*'] } }\n", "gate.yaml").policy;
@@ -216,13 +223,15 @@ TEST(SettleTest, AWaiverThatNothingNeedsIsTold) {
   Policy policy;
   policy.waivers = {WaiverOf("static.test", "flag a", std::chrono::days(9)),
                     WaiverOf("live.guardrail", "", std::chrono::days(9)),  // was not looked at
+                    WaiverOf("live.freeze", "", std::chrono::days(9)),     // is, whatever becomes of its group
                     WaiverOf("static.naming", "", std::chrono::days(400))};
   Report report = Found({});
   Settle(report, policy);
-  ASSERT_EQ(report.findings.size(), 2u);
-  EXPECT_EQ(report.findings[0].message, "it waives for more than a year");
-  EXPECT_EQ(report.findings[1].message, "nothing that it waives was found");
-  EXPECT_EQ(report.findings[1].subject, "waiver of static.test of flag a");
+  ASSERT_EQ(report.findings.size(), 3u);
+  EXPECT_EQ(report.findings[0].subject, "waiver of live.freeze");
+  EXPECT_EQ(report.findings[1].message, "it waives for more than a year");
+  EXPECT_EQ(report.findings[2].message, "nothing that it waives was found");
+  EXPECT_EQ(report.findings[2].subject, "waiver of static.test of flag a");
 }
 
 TEST(SettleTest, AWaiverMayBeOfFiles) {
