@@ -551,15 +551,10 @@ class Gating {
     return gate::ToTable(report_, is_of_file ? 80 : LineWidth(), is_of_file ? gate::Marks() : Out().marks());
   }
 
-  // Whoever asked no server is not heard of there, unless that is demanded.
+  // Whoever asked no server is not heard of there, unless that is demanded; who was told to ask none cannot be.
   int Record() const {
     const bool is_demanded = policy_.record == gate::Recording::kRequired || !options_.receipt.empty();
-    const int exit_code = gate::ExitCodeOf(gate::VerdictOf(report_));
-    if (!asked_server_ && !is_demanded) return exit_code;
-    if (options_.offline) {
-      Complain("not recorded: --offline was given, and a record takes a server");
-      return exit_code == kProblem ? exit_code : kUsage;
-    }
+    if (options_.offline || (!asked_server_ && !is_demanded)) return gate::ExitCodeOf(gate::VerdictOf(report_));
     const std::string& of_files = workspace_.definitions.project.key;
     return RecordGateRun(options_.connection,
                          {report_, options_.project.empty() ? of_files : options_.project, options_.goal.release,

@@ -158,6 +158,12 @@ TEST_F(PrePushTest, WhenTheServerIsAwayThePolicyDecides) {
     EXPECT_EQ(done.exit_code == 0, is_through) << word << ": " << done.errors;
     EXPECT_EQ(There() == Here(), is_through) << word;
   }
+  // Nor is a record required of whom no server can be asked.
+  shop_.Write("flags/gate.yaml", "record: required\n");
+  Commit();
+  const Finished unrecorded = Push();
+  EXPECT_EQ(unrecorded.exit_code, 0) << unrecorded.errors;
+  EXPECT_EQ(There(), Here());
   // What files and code show needs no server: no policy lets it through.
   shop_.Edit("src/cart.cc", "cart.express", "cart.expres");
   Commit();

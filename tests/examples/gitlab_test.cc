@@ -154,6 +154,7 @@ TEST_F(GitLabTest, WhatBreaksIsInTheReportsOfTheMergeRequest) {
 
 TEST_F(GitLabTest, AForkHasNoKeyAndIsLookedAtWithoutAServer) {
   Break();
+  shop_.Edit("flags/gate.yaml", "policy: bookshop\n", "policy: bookshop\nrecord: required\n");
   const Finished gate = Run("flags:gate", {{"GUIDON_SERVER", server_.url()}});
   EXPECT_EQ(gate.exit_code, 0) << gate.output << gate.errors;
   EXPECT_THAT(gate.output, HasSubstr("not looked at: change, as --offline was given"));
