@@ -122,11 +122,17 @@ std::string PipelineFile(const std::string& file) {
   return TextIn(GUIDON_SOURCE_DIR "/examples/pipelines/" + file);
 }
 
-std::string FaultsOf(const std::vector<std::string>& files) {
-  std::vector<std::string> words = {GUIDON_PYTHON, GUIDON_SOURCE_DIR "/tests/gate/check_formats.py", GUIDON_SHARED};
+std::string FaultsOf(const std::vector<std::string>& files, const std::string& shared) {
+  std::vector<std::string> words = {GUIDON_PYTHON, GUIDON_SOURCE_DIR "/tests/gate/check_formats.py",
+                                    shared.empty() ? GUIDON_SHARED : shared};
   words.insert(words.end(), files.begin(), files.end());
   const Finished done = Run(std::move(words));
-  return done.exit_code == 0 || done.exit_code == 77 ? "" : done.output + done.errors;
+  if (done.exit_code == 0) return "";
+  constexpr int kWithoutSchemas = 77;
+  if (done.exit_code != kWithoutSchemas) return done.output + done.errors;
+  // The test goes on: what else it finds makes it fail all the same.
+  [] { GTEST_SKIP() << "needs data that is no part of the project: schemas in the folder GUIDON_SHARED"; }();
+  return "";
 }
 
 }  // namespace guidon::testing

@@ -67,8 +67,9 @@ class Application {
 // What stands in examples/pipelines.
 std::string PipelineFile(const std::string& file);
 
-// What is wrong with files of SARIF (NAME.sarif) and JUnit (NAME.xml) by their schemas; "" when nothing is, or when the
-// schemas, which are no part of the project, are not there.
-std::string FaultsOf(const std::vector<std::string>& files);
+// What is wrong with files of SARIF (NAME.sarif) and JUnit (NAME.xml) by their schemas; "" when nothing is. Where the
+// schemas, which are no part of the project, are not there, the test is one that is skipped, unless it fails elsewhere.
+// `shared`: the folder of them; empty: GUIDON_SHARED.
+std::string FaultsOf(const std::vector<std::string>& files, const std::string& shared = "");
 
 }  // namespace guidon::testing

@@ -1,5 +1,6 @@
 // The example ci-gate says each of its answers, against a real server.
 #include <gmock/gmock.h>
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -89,6 +90,20 @@ TEST_F(CiGateTest, WaitsUntilTheProcessesHaveItAndNamesThoseThatHaveNot) {
   EXPECT_THAT(held.output, HasSubstr("hold    delivery.share  application request-server 1.0\n"));
   EXPECT_THAT(held.output, HasSubstr("\nwait: not everybody has it yet"));
   EXPECT_EQ(shop_.Run({"./delivered.sh"}).exit_code, 2);
+}
+
+// Whoever has no schemas is told that files were not held against them.
+TEST(SchemasTest, WithoutThemATestIsSkippedAndSaysSo) {
+  const TemporaryFolder elsewhere;
+  ::testing::TestPartResultArray told;
+  {
+    const ::testing::ScopedFakeTestPartResultReporter reporter(
+        ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &told);
+    EXPECT_EQ(FaultsOf({elsewhere / "gate.xml"}, elsewhere.path()), "");
+  }
+  ASSERT_EQ(told.size(), 1);
+  EXPECT_TRUE(told.GetTestPartResult(0).skipped());
+  EXPECT_THAT(told.GetTestPartResult(0).message(), HasSubstr("schemas in the folder GUIDON_SHARED"));
 }
 
 // What an example shows is valid, laid out and tested, and the next one who edits it learns no bad habits.
