@@ -83,7 +83,7 @@ TEST(JenkinsfileTest, EveryShellStepIsFoundAndBracesCloseWhatTheyOpen) {
   for (const Step& step : StepsOf(file)) names.push_back(step.stage + ": " + step.label);
   EXPECT_THAT(names,
               ElementsAre("Check: Valid, laid out, tested", "Gate: May it be released?", "Release: Gate, once more",
-                          "Release: Apply the flags", "Release: Deploy", "Release: Wait for the processes"));
+                          "Release: Apply the flags", "Release: Deploy", "Delivery: Wait for the processes"));
   EXPECT_EQ(std::count(file.begin(), file.end(), '{'), std::count(file.begin(), file.end(), '}'));
   EXPECT_EQ(std::count(file.begin(), file.end(), '('), std::count(file.begin(), file.end(), ')'));
   // Steps that only Jenkins has.
@@ -122,25 +122,30 @@ TEST_F(JenkinsTest, ABranchThatBreaksSomethingFailsAndAHoldIsExitCode3) {
 TEST_F(JenkinsTest, MainIsReleased) {
   Mend();
   const Application application(server_, "bookshop", "production");
-  std::map<std::string, std::string> settings = With(editor_);
-  settings["SETTLE"] = "0s";
-  settings["RELEASE"] = "1.0";
-  const Finished release = Run("Release", settings);
+  const Finished release = Run("Release", With(editor_));
   EXPECT_EQ(release.exit_code, 0) << release.output << release.errors;
   EXPECT_THAT(release.output, HasSubstr("deployed to production\n"));
   EXPECT_EQ(WeightOnServer(), "10%");
+  std::map<std::string, std::string> settings = With(pipeline_);
+  settings["SETTLE"] = "0s";
+  settings["RELEASE"] = "1.0";
+  const Finished delivery = Run("Delivery", settings);
+  EXPECT_EQ(delivery.exit_code, 0) << delivery.output << delivery.errors;
 }
 
 TEST_F(JenkinsTest, AReleaseHoldsWhileProcessesLagBehind) {
   Mend();
   Application application(server_, "bookshop", "production");
   application.LagBehind();
-  std::map<std::string, std::string> settings = With(editor_);
-  settings["SETTLE"] = settings["WITHIN"] = "0s";
-  const Finished release = Run("Release", settings);
-  EXPECT_EQ(release.exit_code, 3) << release.output << release.errors;
-  EXPECT_THAT(release.output, HasSubstr("hold    delivery.share  application request-server 1.0\n"));
+  const Finished release = Run("Release", With(editor_));
+  EXPECT_EQ(release.exit_code, 0) << release.output << release.errors;
   EXPECT_EQ(WeightOnServer(), "10%");
+  std::map<std::string, std::string> settings = With(pipeline_);
+  settings["SETTLE"] = settings["WITHIN"] = "0s";
+  const Finished delivery = Run("Delivery", settings);
+  EXPECT_EQ(delivery.exit_code, 3) << delivery.output << delivery.errors;
+  EXPECT_THAT(delivery.output, HasSubstr("hold    delivery.share  application request-server 1.0\n"));
+  EXPECT_THAT(delivery.output, Not(HasSubstr("deployed")));
 }
 
 }  // namespace
