@@ -251,6 +251,10 @@ void AddApply(CLI::App& app, Run& run) {
   verb->add_flag("--prune", options->prune, "Archive what was applied and is gone from the files");
   verb->add_option("--comment", options->comment, "Why, for the audit log")->type_name("TEXT");
   AddWrite(*verb, options->write);
+  verb->add_flag("--approved", options->approved, "Where it takes approval, apply the approved request that does it")
+      ->excludes(verb->get_option("--request"))
+      ->excludes(verb->get_option("--emergency"))
+      ->group("Protected environments");
   AddConnection(*verb, options->connection);
   AddJson(*verb, options->json);
 }

@@ -247,6 +247,37 @@ int OpenRequest(const Connection& connection, const std::string& project, const 
   return Report(Ask(connection, "POST", RequestsPath(project), Value(std::move(body))), "opened", json);
 }
 
+std::optional<std::vector<Value>> ReadLiveRequests(const Connection& connection, const std::string& project,
+                                                   const std::vector<std::string>& environments, AsJson json,
+                                                   int& exit_code) {
+  // 200 of a project are live at most.
+  const Result<ApiAnswer> list = Ask(connection, "GET", RequestsPath(project) + "?state=live&limit=200");
+  if (!list || !list->ok()) {
+    exit_code = list ? Explain(*list, json) : Explain(list.error(), json);
+    return std::nullopt;
+  }
+  std::vector<Value> requests;
+  for (const Value& request : ListIn(list->body, "change_requests")) {
+    const std::vector<std::string> altered = TextsIn(request, "environments");
+    const bool is_of_them =
+        std::find_first_of(altered.begin(), altered.end(), environments.begin(), environments.end()) != altered.end();
+    const Value* number = request.Find("number");
+    if (!is_of_them || number == nullptr) continue;
+    Result<ApiAnswer> whole = Ask(connection, "GET", RequestsPath(project) + "/" + std::to_string(number->AsInt()));
+    if (whole && whole->status == 404) continue;  // it has gone meanwhile
+    if (!whole || !whole->ok()) {
+      exit_code = whole ? Explain(*whole, json) : Explain(whole.error(), json);
+      return std::nullopt;
+    }
+    requests.push_back(std::move(whole->body));
+  }
+  return requests;
+}
+
+Result<ApiAnswer> ApplyRequest(const Connection& connection, const std::string& project, std::int64_t number) {
+  return Ask(connection, "POST", RequestsPath(project) + "/" + std::to_string(number) + "/apply");
+}
+
 int Change(const ChangeOptions& options) {
   const Result<std::string> project = ResolveProject(options.connection, options.project);
   if (!project) return Explain(project.error(), options.json);

@@ -202,11 +202,14 @@ bool ChangesProject(const Value& plan) {
 
 }  // namespace
 
+bool TakesRequest(const Value& plan) {
+  return !ListIn(plan, "takes_approval").empty() && ListIn(plan, "lifts_protection").empty() && !ChangesProject(plan);
+}
+
 std::string WriteOptionsFor(const Value& plan) {
-  const bool is_guarded = !ListIn(plan, "takes_approval").empty();
-  const bool lifts = !ListIn(plan, "lifts_protection").empty();
-  if (lifts || (is_guarded && ChangesProject(plan))) return " --emergency --reason TEXT";
-  return is_guarded ? " --request TITLE" : "";
+  if (TakesRequest(plan)) return " --request TITLE";
+  const bool is_free = ListIn(plan, "takes_approval").empty() && ListIn(plan, "lifts_protection").empty();
+  return is_free ? "" : " --emergency --reason TEXT";
 }
 
 void PrintProtection(const Value& plan) {

@@ -43,6 +43,8 @@ void PrintChanges(const Value& plan);
 void PrintWarnings(const Value& plan, const Workspace& workspace);
 // That it alters what is protected, or takes protection away, if so.
 void PrintProtection(const Value& plan);
+// Whether a change request can do it, and nothing else but an emergency.
+bool TakesRequest(const Value& plan);
 // What a write of it takes for that: " --request TITLE", " --emergency --reason TEXT", or "".
 std::string WriteOptionsFor(const Value& plan);
 // Each place that was changed on both sides, with all three values.

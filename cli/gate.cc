@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/api_client.h"
+#include "cli/change_request.h"
 #include "cli/change_set.h"
 #include "cli/code_refs.h"
 #include "cli/gate_delivery.h"
@@ -384,29 +385,14 @@ class Gating {
     const Value* said = environment->body.Find("protected");
     const bool is_protected = said != nullptr && said->is_bool() && said->AsBool();
     if (!is_protected && policy_.protected_flags.empty()) return std::nullopt;
-    // 200 of a project are live at most.
-    const std::string path = ProjectPath(project) + "/change-requests";
-    const Result<ApiAnswer> list = Ask(options_.connection, "GET", path + "?state=live&limit=200");
-    if (!list) return Unreachable(Explain(list.error(), Saying()));
-    if (!list->ok()) return Unreachable(Explain(*list, Saying()));
-    std::vector<Value> requests;
-    for (const Value& request : ListIn(list->body, "change_requests")) {
-      const Array& altered = ListIn(request, "environments");
-      const bool is_of_it = std::any_of(altered.begin(), altered.end(), [&](const Value& name) {
-        return name.is_string() && name.AsString() == options_.environment;
-      });
-      const Value* number = request.Find("number");
-      if (!is_of_it || number == nullptr) continue;
-      const Result<ApiAnswer> whole = Ask(options_.connection, "GET", path + "/" + std::to_string(number->AsInt()));
-      if (!whole) return Unreachable(Explain(whole.error(), Saying()));
-      if (whole->status == 404) continue;  // it has gone meanwhile
-      if (!whole->ok()) return Unreachable(Explain(*whole, Saying()));
-      requests.push_back(whole->body);
-    }
-    inputs_.Add("change/requests", guidon::ToJson(Value(Array(requests.begin(), requests.end()))));
-    if (is_protected) Add(gate::CheckApproval({options_.environment, plan, requests}));
+    int exit_code = kPass;
+    const std::optional<std::vector<Value>> requests =
+        ReadLiveRequests(options_.connection, project, {options_.environment}, Saying(), exit_code);
+    if (!requests) return Unreachable(exit_code);
+    inputs_.Add("change/requests", guidon::ToJson(Value(Array(requests->begin(), requests->end()))));
+    if (is_protected) Add(gate::CheckApproval({options_.environment, plan, *requests}));
     if (before_ && after_) {
-      Add(gate::CheckProtectedFlags({workspace_, options_.environment, *before_, *after_, plan, &requests}, policy_));
+      Add(gate::CheckProtectedFlags({workspace_, options_.environment, *before_, *after_, plan, &*requests}, policy_));
     }
     return std::nullopt;
   }

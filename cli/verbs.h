@@ -120,6 +120,7 @@ struct ApplyOptions {
   std::string comment;
   bool prune = false;
   WriteOptions write;
+  bool approved = false;  // what takes approval is done by the change request that does the same
   bool json = false;
 };
 int Apply(const ApplyOptions& options);

@@ -15,17 +15,33 @@
 namespace guidon::gate {
 namespace {
 
-// What a plan does to entities in one environment: of "flag checkout.layout" "rule eu-ramp …" and the like.
+// What a plan does to entities: of "flag checkout.layout" "rule eu-ramp …" and the like.
 using Deeds = std::map<std::string, std::set<std::string>>;
 
+std::set<std::string>& AddDeeds(const Value& change, Deeds& deeds) {
+  std::set<std::string>& lines = deeds[TextOf(change, "kind") + " " + TextOf(change, "key")];
+  lines.insert(TextOf(change, "action"));
+  for (std::string& line : TextsIn(change, "summary")) lines.insert(std::move(line));
+  return lines;
+}
+
+// Of those that it alters in one environment.
 Deeds DeedsOf(const Value& plan, const std::string& environment) {
   Deeds deeds;
   for (const Value& change : ListIn(plan, "changes")) {
     const std::vector<std::string> environments = TextsIn(change, "environments");
     if (std::find(environments.begin(), environments.end(), environment) == environments.end()) continue;
-    std::set<std::string>& lines = deeds[TextOf(change, "kind") + " " + TextOf(change, "key")];
-    lines.insert(TextOf(change, "action"));
-    for (std::string& line : TextsIn(change, "summary")) lines.insert(std::move(line));
+    AddDeeds(change, deeds);
+  }
+  return deeds;
+}
+
+// Of all, with where it alters them.
+Deeds DeedsEverywhere(const Value& plan) {
+  Deeds deeds;
+  for (const Value& change : ListIn(plan, "changes")) {
+    std::set<std::string>& lines = AddDeeds(change, deeds);
+    for (const std::string& environment : TextsIn(change, "environments")) lines.insert("alters " + environment);
   }
   return deeds;
 }
@@ -36,6 +52,11 @@ bool Holds(const Deeds& deeds, const Deeds& wanted) {
     return done != deeds.end() &&
            std::includes(done->second.begin(), done->second.end(), of_entity.second.begin(), of_entity.second.end());
   });
+}
+
+std::int64_t RequestNumber(const Value& request) {
+  const Value* number = request.Find("number");
+  return number == nullptr ? 0 : number->AsInt();
 }
 
 bool IsApproved(const Value& request) {
@@ -65,11 +86,31 @@ Approval ApprovalOf(const Deeds& wanted, const std::string& environment, const s
     const Value* plan = request.Find("plan");
     if (plan == nullptr || !Holds(DeedsOf(*plan, environment), wanted)) continue;
     if (IsApproved(request) && (!by_somebody || HasApprover(request))) return {true, ""};
-    const Value* number = request.Find("number");
-    approval.nearly = "change request " + (number == nullptr ? "?" : std::to_string(number->AsInt())) +
-                      " does it and is " + (IsApproved(request) ? "approved by nobody" : TextOf(request, "state"));
+    approval.nearly = "change request " + std::to_string(RequestNumber(request)) + " does it and is " +
+                      (IsApproved(request) ? "approved by nobody" : TextOf(request, "state"));
   }
   return approval;
+}
+
+MatchingRequest Compared(const Value& request, const Deeds& done, const Deeds& wanted) {
+  MatchingRequest match{RequestNumber(request), TextOf(request, "state"), TextOf(request, "apply_at"), {}, {}, {}};
+  for (const auto& [entity, lines] : wanted) {
+    const auto same = done.find(entity);
+    if (same == done.end()) {
+      match.left_out.push_back(entity);
+    } else if (same->second != lines) {
+      match.different.push_back(entity);
+    }
+  }
+  for (const auto& [entity, lines] : done) {
+    if (!wanted.contains(entity)) match.added.push_back(entity);
+  }
+  return match;
+}
+
+// Smaller is nearer: faults, and then whether it may be applied now.
+std::pair<std::size_t, bool> DistanceOf(const MatchingRequest& match) {
+  return {match.left_out.size() + match.added.size() + match.different.size(), match.state != "approved"};
 }
 
 // --- protected flags ------------------------------------------------------------------------------------------------
@@ -190,6 +231,19 @@ std::vector<Finding> CheckApproval(const ApprovalInput& input) {
        {},
        "it is protected, and " + (is_nearly ? approval.nearly : "no change request does what the files change there"),
        is_nearly ? "have it approved" : "`guidon apply DIR --request TITLE` opens one"}};
+}
+
+MatchingRequest FindRequestFor(const Value& plan, const std::vector<Value>& requests) {
+  const Deeds wanted = DeedsEverywhere(plan);
+  MatchingRequest nearest;
+  for (const Value& request : requests) {
+    const Value* planned = request.Find("plan");
+    if (planned == nullptr) continue;
+    MatchingRequest match = Compared(request, DeedsEverywhere(*planned), wanted);
+    if (match.left_out.size() == wanted.size()) continue;  // it is about other things
+    if (nearest.number == 0 || DistanceOf(match) < DistanceOf(nearest)) nearest = std::move(match);
+  }
+  return nearest;
 }
 
 std::vector<Finding> CheckProtectedFlags(const ProtectedFlagInput& input, const Policy& policy) {

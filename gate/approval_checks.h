@@ -3,6 +3,7 @@
 // Thread safety: pure functions.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -36,5 +37,19 @@ struct ProtectedFlagInput {
   const std::vector<Value>* requests;  // null: nobody was asked for them
 };
 std::vector<Finding> CheckProtectedFlags(const ProtectedFlagInput& input, const Policy& policy);
+
+// Of live change requests, each with its plan, the one that does what `plan` does in all environments, and nothing
+// else; one that is approved before others. Where none does: the one that comes next to it.
+struct MatchingRequest {
+  std::int64_t number = 0;  // 0: none does anything of it
+  std::string state;        // "approved"; "" without one
+  std::string apply_at;     // of one that is scheduled
+  // "flag checkout.layout": what the plan alters and the request does not, the other way round, and what both alter,
+  // each in its way. All empty: it does the same.
+  std::vector<std::string> left_out, added, different;
+
+  bool does_the_same() const { return number > 0 && left_out.empty() && added.empty() && different.empty(); }
+};
+MatchingRequest FindRequestFor(const Value& plan, const std::vector<Value>& requests);
 
 }  // namespace guidon::gate

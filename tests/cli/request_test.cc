@@ -1,11 +1,17 @@
 // guidon change and comment, against a guidond whose production is protected: from opening a change request to its
 // being applied, also by a server that was killed before its time.
+#include <gmock/gmock.h>
+
 #include "core/base/json.h"
 #include "core/model/units.h"
 #include "tests/cli/cli.h"
 
 namespace guidon::testing {
 namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
 
 class RequestTest : public ::testing::Test {
  protected:
@@ -161,6 +167,136 @@ TEST_F(RequestTest, OfAWorkspaceAndOfAFileAreRebasedRejectedWithdrawn) {
   const Finished log = Cli({"audit", "log", "--limit", "1"});
   EXPECT_NE(log.output.find("EMERGENCY without approvals in production: “orders fail & more”"), std::string::npos)
       << log.output;
+}
+
+// What a release does, once the files of a request are on the main branch.
+class ApplyApprovedTest : public RequestTest {
+ protected:
+  // A flag that `when` holds for, in both environments.
+  void WriteLoud(const std::string& when, const std::string& otherwise = "off") const {
+    const std::string targeting = "{ enabled: true, rules: [{ id: some, when: { country: " + when +
+                                  " }, serve: on }], default: " + otherwise + " }";
+    files.Write("flags/loud.yaml", "flag: loud\ntype: boolean\nowner: x\nenvironments: { staging: " + targeting +
+                                       ", production: " + targeting + " }\n");
+  }
+  Finished Apply(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words = {"apply", files.path(), "--approved"};
+    words.insert(words.end(), more.begin(), more.end());
+    return Cli(words);
+  }
+  void Open(const std::string& title) {
+    const Finished opened = Cli({"apply", files.path(), "--request", title});
+    EXPECT_EQ(opened.exit_code, 0) << opened.errors;
+  }
+  void Approve(const std::string& number) {
+    const Finished approved = CliOfApprover({"change", "approve", number, "--version", "1"});
+    EXPECT_EQ(approved.exit_code, 0) << approved.errors;
+  }
+  void ExpectRefused(const std::string& why) {
+    const Finished refused = Apply();
+    EXPECT_EQ(refused.exit_code, 1) << refused.output;
+    EXPECT_EQ(refused.output, "");
+    EXPECT_THAT(refused.errors,
+                HasSubstr("this change would alter protected environments: production; nothing was written. " + why));
+  }
+};
+
+TEST_F(ApplyApprovedTest, WhatTakesNoApprovalIsAppliedAsEver) {
+  EXPECT_THAT(Apply().output, HasSubstr("nothing to change: "));
+  files.Write("flags/calm.yaml",
+              "flag: calm\ntype: boolean\nowner: x\nenvironments: { staging: { enabled: true, default: on } }\n");
+  const Finished done = Apply();
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_THAT(done.output, MatchesRegex("  \\+ flag calm[^\n]*\napplied as revision [0-9]+, 1 change\n"));
+  EXPECT_EQ(Apply({"--request", "Loud"}).exit_code, 2);
+  EXPECT_EQ(Apply({"--emergency", "--reason", "now"}).exit_code, 2);
+}
+
+TEST_F(ApplyApprovedTest, TheApprovedRequestThatDoesTheSameIsApplied) {
+  WriteLoud("DE");
+  ExpectRefused("No change request does what the files change; `guidon apply DIR --request TITLE` opens one");
+  Open("Loud");
+  ExpectRefused("Change request 1 does it and is open: have it approved");
+  Approve("1");
+  // One that does not do all of it, wherever.
+  files.Write("flags/calm.yaml",
+              "flag: calm\ntype: boolean\nowner: x\nenvironments: { staging: { enabled: true, default: on } }\n");
+  ExpectRefused(
+      "No change request does what the files change. Change request 1, which is approved, comes next to it, but leaves "
+      "out flag calm. `guidon apply DIR --request TITLE` opens one that does all of it");
+  files.Remove("flags/calm.yaml");
+  WriteLoud("DE", "on");
+  ExpectRefused(
+      "No change request does what the files change. Change request 1, which is approved, comes next to it, "
+      "but does something else to flag loud. ");
+  WriteLoud("DE");
+  const Finished done = Apply();
+  EXPECT_EQ(done.exit_code, 0) << done.errors;
+  EXPECT_THAT(done.output, HasSubstr("+ flag loud"));
+  EXPECT_THAT(done.output, HasSubstr("\napplied change request 1 as revision "));
+  EXPECT_THAT(done.output, Not(HasSubstr("nothing to change")));
+  EXPECT_EQ(JsonOf(Cli({"change", "show", "1", "--json"})).Find("state")->AsString(), "applied");
+  EXPECT_THAT(Cli({"audit", "log", "--action", "change_request.apply"}).output, HasSubstr("approved by key:"));
+  // A release that is run again has nothing to do, …
+  const Finished again = Apply();
+  EXPECT_EQ(again.exit_code, 0) << again.errors;
+  EXPECT_THAT(again.output, HasSubstr("nothing to change: "));
+  // … and the next change of the same place is no conflict.
+  WriteLoud("DE", "on");
+  Open("Louder");
+  Approve("2");
+  const Value document = JsonOf(Apply({"--json"}));
+  EXPECT_EQ(ToJson(*document.Find("change_request")), "2");
+  ASSERT_EQ(document.Find("changes")->AsArray().size(), 1u);
+  EXPECT_EQ(document.Find("changes")->AsArray()[0].Find("key")->AsString(), "loud");
+  EXPECT_THAT(server.Call("GET", "/api/v1/projects/shop/flags/loud").body, HasSubstr(R"("default":"on")"));
+}
+
+TEST_F(ApplyApprovedTest, OneThatIsStaleOrScheduledIsNot) {
+  WriteLoud("DE");
+  Open("Loud");
+  Approve("1");
+  ASSERT_EQ(Apply().exit_code, 0);
+  WriteLoud("DE", "on");
+  Open("Louder");
+  Approve("2");
+  const std::string at =
+      FormatTimestamp(std::chrono::duration_cast<std::chrono::milliseconds>(
+                          (std::chrono::system_clock::now() + std::chrono::hours(1)).time_since_epoch())
+                          .count());
+  ASSERT_EQ(Cli({"change", "schedule", "2", "--at", at}).exit_code, 0);
+  ExpectRefused("Change request 2 does it and is scheduled for " + at + ": wait for that, or `guidon change apply 2`");
+  // Of the flag something else has changed since, that moves nobody.
+  ASSERT_EQ(server
+                .Call("POST", "/api/v1/projects/shop/changes?emergency=a%20test",
+                      {.body = R"({"changes":[{"kind":"flag","key":"loud","action":"patch",)"
+                               R"("definition":{"description":"hello"}}]})"})
+                .status,
+            200);
+  ExpectRefused("Change request 2 does it and is stale: `guidon change rebase 2`, and have it approved again");
+  const Finished refused = Apply({"--json"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_EQ(JsonOf(refused).Find("code")->AsString(), "conflict");
+}
+
+// Two conditions are the same in words. What was approved is applied, and the files are not taken for applied.
+TEST_F(ApplyApprovedTest, WhatTheRequestDidNotDoIsAProblem) {
+  WriteLoud("DE");
+  Open("Loud");
+  Approve("1");
+  ASSERT_EQ(Apply().exit_code, 0);
+  WriteLoud("FR");
+  Open("France");
+  Approve("2");
+  WriteLoud("US");
+  const Finished done = Apply();
+  EXPECT_EQ(done.exit_code, 1) << done.output;
+  EXPECT_THAT(done.errors, HasSubstr("guidon: change request 2 was applied as revision "));
+  EXPECT_THAT(done.errors, HasSubstr(", and is not all that the files say; of the rest:"));
+  EXPECT_THAT(done.output, HasSubstr("in the files   "));
+  const std::string served = server.Call("GET", "/api/v1/projects/shop/flags/loud").body;
+  EXPECT_THAT(served, HasSubstr("FR"));
+  EXPECT_THAT(served, Not(HasSubstr("US")));
 }
 
 // The time comes while the server is gone; the end of it is asked for, as everything that alters production.

@@ -251,6 +251,26 @@ TEST_F(GitHubTest, AReleaseEndsWithAHoldWhileProcessesLagBehind) {
   EXPECT_THAT(runs["delivery"].output, HasSubstr("::error title=guidon gate::It is deployed, and too few processes"));
 }
 
+TEST_F(GitHubTest, AProtectedEnvironmentGetsWhatOthersHaveApproved) {
+  Protect();
+  Mend();
+  const Application application(server_, "bookshop", "production");
+  auto runs = workflow_.Run(shop_, Push());
+  EXPECT_EQ(runs["gate"].result, "failure");
+  EXPECT_THAT(runs["gate"].output, HasSubstr("title=change.approval::"));
+  EXPECT_EQ(runs["release"].result, "skipped");
+  OpenAndApprove();
+  EXPECT_EQ(WeightOnServer(), "5%");
+  for (const bool is_first : {true, false}) {
+    runs = workflow_.Run(shop_, Push(), {{"SETTLE", "0s"}});
+    EXPECT_EQ(runs["release"].result, "success") << runs["release"].output;
+    EXPECT_THAT(runs["release"].output,
+                HasSubstr(is_first ? "applied change request 1 as revision " : "nothing to change: "));
+    EXPECT_EQ(runs["delivery"].result, "success") << runs["delivery"].output;
+    EXPECT_EQ(WeightOnServer(), "10%");
+  }
+}
+
 TEST_F(GitHubTest, WhatTheGateRefusesIsNotReleased) {
   Break();
   auto runs = workflow_.Run(shop_, Push());

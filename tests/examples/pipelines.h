@@ -31,6 +31,28 @@ class PipelineTest : public ::testing::Test {
     return made.output.substr(0, made.output.find('\n'));
   }
 
+  // `guidon`, in the shop's repository.
+  Finished As(const std::string& key, std::vector<std::string> words) const {
+    words.insert(words.begin(), "guidon");
+    return shop_.Run(words, {{"GUIDON_SERVER", server_.url()}, {"GUIDON_KEY", key}});
+  }
+  // What alters production takes an approval from now on.
+  void Protect() const {
+    shop_.Edit("flags/guidon.yaml", "customers see }", "customers see, protected: true }");
+    const Finished applied = As(server_.admin_key(), {"apply", "flags"});
+    EXPECT_EQ(applied.exit_code, 0) << applied.output << applied.errors;
+  }
+  // The files as a change request, which somebody else approves.
+  void OpenAndApprove() const {
+    Checkout admin;
+    admin.Ask(server_);
+    const Finished opened = As(editor_, {"apply", "flags", "--request", "As the files say"});
+    EXPECT_EQ(opened.exit_code, 0) << opened.output << opened.errors;
+    const Finished approved =
+        As(KeyOf(admin, "approver"), {"change", "approve", "1", "--project", "bookshop", "--version", "1"});
+    EXPECT_EQ(approved.exit_code, 0) << approved.output << approved.errors;
+  }
+
   // A change that may go out, and one that may not.
   void Mend() const {
     shop_.Edit("flags/flags/cart.yaml", "serve: { on: 5%, off: 95% }", "serve: { on: 10%, off: 90% }");

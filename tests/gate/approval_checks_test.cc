@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/json.h"
+#include "core/base/text.h"
 #include "tests/gate/workspaces.h"
 
 namespace guidon::gate {
@@ -39,6 +40,53 @@ TEST(ApprovalChecksTest, AProtectedEnvironmentWantsAnApprovedRequestThatDoesTheS
   // Nothing of it is altered.
   const Value elsewhere = PlanOf("rule ramp: 5% → 10%", "staging");
   EXPECT_THAT(CheckApproval({"production", elsewhere, {}}), IsEmpty());
+}
+
+// ---- The request that does what a plan does
+
+// "flag a", altered in these environments.
+Value Altered(const std::string& entity, const std::vector<std::string>& environments, const std::string& summary) {
+  const std::size_t blank = entity.find(' ');
+  return Object{{"kind", Value(entity.substr(0, blank))},
+                {"key", Value(entity.substr(blank + 1))},
+                {"action", Value("update")},
+                {"environments", Value(Array(environments.begin(), environments.end()))},
+                {"summary", Value(Array{Value(summary)})}};
+}
+Value PlanWith(const Array& changes) {
+  return Object{{"changes", Value(changes)}};
+}
+
+TEST(ApprovalChecksTest, ARequestDoesTheSameInAllEnvironmentsOrComesNextToIt) {
+  const Value a = Altered("flag a", {"production", "staging"}, "enabled"),
+              b = Altered("flag b", {"staging"}, "enabled"), m = Altered("metric m", {}, "changed"),
+              c = Altered("flag c", {"production"}, "enabled"), b_in_qa = Altered("flag b", {"qa"}, "enabled"),
+              b_in_words = Altered("flag b", {"staging"}, "off: on");
+  const auto request = [](std::int64_t number, const std::string& state, const Array& changes) {
+    Value of = RequestOf(state, PlanWith(changes));
+    of.MutableObject().Set("number", Value(number));
+    return of;
+  };
+  const auto found = [&](const std::vector<Value>& requests) {
+    const MatchingRequest match = FindRequestFor(PlanWith({a, b, m}), requests);
+    if (match.number == 0) return std::string("none");
+    std::string text = std::to_string(match.number) + " " + match.state + (match.does_the_same() ? " same" : "");
+    for (const auto* entities : {&match.left_out, &match.added, &match.different}) text += "|" + Joined(*entities);
+    return text;
+  };
+  const Array all = {m, b, a};
+  EXPECT_EQ(found({}), "none");
+  EXPECT_EQ(found({request(1, "approved", {c})}), "none");
+  EXPECT_EQ(found({request(1, "open", all), request(2, "approved", all), request(3, "stale", all)}),
+            "2 approved same|||");
+  EXPECT_EQ(found({request(1, "stale", all), request(2, "approved", {a})}), "1 stale same|||");
+  // Less, more, elsewhere and otherwise.
+  EXPECT_EQ(found({request(1, "approved", {a}), request(2, "open", {a, b})}), "2 open|metric m||");
+  EXPECT_EQ(found({request(1, "approved", {a, b, c, m})}), "1 approved||flag c|");
+  EXPECT_EQ(found({request(1, "approved", {a, b_in_qa, m})}), "1 approved|||flag b");
+  EXPECT_EQ(found({request(1, "approved", {a, b_in_words, m})}), "1 approved|||flag b");
+  // One that cannot be applied has no plan.
+  EXPECT_EQ(found({*ParseJson(R"({"number":7,"state":"approved","fault":"gone"})")}), "none");
 }
 
 // ---- Protected flags
