@@ -50,7 +50,7 @@ std::string WhyNot(const gate::MatchingRequest& match) {
 std::optional<int> ApplyApproved(const ApplyOptions& options, const Workspace& workspace,
                                  std::optional<AppliedRequest>& done) {
   const Result<ApiAnswer> plan =
-      SendWorkspace(options.connection, workspace, {.dry_run = true, .prune = options.prune});
+      SendWorkspace(options.connection, workspace, {.dry_run = true, .prune = options.prune, .rulesets = true});
   if (!plan) return Explain(plan.error(), options.json);
   if (!plan->ok()) return Explain(*plan, options.json);
   // Conflicts, and what no request can do, are told by the write, which is refused for them.

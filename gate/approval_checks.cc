@@ -6,8 +6,11 @@
 #include <set>
 #include <utility>
 
+#include "core/base/json.h"
 #include "core/base/json_record.h"
 #include "core/base/text.h"
+#include "core/codec/codec.h"
+#include "core/codec/wire.h"
 #include "core/diff/reach.h"
 #include "gate/change_checks.h"
 #include "gate/wildcard.h"
@@ -73,18 +76,79 @@ bool HasApprover(const Value& request) {
   });
 }
 
+// --- definitions ----------------------------------------------------------------------------------------------------
+
+// Of "KIND KEY" in a list of {"kind", "key", …}.
+const Value* EntityIn(const Value& document, std::string_view list, const EntityRef& ref) {
+  for (const Value& entity : ListIn(document, list)) {
+    if (TextOf(entity, "key") == ref.key && TextOf(entity, "kind") == ToString(ref.kind)) return &entity;
+  }
+  return nullptr;
+}
+
+std::optional<EntityRecord> RecordWith(EntityKind kind, const Value* definition) {
+  if (definition == nullptr) return std::nullopt;
+  Result<EntityRecord> record = DecodeRecord(kind, Object{{"definition", *definition}});
+  return record ? std::optional(*std::move(record)) : std::nullopt;
+}
+
+// How far a ramp has come stands in a ruleset, and in no definition.
+void ForgetRamps(EntityRecord& record, const EntityRecord& authored, const std::string& environment) {
+  auto* flag = std::get_if<FlagRecord>(&record);
+  const auto* source = std::get_if<FlagRecord>(&authored);
+  const Targeting* by = source == nullptr ? nullptr : source->definition.FindEnvironment(environment);
+  if (flag == nullptr || by == nullptr) return;
+  for (Targeting& targeting : flag->definition.environments) {
+    for (std::size_t i = 0; i < std::min(targeting.rules.size(), by->rules.size()); ++i) {
+      if (by->rules[i].ramp) targeting.rules[i].rollout.reset();
+    }
+  }
+}
+
+// In words one condition is as another, and so is a value: whether what a request puts in the place of an entity is not
+// what the plan makes of it in an environment, as far as both say that.
+bool PutsAnother(const Value& request, const EntityRef& ref, const Value& plan, const std::string& environment) {
+  const Value* edit = EntityIn(request, "changes", ref);
+  const Value* rulesets = plan.Find("rulesets");
+  const Value* here = rulesets == nullptr ? nullptr : rulesets->Find(environment);
+  const Value* ruleset = here == nullptr ? nullptr : here->Find("after");
+  if (edit == nullptr || TextOf(*edit, "action") != "put" || ruleset == nullptr || !ruleset->is_object()) return false;
+  const std::optional<EntityRecord> put = RecordWith(ref.kind, edit->Find("definition"));
+  std::optional<EntityRecord> part = put ? EnvironmentPart(*put, environment) : std::nullopt;
+  const Value* entity = EntityIn(*ruleset, "entities", ref);
+  const Value* record = entity == nullptr ? nullptr : entity->Find("record");
+  std::optional<EntityRecord> after =
+      record == nullptr ? std::nullopt : RecordWith(ref.kind, record->Find("definition"));
+  if (!put || !part || !after) return part.has_value() != after.has_value();
+  ForgetRamps(*part, *put, environment);
+  ForgetRamps(*after, *put, environment);
+  return ToJson(EncodeDefinition(*part)) != ToJson(EncodeDefinition(*after));
+}
+
+bool PutsAnother(const Value& request, const std::string& entity, const Value& plan, const std::string& environment) {
+  const std::optional<EntityRef> ref = RefOfText(entity);
+  return ref && TextOf(request, "state") != "stale" && PutsAnother(request, *ref, plan, environment);
+}
+
+// --- approvals ------------------------------------------------------------------------------------------------------
+
 // What came of looking for an approved request.
 struct Approval {
   bool is_given = false;
   std::string nearly;  // "change request 7 does it and is open"; empty: none does it
 };
 
-Approval ApprovalOf(const Deeds& wanted, const std::string& environment, const std::vector<Value>& requests,
-                    bool by_somebody) {
+// `wanted` is of `plan`.
+Approval ApprovalOf(const Deeds& wanted, const Value& plan, const std::string& environment,
+                    const std::vector<Value>& requests, bool by_somebody) {
   Approval approval;
   for (const Value& request : requests) {
-    const Value* plan = request.Find("plan");
-    if (plan == nullptr || !Holds(DeedsOf(*plan, environment), wanted)) continue;
+    const Value* done = request.Find("plan");
+    if (done == nullptr || !Holds(DeedsOf(*done, environment), wanted)) continue;
+    const bool is_another = std::any_of(wanted.begin(), wanted.end(), [&](const auto& of_entity) {
+      return PutsAnother(request, of_entity.first, plan, environment);
+    });
+    if (is_another) continue;
     if (IsApproved(request) && (!by_somebody || HasApprover(request))) return {true, ""};
     approval.nearly = "change request " + std::to_string(RequestNumber(request)) + " does it and is " +
                       (IsApproved(request) ? "approved by nobody" : TextOf(request, "state"));
@@ -92,13 +156,21 @@ Approval ApprovalOf(const Deeds& wanted, const std::string& environment, const s
   return approval;
 }
 
-MatchingRequest Compared(const Value& request, const Deeds& done, const Deeds& wanted) {
+bool PutsAnotherSomewhere(const Value& request, const std::string& entity, const Value& plan) {
+  const Value* rulesets = plan.Find("rulesets");
+  if (rulesets == nullptr || !rulesets->is_object()) return false;
+  const Object& all = rulesets->AsObject();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const Member& environment) { return PutsAnother(request, entity, plan, environment.name); });
+}
+
+MatchingRequest Compared(const Value& request, const Deeds& done, const Deeds& wanted, const Value& plan) {
   MatchingRequest match{RequestNumber(request), TextOf(request, "state"), TextOf(request, "apply_at"), {}, {}, {}};
   for (const auto& [entity, lines] : wanted) {
     const auto same = done.find(entity);
     if (same == done.end()) {
       match.left_out.push_back(entity);
-    } else if (same->second != lines) {
+    } else if (same->second != lines || PutsAnotherSomewhere(request, entity, plan)) {
       match.different.push_back(entity);
     }
   }
@@ -186,7 +258,7 @@ class ProtectedFlagChecker {
       message += "; no server was asked whether somebody has approved that";
       fix = "run the gate with the server";
     } else {
-      const Approval approval = ApprovalOf(wanted, input_.environment, *input_.requests, true);
+      const Approval approval = ApprovalOf(wanted, input_.plan, input_.environment, *input_.requests, true);
       if (approval.is_given) return;
       if (!approval.nearly.empty()) fix = "have it approved";
       message +=
@@ -220,7 +292,7 @@ class ProtectedFlagChecker {
 std::vector<Finding> CheckApproval(const ApprovalInput& input) {
   const Deeds wanted = DeedsOf(input.plan, input.environment);
   if (wanted.empty()) return {};
-  const Approval approval = ApprovalOf(wanted, input.environment, input.requests, false);
+  const Approval approval = ApprovalOf(wanted, input.plan, input.environment, input.requests, false);
   if (approval.is_given) return {};
   const bool is_nearly = !approval.nearly.empty();
   return {
@@ -239,7 +311,7 @@ MatchingRequest FindRequestFor(const Value& plan, const std::vector<Value>& requ
   for (const Value& request : requests) {
     const Value* planned = request.Find("plan");
     if (planned == nullptr) continue;
-    MatchingRequest match = Compared(request, DeedsEverywhere(*planned), wanted);
+    MatchingRequest match = Compared(request, DeedsEverywhere(*planned), wanted, plan);
     if (match.left_out.size() == wanted.size()) continue;  // it is about other things
     if (nearest.number == 0 || DistanceOf(match) < DistanceOf(nearest)) nearest = std::move(match);
   }

@@ -38,8 +38,8 @@ struct ProtectedFlagInput {
 };
 std::vector<Finding> CheckProtectedFlags(const ProtectedFlagInput& input, const Policy& policy);
 
-// Of live change requests, each with its plan, the one that does what `plan` does in all environments, and nothing
-// else; one that is approved before others. Where none does: the one that comes next to it.
+// Of live change requests, each with its plan and changes, the one that does what `plan` does in all environments, and
+// nothing else; one that is approved before others. Where none does: the one that comes next to it.
 struct MatchingRequest {
   std::int64_t number = 0;  // 0: none does anything of it
   std::string state;        // "approved"; "" without one

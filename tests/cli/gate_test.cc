@@ -238,6 +238,23 @@ TEST_F(GateServerTest, AProtectedEnvironmentWantsAnApproval) {
   // Of another change it is no approval.
   files.Write("flags/ranker.yaml", Ranker("{ new: 20%, old: 80% }"));
   EXPECT_EQ(Gate().exit_code, 1);
+  // Nor of one that is the same in words alone.
+  const auto target = [&](const std::string& unit) {
+    files.Write("flags/plain.yaml",
+                "flag: plain\ntype: boolean\nowner: search\nenvironments: { production: { enabled: true, default: off, "
+                "targets: { on: [" +
+                    unit + "] } } }\n");
+  };
+  files.Write("flags/ranker.yaml", Ranker("{ new: 5%, old: 95% }"));
+  target("ana");
+  ASSERT_EQ(Cli({"apply", files.path(), "--request", "Ana"}).exit_code, 0);
+  ASSERT_EQ(Guidon({"change", "approve", "2", "--version", "1", "-p", "shop"},
+                   {"GUIDON_SERVER=" + server.url(), "GUIDON_KEY=" + approver})
+                .exit_code,
+            0);
+  EXPECT_EQ(Gate().exit_code, 0) << Gate().output;
+  target("ben");
+  EXPECT_THAT(Gate().output, HasSubstr("no change request does what the files change there"));
 }
 
 TEST_F(GateServerTest, AFlagThatThePolicyProtectsWantsAnApprovalWhereverItIs) {

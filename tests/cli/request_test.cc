@@ -229,6 +229,11 @@ TEST_F(ApplyApprovedTest, TheApprovedRequestThatDoesTheSameIsApplied) {
   ExpectRefused(
       "No change request does what the files change. Change request 1, which is approved, comes next to it, "
       "but does something else to flag loud. ");
+  // Two conditions are the same in words.
+  WriteLoud("FR");
+  ExpectRefused(
+      "No change request does what the files change. Change request 1, which is approved, comes next to it, "
+      "but does something else to flag loud. ");
   WriteLoud("DE");
   const Finished done = Apply();
   EXPECT_EQ(done.exit_code, 0) << done.errors;
@@ -279,14 +284,17 @@ TEST_F(ApplyApprovedTest, OneThatIsStaleOrScheduledIsNot) {
   EXPECT_EQ(JsonOf(refused).Find("code")->AsString(), "conflict");
 }
 
-// Two conditions are the same in words. What was approved is applied, and the files are not taken for applied.
+// A patch does not say what comes out of it: what was approved is applied, and the files are not taken for applied.
 TEST_F(ApplyApprovedTest, WhatTheRequestDidNotDoIsAProblem) {
   WriteLoud("DE");
   Open("Loud");
   Approve("1");
   ASSERT_EQ(Apply().exit_code, 0);
-  WriteLoud("FR");
-  Open("France");
+  const std::string targeting = R"({"rules":[{"id":"some","when":{"country":"FR"},"serve":"on"}]})";
+  files.Write("request.json",
+              R"({"changes":[{"kind":"flag","key":"loud","action":"patch","definition":{"environments":)" +
+                  (R"({"staging":)" + targeting + R"(,"production":)" + targeting + "}}}]}"));
+  ASSERT_EQ(Cli({"change", "open", "--title", "France", "--file", files / "request.json"}).exit_code, 0);
   Approve("2");
   WriteLoud("US");
   const Finished done = Apply();
