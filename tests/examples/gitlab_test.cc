@@ -265,6 +265,21 @@ TEST_F(GitLabTest, AReleaseHoldsWhileProcessesLagBehindOrAreOfAnotherVersion) {
   EXPECT_EQ(shop_.Read("../home/deployments"), "deployed\n");
 }
 
+// An experiment runs, and the policy wants to know how it does.
+TEST_F(GitLabTest, NothingIsReleasedWhileTooLittleIsKnown) {
+  Mend();
+  shop_.Edit("flags/gate.yaml", "  change.jump:", "  live.evidence: { min_days: 7 }\n  change.jump:");
+  std::map<std::string, std::string> settings = Release();
+  settings["LOOKS"] = "2";
+  settings["WAIT"] = "0";
+  const Finished release = Run("flags:release", settings);
+  EXPECT_EQ(release.exit_code, 3) << release.output << release.errors;
+  EXPECT_THAT(release.output, HasSubstr("hold    live.evidence"));
+  EXPECT_THAT(release.output, HasSubstr("The gate holds; look 1 of 2, again in 0 s\n"));
+  EXPECT_THAT(release.output, Not(HasSubstr("deployed")));
+  EXPECT_EQ(WeightOnServer(), "5%");
+}
+
 TEST_F(GitLabTest, WhatTheGateRefusesIsNotReleased) {
   Break();
   const Finished release = Run("flags:release", {{"GUIDON_SERVER", server_.url()}, {"GUIDON_RELEASE_KEY", editor_}});
