@@ -35,6 +35,16 @@ Shares SharesOf(const Serve& serve, std::optional<std::uint32_t> rollout) {
   return shares;
 }
 
+// What whoever has the one or the other gets at least.
+Shares LeastOf(const Shares& a, const Shares& b) {
+  Shares least;
+  for (const auto& [variation, share] : a) {
+    const auto other = b.find(variation);
+    if (other != b.end()) least[variation] = std::min(share, other->second);
+  }
+  return least;
+}
+
 class Checker {
  public:
   Checker(const ChangeInput& input, const Policy& policy) : input_(input), policy_(policy) {}
@@ -132,11 +142,13 @@ class Checker {
       const Rule& rule = now.rules[i];
       const Rule* counterpart = old.enabled ? CounterpartOf(rule, i, old) : nullptr;
       if (counterpart == nullptr && rule.when) continue;  // whom it takes from what depends on attributes
+      Shares had = counterpart == nullptr
+                       ? LastOf(old)
+                       : SharesOf(counterpart->serve, RolloutOf(*counterpart, before->state, environment));
+      // It was for some and is for everybody: the others had what is served at the end of the rules.
+      if (counterpart != nullptr && counterpart->when && !rule.when) had = LeastOf(had, LastOf(old));
       CheckJump(after, "rule " + (rule.id.empty() ? "#" + std::to_string(i + 1) : rule.id), base.Key("rules").Index(i),
-                counterpart == nullptr
-                    ? LastOf(old)
-                    : SharesOf(counterpart->serve, RolloutOf(*counterpart, before->state, environment)),
-                SharesOf(rule.serve, RolloutOf(rule, after.state, environment)));
+                had, SharesOf(rule.serve, RolloutOf(rule, after.state, environment)));
     }
     CheckJump(after, "default", base.Key(now.enabled ? "default" : "enabled"), LastOf(old), LastOf(now));
   }

@@ -169,6 +169,29 @@ TEST(ChangeChecksTest, ANewFlagAndANewRuleForEveryoneGrowFromWhatWasServedBefore
                           ::testing::HasSubstr("rule s: old grows from 0% to 5%")));
 }
 
+TEST(ChangeChecksTest, ARuleThatLosesItsConditionsGrowsFromWhatTheOthersHad) {
+  const std::string all = "{ id: ramp, serve: ";
+  const Changed everybody = OfRanker(Ranker(Ramp("new")), Ranker(all + "new }"));
+  EXPECT_THAT(everybody.Found(Limits(kWhole, 50'000)),
+              ElementsAre(::testing::HasSubstr("change.attributes"),
+                          "change.jump flags/r.yaml:10 flag ranker (search): rule ramp: new grows from 0% to 100% in "
+                          "one step; the policy allows 50%"));
+  // Also where it has no id, and for whom the rule was before.
+  EXPECT_THAT(
+      OfRanker(Ranker("{ when: { country: DE }, serve: new }"), Ranker("{ serve: new }")).Found(Limits(kWhole, 50'000)),
+      ElementsAre(::testing::HasSubstr("change.attributes"),
+                  ::testing::HasSubstr("rule #1: new grows from 0% to 100% in one step")));
+  EXPECT_THAT(OfRanker(Ranker(Ramp("new")), Ranker(all + "old }")).Found(Limits(kWhole, 50'000)),
+              ElementsAre(::testing::HasSubstr("change.attributes"),
+                          ::testing::HasSubstr("rule ramp: old grows from 0% to 100% in one step")));
+  // A little of it, or what everybody had anyway, is no jump.
+  EXPECT_THAT(OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(all + "{ new: 5%, old: 95% } }"))
+                  .Found(Limits(kWhole, 5'000)),
+              ElementsAre(::testing::HasSubstr("change.attributes")));
+  EXPECT_THAT(OfRanker(Ranker(Ramp("new"), "new"), Ranker(all + "new }", "new")).Found(Limits(kWhole, 0)),
+              ElementsAre(::testing::HasSubstr("change.attributes")));
+}
+
 TEST(ChangeChecksTest, WhereConditionsChangeItIsToldOrCounted) {
   const Changed wider =
       OfRanker(Ranker(Ramp("{ new: 100%, old: 0% }")), Ranker(Ramp("{ new: 100%, old: 0% }", "{ country: [DE, FR] }")));
