@@ -264,6 +264,9 @@ class Gating {
     Array changes;
     for (const EntityChange& change : DescribeChanges(before, after)) changes.push_back(ToValue(change));
     const Value plan = Object{{"changes", Value(std::move(changes))}};
+    // The file does not say whether the environment is protected; the workspace does.
+    const EnvironmentDefinition* here = workspace_.definitions.project.FindEnvironment(options_.environment);
+    if (here != nullptr && here->is_protected) Add(gate::CheckApproval({options_.environment, plan, nullptr}));
     Add(gate::CheckProtectedFlags({workspace_, options_.environment, before, after, plan, nullptr}, policy_));
   }
 
@@ -390,7 +393,7 @@ class Gating {
         ReadLiveRequests(options_.connection, project, {options_.environment}, Saying(), exit_code);
     if (!requests) return Unreachable(exit_code);
     inputs_.Add("change/requests", guidon::ToJson(Value(Array(requests->begin(), requests->end()))));
-    if (is_protected) Add(gate::CheckApproval({options_.environment, plan, *requests}));
+    if (is_protected) Add(gate::CheckApproval({options_.environment, plan, &*requests}));
     if (before_ && after_) {
       Add(gate::CheckProtectedFlags({workspace_, options_.environment, *before_, *after_, plan, &*requests}, policy_));
     }

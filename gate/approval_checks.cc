@@ -292,17 +292,21 @@ class ProtectedFlagChecker {
 std::vector<Finding> CheckApproval(const ApprovalInput& input) {
   const Deeds wanted = DeedsOf(input.plan, input.environment);
   if (wanted.empty()) return {};
-  const Approval approval = ApprovalOf(wanted, input.plan, input.environment, input.requests, false);
-  if (approval.is_given) return {};
-  const bool is_nearly = !approval.nearly.empty();
-  return {
-      {"change.approval",
-       Severity::kFail,
-       "environment " + input.environment,
-       "",
-       {},
-       "it is protected, and " + (is_nearly ? approval.nearly : "no change request does what the files change there"),
-       is_nearly ? "have it approved" : "`guidon apply DIR --request TITLE` opens one"}};
+  std::string why = "no server was asked whether it is approved", fix = "run the gate with the server";
+  if (input.requests != nullptr) {
+    Approval approval = ApprovalOf(wanted, input.plan, input.environment, *input.requests, false);
+    if (approval.is_given) return {};
+    const bool is_nearly = !approval.nearly.empty();
+    why = is_nearly ? std::move(approval.nearly) : "no change request does what the files change there";
+    fix = is_nearly ? "have it approved" : "`guidon apply DIR --request TITLE` opens one";
+  }
+  return {{"change.approval",
+           Severity::kFail,
+           "environment " + input.environment,
+           "",
+           {},
+           "it is protected, and " + why,
+           std::move(fix)}};
 }
 
 MatchingRequest FindRequestFor(const Value& plan, const std::vector<Value>& requests) {

@@ -16,11 +16,12 @@
 namespace guidon::gate {
 
 // Of a protected environment: whether a change request that does the same is approved. `plan` is the server's for the
-// workspace; `requests` are live ones, each with its plan. None for an environment that is not altered.
+// workspace, or {"changes"} as that has them; `requests` are live ones, each with its plan. None for an environment
+// that is not altered.
 struct ApprovalInput {
   std::string environment;
   const Value& plan;
-  const std::vector<Value>& requests;
+  const std::vector<Value>* requests;  // null: nobody was asked for them
 };
 std::vector<Finding> CheckApproval(const ApprovalInput& input);
 

@@ -222,11 +222,21 @@ TEST_F(GateServerTest, AProtectedEnvironmentWantsAnApproval) {
   const Finished made = Cli({"key", "create", "-p", "shop", "--kind", "admin", "--role", "approver"});
   const std::string approver = made.output.substr(0, made.output.size() - 1);
   EXPECT_EQ(Gate().exit_code, 0) << Gate().output;  // nothing is altered
+  ASSERT_EQ(Cli({"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
+  const std::vector<std::string> words = {"gate",       "-e",        "production", "-w",
+                                          files.path(), "--offline", "--snapshot", files / "production.json"};
+  EXPECT_EQ(Guidon(words).exit_code, 0) << Guidon(words).output;
   files.Write("flags/ranker.yaml", Ranker("{ new: 10%, old: 90% }"));
   const Finished none = Gate();
   EXPECT_EQ(none.exit_code, 1);
   EXPECT_THAT(none.output, HasSubstr("fail    change.approval  environment production\n"));
   EXPECT_THAT(none.output, HasSubstr("no change request does what the files change there"));
+  // Without the server nobody can have approved it.
+  const Finished offline = Guidon(words);
+  EXPECT_EQ(offline.exit_code, 1) << offline.errors;
+  EXPECT_THAT(offline.output, HasSubstr("fail    change.approval  environment production\n"));
+  EXPECT_THAT(offline.output, HasSubstr("it is protected, and no server was asked whether it is approved (run the gate "
+                                        "with the server)\n"));
   ASSERT_EQ(Cli({"apply", files.path(), "--request", "More of it"}).exit_code, 0);
   EXPECT_THAT(Gate().output, HasSubstr("change request 1 does it and is open (have it approved)"));
   ASSERT_EQ(Guidon({"change", "approve", "1", "--version", "1", "-p", "shop"},

@@ -27,7 +27,7 @@ Value RequestOf(const std::string& state, const Value& plan) {
 TEST(ApprovalChecksTest, AProtectedEnvironmentWantsAnApprovedRequestThatDoesTheSame) {
   const Value plan = PlanOf("rule ramp: 5% → 10%");
   const auto found = [&](const std::vector<Value>& requests) {
-    const std::vector<Finding> findings = CheckApproval({"production", plan, requests});
+    const std::vector<Finding> findings = CheckApproval({"production", plan, &requests});
     return findings.empty() ? std::string() : findings.front().message;
   };
   EXPECT_EQ(found({RequestOf("approved", plan)}), "");
@@ -39,7 +39,14 @@ TEST(ApprovalChecksTest, AProtectedEnvironmentWantsAnApprovedRequestThatDoesTheS
   EXPECT_EQ(found({RequestOf("stale", plan)}), "it is protected, and change request 7 does it and is stale");
   // Nothing of it is altered.
   const Value elsewhere = PlanOf("rule ramp: 5% → 10%", "staging");
-  EXPECT_THAT(CheckApproval({"production", elsewhere, {}}), IsEmpty());
+  EXPECT_THAT(CheckApproval({"production", elsewhere, nullptr}), IsEmpty());
+  // Without a server nobody knows.
+  const std::vector<Finding> offline = CheckApproval({"production", plan, nullptr});
+  ASSERT_EQ(offline.size(), 1u);
+  EXPECT_EQ(offline[0].severity, Severity::kFail);
+  EXPECT_EQ(SentenceOf(offline[0]),
+            "environment production: it is protected, and no server was asked whether it is approved (run the gate "
+            "with the server)");
 }
 
 // ---- The request that does what a plan does
