@@ -43,6 +43,24 @@ std::optional<Severity> ReadSeverity(const Node& node) {
   return Severity::kFail;
 }
 
+// Nothing may make less of it: with an error in the definitions neither their tests nor what they would change is
+// looked at, and a pass would say nothing.
+constexpr std::string_view kAlwaysFails = "static.definitions";
+
+void RefuseToSoften(const Node& node) {
+  node.Fault("bad_rule",
+             std::string(kAlwaysFails) +
+                 " always fails: where definitions have errors, neither their tests nor what "
+                 "they would change is looked at",
+             "mend the definitions");
+}
+
+std::optional<Severity> ReadSeverityOf(std::string_view rule, const Node& node) {
+  const std::optional<Severity> severity = ReadSeverity(node);
+  if (rule == kAlwaysFails && severity != Severity::kFail) RefuseToSoften(node);
+  return severity;
+}
+
 int ReadUnreachable(const Node& node) {
   static const std::map<std::string, int, std::less<>> kCodes = {{"pass", 0}, {"fail", 1}, {"hold", 3}};
   const auto code = node.value().is_string() ? kCodes.find(node.value().AsString()) : kCodes.end();
@@ -147,6 +165,7 @@ Waiver ReadWaiver(const Node& node, const Placer& place) {
   fields.Required("rule", waiver.rule, [](const Node& n) {
     const std::string id = codec::ReadText(n);
     if (FindRule(id) == nullptr) n.Fault("unknown_rule", "there is no rule '" + id + "'", DidYouMeanRule(id));
+    if (id == kAlwaysFails) RefuseToSoften(n);
     return id;
   });
   fields.Optional("subject", waiver.subject, codec::ReadText);
@@ -191,7 +210,7 @@ class PolicyReader {
         return false;
       }
       if (n.value().is_object()) return ReadSettings(id, n);
-      policy_.severities[id] = ReadSeverity(n);
+      policy_.severities[id] = ReadSeverityOf(id, n);
       return true;
     });
     return true;
@@ -202,7 +221,9 @@ class PolicyReader {
     const std::string what = "the settings of " + id;
     Fields fields(node, what);
     std::optional<Severity> severity;
-    if (fields.Optional("is", severity, ReadSeverity)) policy_.severities[id] = severity;
+    if (fields.Optional("is", severity, [&](const Node& n) { return ReadSeverityOf(id, n); })) {
+      policy_.severities[id] = severity;
+    }
     if (id == "static.naming") {
       for (const auto& [name, kind] : kNamed) {
         std::string pattern;

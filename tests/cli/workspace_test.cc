@@ -234,6 +234,13 @@ TEST(GateTest, APolicyIsTheOneThatIsNamedOrStandsInTheWorkspace) {
             std::string::npos)
       << refused.errors;
   EXPECT_EQ(gate({"--policy", "/nowhere.yaml"}).exit_code, 2);
+  // Nor is there a verdict by one that would pass what was hardly looked at.
+  files.Write("gate.yaml", "waivers: [{ rule: static.definitions, reason: later, until: 2099-01-01 }]\n");
+  const Finished hiding = gate({});
+  EXPECT_EQ(hiding.exit_code, 2) << hiding.output;
+  EXPECT_NE(hiding.errors.find("gate.yaml:1:19  error  static.definitions always fails: where definitions have errors"),
+            std::string::npos)
+      << hiding.errors;
 }
 
 TEST(GateTest, SaysItInOneFormatAndIntoAFileWhereOneIsNamed) {

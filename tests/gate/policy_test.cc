@@ -140,6 +140,20 @@ TEST(PolicyTest, AFaultIsNamedWhereItStandsAndNothingOfThePolicyIsUsed) {
   EXPECT_THAT(FaultsOf("policy: [\n"), ::testing::SizeIs(1));
 }
 
+// Without valid definitions too little is looked at for a pass.
+TEST(PolicyTest, NothingMakesLessOfDefinitionsWithErrors) {
+  const std::string why =
+      "bad_rule static.definitions always fails: where definitions have errors, neither their tests "
+      "nor what they would change is looked at (mend the definitions)";
+  EXPECT_THAT(FaultsOf("rules: { static.definitions: warn }\n"), ElementsAre("1:30 " + why));
+  EXPECT_THAT(FaultsOf("rules:\n  static.definitions: off\n"), ElementsAre("2:23 " + why));
+  EXPECT_THAT(FaultsOf("rules: { static.definitions: { is: note } }\n"), ElementsAre("1:36 " + why));
+  EXPECT_THAT(FaultsOf("waivers: [{ rule: static.definitions, file: a.yaml, reason: x, until: 2027-01-31 }]\n"),
+              ElementsAre("1:19 " + why));
+  EXPECT_THAT(FaultsOf("rules: { static.definitions: fail, static.warnings: off }\n"), IsEmpty());
+  EXPECT_THAT(FaultsOf("rules: { static.definitions: { is: fail } }\n"), IsEmpty());
+}
+
 // ---- Settling ------------------------------------------------------------------------------------------------------
 
 const std::chrono::sys_days kToday = std::chrono::sys_days(std::chrono::year(2027) / 1 / 15);
