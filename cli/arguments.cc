@@ -1253,6 +1253,9 @@ void CheckGate(const GateOptions& options) {
   if (!options.snapshot.empty() && options.workspace.empty() && options.code.empty()) {
     throw CLI::RequiredError("--workspace or --code");
   }
+  if (!options.contexts.empty() && options.offline && options.snapshot.empty()) {
+    throw CLI::ValidationError("--contexts", "who moves is counted on a server or a --snapshot; --offline has neither");
+  }
 }
 
 void AddGate(CLI::App& app, Run& run) {

@@ -217,7 +217,6 @@ class Gating {
     if (options_.workspace.empty()) return NotLooked("change", "no --workspace was given");
     if (options_.offline && options_.snapshot.empty())
       return NotLooked("change", "--offline was given, and no --snapshot");
-    if (workspace_.HasErrors()) return NotLooked("change", "the definitions have errors");
     if (!options_.contexts.empty()) {
       std::string text;
       Result<std::vector<Context>> contexts = ReadContexts(options_.contexts, &text);
@@ -225,6 +224,7 @@ class Gating {
       contexts_ = *std::move(contexts);
       inputs_.Add("contexts", text);
     }
+    if (workspace_.HasErrors()) return NotLooked("change", "the definitions have errors");
     const Stop stop = options_.snapshot.empty() ? CompareWithServer() : CompareWithFile();
     if (stop) return stop;
     if (!is_compared_) return NotLooked("change", "nothing can be told without what is refused or in conflict");

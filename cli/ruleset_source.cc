@@ -154,6 +154,9 @@ Result<std::vector<Context>> ReadContexts(const std::string& path, std::string* 
   if (!read) return Fail(read.error());
   Result<std::vector<Context>> contexts = ParseContexts(*read);
   if (!contexts) contexts.error().message = path + ": " + contexts.error().message;
+  if (contexts && contexts->empty()) {
+    return Fail(ErrorCode::kInvalid, path + R"( has no context: it takes one a line, as {"key": "user-42"})");
+  }
   if (text != nullptr) *text = *std::move(read);
   return contexts;
 }

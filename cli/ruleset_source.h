@@ -54,7 +54,8 @@ Result<std::vector<PlannedRulesets>> TakeRulesets(Value& plan);
 // The same error, its issues said on standard error.
 Error Said(Error error);
 
-// A file of contexts, one a line (core/diff/count.h). Its name is in the message of an error. `text`: what was read.
+// A file of contexts, one a line (core/diff/count.h); one at least. Its name is in the message of an error. `text`:
+// what was read.
 Result<std::vector<Context>> ReadContexts(const std::string& path, std::string* text = nullptr);
 
 // Says why one of these gave nothing, and gives the exit code for it.

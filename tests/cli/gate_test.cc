@@ -70,6 +70,32 @@ TEST_F(GateServerTest, WhatTheFilesWouldDoIsComparedWithTheServer) {
             2);
 }
 
+// No file of contexts may switch off by being empty what looks at conditions that change.
+TEST_F(GateServerTest, WithoutAContextNobodyIsCounted) {
+  std::string text = Ranker("{ new: 5%, old: 95% }");
+  text.replace(text.find("DE }"), 4, "AT }");
+  files.Write("flags/ranker.yaml", text);
+  EXPECT_THAT(Gate().output, HasSubstr("note    change.attributes  "));
+  ASSERT_EQ(Cli({"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
+  for (const char* lines : {"", "\n  \n", "{\"key\": 1\n"}) {
+    files.Write("contexts.jsonl", lines);
+    const std::string path = files / "contexts.jsonl";
+    for (const Finished& done :
+         {Gate({"--contexts", path}), Guidon({"gate", "-e", "production", "-w", files.path(), "--offline", "--snapshot",
+                                              files / "production.json", "--contexts", path})}) {
+      EXPECT_EQ(done.exit_code, 2) << done.output;
+      EXPECT_EQ(done.output, "");
+      EXPECT_THAT(done.errors, HasSubstr("contexts.jsonl"));
+    }
+  }
+  files.Write("contexts.jsonl", "");
+  EXPECT_THAT(Gate({"--contexts", files / "contexts.jsonl"}).errors,
+              HasSubstr("contexts.jsonl has no context: it takes one a line, as {\"key\": \"user-42\"}\n"));
+  // Nor is it left unread where the definitions have errors.
+  files.Write("flags/wrong.yaml", "flag: wrong\n");
+  EXPECT_EQ(Gate({"--contexts", "/nowhere.jsonl"}).exit_code, 2);
+}
+
 TEST_F(GateServerTest, ARunningExperimentIsLeftAsItIs) {
   files.Write("experiments/one.yaml", Experiment("60% }, other: { serves: on, weight: 40% }"));
   const Finished edited = Gate();

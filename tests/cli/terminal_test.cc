@@ -125,6 +125,8 @@ TEST(UsageTest, WhatIsMissingOrExcludedIsNamed) {
       {{"gate", "-e", "p", "--offline"}, "--workspace is required"},
       {{"gate", "-e", "p", "--snapshot", "x"}, "--workspace or --code is required"},
       {{"gate", "-e", "p", "--wait", "1m"}, "--revision"},
+      {{"gate", "-e", "p", "-w", "x", "--contexts", "y", "--offline"},
+       "--contexts: who moves is counted on a server or a --snapshot; --offline has neither"},
       {{"gate", "-e", "p", "-w", "x", "--json", "--junit"}, "excludes"},
       {{"key", "create", "--kind", "bla"}, "'bla' is not server, client, relay, events or admin"},
       {{"evaluate", "-e", "p", "--at"}, "--at needs TIME after it"},
