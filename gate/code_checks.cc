@@ -104,8 +104,17 @@ class CodeChecker {
           "the code reads it as " + std::string(ToString(*wanted)) + ", and it is " + std::string(ToString(flag.type)),
           "read it as what it is");
     }
+    CheckTargeting(flag, place);
     CheckDay(flag, place);
     CheckFallback(flag, reference, place);
+  }
+
+  // Without it a boolean flag serves its `off`, and any other one nothing; no experiment runs on it either.
+  void CheckTargeting(const FlagDefinition& flag, const Place& place) {
+    if (flag.type == FlagType::kBoolean || flag.FindEnvironment(input_.environment) != nullptr) return;
+    Add("code.no-targeting", flag.key, flag.owner, place,
+        "the code reads it, and gets its own fallback in " + input_.environment + ", of which the flag says nothing",
+        "say in its `environments` what " + input_.environment + " gets");
   }
 
   void CheckDay(const FlagDefinition& flag, const Place& place) {

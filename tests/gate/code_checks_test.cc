@@ -98,6 +98,15 @@ TEST(CodeChecksTest, ArchivedFlagsAreNotRead) {
               ElementsAre("src/a.cc:1:9 flag old (): the code reads it, and it is archived (remove the read)"));
 }
 
+TEST(CodeChecksTest, FlagsThatSayNothingOfTheEnvironmentAreNotReadForTheirFallback) {
+  const std::vector<Read> all = {{"code.v2", Wanted::kBoolean, Value(false)}, {"layout"}, {"days"}, {"old"}, {"none"}};
+  EXPECT_THAT(Found("code.no-targeting", all), IsEmpty());
+  EXPECT_THAT(
+      Found("code.no-targeting", all, "staging"),
+      ElementsAre("src/a.cc:3:9 flag days (): the code reads it, and gets its own fallback in staging, of which "
+                  "the flag says nothing (say in its `environments` what staging gets)"));
+}
+
 TEST(CodeChecksTest, FlagsWhoseDayIsOverAreNotRead) {
   EXPECT_THAT(Found("code.expired-flag", {{"code.v2"}, {"layout"}, {"old"}}), IsEmpty());
   EXPECT_THAT(Found("code.expired-flag", {{"expired"}}),
