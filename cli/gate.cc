@@ -27,6 +27,7 @@
 #include "gate/formats.h"
 #include "gate/inputs.h"
 #include "gate/live_checks.h"
+#include "gate/lookers.h"
 #include "gate/policy.h"
 #include "gate/rules.h"
 #include "gate/sdk_checks.h"
@@ -81,6 +82,11 @@ class Gating {
                             std::make_move_iterator(findings.end()));
   }
 
+  // Tests and contexts are evaluated at it; elsewhere the day decides alone.
+  void TakeMoment(const EntitySet& entities) {
+    if (gate::LooksAtTime(entities)) inputs_.Add("moment", FormatTimestamp(now_ms_));
+  }
+
   // A file that was named, or that of this name in the workspace; empty: there is none.
   std::string NamedOrInWorkspace(const std::string& named, std::string_view name) const {
     if (!named.empty() || options_.workspace.empty()) return named;
@@ -132,6 +138,7 @@ class Gating {
     }
     for (const auto& [file, text] : workspace_.texts) inputs_.Add("files/" + file, text);
     workspace_.texts.clear();
+    TakeMoment(workspace_.definitions.entities);
     Add(gate::CheckStatic({workspace_, now_ms_}, policy_));
     report_.looked.push_back({"static", true, ""});
     return std::nullopt;
@@ -236,6 +243,8 @@ class Gating {
     is_compared_ = true;
     inputs_.Add("change/before", before);
     inputs_.Add("change/after", after);
+    TakeMoment(before);
+    TakeMoment(after);
     Add(gate::CheckChange(
         {workspace_, options_.environment, before, after, options_.contexts.empty() ? nullptr : &contexts_, now_ms_},
         policy_));

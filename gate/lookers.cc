@@ -1,5 +1,6 @@
 #include "gate/lookers.h"
 
+#include <algorithm>
 #include <set>
 
 namespace guidon::gate {
@@ -11,6 +12,24 @@ void AddFlagsOf(const Condition& condition, std::set<std::string>& flags) {
     if (clause.kind == Clause::Kind::kFlag) flags.insert(clause.flag);
     for (const Condition& child : clause.children) AddFlagsOf(child, flags);
   }
+}
+
+bool LooksAtTime(const Condition& condition) {
+  return std::any_of(condition.clauses.begin(), condition.clauses.end(), [](const Clause& clause) {
+    return clause.kind == Clause::Kind::kNow || std::any_of(clause.children.begin(), clause.children.end(),
+                                                            [](const Condition& child) { return LooksAtTime(child); });
+  });
+}
+
+bool LooksAtTime(const std::optional<Condition>& condition) {
+  return condition && LooksAtTime(*condition);
+}
+
+bool LooksAtTime(const FlagDefinition& flag) {
+  return std::any_of(flag.environments.begin(), flag.environments.end(), [](const Targeting& targeting) {
+    return std::any_of(targeting.rules.begin(), targeting.rules.end(),
+                       [](const Rule& rule) { return LooksAtTime(rule.when); });
+  });
 }
 
 }  // namespace
@@ -43,6 +62,15 @@ std::map<std::string, std::vector<std::string>, std::less<>> LookersAt(const Ent
     add("experiment " + record.definition.key, flags);
   }
   return lookers;
+}
+
+bool LooksAtTime(const EntitySet& entities) {
+  return std::any_of(entities.flags.begin(), entities.flags.end(),
+                     [](const FlagRecord& record) { return LooksAtTime(record.definition); }) ||
+         std::any_of(entities.segments.begin(), entities.segments.end(),
+                     [](const SegmentRecord& record) { return LooksAtTime(record.definition.when); }) ||
+         std::any_of(entities.experiments.begin(), entities.experiments.end(),
+                     [](const ExperimentRecord& record) { return LooksAtTime(record.definition.audience); });
 }
 
 }  // namespace guidon::gate

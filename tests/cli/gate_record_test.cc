@@ -90,6 +90,36 @@ TEST_F(GateRecordTest, TheSameInputsGiveTheSameBytesAndHashThoughTheLogHasGrown)
   EXPECT_NE(hash({"--json"}), here);
 }
 
+// A test that looks at `now` passes at one time of a day and fails at another: what decided was the moment.
+TEST_F(GateRecordTest, WhereAConditionLooksAtNowTheMomentIsAnInput) {
+  const auto at = [&](const std::string& time) {
+    return JsonOf(Gate({"--json", "--now", "2026-11-30T" + time + "Z"}));
+  };
+  const auto hash = [](const Value& document) { return document.Find("inputs_hash")->AsString(); };
+  EXPECT_EQ(hash(at("11:00:00")), hash(at("13:00:00")));
+  const std::string flag =
+                        "flag: noon\ntype: boolean\nowner: x\nenvironments:\n  production:\n    enabled: true\n"
+                        "    rules: [{ when: ",
+                    end = ", serve: on }]\n    default: off\n";
+  files.Write("flags/noon.yaml", flag + "{ now: { after: 2026-11-30T12:00:00Z } }" + end);
+  files.Write("tests/noon.yaml", "{ flag: noon, environment: production, given: {}, expect: off }\n");
+  const Value before = at("11:00:00"), after = at("13:00:00");
+  EXPECT_EQ(before.Find("verdict")->AsString(), "pass") << ToJson(before);
+  EXPECT_EQ(after.Find("verdict")->AsString(), "fail") << ToJson(after);
+  EXPECT_NE(hash(after), hash(before));
+  EXPECT_EQ(hash(at("11:00:00")), hash(before));
+  // In a segment, below other conditions, and where the server alone has it.
+  files.Remove("tests/noon.yaml");
+  files.Write("flags/noon.yaml", flag + "{ segment: late }" + end);
+  files.Write("segments/late.yaml",
+              "segment: late\nwhen: { any: [{ not: { now: { after: 2026-11-30T12:00:00Z } } }] }\n");
+  EXPECT_NE(hash(at("11:00:00")), hash(at("13:00:00")));
+  ASSERT_EQ(Cli({"apply", files.path()}).exit_code, 0);
+  files.Write("flags/noon.yaml", flag + "{ country: DE }" + end);
+  files.Remove("segments/late.yaml");
+  EXPECT_NE(hash(at("11:00:00")), hash(at("13:00:00")));
+}
+
 TEST_F(GateRecordTest, TheReceiptProvesThatTheEntryIsThere) {
   const std::string receipt = files / "gate.receipt";
   const std::string plain = Gate().output;

@@ -5,6 +5,7 @@
 
 #include "audit/chain.h"
 #include "audit/hex.h"
+#include "gate/lookers.h"
 
 namespace guidon::gate {
 namespace {
@@ -55,6 +56,36 @@ TEST(InputsTest, AnEnvironmentCountsWithoutItsRevision) {
     return inputs.Hash();
   };
   EXPECT_NE(hash_of(empty), hash_of(one));
+}
+
+// Whether the moment is one of them.
+TEST(InputsTest, AnyConditionMayLookAtTheTime) {
+  Clause now, country, other;
+  now.kind = Clause::Kind::kNow;
+  country.attribute = "country";
+  other.kind = Clause::Kind::kNot;
+  other.children = {Condition{{country, now}}};
+  const Condition plain{{country}}, late{{now}}, below{{country, other}};
+  const auto of_flag = [](const Condition& when) {
+    EntitySet entities;
+    entities.flags.emplace_back();
+    entities.flags[0].definition.environments.emplace_back().rules.emplace_back().when = when;
+    return LooksAtTime(entities);
+  };
+  const auto of_segment = [](const Condition& when) {
+    EntitySet entities;
+    entities.segments.emplace_back().definition.when = when;
+    return LooksAtTime(entities);
+  };
+  const auto of_audience = [](const Condition& when) {
+    EntitySet entities;
+    entities.experiments.emplace_back().definition.audience = when;
+    return LooksAtTime(entities);
+  };
+  EXPECT_FALSE(LooksAtTime(EntitySet()));
+  EXPECT_FALSE(of_flag(plain) || of_segment(plain) || of_audience(plain));
+  EXPECT_TRUE(of_flag(late) && of_segment(late) && of_audience(late));
+  EXPECT_TRUE(of_flag(below) && of_segment(below) && of_audience(below));
 }
 
 }  // namespace
