@@ -40,6 +40,7 @@ namespace guidon::cli {
 namespace {
 
 constexpr std::string_view kPolicyFile = "gate.yaml", kRefsFile = "refs.yaml";
+constexpr const char* kHasErrors = "the definitions have errors";
 
 // Why no verdict can be given at all, with its exit code; said already.
 using Stop = std::optional<int>;
@@ -141,13 +142,16 @@ class Gating {
     TakeMoment(workspace_.definitions.entities);
     Add(gate::CheckStatic({workspace_, now_ms_}, policy_));
     report_.looked.push_back({"static", true, ""});
+    if (!policy_.SeverityOf("static.test")) return std::nullopt;
+    if (workspace_.HasErrors()) return NotLooked("tests", kHasErrors);
+    report_.looked.push_back({"tests", true, ""});
     return std::nullopt;
   }
 
-  // What the code reads, against what the files define, or, without files, the environment has.
+  // What the code reads, against what the files define, as far as that can be read, or, without files, the environment
+  // has.
   Stop LookAtCode() {
     if (options_.code.empty()) return NotLooked("code", "no --code was given");
-    if (workspace_.HasErrors()) return NotLooked("code", "the definitions have errors");
     const bool has_files = !options_.workspace.empty();
     Workspace held;
     std::vector<std::string> unreadable;
@@ -170,6 +174,7 @@ class Gating {
   // What the server has counted of the flags that the code reads.
   Stop LookAtUsage(const Workspace& flags, const std::vector<refs::Reference>& references) {
     if (!policy_.SeverityOf("code.settled-flag")) return std::nullopt;
+    if (workspace_.HasErrors()) return NotLooked("usage", kHasErrors);
     if (!asked_server_) return NotLooked("usage", "no server was asked");
     if (report_.unreachable) return kUnreachable;
     const Result<std::string> project = ProjectOnServer();
@@ -231,7 +236,7 @@ class Gating {
       contexts_ = *std::move(contexts);
       inputs_.Add("contexts", text);
     }
-    if (workspace_.HasErrors()) return NotLooked("change", "the definitions have errors");
+    if (workspace_.HasErrors()) return NotLooked("change", kHasErrors);
     const Stop stop = options_.snapshot.empty() ? CompareWithServer() : CompareWithFile();
     if (stop) return stop;
     if (!is_compared_) return NotLooked("change", "nothing can be told without what is refused or in conflict");

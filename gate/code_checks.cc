@@ -52,6 +52,11 @@ class CodeChecker {
       flags_.emplace(record.definition.key, &record.definition);
       if (!record.definition.archived) keys_.push_back(record.definition.key);
     }
+    for (const EntityRef& ref : input.workspace.unread) {
+      if (ref.kind != EntityKind::kFlag) continue;
+      unread_.insert(ref.key);
+      if (!ref.key.empty()) keys_.push_back(ref.key);
+    }
   }
 
   std::vector<Finding> Run() {
@@ -60,7 +65,8 @@ class CodeChecker {
       Check(reference);
       read.insert(reference.key);
     }
-    if (!input_.has_files) return std::move(findings_);
+    // What was not read may look at any of them.
+    if (!input_.has_files || !input_.workspace.unread.empty()) return std::move(findings_);
     for (const auto& [flag, lookers] : LookersAt(Entities())) read.insert(flag);
     for (const FlagRecord& record : Entities().flags) {
       const FlagDefinition& flag = record.definition;
@@ -86,6 +92,7 @@ class CodeChecker {
     const Place place{reference.file, {reference.line, reference.column}};
     const auto found = flags_.find(reference.key);
     if (found == flags_.end()) {
+      if (unread_.contains(reference.key) || unread_.contains("")) return;  // it may be there
       // Who owns the flag that was probably meant can say.
       const auto meant = flags_.find(ClosestMatch(reference.key, keys_));
       const std::string hint = DidYouMean(reference.key, keys_);
@@ -139,6 +146,7 @@ class CodeChecker {
   const CodeInput& input_;
   std::map<std::string_view, const FlagDefinition*> flags_;
   std::vector<std::string> keys_;  // of those that are not archived
+  std::set<std::string> unread_;   // that the files have and nobody could read; "": any
   std::vector<Finding> findings_;
 };
 

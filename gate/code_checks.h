@@ -23,7 +23,8 @@ struct CodeInput {
 };
 
 // Each read that breaks a rule is a finding of its own, at its place; a flag that nobody reads is one at its
-// definition. A flag that another flag requires or looks at is read, by that.
+// definition. A flag that another flag requires or looks at is read, by that. What the workspace has and could not be
+// read is let pass, whatever reads it or it may read.
 std::vector<Finding> CheckCode(const CodeInput& input);
 
 }  // namespace guidon::gate

@@ -50,7 +50,8 @@ struct Finding {
 
 // Which checks were made. What could not be looked at is told: a pass says nothing about it.
 struct Looked {
-  std::string group;  // "static", "change", "code", "usage" (of code.settled-flag), "live", "delivery"
+  // "static", "tests" (of static.test), "change", "code", "usage" (of code.settled-flag), "live", "delivery"
+  std::string group;
   bool done = false;
   std::string reason;  // why not: "no --workspace was given"
   friend bool operator==(const Looked&, const Looked&) = default;

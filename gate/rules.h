@@ -21,8 +21,10 @@ struct PolicyRule {
   // Whether the policy and the clock are enough, so that it is looked at whatever becomes of its group.
   bool asks_nobody() const { return id == "live.freeze"; }
   std::string_view group() const { return id.substr(0, id.find('.')); }
-  // What of Report::looked says whether it was: its group, but for what takes the counts of a server besides.
-  std::string_view looked() const { return id == "code.settled-flag" ? "usage" : group(); }
+  // What of Report::looked says whether it was: its group, but for what takes more than that.
+  std::string_view looked() const {
+    return id == "static.test" ? "tests" : id == "code.settled-flag" ? "usage" : group();
+  }
 };
 
 std::span<const PolicyRule> Rules();              // by group, in the order in which they are looked at

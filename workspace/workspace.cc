@@ -84,7 +84,9 @@ class Reader {
       }
       if (files_.size() > kMaxFiles) return;
     }
-    if (error) SayUnreadable(prefix.empty() ? "." : prefix, error.message());
+    if (!error) return;
+    SayUnreadable(prefix.empty() ? "." : prefix, error.message());
+    for (const EntityKind kind : kEntityKinds) workspace_.unread.push_back({kind, ""});
   }
 
   void SayUnreadable(const std::string& file, const std::string& why) {
@@ -132,7 +134,10 @@ class Reader {
       return;
     }
     const Result<std::string> text = TextOf(file);
-    if (!text) return SayUnreadable(file, text.error().message);
+    if (!text) {
+      if (kind) workspace_.unread.push_back({*kind, ""});
+      return SayUnreadable(file, text.error().message);
+    }
     if (options_.keeps_texts) workspace_.texts.emplace(file, *text);
     if (is_population) {  // `guidon simulate` is told which it takes
       PopulationText read = ReadPopulation(*text, file);
@@ -141,6 +146,7 @@ class Reader {
     }
     YamlResult yaml = ParseYaml(*text);
     has_unread_text_ |= !yaml.faults.empty();
+    if (kind && !yaml.faults.empty()) workspace_.unread.push_back({*kind, ""});
     for (YamlFault& fault : yaml.faults) workspace_.issues.push_back({file, fault.at, std::move(fault.issue)});
     for (YamlDocument& document : yaml.documents) {
       const Origin origin{file, std::make_shared<const SourceMap>(std::move(document.positions)), Path()};
@@ -169,7 +175,7 @@ class Reader {
       Result<EntityRecord> record = DecodeEntity(*kind, value);
       if (!record) {
         const Value* key = value.Find(ToString(*kind));
-        unread_keys_.push_back(key == nullptr ? std::string() : key->AsString());
+        workspace_.unread.push_back({*kind, key == nullptr ? std::string() : key->AsString()});
         return SayAll(record.error(), origin);
       }
       TakeEntity(*std::move(record), origin);
@@ -256,11 +262,12 @@ class Reader {
 
   // Whether what it misses may stand where we could not read, or in a definition that was refused.
   bool MayBeOfUnread(const Issue& issue) const {
-    if (!has_unread_text_ && unread_keys_.empty()) return false;
+    if (!has_unread_text_ && workspace_.unread.empty()) return false;
     if (issue.code.starts_with("unused_")) return true;
     if (std::find(kReferenceCodes.begin(), kReferenceCodes.end(), issue.code) == kReferenceCodes.end()) return false;
-    return has_unread_text_ || std::any_of(unread_keys_.begin(), unread_keys_.end(), [&](const std::string& key) {
-             return key.empty() || issue.message.find("'" + key + "'") != std::string::npos;
+    return has_unread_text_ ||
+           std::any_of(workspace_.unread.begin(), workspace_.unread.end(), [&](const EntityRef& ref) {
+             return ref.key.empty() || issue.message.find("'" + ref.key + "'") != std::string::npos;
            });
   }
 
@@ -269,8 +276,7 @@ class Reader {
   std::vector<std::string> files_;
   std::set<std::string> folders_;
   bool has_project_ = false;
-  bool has_unread_text_ = false;          // of a file: nobody knows what it defines
-  std::vector<std::string> unread_keys_;  // of definitions that were refused; empty: not even that is known
+  bool has_unread_text_ = false;  // of a file: nobody knows what it defines
   Origin project_{std::string(kProjectFile), std::make_shared<const SourceMap>(), Path()};
 };
 

@@ -43,7 +43,10 @@ struct Workspace {
   Definitions definitions;  // states empty
   std::vector<FlagTest> tests;
   std::map<EntityRef, Origin> origins;
-  std::vector<Origin> test_origins;          // of `tests`
+  std::vector<Origin> test_origins;  // of `tests`
+  // What stands in the files and was refused, so that it is not in `definitions`. Without a key: nobody knows which, or
+  // how many, of that kind.
+  std::vector<EntityRef> unread;
   std::map<std::string, std::string> texts;  // of the files that it was read from, by path; empty unless asked for
   std::vector<PlacedIssue> issues;           // of reading and of validation; by file and place
   std::size_t Count(Severity severity) const;

@@ -64,7 +64,7 @@ TEST_F(GateRecordTest, EachRunIsInTheLogAsItsDocumentSaysIt) {
     EXPECT_EQ(ToJson(*gate.Find(member)), ToJson(*document.Find(member))) << member;
   }
   EXPECT_EQ(ToJson(*gate.Find("failed")), R"(["static.owner"])");
-  EXPECT_EQ(ToJson(*gate.Find("looked")), R"(["static","change","live"])");
+  EXPECT_EQ(ToJson(*gate.Find("looked")), R"(["static","tests","change","live"])");
   EXPECT_EQ(gate.Find("day")->AsString(), "2026-11-30");
   EXPECT_THAT(Cli({"audit", "log", "--action", "gate.run"}).output,
               HasSubstr("gate.run: production may not be released: static.owner, by policy release\n"));

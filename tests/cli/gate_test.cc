@@ -202,8 +202,8 @@ TEST_F(GateServerTest, BesideAConflictTheRestIsComparedAllTheSame) {
   EXPECT_THAT(neither.output, HasSubstr("not looked at: change, as nothing can be told without what is refused or in "
                                         "conflict\n"));
   const Value document = JsonOf(Gate({"--json"}));
-  EXPECT_EQ(*document.Find("looked")->AsArray().at(1).Find("group"), Value("change"));
-  EXPECT_EQ(*document.Find("looked")->AsArray().at(1).Find("done"), Value(false));
+  EXPECT_EQ(*document.Find("looked")->AsArray().at(2).Find("group"), Value("change"));
+  EXPECT_EQ(*document.Find("looked")->AsArray().at(2).Find("done"), Value(false));
 }
 
 TEST_F(GateServerTest, TheSameIsToldInTheSameBytesWhileRequestsAreOpen) {

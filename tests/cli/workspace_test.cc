@@ -203,6 +203,7 @@ TEST(GateTest, PassesWhatIsValidAndFailsWhatIsNot) {
             "fail    static.definitions  " + files.path() +
                 "/flags/a.yaml:4:1\n        flag checkout.layout: unknown key 'enviroments' in a flag (did "
                 "you mean 'environments'?)\n"
+                "not looked at: tests, as the definitions have errors\n"
                 "not looked at: change, as --offline was given, and no --snapshot\n"
                 "not looked at: code, as no --code was given\n"
                 "not looked at: live, as --offline was given\n"

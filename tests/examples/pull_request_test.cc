@@ -132,6 +132,36 @@ TEST_F(PullRequestTest, IsToldAllFiveInOneRunAndPassesWhenTheyAreMended) {
   EXPECT_THAT(shop_.Read("../home/markdown"), ::testing::HasSubstr("May be released to production"));
 }
 
+// A definition that cannot be used hides what can be told without it: that of the other files and of the code. What the
+// change would do, and whether tests pass, is told when it is mended.
+TEST_F(PullRequestTest, IsToldOfAnErrorInTheDefinitionsAndOfTheCodeInOneRun) {
+  const Fault& test = Faults()[0];
+  const Fault& code = Faults()[1];
+  const std::string type = "flag: search.engine\ntype: string\n", wrong = "flag: search.engine\ntype: strng\n";
+  shop_.Edit("flags/flags/search-engine.yaml", type, wrong);
+  shop_.Edit(code.file, code.before, code.after);
+  shop_.Edit(test.file, test.before, test.after);
+  EXPECT_EQ(Gate().exit_code, 1);
+  // The code reads what was refused, too, and that is no misspelling.
+  EXPECT_EQ(Rules(), (std::set<std::string>{"static.definitions", "code.unknown-flag"}));
+  EXPECT_EQ(Failures().size(), 2u);
+  const std::string table = shop_.Read("../home/table");
+  EXPECT_THAT(table, ::testing::HasSubstr("flags/flags/search-engine.yaml:2:7\n"));
+  EXPECT_THAT(table, ::testing::HasSubstr(
+                         "flag payment.v2: the code reads it, and there is no such flag (did you\n        mean "));
+  EXPECT_THAT(table, ::testing::HasSubstr("not looked at: tests, as the definitions have errors\n"
+                                          "not looked at: change, as the definitions have errors\n"));
+  EXPECT_THAT(table, ::testing::Not(::testing::HasSubstr("not looked at: code")));
+  EXPECT_THAT(shop_.Read("../home/markdown"), ::testing::HasSubstr("- tests: the definitions have errors\n"));
+
+  shop_.Edit("flags/flags/search-engine.yaml", wrong, type);
+  EXPECT_EQ(Gate().exit_code, 1);
+  EXPECT_EQ(Rules(), (std::set<std::string>{test.rule, code.rule}));
+  shop_.Edit(code.file, code.after, code.before);
+  shop_.Edit(test.file, test.after, test.before);
+  EXPECT_EQ(Gate().exit_code, 0) << shop_.Read("../home/table");
+}
+
 // The same from a file of the server, without it.
 TEST_F(PullRequestTest, IsToldTheSameOffline) {
   ASSERT_EQ(shop_

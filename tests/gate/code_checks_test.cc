@@ -147,5 +147,50 @@ TEST(CodeChecksTest, FallbacksAreWhatTheFlagServesThereWhileItIsOff) {
   EXPECT_THAT(Found("code.unsafe-default", {{"days", Wanted::kNumber, Value(14)}}, "staging"), IsEmpty());
 }
 
+// "RULE SUBJECT: MESSAGE (FIX)" of reads of these, with files that have errors.
+std::vector<std::string> FoundBeside(const std::vector<std::pair<std::string, std::string>>& wrong,
+                                     const std::vector<std::string>& keys) {
+  std::vector<std::pair<std::string, std::string>> all = kProject;
+  all.insert(all.end(), wrong.begin(), wrong.end());
+  const Files files(all);
+  const Workspace workspace = files.Read();
+  EXPECT_TRUE(workspace.HasErrors());
+  std::vector<refs::Reference> references;
+  for (const std::string& key : keys) references.push_back({.key = key, .file = "a.cc", .line = 1, .by = "Bool"});
+  std::vector<std::string> found;
+  for (const Finding& finding : CheckCode({workspace, "production", references, kDay})) {
+    found.push_back(finding.rule + " " + SentenceOf(finding));
+  }
+  return found;
+}
+
+TEST(CodeChecksTest, BesideDefinitionsWithErrorsTheRestIsLookedAt) {
+  // What was refused is known by its key, and nothing is unused: that may look at it.
+  const std::pair<std::string, std::string> refused = {"flags/wrong.yaml", "flag: wrong\ntype: booleann\n"};
+  EXPECT_THAT(FoundBeside({refused}, {"wrong", "wrogn", "old"}),
+              ElementsAre("code.unknown-flag flag wrogn: the code reads it, and there is no such flag (did you mean "
+                          "'wrong'?)",
+                          "code.archived-flag flag old: the code reads it, and it is archived (remove the read)"));
+  // An error that hides no definition hides nothing.
+  const std::string elsewhere = "flag: a\ntype: boolean\nowner: x\nenvironments: { nowhere: { enabled: false } }\n";
+  EXPECT_THAT(
+      FoundBeside({{"flags/b.yaml", elsewhere}}, {"wrogn", "layout", "days", "wallets", "code.v2"}),
+      ElementsAre(::testing::HasSubstr("code.unknown-flag flag wrogn: "),
+                  "code.unused-flag flag expired: no code reads it (archive it, or name with `--code` where else "
+                  "it is read)",
+                  ::testing::HasSubstr("code.unused-flag flag a: ")));
+  // A definition without a key, or a text that is no YAML: it may be any.
+  for (const char* text : {"type: boolean\n", "flag: [\n"}) {
+    EXPECT_THAT(FoundBeside({{"flags/wrong.yaml", text}}, {"wrogn", "old"}),
+                ElementsAre(::testing::HasSubstr("code.archived-flag")))
+        << text;
+  }
+  // It is no flag where flags do not stand.
+  EXPECT_THAT(FoundBeside({{"segments/wrong.yaml", "segment: [\n"}}, {"wrogn"}),
+              ElementsAre(::testing::HasSubstr("code.unknown-flag flag wrogn: ")));
+  EXPECT_THAT(FoundBeside({{"metrics/m.yaml", "metric: wrong\ntype: none\n"}}, {"wrong"}),
+              ElementsAre(::testing::HasSubstr("code.unknown-flag flag wrong: ")));
+}
+
 }  // namespace
 }  // namespace guidon::gate

@@ -163,8 +163,12 @@ Finding Of(const std::string& rule, const std::string& subject, Severity severit
 }
 
 Report Found(std::vector<Finding> findings) {
-  Report report{
-      "production", "default", "", kToday, {{"static", true, ""}, {"live", false, "--offline was given"}}, {}};
+  Report report{"production",
+                "default",
+                "",
+                kToday,
+                {{"static", true, ""}, {"tests", true, ""}, {"live", false, "--offline was given"}},
+                {}};
   report.findings = std::move(findings);
   return report;
 }
