@@ -47,7 +47,14 @@ struct Surviving {
   Value value;
 };
 
-// The one variation that an environment serves to everybody, whatever is asked; nullopt: there are several.
+// Where the flag is defined.
+struct Held {
+  const EntitySet& entities;
+  bool of_files = false;                   // whose experiments have no state but the written one
+  std::vector<Undecodable> undecodable{};  // of a server that knows more
+};
+
+// The one variation that an environment serves to everybody by the flag alone; nullopt: there are several.
 std::optional<std::string> ServedAlone(const FlagDefinition& flag, const std::string& environment) {
   const Targeting* targeting = flag.FindEnvironment(environment);
   if (targeting == nullptr) return flag.type == FlagType::kBoolean ? std::optional<std::string>("off") : std::nullopt;
@@ -68,6 +75,47 @@ std::optional<std::string> ServedAlone(const FlagDefinition& flag, const std::st
   return is_fixed && served.size() == 1 ? std::optional(*served.begin()) : std::nullopt;
 }
 
+// nullopt: files leave it to the server.
+std::optional<ExperimentStatus> StatusOf(const ExperimentRecord& record, bool of_files) {
+  return of_files ? record.definition.state : std::optional(record.state.status);
+}
+
+// Whether it may serve somebody another variation than its flag would, now or as soon as it goes on.
+bool MayServe(const ExperimentRecord& record, bool of_files) {
+  const std::optional<ExperimentStatus> status = StatusOf(record, of_files);
+  if (!status) return true;
+  switch (*status) {
+    case ExperimentStatus::kScheduled:
+    case ExperimentStatus::kRunning:
+    case ExperimentStatus::kPaused:
+      return true;
+    case ExperimentStatus::kDraft:
+      return !record.definition.force.empty();
+    case ExperimentStatus::kConcluded:
+      return !record.definition.holdout.empty();
+    case ExperimentStatus::kStopped:
+      return false;
+  }
+  return true;
+}
+
+// The experiment that keeps a flag from serving one variation alone; "": none does. One that cannot be read may.
+std::string ServingExperiment(const Held& all, const FlagDefinition& flag, const std::string& environment) {
+  const Targeting* targeting = flag.FindEnvironment(environment);
+  if (targeting == nullptr || !targeting->enabled) return "";
+  for (const ExperimentRecord& record : all.entities.experiments) {
+    const Experiment& experiment = record.definition;
+    if (experiment.flag == flag.key && experiment.environment == environment && !experiment.archived &&
+        MayServe(record, all.of_files)) {
+      return experiment.key;
+    }
+  }
+  for (const Undecodable& other : all.undecodable) {
+    if (other.flag == flag.key) return other.ref.key;
+  }
+  return "";
+}
+
 std::vector<std::string> NamesOf(const FlagDefinition& flag) {
   std::vector<std::string> names;
   for (const Variation& variation : flag.variations) names.push_back(variation.name);
@@ -80,7 +128,7 @@ std::string List(const std::vector<std::string>& names) {
   return text;
 }
 
-Result<Surviving> ChosenOf(const FlagDefinition& flag, const RemoveOptions& options) {
+Result<Surviving> ChosenOf(const Held& all, const FlagDefinition& flag, const RemoveOptions& options) {
   std::string name = options.keep;
   if (name.empty()) {
     if (flag.archived) {
@@ -88,10 +136,12 @@ Result<Surviving> ChosenOf(const FlagDefinition& flag, const RemoveOptions& opti
                                            "on: say with --keep which variation stays (" + List(NamesOf(flag)) + ")");
     }
     const std::optional<std::string> alone = ServedAlone(flag, options.environment);
-    if (!alone) {
+    const std::string experiment = ServingExperiment(all, flag, options.environment);
+    if (!alone || !experiment.empty()) {
       return Fail(ErrorCode::kInvalid, "flag '" + flag.key + "' does not serve one variation alone in " +
-                                           options.environment + ": say with --keep which one stays (" +
-                                           List(NamesOf(flag)) + ")");
+                                           options.environment +
+                                           (experiment.empty() ? "" : ", as experiment '" + experiment + "' is on it") +
+                                           ": say with --keep which one stays (" + List(NamesOf(flag)) + ")");
     }
     name = *alone;
   }
@@ -120,11 +170,11 @@ Error NoSuchFlag(const EntitySet& entities, const std::string& key, const std::s
 
 // The exit code of what went wrong; said already.
 std::optional<int> FindSurviving(const RemoveOptions& options, Surviving& surviving) {
-  const auto take = [&](const EntitySet& entities, const std::string& where) -> std::optional<int> {
-    const FlagRecord* record = entities.FindFlag(options.flag);
+  const auto take = [&](const Held& all, const std::string& where) -> std::optional<int> {
+    const FlagRecord* record = all.entities.FindFlag(options.flag);
     const FlagDefinition* flag = record == nullptr ? nullptr : &record->definition;
-    if (flag == nullptr) return Explain(NoSuchFlag(entities, options.flag, where), options.json);
-    const Result<Surviving> chosen = ChosenOf(*flag, options);
+    if (flag == nullptr) return Explain(NoSuchFlag(all.entities, options.flag, where), options.json);
+    const Result<Surviving> chosen = ChosenOf(all, *flag, options);
     if (!chosen) return Explain(chosen.error(), options.json);
     surviving = *chosen;
     return std::nullopt;
@@ -136,7 +186,7 @@ std::optional<int> FindSurviving(const RemoveOptions& options, Surviving& surviv
     if (!options.environment.empty() && project.FindEnvironment(options.environment) == nullptr) {
       return Explain(NoSuchEnvironment(project, options.environment), options.json);
     }
-    return take(workspace->definitions.entities, "the workspace");
+    return take({workspace->definitions.entities, true}, "the workspace");
   }
   if (options.environment.empty()) {
     surviving = Literally(options.keep);
@@ -150,7 +200,7 @@ std::optional<int> FindSurviving(const RemoveOptions& options, Surviving& surviv
   if (!answer->ok()) return Explain(*answer, options.json);
   const Result<SnapshotDocument> document = DecodeSnapshot(answer->text);
   if (!document) return Explain(document.error(), options.json);
-  return take(document->snapshot.entities, options.environment);
+  return take({document->snapshot.entities, false, document->undecodable}, options.environment);
 }
 
 // ---- The program that parses
