@@ -9,6 +9,11 @@ bool IsBlank(char c) {
   return c == ' ' || c == '\t' || c == '\r';
 }
 
+bool IsOfWord(char c) {
+  return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+
 bool IsBlankLine(std::string_view text, std::size_t at) {
   const std::size_t begin = LineBegin(text, at), end = LineEnd(text, at);
   return std::all_of(text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(end),
@@ -66,13 +71,20 @@ Result<std::string> Edits::ApplyTo(std::string_view text, Spans* touched) const 
   std::stable_sort(all.begin(), all.end(), [](const Edit& a, const Edit& b) { return a.begin < b.begin; });
   std::string out;
   std::size_t at = 0;
+  // Where a change ends two words do not become one.
+  const auto append = [&out](std::string_view more) {
+    if (!out.empty() && !more.empty() && IsOfWord(out.back()) && IsOfWord(more.front())) out += ' ';
+    out.append(more);
+  };
   for (const Edit& edit : all) {
-    out.append(text.substr(at, edit.begin - at));
-    if (touched != nullptr) touched->emplace_back(out.size(), edit.text.size());
-    out.append(edit.text);
+    append(text.substr(at, edit.begin - at));
+    const std::size_t begin = out.size();
+    append(edit.text);
+    if (touched != nullptr) touched->emplace_back(begin, out.size() - begin);
     at = edit.end;
   }
-  return out.append(text.substr(at));
+  append(text.substr(at));
+  return out;
 }
 
 std::size_t LineBegin(std::string_view text, std::size_t at) {

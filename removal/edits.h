@@ -37,7 +37,7 @@ class Edits {
   std::vector<Edit> sorted() const;                       // without blanks
 
   // kConflict: two of them overlap, and neither lies within the other. `touched`: where the new text was changed, as
-  // begin and size.
+  // begin and size. What would join two words to one leaves a blank between them.
   using Spans = std::vector<std::pair<std::size_t, std::size_t>>;
   Result<std::string> ApplyTo(std::string_view text, Spans* touched = nullptr) const;
 

@@ -16,7 +16,7 @@ TEST(EditsTest, WhatLiesWithinAnotherGoesWithIt) {
   Edits edits;
   edits.Replace(6, 9, "x");
   edits.Delete(4, 12);
-  EXPECT_EQ(Applied(edits, "0123456789abcdef"), "0123cdef");
+  EXPECT_EQ(Applied(edits, "0123456789abcdef"), "0123 cdef");
 }
 
 TEST(EditsTest, TheSameTwiceCountsOnce) {
@@ -30,7 +30,15 @@ TEST(EditsTest, DeletionsThatOverlapAreOne) {
   Edits edits;
   edits.Delete(2, 6);
   edits.Delete(4, 8);
-  EXPECT_EQ(Applied(edits, "0123456789"), "0189");
+  EXPECT_EQ(Applied(edits, "0123456789"), "01 89");
+}
+
+TEST(EditsTest, NoTwoWordsBecomeOne) {
+  Edits edits;
+  edits.Replace(6, 10, "true");
+  edits.Delete(15, 16);
+  edits.Delete(17, 18);
+  EXPECT_EQ(Applied(edits, "return(on)and y(x)z + (1)"), "return true and y x z + (1)");
 }
 
 TEST(EditsTest, TextsThatOverlapAreRefused) {
