@@ -176,24 +176,44 @@ std::string Quoted(const std::string& text) {
   return quoted + "\"";
 }
 
-// `typed`: the text alone would be of another type where it stands.
-std::string LiteralOf(const Known& known, bool typed) {
+// Of what a literal becomes one by itself, and nothing else could be meant.
+bool TakesLiteral(clang::QualType type) {
+  type = type.getNonReferenceType();
+  return type->getContainedAutoType() == nullptr && (type->isArithmeticType() || IsText(type));
+}
+
+// Of this very type, or, where it is `bare`, of one that becomes it; nullopt: there is none.
+std::optional<std::string> LiteralOf(const Known& known, clang::QualType type, bool bare,
+                                     const clang::ASTContext& context) {
+  type = type.getCanonicalType().getUnqualifiedType();
   switch (known.kind) {
     case Known::Kind::kBool:
+      if (!bare && !type->isBooleanType()) return std::nullopt;
       return known.truth ? "true" : "false";
-    case Known::Kind::kInt:
-      return typed ? "std::int64_t{" + std::to_string(known.whole) + "}" : std::to_string(known.whole);
+    case Known::Kind::kInt: {
+      const std::string digits = std::to_string(known.whole);
+      if (bare || type == context.IntTy) return digits;
+      if (type == context.getIntTypeForBitwidth(64, true)) return "std::int64_t{" + digits + "}";
+      if (!type->isIntegerType() || type->isEnumeralType()) return std::nullopt;
+      return "static_cast<" + type.getAsString(context.getPrintingPolicy()) + ">(" + digits + ")";
+    }
     case Known::Kind::kDouble: {
+      if (!bare && !type->isSpecificBuiltinType(clang::BuiltinType::Double)) return std::nullopt;
       std::string text = ToJson(Value(known.number));
       if (text.find_first_of(".eE") == std::string::npos) text += ".0";
       return text;
     }
-    case Known::Kind::kText:
-      return typed ? "std::string(" + Quoted(known.text) + ")" : Quoted(known.text);
+    case Known::Kind::kText: {
+      if (bare) return Quoted(known.text);
+      const std::string name = type.getAsString(context.getPrintingPolicy());
+      if (name == "std::basic_string<char>") return "std::string(" + Quoted(known.text) + ")";
+      if (name == "std::basic_string_view<char>") return "std::string_view(" + Quoted(known.text) + ")";
+      return std::nullopt;
+    }
     case Known::Kind::kEnumerator:
-      return known.enumerator;
+      return bare || type->isEnumeralType() ? std::optional(known.enumerator) : std::nullopt;
   }
-  return "";
+  return std::nullopt;
 }
 
 // Without what the compiler has added.
@@ -276,7 +296,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (!function->doesThisDeclarationHaveABody() || IsOfLambda(function)) return true;
     if (const auto* constructor = dyn_cast<clang::CXXConstructorDecl>(function)) Initializers(constructor);
     function_ = function;
-    returns_typed_ = function->getReturnType()->getContainedAutoType() == nullptr;
+    returns_typed_ = TakesLiteral(function->getReturnType());
     Statement(function->getBody(), {});
     function_ = nullptr;
     NoteConstant(function);
@@ -295,7 +315,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (knowledge_.HandleOf(variable->getInit()) != nullptr) {
       NoteHandle(variable);
     } else {
-      Expression(variable->getInit(), !variable->getType()->getContainedAutoType());
+      Expression(variable->getInit(), TakesLiteral(variable->getType()));
       NoteStored(variable, variable->getInit());
     }
     return true;
@@ -306,7 +326,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (knowledge_.IsHandle(field)) NoteHandle(field);
     if (field->hasInClassInitializer() && field->getInClassInitializer() != nullptr &&
         knowledge_.HandleOf(field->getInClassInitializer()) == nullptr) {
-      Expression(field->getInClassInitializer(), true);
+      Expression(field->getInClassInitializer(), TakesLiteral(field->getType()));
       NoteStored(field, field->getInClassInitializer());
     }
     return true;
@@ -437,13 +457,94 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     const std::optional<Known> condition = knowledge_.Evaluate(choice->getCond());
     if (!condition || !condition->of_flag || !condition->effects.empty() || !condition->Truth()) return nullptr;
     const clang::Expr* chosen = *condition->Truth() ? choice->getTrueExpr() : choice->getFalseExpr();
-    const clang::Expr* bare = chosen->IgnoreParens();
-    if (choice->isPRValue() && Written(bare)->isGLValue() && IsKept(choice)) return nullptr;
-    const auto decayed = [&](clang::QualType type) {
-      return (type->isArrayType() ? context_.getArrayDecayedType(type) : type).getCanonicalType();
-    };
-    const clang::QualType of_chosen = decayed(Written(bare)->getType()), of_both = decayed(choice->getType());
-    return of_chosen.getUnqualifiedType() == of_both.getUnqualifiedType() ? chosen : nullptr;
+    const clang::Expr* side = Written(chosen->IgnoreParens());
+    const clang::QualType of_side = side->getType(), of_both = choice->getType();
+    const bool decays = of_side->isArrayType() && !of_both->isArrayType();
+    const clang::QualType decayed = decays ? context_.getArrayDecayedType(of_side) : of_side;
+    if (decayed.getCanonicalType().getUnqualifiedType() != of_both.getCanonicalType().getUnqualifiedType()) {
+      return nullptr;
+    }
+    if (side->isGLValue() && IsTypeTold(choice, decays)) return nullptr;
+    if (choice->isPRValue()) {
+      if (!side->isGLValue() || decays) return chosen;
+      if (IsKept(choice)) return nullptr;
+      return !of_side.isConstQualified() && IsChoiceOfOverload(choice) ? nullptr : chosen;
+    }
+    const bool is_same = of_side.getCanonicalType().getQualifiers() == of_both.getCanonicalType().getQualifiers();
+    return is_same || !IsChoiceOfOverload(choice) ? chosen : nullptr;
+  }
+
+  // Whether more of it is asked than its value: of which type it is, and what kind of expression; `decays`: a pointer
+  // would be an array.
+  bool IsTypeTold(const clang::Expr* expression, bool decays) const {
+    clang::DynTypedNode node = clang::DynTypedNode::create(*expression);
+    while (true) {
+      const clang::DynTypedNodeList parents = context_.getParents(node);
+      if (parents.size() != 1) return false;
+      node = parents[0];
+      const auto is_told = [](clang::QualType type) {
+        const clang::AutoType* deduced = type->getContainedAutoType();
+        return deduced != nullptr && deduced->isDecltypeAuto();
+      };
+      if (const auto* variable = node.get<clang::VarDecl>()) return is_told(variable->getType());
+      if (node.get<clang::ReturnStmt>()) return function_ != nullptr && is_told(function_->getDeclaredReturnType());
+      if (decays && (node.get<clang::UnaryExprOrTypeTraitExpr>() || node.get<clang::MaterializeTemporaryExpr>())) {
+        return true;
+      }
+      if (!node.get<clang::Expr>() || node.get<clang::CallExpr>()) return false;
+      if (!node.get<clang::ImplicitCastExpr>() && !node.get<clang::ParenExpr>() && !node.get<clang::FullExpr>() &&
+          !node.get<clang::MaterializeTemporaryExpr>() && !node.get<clang::CXXBindTemporaryExpr>()) {
+        return false;
+      }
+    }
+  }
+
+  // Whether one of the functions of that name could take it to change it, and would be called for it.
+  static bool MayBeChanged(const clang::FunctionDecl* called, unsigned at) {
+    if (called == nullptr) return true;
+    for (const clang::NamedDecl* decl : called->getDeclContext()->lookup(called->getDeclName())) {
+      const auto* made_of = dyn_cast<clang::FunctionTemplateDecl>(decl);
+      const auto* function = made_of != nullptr ? made_of->getTemplatedDecl() : dyn_cast<clang::FunctionDecl>(decl);
+      if (function == nullptr || function->getNumParams() <= at) continue;
+      const clang::QualType type = function->getParamDecl(at)->getType();
+      if (type->isLValueReferenceType() && !type.getNonReferenceType().isConstQualified()) return true;
+      if (type->isRValueReferenceType() && made_of != nullptr) return true;
+    }
+    return false;
+  }
+
+  // Whether something else could be called for what may be changed.
+  bool IsChoiceOfOverload(const clang::Expr* expression) const {
+    clang::DynTypedNode node = clang::DynTypedNode::create(*expression);
+    while (true) {
+      const auto* last = node.get<clang::Expr>();
+      const clang::DynTypedNodeList parents = context_.getParents(node);
+      if (parents.size() != 1) return true;
+      node = parents[0];
+      const auto is_changed = [&](const auto* call, const clang::FunctionDecl* function) {
+        for (unsigned i = 0; i < call->getNumArgs(); ++i) {
+          if (call->getArg(i) == last) return MayBeChanged(function, i);
+        }
+        return true;
+      };
+      if (const auto* cast = node.get<clang::ImplicitCastExpr>()) {
+        if (cast->getCastKind() == clang::CK_LValueToRValue) return false;
+      } else if (const auto* member = node.get<clang::MemberExpr>()) {
+        const auto* method = dyn_cast<clang::CXXMethodDecl>(member->getMemberDecl());
+        if (method == nullptr) return true;
+        return !isa<clang::CXXConversionDecl>(method) &&
+               !method->getParent()->lookup(method->getDeclName()).isSingleResult();
+      } else if (const auto* made = node.get<clang::CXXConstructExpr>()) {
+        return !made->getConstructor()->isCopyOrMoveConstructor() && is_changed(made, made->getConstructor());
+      } else if (node.get<clang::CXXOperatorCallExpr>()) {
+        return false;
+      } else if (const auto* call = node.get<clang::CallExpr>()) {
+        return is_changed(call, call->getDirectCallee());
+      } else if (!node.get<clang::ParenExpr>() && !node.get<clang::FullExpr>() &&
+                 !node.get<clang::MaterializeTemporaryExpr>() && !node.get<clang::CXXBindTemporaryExpr>()) {
+        return expression->isGLValue();
+      }
+    }
   }
 
   // A reference is bound to the value: a copy, which nobody else changes.
@@ -474,7 +575,14 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     DropParentheses(paren);
   }
 
+  // Of `sizeof(…)`, which reads as nothing without them.
+  bool IsOfTrait(const clang::ParenExpr* paren) const {
+    const clang::DynTypedNodeList parents = context_.getParents(*paren);
+    return parents.size() == 1 && parents[0].get<clang::UnaryExprOrTypeTraitExpr>() != nullptr;
+  }
+
   void DropParentheses(const clang::ParenExpr* paren) {
+    if (IsOfTrait(paren)) return;
     const std::optional<Range> open = sources_.Of(paren->getLParen(), paren->getLParen());
     const std::optional<Range> close = sources_.Of(paren->getRParen(), paren->getRParen());
     if (!open || !close) return;
@@ -500,7 +608,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
       const clang::FunctionDecl* around = function_;
       const bool returns_typed = returns_typed_;
       function_ = lambda->getCallOperator();
-      returns_typed_ = lambda->hasExplicitResultType();
+      returns_typed_ = lambda->hasExplicitResultType() && TakesLiteral(function_->getReturnType());
       Statement(lambda->getBody(), {});
       function_ = around;
       returns_typed_ = returns_typed;
@@ -509,7 +617,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (const auto* binary = dyn_cast<clang::BinaryOperator>(written); binary != nullptr && binary->isLogicalOp()) {
       return Logical(binary);
     }
-    if (const auto* choice = dyn_cast<clang::ConditionalOperator>(written)) return Choice(choice);
+    if (const auto* choice = dyn_cast<clang::ConditionalOperator>(written)) return Choice(choice, bare);
     if (const auto* paren = dyn_cast<clang::ParenExpr>(written)) {
       const clang::Expr* inner = Remaining(paren->getSubExpr());
       Expression(paren->getSubExpr(), bare);
@@ -539,13 +647,20 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (is_name && !IsLoaded(written)) return true;                // its address is used
     const bool is_read = isa<clang::CallExpr, clang::MemberExpr, clang::ConditionalOperator>(written);
     if (known.kind != Known::Kind::kBool && !is_read) return false;
-    if (const auto* choice = dyn_cast<clang::ConditionalOperator>(written); choice != nullptr && Chosen(choice)) {
-      if (!knowledge_.Evaluate(Chosen(choice))->of_flag) return false;  // the side is taken as it is written
+    if (const auto* choice = dyn_cast<clang::ConditionalOperator>(written)) {
+      // The side is taken as it is written, if it is of the same type.
+      if (Chosen(choice) != nullptr || !choice->isPRValue()) return false;
     }
     const std::optional<Range> range = sources_.Of(written);
     if (!range) return true;
-    const bool is_typed = isa<clang::CallExpr, clang::MemberExpr>(written) && !bare;
-    Replace(*range, LiteralOf(known, is_typed));
+    const std::optional<std::string> literal = LiteralOf(known, written->getType(), bare, context_);
+    if (!literal) {
+      if (isa<clang::ConditionalOperator>(written)) return false;
+      Refuse(written, "what it gives is of a type that has no literal");
+      return true;
+    }
+    const auto* paren = dyn_cast<clang::ParenExpr>(written);
+    Replace(*range, paren != nullptr && IsOfTrait(paren) ? "(" + *literal + ")" : *literal);
     return true;
   }
 
@@ -574,15 +689,18 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
       Refuse(binary, "a directive of the preprocessor lies in it");
       return;
     }
-    Delete(gone);
     if (!Written(kept)->getType()->isBooleanType() && !IsCondition(binary)) {
       // It was a boolean by standing there.
-      const std::string whole(text.substr(kept_range->begin, kept_range->end - kept_range->begin));
-      if (Remaining(kept) == Written(kept)) {
-        written_back_.push_back(*kept_range);
-        return Replace(*kept_range, "static_cast<bool>(" + whole + ")");
+      if (Remaining(kept) != Written(kept)) {
+        Refuse(binary, "what is left of it is no boolean by itself");
+        return;
       }
+      const std::string whole(text.substr(kept_range->begin, kept_range->end - kept_range->begin));
+      Delete(gone);
+      written_back_.push_back(*kept_range);
+      return Replace(*kept_range, "static_cast<bool>(" + whole + ")");
     }
+    Delete(gone);
     Expression(kept);
   }
 
@@ -604,15 +722,18 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     }
   }
 
-  void Choice(const clang::ConditionalOperator* choice) {
+  void Choice(const clang::ConditionalOperator* choice, bool bare) {
     const std::optional<Known> condition = knowledge_.Evaluate(choice->getCond());
     const clang::Expr* chosen = Chosen(choice);
     const std::optional<Range> whole = sources_.Of(choice);
     const std::optional<Range> range = chosen == nullptr ? std::nullopt : sources_.Of(chosen);
     if (condition && condition->of_flag && (!whole || !range || !condition->effects.empty())) {
-      Refuse(choice, !condition->effects.empty() ? "a call in it may do something, and stands where no statement can"
-                     : IsKept(choice)            ? "a reference is bound to what ?: gives"
-                                                 : "the two sides of ?: are of different types, or made by a macro");
+      const clang::Expr* side = condition->Truth().value_or(true) ? choice->getTrueExpr() : choice->getFalseExpr();
+      const bool decays = Written(side->IgnoreParens())->getType()->isArrayType();
+      Refuse(choice, !condition->effects.empty()  ? "a call in it may do something, and stands where no statement can"
+                     : IsKept(choice)             ? "a reference is bound to what ?: gives"
+                     : IsTypeTold(choice, decays) ? "more than the value of ?: is asked: of which type it is"
+                                                  : "the side of ?: that stays is of another type, or made by a macro");
       return;
     }
     if (!range) {
@@ -629,7 +750,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     Replace({whole->file, whole->begin, range->begin}, is_loose ? "(" : "");
     Replace({whole->file, range->end, whole->end}, is_loose ? ")" : "");
     Folded(*whole);
-    Expression(chosen);
+    Expression(chosen, bare);
   }
 
   // ---- Statements ------------------------------------------------------------------------------------------------
@@ -674,7 +795,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     for (const clang::Decl* decl : declared->decls()) {
       const auto* variable = dyn_cast<clang::VarDecl>(decl);
       if (variable == nullptr) continue;
-      Expression(variable->getInit(), variable->getType()->getContainedAutoType() == nullptr);
+      Expression(variable->getInit(), TakesLiteral(variable->getType()));
       NoteStored(variable, variable->getInit());
     }
   }
@@ -1317,7 +1438,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
           candidates_.push_back({variable, *whole, true, "", sources_.TextAt(declared->getBeginLoc()), false});
         }
       }
-      Expression(variable->getInit(), variable->getType()->getContainedAutoType() == nullptr);
+      Expression(variable->getInit(), TakesLiteral(variable->getType()));
     }
   }
 
@@ -1407,7 +1528,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     for (const Candidate& candidate : candidates_) {
       if (!candidate.of_flag || done.count(candidate.variable) != 0) continue;
       const clang::VarDecl* variable = candidate.variable;
-      Expression(variable->getInit(), variable->getType()->getContainedAutoType() == nullptr);
+      Expression(variable->getInit(), TakesLiteral(variable->getType()));
       NoteUses(variable);
     }
   }
@@ -1432,7 +1553,8 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (found == uses_.end()) return;
     for (const clang::DeclRefExpr* use : found->second) {
       if (IsGone(use)) continue;
-      AddLeft(use->getBeginLoc(), variable->getNameAsString() + " is always " + LiteralOf(*known, false) +
+      AddLeft(use->getBeginLoc(), variable->getNameAsString() + " is always " +
+                                      *LiteralOf(*known, context_.IntTy, true, context_) +
                                       (use->getBeginLoc().isMacroID() ? ", and is used in a macro" : ""));
     }
   }
@@ -1448,7 +1570,8 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
   void NoteStored(const clang::ValueDecl* decl, const clang::Expr* initializer) {
     const std::optional<Known> known = knowledge_.Evaluate(initializer);
     if (!known || !known->of_flag || !known->effects.empty()) return;
-    AddLeft(decl->getLocation(), decl->getNameAsString() + " is always " + LiteralOf(*known, false));
+    AddLeft(decl->getLocation(),
+            decl->getNameAsString() + " is always " + *LiteralOf(*known, context_.IntTy, true, context_));
   }
 
   // A function that only says what the flag says.
@@ -1459,7 +1582,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (given == nullptr || given->getRetValue() == nullptr) return;
     const std::optional<Known> known = knowledge_.Evaluate(given->getRetValue());
     if (!known || !known->of_flag || !known->effects.empty() || IsTorn(context_, function)) return;
-    constants_.emplace_back(function, LiteralOf(*known, false));
+    constants_.emplace_back(function, *LiteralOf(*known, context_.IntTy, true, context_));
   }
 
   // One that nobody else can call, and that nobody calls any more, goes.
@@ -1491,7 +1614,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
         DropInitializer(constructor, initializer, field);
         continue;
       }
-      Expression(initializer->getInit(), true);
+      Expression(initializer->getInit(), field != nullptr && TakesLiteral(field->getType()));
       if (field != nullptr) NoteStored(field, initializer->getInit());
     }
   }

@@ -50,11 +50,6 @@ bool IsOwnValue(const clang::CXXRecordDecl* record) {
          Has({"Context", "Value", "Attribute", "EvaluationDetail", "Pin", "Peek", "Flag"}, NameOf(record));
 }
 
-bool IsText(clang::QualType type) {
-  const auto* record = type.getNonReferenceType()->getAsCXXRecordDecl();
-  return record != nullptr && IsIn(record, "std") && Has({"basic_string", "basic_string_view"}, NameOf(record));
-}
-
 // A type of the standard library whose making, copying and end are nothing that anybody waits for.
 bool IsPlain(const clang::CXXRecordDecl* record) {
   return record != nullptr && IsIn(record, "std") &&
@@ -160,6 +155,11 @@ std::optional<bool> Known::Truth() const {
     default:
       return std::nullopt;
   }
+}
+
+bool IsText(clang::QualType type) {
+  const auto* record = type.getNonReferenceType()->getAsCXXRecordDecl();
+  return record != nullptr && IsIn(record, "std") && Has({"basic_string", "basic_string_view"}, NameOf(record));
 }
 
 std::string UsrOf(const clang::Decl* decl) {

@@ -48,6 +48,8 @@ std::string UsrOf(const clang::Decl* decl);
 // Whether it may be another one under another #if: a directive lies in it, or it in one.
 bool IsTorn(const clang::ASTContext& context, const clang::Decl* decl);
 
+bool IsText(clang::QualType type);  // a std::basic_string or basic_string_view, or a reference to one
+
 // A constant that every build has alike: it is written out, or made of such ones, and of no macro and under no #if.
 bool IsSettled(const clang::ASTContext& context, const clang::Expr* expression);
 
