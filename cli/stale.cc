@@ -319,7 +319,21 @@ class Stale {
     std::string command = "guidon remove " + candidate.flag->key;
     for (const std::string& source : options_.code) command += " --code " + Quoted(source);
     if (options_.code.empty()) command += " --code SRC";
-    if (candidate.survives != nullptr) command += " --keep " + Quoted(candidate.survives->name);
+    // The name of a variation says its value only where the flag is defined; of an archived one the server tells none.
+    const bool is_defined = !folder_.empty() || !candidate.flag->archived;
+    command += " --keep ";
+    if (candidate.survives != nullptr) {
+      command += Quoted(candidate.survives->name);
+    } else {
+      command += is_defined ? "VARIATION" : "VALUE";
+    }
+    if (!folder_.empty()) {
+      command += " --workspace " + Quoted(options_.workspace);
+    } else if (is_defined && !definitions_.project.environments.empty()) {
+      command +=
+          " --project " + Quoted(project_) + " --environment " + Quoted(definitions_.project.environments.front().key);
+    }
+    if (!options_.code_config.empty()) command += " --config " + Quoted(options_.code_config);
     return command;
   }
 

@@ -115,14 +115,26 @@ TEST_F(StaleServerTest, AnIssueSaysWhyWhatStaysWhereAndHow) {
       Cli({"stale", "-w", files.path(), "--code", code / "src", "--days", "1", "--issue-body", "greeting"});
   EXPECT_EQ(done.exit_code, 0) << done.errors;
   const std::string body = Shown(done.output);
-  for (const char* part :
-       {"# Remove the flag `greeting`\n\nIt is a release flag, owned by `growth`, made on 20",
-        "- 'long' alone was served for 1 day, 150 times, in production\n",
-        "The variation `long`, `\"Good morning\"`: put it where the flag is read",
-        "- `src/cart.cc:2` `String`, falls back to `\"Hi\"`\n", "1. `guidon remove greeting --code src --keep long` ",
-        "Archive the flag, and later delete the definition in `flags/greeting.yaml`.\n"}) {
+  for (const char* part : {"# Remove the flag `greeting`\n\nIt is a release flag, owned by `growth`, made on 20",
+                           "- 'long' alone was served for 1 day, 150 times, in production\n",
+                           "The variation `long`, `\"Good morning\"`: put it where the flag is read",
+                           "- `src/cart.cc:2` `String`, falls back to `\"Hi\"`\n",
+                           "1. `guidon remove greeting --code src --keep long --workspace ",
+                           "Archive the flag, and later delete the definition in `flags/greeting.yaml`.\n"}) {
     EXPECT_THAT(body, HasSubstr(part));
   }
+  EXPECT_THAT(done.output, HasSubstr(" --keep long --workspace " + files.path() + "` shows"));
+  // Of the server's flags it is the server that knows the value; of an archived one nobody says which stays.
+  const auto of_server = [&](const std::string& flag) {
+    return Cli({"stale", "--code", code / "src", "--days", "1", "--issue-body", flag}).output;
+  };
+  EXPECT_THAT(of_server("greeting"), HasSubstr(" --keep long --project shop --environment staging` shows"));
+  EXPECT_THAT(of_server("gone"), HasSubstr(" --keep VALUE` shows"));
+  const Workspace page(Texts{{"page.ts", "page();\n"}});
+  EXPECT_EQ(ToJson(*JsonOf(Cli({"remove", "greeting", "--code", page.path(), "--keep", "long", "--project", "shop",
+                                "--environment", "staging", "--json"}))
+                        .Find("kept")),
+            R"({"variation":"long","value":"Good morning"})");
   const Finished none = Cli({"stale", "-w", files.path(), "--days", "1", "--issue-body", "switch"});
   EXPECT_EQ(none.exit_code, 1);
   EXPECT_EQ(none.output, "");

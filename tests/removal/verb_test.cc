@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -283,6 +284,34 @@ TEST(RemoveVerbTest, ASourceOfSeveralTargetsIsSeenInAllWays) {
   EXPECT_EQ(TextFile(files / "src/split.cc"), split);
   EXPECT_THAT(LeftOf(done, files), ::testing::Contains(HasSubstr("src/split.cc: left as it is: it is compiled in 2 "
                                                                  "ways, and becomes something else in each")));
+}
+
+// `guidon stale` names the variation, which is not its value.
+TEST(RemoveVerbTest, TheCommandOfAnIssueKeepsTheValueOfTheVariation) {
+  const Workspace files({{"src/main.cc",
+                          "#include <guidon/client.h>\n"
+                          "int Pages(const guidon::Client& client, const guidon::Context& user) {\n"
+                          "  if (client.String(\"layout\", user, \"multi\") == \"single\") return 1;\n"
+                          "  return 4;\n"
+                          "}\n"},
+                         {"shop/guidon.yaml", "project: shop\nenvironments: { production: {} }\n"},
+                         {"shop/flags/layout.yaml",
+                          "flag: layout\ntype: string\nowner: a\nexpires: 2026-01-31\n"
+                          "variations: { single_page: single, multi_step: multi }\n"
+                          "environments: { production: { enabled: true, off: multi_step, default: single_page } }\n"}});
+  files.Write("compile_commands.json", "[" + Command(files, files / "src/main.cc") + "]");
+  const Finished issue = Guidon({"stale", "-w", files / "shop", "--code", files / "src", "--offline", "--now",
+                                 "2026-11-30T12:00:00Z", "--issue-body", "layout"});
+  ASSERT_EQ(issue.exit_code, 0) << issue.errors;
+  const std::size_t begin = issue.output.find("`guidon remove "), end = issue.output.find("` shows", begin);
+  ASSERT_NE(end, std::string::npos) << issue.output;
+  std::istringstream command(issue.output.substr(begin + 8, end - begin - 8));
+  std::vector<std::string> words;
+  for (std::string word; command >> word;) words.push_back(word);
+  words.push_back("--write");
+  const Finished done = Guidon(words);
+  EXPECT_EQ(done.errors, "");
+  EXPECT_THAT(TextFile(files / "src/main.cc"), HasSubstr("{\n  return 1;\n}\n"));
 }
 
 TEST(RemoveVerbTest, WithoutItsHelperItSaysWhatToInstall) {
