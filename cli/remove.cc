@@ -182,6 +182,10 @@ std::optional<int> FindSurviving(const RemoveOptions& options, Surviving& surviv
   if (!options.workspace.empty()) {
     const Result<Workspace> workspace = ReadWorkspace(options.workspace);
     if (!workspace) return Explain(workspace.error(), options.json);
+    if (workspace->HasErrors()) {
+      for (const PlacedIssue& placed : workspace->issues) std::cerr << Describe(placed, Err()) << "\n";
+      return Explain({ErrorCode::kInvalid, "the workspace is not valid", {}}, options.json);
+    }
     const Project& project = workspace->definitions.project;
     if (!options.environment.empty() && project.FindEnvironment(options.environment) == nullptr) {
       return Explain(NoSuchEnvironment(project, options.environment), options.json);

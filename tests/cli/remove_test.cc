@@ -83,5 +83,17 @@ TEST_F(RemoveTest, AnExperimentOfTheServerServesMoreThanOneVariation) {
             R"({"variation":"long","value":"Good morning"})");
 }
 
+TEST_F(RemoveTest, AWorkspaceWithFaultsSaysNothing) {
+  files.Write("flags/other.yaml", "flag: other\ntype: nothing\n");
+  for (const char* keep : {"", "long"}) {
+    const Finished done = Guidon(Words(*keep == 0 ? std::vector<std::string>{"-w", files.path()}
+                                                  : std::vector<std::string>{"-w", files.path(), "--keep", keep}));
+    EXPECT_EQ(done.exit_code, 2) << done.output;
+    EXPECT_EQ(done.output, "");
+    EXPECT_THAT(done.errors, HasSubstr("flags/other.yaml:2:7  error  unknown type of flag 'nothing'"));
+    EXPECT_THAT(done.errors, HasSubstr("the workspace is not valid\n"));
+  }
+}
+
 }  // namespace
 }  // namespace guidon::testing
