@@ -149,6 +149,21 @@ bool MayBeExpression(std::string_view text, std::size_t at) {
   return false;
 }
 
+// Of "it's" in the text of JSX: right behind a word no text begins, but behind a keyword, as in return'x'.
+bool IsApostrophe(std::string_view text, std::size_t at) {
+  if (at == 0) return false;
+  const auto before = static_cast<unsigned char>(text[at - 1]);
+  if (before == '_' || (before < 0x80 && !IsWordByte(text[at - 1]))) return false;
+  const std::string_view word = WordBefore(text, at);
+  for (const std::string_view keyword :
+       {"return",     "case",  "import", "from",  "typeof", "in",     "of",     "as",   "default",
+        "extends",    "else",  "do",     "throw", "await",  "yield",  "delete", "void", "new",
+        "instanceof", "keyof", "is",     "get",   "set",    "static", "async"}) {
+    if (word == keyword) return false;
+  }
+  return true;
+}
+
 Span ScriptExpression(std::string_view text, std::size_t at) {
   if (!MayBeExpression(text, at)) return {};
   bool in_class = false;
@@ -234,6 +249,7 @@ Span QuoteAt(std::string_view text, std::size_t at, Language language) {
     }
     case Language::kJavaScript:
     case Language::kTypeScript:
+      if (quote == '\'' && IsApostrophe(text, at)) return {Span::Kind::kNone, at + 1};
       return Quoted(text, at, quote, Span::Kind::kText, true);
     case Language::kJava:
       if (text.substr(at, 3) == "\"\"\"") return Tripled(text, at, "\"\"\"");
