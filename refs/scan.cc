@@ -207,6 +207,16 @@ class ArgumentReader {
   std::vector<Argument> list_;
 };
 
+// In C and C++ 0 and 1 are booleans where one is wanted.
+Argument AsWanted(const Argument& argument, Wanted wanted, Language language) {
+  Argument taken = argument;
+  if (wanted != Wanted::kBoolean || !IsOfC(language) || argument.kind != Argument::Kind::kNumber) return taken;
+  if (argument.text != "0" && argument.text != "1") return taken;
+  taken.kind = Argument::Kind::kBoolean;
+  taken.text = argument.text == "1" ? "true" : "false";
+  return taken;
+}
+
 // What a literal says; nullopt: it is none, or not decimal.
 std::optional<Value> ValueOf(const Argument& argument) {
   switch (argument.kind) {
@@ -468,10 +478,11 @@ class Scanner {
       fallback = At(arguments, call.fallback);
       if (fallback == nullptr) fallback = Named(arguments, {"default_value", "default"});
     }
-    const bool is_wrong = fallback != nullptr && IsOfAnotherType(*fallback, wanted);
+    const Argument taken = fallback == nullptr ? Argument() : AsWanted(*fallback, wanted, language_);
+    const bool is_wrong = IsOfAnotherType(taken, wanted);
     if (call.is_common && (is_wrong || HasLiteralContext(call, arguments))) return false;
     Add(call, by, key->text, key->at, wanted,
-        fallback == nullptr || fallback == key || is_wrong ? std::nullopt : ValueOf(*fallback));
+        fallback == nullptr || fallback == key || is_wrong ? std::nullopt : ValueOf(taken));
     return true;
   }
 
@@ -539,9 +550,9 @@ class Scanner {
     const std::optional<Arguments> read = ArgumentReader(text_, language_, kMaxArguments).Read(open);
     if (!read || read->list.size() < call.least || read->list.size() > call.most) return false;
     const Argument* fallback = At(*read, call.fallback);
-    const bool is_wrong = fallback != nullptr && IsOfAnotherType(*fallback, call.wanted);
+    const Argument taken = fallback == nullptr ? Argument() : AsWanted(*fallback, call.wanted, language_);
     Add(call, call.receiver + "::" + call.name, call.key_text, name, call.wanted,
-        fallback == nullptr || is_wrong ? std::nullopt : ValueOf(*fallback));
+        fallback == nullptr || IsOfAnotherType(taken, call.wanted) ? std::nullopt : ValueOf(taken));
     return true;
   }
 

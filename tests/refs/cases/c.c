@@ -11,6 +11,9 @@ int main(void) {
   guidon_bool_detail(client, "new-checkout", user, true, &why);              /* ref: new-checkout boolean true */
   guidon_reader_bool(pin, "home.header", user, false);                       /* ref: home.header boolean false */
   guidon_bool_flag* f = guidon_bool_flag_new(client, "a.handle", false);     /* ref: a.handle boolean false */
+  guidon_bool(client, "of.zero", user, 0);                                   /* ref: of.zero boolean false */
+  guidon_bool(client, "of.one", user, 1);                                    /* ref: of.one boolean true */
+  guidon_bool(client, "of.two", user, 2);                                    /* ref: of.two boolean */
   guidon_string_flag_new(client, "text.handle", "multi");                    /* ref: text.handle string "multi" */
   guidon_bool_flag_read(f, user);
   guidon_context_set_text(user, "country", "DE");

@@ -32,6 +32,7 @@ void Reads(const guidon::Client& client, const guidon::Context& user, guidon::Pi
   guidon::Flag<guidon::Value> json(client, "handle.json", {});        // ref: handle.json json
   open_feature->GetBooleanValue("open.feature", true);                // ref: open.feature boolean true
   guidon_bool(c_client, "from.c", c_user, false);                     // ref: from.c boolean false
+  client.Bool("of.one", user, 1);                                     // ref: of.one boolean true
   Both(client.Bool("first", user, false), client.Bool("second", user, true));  // ref: first boolean false ; second boolean true
 }
 
