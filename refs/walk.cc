@@ -10,6 +10,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "refs/ignore.h"
@@ -40,7 +41,8 @@ bool IsIgnored(const Level* level, const std::string& path, bool is_folder) {
 
 class Walker {
  public:
-  Walker(std::size_t max_files, std::vector<SkippedFile>& skipped) : max_files_(max_files), skipped_(skipped) {}
+  Walker(std::size_t max_files, bool may_overlap, std::vector<SkippedFile>& skipped)
+      : max_files_(max_files), may_overlap_(may_overlap), skipped_(skipped) {}
 
   Status Add(const std::string& source) {
     struct stat status {};
@@ -51,14 +53,13 @@ class Walker {
     std::string folder = fs::path(source).lexically_normal().generic_string();
     if (folder == ".") folder.clear();
     if (!folder.empty() && folder.back() != '/') folder += '/';
+    source_ = folder.size();
+    if (may_overlap_) canonical_ = Canonical(Opened(folder)) + "/";
     return Walk(folder, LevelsAbove(folder), 0);
   }
 
   std::vector<FoundFile> Take() {
     std::sort(files_.begin(), files_.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
-    files_.erase(
-        std::unique(files_.begin(), files_.end(), [](const auto& a, const auto& b) { return a.path == b.path; }),
-        files_.end());
     return std::move(files_);
   }
 
@@ -70,8 +71,18 @@ class Walker {
                                            " is in no language that we know by its ending: give a folder, or a "
                                            "file of C, C++, Python, JavaScript, TypeScript, Go, Java, Rust or YAML");
     }
+    if (may_overlap_ && !seen_.insert(Canonical(source)).second) return {};
     files_.push_back({fs::path(source).lexically_normal().generic_string(), *language});
     return {};
+  }
+
+  // Empty, or with a slash behind it.
+  static std::string Opened(const std::string& folder) { return folder.empty() ? "." : folder; }
+
+  static std::string Canonical(const std::string& path) {
+    std::error_code error;
+    const fs::path canonical = fs::canonical(path, error);
+    return error ? fs::path(path).lexically_normal().generic_string() : canonical.generic_string();
   }
 
   std::shared_ptr<const Level> WithRulesOf(const std::string& file, std::size_t folder, std::string prefix,
@@ -117,7 +128,7 @@ class Walker {
 
   // `folder` is empty or ends in a slash.
   Status Walk(const std::string& folder, std::shared_ptr<const Level> level, std::size_t depth) {
-    const std::string opened = folder.empty() ? "." : folder;
+    const std::string opened = Opened(folder);
     if (depth > kMaxDepth) {
       skipped_.push_back({folder, "more than 256 folders deep"});
       return {};
@@ -138,6 +149,7 @@ class Walker {
       } else if (type == DT_REG) {
         const std::optional<Language> language = LanguageOf(name);
         if (!language || IsIgnored(level.get(), folder + name, false)) continue;
+        if (may_overlap_ && !seen_.insert(canonical_ + folder.substr(source_) + name).second) continue;
         if (files_.size() == max_files_) {
           return Fail(ErrorCode::kTooLarge, "there are more than " + std::to_string(max_files_) +
                                                 " files to look at: name folders that are smaller");
@@ -159,7 +171,11 @@ class Walker {
   }
 
   const std::size_t max_files_;
+  const bool may_overlap_;  // there are several sources
   std::vector<SkippedFile>& skipped_;
+  std::size_t source_ = 0;  // bytes of the source that is walked
+  std::string canonical_;   // the same place, with a slash behind it: links within a source are not followed
+  std::unordered_set<std::string> seen_;
   std::vector<FoundFile> files_;
 };
 
@@ -167,7 +183,7 @@ class Walker {
 
 Result<std::vector<FoundFile>> FilesOf(const std::vector<std::string>& sources, std::size_t max_files,
                                        std::vector<SkippedFile>& skipped) {
-  Walker walker(max_files, skipped);
+  Walker walker(max_files, sources.size() > 1, skipped);
   for (const std::string& source : sources) {
     if (Status added = walker.Add(source); !added) return Fail(added.error());
   }

@@ -16,7 +16,8 @@ struct FoundFile {
   Language language = Language::kCpp;
 };
 
-// By path, each once. What cannot be read is added to `skipped`. Errors as FindReferences has them.
+// By path, each once, as the first source that has it is spelt. What cannot be read is added to `skipped`. Errors as
+// FindReferences has them.
 Result<std::vector<FoundFile>> FilesOf(const std::vector<std::string>& sources, std::size_t max_files,
                                        std::vector<SkippedFile>& skipped);
 

@@ -80,6 +80,18 @@ TEST(RefsTest, LinksAreNotFollowedAndSourcesThatOverlapAreLookedAtOnce) {
   EXPECT_THAT(scan->references, SizeIs(1));
 }
 
+TEST(RefsTest, OneFileUnderSeveralNamesIsLookedAtOnceByTheFirst) {
+  const Code code(Texts{{"src/a.cc", kRead}, {"src/below/b.cc", kRead}});
+  fs::create_directory_symlink("src", code / "link");
+  const std::string relative = fs::relative(code / "src").generic_string();
+  const Result<Scan> scan = FindReferences({relative, code / "src", code / "link", code / "link/a.cc"}, {});
+  ASSERT_TRUE(scan.has_value());
+  EXPECT_EQ(scan->files, 2u);
+  ASSERT_THAT(scan->references, SizeIs(2));
+  EXPECT_EQ(scan->references[0].file, relative + "/a.cc");
+  EXPECT_EQ(scan->references[1].file, relative + "/below/b.cc");
+}
+
 TEST(RefsTest, BinaryFilesArePassedOverAndLargeOnesAreSaid) {
   const Code code(Texts{{"binary.cc", kRead + std::string(1, '\0')}, {"large.cc", kRead + std::string(2'000, ' ')}});
   const Result<Scan> scan = FindReferences({code.path()}, {.max_file_bytes = 1'000});
