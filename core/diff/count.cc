@@ -35,6 +35,19 @@ FlagMoves CountFlag(const std::string& key, const Ruleset& before, const Ruleset
   return counts;
 }
 
+// "contexts: line 2: …; nor are lines 4, 5 and others"
+Error RefusedContexts(std::vector<Issue> issues, const std::vector<std::size_t>& lines, bool are_all) {
+  constexpr std::size_t kMostNamed = 10;
+  Error error = InvalidError("contexts", {issues.front()});
+  error.issues = std::move(issues);
+  if (lines.size() == 1 && are_all) return error;
+  error.message += lines.size() == 2 ? "; nor is line" : "; nor are lines";
+  const std::size_t named = std::min(lines.size(), kMostNamed + 1);
+  for (std::size_t i = 1; i < named; ++i) error.message += (i == 1 ? " " : ", ") + std::to_string(lines[i]);
+  if (named < lines.size() || !are_all) error.message += " and others";
+  return error;
+}
+
 }  // namespace
 
 std::vector<FlagMoves> CountMoves(const Ruleset& before, const Ruleset& after, const std::vector<Context>& contexts,
@@ -53,6 +66,8 @@ std::vector<FlagMoves> CountMoves(const Ruleset& before, const Ruleset& after, c
 Result<std::vector<Context>> ParseContexts(std::string_view text) {
   std::vector<Context> contexts;
   std::vector<Issue> issues;
+  std::vector<std::size_t> lines;  // of the issues
+  if (constexpr std::string_view kMark = "\xEF\xBB\xBF"; text.starts_with(kMark)) text.remove_prefix(kMark.size());
   for (std::size_t number = 1; !text.empty() && issues.size() < kMaxIssues; ++number) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
@@ -68,8 +83,9 @@ Result<std::vector<Context>> ParseContexts(std::string_view text) {
                     (value ? std::string("a context is an object") : value.error().message);
     issue.hint = "write one context a line, as {\"key\": \"user-42\", \"country\": \"DE\"}";
     issues.push_back(std::move(issue));
+    lines.push_back(number);
   }
-  if (!issues.empty()) return Fail(InvalidError("contexts", std::move(issues)));
+  if (!issues.empty()) return Fail(RefusedContexts(std::move(issues), lines, text.empty()));
   return contexts;
 }
 

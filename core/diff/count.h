@@ -44,8 +44,8 @@ struct FlagMoves {
 std::vector<FlagMoves> CountMoves(const Ruleset& before, const Ruleset& after, const std::vector<Context>& contexts,
                                   std::int64_t now_ms);
 
-// One context a line, as JSON: {"key": "user-42", "country": "DE"}. Blank lines are skipped. kInvalid with an issue for
-// each line that is none, naming the line.
+// One context a line, as JSON: {"key": "user-42", "country": "DE"}. Blank lines are skipped, and so is a byte
+// order mark. kInvalid with an issue for each line that is none, naming the line; its message names them all.
 Result<std::vector<Context>> ParseContexts(std::string_view text);
 
 }  // namespace guidon

@@ -116,7 +116,12 @@ TEST(ParseContextsTest, EveryLineThatIsNoObjectIsNamed) {
   EXPECT_EQ(issues[0].message, "line 2: a context is an object");
   EXPECT_EQ(issues[1].message.substr(0, 7), "line 4:");
   EXPECT_EQ(issues[2].message.substr(0, 7), "line 5:");
-  EXPECT_NE(contexts.error().message.find("line 2"), std::string::npos);
+  EXPECT_EQ(contexts.error().message,
+            "contexts: line 2: a context is an object (write one context a line, as {\"key\": \"user-42\", "
+            "\"country\": \"DE\"}); nor are lines 4, 5");
+  const std::string two = ParseContexts("1\n2\n").error().message, one = ParseContexts("{}\n1\n").error().message;
+  EXPECT_TRUE(two.ends_with("; nor is line 2")) << two;
+  EXPECT_TRUE(one.ends_with("\"country\": \"DE\"})")) << one;
 }
 
 TEST(ParseContextsTest, AFileOfAnotherFormatIsNotComplainedAboutLineByLineForEver) {
@@ -125,6 +130,15 @@ TEST(ParseContextsTest, AFileOfAnotherFormatIsNotComplainedAboutLineByLineForEve
   const auto contexts = ParseContexts(text);
   ASSERT_FALSE(contexts);
   EXPECT_EQ(contexts.error().issues.size(), 100u);
+  const std::string& message = contexts.error().message;
+  EXPECT_TRUE(message.ends_with("; nor are lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and others")) << message;
+}
+
+TEST(ParseContextsTest, AByteOrderMarkIsPassedOver) {
+  const auto contexts = ParseContexts("\xEF\xBB\xBF{\"key\":\"a\"}\n{\"key\":\"b\"}\n");
+  ASSERT_TRUE(contexts) << contexts.error().message;
+  ASSERT_EQ(contexts->size(), 2u);
+  EXPECT_EQ((*contexts)[0].key(), "a");
 }
 
 }  // namespace
