@@ -32,6 +32,7 @@ struct Covered {
 struct Results {
   std::vector<RunTest> tests;
   std::vector<Covered> places;
+  std::vector<Covered> not_enabled;  // likewise, of flags that are not; they do not count
   std::uint64_t cases = 0, failed_cases = 0, failed_tests = 0;
   std::size_t covered = 0;
 };
@@ -72,8 +73,9 @@ Results RunAll(const TestOptions& options, const Workspace& workspace, std::int6
   });
   for (DecidingPlace& place : runner.Coverage()) {
     const Origin& origin = workspace.origins.at({EntityKind::kFlag, place.flag});
-    results.covered += place.is_covered ? 1 : 0;
-    results.places.push_back({origin.file, origin.Of(place.path), std::move(place)});
+    results.covered += place.is_enabled && place.is_covered ? 1 : 0;
+    std::vector<Covered>& places = place.is_enabled ? results.places : results.not_enabled;
+    places.push_back({origin.file, origin.Of(place.path), std::move(place)});
   }
   return results;
 }
@@ -113,19 +115,31 @@ void PrintFailure(const RunTest& test) {
   }
 }
 
+// In one line where that fits.
+void PrintPlace(const Covered& covered) {
+  const std::string at = Printable(At(covered.file, covered.at));
+  const std::string how = covered.place.is_enabled ? "not covered" : "not enabled";
+  const std::string what =
+      Printable(covered.place.flag + " in " + covered.place.environment + ": " + covered.place.name);
+  const bool fits = Width(at + "  " + how + "  " + what) <= LineWidth();
+  std::cout << at << "  " << (covered.place.is_enabled ? Out().Yellow(how) : how)
+            << (fits ? "  " + what : "\n" + Wrapped(what, 4)) << "\n";
+}
+
 void PrintCoverage(const TestOptions& options, const Results& results) {
   if (options.coverage) {
     for (const Covered& covered : results.places) {
-      if (covered.place.is_covered) continue;
-      std::cout << At(covered.file, covered.at) << "  " << Out().Yellow("not covered") << "  " << covered.place.flag
-                << " in " << covered.place.environment << ": " << Printable(covered.place.name) << "\n";
+      if (!covered.place.is_covered) PrintPlace(covered);
     }
+    for (const Covered& covered : results.not_enabled) PrintPlace(covered);
   }
-  std::cout << (IsEnough(options, results) ? "" : Out().Red("too little") + "  ") << "covered " << results.covered
-            << " of " << results.places.size() << " places where an answer is decided ("
-            << FormatPercent(ShareCovered(results) / 100 * 100) << ")";
-  if (options.require_coverage) std::cout << "; wanted " << FormatPercent(*options.require_coverage);
-  std::cout << "\n";
+  std::string summary = IsEnough(options, results) ? "" : Out().Red("too little") + "  ";
+  summary += "covered " + std::to_string(results.covered) + " of " + std::to_string(results.places.size()) +
+             " places where an answer is decided (" + FormatPercent(ShareCovered(results) / 100 * 100) + ")";
+  if (options.require_coverage) summary += "; wanted " + FormatPercent(*options.require_coverage);
+  std::cout << Wrapped(summary, 0) << "\n";
+  if (results.not_enabled.empty()) return;
+  std::cout << "not counted: " << Plural(results.not_enabled.size(), "place") << " where the flag is not enabled\n";
 }
 
 Value DescribeTest(const RunTest& test) {
@@ -158,13 +172,16 @@ void PrintAsJson(const TestOptions& options, const Results& results, bool passed
                 {"tests", Value(std::move(tests))}};
   if (options.coverage || options.require_coverage) {
     Array places;
-    for (const Covered& covered : results.places) {
-      places.push_back(Object{{"flag", Value(covered.place.flag)},
-                              {"environment", Value(covered.place.environment)},
-                              {"place", Value(covered.place.name)},
-                              {"file", Value(covered.file)},
-                              {"line", Value(covered.at.line)},
-                              {"covered", Value(covered.place.is_covered)}});
+    for (const std::vector<Covered>* list : {&results.places, &results.not_enabled}) {
+      for (const Covered& covered : *list) {
+        places.push_back(Object{{"flag", Value(covered.place.flag)},
+                                {"environment", Value(covered.place.environment)},
+                                {"place", Value(covered.place.name)},
+                                {"file", Value(covered.file)},
+                                {"line", Value(covered.at.line)},
+                                {"enabled", Value(covered.place.is_enabled)},
+                                {"covered", Value(covered.place.is_covered)}});
+      }
     }
     object.Append("coverage", Object{{"covered", Value(results.covered)},
                                      {"of", Value(results.places.size())},

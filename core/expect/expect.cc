@@ -236,9 +236,9 @@ std::vector<DecidingPlace> TestRunner::Coverage() const {
   for (const FlagRecord& record : definitions_.entities.flags) {
     if (record.definition.archived) continue;
     for (const Targeting& targeting : record.definition.environments) {
-      if (!targeting.enabled) continue;
       const auto decided = decided_.find({record.definition.key, targeting.environment});
       for (DecidingPlace& place : PlacesOf(record.definition, targeting, definitions_.entities)) {
+        place.is_enabled = targeting.enabled;
         place.is_covered = decided != decided_.end() && decided->second.contains(place.name);
         all.push_back(std::move(place));
       }

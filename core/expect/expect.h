@@ -47,13 +47,14 @@ struct TestOutcome {
   bool passed() const { return failed == 0; }
 };
 
-// Somewhere in the targeting of an enabled flag where an answer can be decided.
+// Somewhere in the targeting of a flag where an answer can be decided.
 struct DecidingPlace {
   std::string flag, environment;
   std::string name;  // "rule staff", "rule 3" (which has no id), "targets", "requires payments.v2", "experiment KEY",
                      // "default"
   Path path;         // within the flag's definition; of an experiment on the default: of the `default`
   bool is_covered = false;  // a test's answer was decided here
+  bool is_enabled = true;   // the flag is there; where it is not, nothing is decided, and no test can see it
 };
 
 class TestRunner {
@@ -67,8 +68,8 @@ class TestRunner {
   TestOutcome Run(const FlagTest& test);
   TestOutcome Run(const Experiment& experiment, const ExperimentTest& test);
 
-  // Of all enabled flags that do not answer everybody alike; by flag in the order of the definitions, then by
-  // environment, then by place.
+  // Of all flags that do not answer everybody alike, or would not if they were enabled; by flag in the order of the
+  // definitions, then by environment, then by place.
   std::vector<DecidingPlace> Coverage() const;
 
  private:

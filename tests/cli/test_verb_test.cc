@@ -136,6 +136,31 @@ TEST(TestVerbTest, WhatNoTestHasSeenDecideIsListedAndMayBeTooMuch) {
   EXPECT_EQ(Guidon({"test", fewer.path(), "--require-coverage", "all"}).exit_code, 2);
 }
 
+TEST(TestVerbTest, PlacesWhereTheFlagIsNotEnabledAreListedApart) {
+  Workspace files(Files());
+  files.Write("flags/later.yaml",
+              "flag: later\ntype: boolean\nowner: payments\nenvironments:\n  production:\n    enabled: false\n"
+              "    rules:\n      - { id: a-rule-that-has-quite-a-long-name-indeed, when: { country: NO }, serve: on }\n"
+              "    default: off\n");
+  const Finished listed = Guidon({"test", files.path(), "--coverage", "--require-coverage", "100%"});
+  EXPECT_EQ(listed.exit_code, 0);
+  EXPECT_EQ(listed.output,
+            "flags/later.yaml:8:9  not enabled  later in production: rule a-rule-that-has-quite-a-long-name-indeed\n"
+            "flags/later.yaml:9:14  not enabled  later in production: default\n"
+            "covered 3 of 3 places where an answer is decided (100%); wanted 100%\n"
+            "not counted: 2 places where the flag is not enabled\n"
+            "passed  " +
+                files.path() + ": 3 tests, 3 cases\n");
+  const Value coverage = *JsonOf(Guidon({"test", files.path(), "--coverage", "--json"})).Find("coverage");
+  EXPECT_EQ(coverage.Find("of")->AsInt(), 3);
+  ASSERT_EQ(coverage.Find("places")->AsArray().size(), 5u);
+  EXPECT_TRUE(coverage.Find("places")->AsArray().front().Find("enabled")->AsBool());
+  EXPECT_FALSE(coverage.Find("places")->AsArray().back().Find("enabled")->AsBool());
+  EXPECT_THAT(OnTerminal({"test", files.path(), "--coverage"}, {"NO_COLOR=1"}),
+              HasSubstr("flags/later.yaml:8:9  not enabled\r\n"
+                        "    later in production: rule a-rule-that-has-quite-a-long-name-indeed\r\n"));
+}
+
 TEST(TestVerbTest, AFilterTakesWhatHasItsText) {
   const Workspace files(Files());
   EXPECT_THAT(Guidon({"test", files.path(), "--filter", "Staff see"}).output, HasSubstr(": 1 test, 1 case\n"));

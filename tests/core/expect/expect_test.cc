@@ -174,7 +174,8 @@ TEST(ExpectTest, AnExperimentThatCouldNotStartFailsItsTests) {
 std::vector<std::string> NotCovered(const TestRunner& runner) {
   std::vector<std::string> names;
   for (const DecidingPlace& place : runner.Coverage()) {
-    if (!place.is_covered) names.push_back(place.flag + ": " + place.name + " " + place.path.ToText());
+    if (place.is_covered) continue;
+    names.push_back(place.flag + ": " + place.name + " " + place.path.ToText() + (place.is_enabled ? "" : ", off"));
   }
   return names;
 }
@@ -202,6 +203,17 @@ TEST(ExpectTest, WhatNoTestHasSeenDecideIsNotCovered) {
                                               "layout: rule 2 environments.production.rules[1]",
                                               "layout: rule some environments.production.rules[3]",
                                               "layout: rule night environments.production.rules[4]"));
+}
+
+TEST(ExpectTest, PlacesWhereAFlagIsNotEnabledAreToldAsSuch) {
+  Definitions shop = Shop();
+  FlagRecord payments = *shop.entities.FindFlag("payments");
+  payments.definition.environments.at(0).enabled = false;
+  shop.entities.Upsert(payments);
+  TestRunner runner(shop, kNow);
+  EXPECT_THAT(NotCovered(runner), Contains("payments: rule no-payments environments.production.rules[0], off"));
+  EXPECT_THAT(NotCovered(runner), Contains("payments: default environments.production.default, off"));
+  EXPECT_THAT(NotCovered(runner), Contains("layout: default environments.production.default"));
 }
 
 TEST(ExpectTest, AnExperimentOnTheDefaultIsAPlaceOfItsOwn) {
