@@ -68,12 +68,17 @@ class Linting {
   }
 
  private:
+  // Each that cannot be looked at is named, and then nothing is said of the others.
   std::optional<int> ReadAll() {
     const Result<std::vector<std::string>> names = YamlFilesOf(options_.paths);
     if (!names) return Explain(names.error(), options_.json);
+    std::vector<Error> faults;
     for (const std::string& file : *names) {
       Result<std::string> text = ReadFile(file, YamlLimits().max_bytes);
-      if (!text) return Explain(text.error(), options_.json);
+      if (!text) {
+        faults.push_back(text.error());
+        continue;
+      }
       files_.push_back({file, *std::move(text), {}});
     }
     const std::map<Neighbours, std::string> modelines = ModelinesOf(files_);
@@ -85,11 +90,28 @@ class Linting {
                          {.skip = skip, .modeline = modeline == modelines.end() ? std::string() : modeline->second});
       if (!linted) {
         const char* separator = linted.error().code == ErrorCode::kInvalid ? ":" : ": ";
-        return Explain({linted.error().code, looked.file + separator + linted.error().message, {}}, options_.json);
+        faults.push_back({linted.error().code, looked.file + separator + linted.error().message, {}});
+        continue;
       }
       looked.linted = *std::move(linted);
     }
-    return std::nullopt;
+    return faults.empty() ? std::nullopt : std::optional(Refuse(faults));
+  }
+
+  // For programs the first is the error, and all of several are its issues.
+  int Refuse(const std::vector<Error>& faults) const {
+    for (const Error& fault : faults) Complain(fault.message);
+    if (!options_.json) return kUsage;
+    Object document{{"code", Value(ToString(faults.front().code))}, {"detail", Value(faults.front().message)}};
+    if (faults.size() > 1) {
+      Array issues;
+      for (const Error& fault : faults) {
+        issues.emplace_back(Object{{"code", Value(ToString(fault.code))}, {"message", Value(fault.message)}});
+      }
+      document.Append("issues", Value(std::move(issues)));
+    }
+    PrintJson(document);
+    return kUsage;
   }
 
   void Take(const LookedAt& looked) {

@@ -92,6 +92,18 @@ TEST(LintTest, WhereOneCannotBeReadNoneIsWritten) {
   EXPECT_EQ(done.exit_code, 2);
   EXPECT_THAT(done.errors, HasSubstr("b.yaml:2:1: 'flag' is here twice"));
   EXPECT_EQ(TextFile(files / "flags/a.yaml"), "flag:   a\ntype: boolean\n");
+  // All of several are named.
+  files.Write("flags/c.yaml", "[\n");
+  const std::vector<std::string> several = {"lint", files.path(), files / "none.yaml"};
+  const Finished all = Guidon(several);
+  EXPECT_EQ(all.exit_code, 2);
+  EXPECT_EQ(all.output, "");
+  EXPECT_THAT(all.errors, HasSubstr("b.yaml:2:1: 'flag' is here twice"));
+  EXPECT_THAT(all.errors, HasSubstr("flags/c.yaml:"));
+  EXPECT_THAT(all.errors, HasSubstr("none.yaml"));
+  const Value document = JsonOf(Guidon({"lint", files.path(), files / "none.yaml", "--json"}));
+  EXPECT_EQ(document.Find("code")->AsString(), "io");
+  EXPECT_EQ(document.Find("issues")->AsArray().size(), 3u);
   EXPECT_EQ(Guidon({"lint"}).exit_code, 2);
   EXPECT_EQ(Guidon({"lint", files / "none.yaml"}).exit_code, 2);
   EXPECT_EQ(Guidon({"lint", files.path(), "--fix", "--diff"}).exit_code, 2);
