@@ -95,12 +95,10 @@ Result<refs::Config> ReadRefsConfig(const std::string& path) {
   }
   Result<refs::Config> config = refs::ReadConfig(yaml.documents.front().value);
   if (!config) {
-    Error error{ErrorCode::kInvalid, "", config.error().issues};
-    for (const Issue& issue : error.issues) {
-      error.message +=
-          (error.message.empty() ? "" : "\n") + refuse(yaml.documents.front().positions.Of(issue.path), issue);
+    for (const Issue& issue : config.error().issues) {
+      Complain(refuse(yaml.documents.front().positions.Of(issue.path), issue));
     }
-    return Fail(std::move(error));
+    return Fail(Error{ErrorCode::kInvalid, path + " cannot be used", config.error().issues});
   }
   for (std::string& header : config->generated) {
     header = (std::filesystem::path(path).parent_path() / header).lexically_normal().generic_string();

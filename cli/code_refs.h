@@ -11,7 +11,8 @@
 
 namespace guidon::cli {
 
-// refs.yaml, refs/config.h; headers that it names are beside it. kInvalid names FILE:LINE:COLUMN of each fault; kIo.
+// refs.yaml, refs/config.h; headers that it names are beside it. Of several faults of what it says each is told on
+// standard error, with FILE:LINE:COLUMN, and kInvalid has them as issues; kIo.
 Result<refs::Config> ReadRefsConfig(const std::string& path);
 
 // With the config of that path; empty: none. What was not looked at is said on standard error.

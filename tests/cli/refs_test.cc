@@ -91,8 +91,10 @@ TEST(RefsVerbTest, WhatCannotBeReadIsAFaultOfUsageWithItsPlace) {
   const Finished bad = Guidon({"refs", files.path(), "--config", files / "bad.yaml"});
   EXPECT_EQ(bad.exit_code, 2);
   EXPECT_EQ(bad.output, "");
-  EXPECT_THAT(bad.errors, HasSubstr("bad.yaml:3:15: '1x' is no name of a function"));
-  EXPECT_THAT(bad.errors, HasSubstr("bad.yaml:3:25: "));
+  const std::string place = "guidon: " + files / "bad.yaml";
+  EXPECT_EQ(bad.errors, place + ":3:15: '1x' is no name of a function (such as is_enabled or features.is_enabled)\n" +
+                            place + ":3:25: unknown type 'flag' (one of unknown, boolean, string, number, json)\n" +
+                            place + " cannot be used\n");
   EXPECT_THAT(Guidon({"refs", files.path(), "--config", files / "broken.yaml"}).errors, HasSubstr("broken.yaml:"));
   EXPECT_THAT(Guidon({"refs", files.path(), "--config", files / "empty.yaml"}).errors,
               HasSubstr("0 documents, not one"));
