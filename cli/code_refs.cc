@@ -121,6 +121,13 @@ Result<refs::Scan> ScanCode(const std::vector<std::string>& sources, const std::
   return scan;
 }
 
+std::string NoCodeIn(const std::vector<std::string>& sources, const refs::Scan& scan) {
+  if (scan.files > 0) return "";
+  std::string names;
+  for (const std::string& source : sources) names += (names.empty() ? "" : ", ") + source;
+  return "there is none in " + names;
+}
+
 int Refs(const RefsOptions& options) {
   Result<refs::Scan> scan = ScanCode(options.sources, options.config);
   if (!scan) {

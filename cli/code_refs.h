@@ -18,4 +18,7 @@ Result<refs::Config> ReadRefsConfig(const std::string& path);
 // With the config of that path; empty: none. What was not looked at is said on standard error.
 Result<refs::Scan> ScanCode(const std::vector<std::string>& sources, const std::string& config);
 
+// "there is none in src, web": why a scan that looked at no file says nothing; empty: it looked at some.
+std::string NoCodeIn(const std::vector<std::string>& sources, const refs::Scan& scan);
+
 }  // namespace guidon::cli

@@ -160,6 +160,7 @@ class Gating {
     }
     Result<refs::Scan> scan = ScanCode(options_.code, NamedOrInWorkspace(options_.code_config, kRefsFile));
     if (!scan) return Refuse(scan.error());
+    if (const std::string none = NoCodeIn(options_.code, *scan); !none.empty()) return NotLooked("code", none);
     std::erase_if(scan->references, [&](const refs::Reference& reference) {
       return std::find(unreadable.begin(), unreadable.end(), reference.key) != unreadable.end();
     });

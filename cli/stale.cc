@@ -146,6 +146,7 @@ class Stale {
     if (config.empty() && !folder_.empty() && std::filesystem::exists(beside, error)) config = beside;
     Result<refs::Scan> scan = ScanCode(options_.code, config);
     if (!scan) return Refuse(scan.error());
+    if (const std::string none = NoCodeIn(options_.code, *scan); !none.empty()) return NotLooked("code", none);
     code_ = *std::move(scan);
     return std::nullopt;
   }

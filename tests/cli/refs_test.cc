@@ -140,6 +140,13 @@ TEST(GateCodeTest, CodeIsHeldAgainstTheWorkspaceByItsConfigToo) {
   EXPECT_EQ(with({"--code", files / "src", "--code", files / "web", "--code-config", files / "none.yaml"}).exit_code,
             0);
   EXPECT_EQ(with({"--code", files / "nowhere"}).exit_code, 2);
+  // Where there is no code, none says that nothing reads a flag.
+  const std::string empty = files / "empty";
+  files.Write("empty/README.md", "nothing yet\n");
+  const Finished none = with({"--code", empty});
+  EXPECT_EQ(none.exit_code, 0);
+  EXPECT_THAT(none.output, HasSubstr("not looked at: code, as there is none in " + empty + "\n"));
+  EXPECT_THAT(none.output, ::testing::Not(HasSubstr("code.unused-flag")));
   EXPECT_EQ(with({"--code-config", files / "none.yaml"}).exit_code, 2);  // of no code
 }
 

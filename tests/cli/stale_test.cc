@@ -202,6 +202,13 @@ TEST(StaleTest, FilesAloneSayWhatTheyCan) {
             "2 of 5 flags could be removed; `guidon stale --issue-body FLAG` says how\n");
   EXPECT_EQ(Guidon(words).output, done.output);
   EXPECT_EQ(Guidon({"stale", "--offline"}).exit_code, 2);
+  // Where there is no code, none says that nothing reads a flag.
+  code.Write("empty/README.md", "nothing yet\n");
+  std::vector<std::string> without = words;
+  without[4] = code / "empty";
+  const std::string none = Guidon(without).output;
+  EXPECT_THAT(none, HasSubstr("not looked at: code, as there is none in " + code / "empty" + "\n"));
+  EXPECT_THAT(none, Not(HasSubstr("no code that was looked at")));
   files.Write("flags/done.yaml", "flag: done\ntype: nothing\n");
   EXPECT_EQ(Guidon(words).exit_code, 2);
 }
