@@ -81,7 +81,10 @@ Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::strin
   if (definitions->project.FindEnvironment(environment) == nullptr) {
     return Fail(NoSuchEnvironment(definitions->project, environment));
   }
-  std::cerr << "From the workspace alone: splits get their first allocation; a server may have kept other buckets.\n";
+  std::cerr << Wrapped(
+                   "From the workspace alone: splits get their first allocation; a server may have kept other buckets.",
+                   0)
+            << "\n";
   std::vector<Issue> issues = AllocateStates(nullptr, *definitions);
   if (HasErrors(issues)) {
     return Fail(Said({ErrorCode::kInvalid, "the workspace cannot be allocated", std::move(issues)}));

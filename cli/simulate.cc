@@ -343,9 +343,11 @@ void PrintMatrix(const Simulated& simulated) {
 void PrintSimulated(const SimulateOptions& options, const Audience& audience, const SimulatedRulesets& rulesets,
                     const Simulated& simulated) {
   const std::string unit = std::holds_alternative<Population>(audience.who) ? "unit" : "context";
-  std::cout << Out().Bold(Printable(options.flag)) << " in " << Printable(rulesets.environment) << ": "
-            << Plural(simulated.units, unit) << " of " << Printable(audience.named) << "\n";
-  if (!rulesets.change.empty()) std::cout << Printable(rulesets.change) << "\n";
+  std::cout << Wrapped(Out().Bold(Printable(options.flag)) + " in " + Printable(rulesets.environment) + ": " +
+                           Plural(simulated.units, unit) + " of " + Printable(audience.named),
+                       0)
+            << "\n";
+  if (!rulesets.change.empty()) std::cout << Wrapped(Printable(rulesets.change), 0) << "\n";
   std::cout << "\nserved\n";
   PrintVariations(simulated);
   std::cout << "\ndecided by" << (simulated.before ? ", after" : "") << "\n";

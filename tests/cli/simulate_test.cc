@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "core/base/json.h"
+#include "core/base/text.h"
 #include "tests/cli/cli.h"
 
 namespace guidon::testing {
@@ -181,6 +182,21 @@ TEST_F(SimulateTest, WhatCannotBeUsedIsNamedWithItsPlace) {
   const Finished flag = Cli({"simulate", "checkout.layot", "-e", "production", "--population", "{population: 1}"});
   EXPECT_EQ(flag.exit_code, 2);
   EXPECT_NE(flag.errors.find("did you mean 'checkout.layout'?"), std::string::npos) << flag.errors;
+}
+
+TEST_F(SimulateTest, NoLineIsLongerThanATerminalIsWide) {
+  const std::string population = folder_ / "a/folder/with/a/name/that/is/rather/long/indeed/shoppers.yaml";
+  std::filesystem::create_directories(std::filesystem::path(population).parent_path());
+  std::filesystem::copy_file(kPopulation, population);
+  const std::string shown = OnTerminal(
+      {"simulate", "checkout.layout", "--population", population, "-w", ShopFolder(), "-e", "production", "--offline"},
+      {"NO_COLOR=1"});
+  EXPECT_NE(shown.find("From the workspace alone"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("checkout.layout in production: 20000 units of"), std::string::npos) << shown;
+  std::size_t begin = 0;
+  for (std::size_t end; (end = shown.find("\r\n", begin)) != std::string::npos; begin = end + 2) {
+    EXPECT_LE(Width(shown.substr(begin, end - begin)), 80U) << shown.substr(begin, end - begin);
+  }
 }
 
 TEST_F(SimulateTest, AConflictIsAProblemAndNothingIsCounted) {
