@@ -299,6 +299,12 @@ void CheckEvaluate(const EvaluateOptions& options) {
 
 CLI::Option* AddContext(CLI::App& verb, std::string& context) {
   return verb.add_option("--context,-c", context, R"(Who asks: {"key": "user-42", "country": "DE"})")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return text.empty() ? std::string("an empty text is no context; {} is nobody, and so is leaving it out")
+                                : std::string();
+          },
+          ""))
       ->type_name("JSON");
 }
 

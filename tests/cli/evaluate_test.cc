@@ -52,6 +52,23 @@ TEST_F(EvaluateTest, TheReasonsAreExplainedStepByStep) {
   EXPECT_NE(json.Find("revision"), nullptr);
 }
 
+TEST_F(EvaluateTest, AnEmptyTextIsNoContext) {
+  const auto ask = [](std::vector<std::string> verb, const std::vector<std::string>& more) {
+    verb.insert(verb.end(), {"-w", ShopFolder(), "-e", "production"});
+    verb.insert(verb.end(), more.begin(), more.end());
+    return Guidon(verb);
+  };
+  for (const std::vector<std::string>& verb :
+       {std::vector<std::string>{"explain", "payments.v2"}, {"evaluate", "-f", "payments.v2"}}) {
+    const Finished refused = ask(verb, {"--context", ""});
+    EXPECT_EQ(refused.exit_code, 2) << verb[0];
+    EXPECT_EQ(refused.output, "");
+    EXPECT_NE(refused.errors.find("--context"), std::string::npos) << refused.errors;
+    EXPECT_EQ(ask(verb, {"--context", "{}"}).output, ask(verb, {}).output);
+    EXPECT_EQ(ask(verb, {}).exit_code, 0);
+  }
+}
+
 TEST_F(EvaluateTest, ExplainSaysItInWordsFromServerRulesetAndWorkspaceAlike) {
   const std::string context =
       R"({"key": "u", "platform": "ios", "country": "DE", "account_id": "a1", "plan": "trial"})";
