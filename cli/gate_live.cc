@@ -126,6 +126,11 @@ class LiveLooker {
     return question_.experiment.empty() ? LookAtAll(exit_code) : LookAtOne(exit_code);
   }
 
+  std::optional<std::vector<gate::Finding>> Demands(int& exit_code) {
+    if (!ReadProject(exit_code)) return std::nullopt;
+    return gate::CheckDemands(Input(), question_.policy);
+  }
+
   std::optional<std::vector<gate::Finding>> Switches(int& exit_code) {
     if (!ReadProject(exit_code)) return std::nullopt;
     const EntitySet& files = question_.workspace->definitions.entities;
@@ -324,6 +329,10 @@ std::optional<LiveProject> ReadLiveProject(const Connection& connection, const s
 
 std::optional<LiveLook> LookAtLive(const LiveQuestion& question, int& exit_code) {
   return LiveLooker(question).Look(exit_code);
+}
+
+std::optional<std::vector<gate::Finding>> LookAtDemands(const LiveQuestion& question, int& exit_code) {
+  return LiveLooker(question).Demands(exit_code);
 }
 
 std::optional<std::vector<gate::Finding>> LookAtSwitches(const LiveQuestion& question, int& exit_code) {

@@ -56,6 +56,9 @@ struct LiveLook {
 // nullopt: why is said, and `exit_code` is set.
 std::optional<LiveLook> LookAtLive(const LiveQuestion& question, int& exit_code);
 
+// live.state alone: what the policy demands. nullopt: likewise.
+std::optional<std::vector<gate::Finding>> LookAtDemands(const LiveQuestion& question, int& exit_code);
+
 // live.kill-switch alone, of the flags that the files have. nullopt: likewise.
 std::optional<std::vector<gate::Finding>> LookAtSwitches(const LiveQuestion& question, int& exit_code);
 

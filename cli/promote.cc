@@ -212,6 +212,7 @@ class ServerPromotion {
     } else {
       return Refuse(applied.error());
     }
+    if (const Stop unknown = CheckDemands()) return unknown;
     if (const Stop late = CheckTime()) return late;
     CheckApproval();
     const int exit_code = review_.Judge(document_);
@@ -238,6 +239,19 @@ class ServerPromotion {
                                 AsJson(options_.json)};
     int exit_code = kPass;
     std::optional<std::vector<gate::Finding>> findings = LookAtSwitches(question, exit_code);
+    if (!findings) return exit_code;
+    review_.Add(*std::move(findings));
+    return std::nullopt;
+  }
+
+  // What the policy demands of the server as it is now, in whichever environment.
+  Stop CheckDemands() {
+    if (review_.policy().demands.empty()) return std::nullopt;
+    const LiveQuestion question{options_.connection,  project_, options_.to, "",
+                                review_.policy(),     nullptr,  nullptr,     now_ms_,
+                                AsJson(options_.json)};
+    int exit_code = kPass;
+    std::optional<std::vector<gate::Finding>> findings = LookAtDemands(question, exit_code);
     if (!findings) return exit_code;
     review_.Add(*std::move(findings));
     return std::nullopt;

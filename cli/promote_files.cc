@@ -156,6 +156,7 @@ class FilePromotion {
       return Refuse(applied.error());
     }
     review_.CheckFreeze(now_ms_);
+    review_.CheckTests(edited_);
     SayWhatChanges();
     const Stop verdict = Judge();
     return *verdict == kPass ? std::nullopt : verdict;

@@ -132,6 +132,10 @@ void PromotionReview::CheckFreeze(std::int64_t at_ms) {
   Add(gate::CheckFreeze(policy_, at_ms));
 }
 
+void PromotionReview::CheckTests(const Workspace& workspace) {
+  Add(gate::CheckTests(workspace, now_ms_, policy_));
+}
+
 void PromotionReview::Add(std::vector<gate::Finding> findings) {
   report_.findings.insert(report_.findings.end(), std::make_move_iterator(findings.begin()),
                           std::make_move_iterator(findings.end()));

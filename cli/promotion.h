@@ -48,6 +48,8 @@ class PromotionReview {
   void CheckChange(const Workspace& workspace, const EntitySet& before, const EntitySet& after,
                    const std::vector<PromotedFlag>& flags);
   void CheckFreeze(std::int64_t at_ms);
+  // Of files as they would be, without an error.
+  void CheckTests(const Workspace& workspace);
   // What the policy protects of it, and a change request has to carry.
   std::vector<gate::Finding> ProtectedIn(const Workspace& workspace, const EntitySet& before, const EntitySet& after,
                                          const Value& plan) const;

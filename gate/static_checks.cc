@@ -149,7 +149,14 @@ class Checker {
     return std::move(findings_);
   }
 
+  std::vector<Finding> FailedTests() {
+    TakeOwners();
+    CheckTests();
+    return std::move(findings_);
+  }
+
   std::vector<Finding> Run() {
+    TakeOwners();
     CheckIssues();
     if (!workspace_.HasErrors()) CheckTests();
     const EntitySet& all = workspace_.definitions.entities;
@@ -185,11 +192,14 @@ class Checker {
     return owner == owners_.end() ? "" : owner->second;
   }
 
-  // What `validate` says; what has a rule of its own is left to that.
-  void CheckIssues() {
+  void TakeOwners() {
     ForEachDefinition(workspace_.definitions.entities, [this](const EntityRef& ref, const auto& definition) {
       owners_.emplace(ref.ToText(), OwnerOf(definition));
     });
+  }
+
+  // What `validate` says; what has a rule of its own is left to that.
+  void CheckIssues() {
     for (const PlacedIssue& placed : workspace_.issues) {
       const Issue& issue = placed.issue;
       if (issue.severity == guidon::Severity::kWarning && issue.code == "expired") continue;
@@ -310,6 +320,10 @@ class Checker {
 
 std::vector<Finding> CheckStatic(const StaticInput& input, const Policy& policy) {
   return Checker(input, policy).Run();
+}
+
+std::vector<Finding> CheckTests(const Workspace& workspace, std::int64_t now_ms, const Policy& policy) {
+  return Checker({workspace, now_ms}, policy).FailedTests();
 }
 
 std::vector<Finding> CheckPersonalData(const Workspace& workspace, const EntitySet& entities,

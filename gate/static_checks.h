@@ -1,7 +1,7 @@
 // What can be said of the files alone: whether they are valid, whether their tests pass, and what the policy wants of
 // names, owners, days, attributes and expressions.
 //
-// Thread safety: a pure function.
+// Thread safety: pure functions.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,9 @@ struct StaticInput {
 // Of all environments: files go out together. Tests are run where the definitions have no error. Places are as the
 // folder of the workspace was given.
 std::vector<Finding> CheckStatic(const StaticInput& input, const Policy& policy);
+
+// static.test alone. The workspace has no error.
+std::vector<Finding> CheckTests(const Workspace& workspace, std::int64_t now_ms, const Policy& policy);
 
 // static.personal-data alone, of what these flags do in one environment: their rules there, the experiments on them,
 // and the segments that both lean on. `entities`: what the environment has. Where the workspace has no place for

@@ -236,6 +236,28 @@ TEST_F(PromoteTest, WhatWasSwitchedOffByHandIsNotSwitchedOnByTheWay) {
   EXPECT_THAT(In("production", "stop"), Not(HasSubstr("\"enabled\":false")));
 }
 
+TEST_F(PromoteTest, WhatThePolicyDemandsOfTheServerHasToBeSo) {
+  files.Write("policy.yaml",
+              "rules: { live.state: { demands: [{ flag: a, serves: on, share: 100%, in: staging }] } }\n");
+  files.Write("flags/a.yaml", Flag("a", kTen, ""));
+  Apply();
+  const Finished refused = Promote({"--yes", "--policy", files / "policy.yaml"});
+  EXPECT_EQ(refused.exit_code, 1) << refused.output << refused.errors;
+  EXPECT_THAT(refused.output, HasSubstr("it serves 'on' to 10% for sure in staging; the policy demands 100%"));
+  EXPECT_EQ(In("production", "a"), "");
+  files.Write("policy.yaml",
+              "rules: { live.state: { demands: [{ flag: a, serves: on, share: 100%, in: staging, for: 24h }] } }\n");
+  files.Write("flags/a.yaml", Flag("a", "{ enabled: true, default: on }", ""));
+  Apply();
+  const Finished held = Promote({"--yes", "--policy", files / "policy.yaml"});
+  EXPECT_EQ(held.exit_code, 3) << held.output << held.errors;
+  EXPECT_THAT(held.output, HasSubstr("the policy demands 1d"));
+  EXPECT_EQ(In("production", "a"), "");
+  files.Write("policy.yaml",
+              "rules: { live.state: { demands: [{ flag: a, serves: on, share: 100%, in: staging }] } }\n");
+  EXPECT_EQ(Promote({"--yes", "--policy", files / "policy.yaml"}).exit_code, 0);
+}
+
 TEST_F(PromoteTest, CountsWhoMovesAmongContexts) {
   const std::string of = "{ enabled: true, rules: [{ id: de, when: { country: ";
   files.Write("flags/a.yaml",
@@ -444,6 +466,20 @@ TEST(PromoteFilesTest, TheGateOfTheWorkspaceRefuses) {
   EXPECT_THAT(refused.output, HasSubstr("fail    change.jump  " + (files / "flags/a.yaml") + ":6:"));
   EXPECT_EQ(TextFile(files / "flags/a.yaml"), Flag("a", kThirty, kTen));
   EXPECT_EQ(PromoteFiles(files, {"--overwrite", "--yes", "--policy", files / "none.yaml"}).exit_code, 2);
+}
+
+TEST(PromoteFilesTest, WhatTheTestsWouldNotPassIsRefused) {
+  const std::string test = "- { flag: a, environment: production, given: { key: u }, expect: off }\n",
+                    flag = Flag("a", "{ enabled: true, default: on }", "{ enabled: true, default: off }");
+  const Workspace files({{"guidon.yaml", kProject}, {"flags/a.yaml", flag}, {"tests/a.yaml", test}});
+  ASSERT_EQ(Guidon({"test", files.path()}).exit_code, 0);
+  const Finished refused = PromoteFiles(files, {"--overwrite", "--yes"});
+  EXPECT_EQ(refused.exit_code, 1) << refused.output << refused.errors;
+  EXPECT_THAT(refused.output, HasSubstr("fail    static.test  " + (files / "tests/a.yaml") + ":1:3\n"));
+  EXPECT_THAT(refused.output, HasSubstr("owner shop"));
+  EXPECT_EQ(TextFile(files / "flags/a.yaml"), flag);
+  files.Write("tests/a.yaml", "- { flag: a, environment: production, given: { key: u }, expect: on }\n");
+  EXPECT_EQ(PromoteFiles(files, {"--overwrite", "--yes"}).exit_code, 0);
 }
 
 TEST(PromoteFilesTest, PersonalDataIsRefusedWithItsPlace) {
