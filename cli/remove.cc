@@ -18,6 +18,7 @@
 #include "cli/code_refs.h"
 #include "cli/cpp_header.h"
 #include "cli/output.h"
+#include "cli/ruleset_source.h"
 #include "cli/unified_diff.h"
 #include "cli/verbs.h"
 #include "core/base/issue.h"
@@ -180,12 +181,8 @@ std::optional<int> FindSurviving(const RemoveOptions& options, Surviving& surviv
     return std::nullopt;
   };
   if (!options.workspace.empty()) {
-    const Result<Workspace> workspace = ReadWorkspace(options.workspace);
+    const Result<Workspace> workspace = ReadValidFiles(options.workspace);
     if (!workspace) return Explain(workspace.error(), options.json);
-    if (workspace->HasErrors()) {
-      for (const PlacedIssue& placed : workspace->issues) std::cerr << Describe(placed, Err()) << "\n";
-      return Explain({ErrorCode::kInvalid, "the workspace is not valid", {}}, options.json);
-    }
     const Project& project = workspace->definitions.project;
     if (!options.environment.empty() && project.FindEnvironment(options.environment) == nullptr) {
       return Explain(NoSuchEnvironment(project, options.environment), options.json);

@@ -18,15 +18,9 @@ namespace guidon::cli {
 namespace {
 
 Result<Definitions> ReadValidDefinitions(const std::string& folder) {
-  Result<Workspace> workspace = ReadWorkspace(folder);
+  Result<Workspace> workspace = ReadValidFiles(folder);
   if (!workspace) return Fail(workspace.error());
-  if (!workspace->HasErrors()) return std::move(workspace->definitions);
-  std::vector<Issue> issues;
-  for (const PlacedIssue& placed : workspace->issues) {
-    std::cerr << Describe(placed, Err()) << "\n";
-    issues.push_back(placed.issue);
-  }
-  return Fail(Error{ErrorCode::kInvalid, "the workspace is not valid", std::move(issues)});
+  return std::move(workspace->definitions);
 }
 
 // What an environment may see of an entity; unlike EnvironmentPart also of what is archived, for that is a change.
@@ -74,6 +68,17 @@ Result<std::shared_ptr<const Ruleset>> RulesetOf(const Value* document) {
 }
 
 }  // namespace
+
+Result<Workspace> ReadValidFiles(const std::string& folder, const WorkspaceOptions& options) {
+  Result<Workspace> workspace = ReadWorkspace(folder, options);
+  if (!workspace || !workspace->HasErrors()) return workspace;
+  std::vector<Issue> issues;
+  for (const PlacedIssue& placed : workspace->issues) {
+    std::cerr << Describe(placed, Err()) << "\n";
+    issues.push_back(placed.issue);
+  }
+  return Fail(Error{ErrorCode::kInvalid, "the workspace is not valid", std::move(issues)});
+}
 
 Result<Snapshot> SnapshotOfWorkspace(const std::string& folder, const std::string& environment) {
   Result<Definitions> definitions = ReadValidDefinitions(folder);

@@ -12,12 +12,16 @@
 #include "core/base/result.h"
 #include "core/codec/wire.h"
 #include "core/model/definitions.h"
+#include "workspace/workspace.h"
 
 namespace guidon {
 class Ruleset;
 }
 
 namespace guidon::cli {
+
+// A workspace without an error. What is wrong with it is said on standard error, and kInvalid has it as issues.
+Result<Workspace> ReadValidFiles(const std::string& folder, const WorkspaceOptions& options = {});
 
 // A workspace's environment with first allocations, which is said on standard error. kInvalid when it is not valid, and
 // its faults have been said; else the folder or the environment is not there.

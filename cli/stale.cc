@@ -9,6 +9,7 @@
 #include "cli/api_client.h"
 #include "cli/code_refs.h"
 #include "cli/output.h"
+#include "cli/ruleset_source.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
@@ -88,12 +89,8 @@ class Stale {
 
   std::optional<int> TakeDefinitions() {
     if (!options_.workspace.empty()) {
-      Result<Workspace> workspace = ReadWorkspace(options_.workspace, {.today = today_});
+      Result<Workspace> workspace = ReadValidFiles(options_.workspace, {.today = today_});
       if (!workspace) return Refuse(workspace.error());
-      if (workspace->HasErrors()) {
-        for (const PlacedIssue& placed : workspace->issues) std::cerr << Describe(placed, Err()) << "\n";
-        return Refuse({ErrorCode::kInvalid, "the workspace is not valid", {}});
-      }
       definitions_ = workspace->definitions;
       origins_ = workspace->origins;
       folder_ = workspace->folder;
