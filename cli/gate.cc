@@ -177,11 +177,10 @@ class Gating {
     if (!policy_.SeverityOf("code.settled-flag")) return std::nullopt;
     if (workspace_.HasErrors()) return NotLooked("usage", kHasErrors);
     if (!asked_server_) return NotLooked("usage", "no server was asked");
-    if (report_.unreachable) return kUnreachable;
-    const Result<std::string> project = ProjectOnServer();
-    if (!project) return Unreachable(Explain(project.error(), Saying()));
+    std::string project;
+    if (const Stop stop = AskProject(project)) return stop;
     const Result<gate::Usage> asked =
-        AskUsage(options_.connection, *project, options_.environment, policy_.settled_days);
+        AskUsage(options_.connection, project, options_.environment, policy_.settled_days);
     if (!asked && asked.error().code == ErrorCode::kPermissionDenied) return NotLooked("usage", asked.error().message);
     if (!asked && asked.error().code != ErrorCode::kNotFound) return Unreachable(Explain(asked.error(), Saying()));
     if (!asked || !asked->since) return NotLooked("usage", "the server has counted no evaluations there");
@@ -202,13 +201,11 @@ class Gating {
       for (const Undecodable& entity : file->undecodable) unreadable.push_back(entity.ref.key);
       return std::nullopt;
     }
-    if (report_.unreachable) return kUnreachable;
-    asked_server_ = true;
-    const Result<std::string> project = ProjectOnServer();
-    if (!project) return Unreachable(Explain(project.error(), Saying()));
+    std::string project;
+    if (const Stop stop = AskProject(project)) return stop;
     int exit_code = kPass;
     std::optional<LiveProject> live =
-        ReadLiveProject(options_.connection, *project, options_.environment, false, Saying(), exit_code);
+        ReadLiveProject(options_.connection, project, options_.environment, false, Saying(), exit_code);
     if (!live) return Unreachable(exit_code);
     entities = std::move(live->entities);
     unreadable = std::move(live->unreadable);
@@ -423,13 +420,11 @@ class Gating {
     Add(std::move(freezes));
     if (options_.offline) return NotLooked("live", "--offline was given");
     if (!options_.snapshot.empty() && options_.experiment.empty()) return NotLooked("live", "--snapshot was given");
-    if (report_.unreachable) return kUnreachable;
-    asked_server_ = true;
-    const Result<std::string> project = ProjectOnServer();
-    if (!project) return Unreachable(Explain(project.error(), Saying()));
+    std::string project;
+    if (const Stop stop = AskProject(project)) return stop;
     int exit_code = kPass;
     std::optional<LiveLook> look =
-        LookAtLive({options_.connection, *project, options_.environment, options_.experiment, policy_,
+        LookAtLive({options_.connection, project, options_.environment, options_.experiment, policy_,
                     options_.workspace.empty() ? nullptr : &workspace_, after_ ? &*after_ : nullptr, now_ms_, Saying()},
                    exit_code);
     if (!look) return Unreachable(exit_code);
@@ -469,12 +464,10 @@ class Gating {
                                    : knows_sdks ? "no --revision was given, but for SDKs that do not know the change"
                                                 : "no --revision was given");
     }
-    if (report_.unreachable) return kUnreachable;
-    asked_server_ = true;
-    const Result<std::string> project = ProjectOnServer();
-    if (!project) return Unreachable(Explain(project.error(), Saying()));
+    std::string project;
+    if (const Stop stop = AskProject(project)) return stop;
     DeliveryQuestion question{options_.connection,
-                              *project,
+                              project,
                               options_.environment,
                               options_.goal,
                               options_.has_min_share,
@@ -493,9 +486,16 @@ class Gating {
     return std::nullopt;
   }
 
-  Result<std::string> ProjectOnServer() const {
+  // On the server, which is asked nothing more once it was away.
+  Stop AskProject(std::string& project) {
+    if (report_.unreachable) return kUnreachable;
+    asked_server_ = true;
     const std::string& of_files = workspace_.definitions.project.key;
-    return ResolveProject(options_.connection, options_.project.empty() ? of_files : options_.project);
+    Result<std::string> found =
+        ResolveProject(options_.connection, options_.project.empty() ? of_files : options_.project);
+    if (!found) return Unreachable(Explain(found.error(), Saying()));
+    project = *std::move(found);
+    return std::nullopt;
   }
 
   // What files and code show counts whether or not the server is there: the other steps go on, and ask it nothing more.
