@@ -234,24 +234,22 @@ class ServerPromotion {
     if (!is_any_switched_on) return std::nullopt;
     Workspace promoted;
     promoted.definitions = changed;
-    const LiveQuestion question{options_.connection,  project_,  options_.to, "",
-                                review_.policy(),     &promoted, &after,      now_ms_,
-                                AsJson(options_.json)};
-    int exit_code = kPass;
-    std::optional<std::vector<gate::Finding>> findings = LookAtSwitches(question, exit_code);
-    if (!findings) return exit_code;
-    review_.Add(*std::move(findings));
-    return std::nullopt;
+    return LookAt(LookAtSwitches, &promoted, &after);
   }
 
   // What the policy demands of the server as it is now, in whichever environment.
   Stop CheckDemands() {
-    if (review_.policy().demands.empty()) return std::nullopt;
-    const LiveQuestion question{options_.connection,  project_, options_.to, "",
-                                review_.policy(),     nullptr,  nullptr,     now_ms_,
-                                AsJson(options_.json)};
+    return review_.policy().demands.empty() ? std::nullopt : LookAt(LookAtDemands, nullptr, nullptr);
+  }
+
+  // One thing about the environment, as the server has it now.
+  Stop LookAt(std::optional<std::vector<gate::Finding>> (*look)(const LiveQuestion&, int&), const Workspace* files,
+              const EntitySet* after) {
     int exit_code = kPass;
-    std::optional<std::vector<gate::Finding>> findings = LookAtDemands(question, exit_code);
+    std::optional<std::vector<gate::Finding>> findings =
+        look({options_.connection, project_, options_.to, "", review_.policy(), files, after, now_ms_,
+              AsJson(options_.json)},
+             exit_code);
     if (!findings) return exit_code;
     review_.Add(*std::move(findings));
     return std::nullopt;
