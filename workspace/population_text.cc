@@ -1,5 +1,6 @@
 #include "workspace/population_text.h"
 
+#include <memory>
 #include <utility>
 
 #include "yaml/yaml.h"
@@ -23,12 +24,8 @@ PopulationText ReadPopulation(std::string_view text, const std::string& file) {
     read.population = *std::move(population);
     return read;
   }
-  const SourceMap& places = yaml.documents[0].positions;
-  for (Issue& issue : population.error().issues) {
-    const bool about_key = issue.code == "unknown_key" || issue.code.starts_with("missing");
-    const SourcePosition at = about_key ? places.OfKey(issue.path) : places.Of(issue.path);
-    read.faults.push_back({file, at, std::move(issue)});
-  }
+  const Origin origin{file, std::make_shared<const SourceMap>(std::move(yaml.documents[0].positions)), Path()};
+  for (Issue& issue : population.error().issues) read.faults.push_back(PlacedIn(origin, std::move(issue)));
   return read;
 }
 

@@ -113,11 +113,7 @@ class Reader {
     return std::nullopt;
   }
 
-  void Say(const Origin& origin, Issue issue) {
-    const bool about_key = issue.code == "unknown_key" || issue.code.starts_with("missing");
-    const SourcePosition at = about_key ? origin.OfKey(issue.path) : origin.Of(issue.path);
-    workspace_.issues.push_back({origin.file, at, std::move(issue)});
-  }
+  void Say(const Origin& origin, Issue issue) { workspace_.issues.push_back(PlacedIn(origin, std::move(issue))); }
 
   void ReadFile(const std::string& file) {
     const auto kind = KindOfFile(file);
@@ -288,6 +284,12 @@ SourcePosition Origin::Of(const Path& within) const {
 
 SourcePosition Origin::OfKey(const Path& within) const {
   return positions->OfKey(Join(path, within));
+}
+
+PlacedIssue PlacedIn(const Origin& origin, Issue issue) {
+  const bool about_key = issue.code == "unknown_key" || issue.code.starts_with("missing");
+  const SourcePosition at = about_key ? origin.OfKey(issue.path) : origin.Of(issue.path);
+  return {origin.file, at, std::move(issue)};
 }
 
 std::size_t Workspace::Count(Severity severity) const {

@@ -38,6 +38,9 @@ struct Origin {
   SourcePosition OfKey(const Path& within) const;  // of the key, where the path ends in a member
 };
 
+// Where that what is wrong with it stands: of an unknown key, or one that lacks something, at the key.
+PlacedIssue PlacedIn(const Origin& origin, Issue issue);
+
 struct Workspace {
   std::string folder;
   Definitions definitions;  // states empty
