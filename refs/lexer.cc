@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 
 #include "refs/scan.h"
 
@@ -133,6 +134,13 @@ bool IsDigitSeparator(std::string_view text, std::size_t at) {
   return begin < at && text[begin] >= '0' && text[begin] <= '9';
 }
 
+// A word of JavaScript that a value comes behind.
+bool IsBeforeValue(std::string_view word) {
+  constexpr std::string_view kWords[] = {"return", "typeof", "case", "in", "of",         "delete", "void",
+                                         "throw",  "new",    "else", "do", "instanceof", "yield",  "await"};
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
 // A `/` begins an expression where a value may begin.
 bool MayBeExpression(std::string_view text, std::size_t at) {
   std::size_t i = at;
@@ -141,12 +149,7 @@ bool MayBeExpression(std::string_view text, std::size_t at) {
   const char before = text[i - 1];
   if (before == ')' || before == ']' || before == '"' || before == '\'' || before == '`') return false;
   if (!IsWordByte(before) && before != '$') return before != '<';  // </p> of JSX
-  const std::string_view word = WordBefore(text, i);
-  for (const std::string_view keyword : {"return", "typeof", "case", "in", "of", "delete", "void", "throw", "new",
-                                         "else", "do", "instanceof", "yield", "await"}) {
-    if (word == keyword) return true;
-  }
-  return false;
+  return IsBeforeValue(WordBefore(text, i));
 }
 
 // Of "it's" in the text of JSX: right behind a word no text begins, but behind a keyword, as in return'x'.
@@ -154,14 +157,11 @@ bool IsApostrophe(std::string_view text, std::size_t at) {
   if (at == 0) return false;
   const auto before = static_cast<unsigned char>(text[at - 1]);
   if (before == '_' || (before < 0x80 && !IsWordByte(text[at - 1]))) return false;
+  // Behind these stands the name of a module, a member or a type.
+  constexpr std::string_view kWords[] = {"import", "from", "as",  "default", "extends", "keyof",
+                                         "is",     "get",  "set", "static",  "async"};
   const std::string_view word = WordBefore(text, at);
-  for (const std::string_view keyword :
-       {"return",     "case",  "import", "from",  "typeof", "in",     "of",     "as",   "default",
-        "extends",    "else",  "do",     "throw", "await",  "yield",  "delete", "void", "new",
-        "instanceof", "keyof", "is",     "get",   "set",    "static", "async"}) {
-    if (word == keyword) return false;
-  }
-  return true;
+  return !IsBeforeValue(word) && std::find(std::begin(kWords), std::end(kWords), word) == std::end(kWords);
 }
 
 Span ScriptExpression(std::string_view text, std::size_t at) {
