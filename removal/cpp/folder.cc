@@ -182,36 +182,47 @@ bool TakesLiteral(clang::QualType type) {
   return type->getContainedAutoType() == nullptr && (type->isArithmeticType() || IsText(type));
 }
 
-// Of this very type, or, where it is `bare`, of one that becomes it; nullopt: there is none.
-std::optional<std::string> LiteralOf(const Known& known, clang::QualType type, bool bare,
-                                     const clang::ASTContext& context) {
-  type = type.getCanonicalType().getUnqualifiedType();
+// As it is written where nothing else says of which type it is to be.
+std::string BareLiteral(const Known& known) {
   switch (known.kind) {
     case Known::Kind::kBool:
-      if (!bare && !type->isBooleanType()) return std::nullopt;
       return known.truth ? "true" : "false";
-    case Known::Kind::kInt: {
-      const std::string digits = std::to_string(known.whole);
-      if (bare || type == context.IntTy) return digits;
-      if (type == context.getIntTypeForBitwidth(64, true)) return "std::int64_t{" + digits + "}";
-      if (!type->isIntegerType() || type->isEnumeralType()) return std::nullopt;
-      return "static_cast<" + type.getAsString(context.getPrintingPolicy()) + ">(" + digits + ")";
-    }
+    case Known::Kind::kInt:
+      return std::to_string(known.whole);
     case Known::Kind::kDouble: {
-      if (!bare && !type->isSpecificBuiltinType(clang::BuiltinType::Double)) return std::nullopt;
       std::string text = ToJson(Value(known.number));
       if (text.find_first_of(".eE") == std::string::npos) text += ".0";
       return text;
     }
-    case Known::Kind::kText: {
-      if (bare) return Quoted(known.text);
-      const std::string name = type.getAsString(context.getPrintingPolicy());
-      if (name == "std::basic_string<char>") return "std::string(" + Quoted(known.text) + ")";
-      if (name == "std::basic_string_view<char>") return "std::string_view(" + Quoted(known.text) + ")";
-      return std::nullopt;
-    }
+    case Known::Kind::kText:
+      return Quoted(known.text);
     case Known::Kind::kEnumerator:
-      return bare || type->isEnumeralType() ? std::optional(known.enumerator) : std::nullopt;
+      return known.enumerator;
+  }
+  return "";
+}
+
+// Of this very type; nullopt: there is none.
+std::optional<std::string> LiteralOf(const Known& known, clang::QualType type, const clang::ASTContext& context) {
+  type = type.getCanonicalType().getUnqualifiedType();
+  const std::string bare = BareLiteral(known), name = type.getAsString(context.getPrintingPolicy());
+  const auto if_so = [&](bool is_of_it) { return is_of_it ? std::optional(bare) : std::nullopt; };
+  switch (known.kind) {
+    case Known::Kind::kBool:
+      return if_so(type->isBooleanType());
+    case Known::Kind::kInt:
+      if (type == context.IntTy) return bare;
+      if (type == context.getIntTypeForBitwidth(64, true)) return "std::int64_t{" + bare + "}";
+      if (!type->isIntegerType() || type->isEnumeralType()) return std::nullopt;
+      return "static_cast<" + name + ">(" + bare + ")";
+    case Known::Kind::kDouble:
+      return if_so(type->isSpecificBuiltinType(clang::BuiltinType::Double));
+    case Known::Kind::kText:
+      if (name == "std::basic_string<char>") return "std::string(" + bare + ")";
+      if (name == "std::basic_string_view<char>") return "std::string_view(" + bare + ")";
+      return std::nullopt;
+    case Known::Kind::kEnumerator:
+      return if_so(type->isEnumeralType());
   }
   return std::nullopt;
 }
@@ -653,7 +664,8 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     }
     const std::optional<Range> range = sources_.Of(written);
     if (!range) return true;
-    const std::optional<std::string> literal = LiteralOf(known, written->getType(), bare, context_);
+    const std::optional<std::string> literal =
+        bare ? BareLiteral(known) : LiteralOf(known, written->getType(), context_);
     if (!literal) {
       if (isa<clang::ConditionalOperator>(written)) return false;
       Refuse(written, "what it gives is of a type that has no literal");
@@ -1553,8 +1565,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (found == uses_.end()) return;
     for (const clang::DeclRefExpr* use : found->second) {
       if (IsGone(use)) continue;
-      AddLeft(use->getBeginLoc(), variable->getNameAsString() + " is always " +
-                                      *LiteralOf(*known, context_.IntTy, true, context_) +
+      AddLeft(use->getBeginLoc(), variable->getNameAsString() + " is always " + BareLiteral(*known) +
                                       (use->getBeginLoc().isMacroID() ? ", and is used in a macro" : ""));
     }
   }
@@ -1570,8 +1581,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
   void NoteStored(const clang::ValueDecl* decl, const clang::Expr* initializer) {
     const std::optional<Known> known = knowledge_.Evaluate(initializer);
     if (!known || !known->of_flag || !known->effects.empty()) return;
-    AddLeft(decl->getLocation(),
-            decl->getNameAsString() + " is always " + *LiteralOf(*known, context_.IntTy, true, context_));
+    AddLeft(decl->getLocation(), decl->getNameAsString() + " is always " + BareLiteral(*known));
   }
 
   // A function that only says what the flag says.
@@ -1582,7 +1592,7 @@ class Folder : public clang::RecursiveASTVisitor<Folder> {
     if (given == nullptr || given->getRetValue() == nullptr) return;
     const std::optional<Known> known = knowledge_.Evaluate(given->getRetValue());
     if (!known || !known->of_flag || !known->effects.empty() || IsTorn(context_, function)) return;
-    constants_.emplace_back(function, *LiteralOf(*known, context_.IntTy, true, context_));
+    constants_.emplace_back(function, BareLiteral(*known));
   }
 
   // One that nobody else can call, and that nobody calls any more, goes.
