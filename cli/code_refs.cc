@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "core/base/json.h"
+#include "core/base/text.h"
 #include "workspace/file.h"
 #include "yaml/yaml.h"
 
@@ -122,10 +123,7 @@ Result<refs::Scan> ScanCode(const std::vector<std::string>& sources, const std::
 }
 
 std::string NoCodeIn(const std::vector<std::string>& sources, const refs::Scan& scan) {
-  if (scan.files > 0) return "";
-  std::string names;
-  for (const std::string& source : sources) names += (names.empty() ? "" : ", ") + source;
-  return "there is none in " + names;
+  return scan.files > 0 ? "" : "there is none in " + guidon::Joined(sources);
 }
 
 int Refs(const RefsOptions& options) {

@@ -35,8 +35,7 @@ std::string ToSarif(const Report& report, const std::string& version);
 std::string ToJUnit(const Report& report);
 
 // GitLab's Code Quality report: what is at a line of a file and counts, and at that of Report::file a server that is
-// away. GitLab shows the same finding once, by a
-// fingerprint that does not change when it moves within its file.
+// away. GitLab shows the same finding once, by a fingerprint that does not change when it moves within its file.
 std::string ToCodeQuality(const Report& report);
 
 // A comment for a pull request, which a product manager understands: the verdict, what has to be mended and by whom,

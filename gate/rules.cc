@@ -80,8 +80,7 @@ constexpr std::array kRules = {
                "The code reads a flag as another type than it has; it gets its fallback for ever."},
     PolicyRule{"code.no-targeting", Severity::kWarn, "Does the environment serve every flag that the code reads?",
                "The flag is no boolean and has no targeting in this environment, so that the code gets its fallback "
-               "there, for "
-               "ever. Say in its `environments` what the environment gets."},
+               "there, for ever. Say in its `environments` what the environment gets."},
     PolicyRule{"code.archived-flag", Severity::kFail, "Does no code read archived flags?",
                "The code reads a flag that is archived; it gets its fallback for ever. Remove the read."},
     PolicyRule{"code.expired-flag", Severity::kWarn, "Does no code read flags whose time is over?",
