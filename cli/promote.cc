@@ -181,7 +181,7 @@ class ServerPromotion {
     const std::vector<std::string> guarded = TextsIn(plan_, "takes_approval");
     return std::find(guarded.begin(), guarded.end(), options_.to) != guarded.end();
   }
-  bool TakesApproval() const { return IsGuarded() || !protected_.empty(); }
+  bool TakesApproval() const { return IsGuarded() || review_.Refuses(protected_); }
 
   // On the ranges and ramps that the server keeps.
   Stop AskTheGate() {

@@ -19,6 +19,9 @@
 namespace guidon::cli {
 namespace {
 
+// Waivers that nothing needs here may be needed by what the gate looks at beside: they are its matter.
+constexpr std::string_view kRuleOfWaivers = "static.waiver";
+
 // As it would stand in a definition; long ones are cut, for the place says where to look.
 std::string Shown(const std::optional<Value>& value, std::size_t column) {
   constexpr std::size_t kMost = 200, kLeast = 20;
@@ -128,6 +131,15 @@ std::vector<gate::Finding> PromotionReview::ProtectedIn(const Workspace& workspa
   return gate::CheckProtectedFlags({workspace, options_.to, before, after, plan, &none}, policy_);
 }
 
+bool PromotionReview::Refuses(const std::vector<gate::Finding>& findings) const {
+  gate::Report alone = report_;
+  alone.findings = findings;
+  gate::Settle(alone, policy_);
+  return std::any_of(alone.findings.begin(), alone.findings.end(), [](const gate::Finding& finding) {
+    return finding.rule != kRuleOfWaivers && finding.waived.empty() && finding.severity == gate::Severity::kFail;
+  });
+}
+
 void PromotionReview::CheckFreeze(std::int64_t at_ms) {
   Add(gate::CheckFreeze(policy_, at_ms));
 }
@@ -141,11 +153,10 @@ void PromotionReview::Add(std::vector<gate::Finding> findings) {
                           std::make_move_iterator(findings.end()));
 }
 
-// Waivers that nothing needs here may be needed by what the gate looks at beside: they are its matter.
 int PromotionReview::Judge(Object& document) {
   report_.looked.push_back({"change", true, ""});
   gate::Settle(report_, policy_);
-  std::erase_if(report_.findings, [](const gate::Finding& finding) { return finding.rule == "static.waiver"; });
+  std::erase_if(report_.findings, [](const gate::Finding& finding) { return finding.rule == kRuleOfWaivers; });
   const int exit_code = gate::ExitCodeOf(gate::VerdictOf(report_));
   if (options_.json) {
     document.Append("gate", gate::ToJson(report_));

@@ -53,6 +53,8 @@ class PromotionReview {
   // What the policy protects of it, and a change request has to carry.
   std::vector<gate::Finding> ProtectedIn(const Workspace& workspace, const EntitySet& before, const EntitySet& after,
                                          const Value& plan) const;
+  // Whether the policy, with its severities and waivers, has one of them fail.
+  bool Refuses(const std::vector<gate::Finding>& findings) const;
   const gate::Policy& policy() const { return policy_; }
   void Add(std::vector<gate::Finding> findings);
 

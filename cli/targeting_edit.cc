@@ -57,7 +57,16 @@ Entry* FindRule(const Entries& rules, const std::string& id) {
   return id.empty() || found == rules.end() ? nullptr : found->get();
 }
 
-// The rules of `from` in their order; of those that `to` has just so, its own entries.
+// What is said behind the value goes with it; what stands above stays.
+void Replace(Entry& held, const Entry& by) {
+  held.value = Clone(*by.value);
+  if (!by.head.empty()) held.head = by.head;
+  if (!by.after.empty()) held.after = by.after;
+}
+
+void EditMembers(Node& to, const Node& from, const TargetingValue& to_says, const TargetingValue& from_says);
+
+// The rules of `from` in their order; of those that `to` has, too, its own entries, with what is the same in them.
 void EditRules(Node& to, const Node& from, const std::optional<Value>& to_says, const std::optional<Value>& from_says) {
   const auto rule_of = [](const std::optional<Value>& rules, const std::string& id) -> std::optional<Value> {
     if (!rules) return std::nullopt;
@@ -77,7 +86,14 @@ void EditRules(Node& to, const Node& from, const std::optional<Value>& to_says, 
     auto kept = std::make_unique<Entry>(std::move(*held));
     // What is moved from has no value any more, and is not found again.
     held->value = std::make_unique<Node>();
-    if (!AreSameInOrder(rule_of(to_says, id), rule_of(from_says, id))) kept->value = Clone(*rule->value);
+    const std::optional<Value> to_rule = rule_of(to_says, id), from_rule = rule_of(from_says, id);
+    if (AreSameInOrder(to_rule, from_rule)) {
+      // as it is
+    } else if (kept->value->kind == Kind::kMap && rule->value->kind == Kind::kMap) {
+      EditMembers(*kept->value, *rule->value, to_rule, from_rule);
+    } else {
+      Replace(*kept, *rule);
+    }
     edited.push_back(std::move(kept));
   }
   to.entries = std::move(edited);
@@ -97,9 +113,10 @@ Entries::iterator PlaceOf(Entries& entries, const Node& from, const Entry& membe
   return place;
 }
 
-void EditMembers(Node& to, const Node& from, const TargetingEdit& edit) {
+// Of a targeting, or of a rule.
+void EditMembers(Node& to, const Node& from, const TargetingValue& to_says, const TargetingValue& from_says) {
   const auto is_same = [&](const std::string& name) {
-    return AreSameInOrder(MemberOf(edit.to_says, name), MemberOf(edit.from_says, name));
+    return AreSameInOrder(MemberOf(to_says, name), MemberOf(from_says, name));
   };
   std::erase_if(to.entries, [&](const auto& entry) {
     return FindMember(from, entry->key->text) == nullptr && !is_same(entry->key->text);
@@ -112,9 +129,9 @@ void EditMembers(Node& to, const Node& from, const TargetingEdit& edit) {
     } else if (is_same(name)) {
       continue;
     } else if (name == "rules" && held->value->kind == Kind::kList && member->value->kind == Kind::kList) {
-      EditRules(*held->value, *member->value, MemberOf(edit.to_says, name), MemberOf(edit.from_says, name));
+      EditRules(*held->value, *member->value, MemberOf(to_says, name), MemberOf(from_says, name));
     } else {
-      held->value = Clone(*member->value);
+      Replace(*held, *member);
     }
   }
   const auto is_block = [](const auto& entry) { return !entry->value->flow && !entry->value->entries.empty(); };
@@ -134,7 +151,7 @@ Status EditTargeting(format::Tree& tree, const TargetingEdit& edit) {
   if (from == nullptr || from->value->kind != Kind::kMap) return refuse(edit.from + " is not written out as a map");
   Entry* to = FindMember(*environments->value, edit.to);
   if (to != nullptr && to->value->kind == Kind::kMap) {
-    EditMembers(*to->value, *from->value, edit);
+    EditMembers(*to->value, *from->value, edit.to_says, edit.from_says);
   } else if (to != nullptr) {
     to->value = Clone(*from->value);
   } else {

@@ -352,6 +352,22 @@ TEST_F(PromoteTest, AFlagThatThePolicyProtectsTakesAChangeRequest) {
   EXPECT_EQ(promote({"--request", "Beta to everybody"}).exit_code, 0);
 }
 
+TEST_F(PromoteTest, AProtectedFlagThatIsWaivedOrOnlyWarnedOfTakesNoRequest) {
+  files.Write("flags/a.yaml", Flag("a", kTen, ""));
+  Apply();
+  const std::string protects = "rules: { change.protected-flag: { flags: a, is: ";
+  for (const std::string& policy :
+       {protects + "warn } }\n", protects + "fail } }\nwaivers: [{ rule: change.protected-flag, subject: flag a, "
+                                            "reason: the team is away, until: 2026-12-24 }]\n"}) {
+    files.Write("policy.yaml", policy);
+    const Finished shown = Promote({"--policy", files / "policy.yaml", "--now", "2026-12-01T00:00:00Z"});
+    EXPECT_EQ(shown.exit_code, 0) << shown.errors << shown.output;
+    EXPECT_THAT(shown.output, HasSubstr("To do it: the same command with --yes\n")) << policy;
+  }
+  EXPECT_EQ(Promote({"--policy", files / "policy.yaml", "--now", "2026-12-01T00:00:00Z", "--yes"}).exit_code, 0);
+  EXPECT_EQ(In("production", "a"), In("staging", "a"));
+}
+
 TEST_F(PromoteTest, AServerThatIsNotThereIsSaid) {
   server.Kill();
   EXPECT_EQ(Promote().exit_code, 4);
@@ -442,6 +458,43 @@ TEST(PromoteFilesTest, KeepsCommentsAndWhatIsTheSame) {
                       "    # at the end\n");
   EXPECT_THAT(PromoteFiles(files).output, StartsWith("nothing to promote"));
   EXPECT_EQ(Guidon({"fmt", files.path(), "--check"}).exit_code, 0);
+}
+
+TEST(PromoteFilesTest, WhatStaysOfARuleThatChangesKeepsItsComments) {
+  const std::string upper =
+      "flag: checkout\n"
+      "type: boolean\n"
+      "owner: shop\n"
+      "environments:\n"
+      "  staging:\n"
+      "    enabled: true\n"
+      "    rules:\n"
+      "      - id: beta\n"
+      "        when: { plan: pro }\n"
+      "        serve: on\n"
+      "        rollout: 30%  # more on Monday\n"
+      "        by: account_id\n"
+      "    default: off\n"
+      "  production:\n"
+      "    enabled: true\n"
+      "    rules:\n"
+      "      - id: beta\n"
+      "        # those who pay\n"
+      "        when: { plan: pro }  # asked for by sales\n";
+  const Workspace files({{"guidon.yaml", kProject},
+                         {"flags/checkout.yaml", upper + "        serve: on\n"
+                                                         "        # with care\n"
+                                                         "        rollout: 10%  # since May\n"
+                                                         "    default: off\n"}});
+  const Finished done = PromoteFiles(files, {"--overwrite", "--yes"});
+  EXPECT_EQ(done.exit_code, 0) << done.errors << done.output;
+  EXPECT_EQ(TextFile(files / "flags/checkout.yaml"), upper +
+                                                         "        serve: on\n"
+                                                         "        # with care\n"
+                                                         "        rollout: 30%  # more on Monday\n"
+                                                         "        by: account_id\n"
+                                                         "    default: off\n");
+  EXPECT_THAT(PromoteFiles(files).output, StartsWith("nothing to promote"));
 }
 
 TEST(PromoteFilesTest, AnEnvironmentThatIsNotThereIsAdded) {
