@@ -48,6 +48,7 @@ RequestParser::Step RequestParser::Put(std::string_view bytes, std::size_t* take
     return Step::kMore;
   }
   ErrorCode error;
+  body_end_ = bytes.data();
   *taken = put({bytes.data(), bytes.size()}, error);
   const std::string_view unread = bytes.substr(*taken);
   if (error && error != bhttp::error::need_more) return RefuseFor(error, unread);
@@ -61,6 +62,7 @@ RequestParser::Step RequestParser::Put(std::string_view bytes, std::size_t* take
     eager(true);
     return CheckHeader();
   }
+  if (chunked() && IsFramingTooLong(bytes.data() + *taken)) return RefuseFor(bhttp::error::header_limit, {});
   if (is_done()) return Step::kDone;
   // What is left is the beginning of a chunk's header, or of trailers.
   return unread.size() > limits_.header_bytes ? RefuseFor(bhttp::error::header_limit, {}) : Step::kMore;
@@ -70,6 +72,12 @@ RequestParser::Step RequestParser::PutEnd() {
   ErrorCode error;
   put_eof(error);
   return error ? RefuseFor(error, {}) : Step::kDone;
+}
+
+// Beast takes a chunk's header, or the last one with its trailers, whole: what comes at once has no more room than what
+// comes in pieces.
+bool RequestParser::IsFramingTooLong(const char* end) const {
+  return static_cast<std::size_t>(end - body_end_) > limits_.header_bytes;
 }
 
 RequestParser::Step RequestParser::Refuse(int status, std::string_view code, std::string detail) {
@@ -174,7 +182,12 @@ std::size_t RequestParser::on_body_impl(Text piece, ErrorCode& error) {
 
 std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, Text piece, ErrorCode& error) {
   error = {};
+  if (IsFramingTooLong(piece.data())) {
+    error = bhttp::error::header_limit;
+    return 0;
+  }
   TakeBody(piece);
+  body_end_ = piece.data() + piece.size();
   return piece.size();
 }
 

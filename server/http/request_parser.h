@@ -6,9 +6,10 @@
 //   while (parser.Put(bytes, &taken) == RequestParser::Step::kMore) bytes = …;    // … and the body
 //   Request request = parser.Take();
 //
-// Bounds: `header_bytes` for the request line and all fields together, however they come; kMostFields; `body_bytes`.
-// Fields after the last chunk (trailers) are checked and dropped: nothing here asks for them, and what merges them into
-// the header can be told things that a proxy has not seen (RFC 9110 6.5.1).
+// Bounds: `header_bytes` for the request line and all fields together, however they come, and the same for the header
+// of each chunk and for all trailers; kMostFields; `body_bytes`. Fields after the last chunk (trailers) are checked and
+// dropped: nothing here asks for them, and what merges them into the header can be told things that a proxy has not
+// seen (RFC 9110 6.5.1).
 //
 // Thread safety: one thread at a time.
 #pragma once
@@ -70,6 +71,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   Step Refuse(int status, std::string_view code, std::string detail);
   Step RefuseFor(ErrorCode error, std::string_view unread);
   Step CheckHeader();
+  bool IsFramingTooLong(const char* end) const;
   void TakeBody(Text piece) { request_.body.append(piece.data(), piece.size()); }
 
   void on_request_impl(boost::beast::http::verb verb, Text method, Text target, int version, ErrorCode& error) override;
@@ -85,7 +87,8 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   const Limits limits_;
   Request request_;
   Refusal refusal_;
-  std::size_t header_size_ = 0;  // that was taken
+  std::size_t header_size_ = 0;     // that was taken
+  const char* body_end_ = nullptr;  // of what is put: behind the last piece of a chunk's body; its beginning before one
   unsigned version_ = 11;
   // Of the fields that decide where a request ends.
   unsigned hosts_ = 0, lengths_ = 0, codings_ = 0;

@@ -431,6 +431,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nnonsense\r\n\r\n"},
         Refused{"AChunkHeaderThatDoesNotEnd", 431,
                 "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3;" + std::string(20'000, 'x')},
+        Refused{"AChunkHeaderBeyondTheBound", 431,
+                "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3;" + std::string(20'000, 'x') +
+                    "\r\nabc\r\n0\r\n\r\n"},
+        Refused{"TrailersBeyondTheBound", 431,
+                "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nA: " +
+                    std::string(20'000, 'x') + "\r\n\r\n"},
         Refused{"NoHost", 400, "GET / HTTP/1.1\r\n\r\n"},
         Refused{"TwoHosts", 400, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"},
         Refused{"NoTarget", 400, "GET HTTP/1.1\r\nHost: t\r\n\r\n"},
