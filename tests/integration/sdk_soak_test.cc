@@ -1,13 +1,14 @@
 // One SDK client with eight reading threads, beside a guidond that is killed and started again every five seconds, and
 // flags that change twenty times a second, for a while: GUIDON_SDK_SOAK_SECONDS says how long (60),
-// GUIDON_SDK_SOAK_SEED with which seed.
+// GUIDON_SDK_SOAK_SEED with which seed. It is the work of that time that is asked for, half of the commits at least: a
+// machine that is busy otherwise gets longer for it.
 //
 // Commits are numbered, and each sets several flags to its number, two of them so that only an evaluation within one
 // revision finds it: their rules ask another flag and a segment that change with every commit, too. So each value that
 // is read says of which commit it is; which revision that was the server says in its answer, and a read must have said
 // the same. Who was not answered asks again with the same Idempotency-Key until it is: no commit is left in doubt.
 //
-// In the end every read is counted once in the server's journal, and memory is what it was after a fifth of the time.
+// In the end every read is counted once in the server's journal, and memory is what it was after a fifth of the work.
 #include <gtest/gtest.h>
 #include <guidon/client.h>
 
@@ -368,6 +369,10 @@ ClientConfig ConfigFor(const Guidond& server, const std::string& key) {
 // Promise R4, R6.
 TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
   const std::chrono::seconds length(FromEnvironment("GUIDON_SDK_SOAK_SECONDS", 60));
+  const std::chrono::seconds longest = 3 * length;
+  // Half as often as they could be: what starting takes, kills are late, and commits wait for it.
+  const std::int64_t commits_wanted = length / kBetweenCommits / 2;
+  const auto kills_wanted = (length - 2s) / (kBetweenKills + 1s) - 1;
   const int seed = FromEnvironment("GUIDON_SDK_SOAK_SEED", 20271219);
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::cout << "seed " << seed << ", " << length.count() << " s\n";
@@ -379,7 +384,7 @@ TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
   ASSERT_EQ(project.status, 201) << project.body;
   ASSERT_EQ(server.Call("POST", "/api/v1/projects/shop/changes", {.body = kExperiment}).status, 200);
   const std::string key = server.CreateSdkKey("shop", "production");
-  Scene scene(static_cast<std::size_t>(length / kBetweenCommits) + 1000);
+  Scene scene(static_cast<std::size_t>(longest / kBetweenCommits) + 1000);
   Writer writer(scene, server.port(), server.admin_key());
   ASSERT_TRUE(Eventually([&] { return writer.head() != 0 || scene.IsFaulty(); }));
 
@@ -403,12 +408,18 @@ TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
   auto next_kill = begin + kBetweenKills + jitter();
   std::size_t level = 0;
   int kills = 0;
-  for (std::uint64_t seen = 0; Clock::now() < end && !scene.IsFaulty(); Pause()) {
+  const auto must_go_on = [&] {
+    const bool is_done = Clock::now() >= end && scene.begun >= commits_wanted && kills >= kills_wanted;
+    return !is_done && Clock::now() < begin + longest && !scene.IsFaulty();
+  };
+  for (std::uint64_t seen = 0; must_go_on(); Pause()) {
     const ClientStatus status = client.Status();
     if (status.revision < seen) scene.Blame("the status goes back to revision " + std::to_string(status.revision));
     if (status.epoch != epoch) scene.Blame("the epoch is another: " + status.epoch);
     seen = status.revision;
-    if (level == 0 && Clock::now() >= begin + length / 5) level = ResidentKiB(getpid());
+    if (level == 0 && Clock::now() >= begin + length / 5 && scene.begun >= commits_wanted / 5) {
+      level = ResidentKiB(getpid());
+    }
     if (Clock::now() < next_kill) continue;
     server.Kill();
     server.Start();
@@ -437,9 +448,8 @@ TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
   std::cout << kills << " kills, " << scene.begun << " commits, " << status.reconnects << " streams ended, "
             << status.snapshots << " whole rulesets, " << status.changes << " changes; " << reads << " reads of "
             << revisions_read << " revisions, " << tracked << " events; " << level << " → " << level_at_end << " KiB\n";
-  // As often as was promised, but for what starting takes: kills are late by a start each, and a commit waits for one.
-  EXPECT_GE(kills + 1, (length - 2s) / (kBetweenKills + 1s));
-  EXPECT_GE(scene.begun, length / kBetweenCommits / 2);
+  EXPECT_GE(kills, kills_wanted) << "within three times its length";
+  EXPECT_GE(scene.begun, commits_wanted) << "within three times its length";
   EXPECT_LE(level_at_end * 100, level * 105);
 
   const Journal journal = ReadJournal(server);
