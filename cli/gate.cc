@@ -237,20 +237,20 @@ class Gating {
     if (workspace_.HasErrors()) return NotLooked("change", kHasErrors);
     const Stop stop = options_.snapshot.empty() ? CompareWithServer() : CompareWithFile();
     if (stop) return stop;
-    if (!is_compared_) return NotLooked("change", "nothing can be told without what is refused or in conflict");
+    if (!report_.changes) return NotLooked("change", "nothing can be told without what is refused or in conflict");
     report_.looked.push_back({"change", true, ""});
     return std::nullopt;
   }
 
   void Compare(const EntitySet& before, const EntitySet& after) {
-    is_compared_ = true;
     inputs_.Add("change/before", before);
     inputs_.Add("change/after", after);
     TakeMoment(before);
     TakeMoment(after);
-    Add(gate::CheckChange(
-        {workspace_, options_.environment, before, after, options_.contexts.empty() ? nullptr : &contexts_, now_ms_},
-        policy_));
+    const gate::ChangeInput input{
+        workspace_, options_.environment, before, after, options_.contexts.empty() ? nullptr : &contexts_, now_ms_};
+    report_.changes = gate::ChangesOf(input);
+    Add(gate::CheckChange(input, policy_));
   }
 
   Stop CompareWithFile() {
@@ -376,8 +376,9 @@ class Gating {
       before_ = std::move(before->entities);
       after_ = std::move(after->entities);
       Compare(*before_, *after_);
+    } else {
+      report_.changes.emplace();  // nothing of it is changed
     }
-    is_compared_ = true;
     return std::nullopt;
   }
 
@@ -593,7 +594,6 @@ class Gating {
   gate::Policy policy_;
   Workspace workspace_;
   std::vector<Context> contexts_;
-  bool is_compared_ = false;                 // what the files do with the environment
   std::optional<EntitySet> before_, after_;  // the environment on the server, and what the files would make of it
   gate::Report report_;
   gate::Inputs inputs_;

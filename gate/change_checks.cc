@@ -225,6 +225,17 @@ class Checker {
 
 }  // namespace
 
+std::vector<Changed> ChangesOf(const ChangeInput& input) {
+  std::vector<Changed> changes;
+  for (EntityChange& change : DescribeChanges(input.before, input.after)) {
+    std::string owner = OwnerIn(input.after, change.ref);
+    if (owner.empty()) owner = OwnerIn(input.before, change.ref);
+    const Place place = PlaceIn(input.workspace, change.ref, {});
+    changes.push_back({std::move(change), std::move(owner), place});
+  }
+  return changes;
+}
+
 std::vector<Finding> CheckChange(const ChangeInput& input, const Policy& policy) {
   return Checker(input, policy).Run();
 }

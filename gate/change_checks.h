@@ -28,6 +28,9 @@ struct ChangeInput {
   std::int64_t now_ms = 0;  // since the epoch; for counting
 };
 
+// What it does, in words: Report::changes. Cost: that of DescribeChanges.
+std::vector<Changed> ChangesOf(const ChangeInput& input);
+
 // change.moves, change.attributes, change.jump and change.prerequisite. Cost: that of DescribeChanges, and two
 // evaluations for each flag and context.
 std::vector<Finding> CheckChange(const ChangeInput& input, const Policy& policy);

@@ -36,6 +36,15 @@ std::chrono::sys_days DayOf(std::int64_t epoch_ms) {
       std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(epoch_ms)));
 }
 
+std::vector<std::string> LinesOf(const EntityChange& change, std::size_t most) {
+  std::vector<std::string> lines = change.summary;
+  if (lines.size() <= most) return lines;
+  const std::size_t rest = lines.size() - most;
+  lines.resize(most);
+  lines.push_back("and " + std::to_string(rest) + " more");
+  return lines;
+}
+
 Counts CountsOf(const Report& report) {
   Counts counts;
   for (const Finding& finding : report.findings) {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/diff/diff.h"
 #include "yaml/yaml.h"
 
 namespace guidon::gate {
@@ -48,6 +49,14 @@ struct Finding {
   friend bool operator==(const Finding&, const Finding&) = default;
 };
 
+// What the files would do to a definition of the environment: no finding, but what the verdict is about.
+struct Changed {
+  EntityChange what;
+  std::string owner;  // as it will be; empty: nobody is named
+  Place place;
+  friend bool operator==(const Changed&, const Changed&) = default;
+};
+
 // Which checks were made. What could not be looked at is told: a pass says nothing about it.
 struct Looked {
   // "static", "tests" (of static.test), "change", "code", "usage" (of code.settled-flag), "live", "delivery"
@@ -72,7 +81,8 @@ struct Report {
   std::chrono::sys_days day{};  // of the run: what has expired, and which waivers hold, depends on it
   std::vector<Looked> looked;
   std::vector<Finding> findings;
-  std::string inputs_hash = {};  // of all that decided (gate/inputs.h); empty: nobody has asked
+  std::optional<std::vector<Changed>> changes = {};  // by kind and key; absent: nothing was compared
+  std::string inputs_hash = {};                      // of all that decided (gate/inputs.h); empty: nobody has asked
   // What the policy makes of a server that could not be reached, kNone if it says nothing; absent: it was reached.
   std::optional<Verdict> unreachable = {};
   std::string file = "guidon.yaml";  // stands for what is in no file, where a format wants one
@@ -86,6 +96,9 @@ std::string SentenceOf(const Finding& finding);
 std::string LineOf(const Place& place);  // "shop/flags/layout.yaml:4"; "" where there is no file
 
 std::chrono::sys_days DayOf(std::int64_t epoch_ms);  // the UTC day of a moment
+
+// What a change does, a line each: as many as `most`, and then how many there are besides.
+std::vector<std::string> LinesOf(const EntityChange& change, std::size_t most);
 
 // By the worst finding that counts, and what the policy makes of a server that is away: that hides no failure.
 Verdict VerdictOf(const Report& report);

@@ -19,10 +19,12 @@ struct Marks {
   std::string red, yellow, green, bold, plain;
 };
 
-// A short table, worst first, then one line with the verdict. No line is longer than `width`.
+// A short table, worst first, then what changes, as far as it has room, and one line with the verdict. No line is
+// longer than `width`.
 std::string ToTable(const Report& report, std::size_t width, const Marks& marks = {});
 
-// {"verdict", "environment", "policy", "policy_hash", "unreachable", "looked", "counts", "findings"}: docs/gate.md.
+// {"verdict", "environment", "policy", "policy_hash", "inputs_hash", "unreachable", "looked", "counts", "findings",
+// "changes"}: docs/gate.md.
 Value ToJson(const Report& report);
 
 // SARIF 2.1.0 (OASIS), one run; what GitHub's and GitLab's code scanning read. Waived findings are `suppressions`; what
@@ -39,7 +41,8 @@ std::string ToJUnit(const Report& report);
 std::string ToCodeQuality(const Report& report);
 
 // A comment for a pull request, which a product manager understands: the verdict, what has to be mended and by whom,
-// the rest folded away.
+// what changes and who moves, the rest folded away. It keeps below what GitHub takes as a comment (65 536 characters)
+// in all but its findings.
 std::string ToMarkdown(const Report& report);
 
 // Workflow commands of GitHub Actions, which mark the lines of a pull request: "::error file=…,line=…::…".

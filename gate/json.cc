@@ -16,6 +16,24 @@ Object PlaceOf(const Place& place) {
   return object;
 }
 
+// As `guidon plan --json` says it, but for the environment, which is the report's.
+Object ChangeOf(const Changed& change) {
+  Array summary, moved;
+  for (const std::string& line : change.what.summary) summary.emplace_back(line);
+  for (const Move& move : change.what.moves) {
+    moved.emplace_back(
+        Object{{"split", Value(move.split)}, {"share_parts", move.share_parts ? Value(*move.share_parts) : Value()}});
+  }
+  Object object{{"kind", Value(ToString(change.what.ref.kind))},
+                {"key", Value(change.what.ref.key)},
+                {"action", Value(ToString(change.what.action))},
+                {"summary", Value(std::move(summary))},
+                {"moved", Value(std::move(moved))}};
+  if (!change.owner.empty()) object.Append("owner", Value(change.owner));
+  if (!change.place.file.empty()) object.Append("place", PlaceOf(change.place));
+  return object;
+}
+
 // What a line and column of SARIF are: from 1, and absent where they are not known.
 Object RegionOf(const Place& place) {
   Object region{{"startLine", Value(std::max(place.at.line, 1))}};
@@ -110,6 +128,11 @@ Value ToJson(const Report& report) {
                                    {"note", Value(counts.note)},
                                    {"waived", Value(counts.waived)}});
   document.Append("findings", Value(std::move(findings)));
+  if (report.changes) {
+    Array changes;
+    for (const Changed& change : *report.changes) changes.push_back(ChangeOf(change));
+    document.Append("changes", Value(std::move(changes)));
+  }
   return document;
 }
 

@@ -1,4 +1,5 @@
 // For a pull request: a comment, and marks at its lines.
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -62,6 +63,33 @@ void AddSection(std::string& text, const std::string& title, const std::vector<c
                  : "\n### " + title + "\n\n";
   for (const Finding* finding : findings) text += ItemOf(*finding);
   if (folded) text += "\n</details>\n";
+}
+
+void AddChanges(std::string& text, const Report& report) {
+  if (!report.changes) return;
+  constexpr std::size_t kMost = 50, kMostLines = 10, kUnfolded = 10;
+  const std::vector<Changed>& changes = *report.changes;
+  if (changes.empty()) {
+    text += "\n### What changes\n\nNothing that " + Plain(report.environment) + " serves.\n";
+    return;
+  }
+  const bool is_folded = changes.size() > kUnfolded;
+  text += is_folded ? "\n<details><summary>What changes (" + std::to_string(changes.size()) + ")</summary>\n\n"
+                    : "\n### What changes\n\n";
+  for (std::size_t i = 0; i < std::min(changes.size(), kMost); ++i) {
+    const std::vector<std::string> lines = LinesOf(changes[i].what, kMostLines);
+    text += "- **" + Plain(changes[i].what.ref.ToText()) + "**";
+    if (lines.size() == 1) text += ": " + Plain(lines[0]);
+    if (!changes[i].owner.empty()) text += " (" + Plain(changes[i].owner) + ")";
+    text += "\n";
+    for (std::size_t line = 0; lines.size() > 1 && line < lines.size(); ++line) {
+      text += "  - " + Plain(lines[line]) + "\n";
+    }
+  }
+  if (changes.size() > kMost) {
+    text += "- and " + std::to_string(changes.size() - kMost) + " more; `guidon plan` shows them\n";
+  }
+  if (is_folded) text += "\n</details>\n";
 }
 
 // As GitHub wants a property, or a message, of a workflow command.
@@ -128,6 +156,7 @@ std::string ToMarkdown(const Report& report) {
   if (report.unreachable) text += "\nThe server could not be reached: what the change does there was not looked at.\n";
   AddSection(text, "To mend", fail, false);
   AddSection(text, "To wait for", hold, false);
+  AddChanges(text, report);
   AddSection(text, "Warnings", warn, true);
   AddSection(text, "Notes", note, true);
   AddSection(text, "Waived", waived, true);

@@ -8,6 +8,8 @@
 namespace guidon::gate {
 namespace {
 
+constexpr std::size_t kIndent = 8;
+
 const std::string& MarkOf(Severity severity, const Marks& marks) {
   return severity == Severity::kFail ? marks.red : severity == Severity::kNote ? marks.plain : marks.yellow;
 }
@@ -33,10 +35,26 @@ std::string DetailOf(const Finding& finding) {
   return text;
 }
 
+std::string ChangesText(const Report& report, std::size_t width) {
+  if (!report.changes) return "";
+  constexpr std::size_t kMost = 10, kMostLines = 5;  // `guidon plan` shows all of it
+  std::string text;
+  const std::size_t count = report.changes->size(), shown = std::min(count, kMost);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const Changed& change = (*report.changes)[i];
+    text += "change  " + Printable(change.what.ref.ToText()) + "\n";
+    for (const std::string& line : LinesOf(change.what, kMostLines)) {
+      text += Wrapped(Printable(line), kIndent, width) + "\n";
+    }
+  }
+  if (shown < count) text += "change  " + std::to_string(count - shown) + " more; `guidon plan` shows them\n";
+  return text;
+}
+
 }  // namespace
 
 std::string ToTable(const Report& report, std::size_t width, const Marks& marks) {
-  constexpr std::size_t kWord = 6, kMostRule = 26, kIndent = 8;
+  constexpr std::size_t kWord = 6, kMostRule = 26;
   std::size_t rule_width = 0;
   for (const Finding& finding : report.findings) rule_width = std::max(rule_width, finding.rule.size());
   rule_width = std::min(rule_width, kMostRule);
@@ -47,6 +65,7 @@ std::string ToTable(const Report& report, std::size_t width, const Marks& marks)
     text += Marked(mark, Padded(word, kWord), marks) + "  " + Padded(finding.rule, rule_width) + "  " +
             Printable(WhereOf(finding)) + "\n" + Wrapped(Printable(DetailOf(finding)), kIndent, width) + "\n";
   }
+  text += ChangesText(report, width);
   for (const Looked& looked : report.looked) {
     if (!looked.done) text += Wrapped("not looked at: " + looked.group + ", as " + looked.reason, 0, width) + "\n";
   }

@@ -22,6 +22,7 @@ struct Move {
   std::string environment;
   std::string split;                         // "rule eu-ramp", "default", "experiment checkout-one-page"
   std::optional<std::uint32_t> share_parts;  // buckets of 100 000 that change variation; absent: depends on attributes
+  friend bool operator==(const Move&, const Move&) = default;
 };
 
 struct EntityChange {
@@ -31,6 +32,7 @@ struct EntityChange {
   std::vector<std::string> environments;  // whose evaluation may change
   std::vector<std::string> summary;       // "rule eu-ramp (production): single_page 20% → 30%; moves 10.000% of …"
   std::vector<Move> moves;
+  friend bool operator==(const EntityChange&, const EntityChange&) = default;
 };
 std::string_view ToString(EntityChange::Action action);  // "create", "update", "archive", "remove"
 

@@ -52,6 +52,7 @@ TEST_F(GateServerTest, WhatTheFilesWouldDoIsComparedWithTheServer) {
   const Finished same = Gate();
   EXPECT_EQ(same.exit_code, 0) << same.output << same.errors;
   EXPECT_THAT(same.output, Not(HasSubstr("not looked at: change")));
+  EXPECT_THAT(Gate({"--markdown"}).output, HasSubstr("### What changes\n\nNothing that production serves.\n"));
 
   files.Write("flags/ranker.yaml", Ranker("{ new: 100%, old: 0% }"));
   const Finished jump = Gate();
@@ -59,6 +60,12 @@ TEST_F(GateServerTest, WhatTheFilesWouldDoIsComparedWithTheServer) {
   EXPECT_THAT(jump.output, HasSubstr("fail    change.jump  " + files.path() + "/flags/ranker.yaml:10:9\n"));
   EXPECT_THAT(jump.output, HasSubstr("flag ranker: rule ramp: new grows from 5% to 100% in one step; the policy allows "
                                      "50% (take a step between, or a `ramp`); owner search\n"));
+  EXPECT_THAT(jump.output, HasSubstr("change  flag ranker\n        rule ramp (production): new 5%, old 95% → new 100%, "
+                                     "old 0%; moves 95.000% of the units that reach it, nobody else\n"));
+  EXPECT_THAT(
+      Gate({"--markdown"}).output,
+      HasSubstr("### What changes\n\n- **flag ranker**: rule ramp (production): new 5%, old 95% → new 100%, old "
+                "0%; moves 95.000% of the units that reach it, nobody else (search)\n"));
   // The same from a file, without a server.
   ASSERT_EQ(Cli({"export", "-e", "production", "-o", files / "production.json"}).exit_code, 0);
   const Finished offline =

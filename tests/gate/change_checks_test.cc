@@ -26,9 +26,9 @@ std::string Ramp(const std::string& weights, const std::string& when = "{ countr
 constexpr const char* kPayments = "flag: payments\ntype: boolean\nowner: x\nenvironments: { production: { enabled: ";
 
 // Before and after a change of files, as a server that keeps ranges would have it.
-struct Changed {
-  Changed(const std::vector<std::pair<std::string, std::string>>& from,
-          const std::vector<std::pair<std::string, std::string>>& to)
+struct Edited {
+  Edited(const std::vector<std::pair<std::string, std::string>>& from,
+         const std::vector<std::pair<std::string, std::string>>& to)
       : files(to), workspace(files.Read()) {
     before = Files(from).Read().definitions;
     EXPECT_FALSE(HasErrors(AllocateStates(nullptr, before)));
@@ -46,12 +46,30 @@ struct Changed {
     std::vector<std::string> found;
     for (const Finding& finding :
          CheckChange({workspace, "production", from.entities, to.entities, contexts, 0}, policy)) {
-      std::string file = finding.place.file;
-      if (file.starts_with(files.path())) file = file.substr(files.path().size() + 1);
-      found.push_back(finding.rule + " " + file + ":" + std::to_string(finding.place.at.line) + " " + finding.subject +
-                      " (" + finding.owner + "): " + finding.message);
+      found.push_back(finding.rule + " " + InFolder(finding.place) + " " + finding.subject + " (" + finding.owner +
+                      "): " + finding.message);
     }
     return found;
+  }
+
+  // "ACTION PLACE SUBJECT (OWNER): SUMMARY"
+  std::vector<std::string> Told() const {
+    const Snapshot from = SnapshotOf(before, "production", 1), to = SnapshotOf(after, "production", 1);
+    std::vector<std::string> told;
+    for (const Changed& change : ChangesOf({workspace, "production", from.entities, to.entities, nullptr, 0})) {
+      std::string text = std::string(ToString(change.what.action)) + " " + InFolder(change.place) + " " +
+                         change.what.ref.ToText() + " (" + change.owner + "):";
+      for (const std::string& line : change.what.summary) text += " " + line;
+      told.push_back(std::move(text));
+    }
+    return told;
+  }
+
+  // "flags/r.yaml:1"
+  std::string InFolder(const Place& place) const {
+    std::string file = place.file;
+    if (file.starts_with(files.path())) file = file.substr(files.path().size() + 1);
+    return file + ":" + std::to_string(place.at.line);
   }
 
   Files files;
@@ -59,8 +77,8 @@ struct Changed {
   Definitions before, after;
 };
 
-Changed OfRanker(const std::string& from, const std::string& to) {
-  return Changed({{"flags/r.yaml", from}}, {{"flags/r.yaml", to}});
+Edited OfRanker(const std::string& from, const std::string& to) {
+  return Edited({{"flags/r.yaml", from}}, {{"flags/r.yaml", to}});
 }
 
 Policy Limits(std::uint32_t moves, std::uint32_t jump) {
@@ -70,15 +88,28 @@ Policy Limits(std::uint32_t moves, std::uint32_t jump) {
   return policy;
 }
 
+TEST(ChangeChecksTest, WhatChangesIsToldWithItsOwnerAndItsPlace) {
+  const Edited same = OfRanker(Ranker(Ramp("old")), Ranker(Ramp("old")));
+  EXPECT_THAT(same.Told(), IsEmpty());
+  const Edited more = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 25%, old: 75% }")));
+  EXPECT_THAT(more.Told(), ElementsAre("update flags/r.yaml:1 flag ranker (search): rule ramp (production): new 5%, "
+                                       "old 95% → new 25%, old 75%; moves 20.000% of the units that reach it, nobody "
+                                       "else"));
+  const Edited fresh({{"flags/r.yaml", Ranker("{ serve: old }")}},
+                     {{"flags/r.yaml", Ranker("{ serve: old }")},
+                      {"flags/p.yaml", std::string(kPayments) + "true, default: on } }\n"}});
+  EXPECT_THAT(fresh.Told(), ElementsAre("create flags/p.yaml:1 flag payments (x): new boolean flag"));
+}
+
 TEST(ChangeChecksTest, WithoutAChangeOrALimitNothingIsFound) {
-  const Changed same = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 5%, old: 95% }")));
+  const Edited same = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 5%, old: 95% }")));
   EXPECT_THAT(same.Found(Limits(0, 0)), IsEmpty());
-  const Changed all = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 100%, old: 0% }")));
+  const Edited all = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 100%, old: 0% }")));
   EXPECT_THAT(all.Found(), IsEmpty());
 }
 
 TEST(ChangeChecksTest, ASplitThatMovesMoreThanThePolicyAllowsIsFoundAtItsRule) {
-  const Changed grown = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 35%, old: 65% }")));
+  const Edited grown = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 35%, old: 65% }")));
   EXPECT_THAT(grown.Found(Limits(30'000, kWhole)), IsEmpty());
   EXPECT_THAT(
       grown.Found(Limits(29'999, kWhole)),
@@ -87,14 +118,14 @@ TEST(ChangeChecksTest, ASplitThatMovesMoreThanThePolicyAllowsIsFoundAtItsRule) {
 }
 
 TEST(ChangeChecksTest, AJumpIsOfEachVariationsShare) {
-  const Changed grown = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 60%, old: 40% }")));
+  const Edited grown = OfRanker(Ranker(Ramp("{ new: 5%, old: 95% }")), Ranker(Ramp("{ new: 60%, old: 40% }")));
   EXPECT_THAT(grown.Found(Limits(kWhole, 55'000)), IsEmpty());
   EXPECT_THAT(
       grown.Found(Limits(kWhole, 50'000)),
       ElementsAre("change.jump flags/r.yaml:10 flag ranker (search): rule ramp: new grows from 5% to 60% in one "
                   "step; the policy allows 50%"));
   // Back is no jump of what is rolled out, but one of the other.
-  const Changed back = OfRanker(Ranker(Ramp("{ new: 60%, old: 40% }")), Ranker(Ramp("{ new: 5%, old: 95% }")));
+  const Edited back = OfRanker(Ranker(Ramp("{ new: 60%, old: 40% }")), Ranker(Ramp("{ new: 5%, old: 95% }")));
   EXPECT_THAT(back.Found(Limits(kWhole, 50'000)),
               ElementsAre(::testing::HasSubstr("old grows from 40% to 95% in one step")));
 }
@@ -116,7 +147,7 @@ std::string Switched(const std::string& enabled, const std::string& off = "old",
 }
 
 TEST(ChangeChecksTest, SwitchingAFlagOnOrOffMovesAndJumps) {
-  const Changed on = OfRanker(Switched("false"), Switched("true"));
+  const Edited on = OfRanker(Switched("false"), Switched("true"));
   EXPECT_THAT(on.Found(Limits(kWhole, kWhole)), IsEmpty());
   EXPECT_THAT(on.Found(Limits(99'999, kWhole)),
               ElementsAre("change.moves flags/r.yaml:7 flag ranker (search): enabled: 100% of the units that reach it "
@@ -124,7 +155,7 @@ TEST(ChangeChecksTest, SwitchingAFlagOnOrOffMovesAndJumps) {
   EXPECT_THAT(on.Found(Limits(kWhole, 50'000)),
               ElementsAre("change.jump flags/r.yaml:9 flag ranker (search): default: new grows from 0% to 100% in one "
                           "step; the policy allows 50%"));
-  const Changed off = OfRanker(Switched("true"), Switched("false"));
+  const Edited off = OfRanker(Switched("true"), Switched("false"));
   EXPECT_THAT(off.Found(Limits(99'999, 0)), ElementsAre(::testing::HasSubstr("enabled: 100% of the units")))
       << "a kill is no jump";
   const std::string old_to_all =
@@ -142,7 +173,7 @@ TEST(ChangeChecksTest, SwitchingAFlagOnOrOffMovesAndJumps) {
   unsaid.replace(unsaid.find("environments: "), std::string::npos, "");
   EXPECT_THAT(OfRanker(old_to_all, unsaid).Found(Limits(kWhole, 0)),
               ElementsAre(::testing::HasSubstr("change.attributes ")));
-  const Changed other = OfRanker(Switched("false"), Switched("false", "new"));
+  const Edited other = OfRanker(Switched("false"), Switched("false", "new"));
   EXPECT_THAT(other.Found(Limits(99'999, 50'000)),
               ElementsAre("change.moves flags/r.yaml:8 flag ranker (search): off: 100% of the units that reach it "
                           "change what they see; the policy allows 99.999%",
@@ -153,10 +184,10 @@ TEST(ChangeChecksTest, SwitchingAFlagOnOrOffMovesAndJumps) {
 }
 
 TEST(ChangeChecksTest, ANewFlagAndANewRuleForEveryoneGrowFromWhatWasServedBefore) {
-  const Changed made = Changed({}, {{"flags/r.yaml", Switched("true")}});
+  const Edited made = Edited({}, {{"flags/r.yaml", Switched("true")}});
   EXPECT_THAT(made.Found(Limits(kWhole, 50'000)),
               ElementsAre(::testing::HasSubstr("default: new grows from 0% to 100% in one step")));
-  EXPECT_THAT(Changed({}, {{"flags/r.yaml", Switched("true", "new")}}).Found(Limits(0, 0)), IsEmpty());
+  EXPECT_THAT(Edited({}, {{"flags/r.yaml", Switched("true", "new")}}).Found(Limits(0, 0)), IsEmpty());
   const std::string plain = Switched("true", "new"), ruled = Switched("true", "new", "    rules: [{ serve: old }]\n");
   EXPECT_THAT(OfRanker(plain, ruled).Found(Limits(kWhole, 50'000)),
               ElementsAre(::testing::HasSubstr("change.attributes"),
@@ -171,7 +202,7 @@ TEST(ChangeChecksTest, ANewFlagAndANewRuleForEveryoneGrowFromWhatWasServedBefore
 
 TEST(ChangeChecksTest, ARuleThatLosesItsConditionsGrowsFromWhatTheOthersHad) {
   const std::string all = "{ id: ramp, serve: ";
-  const Changed everybody = OfRanker(Ranker(Ramp("new")), Ranker(all + "new }"));
+  const Edited everybody = OfRanker(Ranker(Ramp("new")), Ranker(all + "new }"));
   EXPECT_THAT(everybody.Found(Limits(kWhole, 50'000)),
               ElementsAre(::testing::HasSubstr("change.attributes"),
                           "change.jump flags/r.yaml:10 flag ranker (search): rule ramp: new grows from 0% to 100% in "
@@ -193,7 +224,7 @@ TEST(ChangeChecksTest, ARuleThatLosesItsConditionsGrowsFromWhatTheOthersHad) {
 }
 
 TEST(ChangeChecksTest, WhereConditionsChangeItIsToldOrCounted) {
-  const Changed wider =
+  const Edited wider =
       OfRanker(Ranker(Ramp("{ new: 100%, old: 0% }")), Ranker(Ramp("{ new: 100%, old: 0% }", "{ country: [DE, FR] }")));
   EXPECT_THAT(
       wider.Found(Limits(0, 0)),
@@ -219,18 +250,18 @@ TEST(ChangeChecksTest, WhatIsRequiredHasToBeEnabledThere) {
   const auto files = [](const std::string& flag, const std::string& payments) {
     return std::vector<std::pair<std::string, std::string>>{{"flags/r.yaml", flag}, {"flags/p.yaml", payments}};
   };
-  const auto unmet = [](const Changed& changed) {
+  const auto unmet = [](const Edited& changed) {
     std::vector<std::string> found = changed.Found();
     std::erase_if(found, [](const std::string& line) { return !line.starts_with("change.prerequisite"); });
     return found;
   };
-  EXPECT_THAT(unmet(Changed(files(Ranker(rule), enabled), files(requiring, enabled))), IsEmpty());
-  EXPECT_THAT(unmet(Changed(files(Ranker(rule), disabled), files(requiring, disabled))),
+  EXPECT_THAT(unmet(Edited(files(Ranker(rule), enabled), files(requiring, enabled))), IsEmpty());
+  EXPECT_THAT(unmet(Edited(files(Ranker(rule), disabled), files(requiring, disabled))),
               ElementsAre("change.prerequisite flags/r.yaml:9 flag ranker (search): it requires payments, which is not "
                           "enabled in production: everybody is served `off`"));
   // The other side of it; and what was so before is not this change's doing.
-  EXPECT_THAT(unmet(Changed(files(requiring, enabled), files(requiring, disabled))).size(), 1u);
-  EXPECT_THAT(unmet(Changed(files(requiring, disabled), files(requiring, disabled))), IsEmpty());
+  EXPECT_THAT(unmet(Edited(files(requiring, enabled), files(requiring, disabled))).size(), 1u);
+  EXPECT_THAT(unmet(Edited(files(requiring, disabled), files(requiring, disabled))), IsEmpty());
 }
 
 // ---- What a server says --------------------------------------------------------------------------------------------
@@ -250,7 +281,7 @@ TEST(ChangeChecksTest, EditsOfRunningExperimentsAreToldFromOtherRefusals) {
   EXPECT_EQ(found[1].place.at.line, 1);
 }
 
-TEST(ChangeChecksTest, AConflictNamesWhatBothSidesChanged) {
+TEST(ChangeChecksTest, AConflictNamesWhatBothSidesEdited) {
   const Files files({{"flags/r.yaml", Ranker(Ramp("{ new: 5%, old: 95% }"))}});
   const Workspace workspace = files.Read();
   const std::vector<Finding> found = CheckConflicts(

@@ -68,6 +68,16 @@ Report Failing() {
                       "'Old' is not named as the policy wants it",
                       "keys of this kind match [a-z]+",
                       "it is known (until 2027-01-31)"}};
+  report.changes = {
+      {{{EntityKind::kFlag, "checkout.layout"},
+        EntityChange::Action::kUpdate,
+        {"production"},
+        {"default (production): on 10%, off 90% → on 35%, off 65%; moves 25.000% of the units that reach it",
+         "rule de_*beta* (production): new"},
+        {{"production", "default", 25'000u}, {"production", "rule de_*beta*", std::nullopt}}},
+       "payments",
+       {"shop/flags/a file.yaml", {1, 1}}},
+      {{{EntityKind::kSegment, "eu"}, EntityChange::Action::kRemove, {}, {"removed <b>\x1b[31m"}, {}}, "", {}}};
   return report;
 }
 
@@ -109,6 +119,36 @@ TEST(FormatsTest, ATableKeepsToItsWidthAndNoByteSteersTheTerminal) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(Width(line), 80u) << line;
   EXPECT_THAT(ToTable(Failing(), 80), ::testing::Not(::testing::HasSubstr("\x1b")));
   EXPECT_THAT(ToTable(Failing(), 80, {"<r>", "<y>", "<g>", "<b>", "<0>"}), ::testing::HasSubstr("<r>FAIL<0>"));
+}
+
+// A verdict on nothing is another one than a verdict on something, and both than one on what nobody has compared.
+TEST(FormatsTest, WhatChangesIsSaidWhereItWasCompared) {
+  Report report = Passing();
+  EXPECT_THAT(ToMarkdown(report), ::testing::Not(::testing::HasSubstr("What changes")));
+  EXPECT_EQ(ToJson(report).Find("changes"), nullptr);
+  report.changes.emplace();
+  EXPECT_THAT(ToMarkdown(report), ::testing::HasSubstr("### What changes\n\nNothing that production serves.\n"));
+  EXPECT_THAT(ToTable(report, 80), ::testing::Not(::testing::HasSubstr("change ")));
+  EXPECT_EQ(*ToJson(report).Find("changes"), Value(Array()));
+}
+
+// Of a change of a thousand flags a comment is not refused, and a terminal does not scroll the verdict's reasons away.
+TEST(FormatsTest, WhatChangesHasABoundWhereItIsRead) {
+  Report report = Passing();
+  report.changes.emplace();
+  for (int i = 0; i < 1000; ++i) {
+    Changed& change = report.changes->emplace_back();
+    change.what.ref = {EntityKind::kFlag, "flag-" + std::to_string(i)};
+    change.what.summary.assign(30, "rule a (production): on 10%, off 90% → on 35%, off 65%");
+  }
+  const std::string table = ToTable(report, 80), comment = ToMarkdown(report);
+  EXPECT_THAT(table, ::testing::HasSubstr("change  990 more; `guidon plan` shows them\n"));
+  EXPECT_THAT(table, ::testing::HasSubstr("        and 25 more\n"));
+  EXPECT_LT(std::count(table.begin(), table.end(), '\n'), 80);
+  EXPECT_THAT(comment, ::testing::HasSubstr("<summary>What changes (1000)</summary>"));
+  EXPECT_THAT(comment, ::testing::HasSubstr("- and 950 more; `guidon plan` shows them\n"));
+  EXPECT_LT(comment.size(), 65'536u);
+  EXPECT_EQ(ToJson(report).Find("changes")->AsArray().size(), 1000u) << "programs get all of it";
 }
 
 TEST(FormatsTest, ACommentHasNoMarkupOfWhatItShows) {
