@@ -41,8 +41,7 @@ std::string ToJUnit(const Report& report);
 std::string ToCodeQuality(const Report& report);
 
 // A comment for a pull request, which a product manager understands: the verdict, what has to be mended and by whom,
-// what changes and who moves, the rest folded away. It keeps below what GitHub takes as a comment (65 536 characters)
-// in all but its findings.
+// what changes and who moves (as far as a comment of GitHub has room), the rest folded away.
 std::string ToMarkdown(const Report& report);
 
 // Workflow commands of GitHub Actions, which mark the lines of a pull request: "::error file=…,line=…::…".

@@ -1,5 +1,4 @@
 // For a pull request: a comment, and marks at its lines.
-#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -67,7 +66,8 @@ void AddSection(std::string& text, const std::string& title, const std::vector<c
 
 void AddChanges(std::string& text, const Report& report) {
   if (!report.changes) return;
-  constexpr std::size_t kMost = 50, kMostLines = 10, kUnfolded = 10;
+  // GitHub takes 65 536 characters as a comment: what is longer than that is in `guidon plan`.
+  constexpr std::size_t kMostBytes = 20'000, kMostLines = 10, kMostOfLine = 300, kUnfolded = 10;
   const std::vector<Changed>& changes = *report.changes;
   if (changes.empty()) {
     text += "\n### What changes\n\nNothing that " + Plain(report.environment) + " serves.\n";
@@ -76,18 +76,20 @@ void AddChanges(std::string& text, const Report& report) {
   const bool is_folded = changes.size() > kUnfolded;
   text += is_folded ? "\n<details><summary>What changes (" + std::to_string(changes.size()) + ")</summary>\n\n"
                     : "\n### What changes\n\n";
-  for (std::size_t i = 0; i < std::min(changes.size(), kMost); ++i) {
-    const std::vector<std::string> lines = LinesOf(changes[i].what, kMostLines);
-    text += "- **" + Plain(changes[i].what.ref.ToText()) + "**";
-    if (lines.size() == 1) text += ": " + Plain(lines[0]);
-    if (!changes[i].owner.empty()) text += " (" + Plain(changes[i].owner) + ")";
+  const std::size_t begin = text.size();
+  std::size_t shown = 0;
+  for (; shown < changes.size() && text.size() < begin + kMostBytes; ++shown) {
+    const Changed& change = changes[shown];
+    const std::vector<std::string> lines = LinesOf(change.what, kMostLines);
+    text += "- **" + Plain(change.what.ref.ToText()) + "**";
+    if (lines.size() == 1) text += ": " + Plain(Cut(lines[0], kMostOfLine));
+    if (!change.owner.empty()) text += " (" + Plain(change.owner) + ")";
     text += "\n";
-    for (std::size_t line = 0; lines.size() > 1 && line < lines.size(); ++line) {
-      text += "  - " + Plain(lines[line]) + "\n";
-    }
+    if (lines.size() == 1) continue;
+    for (const std::string& line : lines) text += "  - " + Plain(Cut(line, kMostOfLine)) + "\n";
   }
-  if (changes.size() > kMost) {
-    text += "- and " + std::to_string(changes.size() - kMost) + " more; `guidon plan` shows them\n";
+  if (shown < changes.size()) {
+    text += "- and " + std::to_string(changes.size() - shown) + " more; `guidon plan` shows them\n";
   }
   if (is_folded) text += "\n</details>\n";
 }
