@@ -100,17 +100,42 @@ class Reader {
     return guidon::ReadFile(workspace_.folder + "/" + file, YamlLimits().max_bytes);
   }
 
+  // A folder, or a file of any ending. The first whose member a definition has is its kind.
+  static constexpr std::array<std::pair<std::string_view, EntityKind>, 6> kPlaces = {
+      {{"experiments/", EntityKind::kExperiment},
+       {"flags/", EntityKind::kFlag},
+       {"segments/", EntityKind::kSegment},
+       {"metrics/", EntityKind::kMetric},
+       {"layers.", EntityKind::kLayer},
+       {"holdouts.", EntityKind::kHoldout}}};
+
   static std::optional<EntityKind> KindOfFile(const std::string& file) {
-    for (const auto& [place, kind] :
-         std::initializer_list<std::pair<std::string_view, EntityKind>>{{"flags/", EntityKind::kFlag},
-                                                                        {"segments/", EntityKind::kSegment},
-                                                                        {"metrics/", EntityKind::kMetric},
-                                                                        {"experiments/", EntityKind::kExperiment},
-                                                                        {"layers.", EntityKind::kLayer},
-                                                                        {"holdouts.", EntityKind::kHoldout}}) {
+    for (const auto& [place, kind] : kPlaces) {
       if (file.starts_with(place)) return kind;
     }
     return std::nullopt;
+  }
+
+  // Whether it is of another kind than its place is for, by the member that has its key. A fault for each of its
+  // members would say everything but what is wrong.
+  bool IsMisplaced(EntityKind kind, const Value& value, const Origin& origin) {
+    if (!value.is_object()) return false;
+    // An experiment names its flag, and has no type.
+    const bool is_experiment = value.Find("experiment") != nullptr && value.Find("type") == nullptr;
+    if (value.Find(ToString(kind)) != nullptr && !(kind == EntityKind::kFlag && is_experiment)) return false;
+    for (const auto& [place, other] : kPlaces) {
+      const Value* key = value.Find(ToString(other));
+      if (key == nullptr) continue;
+      workspace_.unread.push_back({other, key->is_string() ? key->AsString() : std::string()});
+      Issue issue;
+      issue.code = "misplaced_definition";
+      issue.message = "it defines " + std::string(other == EntityKind::kExperiment ? "an " : "a ") +
+                      std::string(ToString(other)) + ", and none is read from here";
+      issue.hint = "move it to " + std::string(place) + (place.ends_with('.') ? "yaml" : "");
+      Say(origin, std::move(issue));
+      return true;
+    }
+    return false;
   }
 
   void Say(const Origin& origin, Issue issue) { workspace_.issues.push_back(PlacedIn(origin, std::move(issue))); }
@@ -167,12 +192,18 @@ class Reader {
       if (!test) return SayAll(test.error(), origin);
       workspace_.tests.push_back(*std::move(test));
       workspace_.test_origins.push_back(origin);
-    } else {
+    } else if (!IsMisplaced(*kind, value, origin)) {
       Result<EntityRecord> record = DecodeEntity(*kind, value);
       if (!record) {
         const Value* key = value.Find(ToString(*kind));
         workspace_.unread.push_back({*kind, key == nullptr ? std::string() : key->AsString()});
-        return SayAll(record.error(), origin);
+        for (Issue issue : record.error().issues) {
+          // As experiments have them.
+          const bool is_tests = issue.code == "unknown_key" && issue.path == Path().Key("tests");
+          if (is_tests && *kind == EntityKind::kFlag) issue.hint = "those of a flag stand in the folder tests/";
+          Say(origin, std::move(issue));
+        }
+        return;
       }
       TakeEntity(*std::move(record), origin);
     }

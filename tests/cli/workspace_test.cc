@@ -126,6 +126,28 @@ TEST(ValidateTest, WarningsAloneAreValid) {
                 files.path() + ": 1 flag, 0 segments, 0 experiments, 0 metrics; 2 warnings\n");
 }
 
+// One fault says what is wrong, and neither what its kind would want there nor what leans on it is a fault of its own.
+TEST(ValidateTest, ADefinitionInThePlaceOfAnotherKindIsSentThere) {
+  const Workspace files(
+      {{"guidon.yaml", kProject},
+       {"flags/a.yaml",
+        "- { segment: eu, when: { country: DE } }\n"
+        "- { experiment: one, flag: b, environment: production }\n"
+        "- flag: b\n  type: boolean\n  owner: x\n  environments:\n    production: { enabled: true, rules: [{ when: { "
+        "segment: eu }, serve: on }], default: off }\n"
+        "- { flag: c, type: boolean, owner: x, tests: [{ given: {}, expect: on }] }\n"
+        "- { layer: 3 }\n"}});
+  const Finished done = Guidon({"validate", files.path()});
+  EXPECT_EQ(done.exit_code, 1);
+  EXPECT_EQ(done.output,
+            "flags/a.yaml:1:3  error  it defines a segment, and none is read from here (move it to segments/)\n"
+            "flags/a.yaml:2:3  error  it defines an experiment, and none is read from here (move it to experiments/)\n"
+            "flags/a.yaml:8:39  error  unknown key 'tests' in a flag (those of a flag stand in the folder tests/)\n"
+            "flags/a.yaml:9:3  error  it defines a layer, and none is read from here (move it to layers.yaml)\n"
+            "not valid  " +
+                files.path() + ": 4 errors, 0 warnings\n");
+}
+
 TEST(ValidateTest, AFileThatCannotBeReadIsAFault) {
   const Workspace files({{"guidon.yaml", kProject}, {"flags/a.yaml", Flag("")}});
   std::filesystem::create_symlink("/nowhere/at/all.yaml", files / "flags/gone.yaml");
