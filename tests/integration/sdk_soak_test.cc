@@ -8,10 +8,13 @@
 // is read says of which commit it is; which revision that was the server says in its answer, and a read must have said
 // the same. Who was not answered asks again with the same Idempotency-Key until it is: no commit is left in doubt.
 //
-// In the end every read is counted once in the server's journal, and memory is what it was after a fifth of the work.
+// In the end every read is counted once in the server's journal, and the process holds no more memory than in the
+// second fifth of the work. What it holds is counted, and not what it has from the system: how high events pile up
+// while nobody takes them is a matter of the machine, and an allocator does not give all of that back.
 #include <gtest/gtest.h>
 #include <guidon/client.h>
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,6 +22,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -101,6 +105,12 @@ constexpr const char* kExperiment = R"({"changes": [
      "variants": {"control": {"serves": "off", "weight": "50%"}, "new": {"serves": "on", "weight": "50%"}}}}]})";
 
 // ---- Who takes part --------------------------------------------------------------------------------------------
+
+// What of the heap is in use, in all arenas, mapped blocks included.
+std::size_t HeldKiB() {
+  const struct mallinfo2 info = mallinfo2();
+  return (info.uordblks + info.hblkhd) / 1024;
+}
 
 // What everyone shares. `faults` are broken promises, in words.
 class Scene {
@@ -406,7 +416,7 @@ TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
   // At any moment between two commits.
   const auto jitter = [&] { return std::chrono::microseconds(random() % 50'000); };
   auto next_kill = begin + kBetweenKills + jitter();
-  std::size_t level = 0;
+  std::size_t level = std::numeric_limits<std::size_t>::max();
   int kills = 0;
   const auto must_go_on = [&] {
     const bool is_done = Clock::now() >= end && scene.begun >= commits_wanted && kills >= kills_wanted;
@@ -417,16 +427,15 @@ TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
     if (status.revision < seen) scene.Blame("the status goes back to revision " + std::to_string(status.revision));
     if (status.epoch != epoch) scene.Blame("the epoch is another: " + status.epoch);
     seen = status.revision;
-    if (level == 0 && Clock::now() >= begin + length / 5 && scene.begun >= commits_wanted / 5) {
-      level = ResidentKiB(getpid());
-    }
+    const bool is_warm = Clock::now() >= begin + length / 5 && scene.begun >= commits_wanted / 5;
+    const bool is_young = Clock::now() < begin + 2 * length / 5 || scene.begun < 2 * commits_wanted / 5;
+    if (is_warm && is_young) level = std::min(level, HeldKiB());
     if (Clock::now() < next_kill) continue;
     server.Kill();
     server.Start();
     ++kills;
     next_kill += kBetweenKills + jitter();
   }
-  const std::size_t level_at_end = ResidentKiB(getpid());
 
   writer.Stop();
   EXPECT_TRUE(Eventually([&] { return client.Status().revision >= writer.head() || scene.IsFaulty(); }))
@@ -441,13 +450,15 @@ TEST(SdkSoakTest, ReadsAreOfCommittedRevisionsAndCountedAndMemoryStays) {
   }
   for (const std::string& fault : scene.faults()) ADD_FAILURE() << fault;
   EXPECT_TRUE(client.Flush(testing::kPatience)) << client.Status().events.last_error;
+  const std::size_t level_at_end = HeldKiB();
   const std::size_t revisions_read = scene.CountRevisionsRead();
   const ClientStatus status = client.Status();
   EXPECT_EQ(status.refused, 0u);
   EXPECT_EQ(status.events.dropped, DroppedEvents{});
   std::cout << kills << " kills, " << scene.begun << " commits, " << status.reconnects << " streams ended, "
             << status.snapshots << " whole rulesets, " << status.changes << " changes; " << reads << " reads of "
-            << revisions_read << " revisions, " << tracked << " events; " << level << " → " << level_at_end << " KiB\n";
+            << revisions_read << " revisions, " << tracked << " events; " << level << " → " << level_at_end
+            << " KiB held, " << ResidentKiB(getpid()) << " KiB resident\n";
   EXPECT_GE(kills, kills_wanted) << "within three times its length";
   EXPECT_GE(scene.begun, commits_wanted) << "within three times its length";
   EXPECT_LE(level_at_end * 100, level * 105);
