@@ -64,8 +64,9 @@ class Gating {
     }
     gate::Settle(report_, policy_);
     report_.inputs_hash = inputs_.Hash();
+    const int exit_code = Record();
     if (const Stop stop = Say()) return *stop;
-    return Record();
+    return exit_code;
   }
 
  private:
@@ -557,7 +558,7 @@ class Gating {
   }
 
   // Whoever asked no server is not heard of there, unless that is demanded; who was told to ask none cannot be.
-  int Record() const {
+  int Record() {
     const bool is_demanded = policy_.record == gate::Recording::kRequired || !options_.receipt.empty();
     if (options_.offline || (!asked_server_ && !is_demanded)) return gate::ExitCodeOf(gate::VerdictOf(report_));
     const std::string& of_files = workspace_.definitions.project.key;

@@ -97,7 +97,9 @@ int RecordGateRun(const Connection& connection, const GateRun& run, gate::Record
   }
   if (!unrecorded) return exit_code;
   Complain("not recorded: " + unrecorded->why);
-  return is_demanded && exit_code != kProblem ? unrecorded->exit_code : exit_code;
+  if (!is_demanded) return exit_code;
+  run.report.unrecorded = unrecorded->why;
+  return exit_code != kProblem ? unrecorded->exit_code : exit_code;
 }
 
 }  // namespace guidon::cli

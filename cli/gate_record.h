@@ -12,7 +12,7 @@
 namespace guidon::cli {
 
 struct GateRun {
-  const gate::Report& report;  // settled
+  gate::Report& report;  // settled
   std::string project;
   std::string release = {}, revision = {};  // that were asked about; empty: none
 };
@@ -20,7 +20,8 @@ struct GateRun {
 // Sends it, as far as the policy wants that, and puts the server's receipt into a file, unless that is empty: who wants
 // a receipt demands the record. Says on standard error what went wrong, and with a receipt as which revision it is
 // recorded. Returns the exit code of the gate: that of the verdict, or, where a record was demanded and there is none,
-// 2 or 4; a verdict that fails stays one.
+// 2 or 4, with Report::unrecorded set; a verdict that fails stays one. Before the report is shown: nobody reads of a
+// pass that is none.
 int RecordGateRun(const Connection& connection, const GateRun& run, gate::Recording recording,
                   const std::string& receipt);
 

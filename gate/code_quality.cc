@@ -1,6 +1,5 @@
 // For GitLab, which shows it at the lines of a merge request.
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,7 +33,7 @@ std::string ToCodeQuality(const Report& report) {
   Array entries;
   std::map<std::string, int> seen;
   std::vector<Finding> findings = report.findings;
-  if (std::optional<Finding> away = UnreachableOf(report)) findings.push_back(*std::move(away));
+  for (Finding& finding : ServerFindingsOf(report)) findings.push_back(std::move(finding));
   for (const Finding& finding : findings) {
     if (!finding.waived.empty() || finding.place.file.empty()) continue;
     // By what it is, not by its line: it is the same finding after lines above it have moved. Of equal ones, such as

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace guidon::gate {
 
@@ -73,7 +74,7 @@ Counts CountsOf(const Report& report) {
 Verdict VerdictOf(const Report& report) {
   const Counts counts = CountsOf(report);
   if (counts.fail > 0 || report.unreachable == Verdict::kFail) return Verdict::kFail;
-  if (report.unreachable == Verdict::kNone) return Verdict::kNone;
+  if (report.unreachable == Verdict::kNone || !report.unrecorded.empty()) return Verdict::kNone;
   return counts.hold > 0 || report.unreachable == Verdict::kHold ? Verdict::kHold : Verdict::kPass;
 }
 
@@ -91,20 +92,27 @@ int ExitCodeOf(Verdict verdict) {
   return 4;
 }
 
-std::optional<Finding> UnreachableOf(const Report& report) {
-  if (!report.unreachable) return std::nullopt;
-  const Verdict made = *report.unreachable;
-  const std::string of_policy =
-      made == Verdict::kNone ? "" : "; `unreachable:` of the policy says " + std::string(ToString(made));
-  return Finding{std::string(kUnreachableRule),
-                 made == Verdict::kPass   ? Severity::kNote
-                 : made == Verdict::kHold ? Severity::kHold
-                                          : Severity::kFail,
-                 "",
-                 "",
-                 {report.file, {1, 0}},
-                 "the server cannot be reached" + of_policy,
-                 "run it again when the server is there"};
+std::vector<Finding> ServerFindingsOf(const Report& report) {
+  std::vector<Finding> findings;
+  const auto add = [&](std::string_view rule, Severity severity, std::string message, std::string fix) {
+    findings.push_back(
+        {std::string(rule), severity, "", "", {report.file, {1, 0}}, std::move(message), std::move(fix)});
+  };
+  if (report.unreachable) {
+    const Verdict made = *report.unreachable;
+    const std::string of_policy =
+        made == Verdict::kNone ? "" : "; `unreachable:` of the policy says " + std::string(ToString(made));
+    const Severity severity = made == Verdict::kPass   ? Severity::kNote
+                              : made == Verdict::kHold ? Severity::kHold
+                                                       : Severity::kFail;
+    add(kUnreachableRule, severity, "the server cannot be reached" + of_policy,
+        "run it again when the server is there");
+  }
+  if (!report.unrecorded.empty()) {
+    add(kUnrecordedRule, Severity::kFail, "this run has to be recorded, and is not: " + report.unrecorded,
+        "run it again where it can be");
+  }
+  return findings;
 }
 
 std::string SummaryOf(const Counts& counts) {
@@ -123,7 +131,8 @@ std::string SummaryOf(const Counts& counts) {
 }
 
 std::string SummaryOf(const Report& report) {
-  return SummaryOf(CountsOf(report)) + (report.unreachable ? "; the server cannot be reached" : "");
+  return SummaryOf(CountsOf(report)) + (report.unreachable ? "; the server cannot be reached" : "") +
+         (report.unrecorded.empty() ? "" : "; the run is not recorded");
 }
 
 }  // namespace guidon::gate

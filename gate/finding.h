@@ -85,6 +85,9 @@ struct Report {
   std::string inputs_hash = {};                      // of all that decided (gate/inputs.h); empty: nobody has asked
   // What the policy makes of a server that could not be reached, kNone if it says nothing; absent: it was reached.
   std::optional<Verdict> unreachable = {};
+  // Why there is no record of this run, where one is demanded: then there is no pass and no hold. Empty: there is one,
+  // or need not be.
+  std::string unrecorded = {};
   std::string file = "guidon.yaml";  // stands for what is in no file, where a format wants one
   friend bool operator==(const Report&, const Report&) = default;
 };
@@ -100,14 +103,16 @@ std::chrono::sys_days DayOf(std::int64_t epoch_ms);  // the UTC day of a moment
 // What a change does, a line each: as many as `most`, and then how many there are besides.
 std::vector<std::string> LinesOf(const EntityChange& change, std::size_t most);
 
-// By the worst finding that counts, and what the policy makes of a server that is away: that hides no failure.
+// By the worst finding that counts, and what the policy makes of a server that is away, or a record that is not there:
+// that hides no failure.
 Verdict VerdictOf(const Report& report);
 int ExitCodeOf(Verdict verdict);  // 0, 1, 3, 4
 
-// The same as a finding, for formats that show findings and no verdict; nothing: it was reached. It is none of
-// Report::findings: no rule of the policy, so that it can be neither waived nor switched off.
-inline constexpr std::string_view kUnreachableRule = "server.unreachable";
-std::optional<Finding> UnreachableOf(const Report& report);
+// The same as findings, for formats that show findings and no verdict; none: it was reached, and there is the record
+// that was demanded. They are none of Report::findings: no rules of the policy, so that they can be neither waived nor
+// switched off.
+inline constexpr std::string_view kUnreachableRule = "server.unreachable", kUnrecordedRule = "server.unrecorded";
+std::vector<Finding> ServerFindingsOf(const Report& report);
 
 // How many findings count, by severity.
 struct Counts {
@@ -117,6 +122,7 @@ Counts CountsOf(const Report& report);
 
 // "2 to mend, 1 to wait for, 3 warnings; 1 waived", "nothing found".
 std::string SummaryOf(const Counts& counts);
-std::string SummaryOf(const Report& report);  // the same, and that the server could not be reached
+// The same, and that the server could not be reached, or has no record of the run.
+std::string SummaryOf(const Report& report);
 
 }  // namespace guidon::gate

@@ -23,8 +23,8 @@ struct Marks {
 // longer than `width`.
 std::string ToTable(const Report& report, std::size_t width, const Marks& marks = {});
 
-// {"verdict", "environment", "policy", "policy_hash", "inputs_hash", "unreachable", "looked", "counts", "findings",
-// "changes"}: docs/gate.md.
+// {"verdict", "environment", "policy", "policy_hash", "inputs_hash", "unreachable", "unrecorded", "looked", "counts",
+// "findings", "changes"}: docs/gate.md.
 Value ToJson(const Report& report);
 
 // SARIF 2.1.0 (OASIS), one run; what GitHub's and GitLab's code scanning read. Waived findings are `suppressions`; what

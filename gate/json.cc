@@ -121,6 +121,7 @@ Value ToJson(const Report& report) {
   if (!report.policy_hash.empty()) document.Append("policy_hash", Value(report.policy_hash));
   if (!report.inputs_hash.empty()) document.Append("inputs_hash", Value(report.inputs_hash));
   if (report.unreachable) document.Append("unreachable", Value(true));
+  if (!report.unrecorded.empty()) document.Append("unrecorded", Value(report.unrecorded));
   document.Append("looked", Value(std::move(looked)));
   document.Append("counts", Object{{"fail", Value(counts.fail)},
                                    {"hold", Value(counts.hold)},
@@ -144,11 +145,15 @@ std::string ToSarif(const Report& report, const std::string& version) {
     const std::size_t index = rule == nullptr ? 0 : static_cast<std::size_t>(rule - Rules().data());
     results.push_back(ResultOf(finding, index, report.file));
   }
-  if (const std::optional<Finding> away = UnreachableOf(report)) {
-    results.push_back(ResultOf(*away, rules.size(), report.file));
-    rules.push_back(RuleOf({kUnreachableRule, Severity::kFail, "Can the server be reached?",
-                            "A server that is away cannot be asked what the change does there. `unreachable:` of the "
-                            "policy says what that means."}));
+  for (const Finding& finding : ServerFindingsOf(report)) {
+    results.push_back(ResultOf(finding, rules.size(), report.file));
+    rules.push_back(RuleOf(finding.rule == kUnreachableRule
+                               ? PolicyRule{kUnreachableRule, Severity::kFail, "Can the server be reached?",
+                                            "A server that is away cannot be asked what the change does there. "
+                                            "`unreachable:` of the policy says what that means."}
+                               : PolicyRule{kUnrecordedRule, Severity::kFail, "Is this run recorded?",
+                                            "`record: required` of the policy, or `--receipt`, makes the record in the "
+                                            "audit log a condition of every pass."}));
   }
   const Value document(Object{
       {"$schema", Value("https://json.schemastore.org/sarif-2.1.0.json")},

@@ -1,6 +1,5 @@
 // For CI servers, which show test cases.
 #include <algorithm>
-#include <optional>
 #include <pugixml.hpp>
 #include <sstream>
 #include <string>
@@ -101,15 +100,19 @@ void AddCase(pugi::xml_node suite, const Report& report, const PolicyRule& rule,
 
 // An <error> is what kept the tests from running; where the policy lets that pass, they are skipped and no more.
 void AddServer(pugi::xml_node suites, const Report& report, int number) {
-  const std::optional<Finding> away = UnreachableOf(report);
-  if (!away) return;
-  const bool is_error = away->severity != Severity::kNote;
-  pugi::xml_node suite = BeginSuite(suites, report, "server", number,
-                                    {.tests = 1, .errors = is_error ? 1u : 0u, .skipped = is_error ? 0u : 1u});
-  pugi::xml_node test = AddTest(suite, away->rule, "server");
-  pugi::xml_node told = test.append_child(is_error ? "error" : "skipped");
-  told.append_attribute("message").set_value(SentenceOf(*away).c_str());
-  if (is_error) told.append_attribute("type").set_value(away->rule.c_str());
+  const std::vector<Finding> findings = ServerFindingsOf(report);
+  if (findings.empty()) return;
+  const auto skipped = static_cast<std::size_t>(std::count_if(
+      findings.begin(), findings.end(), [](const Finding& finding) { return finding.severity == Severity::kNote; }));
+  pugi::xml_node suite =
+      BeginSuite(suites, report, "server", number,
+                 {.tests = findings.size(), .errors = findings.size() - skipped, .skipped = skipped});
+  for (const Finding& finding : findings) {
+    const bool is_error = finding.severity != Severity::kNote;
+    pugi::xml_node told = AddTest(suite, finding.rule, "server").append_child(is_error ? "error" : "skipped");
+    told.append_attribute("message").set_value(Xml(SentenceOf(finding)).c_str());
+    if (is_error) told.append_attribute("type").set_value(finding.rule.c_str());
+  }
   EndSuite(suite, "");
 }
 

@@ -152,9 +152,11 @@ std::string ToMarkdown(const Report& report) {
                              : std::string("Nothing stands in the way.\n"))
       : counts.fail > 0           ? Plural(counts.fail, "thing") + " to mend before this can go out.\n"
       : verdict == Verdict::kFail ? std::string("Nothing is found to be wrong, but what could not be asked counts.\n")
-      : verdict == Verdict::kHold
-          ? std::string("Nothing is wrong, but not enough is known yet. Run it again later.\n")
-          : "Nothing is found to be wrong, but not everything could be asked. Run it again when the server is there.\n";
+      : verdict == Verdict::kHold ? std::string("Nothing is wrong, but not enough is known yet. Run it again later.\n")
+      : report.unrecorded.empty()
+          ? "Nothing is found to be wrong, but not everything could be asked. Run it again when the server is there.\n"
+          : "Nothing is found to be wrong, but this run has to be recorded, and is not: " + Plain(report.unrecorded) +
+                ".\n";
   if (report.unreachable) text += "\nThe server could not be reached: what the change does there was not looked at.\n";
   AddSection(text, "To mend", fail, false);
   AddSection(text, "To wait for", hold, false);

@@ -10,6 +10,7 @@
 namespace guidon::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -152,7 +153,12 @@ TEST_F(GateRecordTest, WhatCannotBeRecordedIsSaidAndMattersAsThePolicyWantsIt) {
   EXPECT_THAT(wanted.output, Not(HasSubstr("recorded")));
   EXPECT_EQ(GateAs(quiet, {"--receipt", files / "gate.receipt"}).exit_code, 2);
   files.Write("gate.yaml", "record: required\n");
-  EXPECT_EQ(GateAs(quiet).exit_code, 2);
+  const Finished refused = GateAs(quiet);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.output, HasSubstr("NO VERDICT  production: nothing found; the run is not recorded\n"));
+  EXPECT_THAT(
+      GateAs(quiet, {"--json"}).output,
+      AllOf(HasSubstr(R"({"verdict":"none",)"), HasSubstr(R"("unrecorded":"this key has no right to 'gate.record')")));
   EXPECT_EQ(Gate().exit_code, 0);
   files.Write("gate.yaml", "record: off\n");
   const Finished off = GateAs(quiet);
@@ -183,6 +189,16 @@ TEST_F(GateRecordTest, ARecordIsRequiredOfThoseWhoMayAskAServer) {
       Guidon(Words({"--snapshot", files / "production.json", "--server", "http://127.0.0.1:1"}), {"GUIDON_KEY=gdn_x"});
   EXPECT_EQ(unreachable.exit_code, 4);
   EXPECT_THAT(unreachable.errors, HasSubstr("not recorded: "));
+  // A pass for a server that is away is none where the run has to be recorded: nobody reads of one.
+  files.Write("gate.yaml", "record: required\nunreachable: pass\n");
+  const Finished away =
+      Guidon(Words({"--markdown", "--also", "junit=" + (files / "gate.xml"), "--server", "http://127.0.0.1:1"}),
+             {"GUIDON_KEY=gdn_x"});
+  EXPECT_EQ(away.exit_code, 4);
+  EXPECT_THAT(away.output,
+              HasSubstr("## ❔ No verdict on a release to production\n\nNothing is found to be wrong, but this "
+                        "run has to be recorded, and is not: the server cannot be reached.\n"));
+  EXPECT_THAT(TextFile(files / "gate.xml"), HasSubstr("<error message=\"this run has to be recorded, and is not: "));
   // A fail stays one.
   Break();
   files.Write("gate.yaml", "record: required\nrules: { static.owner: fail }\n");

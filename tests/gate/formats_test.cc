@@ -282,6 +282,28 @@ TEST(FormatsTest, AServerThatIsAwayIsFoundWhereFindingsAreShown) {
   }
 }
 
+// As the same, with a rule of its own: a pass without the record that was demanded is none in any format.
+TEST(FormatsTest, ARunThatHasToBeRecordedAndIsNotHasNoVerdict) {
+  Report report = Passing();
+  report.unrecorded = "this key has no right to 'gate.record' <b>";
+  EXPECT_EQ(VerdictOf(report), Verdict::kNone);
+  EXPECT_THAT(ToTable(report, 80),
+              ::testing::EndsWith("NO VERDICT  production: nothing found; the run is not recorded\n"));
+  EXPECT_THAT(ToMarkdown(report), ::testing::HasSubstr("has to be recorded, and is not: this key has no right to "
+                                                       "'gate.record' &lt;b&gt;.\n"));
+  EXPECT_THAT(ToGitHub(report), ::testing::StartsWith("::error title=guidon gate::no verdict for production"));
+  EXPECT_EQ(ToJson(report).Find("verdict")->AsString(), "none");
+  EXPECT_THAT(ToSarif(report, "1.2.3"), ::testing::HasSubstr(R"("ruleId":"server.unrecorded")"));
+  EXPECT_THAT(ToCodeQuality(report), ::testing::HasSubstr("server.unrecorded"));
+  report.unreachable = Verdict::kPass;  // the policy lets that pass; the record it wants all the same
+  EXPECT_EQ(VerdictOf(report), Verdict::kNone);
+  EXPECT_THAT(ToJUnit(report), ::testing::HasSubstr("<testsuite name=\"server\" package=\"guidon.gate.production\" "
+                                                    "id=\"2\""));
+  EXPECT_THAT(ToJUnit(report), ::testing::HasSubstr(" tests=\"2\" failures=\"0\" errors=\"1\" skipped=\"1\""));
+  report.findings = Failing().findings;
+  EXPECT_EQ(VerdictOf(report), Verdict::kFail) << "that hides no failure";
+}
+
 TEST(FormatsTest, AMessageHasNoFullStopTwiceAndCommandsAreCode) {
   Report report = Failing();
   report.findings.resize(1);
